@@ -1,0 +1,80 @@
+# Everything installs into environments beside this file: what a lock file names, by hash, once. Later runs need no network.
+.DEFAULT_GOAL := help
+.PHONY: help run test quick lint format schemas build bench lock clean
+
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+RUNTIME := 3.13
+RUNTIME_BIN = $(shell $(PYTHON) tools/find_python.py $(RUNTIME) 2>/dev/null)
+
+export SAM_CLI_TELEMETRY := 0
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+PIP_INSTALL := -m pip install --quiet --require-hashes --no-deps
+
+help: ## Show this help
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+run: .venv/serve ## Start the service on this machine, with an S3 and sample releases
+	@.venv/bin/comet-updates serve
+
+test: .venv/dev .venv-sam/installed .venv-runtime/installed lint ## Run every check and every test
+	.venv/bin/python -m pytest
+
+quick: .venv/dev ## Run the tests that need no SAM build
+	.venv/bin/python -m pytest -m "not build"
+
+lint: .venv/dev ## Check style, types and imports
+	.venv/bin/ruff check --quiet
+	.venv/bin/ruff format --check --quiet
+	.venv/bin/mypy
+
+format: .venv/dev ## Rewrite the code in the project's style
+	.venv/bin/ruff check --quiet --fix
+	.venv/bin/ruff format --quiet
+
+schemas: .venv/dev ## Write schemas/ anew from the models
+	.venv/bin/python tools/write_schemas.py
+
+build: .venv-sam/installed ## Build what `sam deploy` uploads, with byte code
+	tools/build.sh .aws-sam/build
+
+bench: .venv/dev .venv-sam/installed .venv-runtime/installed build ## Measure the cold start of the built package
+	.venv/bin/python bench/cold_start.py
+
+lock: ## Write every lock file anew (needs uv)
+	tools/lock.sh
+
+clean: ## Remove all that was installed or built
+	rm -rf .venv .venv-sam .venv-runtime .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# The environments. A changed lock file (as after `git pull`) installs again; nothing else does.
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Comet Updates needs Python 3.11 or newer: install it, or say where it is with make PYTHON=..." >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/serve: requirements/serve.txt pyproject.toml | .venv/bin/python
+	@echo "Installing what the service needs (once) ..."
+	.venv/bin/python $(PIP_INSTALL) -r requirements/serve.txt
+	.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/dev: requirements/dev.txt .venv/serve
+	@echo "Installing what the tests need (once) ..."
+	.venv/bin/python $(PIP_INSTALL) -r requirements/dev.txt
+	@touch $@
+
+# SAM pins its own boto3. Without the runtime's Python the tests of the build say so and skip.
+.venv-sam/installed: requirements/sam.txt
+	@echo "Installing AWS SAM (once) ..."
+	@test -x .venv-sam/bin/python || $(PYTHON) -m venv .venv-sam
+	.venv-sam/bin/python $(PIP_INSTALL) -r requirements/sam.txt
+	@touch $@
+
+.venv-runtime/installed: requirements/runtime.txt
+	@mkdir -p .venv-runtime
+	@if [ -n "$(RUNTIME_BIN)" ]; then \
+		echo "Installing the Lambda runtime client (once) ..."; \
+		test -x .venv-runtime/bin/python || "$(RUNTIME_BIN)/python$(RUNTIME)" -m venv .venv-runtime; \
+		.venv-runtime/bin/python $(PIP_INSTALL) -r requirements/runtime.txt; \
+	fi
+	@touch $@

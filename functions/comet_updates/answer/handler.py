@@ -1,0 +1,61 @@
+"""Lambda entry of the answering function: gateway event → respond → gateway answer. It cannot raise."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from comet_updates import names
+from comet_updates.answer import respond
+from comet_updates.answer.fetch import WITNESS, Reader, s3_get
+from comet_updates.errors import SettingsError, StoreUnavailableError
+from comet_updates.record import Log, Record
+
+Handler = Callable[[dict[str, Any], object], dict[str, Any]]
+
+
+class Settings(NamedTuple):
+    """What the deployment decides."""
+
+    bucket: str
+    memory_ttl_s: float
+    log_successes: bool
+    endpoint_url: str | None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """Read the settings. Raises `SettingsError` for one that is missing or makes no sense."""
+        try:
+            ttl_s = float(environment["MEMORY_TTL_S"])
+            log_successes = {"true": True, "false": False}[environment["LOG_SUCCESSES"]]
+            return cls(environment["BUCKET"], ttl_s, log_successes, environment.get("AWS_ENDPOINT_URL_S3"))
+        except (KeyError, ValueError) as error:
+            raise SettingsError("BUCKET, MEMORY_TTL_S, LOG_SUCCESSES", f"all three must be set ({error})") from error
+
+
+def build(settings: Settings) -> Handler:
+    """The handler for these settings, with one GET done in advance so that the first client does not wait for it."""
+    log = Log(successes=settings.log_successes)
+    reader = Reader(s3_get(settings.bucket, settings.endpoint_url), ttl_s=settings.memory_ttl_s)
+    with suppress(StoreUnavailableError):  # S3 may be back for the first request
+        reader.read(WITNESS)
+
+    def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
+        """Answer one API Gateway event (payload 2.0). Method, path and If-None-Match are all that is read of it."""
+        started = time.monotonic()
+        answer = respond.FAILED
+        with suppress(BaseException):  # whatever it is, its text may quote the request: it ends here
+            http, headers = event["requestContext"]["http"], event.get("headers") or {}
+            answer = respond.respond(http["method"], event["rawPath"], headers.get("if-none-match"), reader.read)
+        with suppress(BaseException):
+            place = names.place(answer.key) if answer.key else names.NOWHERE
+            log.write(Record(answer.outcome, place, answer.cache, time.monotonic() - started))
+        return {"statusCode": answer.status, "headers": answer.headers, "body": answer.body, "isBase64Encoded": False}
+
+    return handle
+
+
+handler = build(Settings.from_environment(os.environ))

@@ -1,0 +1,81 @@
+"""(method, path, If-None-Match) → answer. This page is all that a client can cause; nothing else of a request gets here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from comet_updates import names
+from comet_updates.answer.fetch import Document
+from comet_updates.errors import StoreUnavailableError
+from comet_updates.record import Cache, Outcome
+
+MAX_AGE_S = 300
+"""How often a client should ask, at most (promise P8)."""
+
+_EVERYWHERE = {
+    "x-content-type-options": "nosniff",
+    "strict-transport-security": "max-age=63072000; includeSubDomains",
+    "access-control-allow-origin": "*",  # feeds are public: any web page may read them
+}
+_CACHED = f"public, max-age={MAX_AGE_S}, stale-while-revalidate=600, stale-if-error=604800"
+
+
+class Answer(NamedTuple):
+    """What goes back, and what may be recorded of it."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
+    outcome: Outcome
+    key: str | None = None
+    cache: Cache = Cache.NONE
+
+
+def _problem(status: int, title: str, outcome: Outcome, **headers: str) -> Answer:
+    body = f'{{"type":"about:blank","title":"{title}","status":{status}}}'  # RFC 9457; constant
+    own = {name.replace("_", "-"): value for name, value in headers.items()}
+    fixed = {"content-type": "application/problem+json", "content-length": str(len(body))}
+    return Answer(status, fixed | own | _EVERYWHERE, body, outcome)
+
+
+NOT_FOUND = _problem(404, "Not Found", Outcome.NOT_FOUND, cache_control="public, max-age=60")
+NOT_ALLOWED = _problem(405, "Method Not Allowed", Outcome.METHOD_NOT_ALLOWED, allow="GET, HEAD", cache_control="no-store")
+FAILED = _problem(500, "Internal Server Error", Outcome.FAILED, cache_control="no-store")
+UNAVAILABLE = _problem(503, "Service Unavailable", Outcome.UNAVAILABLE, cache_control="no-store", retry_after="30")
+
+
+def respond(
+    method: str, path: str, if_none_match: str | None, read: Callable[[str], tuple[Document | None, Cache]]
+) -> Answer:
+    """The answer to a request, of which only these three strings are looked at.
+
+    Args:
+        method: as sent; anything but GET and HEAD is 405.
+        path: without the query; see `names.public_key`.
+        if_none_match: the header's value, compared with the document's hash and not used otherwise.
+        read: key → (document or `None`, where it came from); may raise `StoreUnavailableError`.
+    """
+    if method not in ("GET", "HEAD"):
+        return NOT_ALLOWED
+    key = names.public_key(path)
+    if key is None:
+        return NOT_FOUND
+    try:
+        document, cache = read(key)
+    except StoreUnavailableError:
+        return UNAVAILABLE
+    if document is None:
+        return NOT_FOUND
+    validators = {"cache-control": _CACHED, "etag": document.etag}
+    if if_none_match is not None and _matches(if_none_match, document.etag):
+        return Answer(304, validators | _EVERYWHERE, "", Outcome.NOT_MODIFIED, key, cache)
+    fixed = {"content-type": names.content_type(key), "content-length": str(document.size_bytes)}
+    body = document.text if method == "GET" else ""
+    return Answer(200, fixed | validators | _EVERYWHERE, body, Outcome.ANSWERED, key, cache)
+
+
+def _matches(if_none_match: str, etag: str) -> bool:
+    """Whether the header names `etag`, compared weakly (RFC 9110, section 13.1.2)."""
+    candidates = (candidate.strip().removeprefix("W/") for candidate in if_none_match.split(","))
+    return if_none_match.strip() == "*" or etag in candidates

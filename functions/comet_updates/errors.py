@@ -1,0 +1,73 @@
+"""Every error that we raise on purpose: one tree, sorted by whose fault it is."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class CometError(Exception):
+    """Root of all errors of this package."""
+
+
+class SettingsError(CometError):
+    """The deployment lacks a setting: the start stops here instead of guessing."""
+
+    def __init__(self, variable: str, problem: str) -> None:
+        """Name the environment `variable` and its `problem`."""
+        super().__init__(f"environment variable {variable}: {problem}")
+        self.variable = variable
+
+
+class StoreUnavailableError(CometError):
+    """S3 did not answer as S3 does: nothing is known of the document that was asked for."""
+
+
+class ConcurrentPublishError(CometError):
+    """Another publisher wrote first: what we decided may be out of date and was not written."""
+
+
+class VersionSyntaxError(CometError):
+    """A version does not parse under its product's scheme."""
+
+    def __init__(self, version: str, scheme: str, remedy: str) -> None:
+        """Name the `version`, the `scheme` it should follow, and how to write it instead."""
+        super().__init__(f"{version!r} is not a version in the scheme {scheme!r}. {remedy}")
+        self.version = version
+        self.scheme = scheme
+        self.remedy = remedy
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong with an upload.
+
+    Attributes:
+        path: JSON path of the field, as in `$.artifacts[0].url`; `$` is the whole document.
+        problem: what is wrong, in one sentence without the final stop.
+        remedy: what to do about it, in one sentence without the final stop.
+    """
+
+    path: str
+    problem: str
+    remedy: str
+
+
+class RefusedUploadError(CometError):
+    """A pipeline sent something that we will not publish; what is public is unchanged.
+
+    Only uploads get into its text, never anything of a client's request.
+    """
+
+    def __init__(self, key: str, problems: tuple[Problem, ...]) -> None:
+        """Collect every one of the `problems` of the upload at the S3 key `key`."""
+        super().__init__("\n".join(f"{key}: {p.path}: {p.problem}. {p.remedy}." for p in problems))
+        self.key = key
+        self.problems = problems
+
+
+class PortInUseError(CometError):
+    """`serve` cannot listen where it was told to."""
+
+    def __init__(self, port: int, variable: str) -> None:
+        """Name the busy `port` and the environment `variable` that moves it."""
+        super().__init__(f"port {port} is in use. Stop what listens there, or choose another: {variable}=<port> make run")
+        self.port = port

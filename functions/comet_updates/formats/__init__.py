@@ -1,0 +1,13 @@
+"""What clients read: the registry of formats. A format is a module with `render(offer) -> {document name: bytes}`."""
+
+from __future__ import annotations
+
+from comet_updates.formats import manifest
+from comet_updates.model import Offer
+
+ALL = (manifest,)
+
+
+def render(offer: Offer) -> dict[str, bytes]:
+    """Every document of the offer's channel by name, in the order in which they are to be written."""
+    return {name: body for module in ALL for name, body in module.render(offer).items()}

@@ -1,0 +1,343 @@
+"""What pipelines upload and what we serve, as pydantic models: strict, bounded, and the source of the JSON Schemas.
+
+The names of the fields are public. Texts stay as they were written: the models check, they never rewrite.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PrivateAttr,
+    StringConstraints,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
+
+from comet_updates import names
+from comet_updates.versions import Precedence, Scheme, precedence
+
+NOTES_MAX_CHARS = 100_000
+ARTIFACTS_MAX = 500
+LANGUAGES_MAX = 100
+YANKED_MAX = 2_000
+SIZE_MAX_BYTES = 2**53 - 1  # what every JSON reader holds exactly
+
+_RFC3339 = re.compile(
+    r"(?:19[7-9][0-9]|[2-9][0-9]{3})-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})"
+)
+
+
+def _rfc3339(value: object) -> object:
+    if isinstance(value, str) and _RFC3339.fullmatch(value):
+        with suppress(ValueError):  # such as the 30th of February
+            return datetime.fromisoformat(value)
+    raise ValueError("must be a date and time with an offset, as in 2026-11-20T12:00:00Z")
+
+
+def _https(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme == "https" and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or parts.username is not None or parts.password is not None:
+        raise ValueError("must be an https:// URL with a host and without a user name")
+    return url
+
+
+def _either(simple: str, composed: str) -> Discriminator:
+    """Choose the branch of a union by whether the value is an object, so that an error speaks of that branch alone."""
+    return Discriminator(lambda value: composed if isinstance(value, (dict, BaseModel)) else simple)
+
+
+# One line of text: no control characters, and none that turn the direction of the text around them.
+_ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+$"
+
+Schema = Annotated[int, Field(alias="schema", ge=1, le=1), WithJsonSchema({"const": 1})]
+"""The version of the document's own form."""
+
+Name = Annotated[str, AfterValidator(lambda value: _named(value, names.NAME, "a name such as `comet-cursor`"))]
+Version = Annotated[str, AfterValidator(lambda value: _named(value, names.VERSION, "a version such as `4.2.1`"))]
+Label = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_ONE_LINE)]
+Notes = Annotated[str, StringConstraints(max_length=NOTES_MAX_CHARS, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f]*$")]
+Token = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9._-]{0,30}[a-z0-9])?$")]
+Url = Annotated[
+    str,
+    StringConstraints(max_length=2_000, pattern=r"^[!-~]+$"),
+    AfterValidator(_https),
+    WithJsonSchema({"type": "string", "format": "uri", "pattern": "^https://[!-~]+$", "maxLength": 2_000}),
+]
+Timestamp = Annotated[
+    AwareDatetime, BeforeValidator(_rfc3339), WithJsonSchema({"type": "string", "format": "date-time"})
+]
+Language = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,4}$")]
+"""A BCP 47 tag, as in `en` or `pt-BR`."""
+
+
+def _named(value: str, grammar: str, what: str) -> str:
+    if not re.fullmatch(grammar, value):
+        raise ValueError(f"must be {what}, of letters, digits, dots, dashes and underscores, without `..`")
+    return value
+
+
+def _hexadecimal(digits: int) -> Any:  # noqa: ANN401 (an annotation)
+    return Annotated[str, StringConstraints(pattern=rf"^[0-9a-fA-F]{{{digits}}}$")]
+
+
+class _Document(BaseModel):
+    """One JSON object: unknown fields are refused, types are never converted, and nothing changes afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Critical(_Document):
+    """An update that is critical for those who run something older than `below_version`."""
+
+    below_version: Label
+
+
+class Informational(_Document):
+    """An update that only points to a page, for these versions."""
+
+    versions: Annotated[list[Label], Field(max_length=1_000)] = []
+    below_version: Label | None = None
+
+
+class HostVersions(_Document):
+    """The versions of a host application that an add-on runs in."""
+
+    min_version: Label | None = None
+    max_version: Label | None = None
+
+
+class Artifact(_Document):
+    """One downloadable file of a release."""
+
+    platform: Annotated[Token, Field(description="`windows`, `macos`, `linux`, or another of the same form.")]
+    arch: Literal["x86_64", "aarch64", "i686", "armv7", "riscv64", "universal", "any"]
+    kind: Literal["installer", "archive", "delta"]
+    url: Annotated[Url, Field(description="Where the file is. HTTPS only.")]
+    size: Annotated[int, Field(ge=1, le=SIZE_MAX_BYTES, description="In bytes.")] | None = None
+    sha256: _hexadecimal(64) | None = None  # type: ignore[valid-type]
+    sha512: _hexadecimal(128) | None = None  # type: ignore[valid-type]
+    sha1: Annotated[  # type: ignore[valid-type]
+        _hexadecimal(40) | None, Field(description="Only for Squirrel and Velopack, which ask for it. Trust the others.")
+    ] = None
+    signatures: Annotated[
+        dict[Token, Annotated[str, StringConstraints(min_length=1, max_length=10_000)]],
+        Field(max_length=20, description="By kind: `ed25519` (Sparkle), `dsa`, `minisign` (Tauri), … Passed on untouched."),
+    ] = {}
+    min_os: Label | None = None
+    max_os: Label | None = None
+    from_version: Annotated[Label | None, Field(description="What a delta starts from, as the client knows itself.")] = None
+    file_name: Annotated[Label | None, Field(description="The file's name, where the URL does not end in it.")] = None
+    media_type: Label | None = None
+    bundle: Annotated[Token | None, Field(description="`appimage`, `deb`, `rpm`, `app`, `nsis`, `msi`, …")] = None
+    package_id: Annotated[Label | None, Field(description="What the client calls the package or add-on.")] = None
+    block_map_size: Annotated[int, Field(ge=1, le=SIZE_MAX_BYTES, description="In bytes.")] | None = None
+    installer_arguments: Annotated[str, StringConstraints(max_length=1_000, pattern=_ONE_LINE)] | None = None
+    hosts: Annotated[dict[Label, HostVersions], Field(max_length=20, description="For add-ons: who can load it.")] = {}
+
+    @model_validator(mode="after")
+    def _delta_starts_somewhere(self) -> Self:
+        if (self.kind == "delta") != (self.from_version is not None):
+            raise ValueError("a delta, and only a delta, has a `from_version`")
+        return self
+
+
+class Release(_Document):
+    """One version of a product on a channel: written once, never changed."""
+
+    schema_: Schema
+    product: Name
+    channel: Name
+    version: Version
+    artifacts: Annotated[list[Artifact], Field(max_length=ARTIFACTS_MAX)]
+    build: Annotated[Label | None, Field(description="The build number, where clients compare that.")] = None
+    display_version: Annotated[Label | None, Field(description="What people see, if it is not `version`.")] = None
+    released_at: Timestamp | None = None
+    available_at: Annotated[Timestamp | None, Field(description="Nobody is offered the release before.")] = None
+    title: Label | None = None
+    notes: Annotated[dict[Language, Notes], Field(max_length=LANGUAGES_MAX, description="By language.")] = {}
+    notes_format: Literal["markdown", "html", "text"] = "markdown"
+    notes_url: (
+        Annotated[
+            Annotated[Url, Tag("one")]
+            | Annotated[dict[Language, Url], Field(max_length=LANGUAGES_MAX), Tag("by language")],
+            _either("one", "by language"),
+        ]
+        | None
+    ) = None
+    link: Annotated[Url | None, Field(description="A page about the release, for people.")] = None
+    critical: Annotated[
+        Annotated[bool, Tag("for all")] | Annotated[Critical, Tag("for some")], _either("for all", "for some")
+    ] = False
+    informational: Annotated[
+        Annotated[bool, Tag("for all")] | Annotated[Informational, Tag("for some")], _either("for all", "for some")
+    ] = False
+    minimum_version: Annotated[Label | None, Field(description="The lowest version that may upgrade directly.")] = None
+
+    _wire: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    @property
+    def wire(self) -> dict[str, Any]:
+        """The release exactly as it was uploaded, for documents that pass it on."""
+        return self._wire
+
+    def with_wire(self, wire: dict[str, Any]) -> Self:
+        """This release, remembering the JSON object that it was read from."""
+        self._wire = wire
+        return self
+
+    @property
+    def due_at(self) -> datetime | None:
+        """From when it may be offered; `None` for always."""
+        return self.available_at or self.released_at
+
+
+class Product(_Document):
+    """What is true of all releases of a product. A product without this document has these defaults."""
+
+    schema_: Schema = 1
+    product: Name
+    name: Label | None = None
+    homepage: Url | None = None
+    version_scheme: Annotated[Literal["semver", "dotted", "pep440", "build"], Field(description="How versions are ordered.")] = "semver"
+    release_hosts: Annotated[
+        list[Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$")]],
+        Field(max_length=100, description="The only hosts that artifacts may be on; any, if empty."),
+    ] = []
+    signing_keys: Annotated[
+        dict[Token, Annotated[str, StringConstraints(min_length=1, max_length=5_000)]],
+        Field(max_length=20, description="Public keys, by kind of signature."),
+    ] = {}
+    languages: Annotated[list[Language], Field(max_length=LANGUAGES_MAX)] = []
+
+    def precedence(self, release: Release) -> Precedence:
+        """Where `release` stands among the releases of this product. Raises `VersionSyntaxError`."""
+        return precedence(Scheme(self.version_scheme), release.version, release.build)
+
+
+class Yank(_Document):
+    """A release that is offered no longer."""
+
+    version: Version
+    reason: Label
+
+
+class Rollout(_Document):
+    """How a release reaches its users: a share of them now, or one group after another.
+
+    The client draws its own number or group once, keeps it, and never sends it.
+    """
+
+    percent: Annotated[int, Field(ge=0, le=100)] | None = None
+    start: Timestamp | None = None
+    interval: Annotated[int, Field(ge=1, le=31_536_000, description="Seconds between two groups.")] | None = None
+    groups: Annotated[int, Field(ge=1, le=100)] | None = None
+
+    @model_validator(mode="after")
+    def _is_one_of_two_forms(self) -> Self:
+        phased = (self.start, self.interval, self.groups)
+        if (self.percent is None) != (None not in phased) or (self.percent is not None and phased != (None,) * 3):
+            raise ValueError("give either `percent`, or all of `start`, `interval` and `groups`")
+        return self
+
+
+class ReleaseRollout(Rollout):
+    """A rollout and the release that it is of: a later release does not inherit it."""
+
+    version: Version
+
+
+class ChannelPolicy(_Document):
+    """What people decided for a channel. A channel without this document has these defaults."""
+
+    schema_: Schema = 1
+    product: Name
+    channel: Name
+    includes: Annotated[list[Name], Field(max_length=50, description="Channels whose releases count here, too.")] = []
+    pin: Annotated[Version | None, Field(description="Offer this version and none that is higher.")] = None
+    paused_at: Annotated[Timestamp | None, Field(description="Releases that are due later are not offered.")] = None
+    yanked: Annotated[list[Yank], Field(max_length=YANKED_MAX, description="Withdrawn here and wherever this channel is included.")] = []
+    rollout: ReleaseRollout | None = None
+
+
+class Manifest(Release):
+    """What a channel offers: the latest release, as it was uploaded, and what the channel decided about it."""
+
+    rollout: Rollout | None = None
+
+
+class PastRelease(Release):
+    """A release in the history of a channel."""
+
+    yanked: Annotated[Label | None, Field(description="Why it was withdrawn.")] = None
+
+
+class History(_Document):
+    """Every release that a channel has offered, the latest first, cut at the oldest end if it is very long."""
+
+    schema_: Schema
+    product: Name
+    channel: Name
+    releases: list[PastRelease]
+
+
+class RejectionProblem(_Document):
+    """One thing that is wrong with an upload."""
+
+    path: Annotated[str, Field(description="JSON path of the field; `$` is the whole document.")]
+    problem: str
+    remedy: str
+
+
+class Rejection(_Document):
+    """Why an upload was refused. It goes away once the upload is mended."""
+
+    schema_: Schema
+    key: str
+    problems: list[RejectionProblem]
+
+
+SCHEMAS: dict[str, type[_Document]] = {
+    "channel": ChannelPolicy,
+    "history": History,
+    "manifest": Manifest,
+    "product": Product,
+    "rejection": Rejection,
+    "release": Release,
+}
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What a channel says now.
+
+    Attributes:
+        product: its name.
+        channel: its name.
+        latest: the release to offer; `None` if nothing may be offered.
+        rollout: how `latest` reaches its users; `None` for all at once.
+        history: all that was offered, the highest first, with the reason of those that were withdrawn.
+    """
+
+    product: str
+    channel: str
+    latest: Release | None
+    rollout: Rollout | None
+    history: tuple[tuple[Release, str | None], ...]

@@ -1,0 +1,152 @@
+"""The grammar of names, and the one definition of which URL is which key of the bucket.
+
+Standard library only: the answering function loads this.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import NamedTuple
+
+NAME = r"(?![^/]*\.\.)[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?"
+"""A product or a channel: 1 to 64 characters, and never `..`."""
+
+VERSION = r"(?![^/]*\.\.)[0-9A-Za-z](?:[0-9A-Za-z.+_-]{0,126}[0-9A-Za-z])?"
+"""A version, as it may stand in a key. Whether it is one is for the product's version scheme to say."""
+
+SCHEMAS = ("channel", "history", "manifest", "product", "rejection", "release")
+"""The JSON Schemas of what is uploaded and served, by name."""
+
+CONTENT_TYPES = {".json": "application/json"}
+"""Every kind of document that is served, by the end of its name."""
+
+# A copy in the field may still add its GUID or download number to the path (promise P7). It is dropped here, before
+# anything else can see it: only its shape is looked at. Braces may come as they are or percent-encoded.
+_LEGACY_NUMBER = (
+    r"(?:\{|%7[Bb])?[0-9A-Fa-f]{8}-?(?:[0-9A-Fa-f]{4}-?){3}[0-9A-Fa-f]{12}(?:\}|%7[Dd])?"  # a GUID
+    r"|(?:[Dd][Nn]-?)?[0-9]{1,20}"  # a download number
+)
+_ENDINGS = "|".join(re.escape(ending[1:]) for ending in CONTENT_TYPES)
+_DOCUMENT = rf"[a-z0-9](?:[a-z0-9-]{{0,30}}\.){{1,2}}(?:{_ENDINGS})"
+_CHANNEL_URL = re.compile(
+    rf"/v1/(?P<product>{NAME})/(?P<channel>{NAME})"
+    rf"(?:/(?P<document>{_DOCUMENT}))?(?:/(?:{_LEGACY_NUMBER}))?"
+)
+_SCHEMA_URL = re.compile(rf"/schemas/(?:{'|'.join(SCHEMAS)})\.json")
+_URL_MAX_CHARS = 512  # the longest URL of the grammar has 207
+_S3_KEY_MAX_BYTES = 1024
+
+
+class Place(NamedTuple):
+    """Where a document belongs; a schema has neither product nor channel."""
+
+    product: str
+    channel: str
+    document: str
+
+
+NOWHERE = Place("", "", "")
+
+
+class Upload(NamedTuple):
+    """What the key of an upload says. `channel` is empty for a product, `version` for all but a release."""
+
+    kind: str
+    product: str
+    channel: str
+    version: str
+
+
+def is_name(text: str) -> bool:
+    """Whether `text` can be the name of a product or a channel."""
+    return re.fullmatch(NAME, text) is not None
+
+
+def public_key(path: str) -> str | None:
+    """The key that holds the answer to the URL path `path`; `None` if no answer can exist.
+
+    Args:
+        path: as the client wrote it, without the query, percent-encodings not decoded. Anything at all may be in it.
+    """
+    if len(path) > _URL_MAX_CHARS:
+        return None
+    if found := _CHANNEL_URL.fullmatch(path):
+        product, channel, document = found.group("product", "channel", "document")
+        return document_key(product, channel, document or "manifest.json")
+    if _SCHEMA_URL.fullmatch(path):
+        return f"public{path}"
+    return None
+
+
+def document_key(product: str, channel: str, document: str) -> str:
+    """The key of one public document of a channel."""
+    return f"public/v1/{product}/{channel}/{document}"
+
+
+def schema_key(name: str) -> str:
+    """The key of a public JSON Schema."""
+    return f"public/schemas/{name}.json"
+
+
+def place(key: str) -> Place:
+    """The inverse of `document_key` and `schema_key`, for keys that they made."""
+    parts = key.split("/")
+    return Place(parts[2], parts[3], parts[4]) if parts[1] == "v1" else Place("", "", f"schemas/{parts[2]}")
+
+
+def content_type(key: str) -> str:
+    """The media type of the public document at `key`."""
+    return CONTENT_TYPES[key[key.rindex(".") :]]
+
+
+def product_key(product: str) -> str:
+    """The key of what a pipeline says of a product."""
+    return f"products/{product}.json"
+
+
+def channel_key(product: str, channel: str) -> str:
+    """The key of what a pipeline says of a channel."""
+    return f"channels/{product}/{channel}.json"
+
+
+def release_key(product: str, channel: str, version: str) -> str:
+    """The key of one release."""
+    return f"releases/{product}/{channel}/{version}.json"
+
+
+UPLOAD_PREFIXES = ("products/", "channels/", "releases/")
+_UPLOADS = (
+    ("product", re.compile(rf"products/(?P<product>{NAME})\.json")),
+    ("channel", re.compile(rf"channels/(?P<product>{NAME})/(?P<channel>{NAME})\.json")),
+    ("release", re.compile(rf"releases/(?P<product>{NAME})/(?P<channel>{NAME})/(?P<version>{VERSION})\.json")),
+)
+
+
+def parse_upload(key: str) -> Upload | None:
+    """What the key of an upload says; `None` for a key that no upload has."""
+    for kind, pattern in _UPLOADS:
+        if found := pattern.fullmatch(key):
+            said = found.groupdict()
+            return Upload(kind, said["product"], said.get("channel") or "", said.get("version") or "")
+    return None
+
+
+def product_of(key: str) -> str | None:
+    """What stands in the place of the product in the key of an upload, sound or not; `None` if nothing does."""
+    folder, _, rest = key.partition("/")
+    if folder == "products" and "/" not in rest and rest.endswith(".json"):
+        return rest.removesuffix(".json")
+    product, slash, _ = rest.partition("/")
+    return product if folder in ("channels", "releases") and slash else None
+
+
+REJECTED_LONG_KEYS = "rejected/long-keys/"
+
+
+def rejected_key(key: str) -> str:
+    """The key that says why the upload at `key` was refused."""
+    rejected = f"rejected/{key}.json"
+    if len(rejected.encode()) <= _S3_KEY_MAX_BYTES:
+        return rejected
+    return f"{REJECTED_LONG_KEYS}{hashlib.sha256(key.encode()).hexdigest()}.json"  # the document names the key in full

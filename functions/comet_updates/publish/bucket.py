@@ -1,0 +1,124 @@
+"""The bucket as the publisher sees it: list, read, and write only if nobody else wrote since. The only user of boto3."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from comet_updates.errors import ConcurrentPublishError, StoreUnavailableError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+MAX_CONNECTIONS = 32
+# 412: the object is not what the condition says; 409: somebody is writing it now; 404: If-Match on what is gone.
+_LOST_RACE = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "412", "409", "404"})
+
+
+class Stored(NamedTuple):
+    """One version of one object."""
+
+    key: str
+    version_id: str
+    etag: str
+    size_bytes: int
+
+
+class Bucket:
+    """A bucket; everything here raises `StoreUnavailableError` when S3 fails for good.
+
+    Args:
+        client: boto3's S3 client; see `open_bucket`.
+        name: the bucket's name.
+    """
+
+    def __init__(self, client: S3Client, name: str) -> None:
+        self._s3 = client
+        self._name = name
+
+    def etags(self, prefix: str) -> dict[str, str]:
+        """The ETag of every object below `prefix`, by key."""
+        with _translated_errors():
+            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=prefix)
+            return {found["Key"]: found["ETag"] for page in pages for found in page.get("Contents", ())}
+
+    def children(self, prefix: str) -> tuple[list[str], list[str]]:
+        """What stands directly below `prefix`: keys, and prefixes of more keys."""
+        with _translated_errors():
+            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=prefix, Delimiter="/")
+            keys, prefixes = [], []
+            for page in pages:
+                keys += [found["Key"] for found in page.get("Contents", ())]
+                prefixes += [found["Prefix"] for found in page.get("CommonPrefixes", ())]
+            return keys, prefixes
+
+    def versions(self, prefix: str) -> dict[str, tuple[Stored, ...]]:
+        """The versions of every existing object below `prefix` since it was last deleted, the newest first, by key."""
+        with _translated_errors():
+            pages = list(self._s3.get_paginator("list_object_versions").paginate(Bucket=self._name, Prefix=prefix))
+        deleted_at = {}
+        gone = set()
+        for marker in (marker for page in pages for marker in page.get("DeleteMarkers", ())):
+            deleted_at.setdefault(marker["Key"], marker["LastModified"])
+            if marker["IsLatest"]:
+                gone.add(marker["Key"])
+        found: dict[str, list[Stored]] = {}
+        for version in (version for page in pages for version in page.get("Versions", ())):
+            key = version["Key"]
+            is_since = key not in deleted_at or version["IsLatest"] or version["LastModified"] > deleted_at[key]
+            if key not in gone and is_since:
+                found.setdefault(key, []).append(Stored(key, version["VersionId"], version["ETag"], version["Size"]))
+        return {key: tuple(stored) for key, stored in found.items()}
+
+    def get(self, stored: Stored) -> bytes:
+        """The bytes of one version."""
+        with _translated_errors():
+            return self._s3.get_object(Bucket=self._name, Key=stored.key, VersionId=stored.version_id)["Body"].read()
+
+    def put(self, key: str, body: bytes, content_type: str, *, replaces: str | None) -> None:
+        """Write `body` if the object still has the ETag `replaces`, or still does not exist if that is `None`.
+
+        Raises:
+            ConcurrentPublishError: it was written or deleted meanwhile; nothing is changed.
+        """
+        with _translated_errors():
+            if replaces is None:
+                self._s3.put_object(Bucket=self._name, Key=key, Body=body, ContentType=content_type, IfNoneMatch="*")
+            else:
+                self._s3.put_object(Bucket=self._name, Key=key, Body=body, ContentType=content_type, IfMatch=replaces)
+
+    def delete(self, key: str, *, replaces: str) -> None:
+        """Delete the object if it still has the ETag `replaces`. Raises `ConcurrentPublishError` as `put` does."""
+        with _translated_errors():
+            self._s3.delete_object(Bucket=self._name, Key=key, IfMatch=replaces)
+
+
+@contextmanager
+def _translated_errors() -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") in _LOST_RACE:
+            raise ConcurrentPublishError("somebody else wrote first") from error
+        raise StoreUnavailableError("S3 refused a request of the publisher") from error
+    except BotoCoreError as error:
+        raise StoreUnavailableError("S3 did not answer the publisher") from error
+
+
+def etag_of(body: bytes) -> str:
+    """The ETag that S3 gives to `body` (encrypted with S3's own keys and written in one piece): its MD5."""
+    return f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
+
+
+def open_bucket(name: str) -> Bucket:
+    """The bucket `name`, with credentials, region and endpoint as boto3 reads them from the environment."""
+    config = Config(
+        connect_timeout=2, read_timeout=5, retries={"mode": "standard", "max_attempts": 4}, max_pool_connections=MAX_CONNECTIONS
+    )
+    return Bucket(boto3.client("s3", config=config), name)

@@ -1,0 +1,94 @@
+"""(product, channel, policies, releases, now) → what the channel offers. Pure: the same arguments give the same offer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+
+from comet_updates.errors import VersionSyntaxError
+from comet_updates.model import ChannelPolicy, Offer, Product, Release, Rollout
+from comet_updates.versions import Precedence, Scheme, precedence
+
+
+def counted_channels(channel: str, policies: Mapping[str, ChannelPolicy]) -> tuple[str, ...]:
+    """The channels whose releases count on `channel`: itself and those that its policy includes, each once."""
+    policy = policies.get(channel)
+    return tuple(dict.fromkeys((channel, *(policy.includes if policy else ()))))
+
+
+def decide(
+    product: Product, channel: str, policies: Mapping[str, ChannelPolicy], releases: Iterable[Release], now: datetime
+) -> Offer:
+    """What `product` offers on `channel` at `now`.
+
+    The latest release is the highest that is due and not yanked. A pause holds back what was not due by then; a pin
+    holds back what is higher than it, and wins over a pause. Releases of channels that do not count are ignored.
+
+    Args:
+        product: its scheme orders the versions.
+        channel: the channel to decide for.
+        policies: the policies of the product's channels, by channel; a channel without one has the defaults.
+        releases: all that are known, in any order, each with a version that the product's scheme can read.
+        now: aware. Two calls with the same `now` give equal offers; publishing relies on this.
+
+    Raises:
+        VersionSyntaxError: the pin or a release's version does not parse under the product's scheme.
+    """
+    counted = counted_channels(channel, policies)
+    policy = policies.get(channel) or ChannelPolicy(product=product.product, channel=channel)
+    known = sorted(
+        (release for release in releases if release.channel in counted),
+        key=lambda release: _rank(product, release),
+        reverse=True,
+    )
+    passes = _hold(product, policy, known)
+    offered = [release for release in known if _is_due(release, now) and passes(release)]
+    reasons = {
+        (home, yank.version): yank.reason for home in counted if home in policies for yank in policies[home].yanked
+    }
+    # A release is withdrawn by the channel that it is on, and by the one that looks at it.
+    history = tuple(
+        (release, reasons.get((release.channel, release.version)) or reasons.get((channel, release.version)))
+        for release in offered
+    )
+    latest = next((release for release, yanked in history if yanked is None), None)
+    return Offer(product.product, channel, latest, _rollout(policy, latest), history)
+
+
+def _rank(product: Product, release: Release) -> tuple[Precedence, float, str, str]:
+    """Orders releases. Equal precedence (as 1.0.0+a and 1.0.0+b have): the later one, then by name, so it is total."""
+    released_at = release.released_at.timestamp() if release.released_at else 0.0
+    return product.precedence(release), released_at, release.version, release.channel
+
+
+def _is_due(release: Release, now: datetime) -> bool:
+    return release.due_at is None or release.due_at <= now
+
+
+def _hold(product: Product, policy: ChannelPolicy, known: Sequence[Release]) -> Callable[[Release], bool]:
+    """Which releases pass what people decided to hold the channel at."""
+    if policy.pin is not None:
+        ceiling = _pinned(product, policy.pin, known)
+        return lambda release: product.precedence(release) <= ceiling
+    if policy.paused_at is not None:
+        paused_at = policy.paused_at
+        return lambda release: _is_due(release, paused_at)
+    return lambda _: True
+
+
+def _pinned(product: Product, pin: str, known: Sequence[Release]) -> Precedence:
+    """The precedence of the pin: of the release that has this version, or of the version itself."""
+    for release in known:
+        if release.version == pin:
+            return product.precedence(release)
+    scheme = Scheme(product.version_scheme)
+    if scheme is Scheme.BUILD:
+        raise VersionSyntaxError(pin, scheme.value, "Pin the version of a release that is uploaded")
+    return precedence(scheme, pin)
+
+
+def _rollout(policy: ChannelPolicy, latest: Release | None) -> Rollout | None:
+    """The rollout of `latest`, if the policy has one for just this version."""
+    if policy.rollout is None or latest is None or policy.rollout.version != latest.version:
+        return None
+    return Rollout(**policy.rollout.model_dump(exclude={"version"}))

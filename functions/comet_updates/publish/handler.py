@@ -1,0 +1,127 @@
+"""Lambda entry of the publishing function: event → which products to look at again → publish each once.
+
+Two events exist: S3's notifications, batched through the queue, and the schedule's `{"sweep": true}`. What a
+notification says of who uploaded, and from where, is not read.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from urllib.parse import unquote_plus
+
+from comet_updates import names
+from comet_updates.errors import CometError, SettingsError
+from comet_updates.publish.bucket import open_bucket
+from comet_updates.publish.reconcile import Change, Publisher
+from comet_updates.record import Log, Outcome, Record
+
+
+class SweepFailedError(CometError):
+    """Something could not be published; the next sweep tries again. The text is constant on purpose."""
+
+
+class Settings(NamedTuple):
+    """What the deployment decides."""
+
+    bucket: str
+    log_successes: bool
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """Read the settings. Raises `SettingsError` for one that is missing or makes no sense."""
+        try:
+            return cls(environment["BUCKET"], {"true": True, "false": False}[environment["LOG_SUCCESSES"]])
+        except KeyError as error:
+            raise SettingsError("BUCKET, LOG_SUCCESSES", f"both must be set ({error})") from error
+
+
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Publish what an SQS batch of S3 notifications names, or everything for a sweep.
+
+    Returns:
+        For a batch, `batchItemFailures` with the messages that have to come again.
+
+    Raises:
+        SweepFailedError: a sweep could not publish everything.
+    """
+    run = _run()
+    if event.get("sweep") is True:
+        run.sweep()
+        return {}
+    failed = run.batch({message["messageId"]: message["body"] for message in event["Records"]})
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+
+
+class Run:
+    """Publishes what an event asks for, each product once and independently of the others, and records how it went."""
+
+    def __init__(self, publisher: Publisher, log: Log) -> None:
+        self._publisher = publisher
+        self._log = log
+
+    def batch(self, messages: Mapping[str, str]) -> list[str]:
+        """Publish every product that the notifications name; gives the ids of the messages that failed.
+
+        Args:
+            messages: the bodies by message id.
+        """
+        senders: dict[str | None, set[str]] = {}
+        failed = set()
+        for message_id, body in messages.items():
+            try:
+                for key in _keys(body):
+                    senders.setdefault(names.product_of(key), set()).add(message_id)
+            except (ValueError, KeyError, TypeError, AttributeError):  # not a notification: let it reach the dead letters
+                failed.add(message_id)
+        for product, message_ids in senders.items():
+            if not self._done(product, self._strays_or(product)):
+                failed |= message_ids
+        return sorted(failed)
+
+    def sweep(self) -> None:
+        """Publish everything. Raises `SweepFailedError` in the end if something of it failed."""
+        try:
+            products = sorted(self._publisher.products())
+        except CometError:
+            raise SweepFailedError("the bucket could not be listed") from None
+        done = [self._done(None, self._publisher.publish_schemas), self._done(None, self._publisher.refuse_strays)]
+        done += [self._done(product, self._strays_or(product)) for product in products]
+        if not all(done):
+            raise SweepFailedError("not everything could be published")
+
+    def _strays_or(self, product: str | None) -> Callable[[], Change]:
+        return self._publisher.refuse_strays if product is None else lambda: self._publisher.publish(product)
+
+    def _done(self, product: str | None, publish: Callable[[], Change]) -> bool:
+        started = time.monotonic()
+        try:
+            outcome = _outcome(publish())
+        except Exception:  # noqa: BLE001 (one product's failure is not the others'; what it says may quote an upload)
+            outcome = Outcome.FAILED
+        place = names.Place(product, "", "") if product and names.is_name(product) else names.NOWHERE
+        self._log.write(Record(outcome, place, seconds=time.monotonic() - started))
+        return outcome is not Outcome.FAILED
+
+
+def _outcome(change: Change) -> Outcome:
+    if any(key.startswith("rejected/") for key in change.written):
+        return Outcome.REFUSED
+    return Outcome.PUBLISHED if change.written or change.deleted else Outcome.UNCHANGED
+
+
+def _keys(body: str) -> list[str]:
+    """The keys that an S3 notification names; none for the test event that S3 sends first."""
+    return [unquote_plus(record["s3"]["object"]["key"]) for record in json.loads(body).get("Records", ())]
+
+
+@functools.cache
+def _run() -> Run:
+    settings = Settings.from_environment(os.environ)
+    publisher = Publisher(open_bucket(settings.bucket), lambda: datetime.now(UTC))
+    return Run(publisher, Log(successes=settings.log_successes))

@@ -1,0 +1,182 @@
+"""Makes `public/` say what people decided: load → decide → render → write what differs. Level-triggered.
+
+It does not matter which event led here: what is published depends on what is in the bucket and on the time alone. So
+a run that is late, doubled, killed or out of order is mended by the next.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from comet_updates import formats, names
+from comet_updates.errors import ConcurrentPublishError, Problem, RefusedUploadError, VersionSyntaxError
+from comet_updates.formats import schemas
+from comet_updates.publish import uploads
+from comet_updates.publish.bucket import Bucket, etag_of
+from comet_updates.publish.decide import decide
+from comet_updates.publish.inputs import Inputs, Loader, list_inputs
+
+ATTEMPTS = 5
+"""How often a run starts again because another publisher was faster, before it leaves the rest to a retry."""
+
+
+class Change(NamedTuple):
+    """What a run did to one product."""
+
+    written: tuple[str, ...] = ()
+    deleted: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+
+
+class Publisher:
+    """Publishes products from one bucket into the same bucket.
+
+    Args:
+        bucket: where everything is.
+        clock: the time now, aware; a release is offered once it is due.
+    """
+
+    def __init__(self, bucket: Bucket, clock: Callable[[], datetime]) -> None:
+        self._bucket = bucket
+        self._clock = clock
+        self._loader = Loader(bucket)
+
+    def publish(self, product: str) -> Change:
+        """Publish all channels of `product`, which may be anything that stands in its place in a key.
+
+        Raises:
+            ConcurrentPublishError: others kept writing; try again.
+            StoreUnavailableError: S3 fails; try again.
+        """
+        return self._until_undisturbed(lambda: self._publish_once(product))
+
+    def publish_schemas(self) -> Change:
+        """Publish the JSON Schemas. Raises what `publish` raises."""
+        documents = {names.schema_key(name): body for name, body in schemas.render().items()}
+        return self._until_undisturbed(lambda: self._write(self._bucket.etags("public/schemas/"), documents))
+
+    def refuse_strays(self) -> Change:
+        """Say of every upload that belongs to no product why it does not count. Raises what `publish` raises."""
+        return self._until_undisturbed(self._refuse_strays_once)
+
+    def products(self) -> set[str]:
+        """What stands in the place of a product in any key, sound or not."""
+        tops = [self._bucket.children(prefix) for prefix in (*names.UPLOAD_PREFIXES, "public/v1/")]
+        below = {prefix.split("/")[-2] for prefix in (prefix for _, prefixes in tops[1:] for prefix in prefixes)}
+        return below | {product for key in tops[0][0] if (product := names.product_of(key)) is not None}
+
+    def _until_undisturbed(self, run: Callable[[], Change]) -> Change:
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return run()
+            except ConcurrentPublishError:
+                continue
+        return run()
+
+    def _publish_once(self, product: str) -> Change:
+        # What is public is read before the inputs. Whoever publishes newer inputs writes after this, so that either
+        # we see those inputs, too, or our conditional write fails.
+        existing = self._bucket.etags(f"public/v1/{product}/") | self._rejections(product)
+        listing = list_inputs(self._bucket, product)
+        inputs = self._loader.load(product, listing)
+        documents = _render(inputs, self._clock())
+        kept = {key for key in existing if key.startswith("public/") and not _is_settled(key, inputs)}
+        wanted = documents | _rejections(inputs.refusals.values())
+        change = self._write({key: etag for key, etag in existing.items() if key not in kept}, wanted)
+        # A document that did not have to change cannot fail a slower publisher's condition. If the inputs changed
+        # while we wrote, what we wrote may be older than what stood there: look again.
+        if (change.written or change.deleted) and list_inputs(self._bucket, product) != listing:
+            raise ConcurrentPublishError("the inputs changed while we wrote")
+        return change._replace(refused=tuple(sorted(inputs.refusals)))
+
+    def _refuse_strays_once(self) -> Change:
+        existing = {
+            key: etag
+            for key, etag in self._bucket.etags("rejected/").items()
+            if not key.startswith(names.REJECTED_LONG_KEYS) and names.product_of(_original(key)) is None
+        }
+        strays = [
+            key
+            for prefix in names.UPLOAD_PREFIXES
+            for key in self._stray_keys(prefix)
+            if names.product_of(key) is None and not key.endswith("/")
+        ]
+        refusals = [refusal for key in strays if (refusal := _refusal(key))]
+        return self._write(existing, _rejections(refusals))._replace(refused=tuple(strays))
+
+    def _stray_keys(self, prefix: str) -> Iterable[str]:
+        keys, folders = self._bucket.children(prefix)
+        yield from keys
+        if prefix == "products/":  # no product has a folder there
+            for folder in folders:
+                yield from self._bucket.etags(folder)
+
+    def _rejections(self, product: str) -> dict[str, str]:
+        """The ETags of what already says why uploads of `product` were refused."""
+        own = names.rejected_key(names.product_key(product))
+        found = {key: etag for key, etag in self._bucket.etags(own).items() if key == own}
+        return found | self._bucket.etags(f"rejected/channels/{product}/") | self._bucket.etags(f"rejected/releases/{product}/")
+
+    def _write(self, existing: Mapping[str, str], wanted: Mapping[str, bytes]) -> Change:
+        """Make the objects `existing` (ETags by key) be `wanted`: put what differs in its order, then delete the rest."""
+        written, deleted = [], []
+        for key, body in wanted.items():
+            etag = existing.get(key) or self._bucket.etags(key).get(key)
+            if etag != etag_of(body):
+                self._bucket.put(key, body, names.content_type(key), replaces=etag)
+                written.append(key)
+        for key in sorted(set(existing) - set(wanted)):
+            self._bucket.delete(key, replaces=existing[key])
+            deleted.append(key)
+        return Change(tuple(written), tuple(deleted))
+
+
+def _render(inputs: Inputs, now: datetime) -> dict[str, bytes]:
+    """Every public document of the product by key; a policy that nothing can be decided from is refused instead."""
+    documents: dict[str, bytes] = {}
+    if inputs.product is None:
+        return documents
+    product = inputs.product.product
+    for channel in sorted(inputs.channels):
+        try:
+            offer = decide(inputs.product, channel, inputs.policies, inputs.releases, now)
+        except VersionSyntaxError as error:
+            key = names.channel_key(product, channel)
+            problem = Problem("$.pin", f"{error.version!r} cannot be compared under `{error.scheme}`", error.remedy)
+            inputs.refusals[key] = RefusedUploadError(key, (problem,))
+            inputs.undecided.add(channel)
+            continue
+        documents |= {names.document_key(product, channel, name): body for name, body in formats.render(offer).items()}
+    return documents
+
+
+def _is_settled(key: str, inputs: Inputs) -> bool:
+    """Whether it is known what should be public at `key`; what is not known stays as it is."""
+    return inputs.product is not None and names.place(key).channel not in inputs.undecided
+
+
+def _rejections(refusals: Iterable[RefusedUploadError]) -> dict[str, bytes]:
+    return {
+        names.rejected_key(refusal.key): json.dumps(
+            {"schema": 1, "key": refusal.key, "problems": [problem._asdict() for problem in refusal.problems]},
+            ensure_ascii=False,
+            indent=2,
+        ).encode()
+        + b"\n"
+        for refusal in refusals
+    }
+
+
+def _refusal(key: str) -> RefusedUploadError | None:
+    try:
+        uploads.check_key(key)
+    except RefusedUploadError as refusal:
+        return refusal
+    return None
+
+
+def _original(rejected_key: str) -> str:
+    return rejected_key.removeprefix("rejected/").removesuffix(".json")

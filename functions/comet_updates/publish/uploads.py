@@ -1,0 +1,146 @@
+"""Uploaded bytes → a checked document, or a refusal that names every problem with its field and its remedy."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any, NoReturn, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from comet_updates import names
+from comet_updates.errors import Problem, RefusedUploadError, VersionSyntaxError
+from comet_updates.model import ChannelPolicy, Product, Release
+
+UPLOAD_MAX_BYTES = 512_000  # ten times the largest single release that we know of
+
+Uploaded = TypeVar("Uploaded", Product, ChannelPolicy, Release)
+
+_MODELS: dict[type[Product] | type[ChannelPolicy] | type[Release], str] = {
+    Product: "product",
+    ChannelPolicy: "channel",
+    Release: "release",
+}
+_REMEDIES = {
+    "missing": "Add the field",
+    "extra_forbidden": "Remove the field, or check its spelling",
+    "string_pattern_mismatch": "Write it in that form",
+    "literal_error": "Write one of these",
+}
+
+
+def refuse(key: str, problem: str, remedy: str, path: str = "$") -> NoReturn:
+    """Raise `RefusedUploadError` with a single problem."""
+    raise RefusedUploadError(key, (Problem(path, problem, remedy),))
+
+
+def check_key(key: str) -> names.Upload:
+    """What the key of an upload says. Raises `RefusedUploadError` if uploads have no such key."""
+    if upload := names.parse_upload(key):
+        return upload
+    refuse(
+        key,
+        "no upload has a key like this",
+        "Use products/{product}.json, channels/{product}/{channel}.json or releases/{product}/{channel}/{version}.json,"
+        " with names in lower case",
+    )
+
+
+def check_size(key: str, size_bytes: int) -> None:
+    """Refuse an upload by its size, before it is read."""
+    if size_bytes > UPLOAD_MAX_BYTES:
+        refuse(key, f"is larger than {UPLOAD_MAX_BYTES} bytes", "Shorten the notes, or link to them with `notes_url`")
+
+
+def parse(model: type[Uploaded], key: str, body: bytes) -> Uploaded:
+    """Read an upload and hold it against its model and its own key.
+
+    Raises:
+        RefusedUploadError: with every problem that was found.
+    """
+    wire = _strict_json(key, body)
+    try:
+        document = model.model_validate_json(body)
+    except ValidationError as error:
+        see = f"See /schemas/{_MODELS[model]}.json"
+        raise RefusedUploadError(key, tuple(_problem(details, wire, see) for details in error.errors())) from error
+    upload = check_key(key)
+    lies = tuple(
+        Problem(f"$.{field}", f"is {said!r}, but the key says {true!r}", "Make the document and its key agree")
+        for field, true in zip(("product", "channel", "version"), upload[1:], strict=True)
+        if true and (said := getattr(document, field)) != true
+    )
+    if lies:
+        raise RefusedUploadError(key, lies)
+    return document.with_wire(wire) if isinstance(document, Release) else document
+
+
+def check_release(key: str, release: Release, product: Product) -> None:
+    """Hold a release against the rules of its product.
+
+    Raises:
+        RefusedUploadError: its version is not of the product's scheme, or an artifact is on a host that is not allowed.
+    """
+    problems = []
+    try:
+        product.precedence(release)
+    except VersionSyntaxError as error:
+        field = "build" if product.version_scheme == "build" else "version"
+        problems.append(Problem(f"$.{field}", f"is not of the product's version scheme `{error.scheme}`", error.remedy))
+    for index, artifact in enumerate(release.artifacts):
+        host = urlsplit(artifact.url).hostname
+        if product.release_hosts and host not in product.release_hosts:
+            problems.append(
+                Problem(
+                    f"$.artifacts[{index}].url",
+                    f"is on the host {host!r}, which the product does not allow",
+                    f"Use one of {', '.join(product.release_hosts)}, or add the host to `release_hosts` of the product",
+                )
+            )
+    if problems:
+        raise RefusedUploadError(key, tuple(problems))
+
+
+def _strict_json(key: str, body: bytes) -> dict[str, Any]:
+    """The JSON object in `body`; refuses what readers of JSON disagree on (RFC 8259, sections 4, 6 and 8)."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
+            raise ValueError(f"the field {twice!r} stands twice")
+        return found
+
+    def no_constant(name: str) -> NoReturn:
+        raise ValueError(f"{name} is not a JSON number")
+
+    try:
+        text = body.decode("utf-8")
+        wire = json.loads(text, object_pairs_hook=unique, parse_constant=no_constant)
+        json.dumps(wire, ensure_ascii=False).encode("utf-8")  # a lone surrogate can be escaped in JSON but not sent
+    except UnicodeError:
+        refuse(key, "is not UTF-8 text", "Save it as UTF-8, without lone surrogates")
+    except RecursionError:
+        refuse(key, "is nested too deeply", "Write a plain release document")
+    except ValueError as error:
+        refuse(key, f"is not JSON: {error}", "Mend the syntax")
+    if not isinstance(wire, dict):
+        refuse(key, "is not a JSON object", "Begin with { and end with }")
+    return wire
+
+
+def _problem(details: ErrorDetails, wire: object, see: str) -> Problem:
+    """A pydantic error as a problem; its location cut down to what stands in the document."""
+    path = "$"
+    for step in details["loc"]:
+        if isinstance(wire, list) and isinstance(step, int):
+            path, wire = f"{path}[{step}]", wire[step]
+        elif isinstance(wire, dict) and step in wire:
+            path, wire = f"{path}.{step}", wire[step]
+        elif details["type"] == "missing" and step == details["loc"][-1]:
+            path = f"{path}.{step}"
+    remedy = _REMEDIES.get(details["type"])
+    problem = details["msg"].removeprefix("Value error, ").rstrip(".")
+    return Problem(path, problem, f"{remedy}. {see}" if remedy else see)

@@ -1,0 +1,145 @@
+"""The one thing that is ever logged: a record whose every field comes from a finite set.
+
+A field is a member of an enumeration or the name of something that *we* publish; nothing that a client typed can
+become one. `Log` also closes every other way to speak: the root logger, libraries' loggers, warnings, hooks.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import threading
+import warnings
+from enum import Enum
+from typing import Any, NamedTuple, TextIO
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
+
+from comet_updates import names
+
+
+class Outcome(Enum):
+    """How a request or a publication ended."""
+
+    ANSWERED = "answered"
+    NOT_MODIFIED = "not_modified"
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    UNAVAILABLE = "unavailable"
+    PUBLISHED = "published"
+    UNCHANGED = "unchanged"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+class Cache(Enum):
+    """Where the bytes of an answer came from."""
+
+    NONE = "none"
+    MEMORY = "memory"
+    REVALIDATED = "revalidated"
+    FETCHED = "fetched"
+    STALE = "stale"
+
+
+SUCCESSES = frozenset(
+    {
+        Outcome.ANSWERED,
+        Outcome.NOT_MODIFIED,
+        Outcome.NOT_FOUND,
+        Outcome.METHOD_NOT_ALLOWED,
+        Outcome.PUBLISHED,
+        Outcome.UNCHANGED,
+    }
+)
+"""What is logged only where the deployment asks for it: nobody has to act on these."""
+
+DURATIONS = ((0.001, "<1ms"), (0.01, "<10ms"), (0.1, "<100ms"), (1.0, "<1s"))
+DURATION_ABOVE = ">=1s"
+NOT_A_RECORD = '{"level":"WARNING","outcome":"not_a_record"}'
+"""What is written in place of anything that is not a `Record`."""
+
+
+class Record(NamedTuple):
+    """One line of the log. `place` is empty unless it names a document that we publish."""
+
+    outcome: Outcome
+    place: names.Place = names.NOWHERE
+    cache: Cache = Cache.NONE
+    seconds: float = 0.0
+
+    def line(self) -> str:
+        """The record as one line of JSON; the duration only as a bucket."""
+        level = "INFO" if self.outcome in SUCCESSES else "ERROR"
+        duration = next((name for limit, name in DURATIONS if self.seconds < limit), DURATION_ABOVE)
+        return json.dumps(
+            {
+                "level": level,
+                "outcome": self.outcome.value,
+                **self.place._asdict(),
+                "cache": self.cache.value,
+                "duration": duration,
+            },
+            separators=(",", ":"),
+        )
+
+
+class Log:
+    """Writes records to standard output and shuts everything else up.
+
+    Args:
+        successes: whether what needs no action is written, too.
+    """
+
+    def __init__(self, *, successes: bool) -> None:
+        _close_other_sinks()
+        self._successes = successes
+        # Explicit values win over POWERTOOLS_LOGGER_LOG_EVENT and its like, which a deployment could set by mistake.
+        self._logger = Logger(
+            service="comet-updates", logger_formatter=_ClosedFormatter(), logger_handler=_StdoutHandler(), sampling_rate=0
+        )
+
+    def write(self, record: Record) -> None:
+        """Write `record`. Whatever is not exactly a `Record` comes out as a constant."""
+        if record.outcome not in SUCCESSES:
+            self._logger.error(record)
+        elif self._successes:
+            self._logger.info(record)
+
+
+class _ClosedFormatter(LambdaPowertoolsFormatter):
+    """Formats records and nothing else: no message, no extra key, no exception, no request id, no time."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return record.msg.line() if type(record.msg) is Record else NOT_A_RECORD
+
+
+class _StdoutHandler(logging.StreamHandler[TextIO]):
+    """Writes to what `sys.stdout` is now, as `logging`'s own last resort does with `sys.stderr`."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:
+        return sys.stdout
+
+    @stream.setter
+    def stream(self, _: TextIO) -> None: ...
+
+
+def _close_other_sinks() -> None:
+    """Make libraries, warnings and hooks silent: they may quote what they were given."""
+    root = logging.getLogger()
+    root.handlers = [logging.NullHandler()]
+    logging.lastResort = None
+    logging.raiseExceptions = False
+    warnings.simplefilter("ignore")
+    sys.unraisablehook = _say_nothing
+    threading.excepthook = _say_nothing
+
+
+def _say_nothing(_: Any) -> None:  # noqa: ANN401 (two hooks, two private types)
+    """A hook that drops what it is given."""

@@ -1,0 +1,57 @@
+"""Version schemes: how a product's versions are read and ordered, each by a library that is kept for it.
+
+- `semver`: Semantic Versioning 2.0.0; build metadata does not count (python-semver).
+- `dotted`: numbers with dots, of any length; missing parts count as zero (packaging's release segment).
+- `pep440`: Python's own (packaging).
+- `build`: the version is only shown, the release's `build` number orders, read as `dotted`.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+
+from packaging.version import InvalidVersion
+from packaging.version import Version as Pep440
+from semver import Version as SemVer
+
+from comet_updates.errors import VersionSyntaxError
+
+_DOTTED = re.compile(r"[0-9]{1,19}(?:\.[0-9]{1,19}){0,15}")
+
+
+class Scheme(Enum):
+    """How the versions of a product are ordered."""
+
+    SEMVER = "semver"
+    DOTTED = "dotted"
+    PEP440 = "pep440"
+    BUILD = "build"
+
+
+Precedence = SemVer | Pep440
+"""What orders a version among others of its scheme; only comparable within one scheme."""
+
+
+def precedence(scheme: Scheme, version: str, build: str | None = None) -> Precedence:
+    """Where `version` (for `Scheme.BUILD`, its `build` number) stands in the order of `scheme`.
+
+    Raises:
+        VersionSyntaxError: it does not parse.
+    """
+    if scheme is Scheme.SEMVER:
+        try:
+            return SemVer.parse(version)
+        except ValueError as error:
+            raise VersionSyntaxError(version, scheme.value, "Write MAJOR.MINOR.PATCH, as in 4.2.1 or 5.0.0-beta.1") from error
+    if scheme is Scheme.PEP440:
+        try:
+            return Pep440(version)
+        except InvalidVersion as error:
+            raise VersionSyntaxError(version, scheme.value, "Write a PEP 440 version, as in 4.2.1 or 5.0b1") from error
+    number = build if scheme is Scheme.BUILD else version
+    if number is None:
+        raise VersionSyntaxError(version, scheme.value, "Add the field `build` with the number that orders this release")
+    if not _DOTTED.fullmatch(number):
+        raise VersionSyntaxError(number, scheme.value, "Write numbers with dots, as in 4.2.1.0 or 20261120.2")
+    return Pep440(number)

@@ -1,0 +1,168 @@
+"""What tests share: a real S3 over HTTP (moto's server, one for all tests), a bucket for each test, the real handlers."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+import sys
+import threading
+import uuid
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+ROOT = Path(__file__).parents[1]
+Handler = Callable[[dict[str, Any], object], dict[str, Any]]
+
+REGION = "us-east-1"
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """The URL of an S3 that speaks HTTP: obstore cannot be reached by moto's patches inside the process."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def aws(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An AWS environment that leads nowhere but to this machine; gives the S3 endpoint."""
+    for name, value in {
+        "AWS_ENDPOINT_URL": s3_endpoint,
+        "AWS_ENDPOINT_URL_S3": s3_endpoint,
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    return s3_endpoint
+
+
+class S3:
+    """A bucket of the test's own, as a release pipeline and a curious reader would use it."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.bucket = f"comet-{uuid.uuid4().hex}"
+        self.client = boto3.client("s3", endpoint_url=endpoint)
+        self.client.create_bucket(Bucket=self.bucket)
+        self.client.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"})
+
+    def put(self, key: str, body: bytes | dict[str, Any]) -> None:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.client.put_object(Bucket=self.bucket, Key=key, Body=data)
+
+    def get(self, key: str) -> bytes:
+        return self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+
+    def json(self, key: str) -> Any:
+        return json.loads(self.get(key))
+
+    def delete(self, key: str) -> None:
+        self.client.delete_object(Bucket=self.bucket, Key=key)
+
+    def keys(self, prefix: str = "") -> list[str]:
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        return [found["Key"] for page in pages for found in page.get("Contents", ())]
+
+    def tree(self, prefix: str = "") -> dict[str, bytes]:
+        return {key: self.get(key) for key in self.keys(prefix)}
+
+
+@pytest.fixture
+def s3(aws: str) -> S3:
+    return S3(aws)
+
+
+@pytest.fixture
+def environment(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deployment's settings: nothing is remembered, and everything is logged."""
+    monkeypatch.setenv("BUCKET", s3.bucket)
+    monkeypatch.setenv("MEMORY_TTL_S", "0")
+    monkeypatch.setenv("LOG_SUCCESSES", "true")
+
+
+@pytest.fixture
+def open_sinks() -> Iterator[None]:
+    """Give back what `record.Log` closes: this process lives on after the handler's."""
+    root, hooks = logging.getLogger(), (sys.unraisablehook, threading.excepthook)
+    handlers, last_resort, raises = root.handlers[:], logging.lastResort, logging.raiseExceptions
+    with warnings.catch_warnings():
+        yield
+    root.handlers, logging.lastResort, logging.raiseExceptions = handlers, last_resort, raises
+    sys.unraisablehook, threading.excepthook = hooks
+
+
+def fresh_import(module: str) -> Any:
+    """Import a handler's module as a new Lambda environment would: no memory of an earlier one."""
+    for name in [name for name in sys.modules if name.startswith("comet_updates")]:
+        del sys.modules[name]
+    return importlib.import_module(module)
+
+
+@pytest.fixture
+def publish(environment: None, open_sinks: None) -> Handler:
+    """The publishing function, newly started."""
+    handler: Handler = fresh_import("comet_updates.publish.handler").handler
+    return handler
+
+
+@pytest.fixture
+def answer(environment: None, open_sinks: None) -> Handler:
+    """The answering function, newly started."""
+    handler: Handler = fresh_import("comet_updates.answer.handler").handler
+    return handler
+
+
+def request(path: str, method: str = "GET", **headers: str) -> dict[str, Any]:
+    """The least that API Gateway sends (payload 2.0)."""
+    return {
+        "version": "2.0",
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": {name.replace("_", "-"): value for name, value in headers.items()},
+        "requestContext": {"http": {"method": method, "path": path}},
+        "isBase64Encoded": False,
+    }
+
+
+def notification(*keys: str, message_id: str = "message-1") -> dict[str, Any]:
+    """An SQS event with S3's notification of these keys in one message."""
+    records = [{"eventSource": "aws:s3", "s3": {"object": {"key": key.replace("+", "%2B")}}} for key in keys]
+    return {"Records": [{"messageId": message_id, "eventSource": "aws:sqs", "body": json.dumps({"Records": records})}]}
+
+
+SWEEP = {"sweep": True}
+
+
+def release(version: str = "4.2.1", channel: str = "stable", product: str = "comet-cursor", **fields: Any) -> dict[str, Any]:
+    """A release document; `fields` override or add."""
+    return {
+        "schema": 1,
+        "product": product,
+        "channel": channel,
+        "version": version,
+        "released_at": "2026-11-20T12:00:00Z",
+        "notes": {"en": "Fixes a crash when the pointer theme changes."},
+        "artifacts": [
+            {
+                "platform": "windows",
+                "arch": "x86_64",
+                "kind": "installer",
+                "url": f"https://downloads.example.com/{product}/{version}/setup-x64.exe",
+                "size": 48_213_001,
+                "sha256": "0123456789abcdef" * 4,
+            }
+        ],
+    } | fields

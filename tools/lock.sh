@@ -1,0 +1,14 @@
+#!/bin/sh
+# Writes every lock file from pyproject.toml: hashes, all platforms, no index address. Needs `uv`; only who changes a dependency runs it.
+set -eu
+cd "$(dirname "$0")/.."
+compile() { uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links --upgrade "$@"; }
+
+# One set of versions for all of our own code: the layers and `serve` are cut from what the tests run.
+compile --python-version 3.11 --extra serve --group dev pyproject.toml -o requirements/dev.txt
+compile --python-version 3.11 --extra serve --constraint requirements/dev.txt --group pyproject.toml:build pyproject.toml -o requirements/serve.txt
+for layer in answer publish; do
+    compile --python-version 3.13 --extra "$layer" --constraint requirements/dev.txt pyproject.toml -o "layers/$layer/requirements.txt"
+done
+compile --python-version 3.11 --group sam pyproject.toml -o requirements/sam.txt
+compile --python-version 3.13 --group runtime pyproject.toml -o requirements/runtime.txt

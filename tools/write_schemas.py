@@ -1,0 +1,13 @@
+"""Write `schemas/` from the models: run by `make schemas`, held against them by the tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from comet_updates.formats import schemas
+
+FOLDER = Path(__file__).parents[1] / "schemas"
+
+if __name__ == "__main__":
+    for name, body in schemas.render().items():
+        (FOLDER / f"{name}.json").write_bytes(body)
