@@ -105,10 +105,17 @@ def open_sinks() -> Iterator[None]:
 
 
 def fresh_import(module: str) -> Any:
-    """Import a handler's module as a new Lambda environment would: no memory of an earlier one."""
-    for name in [name for name in sys.modules if name.startswith("comet_updates")]:
+    """Import a handler's module as a new Lambda environment would: with no memory of an earlier one.
+
+    What the tests imported themselves stays what `import` gives afterwards.
+    """
+    ours = {name: loaded for name, loaded in sys.modules.items() if name.split(".")[0] == "comet_updates"}
+    for name in ours:
         del sys.modules[name]
-    return importlib.import_module(module)
+    try:
+        return importlib.import_module(module)
+    finally:
+        sys.modules.update(ours)
 
 
 @pytest.fixture
