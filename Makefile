@@ -15,7 +15,7 @@ help: ## Show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
 run: .venv/serve ## Start the service on this machine, with an S3 and sample releases
-	@.venv/bin/comet-updates serve
+	@.venv/bin/comet-updates serve --samples samples
 
 test: .venv/dev .venv-sam/installed .venv-runtime/installed lint ## Run every check and every test
 	.venv/bin/python -m pytest

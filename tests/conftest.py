@@ -1,8 +1,9 @@
-"""What tests share: a real S3 over HTTP (moto's server, one for all tests), a bucket for each test, the real handlers."""
+"""What tests share: a real S3 over HTTP (moto's, one for all tests), a bucket for each test, the real handlers."""
 
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import logging
 import sys
@@ -15,7 +16,8 @@ from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
+from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import make_server
 
 ROOT = Path(__file__).parents[1]
 Handler = Callable[[dict[str, Any], object], dict[str, Any]]
@@ -23,15 +25,48 @@ Handler = Callable[[dict[str, Any], object], dict[str, Any]]
 REGION = "us-east-1"
 
 
+class Wire(list[tuple[Any, ...]]):
+    """Every HTTP request that reached the S3: method, path, query, headers and body, in order.
+
+    Attributes:
+        outage: while true, the S3 answers 503 to everything.
+    """
+
+    outage = False
+
+    def recording(self, application: Any) -> Any:
+        """The WSGI `application`, with each request noted before it is served."""
+
+        def recorded(environ: dict[str, Any], start_response: Any) -> Any:
+            body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            environ["wsgi.input"] = io.BytesIO(body)
+            headers = {name: value for name, value in environ.items() if name.startswith(("HTTP_", "CONTENT_"))}
+            self.append(
+                (environ["REQUEST_METHOD"], environ["PATH_INFO"], environ["QUERY_STRING"], tuple(headers.items()), body)
+            )
+            if self.outage:
+                start_response("503 Slow Down", [("content-length", "0")])
+                return [b""]
+            return application(environ, start_response)
+
+        return recorded
+
+
 @pytest.fixture(scope="session")
-def s3_endpoint() -> Iterator[str]:
+def wire() -> Wire:
+    return Wire()
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint(wire: Wire) -> Iterator[str]:
     """The URL of an S3 that speaks HTTP: obstore cannot be reached by moto's patches inside the process."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    logging.getLogger("werkzeug").disabled = True
+    application = wire.recording(DomainDispatcherApplication(create_backend_app))
+    server = make_server("127.0.0.1", 0, application, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.port}"
+    server.shutdown()
+    server.server_close()
 
 
 @pytest.fixture
@@ -54,6 +89,7 @@ class S3:
     """A bucket of the test's own, as a release pipeline and a curious reader would use it."""
 
     def __init__(self, endpoint: str) -> None:
+        self.endpoint = endpoint
         self.bucket = f"comet-{uuid.uuid4().hex}"
         self.client = boto3.client("s3", endpoint_url=endpoint)
         self.client.create_bucket(Bucket=self.bucket)
@@ -98,10 +134,16 @@ def open_sinks() -> Iterator[None]:
     """Give back what `record.Log` closes: this process lives on after the handler's."""
     root, hooks = logging.getLogger(), (sys.unraisablehook, threading.excepthook)
     handlers, last_resort, raises = root.handlers[:], logging.lastResort, logging.raiseExceptions
+    _forget_logger()
     with warnings.catch_warnings():
         yield
     root.handlers, logging.lastResort, logging.raiseExceptions = handlers, last_resort, raises
     sys.unraisablehook, threading.excepthook = hooks
+
+
+def _forget_logger() -> None:
+    """Loggers outlive the modules that made them; a new process has none."""
+    logging.Logger.manager.loggerDict.pop("comet-updates", None)
 
 
 def fresh_import(module: str) -> Any:
@@ -112,6 +154,7 @@ def fresh_import(module: str) -> Any:
     ours = {name: loaded for name, loaded in sys.modules.items() if name.split(".")[0] == "comet_updates"}
     for name in ours:
         del sys.modules[name]
+    _forget_logger()
     try:
         return importlib.import_module(module)
     finally:
@@ -153,7 +196,9 @@ def notification(*keys: str, message_id: str = "message-1") -> dict[str, Any]:
 SWEEP = {"sweep": True}
 
 
-def release(version: str = "4.2.1", channel: str = "stable", product: str = "comet-cursor", **fields: Any) -> dict[str, Any]:
+def release(
+    version: str = "4.2.1", channel: str = "stable", product: str = "comet-cursor", **fields: Any
+) -> dict[str, Any]:
     """A release document; `fields` override or add."""
     return {
         "schema": 1,

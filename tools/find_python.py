@@ -37,5 +37,5 @@ def find(version: str) -> Path | None:
 if __name__ == "__main__":
     folder = find(sys.argv[1])
     if folder is None:
-        sys.exit(f"no working python{sys.argv[1]} on PATH, in pyenv or in uv: install one, for example with `pyenv install {sys.argv[1]}`")
+        sys.exit(f"no working python{sys.argv[1]} on PATH, in pyenv or in uv: `pyenv install {sys.argv[1]}` gets one")
     print(folder)

@@ -69,5 +69,7 @@ class PortInUseError(CometError):
 
     def __init__(self, port: int, variable: str) -> None:
         """Name the busy `port` and the environment `variable` that moves it."""
-        super().__init__(f"port {port} is in use. Stop what listens there, or choose another: {variable}=<port> make run")
+        super().__init__(
+            f"port {port} is in use. Stop what listens there, or choose another: {variable}=<port> make run"
+        )
         self.port = port

@@ -87,6 +87,10 @@ Timestamp = Annotated[
 Language = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,4}$")]
 """A BCP 47 tag, as in `en` or `pt-BR`."""
 
+Sha1 = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{40}$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$")]
+Sha512 = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{128}$")]
+
 
 def _named(value: str, grammar: str, what: str) -> str:
     if not re.fullmatch(grammar, value):
@@ -94,14 +98,25 @@ def _named(value: str, grammar: str, what: str) -> str:
     return value
 
 
-def _hexadecimal(digits: int) -> Any:  # noqa: ANN401 (an annotation)
-    return Annotated[str, StringConstraints(pattern=rf"^[0-9a-fA-F]{{{digits}}}$")]
-
-
 class _Document(BaseModel):
     """One JSON object: unknown fields are refused, types are never converted, and nothing changes afterwards."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Uploaded(_Document):
+    """A document that a pipeline uploads. It remembers how it was written."""
+
+    _wire: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    @property
+    def wire(self) -> dict[str, Any]:
+        """The JSON object that this was read from, for documents that pass it on."""
+        return self._wire
+
+    def remember(self, wire: dict[str, Any]) -> None:
+        """Keep the JSON object that this was read from; for whoever reads uploads."""
+        self._wire = wire
 
 
 class Critical(_Document):
@@ -132,18 +147,22 @@ class Artifact(_Document):
     kind: Literal["installer", "archive", "delta"]
     url: Annotated[Url, Field(description="Where the file is. HTTPS only.")]
     size: Annotated[int, Field(ge=1, le=SIZE_MAX_BYTES, description="In bytes.")] | None = None
-    sha256: _hexadecimal(64) | None = None  # type: ignore[valid-type]
-    sha512: _hexadecimal(128) | None = None  # type: ignore[valid-type]
-    sha1: Annotated[  # type: ignore[valid-type]
-        _hexadecimal(40) | None, Field(description="Only for Squirrel and Velopack, which ask for it. Trust the others.")
+    sha256: Sha256 | None = None
+    sha512: Sha512 | None = None
+    sha1: Annotated[
+        Sha1 | None, Field(description="Only for Squirrel and Velopack, which ask for it. Trust the others.")
     ] = None
     signatures: Annotated[
         dict[Token, Annotated[str, StringConstraints(min_length=1, max_length=10_000)]],
-        Field(max_length=20, description="By kind: `ed25519` (Sparkle), `dsa`, `minisign` (Tauri), … Passed on untouched."),
+        Field(
+            max_length=20, description="By kind: `ed25519` (Sparkle), `dsa`, `minisign` (Tauri), … Passed on untouched."
+        ),
     ] = {}
     min_os: Label | None = None
     max_os: Label | None = None
-    from_version: Annotated[Label | None, Field(description="What a delta starts from, as the client knows itself.")] = None
+    from_version: Annotated[
+        Label | None, Field(description="What a delta starts from, as the client knows itself.")
+    ] = None
     file_name: Annotated[Label | None, Field(description="The file's name, where the URL does not end in it.")] = None
     media_type: Label | None = None
     bundle: Annotated[Token | None, Field(description="`appimage`, `deb`, `rpm`, `app`, `nsis`, `msi`, …")] = None
@@ -159,7 +178,7 @@ class Artifact(_Document):
         return self
 
 
-class Release(_Document):
+class Release(Uploaded):
     """One version of a product on a channel: written once, never changed."""
 
     schema_: Schema
@@ -191,32 +210,22 @@ class Release(_Document):
     ] = False
     minimum_version: Annotated[Label | None, Field(description="The lowest version that may upgrade directly.")] = None
 
-    _wire: dict[str, Any] = PrivateAttr(default_factory=dict)
-
-    @property
-    def wire(self) -> dict[str, Any]:
-        """The release exactly as it was uploaded, for documents that pass it on."""
-        return self._wire
-
-    def with_wire(self, wire: dict[str, Any]) -> Self:
-        """This release, remembering the JSON object that it was read from."""
-        self._wire = wire
-        return self
-
     @property
     def due_at(self) -> datetime | None:
         """From when it may be offered; `None` for always."""
         return self.available_at or self.released_at
 
 
-class Product(_Document):
+class Product(Uploaded):
     """What is true of all releases of a product. A product without this document has these defaults."""
 
     schema_: Schema = 1
     product: Name
     name: Label | None = None
     homepage: Url | None = None
-    version_scheme: Annotated[Literal["semver", "dotted", "pep440", "build"], Field(description="How versions are ordered.")] = "semver"
+    version_scheme: Annotated[
+        Literal["semver", "dotted", "pep440", "build"], Field(description="How versions are ordered.")
+    ] = "semver"
     release_hosts: Annotated[
         list[Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$")]],
         Field(max_length=100, description="The only hosts that artifacts may be on; any, if empty."),
@@ -264,7 +273,7 @@ class ReleaseRollout(Rollout):
     version: Version
 
 
-class ChannelPolicy(_Document):
+class ChannelPolicy(Uploaded):
     """What people decided for a channel. A channel without this document has these defaults."""
 
     schema_: Schema = 1
@@ -273,7 +282,9 @@ class ChannelPolicy(_Document):
     includes: Annotated[list[Name], Field(max_length=50, description="Channels whose releases count here, too.")] = []
     pin: Annotated[Version | None, Field(description="Offer this version and none that is higher.")] = None
     paused_at: Annotated[Timestamp | None, Field(description="Releases that are due later are not offered.")] = None
-    yanked: Annotated[list[Yank], Field(max_length=YANKED_MAX, description="Withdrawn here and wherever this channel is included.")] = []
+    yanked: Annotated[
+        list[Yank], Field(max_length=YANKED_MAX, description="Withdrawn here and wherever this channel is included.")
+    ] = []
     rollout: ReleaseRollout | None = None
 
 

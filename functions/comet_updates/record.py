@@ -98,7 +98,10 @@ class Log:
         self._successes = successes
         # Explicit values win over POWERTOOLS_LOGGER_LOG_EVENT and its like, which a deployment could set by mistake.
         self._logger = Logger(
-            service="comet-updates", logger_formatter=_ClosedFormatter(), logger_handler=_StdoutHandler(), sampling_rate=0
+            service="comet-updates",
+            logger_formatter=_ClosedFormatter(),
+            logger_handler=_StdoutHandler(),
+            sampling_rate=0,
         )
 
     def write(self, record: Record) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum
+from typing import Any, Protocol
 
 from packaging.version import InvalidVersion
 from packaging.version import Version as Pep440
@@ -29,8 +30,11 @@ class Scheme(Enum):
     BUILD = "build"
 
 
-Precedence = SemVer | Pep440
-"""What orders a version among others of its scheme; only comparable within one scheme."""
+class Precedence(Protocol):
+    """What orders a version among others of its scheme; only comparable within one scheme."""
+
+    def __lt__(self, other: Any, /) -> bool: ...  # noqa: ANN401, D105 (of the same scheme)
+    def __le__(self, other: Any, /) -> bool: ...  # noqa: ANN401, D105
 
 
 def precedence(scheme: Scheme, version: str, build: str | None = None) -> Precedence:
@@ -43,7 +47,9 @@ def precedence(scheme: Scheme, version: str, build: str | None = None) -> Preced
         try:
             return SemVer.parse(version)
         except ValueError as error:
-            raise VersionSyntaxError(version, scheme.value, "Write MAJOR.MINOR.PATCH, as in 4.2.1 or 5.0.0-beta.1") from error
+            raise VersionSyntaxError(
+                version, scheme.value, "Write MAJOR.MINOR.PATCH, as in 4.2.1 or 5.0.0-beta.1"
+            ) from error
     if scheme is Scheme.PEP440:
         try:
             return Pep440(version)
@@ -51,7 +57,9 @@ def precedence(scheme: Scheme, version: str, build: str | None = None) -> Preced
             raise VersionSyntaxError(version, scheme.value, "Write a PEP 440 version, as in 4.2.1 or 5.0b1") from error
     number = build if scheme is Scheme.BUILD else version
     if number is None:
-        raise VersionSyntaxError(version, scheme.value, "Add the field `build` with the number that orders this release")
+        raise VersionSyntaxError(
+            version, scheme.value, "Add the field `build` with the number that orders this release"
+        )
     if not _DOTTED.fullmatch(number):
         raise VersionSyntaxError(number, scheme.value, "Write numbers with dots, as in 4.2.1.0 or 20261120.2")
     return Pep440(number)

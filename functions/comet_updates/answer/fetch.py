@@ -142,7 +142,9 @@ def s3_get(bucket: str, endpoint_url: str | None) -> Get:
         try:
             found = store.get(key, options={"if_none_match": validator} if validator else None)
             body = bytes(found.bytes())
-            return Document(key, body.decode(), len(body), f'"{hashlib.sha256(body).hexdigest()[:32]}"', found.meta["e_tag"])
+            return Document(
+                key, body.decode(), len(body), f'"{hashlib.sha256(body).hexdigest()[:32]}"', found.meta["e_tag"]
+            )
         except NotModifiedError:
             return Unchanged()
         except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""(method, path, If-None-Match) → answer. This page is all that a client can cause; nothing else of a request gets here."""
+"""(method, path, If-None-Match) → answer. This page is all that a client can cause; nothing else reaches it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ def _problem(status: int, title: str, outcome: Outcome, **headers: str) -> Answe
 
 
 NOT_FOUND = _problem(404, "Not Found", Outcome.NOT_FOUND, cache_control="public, max-age=60")
-NOT_ALLOWED = _problem(405, "Method Not Allowed", Outcome.METHOD_NOT_ALLOWED, allow="GET, HEAD", cache_control="no-store")
+NOT_ALLOWED = _problem(
+    405, "Method Not Allowed", Outcome.METHOD_NOT_ALLOWED, allow="GET, HEAD", cache_control="no-store"
+)
 FAILED = _problem(500, "Internal Server Error", Outcome.FAILED, cache_control="no-store")
 UNAVAILABLE = _problem(503, "Service Unavailable", Outcome.UNAVAILABLE, cache_control="no-store", retry_after="30")
 

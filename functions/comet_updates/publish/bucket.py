@@ -1,10 +1,11 @@
-"""The bucket as the publisher sees it: list, read, and write only if nobody else wrote since. The only user of boto3."""
+"""The bucket as the publisher sees it: list, read, and write only if nobody else did. The only user of boto3."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 import boto3
@@ -62,8 +63,8 @@ class Bucket:
         """The versions of every existing object below `prefix` since it was last deleted, the newest first, by key."""
         with _translated_errors():
             pages = list(self._s3.get_paginator("list_object_versions").paginate(Bucket=self._name, Prefix=prefix))
-        deleted_at = {}
-        gone = set()
+        deleted_at: dict[str, datetime] = {}
+        gone: set[str] = set()
         for marker in (marker for page in pages for marker in page.get("DeleteMarkers", ())):
             deleted_at.setdefault(marker["Key"], marker["LastModified"])
             if marker["IsLatest"]:
@@ -119,6 +120,9 @@ def etag_of(body: bytes) -> str:
 def open_bucket(name: str) -> Bucket:
     """The bucket `name`, with credentials, region and endpoint as boto3 reads them from the environment."""
     config = Config(
-        connect_timeout=2, read_timeout=5, retries={"mode": "standard", "max_attempts": 4}, max_pool_connections=MAX_CONNECTIONS
+        connect_timeout=2,
+        read_timeout=5,
+        retries={"mode": "standard", "max_attempts": 4},
+        max_pool_connections=MAX_CONNECTIONS,
     )
     return Bucket(boto3.client("s3", config=config), name)

@@ -1,4 +1,4 @@
-"""(product, channel, policies, releases, now) → what the channel offers. Pure: the same arguments give the same offer."""
+"""(product, channel, policies, releases, now) → offer. Pure: the same arguments give the same offer."""
 
 from __future__ import annotations
 

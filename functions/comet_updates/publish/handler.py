@@ -77,7 +77,8 @@ class Run:
             try:
                 for key in _keys(body):
                     senders.setdefault(names.product_of(key), set()).add(message_id)
-            except (ValueError, KeyError, TypeError, AttributeError):  # not a notification: let it reach the dead letters
+            except (ValueError, KeyError, TypeError, AttributeError):
+                # Not a notification: it comes again until it is with the dead letters.
                 failed.add(message_id)
         for product, message_ids in senders.items():
             if not self._done(product, self._strays_or(product)):

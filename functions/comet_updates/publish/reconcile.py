@@ -118,10 +118,14 @@ class Publisher:
         """The ETags of what already says why uploads of `product` were refused."""
         own = names.rejected_key(names.product_key(product))
         found = {key: etag for key, etag in self._bucket.etags(own).items() if key == own}
-        return found | self._bucket.etags(f"rejected/channels/{product}/") | self._bucket.etags(f"rejected/releases/{product}/")
+        return (
+            found
+            | self._bucket.etags(f"rejected/channels/{product}/")
+            | self._bucket.etags(f"rejected/releases/{product}/")
+        )
 
     def _write(self, existing: Mapping[str, str], wanted: Mapping[str, bytes]) -> Change:
-        """Make the objects `existing` (ETags by key) be `wanted`: put what differs in its order, then delete the rest."""
+        """Make the objects `existing` (ETags by key) be `wanted`: put what differs, in its order; delete the rest."""
         written, deleted = [], []
         for key, body in wanted.items():
             etag = existing.get(key) or self._bucket.etags(key).get(key)

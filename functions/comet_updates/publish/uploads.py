@@ -12,13 +12,13 @@ from pydantic_core import ErrorDetails
 
 from comet_updates import names
 from comet_updates.errors import Problem, RefusedUploadError, VersionSyntaxError
-from comet_updates.model import ChannelPolicy, Product, Release
+from comet_updates.model import ChannelPolicy, Product, Release, Uploaded
 
 UPLOAD_MAX_BYTES = 512_000  # ten times the largest single release that we know of
 
-Uploaded = TypeVar("Uploaded", Product, ChannelPolicy, Release)
+Document = TypeVar("Document", bound=Uploaded)
 
-_MODELS: dict[type[Product] | type[ChannelPolicy] | type[Release], str] = {
+_MODELS: dict[type, str] = {
     Product: "product",
     ChannelPolicy: "channel",
     Release: "release",
@@ -54,7 +54,7 @@ def check_size(key: str, size_bytes: int) -> None:
         refuse(key, f"is larger than {UPLOAD_MAX_BYTES} bytes", "Shorten the notes, or link to them with `notes_url`")
 
 
-def parse(model: type[Uploaded], key: str, body: bytes) -> Uploaded:
+def parse(model: type[Document], key: str, body: bytes) -> Document:
     """Read an upload and hold it against its model and its own key.
 
     Raises:
@@ -74,7 +74,8 @@ def parse(model: type[Uploaded], key: str, body: bytes) -> Uploaded:
     )
     if lies:
         raise RefusedUploadError(key, lies)
-    return document.with_wire(wire) if isinstance(document, Release) else document
+    document.remember(wire)
+    return document
 
 
 def check_release(key: str, release: Release, product: Product) -> None:

@@ -1,0 +1,119 @@
+"""The parts of AWS that the service needs, on this machine: moto's S3 and SQS over HTTP, and the queue's trigger."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+from moto.server import ThreadedMotoServer
+
+from comet_updates import names
+from comet_updates.publish.handler import SweepFailedError
+
+POLL_S = 0.2
+BATCH = 10
+MAX_RECEIVE_COUNT = 5
+VISIBILITY_TIMEOUT_S = 5
+SWEEP_S = 10.0
+
+Publish = Callable[[dict[str, Any], object], dict[str, Any]]
+
+
+class LocalAws:
+    """An S3 with one bucket whose notifications go to a queue; all of it is gone when the process ends.
+
+    Args:
+        port: of the S3, on loopback.
+        bucket: the bucket's name.
+        region: of everything.
+    """
+
+    def __init__(self, port: int, bucket: str, region: str) -> None:
+        self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
+        self._bucket = bucket
+        self._region = region
+        self._stopping = threading.Event()
+        self.endpoint_url = f"http://127.0.0.1:{port}"
+
+    def start(self) -> None:
+        """Start the server; make the bucket, the queue with its dead letters, and the notification between them."""
+        logging.getLogger("werkzeug").disabled = True  # it would print a line for every request
+        self._server.start()
+        self._s3 = boto3.client("s3", endpoint_url=self.endpoint_url, region_name=self._region)
+        self._sqs = boto3.client("sqs", endpoint_url=self.endpoint_url, region_name=self._region)
+        dead = self._arn(self._sqs.create_queue(QueueName="dead-letters")["QueueUrl"])
+        self._queue = self._sqs.create_queue(
+            QueueName="uploads",
+            Attributes={
+                "VisibilityTimeout": str(VISIBILITY_TIMEOUT_S),
+                "RedrivePolicy": json.dumps({"deadLetterTargetArn": dead, "maxReceiveCount": MAX_RECEIVE_COUNT}),
+            },
+        )["QueueUrl"]
+        self._s3.create_bucket(Bucket=self._bucket)
+        self._s3.put_bucket_versioning(Bucket=self._bucket, VersioningConfiguration={"Status": "Enabled"})
+        self._s3.put_bucket_notification_configuration(
+            Bucket=self._bucket,
+            NotificationConfiguration={
+                "QueueConfigurations": [
+                    {
+                        "QueueArn": self._arn(self._queue),
+                        "Events": ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"],
+                        "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": prefix}]}},
+                    }
+                    for prefix in names.UPLOAD_PREFIXES
+                ]
+            },
+        )
+
+    def upload(self, folder: Path) -> None:
+        """Upload what is in `folder`, each file under its path there."""
+        for file in sorted(folder.rglob("*.json")):
+            key = file.relative_to(folder).as_posix()
+            self._s3.put_object(Bucket=self._bucket, Key=key, Body=file.read_bytes())
+
+    def trigger(self, publish: Publish) -> None:
+        """Call `publish` with what comes into the queue, and now and then for a sweep, until `stop`; as Lambda does."""
+        self._worker = threading.Thread(target=self._work, args=(publish,), name="publish")
+        self._worker.start()
+
+    def stop(self) -> None:
+        """Stop what was started."""
+        self._stopping.set()
+        self._worker.join()
+        self._server.stop()
+
+    def _work(self, publish: Publish) -> None:
+        next_sweep = time.monotonic()
+        while not self._stopping.wait(POLL_S):
+            with suppress(BotoCoreError, ClientError):  # moto is stopping
+                self._deliver(publish)
+            if time.monotonic() >= next_sweep:
+                with suppress(SweepFailedError):  # recorded by the function; the next sweep tries again
+                    publish({"sweep": True}, None)
+                next_sweep = time.monotonic() + SWEEP_S
+
+    def _deliver(self, publish: Publish) -> None:
+        messages = self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=BATCH).get("Messages", [])
+        if not messages:
+            return
+        records = [
+            {"messageId": message["MessageId"], "eventSource": "aws:sqs", "body": message["Body"]}
+            for message in messages
+        ]
+        failures = publish({"Records": records}, None)["batchItemFailures"]
+        failed = {failure["itemIdentifier"] for failure in failures}
+        for message in messages:
+            if message["MessageId"] not in failed:
+                self._sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"])
+
+    def _arn(self, queue: str) -> str:
+        attributes = self._sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
+        return attributes["Attributes"]["QueueArn"]

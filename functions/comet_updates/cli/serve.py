@@ -1,0 +1,132 @@
+"""The service on one machine: moto's S3, the publishing function behind its queue, the answering function behind HTTP.
+
+Both are the handlers that Lambda runs, configured as Lambda configures them: through the environment.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, MutableMapping
+from pathlib import Path
+from typing import NamedTuple
+
+import uvicorn
+
+from comet_updates import names
+from comet_updates.cli import gateway
+from comet_updates.cli.local_aws import LocalAws
+from comet_updates.errors import PortInUseError
+from comet_updates.publish.handler import handler as publish
+
+HOST = "127.0.0.1"
+BUCKET = "comet-updates"
+REGION = "us-east-1"
+MEMORY_TTL_S = "1"  # a new release is to be seen at once here; in the cloud a minute is cheaper
+
+
+class Ports(NamedTuple):
+    """Where the service and its S3 listen."""
+
+    service: int
+    s3: int
+
+
+def serve(
+    ports: Ports, samples: Path | None, environment: MutableMapping[str, str], say: Callable[[str], None]
+) -> None:
+    """Run the service until it is interrupted.
+
+    Args:
+        ports: both on loopback.
+        samples: a folder laid out like the bucket, uploaded at the start.
+        environment: the process's; the handlers' settings are written to it.
+        say: prints a line for the person who started it.
+
+    Raises:
+        PortInUseError: one of the ports is taken.
+    """
+    for port, variable in ((ports.service, "PORT"), (ports.s3, "S3_PORT")):
+        _check_free(port, variable)
+    aws = LocalAws(ports.s3, BUCKET, REGION)
+    _configure(environment, aws.endpoint_url)
+    aws.start()
+    try:
+        if samples:
+            aws.upload(samples)
+        publish({"sweep": True}, None)
+        # Imported only now: it reads its settings and does its first GET when it is loaded, as on Lambda.
+        from comet_updates.answer.handler import handler as answer  # noqa: PLC0415
+
+        aws.trigger(publish)
+        _Server(answer, ports.service, lambda: _greet(ports, say)).run()
+    finally:
+        aws.stop()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, without a word or a header of its own, that tells when it listens."""
+
+    def __init__(self, answer: gateway.Handler, port: int, on_ready: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                gateway.application(answer),
+                host=HOST,
+                port=port,
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                date_header=False,
+            )
+        )
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_ready()
+
+
+def _check_free(port: int, variable: str) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise PortInUseError(port, variable) from error
+
+
+def _configure(environment: MutableMapping[str, str], endpoint_url: str) -> None:
+    """Point everything at this machine, whatever AWS account the person is signed in to."""
+    for name in [name for name in environment if name.startswith("AWS_") and name != "AWS_CA_BUNDLE"]:
+        del environment[name]
+    environment.update(
+        AWS_ACCESS_KEY_ID="local",
+        AWS_SECRET_ACCESS_KEY="local",  # noqa: S106 (any will do)
+        AWS_REGION=REGION,
+        AWS_DEFAULT_REGION=REGION,
+        AWS_ENDPOINT_URL_S3=endpoint_url,
+        NO_PROXY=HOST,
+        BUCKET=BUCKET,
+        MEMORY_TTL_S=MEMORY_TTL_S,
+        LOG_SUCCESSES="false",
+    )
+
+
+def _greet(ports: Ports, say: Callable[[str], None]) -> None:
+    service, s3 = f"http://{HOST}:{ports.service}", f"http://{HOST}:{ports.s3}"
+    upload, broken = (names.release_key("comet-cursor", "stable", version) for version in ("4.2.1", "4.2.2"))
+    say(f"""\
+ready {service}
+
+Ask for the latest release:
+  curl -i {service}/v1/comet-cursor/stable
+
+Upload a newer one with any S3 client (bucket {BUCKET}, any credentials), and ask again:
+  curl -T examples/{upload} {s3}/{BUCKET}/{upload}
+  aws --endpoint-url {s3} s3 cp examples/{upload} s3://{BUCKET}/{upload}
+
+Upload a broken one, and read why it was refused:
+  echo '{{}}' | curl -T - {s3}/{BUCKET}/{broken}
+  curl --aws-sigv4 aws:amz:{REGION}:s3 --user any:any {s3}/{BUCKET}/{names.rejected_key(broken)}
+
+Stop with Ctrl-C; nothing is kept.""")

@@ -1,0 +1,267 @@
+"""Memory, revalidation and the last known good: with a clock of the test's own, and against a real S3 over HTTP."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from itertools import count
+from typing import TYPE_CHECKING
+
+import pytest
+
+from comet_updates.answer import fetch
+from comet_updates.answer.fetch import WITNESS, DeniedError, Document, Reader, Unchanged
+from comet_updates.errors import StoreUnavailableError
+from comet_updates.record import Cache
+
+if TYPE_CHECKING:
+    from tests.conftest import S3
+
+KEY = "public/v1/comet-cursor/stable/manifest.json"
+TTL_S = 60.0
+
+
+class Store:
+    """An S3 whose objects, failures and clock the test decides; counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, str] = {}
+        self.error: Exception | None = None
+        self.hides_missing = False
+        self.asked: list[str] = []
+        self.now = 0.0
+        self.reader = Reader(self.get, ttl_s=TTL_S, clock=lambda: self.now)
+
+    def get(self, key: str, validator: str | None) -> Document | Unchanged | None:
+        self.asked.append(key)
+        if self.error:
+            raise self.error
+        text = self.objects.get(key)
+        if text is None:
+            if self.hides_missing:
+                raise DeniedError
+            return None
+        return Unchanged() if validator == text else Document(key, text, len(text), f'"{text}"', text)
+
+    def read(self, key: str = KEY) -> tuple[str | None, Cache]:
+        document, cache = self.reader.read(key)
+        return (document.text if document else None), cache
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store()
+
+
+def test_a_document_is_fetched_once_within_its_time_to_live(store: Store) -> None:
+    store.objects[KEY] = "a"
+    assert store.read() == ("a", Cache.FETCHED)
+    store.now = TTL_S - 1
+    assert store.read() == ("a", Cache.MEMORY)
+    assert store.asked == [KEY]
+
+
+def test_after_its_time_to_live_a_document_is_revalidated_by_its_etag(store: Store) -> None:
+    store.objects[KEY] = "a"
+    store.read()
+    store.now = TTL_S
+    assert store.read() == ("a", Cache.REVALIDATED)
+    store.now = 2 * TTL_S - 1
+    assert store.read() == ("a", Cache.MEMORY)
+
+
+def test_a_changed_document_is_seen_after_the_time_to_live(store: Store) -> None:
+    store.objects[KEY] = "a"
+    store.read()
+    store.objects[KEY] = "b"
+    store.now = TTL_S
+    assert store.read() == ("b", Cache.FETCHED)
+
+
+def test_a_removed_document_is_forgotten(store: Store) -> None:
+    store.objects[KEY] = "a"
+    store.read()
+    del store.objects[KEY]
+    store.now = TTL_S
+    assert store.read() == (None, Cache.FETCHED)
+    store.error = StoreUnavailableError()
+    with pytest.raises(StoreUnavailableError):
+        store.read()
+
+
+def test_with_s3_down_for_an_hour_known_documents_are_answered_and_unknown_ones_are_not(store: Store) -> None:
+    store.objects[KEY] = "a"
+    store.read()
+    store.error = StoreUnavailableError()
+    for minute in range(1, 61):
+        store.now = 60.0 * minute
+        assert store.read() == ("a", Cache.STALE)
+        with pytest.raises(StoreUnavailableError):
+            store.read("public/v1/other/stable/manifest.json")
+
+
+def test_once_s3_is_back_answers_are_fresh_within_the_time_to_live(store: Store) -> None:
+    store.objects[KEY] = "a"
+    store.read()
+    store.now, store.error = 3600.0, StoreUnavailableError()
+    store.read()
+    store.error, store.objects[KEY] = None, "b"
+    store.now += fetch.RETRY_PAUSE_S
+    assert store.read() == ("b", Cache.FETCHED)
+
+
+def test_one_failure_is_one_attempt_until_the_pause_is_over(store: Store) -> None:
+    store.error = StoreUnavailableError()
+    for _ in range(100):
+        with pytest.raises(StoreUnavailableError):
+            store.read()
+    assert len(store.asked) == 1
+    store.now += fetch.RETRY_PAUSE_S
+    with pytest.raises(StoreUnavailableError):
+        store.read()
+    assert len(store.asked) == 2
+
+
+def test_a_stream_of_unknown_names_cannot_push_known_documents_out_of_memory(store: Store) -> None:
+    store.objects[KEY] = "a"
+    store.read()
+    for number in range(10_000):
+        assert store.read(f"public/v1/p{number}/stable/manifest.json") == (None, Cache.FETCHED)
+    assert store.read() == ("a", Cache.MEMORY)
+    assert len(store.reader._entries) == 1
+
+
+def test_memory_is_bounded_and_keeps_what_was_asked_for_last(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch, "MEMORY_MAX_BYTES", 30)
+    for name in ("a", "b", "c"):
+        store.objects[name] = name * 10
+        store.read(name)
+    store.read("a")
+    store.objects["d"] = "d" * 10
+    store.read("d")
+    assert list(store.reader._entries) == ["c", "a", "d"]
+    assert store.reader._size_bytes <= 30
+
+
+def test_a_document_larger_than_the_memory_is_answered_and_not_kept(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetch, "MEMORY_MAX_BYTES", 5)
+    store.objects[KEY] = "a" * 10
+    assert store.read() == ("a" * 10, Cache.FETCHED)
+    assert store.reader._size_bytes == 0
+
+
+class TestWhereS3DeniesInsteadOfSayingNotFound:
+    """To a role that may not list, S3 answers 403 for a key that does not exist."""
+
+    def test_a_missing_document_is_not_found_as_long_as_the_witness_can_be_read(self, store: Store) -> None:
+        store.hides_missing, store.objects[WITNESS] = True, "schema"
+        assert store.read() == (None, Cache.FETCHED)
+
+    def test_a_role_that_can_read_nothing_is_an_outage(self, store: Store) -> None:
+        store.hides_missing = True
+        with pytest.raises(StoreUnavailableError):
+            store.read()
+
+    def test_a_role_that_lost_its_right_leaves_known_documents_as_they_are(self, store: Store) -> None:
+        store.hides_missing, store.objects = True, {WITNESS: "schema", KEY: "a"}
+        store.read(WITNESS)
+        store.read()
+        store.objects, store.now = {}, TTL_S
+        assert store.read() == ("a", Cache.STALE)
+
+    def test_a_removed_document_is_forgotten_there_too(self, store: Store) -> None:
+        store.hides_missing, store.objects = True, {WITNESS: "schema", KEY: "a"}
+        store.read()
+        del store.objects[KEY]
+        store.now = TTL_S
+        assert store.read() == (None, Cache.FETCHED)
+
+
+class TestAgainstARealS3:
+    def test_a_document_comes_with_the_hash_of_its_bytes_as_etag(self, s3: S3) -> None:
+        s3.put(KEY, "größe".encode())
+        document = fetch.s3_get(s3.bucket, s3.endpoint)(KEY, None)
+        assert isinstance(document, Document)
+        assert (document.text, document.size_bytes) == ("größe", 7)
+        assert document.etag == '"d353a2671b67afff0941ae456e5c76e9"'  # sha256sum, first half
+
+    def test_an_unchanged_document_is_not_sent_again(self, s3: S3) -> None:
+        s3.put(KEY, b"a")
+        get = fetch.s3_get(s3.bucket, s3.endpoint)
+        document = get(KEY, None)
+        assert isinstance(document, Document)
+        assert isinstance(get(KEY, document.validator), Unchanged)
+
+    def test_a_missing_document_is_none(self, s3: S3) -> None:
+        assert fetch.s3_get(s3.bucket, s3.endpoint)(KEY, None) is None
+
+    def test_bytes_that_are_not_utf_8_are_not_what_we_wrote(self, s3: S3) -> None:
+        s3.put(KEY, b"\xff\xfe")
+        with pytest.raises(StoreUnavailableError):
+            fetch.s3_get(s3.bucket, s3.endpoint)(KEY, None)
+
+
+@pytest.fixture
+def no_other_endpoint(aws: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """obstore reads this variable itself, and it would win."""
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    monkeypatch.delenv("AWS_ENDPOINT_URL_S3")
+
+
+def _listen(behave: Callable[[socket.socket], None]) -> str:
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def accept() -> None:
+        for _ in count():
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            with connection:
+                behave(connection)
+
+    threading.Thread(target=accept, daemon=True).start()
+    return f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+def _status(line: bytes, body: bytes = b"", length: int | None = None) -> Callable[[socket.socket], None]:
+    def behave(connection: socket.socket) -> None:
+        connection.recv(65536)
+        size = len(body) if length is None else length
+        head = b"HTTP/1.1 " + line + b"\r\ncontent-length: %d\r\netag: " % size + b'"x"\r\nlast-modified: '
+        connection.sendall(head + b"Mon, 23 Nov 2026 12:00:00 GMT\r\nconnection: close\r\n\r\n" + body)
+
+    return behave
+
+
+@pytest.mark.parametrize(
+    "behave",
+    [
+        pytest.param(lambda connection: connection.close(), id="reset"),
+        pytest.param(_status(b"500 Internal Server Error"), id="500"),
+        pytest.param(_status(b"503 Slow Down"), id="503 SlowDown"),
+        pytest.param(_status(b"301 Moved Permanently"), id="wrong region"),
+        pytest.param(_status(b"200 OK", b'{"versi', length=100), id="cut short"),
+        pytest.param(lambda connection: connection.sendall(b"SSH-2.0-nonsense\r\n"), id="not HTTP"),
+        pytest.param(lambda _: time.sleep(6), id="silent"),
+    ],
+)
+def test_an_s3_that_misbehaves_is_unavailable_within_the_time_that_clients_wait(
+    no_other_endpoint: None, behave: Callable[[socket.socket], None]
+) -> None:
+    get = fetch.s3_get("bucket", _listen(behave))
+    started = time.monotonic()
+    with pytest.raises(StoreUnavailableError):
+        get(KEY, None)
+    assert time.monotonic() - started < 5
+
+
+def test_an_s3_that_refuses_connections_is_unavailable(no_other_endpoint: None) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    with pytest.raises(StoreUnavailableError):
+        fetch.s3_get("bucket", f"http://127.0.0.1:{port}")(KEY, None)

@@ -1,0 +1,91 @@
+"""The Lambda entry of the answering function, as API Gateway calls it, in front of a real S3 over HTTP."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import SWEEP, fresh_import, release, request
+
+if TYPE_CHECKING:
+    from tests.conftest import S3, Handler, Wire
+
+URL = "/v1/comet-cursor/stable"
+
+
+@pytest.fixture
+def published(s3: S3, publish: Handler) -> S3:
+    """A bucket with one published release."""
+    s3.put("releases/comet-cursor/stable/4.2.1.json", release())
+    publish(SWEEP, None)
+    return s3
+
+
+def test_a_published_release_is_answered(published: S3, answer: Handler) -> None:
+    response = answer(request(URL), None)
+    assert (response["statusCode"], json.loads(response["body"])) == (200, release())
+
+
+def test_one_document_is_read_in_advance_so_that_the_first_client_does_not_wait(
+    published: S3, environment: None, open_sinks: None, wire: Wire
+) -> None:
+    del wire[:]
+    fresh_import("comet_updates.answer.handler")
+    assert [request[:2] for request in wire] == [("GET", f"/{published.bucket}/public/schemas/manifest.json")]
+
+
+def test_a_start_without_s3_is_a_start_all_the_same(
+    environment: None, open_sinks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
+    handler = fresh_import("comet_updates.answer.handler").handler
+    assert handler(request(URL), None)["statusCode"] == 503
+    assert handler(request("/nowhere"), None)["statusCode"] == 404
+
+
+def test_what_is_remembered_is_answered_without_asking_s3(
+    published: S3, environment: None, open_sinks: None, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEMORY_TTL_S", "60")
+    handler = fresh_import("comet_updates.answer.handler").handler
+    first = handler(request(URL), None)
+    del wire[:]
+    assert handler(request(URL), None) == first
+    assert wire == []
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        None,
+        [],
+        {},
+        "text",
+        {"rawPath": URL},
+        {"requestContext": {"http": {"method": "GET"}}},
+        {"rawPath": None, "requestContext": {"http": {"method": "GET"}}},
+        {"rawPath": [URL], "requestContext": {"http": {"method": "GET"}}},
+        request(URL) | {"headers": []},
+        request(URL) | {"headers": {"if-none-match": 7}},
+    ],
+)
+def test_no_event_can_make_the_handler_raise(published: S3, answer: Handler, event: dict[str, object]) -> None:
+    assert answer(event, None)["statusCode"] in (200, 500)
+
+
+def test_an_event_without_headers_is_answered(published: S3, answer: Handler) -> None:
+    event = request(URL)
+    del event["headers"]
+    assert answer(event, None)["statusCode"] == 200
+
+
+@pytest.mark.parametrize("missing", ["BUCKET", "MEMORY_TTL_S", "LOG_SUCCESSES"])
+def test_a_missing_setting_stops_the_start_and_names_it(
+    environment: None, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    monkeypatch.delenv(missing)
+    with pytest.raises(Exception, match=missing):
+        fresh_import("comet_updates.answer.handler")

@@ -1,0 +1,119 @@
+"""The rules of answering, without S3: what each request gives."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from comet_updates.answer import respond
+from comet_updates.answer.fetch import Document
+from comet_updates.answer.respond import Answer
+from comet_updates.errors import StoreUnavailableError
+from comet_updates.record import Cache
+
+URL = "/v1/comet-cursor/stable"
+KEY = "public/v1/comet-cursor/stable/manifest.json"
+DOCUMENT = Document(KEY, '{"version":"4.2.1","title":"Größer"}\n', 39, '"0123456789abcdef"', '"s3"')
+HEADERS = {
+    "content-type",
+    "content-length",
+    "cache-control",
+    "etag",
+    "x-content-type-options",
+    "strict-transport-security",
+    "access-control-allow-origin",
+    "allow",
+    "retry-after",
+}
+
+
+def read(key: str) -> tuple[Document | None, Cache]:
+    return (DOCUMENT if key == KEY else None), Cache.MEMORY
+
+
+def ask(path: str = URL, method: str = "GET", if_none_match: str | None = None) -> Answer:
+    return respond.respond(method, path, if_none_match, read)
+
+
+def test_a_known_channel_gives_its_manifest() -> None:
+    answer = ask()
+    assert (answer.status, answer.body) == (200, DOCUMENT.text)
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["etag"] == DOCUMENT.etag
+    assert answer.headers["cache-control"].startswith("public, max-age=300, ")
+
+
+def test_the_content_length_counts_bytes_not_characters() -> None:
+    assert ask().headers["content-length"] == str(len(DOCUMENT.text.encode())) == "39"
+
+
+def test_head_gives_the_headers_of_get_and_no_body() -> None:
+    assert ask(method="HEAD") == ask()._replace(body="")
+
+
+@pytest.mark.parametrize(
+    "if_none_match",
+    ['"0123456789abcdef"', 'W/"0123456789abcdef"', '"other", "0123456789abcdef"', "*", ' "0123456789abcdef" '],
+)
+def test_a_client_that_has_the_document_is_told_so(if_none_match: str) -> None:
+    answer = ask(if_none_match=if_none_match)
+    assert (answer.status, answer.body, answer.headers["etag"]) == (304, "", DOCUMENT.etag)
+
+
+@pytest.mark.parametrize("if_none_match", ["", '"other"', "0123456789abcdef", '"0123456789ABCDEF"', ",,,"])
+def test_any_other_validator_changes_nothing(if_none_match: str) -> None:
+    assert ask(if_none_match=if_none_match) == ask()
+
+
+@pytest.mark.parametrize("path", ["/v1/comet-cursor/other", "/v1/../..", "/", "", "/v1", "/v1/comet-cursor/stable/"])
+def test_an_unknown_url_is_not_found(path: str) -> None:
+    assert ask(path) is respond.NOT_FOUND
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "get", "", "TRACE"])
+@pytest.mark.parametrize("path", [URL, "/nowhere"])
+def test_only_get_and_head_are_allowed(method: str, path: str) -> None:
+    answer = ask(path, method)
+    assert answer is respond.NOT_ALLOWED
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
+
+
+def test_an_unreachable_store_is_unavailable_for_now() -> None:
+    def fail(_: str) -> tuple[Document | None, Cache]:
+        raise StoreUnavailableError
+
+    answer = respond.respond("GET", URL, None, fail)
+    assert (answer.status, answer.headers["retry-after"], answer.headers["cache-control"]) == (503, "30", "no-store")
+
+
+@pytest.mark.parametrize("answer", [respond.NOT_FOUND, respond.NOT_ALLOWED, respond.FAILED, respond.UNAVAILABLE])
+def test_an_error_is_a_constant_problem_document(answer: Answer) -> None:
+    problem = json.loads(answer.body)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (problem["status"], problem["type"]) == (answer.status, "about:blank")
+    assert int(answer.headers["content-length"]) == len(answer.body)
+
+
+@given(st.text(max_size=40), st.sampled_from(["GET", "HEAD", "POST"]), st.none() | st.text(max_size=40))
+def test_the_headers_are_a_closed_list_whatever_is_asked(path: str, method: str, if_none_match: str | None) -> None:
+    for url in (path, URL, f"{URL}/{path}"):
+        answer = ask(url, method, if_none_match)
+        assert set(answer.headers) <= HEADERS
+        assert answer.status in (200, 304, 404, 405)
+
+
+@given(st.uuids(), st.integers(0, 10**20 - 1))
+def test_a_legacy_copy_that_adds_its_number_to_the_path_gets_what_everyone_gets(guid: object, number: int) -> None:
+    for suffix in (
+        f"{guid}",
+        f"{{{guid}}}",
+        f"%7B{guid}%7D".upper(),
+        str(guid).replace("-", ""),
+        number,
+        f"DN{number}",
+    ):
+        assert ask(f"{URL}/{suffix}") == ask()
+        assert ask(f"{URL}/manifest.json/{suffix}") == ask()

@@ -1,0 +1,119 @@
+"""What can be logged: a finite set of lines, and nothing else whoever tries."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+import sys
+import warnings
+
+import pytest
+
+from comet_updates import names, record
+from comet_updates.record import NOT_A_RECORD, Cache, Log, Outcome, Record
+
+PLACE = names.Place("comet-cursor", "stable", "manifest.json")
+
+
+@pytest.fixture
+def log(open_sinks: None, monkeypatch: pytest.MonkeyPatch) -> Log:
+    # What a deployment may set by mistake.
+    monkeypatch.setenv("POWERTOOLS_LOGGER_LOG_EVENT", "true")
+    monkeypatch.setenv("POWERTOOLS_DEV", "true")
+    monkeypatch.setenv("POWERTOOLS_DEBUG", "true")
+    return Log(successes=True)
+
+
+def test_a_record_is_one_line_of_json(log: Log, capfd: pytest.CaptureFixture[str]) -> None:
+    log.write(Record(Outcome.ANSWERED, PLACE, Cache.MEMORY, 0.0004))
+    out, err = capfd.readouterr()
+    assert (out.count("\n"), err) == (1, "")
+    assert json.loads(out) == {
+        "level": "INFO",
+        "outcome": "answered",
+        "product": "comet-cursor",
+        "channel": "stable",
+        "document": "manifest.json",
+        "cache": "memory",
+        "duration": "<1ms",
+    }
+
+
+@pytest.mark.parametrize(
+    ("seconds", "bucket"),
+    [
+        (0.0, "<1ms"),
+        (0.000_999, "<1ms"),
+        (0.001, "<10ms"),
+        (0.05, "<100ms"),
+        (0.5, "<1s"),
+        (1.0, ">=1s"),
+        (9e9, ">=1s"),
+    ],
+)
+def test_a_duration_is_only_told_as_one_of_five_buckets(seconds: float, bucket: str) -> None:
+    assert json.loads(Record(Outcome.ANSWERED, seconds=seconds).line())["duration"] == bucket
+
+
+def test_all_lines_for_one_place_can_be_listed() -> None:
+    durations = (0.0, 0.005, 0.05, 0.5, 5.0)
+    lines = {Record(*fields).line() for fields in itertools.product(Outcome, [PLACE], Cache, durations)}
+    assert len(lines) == len(Outcome) * len(Cache) * len(durations)
+
+
+def test_successes_are_written_only_if_asked_for(open_sinks: None, capfd: pytest.CaptureFixture[str]) -> None:
+    quiet = Log(successes=False)
+    for outcome in Outcome:
+        quiet.write(Record(outcome))
+    written = [json.loads(line)["outcome"] for line in capfd.readouterr().out.splitlines()]
+    assert written == ["unavailable", "refused", "failed"]
+
+
+def test_whatever_is_not_a_record_comes_out_as_a_constant(log: Log, capfd: pytest.CaptureFixture[str]) -> None:
+    logger = log._logger
+    logger.error("203.0.113.77")
+    logger.error("client %s", "203.0.113.77")
+    logger.error({"sourceIp": "203.0.113.77"})
+    logger.append_keys(client="203.0.113.77")
+    logger.exception(ValueError("203.0.113.77"))
+    assert capfd.readouterr().out.splitlines() == [NOT_A_RECORD] * 4
+
+
+def test_nobody_else_can_speak(log: Log, capfd: pytest.CaptureFixture[str]) -> None:
+    logging.getLogger().error("203.0.113.77")
+    logging.getLogger("botocore").critical("203.0.113.77")
+    logging.getLogger("any.library").exception("203.0.113.77")
+    warnings.warn("203.0.113.77", stacklevel=1)
+    sys.unraisablehook(None)  # type: ignore[arg-type]
+    logging.getLogger("comet-updates").handlers[0].handleError(logging.makeLogRecord({"msg": "203.0.113.77"}))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_before_the_log_is_opened_they_could_have(capfd: pytest.CaptureFixture[str]) -> None:
+    """Positive control of the test above: the same words are heard where nothing is closed."""
+    handler = logging.StreamHandler(sys.stderr)
+    logging.getLogger("any.library").addHandler(handler)
+    logging.getLogger("any.library").error("203.0.113.77")
+    logging.getLogger("any.library").removeHandler(handler)
+    assert "203.0.113.77" in capfd.readouterr().err
+
+
+def test_a_closed_standard_output_is_no_error(
+    log: Log, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    class Broken:
+        def write(self, _: str) -> int:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stdout", Broken())
+    log.write(Record(Outcome.FAILED))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_every_outcome_is_either_a_success_or_asks_for_action() -> None:
+    assert {outcome.value for outcome in Outcome} - {outcome.value for outcome in record.SUCCESSES} == {
+        "unavailable",
+        "refused",
+        "failed",
+    }
