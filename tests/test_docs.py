@@ -1,0 +1,72 @@
+"""What the documentation shows is what works: examples are accepted, links lead somewhere, commands exist."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from comet_updates import names
+from comet_updates.model import ChannelPolicy, Product, Release
+from comet_updates.publish import uploads
+from tests.conftest import ROOT
+
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+MODELS = {"product": Product, "channel": ChannelPolicy, "release": Release}
+EXAMPLES = sorted([*ROOT.glob("samples/**/*.json"), *ROOT.glob("examples/**/*.json")])
+
+
+def json_blocks(page: Path) -> list[dict[str, object]]:
+    blocks = re.findall(r"```json\n(.*?)```", page.read_text(), re.DOTALL)
+    return [json.loads(block.replace("<64 hex digits>", "0" * 64)) for block in blocks]
+
+
+@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_every_example_is_accepted(file: Path) -> None:
+    key = "/".join(file.relative_to(ROOT).parts[1:])
+    uploads.parse(MODELS[uploads.check_key(key).kind], key, file.read_bytes())
+
+
+def test_the_release_in_the_readme_is_accepted() -> None:
+    (document,) = json_blocks(ROOT / "README.md")
+    key = names.release_key("comet-cursor", "stable", "4.2.1")
+    uploads.parse(Release, key, json.dumps(document).encode())
+
+
+def test_the_policy_and_the_refusal_in_the_guide_are_what_the_service_reads_and_writes() -> None:
+    policy, rejection = json_blocks(ROOT / "docs" / "releasing.md")
+    uploads.parse(ChannelPolicy, names.channel_key("comet-cursor", "stable"), json.dumps(policy).encode())
+    schema = json.loads((ROOT / "schemas" / "rejection.json").read_text())
+    assert set(rejection) == set(schema["properties"])
+
+
+def decisions() -> list[str]:
+    rows = re.findall(r'^\|[^|]*\| `("[^`]+)`', (ROOT / "docs" / "releasing.md").read_text(), re.MULTILINE)
+    assert len(rows) == 6
+    return rows
+
+
+@pytest.mark.parametrize("decision", decisions())
+def test_every_decision_in_the_guide_is_accepted(decision: str) -> None:
+    document = json.loads(f'{{"schema": 1, "product": "comet-cursor", "channel": "stable", {decision}}}')
+    uploads.parse(ChannelPolicy, names.channel_key("comet-cursor", "stable"), json.dumps(document).encode())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_and_make_targets_exist(page: Path) -> None:
+    text = page.read_text()
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)\)", text)
+    assert [link for link in links if not (page.parent / link).exists()] == []
+    targets = set(re.findall(r"(?:`|\$ )make ([a-z]+)", text))
+    assert targets <= set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def test_the_version_is_the_newest_in_the_changelog() -> None:
+    from comet_updates import __version__  # noqa: PLC0415
+
+    assert (
+        f"({__version__})" in (ROOT / "CHANGELOG.md").read_text()
+        or f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
+    )
