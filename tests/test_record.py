@@ -70,8 +70,24 @@ def test_successes_are_written_only_if_asked_for(open_sinks: None, capfd: pytest
     assert written == ["unavailable", "refused", "failed"]
 
 
+def test_a_stale_answer_is_a_warning_and_always_written(open_sinks: None, capfd: pytest.CaptureFixture[str]) -> None:
+    Log(successes=False).write(Record(Outcome.ANSWERED, PLACE, Cache.STALE))
+    assert json.loads(capfd.readouterr().out)["level"] == "WARNING"
+
+
+@pytest.mark.parametrize(("level", "lines"), [("INFO", 3), ("WARN", 2), ("ERROR", 1)])
+def test_the_level_of_the_deployment_decides_what_is_written(
+    open_sinks: None, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, level: str, lines: int
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_LOG_LEVEL", level)  # what Lambda sets from the template's LoggingConfig
+    log = Log(successes=True)
+    for record_ in (Record(Outcome.ANSWERED), Record(Outcome.ANSWERED, cache=Cache.STALE), Record(Outcome.FAILED)):
+        log.write(record_)
+    assert len(capfd.readouterr().out.splitlines()) == lines
+
+
 def test_whatever_is_not_a_record_comes_out_as_a_constant(log: Log, capfd: pytest.CaptureFixture[str]) -> None:
-    logger = log._logger
+    logger = log._write[logging.ERROR].__self__
     logger.error("203.0.113.77")
     logger.error("client %s", "203.0.113.77")
     logger.error({"sourceIp": "203.0.113.77"})

@@ -54,7 +54,7 @@ SUCCESSES = frozenset(
         Outcome.UNCHANGED,
     }
 )
-"""What is logged only where the deployment asks for it: nobody has to act on these."""
+"""What is logged only where the deployment asks for it: nobody has to act on these, unless the answer was stale."""
 
 DURATIONS = ((0.001, "<1ms"), (0.01, "<10ms"), (0.1, "<100ms"), (1.0, "<1s"))
 DURATION_ABOVE = ">=1s"
@@ -70,13 +70,19 @@ class Record(NamedTuple):
     cache: Cache = Cache.NONE
     seconds: float = 0.0
 
+    @property
+    def level(self) -> int:
+        """How much somebody has to act on this: `logging.INFO`, `WARNING` (S3 fails, memory helps) or `ERROR`."""
+        if self.outcome not in SUCCESSES:
+            return logging.ERROR
+        return logging.WARNING if self.cache is Cache.STALE else logging.INFO
+
     def line(self) -> str:
         """The record as one line of JSON; the duration only as a bucket."""
-        level = "INFO" if self.outcome in SUCCESSES else "ERROR"
         duration = next((name for limit, name in DURATIONS if self.seconds < limit), DURATION_ABOVE)
         return json.dumps(
             {
-                "level": level,
+                "level": logging.getLevelName(self.level),
                 "outcome": self.outcome.value,
                 **self.place._asdict(),
                 "cache": self.cache.value,
@@ -97,19 +103,18 @@ class Log:
         _close_other_sinks()
         self._successes = successes
         # Explicit values win over POWERTOOLS_LOGGER_LOG_EVENT and its like, which a deployment could set by mistake.
-        self._logger = Logger(
+        logger = Logger(
             service="comet-updates",
             logger_formatter=_ClosedFormatter(),
             logger_handler=_StdoutHandler(),
             sampling_rate=0,
         )
+        self._write = {logging.INFO: logger.info, logging.WARNING: logger.warning, logging.ERROR: logger.error}
 
     def write(self, record: Record) -> None:
         """Write `record`. Whatever is not exactly a `Record` comes out as a constant."""
-        if record.outcome not in SUCCESSES:
-            self._logger.error(record)
-        elif self._successes:
-            self._logger.info(record)
+        if record.level > logging.INFO or self._successes:
+            self._write[record.level](record)
 
 
 class _ClosedFormatter(LambdaPowertoolsFormatter):
