@@ -1,0 +1,174 @@
+"""What `make build` makes, and that it runs in Lambda's own runtime: emulator and runtime client, no container."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.conftest import ROOT, SWEEP
+from tests.template.test_events import UPLOAD, event
+
+if TYPE_CHECKING:
+    from tests.conftest import S3, Handler
+
+pytestmark = pytest.mark.build
+
+SAM = ROOT / ".venv-sam" / "bin" / "sam"
+RUNTIME = ROOT / ".venv-runtime" / "bin" / "python"
+RUNTIME_TAG = "cpython-313"
+UNCHECKED_HASH = 0b01  # PEP 552: bytes 4 to 8 of a .pyc
+FUNCTIONS = {"AnswerFunction": "AnswerLayer", "PublishFunction": "PublishLayer"}
+
+
+def need(present: bool, what: str) -> None:  # noqa: FBT001
+    """Skip where a person lacks what the build needs; fail where nothing may be skipped."""
+    if not present:
+        reason = f"{what} is missing: `make test` installs it where python3.13 is on PATH, in pyenv or in uv"
+        pytest.fail(reason) if os.environ.get("COMET_REQUIRE_ALL") else pytest.skip(reason)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    need(SAM.exists(), "the SAM CLI")
+    need(RUNTIME.exists(), "the runtime's Python")
+    folder = tmp_path_factory.mktemp("build")
+    run = subprocess.run([ROOT / "tools" / "build.sh", folder], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    return folder
+
+
+def test_sam_finds_no_fault() -> None:
+    need(SAM.exists(), "the SAM CLI")
+    command = [SAM, "validate", "--lint", "--template", ROOT / "template.yaml"]
+    environment = os.environ | {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"}
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_each_function_is_the_package_and_nothing_else(built: Path) -> None:
+    for function in FUNCTIONS:
+        assert [path.name for path in (built / function).iterdir()] == ["comet_updates"]
+        assert (built / function / "comet_updates" / "answer" / "handler.py").exists()
+
+
+def test_the_answering_layer_holds_no_heavy_library(built: Path) -> None:
+    answer, publish = ({path.name for path in (built / layer / "python").iterdir()} for layer in FUNCTIONS.values())
+    assert {"obstore", "aws_lambda_powertools"} <= answer
+    assert not {"boto3", "botocore", "pydantic", "pydantic_core", "cryptography"} & answer
+    assert {"boto3", "pydantic", "semver", "packaging"} <= publish
+
+
+def test_the_binaries_are_for_the_architecture_of_the_functions(built: Path) -> None:
+    machines = {path.read_bytes()[18:20] for path in built.rglob("*.so*")}
+    assert machines == {b"\x3e\x00"}  # ELF e_machine: x86-64
+
+
+def test_all_code_comes_with_byte_code_that_needs_no_check(built: Path) -> None:
+    sources = list(built.rglob("*.py"))
+    assert len(sources) > 500
+    for source in sources:
+        compiled = source.parent / "__pycache__" / f"{source.stem}.{RUNTIME_TAG}.pyc"
+        assert int.from_bytes(compiled.read_bytes()[4:8], "little") == UNCHECKED_HASH, source
+
+
+def test_nothing_of_the_building_machine_is_inside(built: Path) -> None:
+    marks = [os.fsencode(built), os.fsencode(ROOT)]
+    assert [path for path in built.rglob("*.pyc") if any(mark in path.read_bytes() for mark in marks)] == []
+
+
+def test_two_builds_are_the_same_bytes(built: Path, tmp_path: Path) -> None:
+    subprocess.run([ROOT / "tools" / "build.sh", tmp_path], capture_output=True, check=True)
+    for function in FUNCTIONS:
+        once, again = (
+            {p.relative_to(f): p.read_bytes() for p in f.rglob("*") if p.is_file()}
+            for f in (built / function, tmp_path / function)
+        )
+        assert once == again
+
+
+@contextmanager
+def lambda_runtime(built: Path, function: str, settings: dict[str, str]) -> Iterator[Callable[[dict[str, Any]], Any]]:
+    """The built `function` in the runtime emulator; gives what invokes it. One invocation at a time, as on Lambda."""
+    emulator = next((ROOT / ".venv-sam").glob("lib/python*/site-packages/samcli/local/rapid/aws-lambda-rie-x86_64"))
+    port, api_port = _free_port(), _free_port()
+    handler = f"comet_updates.{'answer' if function.startswith('Answer') else 'publish'}.handler.handler"
+    command = [emulator, "--log-level", "error"]
+    command += ["--runtime-interface-emulator-address", f"127.0.0.1:{port}"]
+    command += ["--runtime-api-address", f"127.0.0.1:{api_port}"]
+    command += [RUNTIME, "-m", "awslambdaric", handler]
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.pathsep.join([str(built / function), str(built / FUNCTIONS[function] / "python")]),
+        "AWS_LAMBDA_FUNCTION_NAME": function,
+        "AWS_LAMBDA_FUNCTION_TIMEOUT": "30",
+        "AWS_LAMBDA_LOG_FORMAT": "JSON",
+        **settings,
+    }
+    process = subprocess.Popen(
+        command, cwd=built / function, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+
+    def invoke(payload: dict[str, Any]) -> Any:
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+            connection.request("POST", "/2015-03-31/functions/function/invocations", json.dumps(payload))
+            return json.loads(connection.getresponse().read())
+
+    try:
+        _wait_for(port)
+        yield invoke
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def settings(s3: S3, environment: None) -> dict[str, str]:
+    names = ("BUCKET", "MEMORY_TTL_S", "LOG_SUCCESSES")
+    return {name: value for name, value in os.environ.items() if name.startswith("AWS_") or name in names}
+
+
+def test_the_built_answering_function_answers_in_lambdas_runtime(
+    built: Path, s3: S3, publish: Handler, settings: dict[str, str]
+) -> None:
+    s3.put(UPLOAD, (ROOT / "examples" / UPLOAD).read_bytes())
+    publish(SWEEP, None)
+    with lambda_runtime(built, "AnswerFunction", settings) as invoke:
+        answer = invoke(event("get"))
+        assert (answer["statusCode"], json.loads(answer["body"])["version"]) == (200, "4.2.1")
+        assert invoke(event("legacy-guid")) == answer
+        assert invoke(event("post"))["statusCode"] == 405
+
+
+def test_the_built_publishing_function_publishes_in_lambdas_runtime(
+    built: Path, s3: S3, settings: dict[str, str]
+) -> None:
+    s3.put(UPLOAD, (ROOT / "examples" / UPLOAD).read_bytes())
+    with lambda_runtime(built, "PublishFunction", settings) as invoke:
+        assert invoke(event("s3-upload")) == {"batchItemFailures": []}
+    assert s3.json("public/v1/comet-cursor/stable/manifest.json")["version"] == "4.2.1"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait_for(port: int) -> None:
+    for _ in range(100):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise AssertionError("the runtime emulator did not start")

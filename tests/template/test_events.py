@@ -1,0 +1,69 @@
+"""Every payload in `events/`, through the handler that the template names for it, as `sam local invoke` does."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.conftest import ROOT, SWEEP, fresh_import
+from tests.template.expand import source
+
+if TYPE_CHECKING:
+    from tests.conftest import S3, Handler
+
+EVENTS = sorted(path.stem for path in (ROOT / "events").glob("*.json") if path.stem != "env")
+UPLOAD = "releases/comet-cursor/stable/4.2.1.json"
+REQUESTS = {"get": 200, "head": 200, "not-modified": 304, "legacy-guid": 200, "unknown": 404, "post": 405}
+PUBLICATIONS: dict[str, dict[str, Any]] = {
+    "s3-upload": {"batchItemFailures": []},
+    "s3-test-event": {"batchItemFailures": []},
+    "sweep": {},
+}
+
+
+def event(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((ROOT / "events" / f"{name}.json").read_text())
+    return loaded
+
+
+def handler(function: str) -> Handler:
+    """The handler of a function, found by the name that the template gives to Lambda."""
+    module, _, name = source()["Resources"][function]["Properties"]["Handler"].rpartition(".")
+    found: Handler = getattr(fresh_import(module), name)
+    return found
+
+
+@pytest.fixture
+def published(s3: S3, environment: None, open_sinks: None) -> S3:
+    s3.put(UPLOAD, (ROOT / "examples" / UPLOAD).read_bytes())
+    handler("PublishFunction")(SWEEP, None)
+    return s3
+
+
+def test_every_payload_is_tried_here() -> None:
+    assert set(EVENTS) == {*REQUESTS, *PUBLICATIONS}
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_a_request_is_answered(published: S3, name: str) -> None:
+    assert handler("AnswerFunction")(event(name), None)["statusCode"] == REQUESTS[name]
+
+
+def test_a_legacy_copy_gets_what_everyone_gets(published: S3) -> None:
+    answer = handler("AnswerFunction")
+    assert answer(event("legacy-guid"), None) == answer(event("get"), None)
+
+
+@pytest.mark.parametrize("name", PUBLICATIONS)
+def test_a_publication_is_done(s3: S3, environment: None, open_sinks: None, name: str) -> None:
+    s3.put(UPLOAD, (ROOT / "examples" / UPLOAD).read_bytes())
+    assert handler("PublishFunction")(event(name), None) == PUBLICATIONS[name]
+    assert ("public/v1/comet-cursor/stable/manifest.json" in set(s3.keys())) == (name != "s3-test-event")
+
+
+def test_the_settings_for_sam_local_are_those_of_the_template() -> None:
+    for function, variables in event("env").items():
+        settings = source()["Resources"][function]["Properties"]["Environment"]["Variables"]
+        assert set(settings) <= set(variables)
