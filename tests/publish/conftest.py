@@ -1,0 +1,74 @@
+"""A publisher on a real bucket, whose every S3 operation a test can watch, stop or overtake."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from comet_updates.publish.bucket import Bucket, Stored
+from comet_updates.publish.reconcile import Publisher
+
+if TYPE_CHECKING:
+    from tests.conftest import S3
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+WRITES = ("put", "delete")
+
+
+class WatchedBucket(Bucket):
+    """The real bucket; tells `before` and `after` of every operation (its name and first argument)."""
+
+    def __init__(self, s3: S3) -> None:
+        super().__init__(s3.client, s3.bucket)
+        self.operations: list[tuple[str, Any]] = []
+        self.before: Callable[[str, Any], None] = lambda _name, _argument: None
+        self.after: Callable[[str, Any], None] = lambda _name, _argument: None
+
+    def _watched(self, name: str, argument: Any, operation: Callable[[], Any]) -> Any:
+        self.operations.append((name, argument))
+        self.before(name, argument)
+        result = operation()
+        self.after(name, argument)
+        return result
+
+    def etags(self, prefix: str) -> dict[str, str]:
+        return self._watched("etags", prefix, lambda: super(WatchedBucket, self).etags(prefix))
+
+    def versions(self, prefix: str) -> dict[str, tuple[Stored, ...]]:
+        return self._watched("versions", prefix, lambda: super(WatchedBucket, self).versions(prefix))
+
+    def get(self, stored: Stored) -> bytes:
+        return self._watched("get", stored.key, lambda: super(WatchedBucket, self).get(stored))
+
+    def put(self, key: str, body: bytes, content_type: str, *, replaces: str | None) -> None:
+        self._watched("put", key, lambda: super(WatchedBucket, self).put(key, body, content_type, replaces=replaces))
+
+    def delete(self, key: str, *, replaces: str) -> None:
+        self._watched("delete", key, lambda: super(WatchedBucket, self).delete(key, replaces=replaces))
+
+    @property
+    def writes(self) -> list[str]:
+        return [argument for name, argument in self.operations if name in WRITES]
+
+
+class Rig:
+    """A publisher, its bucket and its clock."""
+
+    def __init__(self, s3: S3) -> None:
+        self.now = NOW
+        self.bucket = WatchedBucket(s3)
+        self.publisher = Publisher(self.bucket, lambda: self.now)
+
+    def sweep(self) -> None:
+        self.publisher.publish_schemas()
+        self.publisher.refuse_strays()
+        for product in sorted(self.publisher.products()):
+            self.publisher.publish(product)
+
+
+@pytest.fixture
+def rig(s3: S3) -> Rig:
+    return Rig(s3)

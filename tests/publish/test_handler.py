@@ -1,0 +1,120 @@
+"""The Lambda entry of the publishing function: which events it understands, and what it says has to come again."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.conftest import SWEEP, fresh_import, notification, release
+
+if TYPE_CHECKING:
+    from tests.conftest import S3, Handler, Wire
+
+MANIFEST = "public/v1/comet-cursor/stable/manifest.json"
+KEY = "releases/comet-cursor/stable/4.2.1.json"
+
+
+def batch(*bodies: str) -> dict[str, Any]:
+    return {"Records": [{"messageId": str(number), "body": body} for number, body in enumerate(bodies)]}
+
+
+def body(*keys: str) -> str:
+    text: str = notification(*keys)["Records"][0]["body"]
+    return text
+
+
+def failed(result: dict[str, Any]) -> list[str]:
+    return [failure["itemIdentifier"] for failure in result["batchItemFailures"]]
+
+
+def test_an_upload_is_published(s3: S3, publish: Handler) -> None:
+    s3.put(KEY, release())
+    assert publish(notification(KEY), None) == {"batchItemFailures": []}
+    assert s3.json(MANIFEST) == release()
+
+
+def test_many_messages_for_one_product_are_one_publication(s3: S3, publish: Handler, wire: Wire) -> None:
+    for version in ("4.2.1", "4.2.2", "4.2.3"):
+        s3.put(f"releases/comet-cursor/stable/{version}.json", release(version))
+    del wire[:]
+    publish(batch(*[body(f"releases/comet-cursor/stable/4.2.{n}.json") for n in (1, 2, 3)] * 3), None)
+    assert sum(method == "PUT" for method, *_ in wire) == 2
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    ["releases/comet-cursor/stable/1.0.0%2Bb.json", "releases%2Fcomet-cursor%2Fstable%2F1.0.0%2Bb.json"],
+)
+def test_a_key_is_read_as_s3_spells_it(s3: S3, publish: Handler, spelled: str) -> None:
+    s3.put("releases/comet-cursor/stable/1.0.0+b.json", release("1.0.0+b"))
+    publish(batch(json.dumps({"Records": [{"s3": {"object": {"key": spelled}}}]})), None)
+    assert s3.json(MANIFEST)["version"] == "1.0.0+b"
+
+
+def test_what_is_not_a_notification_comes_again_alone(s3: S3, publish: Handler) -> None:
+    s3.put(KEY, release())
+    junk = ["junk", "[]", "{", '{"Records": [{}]}', '{"Records": [{"s3": {"object": {"key": 7}}}]}', '{"Records": 7}']
+    result = publish(batch(*junk, body(KEY), '{"Event": "s3:TestEvent"}'), None)
+    assert failed(result) == [str(number) for number in range(len(junk))]
+    assert s3.json(MANIFEST) == release()
+
+
+def test_while_s3_fails_every_message_comes_again(
+    s3: S3, publish: Handler, wire: Wire, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    s3.put(KEY, release())
+    monkeypatch.setattr(wire, "outage", True)
+    assert failed(publish(batch(body(KEY), body("releases/x.json")), None)) == ["0", "1"]
+    assert {json.loads(line)["outcome"] for line in capfd.readouterr().out.splitlines()} == {"failed"}
+
+
+def test_a_failed_sweep_is_an_error_in_constant_words(
+    s3: S3, publish: Handler, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3.put(KEY, release())
+    monkeypatch.setattr(wire, "outage", True)
+    with pytest.raises(Exception, match=r"^the bucket could not be listed$"):
+        publish(SWEEP, None)
+
+
+def test_one_products_failure_is_not_the_others(s3: S3, publish: Handler, monkeypatch: pytest.MonkeyPatch) -> None:
+    for product in ("a", "b", "c"):
+        s3.put(f"releases/{product}/stable/1.0.0.json", release("1.0.0", product=product))
+    run = publish.__globals__["_run"]()  # type: ignore[attr-defined]
+    original = run._publisher.publish
+
+    def fail_for_b(product: str) -> Any:
+        if product == "b":
+            raise RuntimeError("releases/b/stable/1.0.0.json")
+        return original(product)
+
+    monkeypatch.setattr(run._publisher, "publish", fail_for_b)
+    with pytest.raises(Exception, match=r"^not everything could be published$"):
+        publish(SWEEP, None)
+    assert s3.keys("public/v1/") == [f"public/v1/{p}/stable/{d}.json" for p in "ac" for d in ("manifest", "releases")]
+
+
+def test_nothing_of_the_uploader_is_logged(s3: S3, publish: Handler, capfd: pytest.CaptureFixture[str]) -> None:
+    s3.put(KEY, release())
+    event = notification(KEY)
+    inner = json.loads(event["Records"][0]["body"])
+    inner["Records"][0] |= {
+        "userIdentity": {"principalId": "AWS:alice"},
+        "requestParameters": {"sourceIPAddress": "203.0.113.5"},
+    }
+    event["Records"][0] |= {"body": json.dumps(inner), "attributes": {"SenderId": "alice"}}
+    publish(event, None)
+    out, err = capfd.readouterr()
+    assert json.loads(out)["outcome"] == "published"
+    assert not [word for word in ("alice", "203.0.113.5") if word in out + err]
+
+
+@pytest.mark.parametrize("missing", ["BUCKET", "LOG_SUCCESSES"])
+def test_a_missing_setting_stops_the_start_and_names_it(
+    environment: None, open_sinks: None, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    monkeypatch.delenv(missing)
+    with pytest.raises(Exception, match=missing):
+        fresh_import("comet_updates.publish.handler").handler(SWEEP, None)

@@ -1,0 +1,291 @@
+"""From uploads to public documents and refusals, on a real bucket."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from comet_updates.publish.uploads import UPLOAD_MAX_BYTES
+from tests.conftest import release
+
+if TYPE_CHECKING:
+    from tests.conftest import S3
+    from tests.publish.conftest import Rig
+
+STABLE = "public/v1/comet-cursor/stable"
+
+
+def key(version: str, channel: str = "stable", product: str = "comet-cursor") -> str:
+    return f"releases/{product}/{channel}/{version}.json"
+
+
+def policy(channel: str = "stable", **fields: Any) -> dict[str, Any]:
+    return {"schema": 1, "product": "comet-cursor", "channel": channel, **fields}
+
+
+@pytest.fixture
+def published(s3: S3, rig: Rig) -> S3:
+    """A bucket with 4.2.0 and 4.2.1 on stable, published."""
+    for version in ("4.2.0", "4.2.1"):
+        s3.put(key(version), release(version))
+    rig.publisher.publish("comet-cursor")
+    del rig.bucket.operations[:]
+    return s3
+
+
+def test_a_release_becomes_the_documents_of_its_channel(published: S3) -> None:
+    assert published.keys("public/") == [f"{STABLE}/manifest.json", f"{STABLE}/releases.json"]
+    assert published.json(f"{STABLE}/manifest.json") == release("4.2.1")
+    assert published.json(f"{STABLE}/releases.json")["releases"] == [release("4.2.1"), release("4.2.0")]
+
+
+def test_the_manifest_is_written_last(s3: S3, rig: Rig) -> None:
+    s3.put(key("4.2.1"), release())
+    rig.publisher.publish("comet-cursor")
+    assert rig.bucket.writes == [f"{STABLE}/releases.json", f"{STABLE}/manifest.json"]
+
+
+def test_publishing_again_writes_nothing_and_reads_no_upload_again(published: S3, rig: Rig) -> None:
+    change = rig.publisher.publish("comet-cursor")
+    assert (change.written, change.deleted, rig.bucket.writes) == ((), (), [])
+    assert [name for name, _ in rig.bucket.operations if name == "get"] == []
+
+
+def test_only_what_changed_is_written(published: S3, rig: Rig) -> None:
+    published.put(key("4.3.0-beta.1", "beta"), release("4.3.0-beta.1", "beta"))
+    published.put(key("4.1.0"), release("4.1.0"))
+    rig.publisher.publish("comet-cursor")
+    beta = "public/v1/comet-cursor/beta"
+    assert rig.bucket.writes == [f"{beta}/releases.json", f"{beta}/manifest.json", f"{STABLE}/releases.json"]
+
+
+def test_deleting_all_that_is_public_is_mended_byte_for_byte(published: S3, rig: Rig) -> None:
+    rig.sweep()
+    before = published.tree("public/")
+    for public in before:
+        published.delete(public)
+    rig.sweep()
+    assert published.tree("public/") == before
+
+
+def test_a_timed_release_appears_once_it_is_due_and_nowhere_before(published: S3, rig: Rig) -> None:
+    published.put(key("5.0.0"), release("5.0.0", available_at="2026-12-24T18:00:00+01:00"))
+    rig.publisher.publish("comet-cursor")
+    assert b"5.0.0" not in b"".join(published.tree("public/").values())
+    rig.now = datetime(2026, 12, 24, 17, tzinfo=UTC)
+    rig.publisher.publish("comet-cursor")
+    assert published.json(f"{STABLE}/manifest.json")["version"] == "5.0.0"
+
+
+def test_a_channel_that_offers_nothing_any_more_has_no_manifest(published: S3, rig: Rig) -> None:
+    yanked = [{"version": version, "reason": "broken"} for version in ("4.2.0", "4.2.1")]
+    published.put("channels/comet-cursor/stable.json", policy(yanked=yanked))
+    rig.publisher.publish("comet-cursor")
+    assert published.keys("public/") == [f"{STABLE}/releases.json"]
+
+
+class TestARefusedUpload:
+    def test_says_which_field_is_wrong_and_what_to_do(self, published: S3, rig: Rig) -> None:
+        published.put(key("4.3.0"), release("4.3.0", colour="red"))
+        rig.publisher.publish("comet-cursor")
+        assert published.json(f"rejected/{key('4.3.0')}.json") == {
+            "schema": 1,
+            "key": key("4.3.0"),
+            "problems": [
+                {
+                    "path": "$.colour",
+                    "problem": "Extra inputs are not permitted",
+                    "remedy": "Remove the field, or check its spelling. See /schemas/release.json",
+                }
+            ],
+        }
+
+    def test_changes_nothing_that_is_public(self, published: S3, rig: Rig) -> None:
+        before = published.tree("public/")
+        published.put(key("4.3.0"), b"{")
+        published.put(key("4.4.0"), release("4.4.1"))
+        published.put("channels/comet-cursor/beta.json", policy("beta", includes="stable"))
+        rig.publisher.publish("comet-cursor")
+        assert published.tree("public/") == before
+        assert len(published.keys("rejected/")) == 3
+
+    def test_is_forgotten_once_it_is_mended(self, published: S3, rig: Rig) -> None:
+        published.put("channels/comet-cursor/stable.json", policy(pin=7))
+        rig.publisher.publish("comet-cursor")
+        assert published.keys("rejected/") == ["rejected/channels/comet-cursor/stable.json.json"]
+        published.put("channels/comet-cursor/stable.json", policy(pin="4.2.0"))
+        rig.publisher.publish("comet-cursor")
+        assert published.keys("rejected/") == []
+        assert published.json(f"{STABLE}/manifest.json")["version"] == "4.2.0"
+
+    def test_is_forgotten_once_the_product_allows_it(self, s3: S3, rig: Rig) -> None:
+        s3.put(key("2.0.9.1"), release("2.0.9.1"))
+        rig.publisher.publish("comet-cursor")
+        assert s3.keys("rejected/") == [f"rejected/{key('2.0.9.1')}.json"]
+        s3.put("products/comet-cursor.json", {"schema": 1, "product": "comet-cursor", "version_scheme": "dotted"})
+        rig.publisher.publish("comet-cursor")
+        assert s3.keys("rejected/") == []
+        assert s3.json(f"{STABLE}/manifest.json")["version"] == "2.0.9.1"
+
+    def test_is_not_read_if_it_is_too_large(self, published: S3, rig: Rig) -> None:
+        published.put(key("4.3.0"), b" " * (UPLOAD_MAX_BYTES + 1))
+        rig.publisher.publish("comet-cursor")
+        assert "larger than" in published.json(f"rejected/{key('4.3.0')}.json")["problems"][0]["problem"]
+        assert key("4.3.0") not in [argument for name, argument in rig.bucket.operations if name == "get"]
+
+    def test_on_a_host_that_the_product_does_not_allow_is_refused(self, s3: S3, rig: Rig) -> None:
+        product = {"schema": 1, "product": "comet-cursor", "release_hosts": ["cdn.example.com"]}
+        s3.put("products/comet-cursor.json", product)
+        s3.put(key("4.2.1"), release())
+        rig.publisher.publish("comet-cursor")
+        (problem,) = s3.json(f"rejected/{key('4.2.1')}.json")["problems"]
+        assert problem["path"] == "$.artifacts[0].url"
+        assert "cdn.example.com" in problem["remedy"]
+        assert s3.keys("public/") == []
+
+
+class TestNothingAcceptedIsLost:
+    @pytest.mark.parametrize("overwritten", [b"{", release(title="other")], ids=["junk", "other content"])
+    def test_a_release_counts_as_it_was_first_accepted(
+        self, published: S3, rig: Rig, overwritten: bytes | dict[str, Any]
+    ) -> None:
+        before = published.tree("public/")
+        published.put(key("4.2.1"), overwritten)
+        rig.publisher.publish("comet-cursor")
+        assert published.tree("public/") == before
+        assert published.keys("rejected/") == [f"rejected/{key('4.2.1')}.json"]
+
+    def test_the_same_bytes_again_are_no_fault(self, published: S3, rig: Rig) -> None:
+        published.put(key("4.2.1"), release("4.2.1"))
+        rig.publisher.publish("comet-cursor")
+        assert published.keys("rejected/") == []
+
+    def test_a_release_that_was_first_refused_counts_from_its_first_valid_version(self, s3: S3, rig: Rig) -> None:
+        s3.put(key("4.2.1"), b"{")
+        s3.put(key("4.2.1"), release(title="first"))
+        s3.put(key("4.2.1"), release(title="second"))
+        rig.publisher.publish("comet-cursor")
+        assert s3.json(f"{STABLE}/manifest.json")["title"] == "first"
+
+    def test_a_policy_counts_as_it_was_last_accepted(self, published: S3, rig: Rig) -> None:
+        published.put("channels/comet-cursor/stable.json", policy(pin="4.2.0"))
+        published.put("channels/comet-cursor/stable.json", b"oops")
+        rig.publisher.publish("comet-cursor")
+        assert published.json(f"{STABLE}/manifest.json")["version"] == "4.2.0"
+        assert published.keys("rejected/") == ["rejected/channels/comet-cursor/stable.json.json"]
+
+    def test_a_policy_that_was_never_valid_leaves_its_channel_as_it_is(self, published: S3, rig: Rig) -> None:
+        before = published.tree("public/")
+        published.put("channels/comet-cursor/stable.json", b"oops")
+        published.put(key("4.3.0"), release("4.3.0"))
+        published.put(key("4.3.0", "beta"), release("4.3.0", "beta"))
+        rig.publisher.publish("comet-cursor")
+        after = published.tree("public/")
+        assert {public: after[public] for public in before} == before
+        assert "public/v1/comet-cursor/beta/manifest.json" in after
+
+    def test_a_product_that_was_never_valid_leaves_everything_as_it_is(self, published: S3, rig: Rig) -> None:
+        before = published.tree("public/")
+        published.put("products/comet-cursor.json", b"oops")
+        published.put(key("4.3.0"), release("4.3.0"))
+        rig.publisher.publish("comet-cursor")
+        assert published.tree("public/") == before
+        assert published.keys("rejected/") == ["rejected/products/comet-cursor.json.json"]
+
+    def test_a_pin_that_cannot_be_compared_is_refused_and_leaves_its_channel_as_it_is(
+        self, published: S3, rig: Rig
+    ) -> None:
+        before = published.tree("public/")
+        published.put("channels/comet-cursor/stable.json", policy(pin="four"))
+        rig.publisher.publish("comet-cursor")
+        assert published.tree("public/") == before
+        assert published.json("rejected/channels/comet-cursor/stable.json.json")["problems"][0]["path"] == "$.pin"
+
+    def test_a_release_that_an_administrator_deletes_is_gone_and_may_come_back(self, published: S3, rig: Rig) -> None:
+        published.delete(key("4.2.1"))
+        rig.publisher.publish("comet-cursor")
+        assert published.json(f"{STABLE}/manifest.json")["version"] == "4.2.0"
+        published.put(key("4.2.1"), release(title="again"))
+        rig.publisher.publish("comet-cursor")
+        assert published.json(f"{STABLE}/manifest.json")["title"] == "again"
+
+
+class TestAStrayUpload:
+    STRAYS = (
+        "releases/x.json",
+        "products/readme.txt",
+        "products/a/b.json",
+        "channels/stable.json",
+        "releases/Comet Cursor/stable/1.0.0.json",
+        "releases/comet-cursor/stable/extra/1.0.0.json",
+        "releases/comet-cursor/Stable/1.0.0.json",
+        "releases/comet-cursor/stable/1..0.json",
+        "releases/comet-cursor/stable/1.0.0.JSON",
+        "releases/комета/stable/1.0.0.json",
+        f"releases/comet-cursor/stable/{'9' * 900}.json",
+        f"releases/comet-cursor/stable/{'9' * 990}.json",
+    )
+
+    @pytest.mark.parametrize("stray", STRAYS, ids=lambda stray: stray[:50])
+    def test_is_refused_and_harms_nobody(self, published: S3, rig: Rig, stray: str) -> None:
+        rig.sweep()
+        before = published.tree("public/")
+        published.put(stray, release())
+        rig.sweep()
+        assert published.tree("public/") == before
+        (rejected,) = published.keys("rejected/")
+        assert published.json(rejected)["key"] == stray
+        rig.sweep()
+        assert published.keys("rejected/") == [rejected]
+
+    @pytest.mark.parametrize("stray", STRAYS[:-1], ids=lambda stray: stray[:50])
+    def test_that_goes_away_takes_its_refusal_with_it(self, published: S3, rig: Rig, stray: str) -> None:
+        published.put(stray, release())
+        rig.sweep()
+        published.delete(stray)
+        rig.sweep()
+        assert published.keys("rejected/") == []
+
+    def test_that_is_only_a_consoles_folder_is_no_upload(self, published: S3, rig: Rig) -> None:
+        for folder in (
+            "releases/",
+            "releases/comet-cursor/",
+            "releases/comet-cursor/stable/",
+            "channels/comet-cursor/",
+        ):
+            published.put(folder, b"")
+        rig.sweep()
+        assert published.keys("rejected/") == []
+
+
+def test_the_schemas_are_published_as_they_are_checked_in(
+    published: S3, rig: Rig, request: pytest.FixtureRequest
+) -> None:
+    rig.sweep()
+    served = {key.rpartition("/")[2]: body for key, body in published.tree("public/schemas/").items()}
+    checked_in = {path.name: path.read_bytes() for path in (request.config.rootpath / "schemas").glob("*.json")}
+    assert served == checked_in, "run `make schemas`"
+
+
+def test_objects_are_written_with_their_type_and_nothing_about_the_writer(published: S3) -> None:
+    head = published.client.head_object(Bucket=published.bucket, Key=f"{STABLE}/manifest.json")
+    assert (head["ContentType"], head["Metadata"]) == ("application/json", {})
+
+
+def test_a_document_says_what_was_uploaded_to_the_letter(s3: S3, rig: Rig) -> None:
+    odd = release(
+        released_at="2026-11-20T13:00:00.123456789+01:00",
+        title="„Größer“ \\ </script> 🚀",
+        critical={"below_version": "4.0.0"},
+        notes_url={"en": "https://example.com/a?b=c&d=%20#e"},
+    )
+    odd["artifacts"][0] |= {"sha256": "ABCDEF0123456789" * 4, "signatures": {"ed25519": "a+/="}}
+    body = json.dumps(odd, indent=3).encode()
+    s3.put(key("4.2.1"), body)
+    rig.publisher.publish("comet-cursor")
+    served = json.loads(s3.get(f"{STABLE}/manifest.json"))
+    assert served == odd
+    assert list(served) == list(odd)
