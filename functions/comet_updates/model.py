@@ -48,14 +48,22 @@ def _rfc3339(value: object) -> object:
     raise ValueError("must be a date and time with an offset, as in 2026-11-20T12:00:00Z")
 
 
+_HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")  # a name from elsewhere stands in its xn-- form
+
+
 def _https(url: str) -> str:
     try:
-        parts = urlsplit(url)
-        usable = parts.scheme == "https" and bool(parts.hostname) and parts.port != 0
+        parts = urlsplit(url)  # strips spaces around the URL without a word
+        usable = (
+            parts.scheme == "https"
+            and bool(_HOST.fullmatch(parts.hostname or ""))
+            and parts.port != 0
+            and url == url.strip()
+        )
     except ValueError:
         usable = False
     if not usable or parts.username is not None or parts.password is not None:
-        raise ValueError("must be an https:// URL with a host and without a user name")
+        raise ValueError("must be an https:// URL with a host and without a user name or spaces around it")
     return url
 
 
@@ -77,9 +85,10 @@ Notes = Annotated[str, StringConstraints(max_length=NOTES_MAX_CHARS, pattern=r"^
 Token = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9._-]{0,30}[a-z0-9])?$")]
 Url = Annotated[
     str,
-    StringConstraints(max_length=2_000, pattern=r"^[!-~]+$"),
+    # Spaces and letters of all scripts stand in the URLs of real feeds, and clients encode them.
+    StringConstraints(max_length=2_000, pattern=_ONE_LINE),
     AfterValidator(_https),
-    WithJsonSchema({"type": "string", "format": "uri", "pattern": "^https://[!-~]+$", "maxLength": 2_000}),
+    WithJsonSchema({"type": "string", "pattern": "^https://[^\\s/]+", "maxLength": 2_000}),
 ]
 Timestamp = Annotated[
     AwareDatetime, BeforeValidator(_rfc3339), WithJsonSchema({"type": "string", "format": "date-time"})
