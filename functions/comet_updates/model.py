@@ -78,8 +78,23 @@ _ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+$"
 Schema = Annotated[int, Field(alias="schema", ge=1, le=1), WithJsonSchema({"const": 1})]
 """The version of the document's own form."""
 
-Name = Annotated[str, AfterValidator(lambda value: _named(value, names.NAME, "a name such as `comet-cursor`"))]
-Version = Annotated[str, AfterValidator(lambda value: _named(value, names.VERSION, "a version such as `4.2.1`"))]
+
+def _grammar(pattern: str, what: str) -> tuple[AfterValidator, WithJsonSchema]:
+    """Checks a text by one of the patterns of `names` (pydantic's own cannot look ahead) and tells it to the schema."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(f"must be {what}, of letters, digits, dots, dashes and underscores, without `..`")
+        return value
+
+    return AfterValidator(check), WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
+
+
+_NAME = _grammar(names.NAME, "a name in lower case such as `comet-cursor`")
+_VERSION = _grammar(names.VERSION, "a version such as `4.2.1`")
+
+Name = Annotated[str, _NAME[0], _NAME[1]]
+Version = Annotated[str, _VERSION[0], _VERSION[1]]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_ONE_LINE)]
 Notes = Annotated[str, StringConstraints(max_length=NOTES_MAX_CHARS, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f]*$")]
 Token = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9._-]{0,30}[a-z0-9])?$")]
@@ -99,12 +114,6 @@ Language = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,8}(?:-[A-Za-z0
 Sha1 = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{40}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$")]
 Sha512 = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{128}$")]
-
-
-def _named(value: str, grammar: str, what: str) -> str:
-    if not re.fullmatch(grammar, value):
-        raise ValueError(f"must be {what}, of letters, digits, dots, dashes and underscores, without `..`")
-    return value
 
 
 class _Document(BaseModel):

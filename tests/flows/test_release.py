@@ -1,0 +1,103 @@
+"""The two paths together: what a pipeline uploads, and what a client gets for it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.conftest import notification, release, request
+
+if TYPE_CHECKING:
+    from tests.conftest import S3, Handler
+
+STABLE, BETA = "/v1/comet-cursor/stable", "/v1/comet-cursor/beta"
+
+
+class World:
+    """A pipeline, the two functions, and a client."""
+
+    def __init__(self, s3: S3, publish: Handler, answer: Handler) -> None:
+        self._s3 = s3
+        self._publish = publish
+        self._answer = answer
+
+    def upload(self, key: str, document: dict[str, Any]) -> None:
+        self._s3.put(key, document)
+        assert self._publish(notification(key), None) == {"batchItemFailures": []}
+
+    def release(self, version: str, channel: str = "stable", **fields: Any) -> None:
+        self.upload(f"releases/comet-cursor/{channel}/{version}.json", release(version, channel, **fields))
+
+    def decide(self, channel: str = "stable", **fields: Any) -> None:
+        document = {"schema": 1, "product": "comet-cursor", "channel": channel, **fields}
+        self.upload(f"channels/comet-cursor/{channel}.json", document)
+
+    def ask(self, path: str = STABLE) -> dict[str, Any]:
+        return self._answer(request(path), None)
+
+    def latest(self, path: str = STABLE) -> str:
+        return str(json.loads(self.ask(path)["body"])["version"])
+
+
+@pytest.fixture
+def world(s3: S3, publish: Handler, answer: Handler) -> World:
+    return World(s3, publish, answer)
+
+
+def test_the_first_release_of_a_product_needs_nothing_else(world: World) -> None:
+    assert world.ask()["statusCode"] == 404
+    world.release("4.2.1")
+    assert json.loads(world.ask()["body"]) == release("4.2.1")
+
+
+def test_a_newer_release_is_offered_and_an_older_one_is_not(world: World) -> None:
+    for version in ("4.2.1", "4.10.0", "4.9.0"):
+        world.release(version)
+    assert world.latest() == "4.10.0"
+
+
+def test_an_invalid_release_leaves_the_answer_as_it_was(world: World, s3: S3) -> None:
+    world.release("4.2.1")
+    before = world.ask()
+    world.release("4.3.0", notes="text")
+    assert world.ask() == before
+    assert s3.json("rejected/releases/comet-cursor/stable/4.3.0.json.json")["problems"][0]["path"] == "$.notes"
+
+
+def test_beta_follows_stable_once_that_is_newer(world: World) -> None:
+    world.decide("beta", includes=["stable"])
+    world.release("4.3.0-beta.1", "beta")
+    assert world.latest(BETA) == "4.3.0-beta.1"
+    world.release("4.3.0")
+    assert world.latest(BETA) == "4.3.0"
+
+
+def test_a_yank_offers_the_previous_release_again_and_says_why(world: World) -> None:
+    world.release("4.2.0")
+    world.release("4.2.1")
+    world.decide(yanked=[{"version": "4.2.1", "reason": "Crashes at start."}])
+    assert world.latest() == "4.2.0"
+    history = json.loads(world.ask(f"{STABLE}/releases.json")["body"])["releases"]
+    assert [(past["version"], past.get("yanked")) for past in history] == [
+        ("4.2.1", "Crashes at start."),
+        ("4.2.0", None),
+    ]
+    world.decide()
+    assert world.latest() == "4.2.1"
+
+
+def test_a_pause_holds_back_what_comes_and_lets_it_go(world: World) -> None:
+    world.release("4.2.0", released_at="2026-10-01T00:00:00Z")
+    world.decide(paused_at="2026-10-02T00:00:00Z")
+    world.release("4.2.1", released_at="2026-10-03T00:00:00Z")
+    assert world.latest() == "4.2.0"
+    world.decide()
+    assert world.latest() == "4.2.1"
+
+
+def test_a_rollout_reaches_the_client_with_the_release(world: World) -> None:
+    world.release("4.2.1")
+    world.decide(rollout={"version": "4.2.1", "percent": 10})
+    assert json.loads(world.ask()["body"]) == release("4.2.1") | {"rollout": {"percent": 10}}

@@ -1,0 +1,137 @@
+"""The grammar of URLs and keys: what leads to a document, and that nothing else leads anywhere."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from comet_updates import names
+
+MANIFEST = "public/v1/comet-cursor/stable/manifest.json"
+NAMES = st.from_regex(names.NAME, fullmatch=True).filter(lambda name: len(name) <= 64)
+VERSIONS = st.from_regex(names.VERSION, fullmatch=True)
+
+
+@pytest.mark.parametrize(
+    ("path", "key"),
+    [
+        ("/v1/comet-cursor/stable", MANIFEST),
+        ("/v1/comet-cursor/stable/manifest.json", MANIFEST),
+        ("/v1/comet-cursor/stable/releases.json", "public/v1/comet-cursor/stable/releases.json"),
+        ("/v1/a/1.x_y-z", "public/v1/a/1.x_y-z/manifest.json"),
+        (
+            "/v1/3f2504e0-4f89-11d3-9a0c-0305e82c3301/1",
+            "public/v1/3f2504e0-4f89-11d3-9a0c-0305e82c3301/1/manifest.json",
+        ),
+        ("/schemas/release.json", "public/schemas/release.json"),
+    ],
+)
+def test_a_url_leads_to_its_key(path: str, key: str) -> None:
+    assert names.public_key(path) == key
+
+
+@pytest.mark.parametrize(
+    "suffix",
+    [
+        "3F2504E0-4F89-11D3-9A0C-0305E82C3301",
+        "3f2504e0-4f89-11d3-9a0c-0305e82c3301",
+        "{3F2504E0-4F89-11D3-9A0C-0305E82C3301}",
+        "%7B3F2504E0-4F89-11D3-9A0C-0305E82C3301%7D",
+        "%7b3f2504e0-4f89-11d3-9a0c-0305e82c3301%7d",
+        "3F2504E04F8911D39A0C0305E82C3301",
+        "1",
+        "12345678901234567890",
+        "DN-12345",
+        "dn12345",
+    ],
+)
+def test_the_number_of_a_legacy_copy_is_dropped(suffix: str) -> None:
+    assert names.public_key(f"/v1/comet-cursor/stable/{suffix}") == MANIFEST
+    assert names.public_key(f"/v1/comet-cursor/stable/manifest.json/{suffix}") == MANIFEST
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "/",
+        "//",
+        "/v1",
+        "/v1/",
+        "/v1/comet-cursor",
+        "/v1/comet-cursor/",
+        "/v1/comet-cursor/stable/",
+        "/v1/comet-cursor//manifest.json",
+        "/v1/../..",
+        "/v1/../stable",
+        "/v1/a..b/stable",
+        "/v1/comet-cursor/..",
+        "/v1/comet-cursor/stable/../../../releases/x.json",
+        "/v1/comet-cursor%2Fstable",
+        "/v1/comet-cursor/stable%2F",
+        "/v1/comet-cursor/stable\x00",
+        "/v1/comet-cursor/stable\n",
+        "\n/v1/comet-cursor/stable",
+        "/v1/Comet-Cursor/stable",
+        "/V1/comet-cursor/stable",
+        "/v1/комета/stable",
+        "/v1/comet\u2010cursor/stable",
+        "/v1/comet-cursor/\u0455table",
+        "/v1/-comet/stable",
+        "/v1/comet-/stable",
+        "/v1/comet-cursor/stable/manifest",
+        "/v1/comet-cursor/stable/Manifest.json",
+        "/v1/comet-cursor/stable/.json",
+        "/v1/comet-cursor/stable/manifest.html",
+        "/v1/comet-cursor/stable/manifest.json/other.json",
+        "/v1/comet-cursor/stable/1/2",
+        "/v1/comet-cursor/stable/not-a-guid",
+        "/v1/comet-cursor/stable/123456789012345678901",
+        "/v2/comet-cursor/stable",
+        "/schemas/",
+        "/schemas/other.json",
+        "/schemas/release.json/1",
+        "/public/v1/comet-cursor/stable/manifest.json",
+        f"/v1/{'a' * 65}/stable",
+        f"/v1/{'a' * 10_000}/stable",
+        f"/v1/comet-cursor/{'a.' * 5_000}",
+    ],
+    ids=lambda path: repr(path[:50]),
+)
+def test_anything_else_leads_nowhere(path: str) -> None:
+    assert names.public_key(path) is None
+
+
+@given(st.text() | st.from_regex(r"/v1/[a-z./%-]{0,9}/[a-zA-Z0-9./%-]{0,20}", fullmatch=True))
+def test_whatever_is_asked_stays_below_public(path: str) -> None:
+    key = names.public_key(path)
+    assert key is None or (key.startswith(("public/v1/", "public/schemas/")) and ".." not in key and key.isascii())
+
+
+@given(NAMES, NAMES)
+def test_a_url_can_be_made_of_every_name(product: str, channel: str) -> None:
+    key = names.public_key(f"/v1/{product}/{channel}")
+    assert key == names.document_key(product, channel, "manifest.json")
+    assert names.place(key) == (product, channel, "manifest.json")
+    assert names.content_type(key) == "application/json"
+
+
+@given(NAMES, NAMES, VERSIONS)
+def test_the_key_of_an_upload_says_what_it_was_made_of(product: str, channel: str, version: str) -> None:
+    assert names.parse_upload(names.product_key(product)) == ("product", product, "", "")
+    assert names.parse_upload(names.channel_key(product, channel)) == ("channel", product, channel, "")
+    assert names.parse_upload(names.release_key(product, channel, version)) == ("release", product, channel, version)
+    for key in (names.product_key(product), names.channel_key(product, channel)):
+        assert names.product_of(key) == product
+
+
+@given(st.text(max_size=1024))
+def test_a_refusal_can_always_be_stored(key: str) -> None:
+    assert len(names.rejected_key(key).encode("utf-8", "surrogatepass")) <= 1024 if key.isprintable() else True
+
+
+def test_the_refusal_of_a_long_key_has_a_key_of_its_own() -> None:
+    keys = {names.rejected_key(f"releases/p/c/{'9' * 1000}{last}.json") for last in "ab"}
+    assert len(keys) == 2
+    assert all(key.startswith(names.REJECTED_LONG_KEYS) for key in keys)
