@@ -9,6 +9,7 @@ RUNTIME_BIN = $(shell $(PYTHON) tools/find_python.py $(RUNTIME) 2>/dev/null)
 
 export SAM_CLI_TELEMETRY := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+LAMBDA := --platform manylinux_2_28_x86_64 --platform manylinux2014_x86_64 --python-version $(RUNTIME)
 PIP_INSTALL := -m pip install --quiet --require-hashes --no-deps
 
 help: ## Show this help
@@ -17,7 +18,7 @@ help: ## Show this help
 run: .venv/serve ## Start the service on this machine, with an S3 and sample releases
 	@.venv/bin/comet-updates serve --samples samples
 
-test: .venv/dev .venv-sam/installed .venv-runtime/installed lint ## Run every check and every test
+test: .venv/dev .venv-sam/installed .venv-runtime/installed .wheels/installed lint ## Run every check and every test
 	.venv/bin/python -m pytest
 
 quick: .venv/dev ## Run the tests that need no SAM build
@@ -35,46 +36,59 @@ format: .venv/dev ## Rewrite the code in the project's style
 schemas: .venv/dev ## Write schemas/ anew from the models
 	.venv/bin/python tools/write_schemas.py
 
-build: .venv-sam/installed ## Build what `sam deploy` uploads, with byte code
+build: .venv-sam/installed .wheels/installed ## Build what `sam deploy` uploads, with byte code
 	tools/build.sh .aws-sam/build
 
-bench: .venv/dev .venv-sam/installed .venv-runtime/installed build ## Measure the cold start of the built package
-	.venv/bin/python bench/cold_start.py
+bench: .venv/dev .venv-runtime/installed build ## Measure the cold start of the built package
+	.venv/bin/python -m bench.cold_start
 
 lock: ## Write every lock file anew (needs uv)
 	tools/lock.sh
 
 clean: ## Remove all that was installed or built
-	rm -rf .venv .venv-sam .venv-runtime .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-sam .venv-runtime .wheels .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # The environments. A changed lock file (as after `git pull`) installs again; nothing else does.
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Comet Updates needs Python 3.11 or newer: install it, or say where it is with make PYTHON=..." >&2; exit 1; }
-	$(PYTHON) -m venv .venv
+	@$(PYTHON) -m venv .venv
 
 .venv/serve: requirements/serve.txt pyproject.toml | .venv/bin/python
-	@echo "Installing what the service needs (once) ..."
-	.venv/bin/python $(PIP_INSTALL) -r requirements/serve.txt
-	.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@echo >&2 "Installing what the service needs (once) ..."
+	@.venv/bin/python $(PIP_INSTALL) -r requirements/serve.txt
+	@.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/dev: requirements/dev.txt .venv/serve
-	@echo "Installing what the tests need (once) ..."
-	.venv/bin/python $(PIP_INSTALL) -r requirements/dev.txt
+	@echo >&2 "Installing what the tests need (once) ..."
+	@.venv/bin/python $(PIP_INSTALL) -r requirements/dev.txt
 	@touch $@
 
 # SAM pins its own boto3. Without the runtime's Python the tests of the build say so and skip.
 .venv-sam/installed: requirements/sam.txt
-	@echo "Installing AWS SAM (once) ..."
+	@echo >&2 "Installing AWS SAM (once) ..."
 	@test -x .venv-sam/bin/python || $(PYTHON) -m venv .venv-sam
-	.venv-sam/bin/python $(PIP_INSTALL) -r requirements/sam.txt
+	@.venv-sam/bin/python $(PIP_INSTALL) -r requirements/sam.txt
+	@touch $@
+
+# What the layers are built from, so that building again needs no network: for Lambda, and for this machine, since SAM
+# looks at that first.
+.wheels/installed: layers/answer/requirements.txt layers/publish/requirements.txt
+	@mkdir -p .wheels
+	@if [ -n "$(RUNTIME_BIN)" ]; then \
+		echo >&2 "Fetching what the layers hold (once) ..."; \
+		for layer in answer publish; do for target in "" "$(LAMBDA)"; do \
+			"$(RUNTIME_BIN)/python$(RUNTIME)" -m pip download --quiet --require-hashes --no-deps --only-binary :all: \
+				$$target --dest .wheels -r layers/$$layer/requirements.txt || exit 1; \
+		done; done; \
+	fi
 	@touch $@
 
 .venv-runtime/installed: requirements/runtime.txt
 	@mkdir -p .venv-runtime
 	@if [ -n "$(RUNTIME_BIN)" ]; then \
-		echo "Installing the Lambda runtime client (once) ..."; \
+		echo >&2 "Installing the Lambda runtime client (once) ..."; \
 		test -x .venv-runtime/bin/python || "$(RUNTIME_BIN)/python$(RUNTIME)" -m venv .venv-runtime; \
-		.venv-runtime/bin/python $(PIP_INSTALL) -r requirements/runtime.txt; \
+		@.venv-runtime/bin/python $(PIP_INSTALL) -r requirements/runtime.txt; \
 	fi
 	@touch $@

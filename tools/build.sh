@@ -6,6 +6,9 @@ folder=$(mkdir -p "$1" && cd "$1" && pwd)
 cd "$(dirname "$0")/.."
 runtime=3.13
 bin=$(.venv-sam/bin/python tools/find_python.py "$runtime")
+if [ -e .wheels/installed ]; then # what `make` fetched: no index is asked
+    export PIP_NO_INDEX=1 PIP_FIND_LINKS="$PWD/.wheels"
+fi
 PATH="$bin:$PATH" AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 \
     .venv-sam/bin/sam build --template template.yaml --build-dir "$folder" >&2
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
-import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
+from bench.lambda_runtime import PYTHON, Invoke, lambda_runtime
 from tests.conftest import ROOT, SWEEP
 from tests.template.test_events import UPLOAD, event
 
@@ -24,7 +21,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.build
 
 SAM = ROOT / ".venv-sam" / "bin" / "sam"
-RUNTIME = ROOT / ".venv-runtime" / "bin" / "python"
 RUNTIME_TAG = "cpython-313"
 UNCHECKED_HASH = 0b01  # PEP 552: bytes 4 to 8 of a .pyc
 FUNCTIONS = {"AnswerFunction": "AnswerLayer", "PublishFunction": "PublishLayer"}
@@ -40,7 +36,7 @@ def need(present: bool, what: str) -> None:  # noqa: FBT001
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     need(SAM.exists(), "the SAM CLI")
-    need(RUNTIME.exists(), "the runtime's Python")
+    need(PYTHON.exists(), "the runtime's Python")
     folder = tmp_path_factory.mktemp("build")
     run = subprocess.run([ROOT / "tools" / "build.sh", folder], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
@@ -96,39 +92,10 @@ def test_two_builds_are_the_same_bytes(built: Path, tmp_path: Path) -> None:
         assert once == again
 
 
-@contextmanager
-def lambda_runtime(built: Path, function: str, settings: dict[str, str]) -> Iterator[Callable[[dict[str, Any]], Any]]:
-    """The built `function` in the runtime emulator; gives what invokes it. One invocation at a time, as on Lambda."""
-    emulator = next((ROOT / ".venv-sam").glob("lib/python*/site-packages/samcli/local/rapid/aws-lambda-rie-x86_64"))
-    port, api_port = _free_port(), _free_port()
+def running(built: Path, function: str, settings: dict[str, str]) -> AbstractContextManager[Invoke]:
+    """The built `function` with its layer, in Lambda's runtime."""
     handler = f"comet_updates.{'answer' if function.startswith('Answer') else 'publish'}.handler.handler"
-    command = [emulator, "--log-level", "error"]
-    command += ["--runtime-interface-emulator-address", f"127.0.0.1:{port}"]
-    command += ["--runtime-api-address", f"127.0.0.1:{api_port}"]
-    command += [RUNTIME, "-m", "awslambdaric", handler]
-    environment = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": os.pathsep.join([str(built / function), str(built / FUNCTIONS[function] / "python")]),
-        "AWS_LAMBDA_FUNCTION_NAME": function,
-        "AWS_LAMBDA_FUNCTION_TIMEOUT": "30",
-        "AWS_LAMBDA_LOG_FORMAT": "JSON",
-        **settings,
-    }
-    process = subprocess.Popen(
-        command, cwd=built / function, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-
-    def invoke(payload: dict[str, Any]) -> Any:
-        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
-            connection.request("POST", "/2015-03-31/functions/function/invocations", json.dumps(payload))
-            return json.loads(connection.getresponse().read())
-
-    try:
-        _wait_for(port)
-        yield invoke
-    finally:
-        process.kill()
-        process.communicate()
+    return lambda_runtime(handler, [built / function, built / FUNCTIONS[function] / "python"], settings)
 
 
 @pytest.fixture
@@ -142,7 +109,7 @@ def test_the_built_answering_function_answers_in_lambdas_runtime(
 ) -> None:
     s3.put(UPLOAD, (ROOT / "examples" / UPLOAD).read_bytes())
     publish(SWEEP, None)
-    with lambda_runtime(built, "AnswerFunction", settings) as invoke:
+    with running(built, "AnswerFunction", settings) as invoke:
         answer = invoke(event("get"))
         assert (answer["statusCode"], json.loads(answer["body"])["version"]) == (200, "4.2.1")
         assert invoke(event("legacy-guid")) == answer
@@ -153,22 +120,6 @@ def test_the_built_publishing_function_publishes_in_lambdas_runtime(
     built: Path, s3: S3, settings: dict[str, str]
 ) -> None:
     s3.put(UPLOAD, (ROOT / "examples" / UPLOAD).read_bytes())
-    with lambda_runtime(built, "PublishFunction", settings) as invoke:
+    with running(built, "PublishFunction", settings) as invoke:
         assert invoke(event("s3-upload")) == {"batchItemFailures": []}
     assert s3.json("public/v1/comet-cursor/stable/manifest.json")["version"] == "4.2.1"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _wait_for(port: int) -> None:
-    for _ in range(100):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise AssertionError("the runtime emulator did not start")

@@ -1,0 +1,77 @@
+"""Lambda's own runtime without a container: the Runtime Interface Emulator of the SAM CLI, and the runtime client."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+PYTHON = ROOT / ".venv-runtime" / "bin" / "python"
+START_S = 5.0
+
+Invoke = Callable[[Mapping[str, Any]], Any]
+
+
+@contextmanager
+def lambda_runtime(handler: str, path: Sequence[Path], settings: Mapping[str, str]) -> Iterator[Invoke]:
+    """Run a function as Lambda would; gives what invokes it, once at a time. It initialises at its first invocation.
+
+    Args:
+        handler: as in the template, `module.function`.
+        path: the folders of the function and of its layers, in the order in which Python looks.
+        settings: the function's environment.
+    """
+    emulator = next((ROOT / ".venv-sam").glob("lib/python*/site-packages/samcli/local/rapid/aws-lambda-rie-x86_64"))
+    port, api_port = free_port(), free_port()
+    command: list[str | Path] = [emulator, "--log-level", "error"]
+    command += ["--runtime-interface-emulator-address", f"127.0.0.1:{port}"]
+    command += ["--runtime-api-address", f"127.0.0.1:{api_port}", PYTHON, "-m", "awslambdaric", handler]
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.pathsep.join(map(str, path)),
+        "AWS_LAMBDA_FUNCTION_NAME": "function",
+        "AWS_LAMBDA_FUNCTION_TIMEOUT": "30",
+        "AWS_LAMBDA_LOG_FORMAT": "JSON",
+        **settings,
+    }
+    process = subprocess.Popen(
+        command, cwd=path[0], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
+    )
+
+    def invoke(event: Mapping[str, Any]) -> Any:
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+            connection.request("POST", "/2015-03-31/functions/function/invocations", json.dumps(event))
+            return json.loads(connection.getresponse().read())
+
+    try:
+        _wait_for(port)
+        yield invoke
+    finally:
+        process.kill()
+        process.wait()
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait_for(port: int) -> None:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.01)
+    raise TimeoutError("the runtime emulator did not start")
