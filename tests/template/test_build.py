@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,6 +50,12 @@ def test_sam_finds_no_fault() -> None:
     environment = os.environ | {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"}
     run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_cfn_lint_finds_no_fault() -> None:
+    command = [Path(sys.executable).parent / "cfn-lint", "--format", "parseable", ROOT / "template.yaml"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout) == (0, "")
 
 
 def test_each_function_is_the_package_and_nothing_else(built: Path) -> None:

@@ -17,7 +17,7 @@ from comet_updates.errors import StoreUnavailableError
 from comet_updates.record import Cache
 
 MEMORY_MAX_BYTES = 32_000_000  # a quarter of the smallest function's memory
-RETRY_PAUSE_S = 1.0  # after a failure S3 is left alone for so long: one outage is not one time-out per request
+RETRY_PAUSE_S = 5.0  # after a failure S3 is left alone for so long: one outage is not one time-out per request
 GET_TIMEOUT_S = 2  # with the one retry well below the 5 s that clients wait
 CONNECT_TIMEOUT_S = 1
 WITNESS = names.schema_key("manifest")
@@ -63,6 +63,7 @@ class Reader:
     def __init__(self, get: Get, *, ttl_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._get = get
         self._ttl_s = ttl_s
+        self._pause_s = min(RETRY_PAUSE_S, ttl_s)  # so that all is fresh within the time to live once S3 is back
         self._clock = clock
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._size_bytes = 0
@@ -101,10 +102,10 @@ class Reader:
         except DeniedError:
             if key != WITNESS and self.read(WITNESS)[1] is not Cache.STALE:
                 return None
-            self._paused_until = self._clock() + RETRY_PAUSE_S
+            self._paused_until = self._clock() + self._pause_s
             raise StoreUnavailableError from None
         except StoreUnavailableError:
-            self._paused_until = self._clock() + RETRY_PAUSE_S
+            self._paused_until = self._clock() + self._pause_s
             raise
 
     def _remember(self, document: Document) -> None:
