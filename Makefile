@@ -89,6 +89,6 @@ clean: ## Remove all that was installed or built
 	@if [ -n "$(RUNTIME_BIN)" ]; then \
 		echo >&2 "Installing the Lambda runtime client (once) ..."; \
 		test -x .venv-runtime/bin/python || "$(RUNTIME_BIN)/python$(RUNTIME)" -m venv .venv-runtime; \
-		@.venv-runtime/bin/python $(PIP_INSTALL) -r requirements/runtime.txt; \
+		.venv-runtime/bin/python $(PIP_INSTALL) -r requirements/runtime.txt; \
 	fi
 	@touch $@
