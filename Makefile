@@ -75,20 +75,20 @@ clean: ## Remove all that was installed or built
 # looks at that first.
 .wheels/installed: layers/answer/requirements.txt layers/publish/requirements.txt
 	@mkdir -p .wheels
-	@if [ -n "$(RUNTIME_BIN)" ]; then \
+	@set -e; if [ -n "$(RUNTIME_BIN)" ]; then \
 		echo >&2 "Fetching what the layers hold (once) ..."; \
 		for layer in answer publish; do for target in "" "$(LAMBDA)"; do \
 			"$(RUNTIME_BIN)/python$(RUNTIME)" -m pip download --quiet --require-hashes --no-deps --only-binary :all: \
-				$$target --dest .wheels -r layers/$$layer/requirements.txt || exit 1; \
+				$$target --dest .wheels -r layers/$$layer/requirements.txt; \
 		done; done; \
+		touch $@; \
 	fi
-	@touch $@
 
 .venv-runtime/installed: requirements/runtime.txt
 	@mkdir -p .venv-runtime
-	@if [ -n "$(RUNTIME_BIN)" ]; then \
+	@set -e; if [ -n "$(RUNTIME_BIN)" ]; then \
 		echo >&2 "Installing the Lambda runtime client (once) ..."; \
 		test -x .venv-runtime/bin/python || "$(RUNTIME_BIN)/python$(RUNTIME)" -m venv .venv-runtime; \
 		.venv-runtime/bin/python $(PIP_INSTALL) -r requirements/runtime.txt; \
+		touch $@; \
 	fi
-	@touch $@

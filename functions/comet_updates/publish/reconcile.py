@@ -82,15 +82,15 @@ class Publisher:
         existing = self._bucket.etags(f"public/v1/{product}/") | self._rejections(product)
         listing = list_inputs(self._bucket, product)
         inputs = self._loader.load(product, listing)
-        documents = _render(inputs, self._clock())
-        kept = {key for key in existing if key.startswith("public/") and not _is_settled(key, inputs)}
-        wanted = documents | _rejections(inputs.refusals.values())
-        change = self._write({key: etag for key, etag in existing.items() if key not in kept}, wanted)
+        rendered = _render(inputs, self._clock())
+        refusals = inputs.refusals | rendered.refusals
+        mine = {key: etag for key, etag in existing.items() if not rendered.leaves(key)}
+        change = self._write(mine, rendered.documents | _rejections(refusals.values()))
         # A document that did not have to change cannot fail a slower publisher's condition. If the inputs changed
         # while we wrote, what we wrote may be older than what stood there: look again.
         if (change.written or change.deleted) and list_inputs(self._bucket, product) != listing:
             raise ConcurrentPublishError("the inputs changed while we wrote")
-        return change._replace(refused=tuple(sorted(inputs.refusals)))
+        return change._replace(refused=tuple(sorted(refusals)))
 
     def _refuse_strays_once(self) -> Change:
         existing = {
@@ -140,11 +140,30 @@ class Publisher:
         return Change(tuple(written), tuple(deleted))
 
 
-def _render(inputs: Inputs, now: datetime) -> dict[str, bytes]:
-    """Every public document of the product by key; a policy that nothing can be decided from is refused instead."""
-    documents: dict[str, bytes] = {}
+class _Rendered(NamedTuple):
+    """What should be public of a product.
+
+    Attributes:
+        documents: by key, in the order in which they are to be written.
+        refusals: of policies that nothing could be decided from, by key.
+        undecided: the channels of which it is not known what should be public; `None` for all of them.
+    """
+
+    documents: dict[str, bytes]
+    refusals: dict[str, RefusedUploadError]
+    undecided: set[str] | None
+
+    def leaves(self, key: str) -> bool:
+        """Whether the object at `key` stays as it is, for want of a decision."""
+        return key.startswith("public/") and (self.undecided is None or names.place(key).channel in self.undecided)
+
+
+def _render(inputs: Inputs, now: datetime) -> _Rendered:
     if inputs.product is None:
-        return documents
+        return _Rendered({}, {}, None)
+    documents: dict[str, bytes] = {}
+    refusals: dict[str, RefusedUploadError] = {}
+    undecided = set(inputs.undecided)
     product = inputs.product.product
     for channel in sorted(inputs.channels):
         try:
@@ -152,16 +171,12 @@ def _render(inputs: Inputs, now: datetime) -> dict[str, bytes]:
         except VersionSyntaxError as error:
             key = names.channel_key(product, channel)
             problem = Problem("$.pin", f"{error.version!r} cannot be compared under `{error.scheme}`", error.remedy)
-            inputs.refusals[key] = RefusedUploadError(key, (problem,))
-            inputs.undecided.add(channel)
+            refusals[key] = RefusedUploadError(key, (problem,))
+            undecided.add(channel)
             continue
-        documents |= {names.document_key(product, channel, name): body for name, body in formats.render(offer).items()}
-    return documents
-
-
-def _is_settled(key: str, inputs: Inputs) -> bool:
-    """Whether it is known what should be public at `key`; what is not known stays as it is."""
-    return inputs.product is not None and names.place(key).channel not in inputs.undecided
+        for name, body in formats.render(offer).items():
+            documents[names.document_key(product, channel, name)] = body
+    return _Rendered(documents, refusals, undecided)
 
 
 def _rejections(refusals: Iterable[RefusedUploadError]) -> dict[str, bytes]:
