@@ -88,7 +88,7 @@ def main() -> None:
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
-        "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{server.server_port}",
+        "S3_ENDPOINT": f"http://127.0.0.1:{server.server_port}",
     }
     with tempfile.TemporaryDirectory() as scratch:
         for name, source in (("hello", HELLO), ("client", CLIENT)):

@@ -73,8 +73,6 @@ def s3_endpoint(wire: Wire) -> Iterator[str]:
 def aws(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """An AWS environment that leads nowhere but to this machine; gives the S3 endpoint."""
     for name, value in {
-        "AWS_ENDPOINT_URL": s3_endpoint,
-        "AWS_ENDPOINT_URL_S3": s3_endpoint,
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
         "AWS_REGION": REGION,
@@ -125,6 +123,7 @@ def s3(aws: str) -> S3:
 def environment(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
     """The deployment's settings: nothing is remembered, and everything is logged."""
     monkeypatch.setenv("BUCKET", s3.bucket)
+    monkeypatch.setenv("S3_ENDPOINT", s3.endpoint)
     monkeypatch.setenv("MEMORY_TTL_S", "0")
     monkeypatch.setenv("LOG_SUCCESSES", "true")
 

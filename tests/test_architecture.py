@@ -119,7 +119,7 @@ def test_the_answering_function_loads_eight_modules_of_ours_and_no_heavy_library
         "AWS_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9",
+        "S3_ENDPOINT": "http://127.0.0.1:9",
         "PATH": os.environ["PATH"],
     }
     run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)

@@ -181,6 +181,11 @@ class TestWhereS3DeniesInsteadOfSayingNotFound:
         assert store.read() == (None, Cache.FETCHED)
 
 
+def test_without_an_endpoint_the_s3_of_aws_is_meant(aws: str) -> None:
+    """As on Lambda. Nothing is sent before a key is asked for."""
+    assert callable(fetch.s3_get("bucket", None))
+
+
 class TestAgainstARealS3:
     def test_a_document_comes_with_the_hash_of_its_bytes_as_etag(self, s3: S3) -> None:
         s3.put(KEY, "größe".encode())
@@ -203,13 +208,6 @@ class TestAgainstARealS3:
         s3.put(KEY, b"\xff\xfe")
         with pytest.raises(StoreUnavailableError):
             fetch.s3_get(s3.bucket, s3.endpoint)(KEY, None)
-
-
-@pytest.fixture
-def no_other_endpoint(aws: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """obstore reads this variable itself, and it would win."""
-    monkeypatch.delenv("AWS_ENDPOINT_URL")
-    monkeypatch.delenv("AWS_ENDPOINT_URL_S3")
 
 
 def _listen(behave: Callable[[socket.socket], None]) -> str:
@@ -251,7 +249,7 @@ def _status(line: bytes, body: bytes = b"", length: int | None = None) -> Callab
     ],
 )
 def test_an_s3_that_misbehaves_is_unavailable_within_the_time_that_clients_wait(
-    no_other_endpoint: None, behave: Callable[[socket.socket], None]
+    aws: str, behave: Callable[[socket.socket], None]
 ) -> None:
     get = fetch.s3_get("bucket", _listen(behave))
     started = time.monotonic()
@@ -260,7 +258,7 @@ def test_an_s3_that_misbehaves_is_unavailable_within_the_time_that_clients_wait(
     assert time.monotonic() - started < 5
 
 
-def test_an_s3_that_refuses_connections_is_unavailable(no_other_endpoint: None) -> None:
+def test_an_s3_that_refuses_connections_is_unavailable(aws: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
     with pytest.raises(StoreUnavailableError):

@@ -39,8 +39,7 @@ def test_one_document_is_read_in_advance_so_that_the_first_client_does_not_wait(
 def test_a_start_without_s3_is_a_start_all_the_same(
     environment: None, open_sinks: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
+    monkeypatch.setenv("S3_ENDPOINT", "http://127.0.0.1:9")
     handler = fresh_import("comet_updates.answer.handler").handler
     assert handler(request(URL), None)["statusCode"] == 503
     assert handler(request("/nowhere"), None)["statusCode"] == 404
@@ -82,7 +81,7 @@ def test_an_event_without_headers_is_answered(published: S3, answer: Handler) ->
     assert answer(event, None)["statusCode"] == 200
 
 
-@pytest.mark.parametrize("missing", ["BUCKET", "MEMORY_TTL_S", "LOG_SUCCESSES"])
+@pytest.mark.parametrize("missing", ["BUCKET", "S3_ENDPOINT", "MEMORY_TTL_S", "LOG_SUCCESSES"])
 def test_a_missing_setting_stops_the_start_and_names_it(
     environment: None, monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:

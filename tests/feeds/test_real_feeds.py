@@ -90,8 +90,7 @@ class Published:
 @pytest.fixture(scope="module")
 def published(s3_endpoint: str) -> Iterator[tuple[S3, Handler]]:
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
-            patch.setenv(name, s3_endpoint)
+        patch.setenv("S3_ENDPOINT", s3_endpoint)
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.setenv(name, "testing")
         for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):

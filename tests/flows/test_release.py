@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import notification, release, request
+from tests.conftest import SWEEP, notification, release, request
 
 if TYPE_CHECKING:
     from tests.conftest import S3, Handler
@@ -33,6 +33,9 @@ class World:
     def decide(self, channel: str = "stable", **fields: Any) -> None:
         document = {"schema": 1, "product": "comet-cursor", "channel": channel, **fields}
         self.upload(f"channels/comet-cursor/{channel}.json", document)
+
+    def sweep(self) -> None:
+        assert self._publish(SWEEP, None) == {}
 
     def ask(self, path: str = STABLE) -> dict[str, Any]:
         return self._answer(request(path), None)
@@ -63,7 +66,72 @@ def test_an_invalid_release_leaves_the_answer_as_it_was(world: World, s3: S3) ->
     before = world.ask()
     world.release("4.3.0", notes="text")
     assert world.ask() == before
-    assert s3.json("rejected/releases/comet-cursor/stable/4.3.0.json.json")["problems"][0]["path"] == "$.notes"
+    rejected = s3.json("rejected/releases/comet-cursor/stable/4.3.0.json.json")
+    assert rejected["key"] == "releases/comet-cursor/stable/4.3.0.json"
+    (problem,) = rejected["problems"]
+    assert problem["path"] == "$.notes"
+    assert problem["remedy"] == "See /schemas/release.json"
+
+
+def test_what_a_refusal_points_to_can_be_read(world: World) -> None:
+    world.sweep()
+    served = world.ask("/schemas/release.json")
+    assert served["statusCode"] == 200
+    assert json.loads(served["body"])["title"] == "Release"
+
+
+def test_an_invalid_policy_leaves_the_answer_as_it_was(world: World) -> None:
+    world.release("4.2.0")
+    world.release("4.2.1")
+    world.decide(pin="4.2.0")
+    before = world.ask()
+    world.decide(pin="4.2.0", yank=["4.2.0"])
+    assert world.ask() == before
+
+
+def test_a_release_that_is_written_over_stays_what_it_was(world: World) -> None:
+    world.release("4.2.1")
+    before = world.ask()
+    world.release("4.2.1", title="other")
+    assert world.ask() == before
+
+
+def test_stable_does_not_see_beta(world: World) -> None:
+    world.decide("beta", includes=["stable"])
+    world.release("4.2.1")
+    before = world.ask()
+    world.release("4.3.0-beta.1", "beta")
+    assert world.ask() == before
+
+
+def test_a_yank_on_stable_reaches_beta(world: World) -> None:
+    world.decide("beta", includes=["stable"])
+    world.release("4.3.0-beta.1", "beta")
+    world.release("4.3.0")
+    world.decide(yanked=[{"version": "4.3.0", "reason": "Crashes at start."}])
+    assert world.latest(BETA) == "4.3.0-beta.1"
+
+
+def test_a_pin_holds_the_channel_until_it_is_gone(world: World) -> None:
+    world.release("4.2.0")
+    world.release("4.2.1")
+    world.decide(pin="4.2.0")
+    assert world.latest() == "4.2.0"
+    world.decide()
+    assert world.latest() == "4.2.1"
+
+
+def test_where_everything_is_withdrawn_there_is_nothing_to_get_but_the_history(world: World) -> None:
+    world.release("4.2.1")
+    world.decide(yanked=[{"version": "4.2.1", "reason": "Crashes at start."}])
+    assert world.ask()["statusCode"] == 404
+    assert json.loads(world.ask(f"{STABLE}/releases.json")["body"])["releases"][0]["yanked"] == "Crashes at start."
+
+
+def test_what_no_event_told_of_comes_with_the_sweep(world: World, s3: S3) -> None:
+    s3.put("releases/comet-cursor/stable/4.2.1.json", release())
+    world.sweep()
+    assert world.latest() == "4.2.1"
 
 
 def test_beta_follows_stable_once_that_is_newer(world: World) -> None:
@@ -97,7 +165,12 @@ def test_a_pause_holds_back_what_comes_and_lets_it_go(world: World) -> None:
     assert world.latest() == "4.2.1"
 
 
-def test_a_rollout_reaches_the_client_with_the_release(world: World) -> None:
+@pytest.mark.parametrize(
+    "rollout",
+    [{"percent": 10}, {"start": "2026-11-20T12:00:00Z", "interval": 86_400, "groups": 7}],
+    ids=["a share", "one group after another"],
+)
+def test_a_rollout_reaches_the_client_with_the_release(world: World, rollout: dict[str, Any]) -> None:
     world.release("4.2.1")
-    world.decide(rollout={"version": "4.2.1", "percent": 10})
-    assert json.loads(world.ask()["body"]) == release("4.2.1") | {"rollout": {"percent": 10}}
+    world.decide(rollout={"version": "4.2.1", **rollout})
+    assert json.loads(world.ask()["body"]) == release("4.2.1") | {"rollout": rollout}

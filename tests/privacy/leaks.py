@@ -27,7 +27,7 @@ def _http(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _s3() -> Any:
-    return boto3.client("s3")
+    return boto3.client("s3", endpoint_url=os.environ["S3_ENDPOINT"])
 
 
 def prints_the_address(event: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from comet_updates.errors import VersionSyntaxError
-from comet_updates.model import ChannelPolicy, Offer, Product, Release
+from comet_updates.model import ChannelPolicy, Offer, Product, Release, Rollout
 from comet_updates.publish.decide import decide
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -29,7 +29,12 @@ def policy(channel: str = "stable", **fields: Any) -> ChannelPolicy:
 
 
 class Example(NamedTuple):
-    """Releases and policies, and what `channel` offers then."""
+    """Releases and policies, and what `channel` offers then.
+
+    Attributes:
+        history: the versions, with the reason of those that were withdrawn: `1.0.0: broken`.
+        rollout_percent: of the latest; `None` for all at once.
+    """
 
     releases: list[Release]
     latest: str | None
@@ -37,6 +42,7 @@ class Example(NamedTuple):
     channel: str = "stable"
     history: list[str] | None = None
     scheme: str = "semver"
+    rollout_percent: int | None = None
 
 
 def yank(version: str, reason: str = "broken") -> dict[str, str]:
@@ -88,6 +94,12 @@ EXAMPLES = {
         "1.0.0",
         (policy(pin="1.0.0", paused_at=BEFORE),),
     ),
+    "a pin of one that is equal in precedence is that one": Example(
+        [release("1.0.0+a"), release("1.0.0+b"), release("0.9.0")],
+        "1.0.0+a",
+        (policy(pin="1.0.0+a"),),
+        history=["1.0.0+a", "0.9.0"],
+    ),
     "a pin of one channel is not another's": Example(
         [release("1.0.0"), release("2.0.0")],
         "2.0.0",
@@ -101,7 +113,10 @@ EXAMPLES = {
         history=["1.0.0"],
     ),
     "a yanked release leaves the previous one": Example(
-        [release("1.0.0"), release("2.0.0")], "1.0.0", (policy(yanked=[yank("2.0.0")]),), history=["2.0.0", "1.0.0"]
+        [release("1.0.0"), release("2.0.0")],
+        "1.0.0",
+        (policy(yanked=[yank("2.0.0")]),),
+        history=["2.0.0: broken", "1.0.0"],
     ),
     "a yank on its own channel holds where it is included": Example(
         [release("1.0.0"), release("2.0.0")],
@@ -109,14 +124,71 @@ EXAMPLES = {
         (policy("beta", includes=["stable"]), policy(yanked=[yank("2.0.0")])),
         "beta",
     ),
+    "a yank on the including channel holds there": Example(
+        [release("1.0.0"), release("2.0.0")],
+        "1.0.0",
+        (policy("beta", includes=["stable"], yanked=[yank("2.0.0")]),),
+        "beta",
+        history=["2.0.0: broken", "1.0.0"],
+    ),
     "a yank on the including channel holds only there": Example(
         [release("1.0.0"), release("2.0.0")], "2.0.0", (policy("beta", includes=["stable"], yanked=[yank("2.0.0")]),)
+    ),
+    "a yank of one channel leaves the same version of another": Example(
+        [release("1.0.0"), release("1.0.0", "beta")],
+        "1.0.0",
+        (policy("beta", includes=["stable"]), policy(yanked=[yank("1.0.0")])),
+        "beta",
+        history=["1.0.0: broken", "1.0.0"],
+    ),
+    "the reason of a yank is that of the release's own channel": Example(
+        [release("1.0.0")],
+        None,
+        (policy("beta", includes=["stable"], yanked=[yank("1.0.0", "theirs")]), policy(yanked=[yank("1.0.0", "ours")])),
+        "beta",
+        history=["1.0.0: ours"],
+    ),
+    "a pause counts from when a release is available": Example(
+        [
+            release("1.0.0", released_at=AFTER, available_at=BEFORE),
+            release("2.0.0", available_at="2026-11-10T00:00:00Z"),
+        ],
+        "1.0.0",
+        (policy(paused_at="2026-11-05T00:00:00Z"),),
+        history=["1.0.0"],
+    ),
+    "a pause lets through what was due at that moment": Example(
+        [release("1.0.0", released_at=BEFORE)], "1.0.0", (policy(paused_at=BEFORE),)
+    ),
+    "a pause does not hold back what has no date": Example([release("1.0.0")], "1.0.0", (policy(paused_at=BEFORE),)),
+    "a rollout is of its version": Example(
+        [release("1.0.0"), release("2.0.0")],
+        "2.0.0",
+        (policy(rollout={"version": "2.0.0", "percent": 10}),),
+        rollout_percent=10,
+    ),
+    "a later release does not inherit a rollout": Example(
+        [release("2.0.0"), release("3.0.0")], "3.0.0", (policy(rollout={"version": "2.0.0", "percent": 10}),)
+    ),
+    "a rollout of one channel is not another's": Example(
+        [release("2.0.0")],
+        "2.0.0",
+        (policy("beta", includes=["stable"]), policy(rollout={"version": "2.0.0", "percent": 10})),
+        "beta",
+    ),
+    "a release that takes the place of a yanked one has no rollout": Example(
+        [release("1.0.0"), release("2.0.0")],
+        "1.0.0",
+        (policy(yanked=[yank("2.0.0")], rollout={"version": "2.0.0", "percent": 10}),),
     ),
     "a yank wins over a pin": Example(
         [release("1.0.0"), release("2.0.0")], "1.0.0", (policy(pin="2.0.0", yanked=[yank("2.0.0")]),)
     ),
-    "all yanked, nothing to offer": Example(
-        [release("1.0.0")], None, (policy(yanked=[yank("1.0.0")]),), history=["1.0.0"]
+    "all yanked, nothing to offer, and the history says why": Example(
+        [release("1.0.0"), release("2.0.0")],
+        None,
+        (policy(yanked=[yank("1.0.0", "burns toast"), yank("2.0.0")]),),
+        history=["2.0.0: broken", "1.0.0: burns toast"],
     ),
     "a yank of what is not there changes nothing": Example(
         [release("1.0.0")], "1.0.0", (policy(yanked=[yank("9.0.0")]),)
@@ -154,8 +226,10 @@ def offer(example: Example, releases: list[Release] | None = None) -> Offer:
 def test_the_table(example: Example) -> None:
     decided = offer(example)
     assert (decided.latest.version if decided.latest else None) == example.latest
+    assert (decided.rollout.percent if decided.rollout else None) == example.rollout_percent
     if example.history is not None:
-        assert [past.version for past, _ in decided.history] == example.history
+        told = [f"{past.version}: {reason}" if reason else past.version for past, reason in decided.history]
+        assert told == example.history
 
 
 @pytest.mark.parametrize("example", EXAMPLES.values(), ids=EXAMPLES)
@@ -164,20 +238,17 @@ def test_the_order_of_releases_never_matters(example: Example, data: st.DataObje
     assert offer(example, data.draw(st.permutations(example.releases))) == offer(example)
 
 
-def test_the_history_says_why_a_release_was_withdrawn() -> None:
-    decided = offer(
-        Example([release("1.0.0"), release("2.0.0")], None, (policy(yanked=[yank("2.0.0", "burns toast")]),))
-    )
-    assert [(past.version, reason) for past, reason in decided.history] == [("2.0.0", "burns toast"), ("1.0.0", None)]
+def test_of_the_same_version_on_two_channels_one_comes_first_whatever_the_order() -> None:
+    both = [release("1.0.0", "beta"), release("1.0.0", "stable")]
+    example = Example(both, "1.0.0", (policy("beta", includes=["stable"]),), "beta")
+    for releases in (both, both[::-1]):
+        assert [past.channel for past, _ in offer(example, releases).history] == ["stable", "beta"]
 
 
-def test_a_rollout_belongs_to_its_version() -> None:
-    rollout = {"version": "2.0.0", "percent": 10}
-    now = offer(Example([release("2.0.0")], None, (policy(rollout=rollout),)))
-    later = offer(Example([release("2.0.0"), release("3.0.0")], None, (policy(rollout=rollout),)))
-    assert now.rollout
-    assert now.rollout.percent == 10
-    assert later.rollout is None
+def test_a_phased_rollout_is_passed_on_without_the_version_that_it_is_of() -> None:
+    phased = {"start": BEFORE, "interval": 86_400, "groups": 7}
+    decided = offer(Example([release("2.0.0")], "2.0.0", (policy(rollout={"version": "2.0.0", **phased}),)))
+    assert decided.rollout == Rollout.model_validate_json(json.dumps(phased))
 
 
 def test_a_pin_that_cannot_be_compared_decides_nothing() -> None:
@@ -207,3 +278,32 @@ def test_what_is_offered_is_the_highest_that_may_be(
     ]
     assert (decided.latest.version if decided.latest else None) == max(may_be, default=None)  # one digit each: as texts
     assert decided.latest is None or decided.latest in [past for past, _ in decided.history]
+
+
+@given(st.lists(VERSIONS, min_size=1, max_size=6, unique=True), VERSIONS, st.none() | VERSIONS, st.sets(VERSIONS))
+def test_an_older_release_never_changes_the_latest(
+    versions: list[str], added: str, pin: str | None, yanked: set[str]
+) -> None:
+    releases = [release(version) for version in versions]
+    example = Example(releases, None, (policy(pin=pin, yanked=[yank(version) for version in sorted(yanked)]),))
+    latest = offer(example).latest
+    assume(latest is not None and added < latest.version)  # one digit each: as texts
+    assert offer(example, [*releases, release(added)]).latest == latest
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["stable", "beta", "nightly"]), VERSIONS), max_size=8, unique=True),
+    st.sets(VERSIONS, max_size=3),
+)
+def test_the_latest_is_the_first_of_the_history_that_is_not_withdrawn(
+    uploaded: list[tuple[str, str]], yanked: set[str]
+) -> None:
+    policies = (policy("beta", includes=["stable"]), policy(yanked=[yank(version) for version in sorted(yanked)]))
+    releases = [release(version, channel) for channel, version in uploaded]
+    decided = offer(Example(releases, None, policies, "beta"))
+    assert decided.latest == next((past for past, reason in decided.history if reason is None), None)
+    assert {past.channel for past, _ in decided.history} <= {"stable", "beta"}
+    assert all(
+        (reason is not None) == (past.channel == "stable" and past.version in yanked)
+        for past, reason in decided.history
+    )

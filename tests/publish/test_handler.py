@@ -29,6 +29,25 @@ def failed(result: dict[str, Any]) -> list[str]:
     return [failure["itemIdentifier"] for failure in result["batchItemFailures"]]
 
 
+def fail_for(publish: Handler, failing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let one product fail, with a text that must not get out."""
+    run = publish.__globals__["_run"]()  # type: ignore[attr-defined]
+    original = run._publisher.publish
+
+    def fail(product: str) -> Any:
+        if product == failing:
+            raise RuntimeError("releases/b/stable/1.0.0.json")
+        return original(product)
+
+    monkeypatch.setattr(run._publisher, "publish", fail)
+
+
+def sweep_failed(publish: Handler) -> type[Exception]:
+    """The error of this very import of the handler."""
+    error: type[Exception] = publish.__globals__["SweepFailedError"]  # type: ignore[attr-defined]
+    return error
+
+
 def test_an_upload_is_published(s3: S3, publish: Handler) -> None:
     s3.put(KEY, release())
     assert publish(notification(KEY), None) == {"batchItemFailures": []}
@@ -56,6 +75,7 @@ def test_a_key_is_read_as_s3_spells_it(s3: S3, publish: Handler, spelled: str) -
 def test_what_is_not_a_notification_comes_again_alone(s3: S3, publish: Handler) -> None:
     s3.put(KEY, release())
     junk = ["junk", "[]", "{", '{"Records": [{}]}', '{"Records": [{"s3": {"object": {"key": 7}}}]}', '{"Records": 7}']
+    junk.append("[" * 100_000)
     result = publish(batch(*junk, body(KEY), '{"Event": "s3:TestEvent"}'), None)
     assert failed(result) == [str(number) for number in range(len(junk))]
     assert s3.json(MANIFEST) == release()
@@ -75,23 +95,15 @@ def test_a_failed_sweep_is_an_error_in_constant_words(
 ) -> None:
     s3.put(KEY, release())
     monkeypatch.setattr(wire, "outage", True)
-    with pytest.raises(Exception, match=r"^the bucket could not be listed$"):
+    with pytest.raises(sweep_failed(publish), match=r"^the bucket could not be listed$"):
         publish(SWEEP, None)
 
 
 def test_one_products_failure_is_not_the_others(s3: S3, publish: Handler, monkeypatch: pytest.MonkeyPatch) -> None:
     for product in ("a", "b", "c"):
         s3.put(f"releases/{product}/stable/1.0.0.json", release("1.0.0", product=product))
-    run = publish.__globals__["_run"]()  # type: ignore[attr-defined]
-    original = run._publisher.publish
-
-    def fail_for_b(product: str) -> Any:
-        if product == "b":
-            raise RuntimeError("releases/b/stable/1.0.0.json")
-        return original(product)
-
-    monkeypatch.setattr(run._publisher, "publish", fail_for_b)
-    with pytest.raises(Exception, match=r"^not everything could be published$"):
+    fail_for(publish, "b", monkeypatch)
+    with pytest.raises(sweep_failed(publish), match=r"^not everything could be published$"):
         publish(SWEEP, None)
     assert s3.keys("public/v1/") == [f"public/v1/{p}/stable/{d}.json" for p in "ac" for d in ("manifest", "releases")]
 
@@ -111,10 +123,44 @@ def test_nothing_of_the_uploader_is_logged(s3: S3, publish: Handler, capfd: pyte
     assert not [word for word in ("alice", "203.0.113.5") if word in out + err]
 
 
-@pytest.mark.parametrize("missing", ["BUCKET", "LOG_SUCCESSES"])
-def test_a_missing_setting_stops_the_start_and_names_it(
-    environment: None, open_sinks: None, monkeypatch: pytest.MonkeyPatch, missing: str
+def test_only_the_messages_of_a_product_that_failed_come_again(
+    s3: S3, publish: Handler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv(missing)
-    with pytest.raises(Exception, match=missing):
-        fresh_import("comet_updates.publish.handler").handler(SWEEP, None)
+    for product in ("a", "b"):
+        s3.put(f"releases/{product}/stable/1.0.0.json", release("1.0.0", product=product))
+    fail_for(publish, "b", monkeypatch)
+    a, b = (f"releases/{product}/stable/1.0.0.json" for product in "ab")
+    assert failed(publish(batch(body(a), body(b), body("releases/x.json"), body(a, b), body(a)), None)) == ["1", "3"]
+    assert "public/v1/a/stable/manifest.json" in s3.keys("public/")
+
+
+def test_a_stray_upload_is_refused_by_its_own_event(s3: S3, publish: Handler) -> None:
+    s3.put("releases/x.json", b"{")
+    assert failed(publish(notification("releases/x.json"), None)) == []
+    assert s3.keys("rejected/") == ["rejected/releases/x.json.json"]
+
+
+def test_a_sweep_needs_no_event(s3: S3, publish: Handler) -> None:
+    s3.put(KEY, release())
+    s3.put("releases/x.json", b"{")
+    assert publish(SWEEP, None) == {}
+    assert s3.json(MANIFEST) == release()
+    assert s3.keys("rejected/") == ["rejected/releases/x.json.json"]
+    assert "public/schemas/manifest.json" in s3.keys("public/schemas/")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("BUCKET", None), ("BUCKET", ""), ("S3_ENDPOINT", None), ("LOG_SUCCESSES", None), ("LOG_SUCCESSES", "yes")],
+)
+def test_a_setting_that_is_missing_or_makes_no_sense_stops_the_start_and_is_named(
+    environment: None, open_sinks: None, monkeypatch: pytest.MonkeyPatch, variable: str, value: str | None
+) -> None:
+    if value is None:
+        monkeypatch.delenv(variable)
+    else:
+        monkeypatch.setenv(variable, value)
+    module = fresh_import("comet_updates.publish.handler")
+    with pytest.raises(module.SettingsError, match=f"^environment variable {variable}: ") as caught:
+        module.handler(SWEEP, None)
+    assert caught.value.variable == variable

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import jsonschema
 import pytest
 
 from comet_updates.publish.uploads import UPLOAD_MAX_BYTES
@@ -24,6 +26,12 @@ def key(version: str, channel: str = "stable", product: str = "comet-cursor") ->
 
 def policy(channel: str = "stable", **fields: Any) -> dict[str, Any]:
     return {"schema": 1, "product": "comet-cursor", "channel": channel, **fields}
+
+
+def purge(s3: S3, gone: str) -> None:
+    """Delete all versions: moto goes on listing the folder of what is only deleted, and S3 does not."""
+    for version in s3.client.list_object_versions(Bucket=s3.bucket, Prefix=gone)["Versions"]:
+        s3.client.delete_object(Bucket=s3.bucket, Key=gone, VersionId=version["VersionId"])
 
 
 @pytest.fixture
@@ -52,6 +60,7 @@ def test_publishing_again_writes_nothing_and_reads_no_upload_again(published: S3
     change = rig.publisher.publish("comet-cursor")
     assert (change.written, change.deleted, rig.bucket.writes) == ((), (), [])
     assert [name for name, _ in rig.bucket.operations if name == "get"] == []
+    assert [name for name, _ in rig.bucket.operations] == ["etags"] * 4 + ["versions"] * 3, "and looks only once"
 
 
 def test_only_what_changed_is_written(published: S3, rig: Rig) -> None:
@@ -87,6 +96,42 @@ def test_a_channel_that_offers_nothing_any_more_has_no_manifest(published: S3, r
     assert published.keys("public/") == [f"{STABLE}/releases.json"]
 
 
+def test_a_sweep_after_a_sweep_writes_nothing(published: S3, rig: Rig) -> None:
+    published.put(key("4.3.0"), b"{")
+    published.put("releases/x.json", b"{")
+    published.put(f"releases/comet-cursor/stable/{'9' * 990}.json", b"{")
+    rig.sweep()
+    assert "public/schemas/manifest.json" in rig.bucket.writes
+    del rig.bucket.operations[:]
+    rig.sweep()
+    assert rig.bucket.writes == []
+
+
+def test_a_phased_rollout_is_published_beside_the_release(published: S3, rig: Rig) -> None:
+    phased = {"start": "2026-11-20T12:00:00Z", "interval": 86_400, "groups": 7}
+    published.put("channels/comet-cursor/stable.json", policy(rollout={"version": "4.2.1", **phased}))
+    rig.publisher.publish("comet-cursor")
+    assert published.json(f"{STABLE}/manifest.json") == release("4.2.1") | {"rollout": phased}
+
+
+def test_what_an_administrator_leaves_below_public_is_cleared_away(published: S3, rig: Rig) -> None:
+    before = published.tree("public/")
+    for left in ("public/v1/comet-cursor/", f"{STABLE}/", f"{STABLE}/old/feed.xml", "public/v1/comet-cursor/notes.txt"):
+        published.put(left, b"")
+    rig.publisher.publish("comet-cursor")
+    assert published.tree("public/") == before
+
+
+def test_a_product_of_which_every_upload_went_away_is_cleared_away_by_the_sweep(published: S3, rig: Rig) -> None:
+    published.put(key("4.3.0"), b"{")
+    rig.publisher.publish("comet-cursor")
+    for version in ("4.2.0", "4.2.1", "4.3.0"):
+        purge(published, key(version))
+    rig.sweep()
+    assert published.keys("public/v1/") == []
+    assert published.keys("rejected/") == []
+
+
 class TestARefusedUpload:
     def test_says_which_field_is_wrong_and_what_to_do(self, published: S3, rig: Rig) -> None:
         published.put(key("4.3.0"), release("4.3.0", colour="red"))
@@ -103,6 +148,39 @@ class TestARefusedUpload:
             ],
         }
 
+    def test_has_every_problem_named(self, published: S3, rig: Rig) -> None:
+        wrong = release("4.3.0", title="", released_at="yesterday")
+        wrong["artifacts"][0] |= {"url": "http://example.com/a", "size": -1}
+        published.put(key("4.3.0"), wrong)
+        rig.publisher.publish("comet-cursor")
+        problems = published.json(f"rejected/{key('4.3.0')}.json")["problems"]
+        wanted = {"$.title", "$.released_at", "$.artifacts[0].url", "$.artifacts[0].size"}
+        assert {problem["path"] for problem in problems} == wanted
+        assert all(problem["problem"] and problem["remedy"] for problem in problems)
+
+    @pytest.mark.parametrize(
+        ("document", "path"),
+        [
+            (release("4.3.1"), "$.version"),
+            (release("4.3.0", "beta"), "$.channel"),
+            (release("4.3.0", product="other"), "$.product"),
+        ],
+        ids=["version", "channel", "product"],
+    )
+    def test_says_where_document_and_key_disagree(
+        self, published: S3, rig: Rig, document: dict[str, Any], path: str
+    ) -> None:
+        published.put(key("4.3.0"), document)
+        rig.publisher.publish("comet-cursor")
+        assert [problem["path"] for problem in published.json(f"rejected/{key('4.3.0')}.json")["problems"]] == [path]
+
+    def test_is_of_the_form_that_its_schema_tells(self, published: S3, rig: Rig) -> None:
+        rig.publisher.publish_schemas()
+        published.put(key("4.3.0"), b"{")
+        rig.publisher.publish("comet-cursor")
+        schema = published.json("public/schemas/rejection.json")
+        jsonschema.validate(published.json(f"rejected/{key('4.3.0')}.json"), schema)
+
     def test_changes_nothing_that_is_public(self, published: S3, rig: Rig) -> None:
         before = published.tree("public/")
         published.put(key("4.3.0"), b"{")
@@ -111,6 +189,12 @@ class TestARefusedUpload:
         rig.publisher.publish("comet-cursor")
         assert published.tree("public/") == before
         assert len(published.keys("rejected/")) == 3
+
+    def test_of_a_product_with_a_longer_name_is_not_mistaken_for_ones_own(self, published: S3, rig: Rig) -> None:
+        published.put("products/comet-cursor.json.json", b"{")
+        rig.sweep()
+        rig.publisher.publish("comet-cursor")
+        assert published.keys("rejected/") == ["rejected/products/comet-cursor.json.json.json"]
 
     def test_is_forgotten_once_it_is_mended(self, published: S3, rig: Rig) -> None:
         published.put("channels/comet-cursor/stable.json", policy(pin=7))
@@ -177,6 +261,33 @@ class TestNothingAcceptedIsLost:
         assert published.json(f"{STABLE}/manifest.json")["version"] == "4.2.0"
         assert published.keys("rejected/") == ["rejected/channels/comet-cursor/stable.json.json"]
 
+    def test_a_product_counts_as_it_was_last_accepted(self, s3: S3, rig: Rig) -> None:
+        s3.put("products/comet-cursor.json", {"schema": 1, "product": "comet-cursor", "version_scheme": "dotted"})
+        s3.put(key("2.0.9.1"), release("2.0.9.1"))
+        s3.put("products/comet-cursor.json", b"oops")
+        rig.publisher.publish("comet-cursor")
+        assert s3.json(f"{STABLE}/manifest.json")["version"] == "2.0.9.1"
+        assert s3.keys("rejected/") == ["rejected/products/comet-cursor.json.json"]
+
+    def test_a_release_that_came_back_counts_as_it_was_first_accepted_since(self, published: S3, rig: Rig) -> None:
+        published.delete(key("4.2.1"))
+        time.sleep(1.05 - time.time() % 1)  # S3 tells the moment of a version to the second
+        for title in ("second", "third"):
+            published.put(key("4.2.1"), release(title=title))
+        rig.publisher.publish("comet-cursor")
+        assert published.json(f"{STABLE}/manifest.json")["title"] == "second"
+        assert published.keys("rejected/") == [f"rejected/{key('4.2.1')}.json"]
+
+    def test_a_refused_policy_keeps_its_channel_as_it_is_until_it_is_mended(self, published: S3, rig: Rig) -> None:
+        published.put("channels/comet-cursor/stable.json", b"oops")
+        published.delete(key("4.2.1"))
+        rig.publisher.publish("comet-cursor")
+        assert published.json(f"{STABLE}/manifest.json")["version"] == "4.2.1"
+        published.put("channels/comet-cursor/stable.json", policy())
+        rig.publisher.publish("comet-cursor")
+        assert published.json(f"{STABLE}/manifest.json")["version"] == "4.2.0"
+        assert published.keys("rejected/") == []
+
     def test_a_policy_that_was_never_valid_leaves_its_channel_as_it_is(self, published: S3, rig: Rig) -> None:
         before = published.tree("public/")
         published.put("channels/comet-cursor/stable.json", b"oops")
@@ -191,6 +302,7 @@ class TestNothingAcceptedIsLost:
         before = published.tree("public/")
         published.put("products/comet-cursor.json", b"oops")
         published.put(key("4.3.0"), release("4.3.0"))
+        published.delete(key("4.2.1"))
         rig.publisher.publish("comet-cursor")
         assert published.tree("public/") == before
         assert published.keys("rejected/") == ["rejected/products/comet-cursor.json.json"]
@@ -222,6 +334,9 @@ class TestAStrayUpload:
         "releases/Comet Cursor/stable/1.0.0.json",
         "releases/comet-cursor/stable/extra/1.0.0.json",
         "releases/comet-cursor/Stable/1.0.0.json",
+        "products/Comet.json",
+        "channels/Comet/stable.json",
+        "releases//stable/1.0.0.json",
         "releases/comet-cursor/stable/1..0.json",
         "releases/comet-cursor/stable/1.0.0.JSON",
         "releases/комета/stable/1.0.0.json",
@@ -241,16 +356,27 @@ class TestAStrayUpload:
         rig.sweep()
         assert published.keys("rejected/") == [rejected]
 
-    @pytest.mark.parametrize("stray", STRAYS[:-1], ids=lambda stray: stray[:50])
+    @pytest.mark.parametrize("stray", STRAYS, ids=lambda stray: stray[:50])
     def test_that_goes_away_takes_its_refusal_with_it(self, published: S3, rig: Rig, stray: str) -> None:
         published.put(stray, release())
         rig.sweep()
-        published.delete(stray)
+        purge(published, stray)
         rig.sweep()
         assert published.keys("rejected/") == []
 
+    def test_with_a_long_key_leaves_the_refusal_of_another(self, published: S3, rig: Rig) -> None:
+        one, other = (f"releases/comet-cursor/stable/{digit * 990}.json" for digit in "89")
+        for stray in (one, other):
+            published.put(stray, b"{")
+        rig.sweep()
+        purge(published, one)
+        rig.sweep()
+        assert [published.json(rejected)["key"] for rejected in published.keys("rejected/")] == [other]
+
     def test_that_is_only_a_consoles_folder_is_no_upload(self, published: S3, rig: Rig) -> None:
         for folder in (
+            "products/",
+            "products/comet-cursor/",
             "releases/",
             "releases/comet-cursor/",
             "releases/comet-cursor/stable/",

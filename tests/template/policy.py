@@ -51,8 +51,8 @@ GRANTS: dict[str, list[tuple[set[str], set[str]]]] = {
 """Role → the actions that it allows, each set with its resources. There is nothing else in a role."""
 
 ENVIRONMENT = {
-    "AnswerFunction": {"BUCKET", "MEMORY_TTL_S", "LOG_SUCCESSES"},
-    "PublishFunction": {"BUCKET", "LOG_SUCCESSES"},
+    "AnswerFunction": {"BUCKET", "S3_ENDPOINT", "MEMORY_TTL_S", "LOG_SUCCESSES"},
+    "PublishFunction": {"BUCKET", "S3_ENDPOINT", "LOG_SUCCESSES"},
 }
 STAGE = {"ApiId", "AutoDeploy", "DefaultRouteSettings", "StageName", "Tags"}
 BODY = {"info", "openapi", "paths", "tags"}
@@ -103,6 +103,8 @@ def no_tracing_and_no_second_door(expanded: Template) -> Iterator[str]:
     for name, function in resources(expanded, "AWS::Lambda::Function").items():
         yield from (f"{name} has {extra}" for extra in sorted(set(function) - FUNCTION))
         yield from (f"{name} reads {extra}" for extra in set(function["Environment"]["Variables"]) ^ ENVIRONMENT[name])
+        if function["Environment"]["Variables"].get("S3_ENDPOINT") != "aws":
+            yield f"{name} reads another S3 than AWS's"
         if len(function["Layers"]) != 1:
             yield f"{name} has {len(function['Layers'])} layers: an extension can read the log"
 

@@ -61,6 +61,7 @@ FAULTS: dict[str, Callable[[Template], Any]] = {
     ),
     "an extension": lambda t: _function(t)["Layers"].append("arn:aws:lambda:us-east-1:1:layer:LambdaInsights:1"),
     "a debug flag": lambda t: _function(t)["Environment"]["Variables"].update(POWERTOOLS_LOGGER_LOG_EVENT="true"),
+    "another S3": lambda t: _function(t)["Environment"]["Variables"].update(S3_ENDPOINT="https://elsewhere.example"),
     "a bucket log": lambda t: t["Resources"]["Bucket"]["Properties"].update(
         LoggingConfiguration={"LogFilePrefix": "log/"}
     ),

@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from obstore.exceptions import BaseError, NotModifiedError, PermissionDeniedError
 from obstore.store import S3Store
@@ -15,6 +15,9 @@ from obstore.store import S3Store
 from comet_updates import names
 from comet_updates.errors import StoreUnavailableError
 from comet_updates.record import Cache
+
+if TYPE_CHECKING:
+    from obstore.store import S3Config
 
 MEMORY_MAX_BYTES = 32_000_000  # a quarter of the smallest function's memory
 RETRY_PAUSE_S = 5.0  # after a failure S3 is left alone for so long: one outage is not one time-out per request
@@ -128,11 +131,12 @@ def s3_get(bucket: str, endpoint_url: str | None) -> Get:
         endpoint_url: another S3 than AWS's, for the service on one machine; it may be plain HTTP there.
     """
     timeout: Final = timedelta(seconds=GET_TIMEOUT_S)
+    elsewhere: S3Config = {"endpoint": endpoint_url} if endpoint_url else {}
     store = S3Store(
         bucket,
-        endpoint=endpoint_url,
+        config=elsewhere,
         client_options={
-            "allow_http": endpoint_url is not None,
+            "allow_http": bool(elsewhere),
             "timeout": timeout,
             "connect_timeout": timedelta(seconds=CONNECT_TIMEOUT_S),
         },

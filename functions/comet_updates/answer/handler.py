@@ -23,17 +23,23 @@ class Settings(NamedTuple):
     bucket: str
     memory_ttl_s: float
     log_successes: bool
-    endpoint_url: str | None
+    endpoint_url: str | None  # `None` for AWS's own S3
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         """Read the settings. Raises `SettingsError` for one that is missing or makes no sense."""
+        for variable in ("BUCKET", "S3_ENDPOINT", "MEMORY_TTL_S", "LOG_SUCCESSES"):
+            if not environment.get(variable):
+                raise SettingsError(variable, "must be set")
+        log_successes = {"true": True, "false": False}.get(environment["LOG_SUCCESSES"])
+        if log_successes is None:
+            raise SettingsError("LOG_SUCCESSES", "must be `true` or `false`")
         try:
             ttl_s = float(environment["MEMORY_TTL_S"])
-            log_successes = {"true": True, "false": False}[environment["LOG_SUCCESSES"]]
-            return cls(environment["BUCKET"], ttl_s, log_successes, environment.get("AWS_ENDPOINT_URL_S3"))
-        except (KeyError, ValueError) as error:
-            raise SettingsError("BUCKET, MEMORY_TTL_S, LOG_SUCCESSES", f"all three must be set ({error})") from error
+        except ValueError as error:
+            raise SettingsError("MEMORY_TTL_S", "must be a number of seconds") from error
+        endpoint = environment["S3_ENDPOINT"]
+        return cls(environment["BUCKET"], ttl_s, log_successes, None if endpoint == "aws" else endpoint)
 
 
 def build(settings: Settings) -> Handler:

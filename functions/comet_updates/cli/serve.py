@@ -104,7 +104,7 @@ def _configure(environment: MutableMapping[str, str], endpoint_url: str) -> None
         AWS_SECRET_ACCESS_KEY="local",  # noqa: S106 (any will do)
         AWS_REGION=REGION,
         AWS_DEFAULT_REGION=REGION,
-        AWS_ENDPOINT_URL_S3=endpoint_url,
+        S3_ENDPOINT=endpoint_url,
         NO_PROXY=HOST,
         BUCKET=BUCKET,
         MEMORY_TTL_S=MEMORY_TTL_S,

@@ -117,12 +117,12 @@ def etag_of(body: bytes) -> str:
     return f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
 
 
-def open_bucket(name: str) -> Bucket:
-    """The bucket `name`, with credentials, region and endpoint as boto3 reads them from the environment."""
+def open_bucket(name: str, endpoint_url: str | None) -> Bucket:
+    """The bucket `name` in AWS's S3 or in another, with credentials and region as boto3 reads them from `AWS_*`."""
     config = Config(
         connect_timeout=2,
         read_timeout=5,
         retries={"mode": "standard", "max_attempts": 4},
         max_pool_connections=MAX_CONNECTIONS,
     )
-    return Bucket(boto3.client("s3", config=config), name)
+    return Bucket(boto3.client("s3", endpoint_url=endpoint_url, config=config), name)

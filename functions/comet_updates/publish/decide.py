@@ -68,27 +68,30 @@ def _is_due(release: Release, now: datetime) -> bool:
 def _hold(product: Product, policy: ChannelPolicy, known: Sequence[Release]) -> Callable[[Release], bool]:
     """Which releases pass what people decided to hold the channel at."""
     if policy.pin is not None:
-        ceiling = _pinned(product, policy.pin, known)
-        return lambda release: product.precedence(release) <= ceiling
+        return _up_to(product, policy.pin, known)
     if policy.paused_at is not None:
         paused_at = policy.paused_at
         return lambda release: _is_due(release, paused_at)
     return lambda _: True
 
 
-def _pinned(product: Product, pin: str, known: Sequence[Release]) -> Precedence:
-    """The precedence of the pin: of the release that has this version, or of the version itself."""
-    for release in known:
-        if release.version == pin:
-            return product.precedence(release)
+def _up_to(product: Product, pin: str, known: Sequence[Release]) -> Callable[[Release], bool]:
+    """Which releases are not above the pin: above the release that has this version, or above the version itself."""
+    for pinned in known:
+        if pinned.version == pin:
+            # By rank, not by precedence: 1.0.0+b does not take the place of a pinned 1.0.0+a.
+            ceiling = _rank(product, pinned)
+            return lambda release: _rank(product, release) <= ceiling
     scheme = Scheme(product.version_scheme)
     if scheme is Scheme.BUILD:
         raise VersionSyntaxError(pin, scheme.value, "Pin the version of a release that is uploaded")
-    return precedence(scheme, pin)
+    highest = precedence(scheme, pin)
+    return lambda release: product.precedence(release) <= highest
 
 
 def _rollout(policy: ChannelPolicy, latest: Release | None) -> Rollout | None:
     """The rollout of `latest`, if the policy has one for just this version."""
     if policy.rollout is None or latest is None or policy.rollout.version != latest.version:
         return None
-    return Rollout(**policy.rollout.model_dump(exclude={"version"}))
+    # Not checked again: what was read from a text is no text any more.
+    return Rollout.model_construct(**policy.rollout.model_dump(exclude={"version"}))

@@ -31,14 +31,19 @@ class Settings(NamedTuple):
 
     bucket: str
     log_successes: bool
+    endpoint_url: str | None  # `None` for AWS's own S3
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         """Read the settings. Raises `SettingsError` for one that is missing or makes no sense."""
-        try:
-            return cls(environment["BUCKET"], {"true": True, "false": False}[environment["LOG_SUCCESSES"]])
-        except KeyError as error:
-            raise SettingsError("BUCKET, LOG_SUCCESSES", f"both must be set ({error})") from error
+        for variable in ("BUCKET", "S3_ENDPOINT", "LOG_SUCCESSES"):
+            if not environment.get(variable):
+                raise SettingsError(variable, "must be set")
+        log_successes = {"true": True, "false": False}.get(environment["LOG_SUCCESSES"])
+        if log_successes is None:
+            raise SettingsError("LOG_SUCCESSES", "must be `true` or `false`")
+        endpoint = environment["S3_ENDPOINT"]
+        return cls(environment["BUCKET"], log_successes, None if endpoint == "aws" else endpoint)
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
@@ -77,7 +82,7 @@ class Run:
             try:
                 for key in _keys(body):
                     senders.setdefault(names.product_of(key), set()).add(message_id)
-            except (ValueError, KeyError, TypeError, AttributeError):
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 # Not a notification: it comes again until it is with the dead letters.
                 failed.add(message_id)
         for product, message_ids in senders.items():
@@ -124,5 +129,5 @@ def _keys(body: str) -> list[str]:
 @functools.cache
 def _run() -> Run:
     settings = Settings.from_environment(os.environ)
-    publisher = Publisher(open_bucket(settings.bucket), lambda: datetime.now(UTC))
+    publisher = Publisher(open_bucket(settings.bucket, settings.endpoint_url), lambda: datetime.now(UTC))
     return Run(publisher, Log(successes=settings.log_successes))

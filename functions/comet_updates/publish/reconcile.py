@@ -63,10 +63,12 @@ class Publisher:
         return self._until_undisturbed(self._refuse_strays_once)
 
     def products(self) -> set[str]:
-        """What stands in the place of a product in any key, sound or not."""
-        tops = [self._bucket.children(prefix) for prefix in (*names.UPLOAD_PREFIXES, "public/v1/")]
-        below = {prefix.split("/")[-2] for prefix in (prefix for _, prefixes in tops[1:] for prefix in prefixes)}
-        return below | {product for key in tops[0][0] if (product := names.product_of(key)) is not None}
+        """What stands in the place of a product in any key, sound or not: of an upload, or of what became of it."""
+        folders = ("channels/", "releases/", "rejected/channels/", "rejected/releases/", "public/v1/")
+        below = {prefix.split("/")[-2] for folder in folders for prefix in self._bucket.children(folder)[1]}
+        documents = self._bucket.children("products/")[0]
+        documents += [_original(key) for key in self._bucket.children("rejected/products/")[0]]
+        return below | {product for key in documents if (product := names.product_of(key)) is not None}
 
     def _until_undisturbed(self, run: Callable[[], Change]) -> Change:
         for _ in range(ATTEMPTS - 1):
@@ -96,23 +98,24 @@ class Publisher:
         existing = {
             key: etag
             for key, etag in self._bucket.etags("rejected/").items()
-            if not key.startswith(names.REJECTED_LONG_KEYS) and names.product_of(_original(key)) is None
+            if names.product_of(_original(key)) is None  # of a stray, or of a long key: that one does not say whose
         }
-        strays = [
-            key
-            for prefix in names.UPLOAD_PREFIXES
-            for key in self._stray_keys(prefix)
-            if names.product_of(key) is None and not key.endswith("/")
-        ]
+        strays = self._strays(long_keys=any(key.startswith(names.REJECTED_LONG_KEYS) for key in existing))
         refusals = [refusal for key in strays if (refusal := _refusal(key))]
         return self._write(existing, _rejections(refusals))._replace(refused=tuple(strays))
 
-    def _stray_keys(self, prefix: str) -> Iterable[str]:
-        keys, folders = self._bucket.children(prefix)
-        yield from keys
-        if prefix == "products/":  # no product has a folder there
-            for folder in folders:
-                yield from self._bucket.etags(folder)
+    def _strays(self, *, long_keys: bool) -> list[str]:
+        """The uploads that belong to no product; with those whose keys are too long for a refusal by name."""
+        keys: list[str] = []
+        for prefix in names.UPLOAD_PREFIXES:
+            found, folders = self._bucket.children(prefix)
+            keys += [key for key in found if names.product_of(key) is None]
+            if prefix == "products/":  # no product has a folder there
+                keys += [key for folder in folders for key in self._bucket.etags(folder)]
+            if long_keys:
+                below = self._bucket.etags(prefix)
+                keys += [key for key in below if names.rejected_key(key).startswith(names.REJECTED_LONG_KEYS)]
+        return sorted({key for key in keys if not key.endswith("/")})
 
     def _rejections(self, product: str) -> dict[str, str]:
         """The ETags of what already says why uploads of `product` were refused."""
@@ -155,7 +158,8 @@ class _Rendered(NamedTuple):
 
     def leaves(self, key: str) -> bool:
         """Whether the object at `key` stays as it is, for want of a decision."""
-        return key.startswith("public/") and (self.undecided is None or names.place(key).channel in self.undecided)
+        # Below public/v1/{product}/ an administrator may leave anything, such as a folder.
+        return key.startswith("public/") and (self.undecided is None or key.split("/")[3] in self.undecided)
 
 
 def _render(inputs: Inputs, now: datetime) -> _Rendered:

@@ -1,0 +1,191 @@
+"""The bucket as the publisher sees it, on an S3 that speaks HTTP."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from comet_updates.errors import ConcurrentPublishError, StoreUnavailableError
+from comet_updates.publish.bucket import Bucket, Stored, etag_of, open_bucket
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.conftest import S3, Wire
+
+KEY = "public/a.json"
+
+
+@pytest.fixture
+def bucket(s3: S3) -> Bucket:
+    return Bucket(s3.client, s3.bucket)
+
+
+@pytest.fixture
+def paged(s3: S3) -> Bucket:
+    """The bucket, whose lists come in pages of two."""
+    client = boto3.client("s3", endpoint_url=s3.endpoint)
+    for operation in ("ListObjectsV2", "ListObjectVersions"):
+        client.meta.events.register(
+            f"provide-client-params.s3.{operation}", lambda params, **_: {"MaxKeys": 2, **params}
+        )
+    return Bucket(client, s3.bucket)
+
+
+def bodies(bucket: Bucket, prefix: str = "") -> dict[str, list[bytes]]:
+    return {key: [bucket.get(stored) for stored in versions] for key, versions in bucket.versions(prefix).items()}
+
+
+def next_second() -> None:
+    """S3 tells the moment of a version to the second."""
+    time.sleep(1.05 - time.time() % 1)
+
+
+class TestWriting:
+    @pytest.mark.parametrize("body", [b"", b"{}", "„Größer“".encode() * 100_000], ids=["empty", "small", "large"])
+    def test_the_etag_is_known_before_it_is_written(self, s3: S3, bucket: Bucket, body: bytes) -> None:
+        bucket.put(KEY, body, "application/json", replaces=None)
+        assert bucket.etags("public/") == {KEY: etag_of(body)}
+        assert s3.get(KEY) == body
+
+    def test_what_is_new_is_written_only_if_nothing_is_there(self, s3: S3, bucket: Bucket) -> None:
+        s3.put(KEY, b"theirs")
+        with pytest.raises(ConcurrentPublishError):
+            bucket.put(KEY, b"ours", "application/json", replaces=None)
+        assert s3.get(KEY) == b"theirs"
+
+    def test_what_was_deleted_can_be_written_as_new(self, s3: S3, bucket: Bucket) -> None:
+        s3.put(KEY, b"theirs")
+        s3.delete(KEY)
+        bucket.put(KEY, b"ours", "application/json", replaces=None)
+        assert s3.get(KEY) == b"ours"
+
+    def test_what_is_there_is_replaced_only_if_it_is_what_was_seen(self, s3: S3, bucket: Bucket) -> None:
+        s3.put(KEY, b"seen")
+        bucket.put(KEY, b"ours", "application/json", replaces=etag_of(b"seen"))
+        with pytest.raises(ConcurrentPublishError):
+            bucket.put(KEY, b"late", "application/json", replaces=etag_of(b"seen"))
+        assert s3.get(KEY) == b"ours"
+
+    def test_what_is_there_is_deleted_only_if_it_is_what_was_seen(self, s3: S3, bucket: Bucket) -> None:
+        s3.put(KEY, b"theirs")
+        with pytest.raises(ConcurrentPublishError):
+            bucket.delete(KEY, replaces=etag_of(b"seen"))
+        assert s3.get(KEY) == b"theirs"
+        bucket.delete(KEY, replaces=etag_of(b"theirs"))
+        assert s3.keys() == []
+
+    def test_what_is_gone_is_neither_replaced_nor_deleted(self, s3: S3, bucket: Bucket) -> None:
+        s3.put(KEY, b"seen")
+        s3.delete(KEY)
+        with pytest.raises(ConcurrentPublishError):
+            bucket.put(KEY, b"ours", "application/json", replaces=etag_of(b"seen"))
+        with pytest.raises(ConcurrentPublishError):
+            bucket.delete(KEY, replaces=etag_of(b"seen"))
+        assert s3.keys() == []
+
+
+class TestListing:
+    def test_a_prefix_is_taken_to_the_letter(self, s3: S3, bucket: Bucket) -> None:
+        for key in ("releases/p/c/1.json", "releases/p2/c/1.json", "releases/p/c.json", "x/releases/p/c/1.json"):
+            s3.put(key, b"")
+        assert list(bucket.etags("releases/p/c/")) == ["releases/p/c/1.json"]
+        assert sorted(bucket.versions("releases/p/")) == ["releases/p/c.json", "releases/p/c/1.json"]
+        assert bucket.children("releases/") == ([], ["releases/p/", "releases/p2/"])
+        assert bucket.children("releases/p/") == (["releases/p/c.json"], ["releases/p/c/"])
+
+    def test_versions_come_newest_first_each_with_its_own_bytes(self, s3: S3, bucket: Bucket) -> None:
+        for body in (b"1", b"22", b"333"):
+            s3.put("a", body)
+        assert bodies(bucket) == {"a": [b"333", b"22", b"1"]}
+        assert [(stored.size_bytes, stored.etag) for stored in bucket.versions("a")["a"]] == [
+            (len(body), etag_of(body)) for body in (b"333", b"22", b"1")
+        ]
+
+    def test_what_is_deleted_has_no_versions(self, s3: S3, bucket: Bucket) -> None:
+        s3.put("a", b"1")
+        s3.put("ab", b"2")
+        s3.delete("a")
+        assert bodies(bucket) == {"ab": [b"2"]}
+
+    def test_what_came_back_has_only_the_versions_since(self, s3: S3, bucket: Bucket) -> None:
+        s3.put("a", b"1")
+        s3.delete("a")
+        s3.put("a", b"2")
+        s3.delete("a")
+        next_second()
+        s3.put("a", b"3")
+        s3.put("a", b"4")
+        assert bodies(bucket) == {"a": [b"4", b"3"]}
+
+    def test_what_came_back_in_the_very_second_is_seen(self, s3: S3, bucket: Bucket) -> None:
+        s3.put("a", b"1")
+        s3.delete("a")
+        s3.put("a", b"2")
+        assert bodies(bucket) == {"a": [b"2"]}
+
+    def test_lists_of_many_pages_are_read_to_their_end(self, s3: S3, paged: Bucket) -> None:
+        for key in ("a/1", "a/2", "b/1", "c", "d", "e/1"):
+            for body in (b"old", b"older", b"new"):
+                s3.put(key, body)
+        s3.delete("d")
+        assert list(paged.etags("")) == ["a/1", "a/2", "b/1", "c", "e/1"]
+        assert paged.children("") == (["c"], ["a/", "b/", "e/"])
+        assert bodies(paged) == {key: [b"new", b"older", b"old"] for key in ("a/1", "a/2", "b/1", "c", "e/1")}
+
+    @pytest.mark.parametrize("key", ["a b+c%2B&?#", "комета/彗星", 'quote"<>', "a//b"], ids=ascii)
+    def test_odd_keys_come_back_as_they_were_written(self, s3: S3, bucket: Bucket, key: str) -> None:
+        s3.put(f"x/{key}", b"1")
+        assert list(bucket.etags("x/")) == [f"x/{key}"]
+        assert bodies(bucket, f"x/{key}") == {f"x/{key}": [b"1"]}
+
+
+OPERATIONS: dict[str, Callable[[Bucket], Any]] = {
+    "etags": lambda bucket: bucket.etags(""),
+    "children": lambda bucket: bucket.children(""),
+    "versions": lambda bucket: bucket.versions(""),
+    "get": lambda bucket: bucket.get(Stored("a", "v", '"e"', 1)),
+    "put": lambda bucket: bucket.put("a", b"", "text/plain", replaces=None),
+    "put over": lambda bucket: bucket.put("a", b"", "text/plain", replaces='"e"'),
+    "delete": lambda bucket: bucket.delete("a", replaces='"e"'),
+}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+class TestAnS3ThatFails:
+    def test_is_unavailable_when_it_says_so(
+        self, s3: S3, wire: Wire, monkeypatch: pytest.MonkeyPatch, operation: Callable[[Bucket], Any]
+    ) -> None:
+        once = Config(retries={"total_max_attempts": 1})
+        monkeypatch.setattr(wire, "outage", True)
+        with pytest.raises(StoreUnavailableError):
+            operation(Bucket(boto3.client("s3", endpoint_url=s3.endpoint, config=once), s3.bucket))
+
+    @pytest.mark.usefixtures("aws")
+    def test_is_unavailable_when_nobody_listens(self, operation: Callable[[Bucket], Any]) -> None:
+        once = Config(retries={"total_max_attempts": 1})
+        with pytest.raises(StoreUnavailableError):
+            operation(Bucket(boto3.client("s3", endpoint_url="http://127.0.0.1:9", config=once), "bucket"))
+
+    def test_is_unavailable_when_the_bucket_is_not_there(self, s3: S3, operation: Callable[[Bucket], Any]) -> None:
+        with pytest.raises(StoreUnavailableError):
+            operation(Bucket(s3.client, "no-such-bucket"))
+
+
+def test_one_failure_is_tried_again(s3: S3, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    s3.put("a", b"1")
+    bucket = open_bucket(s3.bucket, s3.endpoint)
+    answers = iter([True])
+
+    class FailsOnce(type(wire)):  # type: ignore[misc]
+        @property
+        def outage(self) -> bool:
+            return next(answers, False)
+
+    monkeypatch.setattr(wire, "__class__", FailsOnce)
+    assert list(bucket.etags("")) == ["a"]
+    assert next(answers, None) is None
