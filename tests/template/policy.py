@@ -17,7 +17,7 @@ TYPES = Counter(
         "AWS::S3::Bucket": 1,  # written by pipelines and the publishing function; the answering one can only read
         "AWS::S3::BucketPolicy": 1,
         "AWS::SQS::Queue": 2,  # uploads and their dead letters: keys of uploads, from S3 alone
-        "AWS::SQS::QueuePolicy": 1,
+        "AWS::SQS::QueuePolicy": 2,
         "AWS::Logs::LogGroup": 2,  # one for each function, with a short retention
         "AWS::IAM::Role": 3,
         "AWS::Lambda::Function": 2,

@@ -112,6 +112,22 @@ DECIDED: dict[str, dict[str, Any]] = {
             ],
         },
     },
+    "DeadLettersPolicy": {
+        "Queues": [{"Ref": "DeadLetters"}],
+        "PolicyDocument": {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Sid": "OnlyTls",
+                    "Effect": "Deny",
+                    "Principal": "*",
+                    "Action": "sqs:*",
+                    "Resource": _arn("DeadLetters"),
+                    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+                },
+            ],
+        },
+    },
     "AnswerFunctionEverythingPermission": {
         "Action": "lambda:InvokeFunction",
         "FunctionName": {"Ref": "AnswerFunction"},
@@ -155,8 +171,15 @@ def each_function_has_its_own(expanded: Template) -> Iterator[str]:
         # SAM adds a hash of its properties to a layer's name.
         if not isinstance(attached, dict) or not re.fullmatch(rf"{layer}[0-9a-f]{{10}}", attached.get("Ref", "")):
             yield f"{name} has the layer {attached}"
-        if function["LoggingConfig"]["LogGroup"] != {"Ref": log}:
-            yield f"{name} logs to {function['LoggingConfig']['LogGroup']}"
+        # A record holds no time, and Lambda takes a line without one for INFO: at WARN even errors would be dropped.
+        logging = {
+            "LogFormat": "JSON",
+            "ApplicationLogLevel": "INFO",
+            "SystemLogLevel": "WARN",
+            "LogGroup": {"Ref": log},
+        }
+        if function["LoggingConfig"] != logging:
+            yield f"{name} logs as {function['LoggingConfig']}"
         if function["Environment"]["Variables"]["BUCKET"] != {"Ref": "Bucket"}:
             yield f"{name} reads {function['Environment']['Variables']['BUCKET']}"
 
@@ -228,6 +251,9 @@ FAULTS: dict[str, Callable[[Template], Any]] = {
     "another bucket": lambda t: _properties(t, "AnswerFunction")["Environment"]["Variables"].update(BUCKET="elsewhere"),
     "both functions log to one group": lambda t: _properties(t, "AnswerFunction")["LoggingConfig"].update(
         LogGroup={"Ref": "PublishLog"}
+    ),
+    "errors are dropped": lambda t: _properties(t, "PublishFunction")["LoggingConfig"].update(
+        ApplicationLogLevel="WARN"
     ),
     "a public bucket policy is possible": lambda t: _properties(t, "Bucket")["PublicAccessBlockConfiguration"].pop(
         "BlockPublicPolicy"
