@@ -83,6 +83,7 @@ def main() -> None:
     settings = {
         "BUCKET": "bucket",
         "MEMORY_TTL_S": "60",
+        "LOG_LEVEL": "INFO",
         "LOG_SUCCESSES": "true",
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",

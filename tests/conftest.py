@@ -125,6 +125,7 @@ def environment(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BUCKET", s3.bucket)
     monkeypatch.setenv("S3_ENDPOINT", s3.endpoint)
     monkeypatch.setenv("MEMORY_TTL_S", "0")
+    monkeypatch.setenv("LOG_LEVEL", "INFO")
     monkeypatch.setenv("LOG_SUCCESSES", "true")
 
 

@@ -115,6 +115,7 @@ def test_the_answering_function_loads_eight_modules_of_ours_and_no_heavy_library
     environment = {
         "BUCKET": "bucket",
         "MEMORY_TTL_S": "60",
+        "LOG_LEVEL": "INFO",
         "LOG_SUCCESSES": "false",
         "AWS_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "testing",

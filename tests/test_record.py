@@ -22,7 +22,7 @@ def log(open_sinks: None, monkeypatch: pytest.MonkeyPatch) -> Log:
     monkeypatch.setenv("POWERTOOLS_LOGGER_LOG_EVENT", "true")
     monkeypatch.setenv("POWERTOOLS_DEV", "true")
     monkeypatch.setenv("POWERTOOLS_DEBUG", "true")
-    return Log(successes=True)
+    return Log(successes=True, level="INFO")
 
 
 def test_a_record_is_one_line_of_json(log: Log, capfd: pytest.CaptureFixture[str]) -> None:
@@ -63,7 +63,7 @@ def test_all_lines_for_one_place_can_be_listed() -> None:
 
 
 def test_successes_are_written_only_if_asked_for(open_sinks: None, capfd: pytest.CaptureFixture[str]) -> None:
-    quiet = Log(successes=False)
+    quiet = Log(successes=False, level="INFO")
     for outcome in Outcome:
         quiet.write(Record(outcome))
     written = [json.loads(line)["outcome"] for line in capfd.readouterr().out.splitlines()]
@@ -71,16 +71,15 @@ def test_successes_are_written_only_if_asked_for(open_sinks: None, capfd: pytest
 
 
 def test_a_stale_answer_is_a_warning_and_always_written(open_sinks: None, capfd: pytest.CaptureFixture[str]) -> None:
-    Log(successes=False).write(Record(Outcome.ANSWERED, PLACE, Cache.STALE))
+    Log(successes=False, level="INFO").write(Record(Outcome.ANSWERED, PLACE, Cache.STALE))
     assert json.loads(capfd.readouterr().out)["level"] == "WARNING"
 
 
-@pytest.mark.parametrize(("level", "lines"), [("INFO", 3), ("WARN", 2), ("ERROR", 1)])
+@pytest.mark.parametrize(("level", "lines"), [("INFO", 3), ("WARNING", 2), ("ERROR", 1)])
 def test_the_level_of_the_deployment_decides_what_is_written(
-    open_sinks: None, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, level: str, lines: int
+    open_sinks: None, capfd: pytest.CaptureFixture[str], level: str, lines: int
 ) -> None:
-    monkeypatch.setenv("AWS_LAMBDA_LOG_LEVEL", level)  # what Lambda sets from the template's LoggingConfig
-    log = Log(successes=True)
+    log = Log(successes=True, level=level)
     for record_ in (Record(Outcome.ANSWERED), Record(Outcome.ANSWERED, cache=Cache.STALE), Record(Outcome.FAILED)):
         log.write(record_)
     assert len(capfd.readouterr().out.splitlines()) == lines

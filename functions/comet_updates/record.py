@@ -56,6 +56,8 @@ SUCCESSES = frozenset(
 )
 """What is logged only where the deployment asks for it: nobody has to act on these, unless the answer was stale."""
 
+LEVELS = ("INFO", "WARNING", "ERROR")
+
 DURATIONS = ((0.001, "<1ms"), (0.01, "<10ms"), (0.1, "<100ms"), (1.0, "<1s"))
 DURATION_ABOVE = ">=1s"
 NOT_A_RECORD = '{"level":"WARNING","outcome":"not_a_record"}'
@@ -97,11 +99,13 @@ class Log:
 
     Args:
         successes: whether what needs no action is written, too.
+        level: the name of the least severe level that is written, one of `LEVELS`.
     """
 
-    def __init__(self, *, successes: bool) -> None:
+    def __init__(self, *, successes: bool, level: str) -> None:
         _close_other_sinks()
         self._successes = successes
+        self._level = logging.getLevelNamesMapping()[level]
         # Explicit values win over POWERTOOLS_LOGGER_LOG_EVENT and its like, which a deployment could set by mistake.
         logger = Logger(
             service="comet-updates",
@@ -113,7 +117,7 @@ class Log:
 
     def write(self, record: Record) -> None:
         """Write `record`. Whatever is not exactly a `Record` comes out as a constant."""
-        if record.level > logging.INFO or self._successes:
+        if record.level >= self._level and (record.level > logging.INFO or self._successes):
             self._write[record.level](record)
 
 

@@ -81,7 +81,7 @@ def test_an_event_without_headers_is_answered(published: S3, answer: Handler) ->
     assert answer(event, None)["statusCode"] == 200
 
 
-@pytest.mark.parametrize("missing", ["BUCKET", "S3_ENDPOINT", "MEMORY_TTL_S", "LOG_SUCCESSES"])
+@pytest.mark.parametrize("missing", ["BUCKET", "S3_ENDPOINT", "MEMORY_TTL_S", "LOG_LEVEL", "LOG_SUCCESSES"])
 def test_a_missing_setting_stops_the_start_and_names_it(
     environment: None, monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:

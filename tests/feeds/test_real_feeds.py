@@ -98,6 +98,7 @@ def published(s3_endpoint: str) -> Iterator[tuple[S3, Handler]]:
         world = Published(s3_endpoint)
         patch.setenv("BUCKET", world.s3.bucket)
         patch.setenv("MEMORY_TTL_S", "60")
+        patch.setenv("LOG_LEVEL", "INFO")
         patch.setenv("LOG_SUCCESSES", "false")
         world.start("comet_updates.publish.handler")(SWEEP, None)
         yield world.s3, world.start("comet_updates.answer.handler")

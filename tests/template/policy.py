@@ -51,8 +51,8 @@ GRANTS: dict[str, list[tuple[set[str], set[str]]]] = {
 """Role → the actions that it allows, each set with its resources. There is nothing else in a role."""
 
 ENVIRONMENT = {
-    "AnswerFunction": {"BUCKET", "S3_ENDPOINT", "MEMORY_TTL_S", "LOG_SUCCESSES"},
-    "PublishFunction": {"BUCKET", "S3_ENDPOINT", "LOG_SUCCESSES"},
+    "AnswerFunction": {"BUCKET", "S3_ENDPOINT", "MEMORY_TTL_S", "LOG_LEVEL", "LOG_SUCCESSES"},
+    "PublishFunction": {"BUCKET", "S3_ENDPOINT", "LOG_LEVEL", "LOG_SUCCESSES"},
 }
 STAGE = {"ApiId", "AutoDeploy", "DefaultRouteSettings", "StageName", "Tags"}
 BODY = {"info", "openapi", "paths", "tags"}

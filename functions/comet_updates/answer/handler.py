@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -12,39 +13,40 @@ from comet_updates import names
 from comet_updates.answer import respond
 from comet_updates.answer.fetch import WITNESS, Reader, s3_get
 from comet_updates.errors import SettingsError, StoreUnavailableError
-from comet_updates.record import Log, Record
+from comet_updates.record import LEVELS, Log, Record
 
 Handler = Callable[[dict[str, Any], object], dict[str, Any]]
+_FORMS = {
+    "BUCKET": ".+",
+    "S3_ENDPOINT": "aws|https?://.+",
+    "MEMORY_TTL_S": r"[0-9]+(\.[0-9]+)?",
+    "LOG_LEVEL": "|".join(LEVELS),
+    "LOG_SUCCESSES": "true|false",
+}
 
 
 class Settings(NamedTuple):
     """What the deployment decides."""
 
     bucket: str
-    memory_ttl_s: float
-    log_successes: bool
     endpoint_url: str | None  # `None` for AWS's own S3
+    memory_ttl_s: float
+    log_level: str
+    log_successes: bool
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         """Read the settings. Raises `SettingsError` for one that is missing or makes no sense."""
-        for variable in ("BUCKET", "S3_ENDPOINT", "MEMORY_TTL_S", "LOG_SUCCESSES"):
-            if not environment.get(variable):
-                raise SettingsError(variable, "must be set")
-        log_successes = {"true": True, "false": False}.get(environment["LOG_SUCCESSES"])
-        if log_successes is None:
-            raise SettingsError("LOG_SUCCESSES", "must be `true` or `false`")
-        try:
-            ttl_s = float(environment["MEMORY_TTL_S"])
-        except ValueError as error:
-            raise SettingsError("MEMORY_TTL_S", "must be a number of seconds") from error
-        endpoint = environment["S3_ENDPOINT"]
-        return cls(environment["BUCKET"], ttl_s, log_successes, None if endpoint == "aws" else endpoint)
+        for variable, form in _FORMS.items():
+            if not re.fullmatch(form, environment.get(variable, "")):
+                raise SettingsError(variable, f"must be `{form}`")
+        bucket, endpoint, ttl_s, level, successes = (environment[variable] for variable in _FORMS)
+        return cls(bucket, None if endpoint == "aws" else endpoint, float(ttl_s), level, successes == "true")
 
 
 def build(settings: Settings) -> Handler:
     """The handler for these settings, with one GET done in advance so that the first client does not wait for it."""
-    log = Log(successes=settings.log_successes)
+    log = Log(successes=settings.log_successes, level=settings.log_level)
     reader = Reader(s3_get(settings.bucket, settings.endpoint_url), ttl_s=settings.memory_ttl_s)
     with suppress(StoreUnavailableError):  # S3 may be back for the first request
         reader.read(WITNESS)

@@ -108,6 +108,7 @@ def _configure(environment: MutableMapping[str, str], endpoint_url: str) -> None
         NO_PROXY=HOST,
         BUCKET=BUCKET,
         MEMORY_TTL_S=MEMORY_TTL_S,
+        LOG_LEVEL="INFO",
         LOG_SUCCESSES="false",
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -19,7 +20,14 @@ from comet_updates import names
 from comet_updates.errors import CometError, SettingsError
 from comet_updates.publish.bucket import open_bucket
 from comet_updates.publish.reconcile import Change, Publisher
-from comet_updates.record import Log, Outcome, Record
+from comet_updates.record import LEVELS, Log, Outcome, Record
+
+_FORMS = {
+    "BUCKET": ".+",
+    "S3_ENDPOINT": "aws|https?://.+",
+    "LOG_LEVEL": "|".join(LEVELS),
+    "LOG_SUCCESSES": "true|false",
+}
 
 
 class SweepFailedError(CometError):
@@ -30,20 +38,18 @@ class Settings(NamedTuple):
     """What the deployment decides."""
 
     bucket: str
-    log_successes: bool
     endpoint_url: str | None  # `None` for AWS's own S3
+    log_level: str
+    log_successes: bool
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         """Read the settings. Raises `SettingsError` for one that is missing or makes no sense."""
-        for variable in ("BUCKET", "S3_ENDPOINT", "LOG_SUCCESSES"):
-            if not environment.get(variable):
-                raise SettingsError(variable, "must be set")
-        log_successes = {"true": True, "false": False}.get(environment["LOG_SUCCESSES"])
-        if log_successes is None:
-            raise SettingsError("LOG_SUCCESSES", "must be `true` or `false`")
-        endpoint = environment["S3_ENDPOINT"]
-        return cls(environment["BUCKET"], log_successes, None if endpoint == "aws" else endpoint)
+        for variable, form in _FORMS.items():
+            if not re.fullmatch(form, environment.get(variable, "")):
+                raise SettingsError(variable, f"must be `{form}`")
+        bucket, endpoint, level, successes = (environment[variable] for variable in _FORMS)
+        return cls(bucket, None if endpoint == "aws" else endpoint, level, successes == "true")
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
@@ -130,4 +136,4 @@ def _keys(body: str) -> list[str]:
 def _run() -> Run:
     settings = Settings.from_environment(os.environ)
     publisher = Publisher(open_bucket(settings.bucket, settings.endpoint_url), lambda: datetime.now(UTC))
-    return Run(publisher, Log(successes=settings.log_successes))
+    return Run(publisher, Log(successes=settings.log_successes, level=settings.log_level))
