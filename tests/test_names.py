@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comet_updates import names
+from comet_updates import model, names
 
 MANIFEST = "public/v1/comet-cursor/stable/manifest.json"
 NAMES = st.from_regex(names.NAME, fullmatch=True).filter(lambda name: len(name) <= 64)
@@ -129,6 +129,10 @@ def test_the_key_of_an_upload_says_what_it_was_made_of(product: str, channel: st
 @given(st.text(max_size=1024))
 def test_a_refusal_can_always_be_stored(key: str) -> None:
     assert len(names.rejected_key(key).encode("utf-8", "surrogatepass")) <= 1024 if key.isprintable() else True
+
+
+def test_a_url_exists_for_just_the_schemas_of_the_models() -> None:
+    assert set(names.SCHEMAS) == set(model.SCHEMAS)
 
 
 def test_the_refusal_of_a_long_key_has_a_key_of_its_own() -> None:

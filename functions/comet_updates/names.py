@@ -1,4 +1,4 @@
-"""The grammar of names, and the one definition of which URL is which key of the bucket.
+"""The grammar of names and settings, and the one definition of which URL is which key of the bucket.
 
 Standard library only: the answering function loads this.
 """
@@ -7,13 +7,25 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
+
+from comet_updates.errors import SettingsError
 
 NAME = r"(?![^/]*\.\.)[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?"
 """A product or a channel: 1 to 64 characters, and never `..`."""
 
 VERSION = r"(?![^/]*\.\.)[0-9A-Za-z](?:[0-9A-Za-z.+_-]{0,126}[0-9A-Za-z])?"
 """A version, as it may stand in a key. Whether it is one is for the product's version scheme to say."""
+
+SETTINGS = {
+    "BUCKET": ".+",
+    "S3_ENDPOINT": "aws|https?://.+",
+    "MEMORY_TTL_S": r"[0-9]+(\.[0-9]+)?",
+    "LOG_LEVEL": "INFO|WARNING|ERROR",
+    "LOG_SUCCESSES": "true|false",
+}
+"""The environment variables of the functions, and what they may hold."""
 
 SCHEMAS = ("channel", "history", "manifest", "product", "rejection", "release")
 """The JSON Schemas of what is uploaded and served, by name."""
@@ -56,6 +68,14 @@ class Upload(NamedTuple):
     product: str
     channel: str
     version: str
+
+
+def settings(environment: Mapping[str, str], *variables: str) -> tuple[str, ...]:
+    """The values of `variables`, in their order. Raises `SettingsError` for one that is missing or makes no sense."""
+    for variable in variables:
+        if not re.fullmatch(SETTINGS[variable], environment.get(variable, "")):
+            raise SettingsError(variable, f"must be `{SETTINGS[variable]}`")
+    return tuple(environment[variable] for variable in variables)
 
 
 def is_name(text: str) -> bool:

@@ -56,8 +56,6 @@ SUCCESSES = frozenset(
 )
 """What is logged only where the deployment asks for it: nobody has to act on these, unless the answer was stale."""
 
-LEVELS = ("INFO", "WARNING", "ERROR")
-
 DURATIONS = ((0.001, "<1ms"), (0.01, "<10ms"), (0.1, "<100ms"), (1.0, "<1s"))
 DURATION_ABOVE = ">=1s"
 NOT_A_RECORD = '{"level":"WARNING","outcome":"not_a_record"}'
@@ -99,7 +97,7 @@ class Log:
 
     Args:
         successes: whether what needs no action is written, too.
-        level: the name of the least severe level that is written, one of `LEVELS`.
+        level: the name of the least severe level that is written: INFO, WARNING or ERROR.
     """
 
     def __init__(self, *, successes: bool, level: str) -> None:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import boto3
 import pytest
 
+from bench.lambda_runtime import free_port
 from tests.conftest import REGION, ROOT, release
 
 COMMAND = Path(sys.executable).parent / "comet-updates"
@@ -56,13 +57,6 @@ class Service(NamedTuple):
 
     def exists(self, key: str) -> bool:
         return "Contents" in self.s3.list_objects_v2(Bucket=BUCKET, Prefix=key)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def eventually(condition: Any) -> bool:

@@ -161,6 +161,6 @@ def test_a_setting_that_is_missing_or_makes_no_sense_stops_the_start_and_is_name
     else:
         monkeypatch.setenv(variable, value)
     module = fresh_import("comet_updates.publish.handler")
-    with pytest.raises(module.SettingsError, match=f"^environment variable {variable}: ") as caught:
+    with pytest.raises(module.names.SettingsError, match=f"^environment variable {variable}: ") as caught:
         module.handler(SWEEP, None)
     assert caught.value.variable == variable

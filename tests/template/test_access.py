@@ -24,6 +24,17 @@ def _trust(principal: dict[str, Any]) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
+def _only_tls(action: str, resource: Any) -> dict[str, Any]:
+    return {
+        "Sid": "OnlyTls",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": action,
+        "Resource": resource,
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+
+
 LAMBDA = _trust({"Service": "lambda.amazonaws.com"})
 
 DECIDED: dict[str, dict[str, Any]] = {
@@ -60,14 +71,7 @@ DECIDED: dict[str, dict[str, Any]] = {
         "PolicyDocument": {
             "Version": "2012-10-17",
             "Statement": [
-                {
-                    "Sid": "OnlyTls",
-                    "Effect": "Deny",
-                    "Principal": "*",
-                    "Action": "s3:*",
-                    "Resource": [_arn("Bucket"), {"Fn::Sub": "${Bucket.Arn}/*"}],
-                    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-                },
+                _only_tls("s3:*", [_arn("Bucket"), {"Fn::Sub": "${Bucket.Arn}/*"}]),
                 {
                     "Sid": "ReleasesAreWrittenOnce",
                     "Effect": "Deny",
@@ -101,14 +105,7 @@ DECIDED: dict[str, dict[str, Any]] = {
                     "Resource": _arn("UploadQueue"),
                     "Condition": {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}},
                 },
-                {
-                    "Sid": "OnlyTls",
-                    "Effect": "Deny",
-                    "Principal": "*",
-                    "Action": "sqs:*",
-                    "Resource": _arn("UploadQueue"),
-                    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-                },
+                _only_tls("sqs:*", _arn("UploadQueue")),
             ],
         },
     },
@@ -117,14 +114,7 @@ DECIDED: dict[str, dict[str, Any]] = {
         "PolicyDocument": {
             "Version": "2012-10-17",
             "Statement": [
-                {
-                    "Sid": "OnlyTls",
-                    "Effect": "Deny",
-                    "Principal": "*",
-                    "Action": "sqs:*",
-                    "Resource": _arn("DeadLetters"),
-                    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-                },
+                _only_tls("sqs:*", _arn("DeadLetters")),
             ],
         },
     },

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -12,17 +11,10 @@ from typing import Any, NamedTuple
 from comet_updates import names
 from comet_updates.answer import respond
 from comet_updates.answer.fetch import WITNESS, Reader, s3_get
-from comet_updates.errors import SettingsError, StoreUnavailableError
-from comet_updates.record import LEVELS, Log, Record
+from comet_updates.errors import StoreUnavailableError
+from comet_updates.record import Log, Record
 
 Handler = Callable[[dict[str, Any], object], dict[str, Any]]
-_FORMS = {
-    "BUCKET": ".+",
-    "S3_ENDPOINT": "aws|https?://.+",
-    "MEMORY_TTL_S": r"[0-9]+(\.[0-9]+)?",
-    "LOG_LEVEL": "|".join(LEVELS),
-    "LOG_SUCCESSES": "true|false",
-}
 
 
 class Settings(NamedTuple):
@@ -37,10 +29,8 @@ class Settings(NamedTuple):
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         """Read the settings. Raises `SettingsError` for one that is missing or makes no sense."""
-        for variable, form in _FORMS.items():
-            if not re.fullmatch(form, environment.get(variable, "")):
-                raise SettingsError(variable, f"must be `{form}`")
-        bucket, endpoint, ttl_s, level, successes = (environment[variable] for variable in _FORMS)
+        variables = ("BUCKET", "S3_ENDPOINT", "MEMORY_TTL_S", "LOG_LEVEL", "LOG_SUCCESSES")
+        bucket, endpoint, ttl_s, level, successes = names.settings(environment, *variables)
         return cls(bucket, None if endpoint == "aws" else endpoint, float(ttl_s), level, successes == "true")
 
 

@@ -6,16 +6,15 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from moto.server import ThreadedMotoServer
 
 from comet_updates import names
+from comet_updates.cli.gateway import Handler
 from comet_updates.publish.handler import SweepFailedError
 
 POLL_S = 0.2
@@ -23,8 +22,6 @@ BATCH = 10
 MAX_RECEIVE_COUNT = 5
 VISIBILITY_TIMEOUT_S = 5
 SWEEP_S = 10.0
-
-Publish = Callable[[dict[str, Any], object], dict[str, Any]]
 
 
 class LocalAws:
@@ -79,7 +76,7 @@ class LocalAws:
             key = file.relative_to(folder).as_posix()
             self._s3.put_object(Bucket=self._bucket, Key=key, Body=file.read_bytes())
 
-    def trigger(self, publish: Publish) -> None:
+    def trigger(self, publish: Handler) -> None:
         """Call `publish` with what comes into the queue, and now and then for a sweep, until `stop`; as Lambda does."""
         self._worker = threading.Thread(target=self._work, args=(publish,), name="publish")
         self._worker.start()
@@ -90,7 +87,7 @@ class LocalAws:
         self._worker.join()
         self._server.stop()
 
-    def _work(self, publish: Publish) -> None:
+    def _work(self, publish: Handler) -> None:
         next_sweep = time.monotonic()
         while not self._stopping.wait(POLL_S):
             with suppress(BotoCoreError, ClientError):  # moto is stopping
@@ -100,7 +97,7 @@ class LocalAws:
                     publish({"sweep": True}, None)
                 next_sweep = time.monotonic() + SWEEP_S
 
-    def _deliver(self, publish: Publish) -> None:
+    def _deliver(self, publish: Handler) -> None:
         messages = self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=BATCH).get("Messages", [])
         if not messages:
             return

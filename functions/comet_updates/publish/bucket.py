@@ -64,16 +64,12 @@ class Bucket:
         with _translated_errors():
             pages = list(self._s3.get_paginator("list_object_versions").paginate(Bucket=self._name, Prefix=prefix))
         deleted_at: dict[str, datetime] = {}
-        gone: set[str] = set()
         for marker in (marker for page in pages for marker in page.get("DeleteMarkers", ())):
             deleted_at.setdefault(marker["Key"], marker["LastModified"])
-            if marker["IsLatest"]:
-                gone.add(marker["Key"])
         found: dict[str, list[Stored]] = {}
         for version in (version for page in pages for version in page.get("Versions", ())):
             key = version["Key"]
-            is_since = key not in deleted_at or version["IsLatest"] or version["LastModified"] > deleted_at[key]
-            if key not in gone and is_since:
+            if key not in deleted_at or version["IsLatest"] or version["LastModified"] > deleted_at[key]:
                 found.setdefault(key, []).append(Stored(key, version["VersionId"], version["ETag"], version["Size"]))
         return {key: tuple(stored) for key, stored in found.items()}
 

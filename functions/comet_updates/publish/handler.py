@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import json
 import os
-import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -17,17 +16,10 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
 
 from comet_updates import names
-from comet_updates.errors import CometError, SettingsError
+from comet_updates.errors import CometError
 from comet_updates.publish.bucket import open_bucket
 from comet_updates.publish.reconcile import Change, Publisher
-from comet_updates.record import LEVELS, Log, Outcome, Record
-
-_FORMS = {
-    "BUCKET": ".+",
-    "S3_ENDPOINT": "aws|https?://.+",
-    "LOG_LEVEL": "|".join(LEVELS),
-    "LOG_SUCCESSES": "true|false",
-}
+from comet_updates.record import Log, Outcome, Record
 
 
 class SweepFailedError(CometError):
@@ -45,10 +37,8 @@ class Settings(NamedTuple):
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         """Read the settings. Raises `SettingsError` for one that is missing or makes no sense."""
-        for variable, form in _FORMS.items():
-            if not re.fullmatch(form, environment.get(variable, "")):
-                raise SettingsError(variable, f"must be `{form}`")
-        bucket, endpoint, level, successes = (environment[variable] for variable in _FORMS)
+        variables = ("BUCKET", "S3_ENDPOINT", "LOG_LEVEL", "LOG_SUCCESSES")
+        bucket, endpoint, level, successes = names.settings(environment, *variables)
         return cls(bucket, None if endpoint == "aws" else endpoint, level, successes == "true")
 
 

@@ -28,7 +28,6 @@ class Change(NamedTuple):
 
     written: tuple[str, ...] = ()
     deleted: tuple[str, ...] = ()
-    refused: tuple[str, ...] = ()
 
 
 class Publisher:
@@ -92,7 +91,7 @@ class Publisher:
         # while we wrote, what we wrote may be older than what stood there: look again.
         if (change.written or change.deleted) and list_inputs(self._bucket, product) != listing:
             raise ConcurrentPublishError("the inputs changed while we wrote")
-        return change._replace(refused=tuple(sorted(refusals)))
+        return change
 
     def _refuse_strays_once(self) -> Change:
         existing = {
@@ -102,7 +101,7 @@ class Publisher:
         }
         strays = self._strays(long_keys=any(key.startswith(names.REJECTED_LONG_KEYS) for key in existing))
         refusals = [refusal for key in strays if (refusal := _refusal(key))]
-        return self._write(existing, _rejections(refusals))._replace(refused=tuple(strays))
+        return self._write(existing, _rejections(refusals))
 
     def _strays(self, *, long_keys: bool) -> list[str]:
         """The uploads that belong to no product; with those whose keys are too long for a refusal by name."""
