@@ -180,6 +180,16 @@ def test_a_port_in_use_is_a_clear_message(service: Service) -> None:
     )
 
 
+def test_samples_that_cannot_be_read_end_it_and_the_reason_is_told(tmp_path: Path) -> None:
+    (tmp_path / "broken.json").symlink_to(tmp_path / "nowhere")
+    environment = os.environ | {"PORT": str(free_port()), "S3_PORT": str(free_port())}
+    command = [COMMAND, "serve", "--samples", tmp_path]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=30)
+    assert run.returncode == 1
+    assert "FileNotFoundError" in run.stderr
+    assert "AttributeError" not in run.stderr
+
+
 def test_ctrl_c_ends_it_and_leaves_nothing_behind() -> None:
     port, s3_port = free_port(), free_port()
     process = start(port, s3_port)

@@ -38,6 +38,7 @@ class LocalAws:
         self._bucket = bucket
         self._region = region
         self._stopping = threading.Event()
+        self._worker: threading.Thread | None = None
         self.endpoint_url = f"http://127.0.0.1:{port}"
 
     def start(self) -> None:
@@ -84,7 +85,8 @@ class LocalAws:
     def stop(self) -> None:
         """Stop what was started."""
         self._stopping.set()
-        self._worker.join()
+        if self._worker:
+            self._worker.join()
         self._server.stop()
 
     def _work(self, publish: Handler) -> None:
