@@ -1,6 +1,6 @@
 # Everything installs into environments beside this file: what a lock file names, by hash, once. Later runs need no network.
 .DEFAULT_GOAL := help
-.PHONY: help run test quick lint format schemas build bench lock clean
+.PHONY: help run test quick lint format policy schemas build bench lock clean
 
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
@@ -18,7 +18,7 @@ help: ## Show this help
 run: .venv/serve ## Start the service on this machine, with an S3 and sample releases
 	@.venv/bin/comet-updates serve --samples samples
 
-test: .venv/dev .venv-sam/installed .venv-runtime/installed .wheels/installed lint ## Run every check and every test
+test: .venv/dev .venv-sam/installed .venv-checkov/installed .venv-runtime/installed .wheels/installed lint ## Run every check and every test
 	.venv/bin/python -m pytest
 
 quick: .venv/dev ## Run the tests that need no SAM build
@@ -33,6 +33,9 @@ format: .venv/dev ## Rewrite the code in the project's style
 	.venv/bin/ruff check --quiet --fix
 	.venv/bin/ruff format --quiet
 
+policy: .venv/dev ## Check the template against the rules for privacy
+	.venv/bin/cfn-lint --append-rules policy --mandatory-checks E95 --template template.yaml
+
 schemas: .venv/dev ## Write schemas/ anew from the models
 	.venv/bin/python tools/write_schemas.py
 
@@ -46,7 +49,7 @@ lock: ## Write every lock file anew (needs uv)
 	tools/lock.sh
 
 clean: ## Remove all that was installed or built
-	rm -rf .venv .venv-sam .venv-runtime .wheels .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-sam .venv-checkov .venv-runtime .wheels .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # The environments. A changed lock file (as after `git pull`) installs again; nothing else does.
 .venv/bin/python:
@@ -69,6 +72,13 @@ clean: ## Remove all that was installed or built
 	@echo >&2 "Installing AWS SAM (once) ..."
 	@test -x .venv-sam/bin/python || $(PYTHON) -m venv .venv-sam
 	@.venv-sam/bin/python $(PIP_INSTALL) -r requirements/sam.txt
+	@touch $@
+
+# So does checkov.
+.venv-checkov/installed: requirements/checkov.txt
+	@echo >&2 "Installing checkov (once) ..."
+	@test -x .venv-checkov/bin/python || $(PYTHON) -m venv .venv-checkov
+	@.venv-checkov/bin/python $(PIP_INSTALL) -r requirements/checkov.txt
 	@touch $@
 
 # What the layers are built from, so that building again needs no network: for Lambda, and for this machine, since SAM

@@ -11,4 +11,5 @@ for layer in answer publish; do
     compile --python-version 3.13 --extra "$layer" --constraint requirements/dev.txt pyproject.toml -o "layers/$layer/requirements.txt"
 done
 compile --python-version 3.11 --group sam pyproject.toml -o requirements/sam.txt
+compile --python-version 3.11 --group checkov pyproject.toml -o requirements/checkov.txt
 compile --python-version 3.13 --group runtime pyproject.toml -o requirements/runtime.txt

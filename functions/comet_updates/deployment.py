@@ -54,9 +54,7 @@ GRANTS = {
             "${Bucket.Arn}/public/* ${Bucket.Arn}/rejected/*",
             "what is published; no event that it gets holds a request of a client",
         ),
-        _grant(
-            "sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes", "${UploadQueue.Arn}", "keys of uploads"
-        ),
+        _grant("sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes", "${UploadQueue.Arn}", "keys of uploads"),
         _grant(_LOGS, "${PublishLog.Arn}", "writes records of finite values, and cannot read them back"),
     ),
     "PipelineRole": (

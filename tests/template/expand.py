@@ -1,44 +1,58 @@
-"""The template as CloudFormation gets it, with what SAM adds: `Globals`, events and implicit resources."""
+"""The template, its expansion by SAM, and what the rules of `policy/` find in it."""
 
 from __future__ import annotations
 
-from typing import Any
+import copy
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from samtranslator.translator.transform import transform
-from samtranslator.yaml_helper import yaml_parse
+from cfnlint.config import ConfigMixIn
+from cfnlint.rules import Rules
+from cfnlint.runner.template import run_template_by_file_paths
 
+from policy.expansion import Template, expand, load, resources
 from tests.conftest import ROOT
 
-Template = dict[str, Any]
+__all__ = ["Fault", "Finding", "Template", "expand", "findings", "resources", "source"]
 
 
-class _NoManagedPolicies:
-    """Stands where SAM would ask AWS for the names of its managed policies; we use none."""
+Fault = Callable[[Template], Any]
+"""Plants what a rule has to find."""
 
-    def load(self) -> dict[str, str]:
-        return {}
+
+class Finding(NamedTuple):
+    """What cfn-lint shows of a breach."""
+
+    rule: str
+    message: str
 
 
 def source() -> Template:
-    """`template.yaml`, with the folders replaced as `sam package` does."""
-    template: Template = yaml_parse((ROOT / "template.yaml").read_text())
-    template["Globals"]["Function"]["CodeUri"] = "s3://bucket/code"
-    for resource in template["Resources"].values():
-        if resource["Type"] == "AWS::Serverless::LayerVersion":
-            resource["Properties"]["ContentUri"] = "s3://bucket/layer"
-    return template
+    """`template.yaml`, with short forms such as `!Ref` written out."""
+    return copy.deepcopy(_source())
 
 
-def expand(template: Template) -> Template:
-    """What SAM makes of `template`."""
-    expanded: Template = transform(template, {}, _NoManagedPolicies())
-    return expanded
+@cache
+def _source() -> Template:
+    return load((ROOT / "template.yaml").read_text())
 
 
-def resources(expanded: Template, type_: str) -> dict[str, dict[str, Any]]:
-    """The properties of all resources of a type, by logical id."""
-    return {
-        name: resource.get("Properties", {})
-        for name, resource in expanded["Resources"].items()
-        if resource["Type"] == type_
-    }
+@cache
+def _rules() -> Rules:
+    return Rules.create_from_directory(str(ROOT / "policy"))
+
+
+def findings(template: Template, folder: Path) -> list[Finding]:
+    """What cfn-lint finds with the rules of `policy/` alone; `folder` is where it gets the template as a file."""
+    file = folder / "template.json"
+    file.write_text(json.dumps(template))
+    return findings_in(file)
+
+
+def findings_in(file: Path) -> list[Finding]:
+    """What cfn-lint finds in `file`, with the rules of `policy/` alone, whatever `file` says of rules to leave out."""
+    config = ConfigMixIn(["--mandatory-checks", "E95", "--template", str(file)])
+    return [Finding(found.rule.id, found.message) for found in run_template_by_file_paths(config, _rules())]

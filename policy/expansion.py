@@ -1,0 +1,81 @@
+"""A SAM template as CloudFormation gets it: with `Globals` merged, and events and implicit resources spelt out.
+
+cfn-lint itself merges `Globals` and stops there. What SAM would make of the rest, such as the role of a function that
+names none, is what has to be looked at.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+from boto3.session import Session
+from samtranslator.model.exceptions import InvalidDocumentException
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+from samtranslator.utils.py27hash_fix import to_py27_compatible_template, undo_mark_unicode_str_in_template
+from samtranslator.yaml_helper import yaml_parse
+
+Template = dict[str, Any]
+
+REGION = "us-east-1"  # SAM wants one; what it makes of our template is the same in all
+PACKAGED = {"CodeUri": "s3://bucket/code", "ContentUri": "s3://bucket/layer"}
+"""Property that names a folder of this machine → what stands there once `sam package` has uploaded it."""
+
+WHOLE = ({"Ref"}, {"Fn::GetAtt"}, {"Fn::Sub"})
+"""Intrinsic functions that are one value. Others, such as `Fn::If`, hold values: what is in them is looked at."""
+
+
+class NotExpandedError(Exception):
+    """SAM makes nothing of the template; the message is SAM's."""
+
+
+def load(text: str) -> Template:
+    """The template in `text`, YAML or JSON, with short forms such as `!Ref` written out."""
+    template: Template = yaml_parse(text)
+    return template
+
+
+def expand(template: Template) -> Template:
+    """What SAM makes of `template`, which stays as it is.
+
+    A layer's logical id ends with a hash, as in the cloud: `AnswerLayerbb8e0c329b`.
+
+    Raises:
+        NotExpandedError: SAM refuses it.
+    """
+    given = copy.deepcopy(template)
+    properties = (resource.get("Properties") for resource in given["Resources"].values())
+    for holder in (*properties, *given.get("Globals", {}).values()):
+        if isinstance(holder, dict):
+            holder.update({name: PACKAGED[name] for name in PACKAGED.keys() & holder})
+    parameters: dict[str, Any] = {}
+    to_py27_compatible_template(given, parameters)
+    translator = Translator({}, Parser(), boto_session=Session(region_name=REGION))
+    try:
+        expanded: Template = undo_mark_unicode_str_in_template(translator.translate(given, parameter_values=parameters))
+    except InvalidDocumentException as error:
+        raise NotExpandedError("; ".join(cause.message for cause in error.causes) or error.message) from error
+    return expanded
+
+
+def resources(expanded: Template, type_: str) -> dict[str, dict[str, Any]]:
+    """The properties of all resources of a type, by logical id."""
+    return {
+        name: resource.get("Properties", {})
+        for name, resource in expanded["Resources"].items()
+        if resource.get("Type") == type_
+    }
+
+
+def paths(value: Any, path: str = "") -> Iterator[str]:
+    """Where the values are: `Rules[].Prefix`. What is empty has a path, too."""
+    if isinstance(value, dict) and value and set(value) not in WHOLE:
+        for key, item in value.items():
+            yield from paths(item, f"{path}.{key}" if path else key)
+    elif isinstance(value, list) and value:
+        for item in value:
+            yield from paths(item, f"{path}[]")
+    else:
+        yield path

@@ -1,0 +1,69 @@
+"""What a role allows: statements of the template and grants that were decided, in one form that can be compared."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from comet_updates import deployment
+
+
+class Statement(NamedTuple):
+    """A statement of a policy, without the order that its author chose.
+
+    Attributes:
+        others: what else somebody wrote, such as `NotAction`.
+    """
+
+    effect: str
+    actions: frozenset[str]
+    resources: frozenset[str]
+    condition: dict[str, Any] | None
+    others: dict[str, Any]
+
+    def __str__(self) -> str:
+        """In words, for a finding."""
+        said = f"{self.effect} {', '.join(sorted(self.actions))} on {', '.join(sorted(self.resources))}"
+        return (
+            said + (f" if {self.condition}" if self.condition else "") + (f" with {self.others}" if self.others else "")
+        )
+
+
+def written(statement: dict[str, Any]) -> Statement:
+    """A statement as the template has it."""
+    plain = {"Effect", "Action", "Resource", "Condition"}
+    return Statement(
+        str(statement.get("Effect")),
+        frozenset(str(action) for action in as_list(statement.get("Action", []))),
+        frozenset(arn(resource) for resource in as_list(statement.get("Resource", []))),
+        statement.get("Condition"),
+        {key: value for key, value in statement.items() if key not in plain},
+    )
+
+
+def granted(role: str) -> list[Statement]:
+    """The statements that were decided for `role`: none for a role that nobody knows."""
+    return [
+        Statement("Allow", grant.actions, grant.resources, _condition(role, grant.actions), {})
+        for grant in deployment.GRANTS.get(role, ())
+    ]
+
+
+def _condition(role: str, actions: frozenset[str]) -> dict[str, Any] | None:
+    return next(
+        (found for (of, action), found in deployment.CONDITIONS.items() if of == role and action in actions), None
+    )
+
+
+def arn(value: Any) -> str:
+    """What `!GetAtt Bucket.Arn` or `!Sub "${Bucket.Arn}/*"` says, as the grants say it: `${Bucket.Arn}/*`."""
+    match value:
+        case {"Fn::GetAtt": [str(name), str(attribute)]} if len(value) == 1:
+            return f"${{{name}.{attribute}}}"
+        case {"Fn::Sub": str(text)} if len(value) == 1:
+            return text
+    return str(value)
+
+
+def as_list(value: Any) -> list[Any]:
+    """What a policy may write as one or as a list."""
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,75 @@
+"""What a scanner of others says about the template: it asks for nothing but what we decided against, with a reason."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from policy.expansion import load
+from tests.conftest import ROOT
+from tests.template.expand import Template, expand, source
+from tests.template.test_build import need
+
+pytestmark = pytest.mark.build
+
+CHECKOV = ROOT / ".venv-checkov" / "bin" / "checkov"
+WAIVERS: dict[str, dict[str, Any]] = load((ROOT / "policy" / "waivers.yaml").read_text())
+NOWHERE = "http://127.0.0.1:9"  # the port that discards: whoever asks for something there is refused at once
+
+
+def scanned(template: Template, folder: Path) -> Any:
+    """checkov's report on what SAM makes of `template`. It is told to fetch nothing, and could not."""
+    need(CHECKOV.exists(), "checkov")
+    file = folder / "expanded.json"
+    file.write_text(json.dumps(expand(template), indent=1))
+    options = ["--framework", "cloudformation", "--skip-download", "--skip-check", "BC_*", "--output", "json"]
+    environment = {"HOME": str(folder), "HTTPS_PROXY": NOWHERE, "HTTP_PROXY": NOWHERE}  # no settings, no API key
+    run = subprocess.run(
+        [CHECKOV, *options, "--file", file],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert run.stderr == ""
+    return json.loads(run.stdout)
+
+
+def failed(report: Any) -> set[tuple[str, str]]:
+    """Check and logical id of each finding."""
+    return {(found["check_id"], found["resource"].split(".")[-1]) for found in report["results"]["failed_checks"]}
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return scanned(source(), tmp_path_factory.mktemp("checkov"))
+
+
+def waived() -> set[tuple[str, str]]:
+    return {(check, resource) for check, waiver in WAIVERS.items() for resource in waiver["resources"]}
+
+
+def test_checkov_asks_for_what_we_decided_against_and_nothing_else(report: Any) -> None:
+    assert failed(report) == waived()
+
+
+def test_checkov_looked_at_the_whole_template(report: Any) -> None:
+    assert (report["summary"]["parsing_errors"], report["summary"]["skipped"]) == (0, 0)
+    assert report["summary"]["passed"] > 30
+    assert report["summary"]["resource_count"] == len(expand(source())["Resources"])
+
+
+def test_a_planted_fault_is_found(tmp_path: Path) -> None:
+    template = source()
+    template["Resources"]["Bucket"]["Properties"]["PublicAccessBlockConfiguration"]["BlockPublicAcls"] = False
+    assert failed(scanned(template, tmp_path)) - waived() == {("CKV_AWS_53", "Bucket")}
+
+
+def test_every_waiver_says_what_is_wanted_and_why_not() -> None:
+    assert [waiver for waiver in WAIVERS.values() if set(waiver) != {"wants", "resources", "because"}] == []

@@ -1,0 +1,144 @@
+"""The rules themselves: each is complete, none can be switched off unseen, and they work as a command."""
+
+from __future__ import annotations
+
+import copy
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cfnlint.rules import Rules
+
+from comet_updates import deployment
+from policy import rules
+from policy.expansion import NotExpandedError, expand, load, paths, resources
+from tests.conftest import ROOT
+from tests.template.expand import Template, source
+from tests.template.test_expanded import FAULTS
+
+ALLOWED: dict[str, list[dict[str, Any]]] = load((ROOT / "policy" / "properties.yaml").read_text())
+
+
+def lint(template: Path, *options: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """What a person would type."""
+    command = [Path(sys.executable).parent / "cfn-lint", "--append-rules", ROOT / "policy", *options]
+    command += ["--format", "parseable", "--template", template]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_the_command_finds_nothing_in_our_template() -> None:
+    run = lint(ROOT / "template.yaml")
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+
+
+def test_the_command_finds_a_fault_in_a_fork_and_says_where_what_and_how_to_mend_it(tmp_path: Path) -> None:
+    text = (ROOT / "template.yaml").read_text()
+    (tmp_path / "template.yaml").write_text(text.replace("  Function:\n", "  Function:\n    Tracing: Active\n", 1))
+    run = lint(tmp_path / "template.yaml", folder=tmp_path)
+    assert run.returncode != 0
+    (ours, *_) = [line for line in run.stdout.splitlines() if ":E9503:" in line]
+    line = text.splitlines().index("  AnswerFunction:") + 2  # the one that was planted, and lines count from one
+    assert f"template.yaml:{line}:" in ours
+    assert "AnswerFunction: nobody gave a reason for TracingConfig.Mode" in ours
+    assert "add it to policy/properties.yaml" in ours
+
+
+def test_a_template_cannot_excuse_itself_from_make_policy(tmp_path: Path) -> None:
+    template = source()
+    template["Globals"]["Function"]["Tracing"] = "Active"
+    template["Metadata"] = {"cfn-lint": {"config": {"ignore_checks": ["E"]}}}
+    (tmp_path / "template.json").write_text(json.dumps(template))
+    (recipe,) = [line for line in (ROOT / "Makefile").read_text().splitlines() if "--append-rules policy" in line]
+    options = recipe.split("--append-rules policy", 1)[1].split("--template")[0].split()
+    assert lint(tmp_path / "template.json", *options).returncode != 0
+
+
+def test_every_rule_has_a_number_of_its_own_and_a_fault_that_it_finds() -> None:
+    loaded = Rules.create_from_directory(str(ROOT / "policy"))
+    classes = {rule.__name__ for rule in rules.PolicyRule.__subclasses__()}
+    assert {type(rule).__name__ for rule in loaded.values()} == classes
+    assert set(loaded) == {rule for rule, _ in FAULTS.values()} | {rules.AsDecided.id}
+    assert all(rule.shortdesc and rule.description and rule.tags for rule in loaded.values())
+
+
+class TestTheReasonsForProperties:
+    def test_each_group_has_one(self) -> None:
+        groups = [group for groups in ALLOWED.values() for group in groups]
+        assert [group for group in groups if set(group) != {"paths", "because"} or len(group["because"]) < 8] == []
+
+    def test_there_is_none_for_what_no_longer_occurs(self) -> None:
+        expanded = expand(source())
+        stale = {type_: [path for path in _listed(type_) if not _occurs(expanded, type_, path)] for type_ in ALLOWED}
+        assert {type_: gone for type_, gone in stale.items() if gone} == {}
+        assert set(ALLOWED) == set(deployment.RESOURCE_TYPES)
+
+    def test_one_for_what_no_longer_occurs_is_found(self) -> None:
+        """Positive control of the test above."""
+        expanded = expand(source())
+        assert not _occurs(expanded, "AWS::ApiGatewayV2::Stage", "AccessLogSettings.Format")
+        assert not _occurs(expanded, "AWS::IAM::Role", "PermissionsBoundary.*")
+
+    def test_each_is_needed(self) -> None:
+        expanded = expand(source())
+        for type_, groups in ALLOWED.items():
+            for path in _listed(type_):
+                less = [{"paths": [other for other in group["paths"] if other != path]} for group in groups]
+                assert list(rules.OnlyKnownProperties(ALLOWED | {type_: less}).findings(expanded)) != [], (type_, path)
+
+    def test_nothing_can_be_added_without_one(self) -> None:
+        """Wherever a new key goes in the properties of a resource, a rule that looks at properties speaks."""
+        looks = [rules.OnlyKnownProperties(), rules.OnlyKnownGrants(), rules.AsDecided()]
+        expanded = expand(source())
+        for name in expanded["Resources"]:
+            for number, _ in enumerate(_maps(expanded["Resources"][name]["Properties"])):
+                wider = copy.deepcopy(expanded)
+                list(_maps(wider["Resources"][name]["Properties"]))[number]["Unknown"] = "x"
+                assert [finding for rule in looks for finding in rule.findings(wider)] != [], (name, number)
+
+
+def test_the_expansion_leaves_the_template_as_it_is() -> None:
+    template = source()
+    expand(template)
+    assert template == source()
+
+
+def test_what_sam_refuses_is_an_error_of_ours() -> None:
+    template = source()
+    del template["Resources"]["AnswerFunction"]["Properties"]["Handler"]
+    with pytest.raises(NotExpandedError, match="AnswerFunction"):
+        expand(template)
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ({"A": {"B": 1}}, ["A.B"]),
+        ({"A": [{"B": 1}, {"C": 2}]}, ["A[].B", "A[].C"]),
+        ({"A": {"Ref": "X"}}, ["A"]),
+        ({"A": {"Fn::If": ["C", {"B": 1}, 2]}}, ["A.Fn::If[]", "A.Fn::If[].B", "A.Fn::If[]"]),
+        ({"A": {"Ref": "X", "B": 1}}, ["A.Ref", "A.B"]),
+        ({"A": {}, "B": []}, ["A", "B"]),
+    ],
+)
+def test_a_path_says_where_a_value_is(value: Template, found: list[str]) -> None:
+    assert list(paths(value)) == found
+
+
+def _listed(type_: str) -> list[str]:
+    return [path for group in ALLOWED[type_] for path in group["paths"]]
+
+
+def _occurs(expanded: Template, type_: str, path: str) -> bool:
+    found = [found for properties in resources(expanded, type_).values() for found in paths(properties)]
+    return any(one == path or (path.endswith(".*") and one.startswith(path[:-1])) for one in found)
+
+
+def _maps(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        yield value
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _maps(item)
