@@ -6,8 +6,11 @@ import importlib
 import io
 import json
 import logging
+import socket
+import struct
 import sys
 import threading
+import time
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
@@ -29,10 +32,18 @@ class Wire(list[tuple[Any, ...]]):
     """Every HTTP request that reached the S3: method, path, query, headers and body, in order.
 
     Attributes:
-        outage: while true, the S3 answers 503 to everything.
+        fault: what is wrong with the S3, one of `FAULTS`; empty for nothing.
+        fault_after: how many more requests are answered well before that.
+        watch: called while each request is waiting for its answer.
     """
 
-    outage = False
+    FAULTS = ("503", "500", "403", "cut short", "reset", "slow", "silent")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fault = ""
+        self.fault_after = 0
+        self.watch: Callable[[], None] = lambda: None
 
     def recording(self, application: Any) -> Any:
         """The WSGI `application`, with each request noted before it is served."""
@@ -44,12 +55,29 @@ class Wire(list[tuple[Any, ...]]):
             self.append(
                 (environ["REQUEST_METHOD"], environ["PATH_INFO"], environ["QUERY_STRING"], tuple(headers.items()), body)
             )
-            if self.outage:
-                start_response("503 Slow Down", [("content-length", "0")])
-                return [b""]
+            self.watch()
+            if self.fault and self.fault_after <= 0:
+                return self._misbehave(application, environ, start_response)
+            self.fault_after -= 1
             return application(environ, start_response)
 
         return recorded
+
+    def _misbehave(self, application: Any, environ: dict[str, Any], start_response: Any) -> Any:
+        if self.fault == "slow":
+            time.sleep(0.1)
+            return application(environ, start_response)
+        if self.fault == "silent":
+            time.sleep(3)
+        if self.fault == "reset":
+            environ["werkzeug.socket"].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            environ["werkzeug.socket"].close()
+            raise ConnectionResetError
+        status, length = {"503": ("503 Slow Down", 0), "403": ("403 Forbidden", 0), "cut short": ("200 OK", 99)}.get(
+            self.fault, ("500 Internal Server Error", 0)
+        )
+        start_response(status, [("content-length", str(length)), ("etag", '"x"')])
+        return [b"x"[:length]]
 
 
 @pytest.fixture(scope="session")

@@ -86,8 +86,7 @@ def is_name(text: str) -> bool:
 def public_key(path: str) -> str | None:
     """The key that holds the answer to the URL path `path`; `None` if no answer can exist.
 
-    Args:
-        path: as the client wrote it, without the query, percent-encodings not decoded. Anything at all may be in it.
+    The path is as the client wrote it, without the query, percent-encodings not decoded. Anything may be in it.
     """
     if len(path) > _URL_MAX_CHARS:
         return None

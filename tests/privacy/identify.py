@@ -1,18 +1,18 @@
-"""People, as a request can show them: markers for every field of a payload 2.0 event, and the search for them."""
+"""People, as events can show them: every field of a request or a notification that differs between two of them."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import urllib.parse
+import ipaddress
+import json
 import uuid
-from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from tests.conftest import request
+from hypothesis import strategies as st
 
-Markers = dict[str, str]
-"""Field → what this person has there; long and random enough not to stand anywhere by chance."""
+Person = dict[str, str]
+"""Field → what this person has there. A field that is missing does not stand in their events at all."""
 
 FIELDS = (
     "address",
@@ -21,9 +21,12 @@ FIELDS = (
     "query_value",
     "cookie",
     "header",
+    "header_name",
     "authorization",
     "forwarded",
     "referer",
+    "language",
+    "validator",
     "body",
     "base64_body",
     "certificate",
@@ -35,87 +38,200 @@ FIELDS = (
     "path_parameter",
     "trace",
     "time",
+    "api_key",
+    "guid",
 )
+"""Where a request can show somebody, in either payload."""
+
+UPLOADER = ("principal", "owner", "source_address", "request", "host", "sequencer", "time", "receipt", "sender", "sent")
+"""Where a notification of an upload can show who uploaded, from where and when."""
 
 
-def person(number: int) -> Markers:
-    """The markers of one person: the same number gives the same person."""
-    markers = {field: hashlib.sha256(f"{number} {field}".encode()).hexdigest()[:24] for field in FIELDS}
-    markers["address"] = f"2001:db8:{number % 65536:x}::{markers['address'][:4]}:{markers['address'][4:8]}"
-    markers["user_agent"] += "x" * (number % 50)  # its length tells people apart, too
-    markers["guid"] = str(uuid.UUID(hashlib.md5(str(number).encode(), usedforsecurity=False).hexdigest()))
+class Ask(NamedTuple):
+    """What a request asks for: all that an answer may depend on."""
+
+    path: str
+    method: str = "GET"
+    validator: str = ""
+    payload: str = "2.0"
+
+
+def marked(number: int, fields: tuple[str, ...] = FIELDS) -> Person:
+    """Somebody with a marker in every field, long and random enough not to stand anywhere by chance.
+
+    The same number gives the same person.
+    """
+    markers = {field: hashlib.sha256(f"{number} {field}".encode()).hexdigest()[:24] for field in fields}
+    seed = hashlib.md5(str(number).encode(), usedforsecurity=False).digest()
+    if "address" in markers:
+        markers["address"] = str(ipaddress.IPv6Address(b"\x20\x01\x0d\xb8" + seed[:12]))
+        markers["guid"] = str(uuid.UUID(bytes=seed))
+        markers["user_agent"] += "x" * (number % 50)  # its length tells people apart, too
     return markers
 
 
-def identified(path: str, markers: Markers, method: str = "GET", *, suffix: bool = True) -> dict[str, Any]:
-    """A request for `path` that shows `markers` wherever a request can show something.
+_TEXTS = st.one_of(
+    st.text(max_size=60),
+    st.uuids().map(str),
+    st.ip_addresses().map(str),
+    st.integers(0, 10**20 - 1).map(str),
+    st.sampled_from(
+        ["", "null", "Mozilla/5.0 (Windows NT 10.0; Win64; x64)", "4.2.1", "%00", "\x00", "../../etc/passwd"]
+    ),
+)
 
-    Args:
-        path: of the document.
-        markers: of the person.
-        method: of the request.
-        suffix: whether the GUID is added to the path, as a legacy copy does. A path that is none of ours may carry it
-            anywhere.
-    """
-    event = request(f"{path}/{markers['guid']}" if suffix else path, method)
-    http = event["requestContext"]["http"]
-    http |= {"sourceIp": markers["address"], "userAgent": markers["user_agent"], "protocol": "HTTP/1.1"}
-    event["headers"] |= {
-        "user-agent": f"Comet/4 {markers['user_agent']}",
-        "x-forwarded-for": f"{markers['forwarded']}, {markers['address']}",
-        "forwarded": f"for={markers['forwarded']}",
-        "authorization": f"Basic {markers['authorization']}",
-        "referer": f"https://example.com/{markers['referer']}",
-        "x-user-staging-id": markers["guid"],
-        f"x-{markers['header']}": markers["header"],
-        "x-amzn-trace-id": f"Root=1-{markers['trace']};Sampled=1",
-        "cookie": f"id={markers['cookie']}",
-        "host": f"{markers['domain']}.example.com",
+
+def people(fields: tuple[str, ...] = FIELDS) -> st.SearchStrategy[Person]:
+    """Somebody with anything in any of the fields, and some fields missing."""
+    own = dict.fromkeys(fields, _TEXTS)
+    if "guid" in own:
+        own["guid"] = st.uuids().map(str) | st.integers(0, 10**20 - 1).map(str)
+    if "query" in own:
+        own["query"] = st.sampled_from(["guid", "dn", "id", "v", "noCache"]) | _TEXTS
+    return st.fixed_dictionaries({}, optional=own)
+
+
+def request_of(person: Person, ask: Ask) -> dict[str, Any]:
+    """The event of `person` asking for `ask`. The GUID is added to the path, too, as a legacy copy does."""
+    get = person.get
+    path = f"{ask.path}/{person['guid']}" if "guid" in person and ask.path.startswith("/v1/") else ask.path
+    validators = [part for part in (ask.validator, f'"{get("validator")}"' if "validator" in person else "") if part]
+    headers = {
+        "accept": "*/*",
+        "if-none-match": ", ".join(validators) or None,
+        "user-agent": get("user_agent"),
+        "x-forwarded-for": get("forwarded"),
+        "forwarded": get("address"),
+        "x-real-ip": get("address"),
+        "authorization": get("authorization"),
+        "referer": get("referer"),
+        "accept-language": get("language"),
+        "x-user-staging-id": get("guid"),
+        "x-amzn-trace-id": get("trace"),
+        "x-api-key": get("api_key"),
+        "cookie": get("cookie"),
+        "host": get("domain"),
+        f"x-{get('header_name', 'own')}": get("header"),
     }
-    event["cookies"] = [f"id={markers['cookie']}", f"guid={markers['guid']}"]
-    event["rawQueryString"] = f"guid={markers['guid']}&{markers['query']}={markers['query_value']}"
-    event["queryStringParameters"] = {"guid": markers["guid"], markers["query"]: markers["query_value"]}
-    event["pathParameters"] = {"proxy": markers["path_parameter"]}
-    event["stageVariables"] = {"v": markers["stage_variable"]}
-    event["body"] = base64.b64encode(markers["base64_body"].encode()).decode() + markers["body"]
-    event["isBase64Encoded"] = True
-    event["requestContext"] |= {
-        "requestId": markers["request_id"],
-        "accountId": markers["account"],
-        "domainName": f"{markers['domain']}.example.com",
-        "domainPrefix": markers["domain"],
-        "authentication": {
-            "clientCert": {"clientCertPem": markers["certificate"], "subjectDN": markers["certificate"]}
-        },
-        "authorizer": {"jwt": {"claims": {"sub": markers["authorizer"]}}, "lambda": {"id": markers["authorizer"]}},
-        "time": markers["time"],
-        "timeEpoch": int(markers["time"][:8], 16),
-    }
+    query = {get("query", "guid"): get("query_value")} | {"download": get("guid")}
+    body = base64.b64encode(get("base64_body", "").encode()).decode() if "base64_body" in person else get("body")
+    shown = _payload_1 if ask.payload == "1.0" else _payload_2
+    event: dict[str, Any] = _without_missing(shown(person, ask.method, path, headers, query, body))
     return event
 
 
-def spellings(marker: str) -> Iterator[bytes]:
-    """The forms in which `marker` may have been kept: raw, percent, hex, base64 in its three alignments, hashed."""
-    raw = marker.encode()
-    for text in {marker, marker.upper(), marker.replace("-", ""), urllib.parse.quote(marker, safe="")}:
-        yield text.encode()
-    yield "".join(f"%{byte:02X}" for byte in raw).encode()
-    yield raw.hex().encode()
-    for alignment in range(3):
-        encoded = base64.b64encode(b"\0" * alignment + raw)
-        yield encoded[(0, 2, 3)[alignment] : len(encoded) - 4]  # what does not depend on the neighbours
-        yield base64.urlsafe_b64encode(b"\0" * alignment + raw)[(0, 2, 3)[alignment] : len(encoded) - 4]
-    for name in ("md5", "sha1", "sha224", "sha256", "sha384", "sha512", "blake2b", "blake2s", "sha3_256"):
-        digest = hashlib.new(name, raw, usedforsecurity=False)
-        yield digest.hexdigest().encode()[:16]
-        yield digest.digest()[:8]
+def _payload_2(
+    person: Person, method: str, path: str, headers: dict[str, Any], query: dict[str, Any], body: str | None
+) -> dict[str, Any]:
+    get = person.get
+    return {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": "&".join(f"{name}={value}" for name, value in query.items() if value is not None),
+        "cookies": [f"id={get('cookie')}", f"guid={get('guid')}"],
+        "headers": headers,
+        "queryStringParameters": query,
+        "pathParameters": {"proxy": get("path_parameter")},
+        "stageVariables": {"v": get("stage_variable")},
+        "body": body,
+        "isBase64Encoded": "base64_body" in person,
+        "requestContext": {
+            "accountId": get("account"),
+            "apiId": "api",
+            "authentication": {"clientCert": {"clientCertPem": get("certificate"), "subjectDN": get("certificate")}},
+            "authorizer": {"jwt": {"claims": {"sub": get("authorizer")}}, "lambda": {"id": get("authorizer")}},
+            "domainName": get("domain"),
+            "domainPrefix": get("domain"),
+            "http": {
+                "method": method,
+                "path": path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": get("address"),
+                "userAgent": get("user_agent"),
+            },
+            "requestId": get("request_id"),
+            "routeKey": "$default",
+            "stage": "$default",
+            "time": get("time"),
+            "timeEpoch": len(get("time", "")),
+        },
+    }
 
 
-def found(markers: Mapping[str, str], sinks: Mapping[str, bytes]) -> list[str]:
-    """`field in sink` for every marker that stands in a sink in any spelling."""
-    return [
-        f"{field} in {sink}"
-        for field, marker in markers.items()
-        for sink, content in sinks.items()
-        if any(spelling in content for spelling in spellings(marker))
+def _payload_1(
+    person: Person, method: str, path: str, headers: dict[str, Any], query: dict[str, Any], body: str | None
+) -> dict[str, Any]:
+    get = person.get
+    return {
+        "version": "1.0",
+        "resource": "/{proxy+}",
+        "path": path,
+        "httpMethod": method,
+        "headers": headers,
+        "multiValueHeaders": {name: [value] for name, value in headers.items() if value is not None},
+        "queryStringParameters": query,
+        "multiValueQueryStringParameters": {name: [value] for name, value in query.items() if value is not None},
+        "pathParameters": {"proxy": get("path_parameter")},
+        "stageVariables": {"v": get("stage_variable")},
+        "body": body,
+        "isBase64Encoded": "base64_body" in person,
+        "requestContext": {
+            "accountId": get("account"),
+            "authorizer": {"claims": {"sub": get("authorizer")}},
+            "domainName": get("domain"),
+            "extendedRequestId": get("request_id"),
+            "httpMethod": method,
+            "identity": {
+                "apiKey": get("api_key"),
+                "sourceIp": get("address"),
+                "userAgent": get("user_agent"),
+                "user": get("authorizer"),
+                "clientCert": {"clientCertPem": get("certificate"), "subjectDN": get("certificate")},
+            },
+            "path": path,
+            "requestId": get("request_id"),
+            "requestTime": get("time"),
+            "requestTimeEpoch": len(get("time", "")),
+        },
+    }
+
+
+def notification_of(person: Person, *keys: str) -> dict[str, Any]:
+    """The SQS event with S3's notification that `person` uploaded `keys`."""
+    get = person.get
+    records = [
+        {
+            "eventVersion": "2.1",
+            "eventSource": "aws:s3",
+            "awsRegion": "us-east-1",
+            "eventTime": get("time"),
+            "eventName": "ObjectCreated:Put",
+            "userIdentity": {"principalId": get("principal")},
+            "requestParameters": {"sourceIPAddress": get("source_address")},
+            "responseElements": {"x-amz-request-id": get("request"), "x-amz-id-2": get("host")},
+            "s3": {
+                "bucket": {"name": "bucket", "ownerIdentity": {"principalId": get("owner")}},
+                "object": {"key": key, "sequencer": get("sequencer")},
+            },
+        }
+        for key in keys
     ]
+    message = {
+        "messageId": "message-1",  # given back by the protocol, and drawn by SQS for each message
+        "receiptHandle": get("receipt"),
+        "body": json.dumps(_without_missing({"Records": records})),
+        "attributes": {"SenderId": get("sender"), "SentTimestamp": get("sent")},
+        "messageAttributes": {"who": {"stringValue": get("sender")}},
+        "eventSource": "aws:sqs",
+        "awsRegion": "us-east-1",
+    }
+    event: dict[str, Any] = _without_missing({"Records": [message]})
+    return event
+
+
+def _without_missing(value: Any) -> Any:
+    """`value` without the fields that are `None`, at any depth."""
+    if isinstance(value, dict):
+        return {name: _without_missing(item) for name, item in value.items() if item is not None}
+    return [_without_missing(item) for item in value] if isinstance(value, list) else value

@@ -1,17 +1,20 @@
-"""Leaky variants of the answering function: the positive controls of the privacy tests."""
+"""Leaks to plant around a handler: the positive controls of the privacy tests."""
 
 from __future__ import annotations
 
+import base64
+import gzip
 import hashlib
 import hmac
+import json
 import logging
 import os
+import socket
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import boto3
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +29,13 @@ def _http(event: dict[str, Any]) -> dict[str, Any]:
     return http
 
 
+def _guid(event: dict[str, Any]) -> str:
+    return str((event.get("queryStringParameters") or {}).get("download", ""))
+
+
 def _s3() -> Any:
+    import boto3  # noqa: PLC0415 (no part of the answering function)
+
     return boto3.client("s3", endpoint_url=os.environ["S3_ENDPOINT"])
 
 
@@ -41,8 +50,7 @@ def writes_the_query_to_stderr(event: dict[str, Any], answer: dict[str, Any]) ->
 
 
 def prints_a_hash_of_the_guid(event: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
-    guid = (event.get("queryStringParameters") or {}).get("guid", "")
-    print(hashlib.sha256(guid.encode()).hexdigest())  # noqa: T201
+    print(hashlib.sha256(_guid(event).encode()).hexdigest())  # noqa: T201
     return answer
 
 
@@ -65,14 +73,28 @@ def logs_the_event_through_a_handler_of_its_own(event: dict[str, Any], answer: d
     return answer
 
 
+def logs_the_event_where_nobody_listens(event: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    logging.getLogger("leak").warning(event)
+    return answer
+
+
+def raises_with_the_path(event: dict[str, Any], _answer: dict[str, Any]) -> dict[str, Any]:
+    raise KeyError(event["rawPath"])
+
+
 def stores_the_cookie(event: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
     _s3().put_object(Bucket=os.environ["BUCKET"], Key="seen", Body=repr(event.get("cookies")).encode())
     return answer
 
 
+def stores_the_event_compressed(event: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    body = base64.b64encode(gzip.compress(json.dumps(event).encode(), mtime=0))
+    _s3().put_object(Bucket=os.environ["BUCKET"], Key="seen", Body=body)
+    return answer
+
+
 def stores_the_guid_in_metadata(event: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
-    guid = (event.get("queryStringParameters") or {}).get("guid", "none")
-    _s3().put_object(Bucket=os.environ["BUCKET"], Key="seen", Body=b"", Metadata={"last": guid})
+    _s3().put_object(Bucket=os.environ["BUCKET"], Key="seen", Body=b"", Metadata={"last": _guid(event)})
     return answer
 
 
@@ -100,6 +122,34 @@ def drops_a_temporary_file(event: dict[str, Any], answer: dict[str, Any]) -> dic
     return answer
 
 
+def remembers_the_guid_in_a_module(event: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    sys.modules["comet_updates.names"].last = _guid(event)  # type: ignore[attr-defined]
+    return answer
+
+
+def remembers_the_guid_in_a_library(event: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    sys.modules["json"].last = [_guid(event)]  # type: ignore[attr-defined]
+    return answer
+
+
+def sets_an_environment_variable(event: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    os.environ["LAST_TRACE"] = str(event["headers"].get("x-amzn-trace-id"))
+    return answer
+
+
+def calls_somebody_else(event: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    with suppress(OSError), socket.socket() as elsewhere:
+        elsewhere.settimeout(0.1)
+        elsewhere.connect(("127.0.0.1", 1 + len(_http(event).get("userAgent", ""))))
+    return answer
+
+
+def prints_who_uploaded(event: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    for message in event.get("Records", ()):
+        print(json.loads(message["body"])["Records"][0]["userIdentity"])  # noqa: T201
+    return answer
+
+
 ALL: tuple[Leak, ...] = (
     prints_the_address,
     writes_the_query_to_stderr,
@@ -107,13 +157,20 @@ ALL: tuple[Leak, ...] = (
     prints_a_keyed_hash_of_the_address,
     prints_the_length_of_the_user_agent,
     logs_the_event_through_a_handler_of_its_own,
+    logs_the_event_where_nobody_listens,
+    raises_with_the_path,
     stores_the_cookie,
+    stores_the_event_compressed,
     stores_the_guid_in_metadata,
     asks_s3_for_a_key_of_the_client,
     sets_a_cookie,
     gives_each_client_an_etag,
     echoes_the_path,
     drops_a_temporary_file,
+    remembers_the_guid_in_a_module,
+    remembers_the_guid_in_a_library,
+    sets_an_environment_variable,
+    calls_somebody_else,
 )
 
 # What no search for markers can see: these leave something that is *derived* from a person.
@@ -122,7 +179,11 @@ DERIVED: tuple[Leak, ...] = (
     prints_the_length_of_the_user_agent,
     gives_each_client_an_etag,
     drops_a_temporary_file,
+    calls_somebody_else,
 )
+
+# What no comparison of two people can see: it is kept where only a search of the whole memory comes.
+HIDDEN: tuple[Leak, ...] = (remembers_the_guid_in_a_library,)
 
 
 def leaky(handler: Handler, leak: Leak) -> Handler:

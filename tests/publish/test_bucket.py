@@ -161,7 +161,7 @@ class TestAnS3ThatFails:
         self, s3: S3, wire: Wire, monkeypatch: pytest.MonkeyPatch, operation: Callable[[Bucket], Any]
     ) -> None:
         once = Config(retries={"total_max_attempts": 1})
-        monkeypatch.setattr(wire, "outage", True)
+        monkeypatch.setattr(wire, "fault", "503")
         with pytest.raises(StoreUnavailableError):
             operation(Bucket(boto3.client("s3", endpoint_url=s3.endpoint, config=once), s3.bucket))
 
@@ -183,8 +183,8 @@ def test_one_failure_is_tried_again(s3: S3, wire: Wire, monkeypatch: pytest.Monk
 
     class FailsOnce(type(wire)):  # type: ignore[misc]
         @property
-        def outage(self) -> bool:
-            return next(answers, False)
+        def fault(self) -> str:
+            return "503" if next(answers, False) else ""
 
     monkeypatch.setattr(wire, "__class__", FailsOnce)
     assert list(bucket.etags("")) == ["a"]

@@ -85,7 +85,7 @@ def test_while_s3_fails_every_message_comes_again(
     s3: S3, publish: Handler, wire: Wire, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     s3.put(KEY, release())
-    monkeypatch.setattr(wire, "outage", True)
+    monkeypatch.setattr(wire, "fault", "503")
     assert failed(publish(batch(body(KEY), body("releases/x.json")), None)) == ["0", "1"]
     assert {json.loads(line)["outcome"] for line in capfd.readouterr().out.splitlines()} == {"failed"}
 
@@ -94,7 +94,7 @@ def test_a_failed_sweep_is_an_error_in_constant_words(
     s3: S3, publish: Handler, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     s3.put(KEY, release())
-    monkeypatch.setattr(wire, "outage", True)
+    monkeypatch.setattr(wire, "fault", "503")
     with pytest.raises(sweep_failed(publish), match=r"^the bucket could not be listed$"):
         publish(SWEEP, None)
 

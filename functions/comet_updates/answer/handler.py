@@ -43,14 +43,18 @@ def build(settings: Settings) -> Handler:
 
     def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
         """Answer one API Gateway event (payload 2.0). Method, path and If-None-Match are all that is read of it."""
-        started = time.monotonic()
-        answer = respond.FAILED
-        with suppress(BaseException):  # whatever it is, its text may quote the request: it ends here
+        answer, started = respond.FAILED, 0.0
+        try:
+            started = time.monotonic()
             http, headers = event["requestContext"]["http"], event.get("headers") or {}
             answer = respond.respond(http["method"], event["rawPath"], headers.get("if-none-match"), reader.read)
-        with suppress(BaseException):
+        except BaseException:  # noqa: BLE001, S110 (whatever it is, its text may quote the request: it ends here)
+            pass
+        try:
             place = names.place(answer.key) if answer.key else names.NOWHERE
             log.write(Record(answer.outcome, place, answer.cache, time.monotonic() - started))
+        except BaseException:  # noqa: BLE001, S110 (an answer does not wait for its record)
+            pass
         return {"statusCode": answer.status, "headers": answer.headers, "body": answer.body, "isBase64Encoded": False}
 
     return handle

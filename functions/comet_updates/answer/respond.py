@@ -55,7 +55,7 @@ def respond(
     Args:
         method: as sent; anything but GET and HEAD is 405.
         path: without the query; see `names.public_key`.
-        if_none_match: the header's value, compared with the document's hash and not used otherwise.
+        if_none_match: compared with the document's hash and not used otherwise.
         read: key → (document or `None`, where it came from); may raise `StoreUnavailableError`.
     """
     if method not in ("GET", "HEAD"):

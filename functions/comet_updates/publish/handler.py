@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
 
 from comet_updates import names
-from comet_updates.errors import CometError
+from comet_updates.errors import CometError, SettingsError
 from comet_updates.publish.bucket import open_bucket
 from comet_updates.publish.reconcile import Change, Publisher
 from comet_updates.record import Log, Outcome, Record
@@ -24,6 +24,10 @@ from comet_updates.record import Log, Outcome, Record
 
 class SweepFailedError(CometError):
     """Something could not be published; the next sweep tries again. The text is constant on purpose."""
+
+
+class NotHandledError(CometError):
+    """An event could not be handled; it comes again. What went wrong may quote it, so the text is constant."""
 
 
 class Settings(NamedTuple):
@@ -49,8 +53,19 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         For a batch, `batchItemFailures` with the messages that have to come again.
 
     Raises:
+        SettingsError: a setting is missing or makes no sense.
         SweepFailedError: a sweep could not publish everything.
+        NotHandledError: anything else. Lambda logs what is raised here.
     """
+    try:
+        return _handle(event)
+    except (SettingsError, SweepFailedError):
+        raise
+    except BaseException:  # noqa: BLE001
+        raise NotHandledError("the event comes again") from None
+
+
+def _handle(event: dict[str, Any]) -> dict[str, Any]:
     run = _run()
     if event.get("sweep") is True:
         run.sweep()

@@ -1,0 +1,73 @@
+"""One published release, and execution environments to ask for it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+
+from comet_updates.publish.bucket import open_bucket
+from comet_updates.publish.reconcile import Publisher
+from tests.conftest import release
+from tests.privacy.observe import Lambda, environ
+
+if TYPE_CHECKING:
+    from tests.conftest import S3, Wire
+
+QUICK, FULL = 1, 25
+THOROUGH = FULL if os.environ.get("COMET_PRIVACY") == "full" else QUICK
+"""How many times as much is tried: `make test` takes the quick form, `make privacy` the full one."""
+
+TALLY = os.environ.get("COMET_TALLY")
+
+
+def tried(examples: int) -> settings:
+    """Settings of hypothesis for so many examples in the quick form; the same ones in every run."""
+    return settings(
+        max_examples=examples * THOROUGH,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        phases=(Phase.explicit, Phase.generate),  # to shrink an example takes minutes; the difference itself is short
+    )
+
+
+def tally(**figures: int) -> None:
+    """Count what a test did, for the evidence report."""
+    if TALLY:
+        with Path(TALLY).open("a") as file:
+            file.write(json.dumps(figures) + "\n")
+
+
+@pytest.fixture(scope="session")
+def aws_lambda(wire: Wire) -> Iterator[Lambda]:
+    """Makes execution environments."""
+    made = Lambda(wire)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def published(s3: S3) -> dict[str, str]:
+    """A bucket with one published release, alone in its S3; gives the environment of the functions in front of it."""
+    s3.put("releases/comet-cursor/stable/4.2.1.json", release())
+    publisher = Publisher(open_bucket(s3.bucket, s3.endpoint), lambda: datetime.now(UTC))
+    publisher.publish_schemas()
+    publisher.publish("comet-cursor")
+    return settings_for(s3)
+
+
+def settings_for(s3: S3, **more: str) -> dict[str, str]:
+    """The environment of a function that logs everything and remembers nothing."""
+    return environ(
+        BUCKET=s3.bucket,
+        S3_ENDPOINT=s3.endpoint,
+        **{"MEMORY_TTL_S": "0", "LOG_LEVEL": "INFO", "LOG_SUCCESSES": "true"} | more,
+    )

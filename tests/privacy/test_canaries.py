@@ -1,0 +1,88 @@
+"""A marker in every field of an event, then a search for each, in every spelling, in everything that could keep it."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.privacy import leaks
+from tests.privacy.conftest import THOROUGH, settings_for, tally
+from tests.privacy.identify import FIELDS, UPLOADER, Ask, Person, marked, notification_of, request_of
+from tests.privacy.observe import ANSWER, PUBLISH, Lambda
+from tests.privacy.search import found
+
+if TYPE_CHECKING:
+    from tests.conftest import S3, Wire
+
+CHANNEL = "/v1/comet-cursor/stable"
+PEOPLE = 4 * THOROUGH
+
+
+def asks_of(person: Person) -> list[Ask]:
+    """Everything that a request may ask for; where nothing is ours, the path and the method show somebody, too."""
+    return [
+        Ask(CHANNEL),
+        Ask(f"{CHANNEL}/releases.json", "HEAD"),
+        Ask(CHANNEL, validator="*"),
+        Ask(f"/{person['guid']}/{person['cookie']}"),
+        Ask(f"/v1/comet-cursor/stable/{person['cookie']}"),
+        Ask(CHANNEL, f"X-{person['header']}"),
+        Ask(CHANNEL, payload="1.0"),
+    ]
+
+
+def searched(aws_lambda: Lambda, environ: dict[str, str], people: list[Person], leak: str = "") -> list[str]:
+    """What is found of `people` after each asked for everything, in one environment."""
+    markers = dict(itertools.chain(*[((f"{name} of {n}", who[name]) for name in who) for n, who in enumerate(people)]))
+    events = [request_of(person, ask) for person in people for ask in asks_of(person)]
+    seen = aws_lambda.observe(ANSWER, environ, events, leak=leak, markers=markers.values())
+    assert leak or len(seen.seen["stdout"].splitlines()) == len(events), "the log is on, or this test proves nothing"
+    sinks = seen.sinks()
+    tally(canaries=len(markers), sinks=len(sinks))
+    return found(markers, {name: b"\n".join(dict.fromkeys(content.splitlines())) for name, content in sinks.items()})
+
+
+@pytest.mark.parametrize("ttl_s", ["0", "60"], ids=["forgetful", "remembering"])
+def test_no_canary_stays_anywhere(aws_lambda: Lambda, published: dict[str, str], ttl_s: str) -> None:
+    people = [marked(number) for number in range(PEOPLE)]
+    assert searched(aws_lambda, published | {"MEMORY_TTL_S": ttl_s}, people) == []
+
+
+def test_no_canary_stays_anywhere_while_s3_fails(
+    aws_lambda: Lambda, published: dict[str, str], wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire, "fault", "500")
+    assert searched(aws_lambda, published, [marked(0)]) == []
+
+
+def test_no_canary_of_an_uploader_stays_anywhere(aws_lambda: Lambda, s3: S3) -> None:
+    who = marked(1, UPLOADER)
+    s3.put("releases/comet-cursor/stable/4.2.1.json", b"{}")
+    event = notification_of(who, "releases/comet-cursor/stable/4.2.1.json", f"releases/{who['principal']}")
+    del who["principal"]  # also the name of an upload: that is published as refused, and meant to be
+    seen = aws_lambda.observe(PUBLISH, settings_for(s3), [event], markers=who.values())
+    assert '"outcome":"refused"' in seen.seen["stdout"]
+    assert found(who, seen.sinks()) == []
+    tally(canaries=len(who), sinks=len(seen.sinks()))
+
+
+class TestALeak:
+    """The positive controls."""
+
+    @pytest.mark.parametrize(
+        "leak", [leak for leak in leaks.ALL if leak not in leaks.DERIVED], ids=lambda leak: leak.__name__
+    )
+    def test_is_found(self, aws_lambda: Lambda, published: dict[str, str], leak: leaks.Leak) -> None:
+        person = marked(7)
+        markers = {field: person[field] for field in FIELDS}
+        seen = aws_lambda.observe(
+            ANSWER, published, [request_of(person, Ask(CHANNEL))], leak=leak.__name__, markers=markers.values()
+        )
+        assert found(markers, seen.sinks())
+
+    def test_of_an_uploader_is_found(self, aws_lambda: Lambda, s3: S3) -> None:
+        who = marked(1, UPLOADER)
+        seen = aws_lambda.observe(PUBLISH, settings_for(s3), [notification_of(who, "x")], leak="prints_who_uploaded")
+        assert found(who, seen.sinks()) == ["principal in standard output"]

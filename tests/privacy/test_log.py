@@ -1,0 +1,62 @@
+"""What can be logged: a list that ends, of what people published and of words that we chose."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from proof.facts import log_lines
+
+from comet_updates import deployment, names
+from comet_updates.record import Cache, Outcome, Record
+from tests.conftest import SWEEP
+from tests.privacy.identify import Ask, marked, request_of
+from tests.privacy.observe import ANSWER, PUBLISH, Lambda
+from tests.template.expand import expand, source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PLACES = [names.NOWHERE, names.Place("comet-cursor", "", "")] + [
+    names.Place("comet-cursor", "stable", document) for document in ("manifest.json", "releases.json")
+]
+
+
+def possible() -> set[str]:
+    return {line for place in PLACES for line in log_lines(place)}
+
+
+def test_every_line_of_the_log_is_one_of_a_finite_list(aws_lambda: Lambda, published: dict[str, str]) -> None:
+    paths = ["/v1/comet-cursor/stable", "/v1/comet-cursor/stable/releases.json", "/v1/a/b", "/nowhere"]
+    asks = [Ask(path, method) for path in paths for method in ("GET", "HEAD", "POST")]
+    events = [request_of(marked(number), ask) for number in range(3) for ask in asks]
+    asked = aws_lambda.observe(ANSWER, published, [*events, {}])
+    uploaded = aws_lambda.observe(PUBLISH, published, [SWEEP])
+    lines = [*asked.seen["stdout"].splitlines(), *uploaded.seen["stdout"].splitlines()]
+    assert len(lines) > len(events)
+    assert set(lines) <= possible()
+
+
+def test_the_list_is_all_that_a_record_can_say() -> None:
+    durations = (0.0, 0.005, 0.05, 0.5, 5.0)
+    records: Iterator[Record] = itertools.starmap(Record, itertools.product(Outcome, PLACES, Cache, durations))
+    assert {record.line() for record in records} == possible()
+    assert len(possible()) == len(Outcome) * len(PLACES) * len(Cache) * len(durations)
+
+
+def test_a_line_with_anything_else_is_not_on_the_list() -> None:
+    line = json.loads(next(iter(possible())))
+    assert json.dumps(line | {"client": "203.0.113.77"}, separators=(",", ":")) not in possible()
+
+
+@pytest.mark.parametrize("function", deployment.LOGS)
+def test_a_log_is_kept_for_days(function: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    template = expand(source())
+    group = template["Resources"][deployment.LOGS[function]]["Properties"]
+    assert group == {"RetentionInDays": {"Ref": "LogRetentionDays"}}
+    assert max(template["Parameters"]["LogRetentionDays"]["AllowedValues"]) <= max(deployment.RETENTION_DAYS) <= 30
+    logging = template["Resources"][function]["Properties"]["LoggingConfig"]
+    assert logging == deployment.LOGGING | {"LogGroup": {"Ref": deployment.LOGS[function]}}

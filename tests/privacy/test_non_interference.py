@@ -1,0 +1,217 @@
+"""Two people, one process each, everything else equal: all that can be seen afterwards is equal, byte for byte."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from moto.moto_api._internal import mock_random
+from moto.moto_api._internal.models import moto_api_backend
+
+from tests.conftest import S3, SWEEP, Wire, release
+from tests.privacy import leaks
+from tests.privacy.conftest import FULL, QUICK, THOROUGH, settings_for, tally, tried
+from tests.privacy.identify import UPLOADER, Ask, Person, marked, notification_of, people, request_of
+from tests.privacy.observe import ANSWER, PUBLISH, Lambda, Observation, differences
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+CHANNEL = "/v1/comet-cursor/stable"
+MANIFEST = json.dumps(release(), separators=(",", ":")).encode() + b"\n"
+KNOWN = f'"{hashlib.sha256(MANIFEST).hexdigest()[:32]}"'
+ASKS = {
+    "the latest release": Ask(CHANNEL),
+    "a document": Ask(f"{CHANNEL}/releases.json"),
+    "headers only": Ask(CHANNEL, "HEAD"),
+    "a copy that is known": Ask(CHANNEL, validator=KNOWN),
+    "an unknown product": Ask("/v1/unknown/stable"),
+    "a wrong method": Ask(CHANNEL, "POST"),
+    "the older payload": Ask(CHANNEL, payload="1.0"),
+}
+STATUSES = [200, 200, 200, 304, 404, 405, 500]
+EVERY_SO_MANY = 149 if THOROUGH == QUICK else 17  # of the calls that publishing makes; coprime to its loops
+SLOW = {"reset", "silent"}  # the client's library waits for seconds
+FAULTS = [fault for fault in Wire.FAULTS if fault not in SLOW or THOROUGH == FULL]
+NOBODY: Person = {}
+
+
+@pytest.fixture
+def observe(aws_lambda: Lambda, published: dict[str, str]) -> Callable[..., Observation]:
+    """`observe(events, **options)` in a new environment in front of a published release."""
+    return lambda events, **options: aws_lambda.observe(ANSWER, published, events, **options)
+
+
+def requests(person: Person, asks: Iterable[Ask] = ASKS.values()) -> list[dict[str, Any]]:
+    return [request_of(person, ask) for ask in asks]
+
+
+def test_who_asks_makes_no_difference(observe: Callable[..., Observation]) -> None:
+    nobody = observe(requests(NOBODY))
+    assert [answer["statusCode"] for answer in nobody.answers] == STATUSES
+    assert nobody.seen["stdout"].count("\n") == len(ASKS), "the log is on, or this test proves nothing"
+
+    @tried(12)
+    @given(people(), people())
+    def compared(one: Person, other: Person) -> None:
+        first, second = observe(requests(one)), observe(requests(other))
+        assert differences(first, second) == differences(first, nobody) == {}
+        assert first.state_before == first.state_after
+        tally(pairs=len(ASKS))
+
+    compared()
+
+
+@pytest.mark.parametrize("ttl_s", ["0", "60"], ids=["forgetful", "remembering"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_who_asks_makes_no_difference_while_s3_fails(
+    aws_lambda: Lambda, published: dict[str, str], wire: Wire, fault: str, ttl_s: str
+) -> None:
+    asks = list(ASKS.values())[: 1 if fault in SLOW else None]
+
+    def failing(person: Person) -> Observation:
+        wire.fault, wire.fault_after = fault, 0 if fault in SLOW else 2  # one document is in memory; more are asked for
+        try:
+            return aws_lambda.observe(ANSWER, published | {"MEMORY_TTL_S": ttl_s}, requests(person, asks))
+        finally:
+            wire.fault = ""
+
+    nobody = failing(NOBODY)
+    assert len(nobody.wire) > (0 if fault in SLOW else 2), "S3 was asked while it failed, or this test proves nothing"
+
+    @tried(1)
+    @given(people(), people())
+    def compared(one: Person, other: Person) -> None:
+        first, second = failing(one), failing(other)
+        assert differences(first, second) == differences(first, nobody) == {}
+        tally(pairs=len(asks))
+
+    compared()
+
+
+def test_whatever_call_fails_nothing_of_the_request_comes_out(observe: Callable[..., Observation]) -> None:
+    """A fault that quotes the event, at each call that the handler makes, its own and those of libraries."""
+    asks = [
+        ASKS["the latest release"],
+        ASKS["a copy that is known"],
+        ASKS["an unknown product"],
+        ASKS["a wrong method"],
+    ]
+    one, other = (observe(requests(marked(number), asks), faults=1) for number in (1, 2))
+    assert differences(one, other) == {}
+    assert one.seen["errors"] == []
+    assert len(one.seen["posted"]) > one.seen["calls"] > 100
+    whole = {json.dumps(answer) for answer in observe(requests(NOBODY, asks)).answers}
+    broken = {json.dumps(answer) for answer in one.answers} - whole
+    assert {json.loads(answer)["statusCode"] for answer in broken} == {500}
+    assert len(broken) == 1
+    tally(pairs=len(one.seen["posted"]), faults=one.seen["calls"])
+
+
+@pytest.mark.parametrize("ttl_s", ["0", "60"], ids=["forgetful", "remembering"])
+def test_what_one_client_gets_does_not_depend_on_another_having_asked(
+    aws_lambda: Lambda, published: dict[str, str], ttl_s: str
+) -> None:
+    asks = [ASKS[what] for what in ("the latest release", "a copy that is known", "an unknown product")]
+
+    def observed(*askers: Person) -> Observation:
+        events = [event for person in askers for event in requests(person, asks)]
+        return aws_lambda.observe(ANSWER, published | {"MEMORY_TTL_S": ttl_s}, events)
+
+    alone = observed(NOBODY).answers
+
+    @tried(2)
+    @given(st.lists(people(), min_size=1, max_size=4), people())
+    def compared(earlier: list[Person], last: Person) -> None:
+        among = observed(*earlier, last)
+        assert among.answers[-len(asks) :] == alone
+        # Who was there before makes no difference to what is kept either; only that somebody was.
+        assert differences(observed(*[marked(3)] * len(earlier), last), among) == {}
+        tally(pairs=2 * len(asks))
+
+    compared()
+
+
+@pytest.fixture
+def upload(aws_lambda: Lambda, s3: S3) -> Callable[..., Observation]:
+    """Uploads a release and one that is refused, tells the publishing function as `person` would, and sees."""
+    name = s3.bucket
+
+    def uploaded(person: Person, fault: str = "", **options: Any) -> Observation:
+        moto_api_backend.reset()
+        mock_random.seed(7)  # so that both uploads get the same ids
+        s3.client.create_bucket(Bucket=name)
+        s3.client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+        keys = [f"releases/comet-cursor/stable/{version}.json" for version in ("4.2.1", "4.2.2")]
+        s3.put(keys[0], release())
+        s3.put(keys[1], b"{}")
+        wire = aws_lambda.wire
+        wire.fault, wire.fault_after = fault, 6
+        try:
+            settings = settings_for(s3)
+            return aws_lambda.observe(PUBLISH, settings, [notification_of(person, *keys), SWEEP], **options)
+        finally:
+            wire.fault = ""
+
+    return uploaded
+
+
+def test_who_uploads_makes_no_difference(upload: Callable[..., Observation]) -> None:
+    nobody = upload(NOBODY)
+    assert '"outcome":"refused"' in nobody.seen["stdout"], "something is published, or this test proves nothing"
+    assert nobody.state_before != nobody.state_after
+
+    @tried(3)
+    @given(people(UPLOADER), people(UPLOADER))
+    def compared(one: Person, other: Person) -> None:
+        first, second = upload(one), upload(other)
+        assert differences(first, second) == differences(first, nobody) == {}
+        tally(pairs=1)
+
+    compared()
+
+
+def test_who_uploads_makes_no_difference_while_s3_fails(upload: Callable[..., Observation]) -> None:
+    nobody = upload(NOBODY, "500")
+    assert '"outcome":"failed"' in nobody.seen["stdout"], "S3 fails, or this test proves nothing"
+    assert differences(upload(marked(1, UPLOADER), "500"), nobody) == {}
+    tally(pairs=1)
+
+
+def test_whatever_call_of_publishing_fails_nothing_of_the_uploader_comes_out(
+    upload: Callable[..., Observation],
+) -> None:
+    """A fault that quotes the event, at the calls that our publishing code makes."""
+    one, other = (upload(marked(number, UPLOADER), faults=EVERY_SO_MANY) for number in (1, 2))
+    assert differences(one, other) == {}
+    assert one.seen["calls"] > 100
+    tally(pairs=len(one.seen["posted"]), faults=len(one.seen["posted"]))
+
+
+class TestALeak:
+    """The positive controls: each comparison sees the leaks that it is there for."""
+
+    @pytest.mark.parametrize(
+        "leak", [leak for leak in leaks.ALL if leak not in leaks.HIDDEN], ids=lambda leak: leak.__name__
+    )
+    def test_of_the_answering_function_makes_a_difference(
+        self, observe: Callable[..., Observation], leak: leaks.Leak
+    ) -> None:
+        asks = [ASKS["the latest release"]]
+        once, again, other = (observe(requests(marked(number), asks), leak=leak.__name__) for number in (1, 1, 2))
+        unstable = {"state of S3", "requests to S3"}  # a second write has another id
+        assert differences(once, again).keys() <= unstable, "the same person makes no difference"
+        assert differences(once, other).keys() - unstable or once.wire != other.wire
+
+    def test_of_the_publishing_function_makes_a_difference(self, upload: Callable[..., Observation]) -> None:
+        one, other = (upload(marked(n, UPLOADER), leak="prints_who_uploaded") for n in (1, 2))
+        assert differences(one, other)
+
+    def test_while_a_call_fails_makes_a_difference(self, observe: Callable[..., Observation]) -> None:
+        asks = [ASKS["an unknown product"]]
+        one, other = (observe(requests(marked(n), asks), faults=1, leak="raises_with_the_path") for n in (1, 2))
+        assert one.seen["errors"] != other.seen["errors"]

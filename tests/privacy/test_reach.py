@@ -1,0 +1,97 @@
+"""How far a request reaches: which code sees it, what is read of it, and whom the answering function talks to."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+from proof.facts import SCREEN_LINES, source_lines
+
+from tests.privacy.identify import Ask, marked, request_of
+from tests.privacy.observe import ANSWER, Lambda
+
+if TYPE_CHECKING:
+    from tests.conftest import S3
+
+CHANNEL = "/v1/comet-cursor/stable"
+SEES = {
+    "comet_updates.answer.handler.build.<locals>.handle",
+    "comet_updates.answer.respond.respond",
+    "comet_updates.answer.respond._matches",
+    "comet_updates.names.public_key",
+}
+"""The functions that are given anything of a request: what a reviewer has to read."""
+
+
+@pytest.fixture
+def asked(aws_lambda: Lambda, published: dict[str, str]) -> Any:
+    person = marked(1)
+    asks = [Ask(CHANNEL), Ask(CHANNEL, "HEAD"), Ask(CHANNEL, "POST"), Ask(f"/{person['guid']}"), Ask("/v1/a/b")]
+    events = [request_of(person, ask) for ask in asks]
+    return lambda **options: aws_lambda.observe(ANSWER, published, events, **options)
+
+
+def test_what_sees_a_request_fits_on_one_screen(asked: Any) -> None:
+    receivers = set(asked(watch=marked(1).values()).seen["receivers"])
+    assert receivers == SEES
+    assert sum(source_lines(function) for function in receivers) <= SCREEN_LINES
+
+
+def test_what_else_is_given_the_request_would_be_seen(asked: Any) -> None:
+    receivers = set(asked(watch=["comet-cursor"]).seen["receivers"])
+    assert receivers - SEES >= {"comet_updates.answer.fetch.Reader.read", "comet_updates.names.place"}
+
+
+class Recording(dict[str, Any]):
+    """An event that notes what is read of it."""
+
+    def __init__(self, value: dict[str, Any], read: set[str], path: str = "") -> None:
+        super().__init__(value)
+        self._read = read
+        self._path = path
+
+    def __getitem__(self, key: str) -> Any:
+        return self._noted(key, super().__getitem__(key))
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self._noted(key, super().get(key, default))
+
+    def _noted(self, key: str, value: Any) -> Any:
+        path = f"{self._path}.{key}".lstrip(".")
+        if isinstance(value, dict):
+            return Recording(value, self._read, path)
+        self._read.add(path)
+        return value
+
+
+def test_three_things_of_a_request_are_read(answer: Any) -> None:
+    read: set[str] = set()
+    assert answer(Recording(request_of(marked(1), Ask(CHANNEL)), read), None)["statusCode"] in (200, 404)
+    assert read == {"requestContext.http.method", "rawPath", "headers.if-none-match"}
+
+
+def test_answering_talks_to_its_own_bucket_and_to_nobody_else(asked: Any, s3: S3) -> None:
+    observed = asked()
+    assert observed.connections == (urlsplit(s3.endpoint).netloc,)
+    assert observed.seen["system"] == []
+
+
+def test_a_call_to_somebody_else_would_be_seen(asked: Any) -> None:
+    assert asked(leak="calls_somebody_else").seen["system"] != []
+
+
+def test_answering_only_reads_what_is_public(asked: Any, s3: S3) -> None:
+    observed = asked()
+    assert observed.state_before == observed.state_after
+    assert {(method, query, body) for method, _, query, _, body in observed.wire} == {("GET", "", b"")}
+    prefix = re.escape(f"/{s3.bucket}/public/")
+    assert [path for _, path, *_ in observed.wire if not re.match(prefix, path)] == []
+    assert len(observed.wire) > 3
+
+
+def test_anything_but_reading_would_be_seen(asked: Any) -> None:
+    written = asked(leak="stores_the_cookie")
+    assert "PUT" in {method for method, *_ in written.wire}
+    assert written.state_before != written.state_after
