@@ -1,6 +1,6 @@
 # Everything installs into environments beside this file: what a lock file names, by hash, once. Later runs need no network.
 .DEFAULT_GOAL := help
-.PHONY: help run test quick lint format policy schemas build bench lock clean
+.PHONY: help run test quick lint format policy privacy schemas build bench lock clean
 
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
@@ -35,6 +35,9 @@ format: .venv/dev ## Rewrite the code in the project's style
 
 policy: .venv/dev ## Check the template against the rules for privacy
 	.venv/bin/cfn-lint --append-rules policy --mandatory-checks E95 --template template.yaml
+
+privacy: .venv/dev ## Prove the promises: run their checks, build in leaks, write privacy-report.html and .json
+	@.venv/bin/python -m proof
 
 schemas: .venv/dev ## Write schemas/ anew from the models
 	.venv/bin/python tools/write_schemas.py

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ast
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from comet_updates import names
+from comet_updates import deployment, names
+from comet_updates.answer import respond
+from comet_updates.answer.fetch import Document
 from comet_updates.record import DURATIONS, Cache, Outcome, Record
 
 ROOT = Path(__file__).parents[1]
@@ -39,3 +42,56 @@ def source_lines(function: str) -> int:
 
 def _module(file: Path) -> str:
     return ".".join(file.relative_to(FUNCTIONS).with_suffix("").parts).removesuffix(".__init__")
+
+
+def answers() -> dict[int, dict[str, str]]:
+    """Every status that can be answered, with all headers that it can have and what those say.
+
+    What depends on the document stands in angle brackets.
+    """
+    found: dict[int, dict[str, str]] = {}
+    for key, url in EXAMPLES.items():
+        read = _always(Document(key, "", 0, "<a hash of the bytes>", None))
+        for method, validator in (("GET", None), ("GET", "*"), ("POST", None)):
+            _note(found, respond.respond(method, url, validator, read))
+    for constant in (respond.NOT_FOUND, respond.NOT_ALLOWED, respond.FAILED, respond.UNAVAILABLE):
+        _note(found, constant)
+    return dict(sorted(found.items()))
+
+
+def _always(document: Document) -> Callable[[str], tuple[Document | None, Cache]]:
+    return lambda _: (document, Cache.MEMORY)
+
+
+EXAMPLES = {
+    "public/v1/product/channel/manifest.json": "/v1/product/channel",
+    "public/schemas/manifest.json": "/schemas/manifest.json",
+}
+"""Key → URL, one for each kind of document."""
+
+
+def _note(found: dict[int, dict[str, str]], answer: respond.Answer) -> None:
+    headers = dict(answer.headers)
+    if answer.status == HTTPStatus.OK:
+        headers["content-length"] = "<the number of bytes>"
+    for name, value in headers.items():
+        known = found.setdefault(answer.status, {}).setdefault(name, value)
+        if value not in known.split(" or "):
+            found[answer.status][name] = f"{known} or {value}"
+
+
+def dependencies(layer: str) -> dict[str, str]:
+    """The libraries of a function's layer, with their versions, as its lock file has them."""
+    lines = (ROOT / "layers" / layer / "requirements.txt").read_text().splitlines()
+    pins = [line.split(";")[0].split() for line in lines if "==" in line and not line.startswith((" ", "#"))]
+    return {name: version for pin in pins for name, version in [pin[0].split("==")]}
+
+
+def actions() -> dict[str, list[str]]:
+    """Role → every action that it allows, and on what."""
+    return {
+        role: [
+            f"{action} on {', '.join(sorted(grant.resources))}" for grant in grants for action in sorted(grant.actions)
+        ]
+        for role, grants in deployment.GRANTS.items()
+    }

@@ -52,6 +52,9 @@ WHO_ASKS_IN_TROUBLE = Check(_SAME, "who asks makes no difference while s3 fails"
 WHO_ASKS_BEFORE = Check(_SAME, "what one client gets does not depend on another having asked")
 EVERY_FAULT = Check(_SAME, "whatever call fails nothing of the request comes out")
 WHO_UPLOADS = Check(_SAME, "who uploads makes no difference")
+EVERY_FAULT_OF_PUBLISHING = Check(
+    _SAME, "whatever call of publishing fails nothing of the uploader comes out"
+)
 NO_CANARY = Check("privacy/test_canaries", "no canary stays anywhere")
 NO_UPLOADER = Check("privacy/test_canaries", "no canary of an uploader stays anywhere")
 SEEN_BY = Check("privacy/test_reach", "what sees a request fits on one screen")
@@ -63,10 +66,10 @@ NO_FIELD = Check("privacy/test_answers", "no document has a field for a person o
 FINITE_LOG = Check("privacy/test_log", "every line of the log is one of a finite list")
 ONLY_RECORDS = Check("test_record", "whatever is not a record comes out as a constant")
 SILENCE = Check("test_record", "nobody else can speak")
+FEW_LIBRARIES = Check("privacy/test_reach", "answering depends on few libraries")
 FEW_MODULES = Check("test_architecture", "the answering function loads eight modules of ours and no heavy library")
 LEGACY_PATH = Check("test_names", "the number of a legacy copy is dropped")
 TEMPLATE = Check("template/test_expanded", "the template holds every rule")
-ACCESS = Check("template/test_access", "the template holds")
 RETENTION = Check("privacy/test_log", "a log is kept for days")
 HOW_OFTEN = Check("privacy/test_answers", "every document says how often to ask")
 FROM_MEMORY = Check(
@@ -90,7 +93,7 @@ PROMISES = (
         "Everything else is never read.",
         "The handler takes the method, the path and If-None-Match out of the event and drops the rest. Whatever else "
         "differs between two requests, all that can be seen afterwards is equal, byte for byte.",
-        (WHO_ASKS, THREE_INPUTS, SEEN_BY, FEW_MODULES, NO_FIELD),
+        (WHO_ASKS, THREE_INPUTS, SEEN_BY, FEW_MODULES, NO_FIELD, WHO_UPLOADS, NO_UPLOADER, EVERY_FAULT_OF_PUBLISHING),
     ),
     Promise(
         "P2",
@@ -112,7 +115,7 @@ PROMISES = (
         "Every connection of the answering function is recorded in the checks, and all go to its own bucket; there is "
         "no redirect among its answers; a Content-Security-Policy forbids pages to load anything; its role allows one "
         "read and its own log.",
-        (ONE_CORRESPONDENT, NO_REDIRECT, PAGE_ALONE, PAGE_POLICY, TEMPLATE, ACCESS),
+        (ONE_CORRESPONDENT, FEW_LIBRARIES, ONLY_GETS, NO_REDIRECT, PAGE_ALONE, PAGE_POLICY, TEMPLATE),
     ),
     Promise(
         "P4",

@@ -39,8 +39,8 @@ def tried(examples: int) -> settings:
     )
 
 
-def tally(**figures: int) -> None:
-    """Count what a test did, for the evidence report."""
+def tally(**figures: int | list[str]) -> None:
+    """Count what a test did, or name what it saw, for the evidence report."""
     if TALLY:
         with Path(TALLY).open("a") as file:
             file.write(json.dumps(figures) + "\n")
@@ -65,8 +65,12 @@ def published(s3: S3) -> dict[str, str]:
 
 
 def settings_for(s3: S3, **more: str) -> dict[str, str]:
-    """The environment of a function that logs everything and remembers nothing."""
+    """The environment of a function that logs everything and remembers nothing, with debug flags set by mistake."""
     return environ(
+        POWERTOOLS_LOGGER_LOG_EVENT="true",
+        POWERTOOLS_DEV="true",
+        POWERTOOLS_DEBUG="true",
+        DEBUG="1",
         BUCKET=s3.bucket,
         S3_ENDPOINT=s3.endpoint,
         **{"MEMORY_TTL_S": "0", "LOG_LEVEL": "INFO", "LOG_SUCCESSES": "true"} | more,

@@ -2,8 +2,8 @@
 
 `python -m tests.privacy.execution` imports libraries, then waits. For each command (one line of JSON, see `Command`)
 it forks and names the child; that one imports the handler, hands it the events through the real Lambda runtime client,
-and reports what it did (one line of JSON, see `Seen`). So two observations start from the very same process, down to the last byte.
-The clock stands still.
+and reports what it did (one line of JSON, see `Seen`). So two observations start from the very same process, down to
+the last byte. The clock stands still.
 """
 
 from __future__ import annotations

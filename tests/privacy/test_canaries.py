@@ -33,14 +33,14 @@ def asks_of(person: Person) -> list[Ask]:
     ]
 
 
-def searched(aws_lambda: Lambda, environ: dict[str, str], people: list[Person], leak: str = "") -> list[str]:
+def searched(aws_lambda: Lambda, environ: dict[str, str], people: list[Person]) -> list[str]:
     """What is found of `people` after each asked for everything, in one environment."""
     markers = dict(itertools.chain(*[((f"{name} of {n}", who[name]) for name in who) for n, who in enumerate(people)]))
     events = [request_of(person, ask) for person in people for ask in asks_of(person)]
-    seen = aws_lambda.observe(ANSWER, environ, events, leak=leak, markers=markers.values())
-    assert leak or len(seen.seen["stdout"].splitlines()) == len(events), "the log is on, or this test proves nothing"
+    seen = aws_lambda.observe(ANSWER, environ, events, markers=markers.values())
+    assert len(seen.seen["stdout"].splitlines()) >= len(events), "the log is on, or this test proves nothing"
     sinks = seen.sinks()
-    tally(canaries=len(markers), sinks=len(sinks))
+    tally(canaries=len(markers), sinks=list(sinks))
     return found(markers, {name: b"\n".join(dict.fromkeys(content.splitlines())) for name, content in sinks.items()})
 
 
@@ -65,7 +65,7 @@ def test_no_canary_of_an_uploader_stays_anywhere(aws_lambda: Lambda, s3: S3) -> 
     seen = aws_lambda.observe(PUBLISH, settings_for(s3), [event], markers=who.values())
     assert '"outcome":"refused"' in seen.seen["stdout"]
     assert found(who, seen.sinks()) == []
-    tally(canaries=len(who), sinks=len(seen.sinks()))
+    tally(canaries=len(who), sinks=list(seen.sinks()))
 
 
 class TestALeak:

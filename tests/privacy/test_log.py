@@ -7,10 +7,10 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from proof.facts import log_lines
 
 from comet_updates import deployment, names
 from comet_updates.record import Cache, Outcome, Record
+from proof.facts import log_lines
 from tests.conftest import SWEEP
 from tests.privacy.identify import Ask, marked, request_of
 from tests.privacy.observe import ANSWER, PUBLISH, Lambda
@@ -18,6 +18,8 @@ from tests.template.expand import expand, source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.conftest import Wire
 
 PLACES = [names.NOWHERE, names.Place("comet-cursor", "", "")] + [
     names.Place("comet-cursor", "stable", document) for document in ("manifest.json", "releases.json")
@@ -28,13 +30,18 @@ def possible() -> set[str]:
     return {line for place in PLACES for line in log_lines(place)}
 
 
-def test_every_line_of_the_log_is_one_of_a_finite_list(aws_lambda: Lambda, published: dict[str, str]) -> None:
+def test_every_line_of_the_log_is_one_of_a_finite_list(
+    aws_lambda: Lambda, published: dict[str, str], wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
     paths = ["/v1/comet-cursor/stable", "/v1/comet-cursor/stable/releases.json", "/v1/a/b", "/nowhere"]
     asks = [Ask(path, method) for path in paths for method in ("GET", "HEAD", "POST")]
     events = [request_of(marked(number), ask) for number in range(3) for ask in asks]
     asked = aws_lambda.observe(ANSWER, published, [*events, {}])
     uploaded = aws_lambda.observe(PUBLISH, published, [SWEEP])
-    lines = [*asked.seen["stdout"].splitlines(), *uploaded.seen["stdout"].splitlines()]
+    monkeypatch.setattr(wire, "fault", "500")
+    monkeypatch.setattr(wire, "fault_after", 2)
+    in_trouble = aws_lambda.observe(ANSWER, published, events[:4])
+    lines = [line for seen in (asked, uploaded, in_trouble) for line in seen.seen["stdout"].splitlines()]
     assert len(lines) > len(events)
     assert set(lines) <= possible()
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
-from proof.facts import SCREEN_LINES, source_lines
 
+from proof.facts import SCREEN_LINES, dependencies, source_lines
+from tests.privacy.conftest import tally
 from tests.privacy.identify import Ask, marked, request_of
 from tests.privacy.observe import ANSWER, Lambda
 
@@ -72,6 +73,10 @@ def test_three_things_of_a_request_are_read(answer: Any) -> None:
     assert read == {"requestContext.http.method", "rawPath", "headers.if-none-match"}
 
 
+def test_answering_depends_on_few_libraries() -> None:
+    assert set(dependencies("answer")) == {"aws-lambda-powertools", "jmespath", "obstore", "typing-extensions"}
+
+
 def test_answering_talks_to_its_own_bucket_and_to_nobody_else(asked: Any, s3: S3) -> None:
     observed = asked()
     assert observed.connections == (urlsplit(s3.endpoint).netloc,)
@@ -89,6 +94,7 @@ def test_answering_only_reads_what_is_public(asked: Any, s3: S3) -> None:
     prefix = re.escape(f"/{s3.bucket}/public/")
     assert [path for _, path, *_ in observed.wire if not re.match(prefix, path)] == []
     assert len(observed.wire) > 3
+    tally(outbound=sorted({f"{method} {path.replace(s3.bucket, '<bucket>')}" for method, path, *_ in observed.wire}))
 
 
 def test_anything_but_reading_would_be_seen(asked: Any) -> None:

@@ -1,0 +1,447 @@
+"""Leaks to build into a copy of the project, one at a time: each has to make a check fail.
+
+A mutant is a piece of text that is replaced, so that a reviewer can read what was tried. Each breaks promises, and is
+killed only by a check of one of these.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Mutant(NamedTuple):
+    """A change that breaks promises.
+
+    Attributes:
+        name: what the service would do then.
+        breaks: the ids of the promises.
+        file: which one is changed, from the root of the project.
+        old: what stands there exactly once.
+        new: what takes its place.
+    """
+
+    name: str
+    breaks: str
+    file: str
+    old: str
+    new: str
+
+
+HANDLER = "functions/comet_updates/answer/handler.py"
+RESPOND = "functions/comet_updates/answer/respond.py"
+FETCH = "functions/comet_updates/answer/fetch.py"
+NAMES = "functions/comet_updates/names.py"
+RECORD = "functions/comet_updates/record.py"
+MODEL = "functions/comet_updates/model.py"
+PUBLISH = "functions/comet_updates/publish/handler.py"
+TEMPLATE = "template.yaml"
+
+_STARTED = "            started = time.monotonic()\n"
+_FIRST_GUARD = "        except BaseException:  # noqa: BLE001, S110 (whatever"
+_SECOND_GUARD = "        except BaseException:  # noqa: BLE001, S110 (an answer"
+_RETURN = '        return {"statusCode": answer.status, '
+
+
+def _early(name: str, breaks: str, code: str) -> Mutant:
+    """`code` runs in the handler before the request is looked at."""
+    return Mutant(name, breaks, HANDLER, _STARTED, f"{_STARTED}            {code}\n")
+
+
+_IN_HANDLER = (
+    _early("prints the event", "P1 P4 P6 P7", "print(event)"),
+    _early("prints the address", "P4 P6", 'print(event["requestContext"]["http"].get("sourceIp"))'),
+    _early(
+        "prints a keyed hash of the address",
+        "P4 P6",
+        'import hmac; print(hmac.new(b"k", repr(event["requestContext"]).encode(), "md5").hexdigest()[:8])',
+    ),
+    _early(
+        "prints the length of the user agent",
+        "P1 P4",
+        'print(len(event["requestContext"]["http"].get("userAgent") or ""))',
+    ),
+    _early(
+        "prints the network of the address", "P4", 'print(str(event["requestContext"]["http"].get("sourceIp"))[:7])'
+    ),
+    _early("prints the query to standard error", "P7", 'os.write(2, event["rawQueryString"].encode())'),
+    _early("prints the id of the request", "P4", "print(_context.aws_request_id)"),
+    _early("logs the event through another logger", "P4 P7", 'import logging; logging.getLogger("x").warning(event)'),
+    _early(
+        "prints the event where a debug flag is set",
+        "P4 P7",
+        'if os.environ.get("POWERTOOLS_DEV"): print(event)',
+    ),
+    _early(
+        "keeps a table of clients in memory",
+        "P4",
+        'globals().setdefault("SEEN", {})[event["requestContext"]["http"].get("sourceIp")] = started',
+    ),
+    _early(
+        "keeps the last number in a library's module",
+        "P7",
+        'import json; json.last = [repr(event.get("queryStringParameters"))]',
+    ),
+    _early("counts by user agent", "P4", 'names.is_name.__dict__[event["headers"].get("user-agent")] = 1'),
+    _early("sets an environment variable", "P7", 'os.environ["LAST"] = repr(event["headers"].get("cookie"))'),
+    _early(
+        "writes a temporary file",
+        "P4 P7",
+        'import tempfile; open(tempfile.gettempdir() + "/last", "w").write(event["rawPath"])',
+    ),
+    _early("reads the cookie", "P1 P2", 'event["headers"].get("cookie")'),
+    _early("reads the query", "P1 P8", 'event.get("rawQueryString")'),
+    _early(
+        "calls somebody else",
+        "P3",
+        'import socket; socket.socket().connect_ex(("127.0.0.1", 9))',
+    ),
+    _early("starts a process for each request", "P3", 'import subprocess; subprocess.run(["true", event["rawPath"]])'),
+    Mutant(
+        "lets errors out to the runtime, which logs them",
+        "P7",
+        HANDLER,
+        _FIRST_GUARD,
+        "        except StoreUnavailableError:  # (whatever",
+    ),
+    Mutant(
+        "lets errors of the log out to the runtime",
+        "P7",
+        HANDLER,
+        _SECOND_GUARD,
+        "        except StoreUnavailableError:  # (an answer",
+    ),
+    Mutant(
+        "answers with the text of the error",
+        "P7",
+        HANDLER,
+        _FIRST_GUARD,
+        "        except BaseException as error:\n            answer = answer._replace(body=repr(error))  # (whatever",
+    ),
+    Mutant("sets a cookie, the same for all", "P2", HANDLER, _RETURN, f'{_RETURN}"cookies": ["seen=1"], '),
+    Mutant(
+        "chooses by language",
+        "P1",
+        HANDLER,
+        _RETURN,
+        '        if str(headers.get("accept-language")).startswith("d"):\n            answer = respond.NOT_FOUND\n'
+        + _RETURN,
+    ),
+    Mutant(
+        "answers whoever asks twice differently",
+        "P4",
+        HANDLER,
+        _RETURN,
+        '        seen = globals().setdefault("SEEN", set())\n'
+        '        seen.add(event["requestContext"]["http"].get("sourceIp")) if isinstance(event, dict) else None\n'
+        '        answer = answer._replace(headers=answer.headers | {"age": str(len(seen))})\n' + _RETURN,
+    ),
+    Mutant(
+        "loads a library that talks to AWS",
+        "P1",
+        HANDLER,
+        "import os\n",
+        "import os\n\nimport boto3\n",
+    ),
+)
+
+_IN_RULES = (
+    Mutant(
+        "gives back the client's own validator",
+        "P1 P4",
+        RESPOND,
+        '"etag": document.etag}',
+        '"etag": if_none_match or document.etag}',
+    ),
+    Mutant(
+        "redirects what it does not know",
+        "P2 P3",
+        RESPOND,
+        'NOT_FOUND = _problem(404, "Not Found", Outcome.NOT_FOUND, ',
+        'NOT_FOUND = _problem(302, "Found", Outcome.NOT_FOUND, location="https://example.com/", ',
+    ),
+    Mutant(
+        "repeats the path in an error",
+        "P6 P7",
+        RESPOND,
+        "    if key is None:\n        return NOT_FOUND",
+        "    if key is None:\n        return NOT_FOUND._replace(body=path)",
+    ),
+    Mutant(
+        "repeats the method in an error",
+        "P6 P7",
+        RESPOND,
+        "        return NOT_ALLOWED\n",
+        '        return NOT_ALLOWED._replace(headers=NOT_ALLOWED.headers | {"x-method": method})\n',
+    ),
+    Mutant(
+        "logs the path of what it does not know",
+        "P6 P7",
+        RESPOND,
+        "    if key is None:\n        return NOT_FOUND",
+        '    if key is None:\n        return NOT_FOUND._replace(key=f"public/v1/{path[1:]}/x/y")',
+    ),
+    Mutant(
+        "asks for reports about the connection",
+        "P2 P3",
+        RESPOND,
+        '    "x-content-type-options": "nosniff",\n',
+        '    "x-content-type-options": "nosniff",\n    "nel": \'{"report_to":"x","max_age":1}\',\n',
+    ),
+    Mutant(
+        "sets a cookie in a header, the same for all",
+        "P2",
+        RESPOND,
+        '    "x-content-type-options": "nosniff",\n',
+        '    "x-content-type-options": "nosniff",\n    "set-cookie": "seen=1",\n',
+    ),
+    Mutant(
+        "tells clients to ask again each time",
+        "P8",
+        RESPOND,
+        '_CACHED = f"public, max-age={MAX_AGE_S}',
+        '_CACHED = f"no-store',
+    ),
+    Mutant(
+        "has answers vary by user agent",
+        "P2",
+        RESPOND,
+        '"etag": document.etag}',
+        '"etag": document.etag, "vary": "user-agent"}',
+    ),
+    Mutant(
+        "takes the number of a legacy copy for a part of the key",
+        "P7",
+        NAMES,
+        'document or "manifest.json")',
+        'path.rpartition("/")[2] if path.count("/") == 4 else document or "manifest.json")',
+    ),
+    Mutant("refuses legacy copies", "P7", NAMES, r"(?:/(?:{_LEGACY_NUMBER}))?", ""),
+    Mutant("reads what was uploaded", "P4", NAMES, 'return f"public/v1/{product}', 'return f"releases/v1/{product}'),
+    Mutant(
+        "counts requests in the bucket",
+        "P3 P4",
+        FETCH,
+        "            found = store.get(key",
+        '            store.put("public/hits", b"1")\n            found = store.get(key',
+    ),
+    Mutant(
+        "lists the bucket",
+        "P4",
+        FETCH,
+        "            found = store.get(key",
+        "            list(store.list())\n            found = store.get(key",
+    ),
+    Mutant(
+        "prints what S3 says of an error",
+        "P4",
+        FETCH,
+        "        except (BaseError, OSError, UnicodeDecodeError):",
+        "        except (BaseError, OSError, UnicodeDecodeError) as error:\n"
+        "            print(error)\n            raise StoreUnavailableError from None\n        except KeyError:",
+    ),
+    Mutant(
+        "gives up with the storage",
+        "P8",
+        FETCH,
+        "                return entry.document, Cache.STALE\n            raise",
+        "                pass\n            raise",
+    ),
+)
+
+_IN_LOG = (
+    Mutant("logs the exact duration", "P4 P6", RECORD, '"duration": duration,', '"duration": self.seconds,'),
+    Mutant(
+        "logs the time of each request",
+        "P4 P6",
+        RECORD,
+        '"duration": duration,',
+        '"duration": duration,\n                "time": __import__("time").time(),',
+    ),
+    Mutant(
+        "logs whatever it is handed",
+        "P4",
+        RECORD,
+        "if type(record.msg) is Record else NOT_A_RECORD",
+        "if type(record.msg) is Record else super().format(record)",
+    ),
+    Mutant("leaves the log open to libraries", "P7", RECORD, "        _close_other_sinks()\n", ""),
+    Mutant("leaves warnings on", "P7", RECORD, '    warnings.simplefilter("ignore")\n', ""),
+    Mutant("leaves the hook for lost errors on", "P7", RECORD, "    sys.unraisablehook = _say_nothing\n", ""),
+    Mutant(
+        "prints who uploaded",
+        "P1",
+        PUBLISH,
+        "    return [unquote_plus(",
+        '    print([who.get("userIdentity") for who in json.loads(body)["Records"]])\n    return [unquote_plus(',
+    ),
+    Mutant(
+        "lets errors that quote an uploader out to the runtime",
+        "P1",
+        PUBLISH,
+        '        raise NotHandledError("the event comes again") from None',
+        "        raise",
+    ),
+)
+
+_RELEASE_FIELD = "    released_at: Timestamp | None = None\n"
+_IN_DOCUMENTS = (
+    Mutant(
+        "has a field for a user", "P1 P5", MODEL, _RELEASE_FIELD, f"{_RELEASE_FIELD}    user_id: Label | None = None\n"
+    ),
+    Mutant(
+        "has a field for an address",
+        "P5",
+        MODEL,
+        _RELEASE_FIELD,
+        f"{_RELEASE_FIELD}    notify_mail: Label | None = None\n",
+    ),
+    Mutant("can force an installation", "P9", MODEL, _RELEASE_FIELD, f"{_RELEASE_FIELD}    force: bool = False\n"),
+    Mutant("takes fields that nobody knows", "P5 P9", MODEL, 'extra="forbid"', 'extra="ignore"'),
+    Mutant(
+        "does not say how large a download is",
+        "P9",
+        "functions/comet_updates/formats/manifest.py",
+        '        documents["manifest.json"] = _json({**offer.latest.wire, **rollout})',
+        '        documents["manifest.json"] = _json({**offer.latest.wire, "artifacts": [], **rollout})',
+    ),
+    Mutant(
+        "answers partners' channels differently",
+        "P10",
+        RESPOND,
+        '    body = document.text if method == "GET" else ""\n',
+        '    body = document.text if method == "GET" else ""\n    if "/bundled/" in key:\n        validators = {}\n',
+    ),
+    Mutant(
+        "depends on a library that reports to its maker",
+        "P3",
+        "layers/answer/requirements.txt",
+        "obstore==",
+        "sentry-sdk==2.0.0\nobstore==",
+    ),
+)
+
+_ANSWER_LOG = "  AnswerLog:\n    Type: AWS::Logs::LogGroup\n    Properties: {RetentionInDays: !Ref LogRetentionDays}\n"
+_ANSWER_LAYERS = "      Layers: [!Ref AnswerLayer]\n"
+_STAGE = "      StageName: $default\n"
+_BUCKET = "      VersioningConfiguration: {Status: Enabled}\n"
+_RESOURCES = "Resources:\n"
+_VARIABLES = "          MEMORY_TTL_S: !Ref MemoryTtlSeconds\n"
+
+
+def _resource(name: str, breaks: str, resource: str) -> Mutant:
+    """A resource more."""
+    return Mutant(name, breaks, TEMPLATE, _RESOURCES, f"{_RESOURCES}  Added: {resource}\n")
+
+
+def _template(name: str, breaks: str, old: str, new: str) -> Mutant:
+    return Mutant(name, breaks, TEMPLATE, old, new)
+
+
+_IN_TEMPLATE = (
+    _template(
+        "traces by Globals",
+        "P4 P6",
+        "    Runtime: python3.13\n    Arch",
+        "    Runtime: python3.13\n    Tracing: Active\n    Arch",
+    ),
+    _template(
+        "writes an access log with addresses",
+        "P4 P6",
+        _STAGE,
+        _STAGE
+        + "      AccessLogSettings: {DestinationArn: !GetAtt AnswerLog.Arn, Format: $context.identity.sourceIp}\n",
+    ),
+    _template("lets the gateway answer by origin", "P3", _STAGE, _STAGE + "      CorsConfiguration: true\n"),
+    _template("keeps a log for ever", "P6", _ANSWER_LOG, "  AnswerLog:\n    Type: AWS::Logs::LogGroup\n"),
+    _template("keeps logs for years", "P6", "[1, 3, 5, 7, 14, 30]", "[1, 3, 5, 7, 14, 3653]"),
+    _template(
+        "logs to a group of Lambda's own",
+        "P6",
+        "        LogGroup: !Ref AnswerLog\n",
+        "",
+    ),
+    _template(
+        "has the id of every request logged",
+        "P4",
+        "        SystemLogLevel: WARN # no START, END and REPORT with a request id for every request\n",
+        "        SystemLogLevel: INFO\n",
+    ),
+    _template(
+        "may write to the bucket while it answers",
+        "P4",
+        'Action: s3:GetObject, Resource: !Sub "${Bucket.Arn}/public/*"',
+        'Action: [s3:GetObject, s3:PutObject], Resource: !Sub "${Bucket.Arn}/public/*"',
+    ),
+    _template(
+        "may read all of the bucket while it answers",
+        "P4",
+        'Action: s3:GetObject, Resource: !Sub "${Bucket.Arn}/public/*"',
+        'Action: s3:GetObject, Resource: !Sub "${Bucket.Arn}/*"',
+    ),
+    _template(
+        "may read its log back",
+        "P4",
+        "Action: [logs:CreateLogStream, logs:PutLogEvents], Resource: !GetAtt AnswerLog.Arn",
+        "Action: [logs:CreateLogStream, logs:PutLogEvents, logs:GetLogEvents], Resource: !GetAtt AnswerLog.Arn",
+    ),
+    _template("takes the role that SAM makes", "P4", "      Role: !GetAtt AnswerRole.Arn\n", ""),
+    _template(
+        "takes the publishing role",
+        "P4",
+        "      Role: !GetAtt AnswerRole.Arn\n",
+        "      Role: !GetAtt PublishRole.Arn\n",
+    ),
+    _template("sets a debug flag", "P4", _VARIABLES, f'{_VARIABLES}          POWERTOOLS_LOGGER_LOG_EVENT: "true"\n'),
+    _template(
+        "asks another storage",
+        "P3",
+        "          S3_ENDPOINT: aws # `sam",
+        "          S3_ENDPOINT: https://s3.example.com # `sam",
+    ),
+    _template(
+        "lets an extension listen",
+        "P3 P4",
+        _ANSWER_LAYERS,
+        '      Layers: [!Ref AnswerLayer, "arn:aws:lambda:us-east-1:580247275435:layer:LambdaInsightsExtension:52"]\n',
+    ),
+    _template(
+        "keeps requests that failed",
+        "P4",
+        _ANSWER_LAYERS,
+        _ANSWER_LAYERS + "      EventInvokeConfig: {DestinationConfig: {OnFailure: {Type: SQS}}}\n",
+    ),
+    _template(
+        "opens a second door", "P3", _ANSWER_LAYERS, _ANSWER_LAYERS + "      FunctionUrlConfig: {AuthType: NONE}\n"
+    ),
+    _template(
+        "freezes memory to disk",
+        "P4",
+        _ANSWER_LAYERS,
+        _ANSWER_LAYERS + "      SnapStart: {ApplyOn: PublishedVersions}\n",
+    ),
+    _template(
+        "has the bucket log who reads", "P4", _BUCKET, _BUCKET + "      LoggingConfiguration: {LogFilePrefix: log/}\n"
+    ),
+    _template(
+        "tells others of the bucket's events",
+        "P3",
+        "      NotificationConfiguration:\n",
+        "      NotificationConfiguration:\n        EventBridgeConfiguration: {EventBridgeEnabled: true}\n",
+    ),
+    _resource("keeps a table", "P4", "{Type: AWS::DynamoDB::Table, Properties: {}}"),
+    _resource("can send mail", "P5", "{Type: AWS::SES::EmailIdentity, Properties: {EmailIdentity: example.com}}"),
+    _resource("can send messages", "P5", "{Type: AWS::SNS::Topic}"),
+    _resource(
+        "records every read of the bucket", "P4", "{Type: AWS::CloudTrail::Trail, Properties: {IsLogging: true}}"
+    ),
+    _resource(
+        "sends its log elsewhere",
+        "P3 P4",
+        "{Type: AWS::Logs::SubscriptionFilter, Properties: {LogGroupName: !Ref AnswerLog, DestinationArn: x}}",
+    ),
+    _resource("ranks callers", "P4", "{Type: AWS::CloudWatch::InsightRule, Properties: {}}"),
+    _resource("counts by address in a firewall", "P4 P6", "{Type: AWS::WAFv2::WebACL, Properties: {}}"),
+    _resource("puts a logging cache in front", "P3", "{Type: AWS::CloudFront::Distribution, Properties: {}}"),
+)
+
+ALL = (*_IN_HANDLER, *_IN_RULES, *_IN_LOG, *_IN_DOCUMENTS, *_IN_TEMPLATE)

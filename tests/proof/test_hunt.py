@@ -1,0 +1,55 @@
+"""The hunt for leaks: what is harmful is caught by a check, what is harmless is not, and the project stays as it is."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from comet_updates.promises import PROMISES, TEMPLATE, Check
+from proof import hunt, mutants
+from proof.hunt import BrokenMutantError, Run
+from proof.mutants import Mutant
+from tests.conftest import ROOT
+
+HARMLESS = Mutant("has another comment", "P10", mutants.NAMES, "# anything else can see it", "# anything else sees it")
+STALE = Mutant("is not there any more", "P10", mutants.NAMES, "what does not stand there", "x")
+
+
+@pytest.fixture(autouse=True)
+def quick_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table of one promise that is guarded by one fast check."""
+    promise = PROMISES[9]._replace(checks=(Check("test_names", "the number of a legacy copy is dropped"),))
+    monkeypatch.setattr(hunt, "PROMISES", (promise,))
+
+
+def fingerprint() -> str:
+    files = sorted((ROOT / "functions").rglob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+
+
+def test_a_leak_is_caught_and_a_harmless_change_is_not() -> None:
+    leak = next(m for m in mutants.ALL if m.name == "refuses legacy copies")._replace(breaks="P10")
+    before = fingerprint()
+    caught = {found.mutant.name: found.by for found in hunt.hunt(ROOT, [leak, HARMLESS], workers=1)}
+    by = caught["refuses legacy copies"]
+    assert by is not None
+    assert by.startswith("tests/test_names.py::test_the_number_of_a_legacy_copy_is_dropped")
+    assert caught["has another comment"] is None
+    assert fingerprint() == before
+
+
+def test_a_leak_that_cannot_be_built_in_is_an_error() -> None:
+    with pytest.raises(BrokenMutantError, match="0 times"):
+        list(hunt.hunt(ROOT, [STALE], workers=1))
+
+
+def test_a_leak_that_keeps_the_checks_from_running_is_not_counted_as_caught(tmp_path: Path) -> None:
+    with pytest.raises(BrokenMutantError):
+        hunt.run(tmp_path, [TEMPLATE])
+
+
+def test_a_check_is_found_among_the_outcomes_with_all_its_cases() -> None:
+    outcomes = {TEMPLATE.test: "passed", f"{TEMPLATE.test}[a]": "failed", f"{TEMPLATE.test}_more": "passed"}
+    assert Run(outcomes, []).of(TEMPLATE) == ["passed", "failed"]
