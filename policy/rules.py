@@ -32,7 +32,6 @@ CONDITIONAL = {"PipelineRole": "HasPipeline"}
 """Resource that may be missing → the condition under which it exists. What denies something may never be missing."""
 
 ANSWERING = "AnswerFunction"
-LAYERS = {"AnswerFunction": "AnswerLayer", "PublishFunction": "PublishLayer"}
 SAM_HASH = r"[0-9a-f]{10}"  # ends the logical id of a layer
 
 REASON = "with the reason why it cannot carry an identifier"
@@ -256,9 +255,9 @@ class FunctionsAreOurs(PolicyRule):
                 if function.get(key) != value:
                     yield Finding(name, f"its {key} is {function.get(key)}", f"Set {value}")
             layers = [layer.get("Ref") if isinstance(layer, dict) else layer for layer in function.get("Layers", ())]
-            if len(layers) != 1 or not re.fullmatch(LAYERS[name] + SAM_HASH, str(layers[0])):
+            if len(layers) != 1 or not re.fullmatch(deployment.LAYERS[name] + SAM_HASH, str(layers[0])):
                 problem = f"has the layers {layers}; an extension in one could read all that the function sees"
-                yield Finding(name, problem, f"Leave {LAYERS[name]} alone")
+                yield Finding(name, problem, f"Leave {deployment.LAYERS[name]} alone")
 
 
 class AsDecided(PolicyRule):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import itertools
+import json
+import logging
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import Any
 from comet_updates import deployment, names
 from comet_updates.answer import respond
 from comet_updates.answer.fetch import Document
-from comet_updates.record import DURATIONS, Cache, Outcome, Record
+from comet_updates.record import DURATION_ABOVE, DURATIONS, Cache, Outcome, Record
 
 ROOT = Path(__file__).parents[1]
 FUNCTIONS = ROOT / "functions"
@@ -20,11 +22,21 @@ SCREEN_LINES = 60
 """What fits on one screen."""
 
 
+def log_fields() -> dict[str, list[str]]:
+    """The fields of a line of the log and their values, but for those that name a document."""
+    return {
+        "outcome": [outcome.value for outcome in Outcome],
+        "cache": [cache.value for cache in Cache],
+        "duration": [*(name for _, name in DURATIONS), DURATION_ABOVE],
+    }
+
+
 def log_lines(place: names.Place) -> Iterator[str]:
-    """Every line that can be logged about `place`."""
-    seconds = [0.0, *(limit for limit, _ in DURATIONS)]  # each bucket's lower end
-    for outcome, cache, duration in itertools.product(Outcome, Cache, seconds):
-        yield Record(outcome, place, cache, duration).line()
+    """Every line that can be logged about `place`. Made of the fields, not by the code that logs."""
+    for outcome, cache, duration in itertools.product(*log_fields().values()):
+        level = logging.getLevelName(Record(Outcome(outcome), place, Cache(cache)).level)
+        said = {"level": level, "outcome": outcome, **place._asdict(), "cache": cache, "duration": duration}
+        yield json.dumps(said, separators=(",", ":"))
 
 
 def source_lines(function: str) -> int:

@@ -15,7 +15,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from comet_updates import deployment, names
 from comet_updates.promises import NOT_PROVABLE, PROMISES, Check, Promise
-from comet_updates.record import DURATION_ABOVE, DURATIONS, Cache, Outcome
 from proof import facts
 from proof.hunt import Caught, Run
 from tests.privacy.identify import FIELDS, UPLOADER
@@ -63,10 +62,8 @@ def make(checked: Run, caught: Iterable[Caught], commit: str, *, changed: bool) 
         "log": {
             "fields": {
                 "level": ["INFO", "WARNING", "ERROR"],
-                "outcome": [outcome.value for outcome in Outcome],
                 "product, channel, document": ["names that a publisher chose, of what is published", "empty"],
-                "cache": [cache.value for cache in Cache],
-                "duration": [*(name for _, name in DURATIONS), DURATION_ABOVE],
+                **facts.log_fields(),
             },
             "lines": [line for place in PLACES for line in facts.log_lines(place)],
         },

@@ -89,6 +89,7 @@ HANDLERS = {
     "AnswerFunction": "comet_updates.answer.handler.handler",
     "PublishFunction": "comet_updates.publish.handler.handler",
 }
+LAYERS = {"AnswerFunction": "AnswerLayer", "PublishFunction": "PublishLayer"}
 LOGS = {"AnswerFunction": "AnswerLog", "PublishFunction": "PublishLog"}
 ROLES = {"AnswerFunction": "AnswerRole", "PublishFunction": "PublishRole"}
 RETENTION_DAYS = (1, 3, 5, 7, 14, 30)
@@ -98,4 +99,4 @@ LOGGING = {"LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel":
 """How Lambda itself logs: nothing about a single request that went well."""
 
 CONTEXT_TOKENS: dict[str, str] = {}
-"""`$context` variables of the gateway that the template may name, with the reason: none, since each is of one request."""
+"""`$context` variables of the gateway that the template may name, with the reason: each is of one request, so none."""

@@ -52,9 +52,7 @@ WHO_ASKS_IN_TROUBLE = Check(_SAME, "who asks makes no difference while s3 fails"
 WHO_ASKS_BEFORE = Check(_SAME, "what one client gets does not depend on another having asked")
 EVERY_FAULT = Check(_SAME, "whatever call fails nothing of the request comes out")
 WHO_UPLOADS = Check(_SAME, "who uploads makes no difference")
-EVERY_FAULT_OF_PUBLISHING = Check(
-    _SAME, "whatever call of publishing fails nothing of the uploader comes out"
-)
+EVERY_FAULT_OF_PUBLISHING = Check(_SAME, "whatever call of publishing fails nothing of the uploader comes out")
 NO_CANARY = Check("privacy/test_canaries", "no canary stays anywhere")
 NO_UPLOADER = Check("privacy/test_canaries", "no canary of an uploader stays anywhere")
 SEEN_BY = Check("privacy/test_reach", "what sees a request fits on one screen")
@@ -199,20 +197,33 @@ PROMISES = (
 )
 
 NOT_PROVABLE = (
-    "Amazon Web Services, which runs the service, must handle the internet address of a request for the moment of the "
-    "connection. The service asks it to log none; whether its own systems keep anything beyond that moment cannot be "
-    "seen from here.",
-    "API Gateway adds an id of its own to every answer (apigw-requestid). The service neither sees nor logs it; it "
-    "cannot be switched off.",
-    "Whoever runs the deployment could deploy something else, or switch logging on for the whole account. "
-    "`comet-updates audit` reads what is deployed and says what differs; it cannot say what was deployed yesterday.",
-    "Names, certificates and networks: that somebody asked this service at all can be seen by whoever carries the "
-    "connection.",
-    "Timing: an answer from memory is faster than one from storage, for everyone alike. It tells whether a document "
-    "was asked for shortly before, not by whom.",
-    "Downloads are made from the host that the publisher names. What that host keeps is for the publisher to say.",
-    "The checks run the real code of the functions and the real Lambda runtime client, in front of a stand-in for S3. "
-    "No check has run on AWS itself.",
+    (
+        "Amazon Web Services, which runs the service, must handle the internet address of a request for the "
+        "moment of the connection. The service asks it to log none; whether its own systems keep anything beyond "
+        "that moment cannot be seen from here."
+    ),
+    (
+        "API Gateway adds an id of its own to every answer (apigw-requestid). The service neither sees nor logs "
+        "it; it cannot be switched off."
+    ),
+    (
+        "Whoever runs the deployment could deploy something else, or switch logging on for the whole account. "
+        "`comet-updates audit` reads what is deployed and says what differs; it cannot say what was deployed "
+        "yesterday."
+    ),
+    (
+        "Names, certificates and networks: that somebody asked this service at all can be seen by whoever carries"
+        " the connection."
+    ),
+    (
+        "Timing: an answer from memory is faster than one from storage, for everyone alike. It tells whether a "
+        "document was asked for shortly before, not by whom."
+    ),
+    ("Downloads are made from the host that the publisher names. What that host keeps is for the publisher to say."),
+    (
+        "The checks run the real code of the functions and the real Lambda runtime client, in front of a stand-in"
+        " for S3. No check has run on AWS itself."
+    ),
 )
 """What no check in this project can show, in plain words; part of the report and of the page."""
 

@@ -47,7 +47,7 @@ def test_every_line_of_the_log_is_one_of_a_finite_list(
 
 
 def test_the_list_is_all_that_a_record_can_say() -> None:
-    durations = (0.0, 0.005, 0.05, 0.5, 5.0)
+    durations = (0.0, 0.001_234, 0.05, 0.5, 5.0)
     records: Iterator[Record] = itertools.starmap(Record, itertools.product(Outcome, PLACES, Cache, durations))
     assert {record.line() for record in records} == possible()
     assert len(possible()) == len(Outcome) * len(PLACES) * len(Cache) * len(durations)

@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 refused, 2 wrong usage.
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Annotated
@@ -50,3 +51,43 @@ def serve_here(
     except CometError as error:
         typer.echo(f"comet-updates: {error}", err=True)
         raise typer.Exit(1) from error
+
+
+@app.command("audit")
+def audit_stack(
+    stack: Annotated[str, typer.Argument(help="The name of the deployed stack.")],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    endpoint_url: Annotated[str | None, typer.Option(help="Another AWS than Amazon's.")] = None,
+) -> None:
+    """Compare a deployed stack with what is promised. Reads, and only reads.
+
+    Exit code 0: all was seen and holds. 1: something differs, or could not be seen. Credentials and region come from
+    the AWS_* environment; `comet-updates audit-rights` prints the policy that the auditor needs.
+    """
+    from comet_updates.cli import account, audit  # noqa: PLC0415 (a start of any other command need not load AWS)
+
+    try:
+        findings = audit.audit(stack, account.Account(endpoint_url).read)
+    except CometError as error:
+        typer.echo(f"comet-updates: {error}", err=True)
+        raise typer.Exit(1) from error
+    holds = all(finding.status is audit.Status.HOLDS for finding in findings)
+    if as_json:
+        shown = [{"area": f.area, "status": f.status.value, "says": f.says} for f in findings]
+        typer.echo(json.dumps({"stack": stack, "holds": holds, "findings": shown, "never_seen": audit.ALWAYS_UNSEEN}))
+    else:
+        for finding in findings:
+            typer.echo(f"{finding.status.value:8} {finding.area}{f': {finding.says}' if finding.says else ''}")
+        typer.echo(f"Nobody can see from an account: {'; '.join(audit.ALWAYS_UNSEEN)}.")
+        typer.echo("Everything that could be asked for holds." if holds else "Not everything holds.")
+    raise typer.Exit(0 if holds else 1)
+
+
+@app.command("audit-rights")
+def audit_rights() -> None:
+    """Print the smallest IAM policy that `audit` needs: it reads, and nothing else."""
+    from comet_updates.cli.account import READS  # noqa: PLC0415 (as above)
+
+    statement = {"Effect": "Allow", "Action": sorted(set(READS.values())), "Resource": "*"}
+    typer.echo(json.dumps({"Version": "2012-10-17", "Statement": [statement]}, indent=2))

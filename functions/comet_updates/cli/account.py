@@ -1,0 +1,125 @@
+"""An AWS account, to look at and never to touch: the only calls that the audit can make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from comet_updates.errors import CometError
+
+READS = {
+    ("apigatewayv2", "GetApi"): "apigateway:GET",
+    ("apigatewayv2", "GetIntegrations"): "apigateway:GET",
+    ("apigatewayv2", "GetRoutes"): "apigateway:GET",
+    ("apigatewayv2", "GetStages"): "apigateway:GET",
+    ("cloudformation", "ListStackResources"): "cloudformation:ListStackResources",
+    ("cloudtrail", "DescribeTrails"): "cloudtrail:DescribeTrails",
+    ("cloudtrail", "GetEventSelectors"): "cloudtrail:GetEventSelectors",
+    ("cloudwatch", "DescribeInsightRules"): "cloudwatch:DescribeInsightRules",
+    ("iam", "GetRolePolicy"): "iam:GetRolePolicy",
+    ("iam", "ListAttachedRolePolicies"): "iam:ListAttachedRolePolicies",
+    ("iam", "ListRolePolicies"): "iam:ListRolePolicies",
+    ("lambda", "GetFunctionConfiguration"): "lambda:GetFunctionConfiguration",
+    ("lambda", "GetFunctionEventInvokeConfig"): "lambda:GetFunctionEventInvokeConfig",
+    ("lambda", "GetFunctionUrlConfig"): "lambda:GetFunctionUrlConfig",
+    ("lambda", "ListEventSourceMappings"): "lambda:ListEventSourceMappings",
+    ("logs", "DescribeAccountPolicies"): "logs:DescribeAccountPolicies",
+    ("logs", "DescribeLogGroups"): "logs:DescribeLogGroups",
+    ("logs", "DescribeMetricFilters"): "logs:DescribeMetricFilters",
+    ("logs", "DescribeSubscriptionFilters"): "logs:DescribeSubscriptionFilters",
+    ("observabilityadmin", "ListTelemetryRules"): "observabilityadmin:ListTelemetryRules",
+    ("s3", "GetBucketLogging"): "s3:GetBucketLogging",
+    ("s3", "GetBucketNotificationConfiguration"): "s3:GetBucketNotification",
+    ("s3", "GetBucketPolicy"): "s3:GetBucketPolicy",
+    ("s3", "GetBucketReplication"): "s3:GetReplicationConfiguration",
+    ("s3", "GetPublicAccessBlock"): "s3:GetBucketPublicAccessBlock",
+    ("s3", "ListBucketInventoryConfigurations"): "s3:GetInventoryConfiguration",
+}
+"""(service, operation) → the right that it needs. All of them read."""
+
+ABSENT = frozenset(
+    {
+        "ResourceNotFoundException",
+        "NoSuchBucketPolicy",
+        "NoSuchPublicAccessBlockConfiguration",
+        "ReplicationConfigurationNotFoundError",
+    }
+)
+"""What AWS says where there is nothing to read."""
+
+
+class UnseenError(CometError):
+    """The account does not show something: the right is missing, or the call is not known there.
+
+    Attributes:
+        right: what the auditor needs.
+        reason: AWS's own word for it.
+    """
+
+    def __init__(self, right: str, reason: str) -> None:
+        super().__init__(f"{right}: {reason}")
+        self.right = right
+        self.reason = reason
+
+
+class NotAReadError(CometError):
+    """The audit was about to make a call that is not in `READS`: a mistake of ours. It is not made."""
+
+
+class Account:
+    """Reads an account, with credentials and region as boto3 takes them from `AWS_*`.
+
+    Args:
+        endpoint_url: another AWS than Amazon's; `None` for that.
+    """
+
+    def __init__(self, endpoint_url: str | None = None) -> None:
+        self._session = boto3.session.Session()
+        self._endpoint_url = endpoint_url
+        self._clients: dict[str, Any] = {}
+
+    def read(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 (AWS's)
+        """What AWS answers, all pages in one; empty where there is nothing to read.
+
+        Raises:
+            UnseenError: AWS does not say.
+        """
+        client = self._client(service)
+        method = _snake(operation)
+        try:
+            if client.can_paginate(method):
+                answer: dict[str, Any] = client.get_paginator(method).paginate(**parameters).build_full_result()
+            else:
+                answer = getattr(client, method)(**parameters)
+        except ClientError as error:
+            code = error.response.get("Error", {}).get("Code", "")
+            if code in ABSENT:
+                return {}
+            raise UnseenError(READS[service, operation], code) from error
+        except (BotoCoreError, NotImplementedError) as error:
+            raise UnseenError(READS[service, operation], type(error).__name__) from error
+        return answer
+
+    def _client(self, service: str) -> Any:  # noqa: ANN401 (one type for each service)
+        if service not in self._clients:
+            config = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "max_attempts": 3})
+            client = self._session.client(service, endpoint_url=self._endpoint_url, config=config)  # type: ignore[call-overload]
+            client.meta.events.register("before-call", _only_reads(service))
+            self._clients[service] = client
+        return self._clients[service]
+
+
+def _only_reads(service: str) -> Callable[..., None]:
+    def check(model: Any, **_: Any) -> None:  # noqa: ANN401 (botocore's)
+        if (service, model.name) not in READS:
+            raise NotAReadError(f"{service} {model.name} is not a call of the audit")
+
+    return check
+
+
+def _snake(operation: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in operation).lstrip("_")
