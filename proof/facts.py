@@ -78,6 +78,7 @@ def _always(document: Document) -> Callable[[str], tuple[Document | None, Cache]
 EXAMPLES = {
     "public/v1/product/channel/manifest.json": "/v1/product/channel",
     "public/schemas/manifest.json": "/schemas/manifest.json",
+    "public/pages/privacy.html": "/privacy",
 }
 """Key → URL, one for each kind of document."""
 

@@ -212,8 +212,8 @@ _IN_RULES = (
         "takes the number of a legacy copy for a part of the key",
         "P7",
         NAMES,
-        'document or "manifest.json")',
-        'path.rpartition("/")[2] if path.count("/") == 4 else document or "manifest.json")',
+        'found["document"] or "manifest.json")',
+        'path.rpartition("/")[2] if path.count("/") == 4 else "manifest.json")',
     ),
     Mutant("refuses legacy copies", "P7", NAMES, r"(?:/(?:{_LEGACY_NUMBER}))?", ""),
     Mutant("reads what was uploaded", "P4", NAMES, 'return f"public/v1/{product}', 'return f"releases/v1/{product}'),
@@ -317,6 +317,28 @@ _IN_DOCUMENTS = (
         "layers/answer/requirements.txt",
         "obstore==",
         "sentry-sdk==2.0.0\nobstore==",
+    ),
+)
+
+BASE = "functions/comet_updates/formats/templates/base.html.jinja"
+PRIVACY = "functions/comet_updates/formats/templates/privacy.html.jinja"
+_MAIN = '<main id="main">\n'
+
+_IN_PAGES = (
+    Mutant("loads a picture from elsewhere", "P3 P11", BASE, _MAIN, f'{_MAIN}<img src="https://example.org/x.gif">\n'),
+    Mutant("loads a font from elsewhere", "P3 P11", BASE, "<style>", "<style>@import 'https://example.org/x.css';"),
+    Mutant("runs a script on its pages", "P3 P11", BASE, _MAIN, f"{_MAIN}<script>1</script>\n"),
+    Mutant("lets its pages load anything", "P3", RESPOND, "default-src 'none'; style", "default-src *; style"),
+    Mutant("lets other sites frame its pages", "P3", RESPOND, "frame-ancestors 'none'", "frame-ancestors *"),
+    Mutant("leaves a promise out", "P11", PRIVACY, "in promises %}\n<section", "in promises[1:] %}\n<section"),
+    Mutant("leaves out what it cannot show", "P11", PRIVACY, "in limits %}", "in limits[1:] %}"),
+    Mutant("words a promise in its own way", "P11", PRIVACY, "{{ promise.words }}", "We take privacy seriously."),
+    Mutant(
+        "publishes no page of what is promised",
+        "P11",
+        "functions/comet_updates/publish/reconcile.py",
+        '        documents[names.page_key("privacy")] = pages.privacy()\n',
+        "",
     ),
 )
 
@@ -444,4 +466,4 @@ _IN_TEMPLATE = (
     _resource("puts a logging cache in front", "P3", "{Type: AWS::CloudFront::Distribution, Properties: {}}"),
 )
 
-ALL = (*_IN_HANDLER, *_IN_RULES, *_IN_LOG, *_IN_DOCUMENTS, *_IN_TEMPLATE)
+ALL = (*_IN_HANDLER, *_IN_RULES, *_IN_LOG, *_IN_DOCUMENTS, *_IN_PAGES, *_IN_TEMPLATE)

@@ -25,6 +25,10 @@ VERSIONS = st.from_regex(names.VERSION, fullmatch=True)
             "public/v1/3f2504e0-4f89-11d3-9a0c-0305e82c3301/1/manifest.json",
         ),
         ("/schemas/release.json", "public/schemas/release.json"),
+        ("/", "public/pages/index.html"),
+        ("/privacy", "public/pages/privacy.html"),
+        ("/comet-cursor", "public/pages/comet-cursor.html"),
+        ("/v1", "public/pages/v1.html"),
     ],
 )
 def test_a_url_leads_to_its_key(path: str, key: str) -> None:
@@ -55,9 +59,6 @@ def test_the_number_of_a_legacy_copy_is_dropped(suffix: str) -> None:
     "path",
     [
         "",
-        "/",
-        "//",
-        "/v1",
         "/v1/",
         "/v1/comet-cursor",
         "/v1/comet-cursor/",
@@ -91,6 +92,15 @@ def test_the_number_of_a_legacy_copy_is_dropped(suffix: str) -> None:
         "/v2/comet-cursor/stable",
         "/schemas/",
         "/schemas/other.json",
+        "//",
+        "/privacy/",
+        "/Privacy",
+        "/a..b",
+        "/privacy\n",
+        "/3f2504e0-4f89-11d3-9a0c-0305e82c3301",
+        "/3f2504e04f8911d39a0c0305e82c3301",
+        "/1234567",
+        "/dn1234567",
         "/schemas/release.json/1",
         "/public/v1/comet-cursor/stable/manifest.json",
         f"/v1/{'a' * 65}/stable",
@@ -106,7 +116,9 @@ def test_anything_else_leads_nowhere(path: str) -> None:
 @given(st.text() | st.from_regex(r"/v1/[a-z./%-]{0,9}/[a-zA-Z0-9./%-]{0,20}", fullmatch=True))
 def test_whatever_is_asked_stays_below_public(path: str) -> None:
     key = names.public_key(path)
-    assert key is None or (key.startswith(("public/v1/", "public/schemas/")) and ".." not in key and key.isascii())
+    assert key is None or (
+        key.startswith(("public/v1/", "public/schemas/", "public/pages/")) and ".." not in key and key.isascii()
+    )
 
 
 @given(NAMES, NAMES)

@@ -30,8 +30,11 @@ SETTINGS = {
 SCHEMAS = ("channel", "history", "manifest", "product", "rejection", "release")
 """The JSON Schemas of what is uploaded and served, by name."""
 
-CONTENT_TYPES = {".json": "application/json"}
+CONTENT_TYPES = {".json": "application/json", ".html": "text/html; charset=utf-8"}
 """Every kind of document that is served, by the end of its name."""
+
+PAGES = "public/pages/"
+"""Where the pages for people are."""
 
 # A copy in the field may still add its GUID or download number to the path (promise P7). It is dropped here, before
 # anything else can see it: only its shape is looked at. Braces may come as they are or percent-encoded.
@@ -39,19 +42,19 @@ _LEGACY_NUMBER = (
     r"(?:\{|%7[Bb])?[0-9A-Fa-f]{8}-?(?:[0-9A-Fa-f]{4}-?){3}[0-9A-Fa-f]{12}(?:\}|%7[Dd])?"  # a GUID
     r"|(?:[Dd][Nn]-?)?[0-9]{1,20}"  # a download number
 )
-_ENDINGS = "|".join(re.escape(ending[1:]) for ending in CONTENT_TYPES)
-_DOCUMENT = rf"[a-z0-9](?:[a-z0-9-]{{0,30}}\.){{1,2}}(?:{_ENDINGS})"
+_DOCUMENT = r"[a-z0-9](?:[a-z0-9-]{0,30}\.){1,2}json"
 _CHANNEL_URL = re.compile(
     rf"/v1/(?P<product>{NAME})/(?P<channel>{NAME})"
     rf"(?:/(?P<document>{_DOCUMENT}))?(?:/(?:{_LEGACY_NUMBER}))?"
 )
 _SCHEMA_URL = re.compile(rf"/schemas/(?:{'|'.join(SCHEMAS)})\.json")
+_PAGE_URL = re.compile(rf"/(?!(?:{_LEGACY_NUMBER})$)(?:{NAME})?")
 _URL_MAX_CHARS = 512  # the longest URL of the grammar has 207
 _S3_KEY_MAX_BYTES = 1024
 
 
 class Place(NamedTuple):
-    """Where a document belongs; a schema has neither product nor channel."""
+    """Where a document belongs; a schema and a page have neither product nor channel."""
 
     product: str
     channel: str
@@ -84,18 +87,17 @@ def is_name(text: str) -> bool:
 
 
 def public_key(path: str) -> str | None:
-    """The key that holds the answer to the URL path `path`; `None` if no answer can exist.
+    """The key that holds the answer to a URL; `None` if there can be none. Anything may stand in `path`.
 
-    The path is as the client wrote it, without the query, percent-encodings not decoded. Anything may be in it.
+    It is as the client wrote it, without the query, percent-encodings not decoded.
     """
     if len(path) > _URL_MAX_CHARS:
         return None
     if found := _CHANNEL_URL.fullmatch(path):
-        product, channel, document = found.group("product", "channel", "document")
-        return document_key(product, channel, document or "manifest.json")
+        return document_key(found["product"], found["channel"], found["document"] or "manifest.json")
     if _SCHEMA_URL.fullmatch(path):
         return f"public{path}"
-    return None
+    return page_key(path[1:] or "index") if _PAGE_URL.fullmatch(path) else None
 
 
 def document_key(product: str, channel: str, document: str) -> str:
@@ -108,10 +110,15 @@ def schema_key(name: str) -> str:
     return f"public/schemas/{name}.json"
 
 
+def page_key(name: str) -> str:
+    """The key of a page: `index`, `privacy`, or that of a product."""
+    return f"{PAGES}{name}.html"
+
+
 def place(key: str) -> Place:
-    """The inverse of `document_key` and `schema_key`, for keys that they made."""
+    """The inverse of `document_key`, `schema_key` and `page_key`, for keys that they made."""
     parts = key.split("/")
-    return Place(parts[2], parts[3], parts[4]) if parts[1] == "v1" else Place("", "", f"schemas/{parts[2]}")
+    return Place(parts[2], parts[3], parts[4]) if parts[1] == "v1" else Place("", "", f"{parts[1]}/{parts[2]}")
 
 
 def content_type(key: str) -> str:

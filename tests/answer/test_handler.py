@@ -42,7 +42,7 @@ def test_a_start_without_s3_is_a_start_all_the_same(
     monkeypatch.setenv("S3_ENDPOINT", "http://127.0.0.1:9")
     handler = fresh_import("comet_updates.answer.handler").handler
     assert handler(request(URL), None)["statusCode"] == 503
-    assert handler(request("/nowhere"), None)["statusCode"] == 404
+    assert handler(request("/no/where"), None)["statusCode"] == 404
 
 
 def test_what_is_remembered_is_answered_without_asking_s3(

@@ -25,6 +25,7 @@ HEADERS = {
     "x-content-type-options",
     "strict-transport-security",
     "access-control-allow-origin",
+    "content-security-policy",
     "allow",
     "retry-after",
 }
@@ -68,7 +69,7 @@ def test_any_other_validator_changes_nothing(if_none_match: str) -> None:
     assert ask(if_none_match=if_none_match) == ask()
 
 
-@pytest.mark.parametrize("path", ["/v1/comet-cursor/other", "/v1/../..", "/", "", "/v1", "/v1/comet-cursor/stable/"])
+@pytest.mark.parametrize("path", ["/v1/comet-cursor/other", "/v1/../..", "//", "", "/v1/", "/v1/comet-cursor/stable/"])
 def test_an_unknown_url_is_not_found(path: str) -> None:
     assert ask(path) is respond.NOT_FOUND
 

@@ -59,7 +59,7 @@ def published(s3: S3) -> dict[str, str]:
     """A bucket with one published release, alone in its S3; gives the environment of the functions in front of it."""
     s3.put("releases/comet-cursor/stable/4.2.1.json", release())
     publisher = Publisher(open_bucket(s3.bucket, s3.endpoint), lambda: datetime.now(UTC))
-    publisher.publish_schemas()
+    publisher.publish_site()
     publisher.publish("comet-cursor")
     return settings_for(s3)
 

@@ -63,10 +63,10 @@ class Rig:
         self.publisher = Publisher(self.bucket, lambda: self.now)
 
     def sweep(self) -> None:
-        self.publisher.publish_schemas()
         self.publisher.refuse_strays()
         for product in sorted(self.publisher.products()):
             self.publisher.publish(product)
+        self.publisher.publish_site()
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tests.conftest import S3
     from tests.publish.conftest import Rig
 
+PAGE = "public/pages/comet-cursor.html"
 STABLE = "public/v1/comet-cursor/stable"
 
 
@@ -45,22 +46,22 @@ def published(s3: S3, rig: Rig) -> S3:
 
 
 def test_a_release_becomes_the_documents_of_its_channel(published: S3) -> None:
-    assert published.keys("public/") == [f"{STABLE}/manifest.json", f"{STABLE}/releases.json"]
+    assert published.keys("public/") == [PAGE, f"{STABLE}/manifest.json", f"{STABLE}/releases.json"]
     assert published.json(f"{STABLE}/manifest.json") == release("4.2.1")
     assert published.json(f"{STABLE}/releases.json")["releases"] == [release("4.2.1"), release("4.2.0")]
 
 
-def test_the_manifest_is_written_last(s3: S3, rig: Rig) -> None:
+def test_the_manifest_is_written_after_what_it_could_be_compared_with(s3: S3, rig: Rig) -> None:
     s3.put(key("4.2.1"), release())
     rig.publisher.publish("comet-cursor")
-    assert rig.bucket.writes == [f"{STABLE}/releases.json", f"{STABLE}/manifest.json"]
+    assert rig.bucket.writes == [f"{STABLE}/releases.json", f"{STABLE}/manifest.json", PAGE]
 
 
 def test_publishing_again_writes_nothing_and_reads_no_upload_again(published: S3, rig: Rig) -> None:
     change = rig.publisher.publish("comet-cursor")
     assert (change.written, change.deleted, rig.bucket.writes) == ((), (), [])
     assert [name for name, _ in rig.bucket.operations if name == "get"] == []
-    assert [name for name, _ in rig.bucket.operations] == ["etags"] * 4 + ["versions"] * 3, "and looks only once"
+    assert [name for name, _ in rig.bucket.operations] == ["etags"] * 5 + ["versions"] * 3, "and looks only once"
 
 
 def test_only_what_changed_is_written(published: S3, rig: Rig) -> None:
@@ -68,7 +69,7 @@ def test_only_what_changed_is_written(published: S3, rig: Rig) -> None:
     published.put(key("4.1.0"), release("4.1.0"))
     rig.publisher.publish("comet-cursor")
     beta = "public/v1/comet-cursor/beta"
-    assert rig.bucket.writes == [f"{beta}/releases.json", f"{beta}/manifest.json", f"{STABLE}/releases.json"]
+    assert rig.bucket.writes == [f"{beta}/releases.json", f"{beta}/manifest.json", f"{STABLE}/releases.json", PAGE]
 
 
 def test_deleting_all_that_is_public_is_mended_byte_for_byte(published: S3, rig: Rig) -> None:
@@ -93,7 +94,7 @@ def test_a_channel_that_offers_nothing_any_more_has_no_manifest(published: S3, r
     yanked = [{"version": version, "reason": "broken"} for version in ("4.2.0", "4.2.1")]
     published.put("channels/comet-cursor/stable.json", policy(yanked=yanked))
     rig.publisher.publish("comet-cursor")
-    assert published.keys("public/") == [f"{STABLE}/releases.json"]
+    assert published.keys("public/") == [PAGE, f"{STABLE}/releases.json"]
 
 
 def test_a_sweep_after_a_sweep_writes_nothing(published: S3, rig: Rig) -> None:
@@ -175,7 +176,7 @@ class TestARefusedUpload:
         assert [problem["path"] for problem in published.json(f"rejected/{key('4.3.0')}.json")["problems"]] == [path]
 
     def test_is_of_the_form_that_its_schema_tells(self, published: S3, rig: Rig) -> None:
-        rig.publisher.publish_schemas()
+        rig.publisher.publish_site()
         published.put(key("4.3.0"), b"{")
         rig.publisher.publish("comet-cursor")
         schema = published.json("public/schemas/rejection.json")

@@ -107,8 +107,9 @@ class Run:
             products = sorted(self._publisher.products())
         except CometError:
             raise SweepFailedError("the bucket could not be listed") from None
-        done = [self._done(None, self._publisher.publish_schemas), self._done(None, self._publisher.refuse_strays)]
+        done = [self._done(None, self._publisher.refuse_strays)]
         done += [self._done(product, self._strays_or(product)) for product in products]
+        done.append(self._done(None, self._publisher.publish_site))  # last: it lists the pages of the products
         if not all(done):
             raise SweepFailedError("not everything could be published")
 

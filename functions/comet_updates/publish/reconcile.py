@@ -13,11 +13,14 @@ from typing import NamedTuple
 
 from comet_updates import formats, names
 from comet_updates.errors import ConcurrentPublishError, Problem, RefusedUploadError, VersionSyntaxError
-from comet_updates.formats import schemas
+from comet_updates.formats import pages, schemas
 from comet_updates.publish import uploads
 from comet_updates.publish.bucket import Bucket, etag_of
 from comet_updates.publish.decide import decide
 from comet_updates.publish.inputs import Inputs, Loader, list_inputs
+
+OWN_PAGES = ("index", "privacy")
+"""The pages that are of no product; a product of this name has none."""
 
 ATTEMPTS = 5
 """How often a run starts again because another publisher was faster, before it leaves the rest to a retry."""
@@ -52,10 +55,12 @@ class Publisher:
         """
         return self._until_undisturbed(lambda: self._publish_once(product))
 
-    def publish_schemas(self) -> Change:
-        """Publish the JSON Schemas. Raises what `publish` raises."""
-        documents = {names.schema_key(name): body for name, body in schemas.render().items()}
-        return self._until_undisturbed(lambda: self._write(self._bucket.etags("public/schemas/"), documents))
+    def publish_site(self) -> Change:
+        """Publish what belongs to no product: the schemas, what is promised, and the list of products.
+
+        Raises what `publish` raises.
+        """
+        return self._until_undisturbed(self._publish_site_once)
 
     def refuse_strays(self) -> Change:
         """Say of every upload that belongs to no product why it does not count. Raises what `publish` raises."""
@@ -67,7 +72,14 @@ class Publisher:
         below = {prefix.split("/")[-2] for folder in folders for prefix in self._bucket.children(folder)[1]}
         documents = self._bucket.children("products/")[0]
         documents += [_original(key) for key in self._bucket.children("rejected/products/")[0]]
-        return below | {product for key in documents if (product := names.product_of(key)) is not None}
+        pages_of = {
+            key.removeprefix(names.PAGES).removesuffix(".html") for key in self._bucket.children(names.PAGES)[0]
+        }
+        return (
+            below
+            | (pages_of - {*OWN_PAGES})
+            | {product for key in documents if (product := names.product_of(key)) is not None}
+        )
 
     def _until_undisturbed(self, run: Callable[[], Change]) -> Change:
         for _ in range(ATTEMPTS - 1):
@@ -80,7 +92,7 @@ class Publisher:
     def _publish_once(self, product: str) -> Change:
         # What is public is read before the inputs. Whoever publishes newer inputs writes after this, so that either
         # we see those inputs, too, or our conditional write fails.
-        existing = self._bucket.etags(f"public/v1/{product}/") | self._rejections(product)
+        existing = self._bucket.etags(f"public/v1/{product}/") | self._page(product) | self._rejections(product)
         listing = list_inputs(self._bucket, product)
         inputs = self._loader.load(product, listing)
         rendered = _render(inputs, self._clock())
@@ -92,6 +104,16 @@ class Publisher:
         if (change.written or change.deleted) and list_inputs(self._bucket, product) != listing:
             raise ConcurrentPublishError("the inputs changed while we wrote")
         return change
+
+    def _publish_site_once(self) -> Change:
+        existing = self._bucket.etags("public/schemas/")
+        every_page = self._bucket.etags(names.PAGES)
+        own = {names.page_key(name) for name in OWN_PAGES}
+        products = [key.removeprefix(names.PAGES).removesuffix(".html") for key in every_page.keys() - own]
+        documents = {names.schema_key(name): body for name, body in schemas.render().items()}
+        documents[names.page_key("privacy")] = pages.privacy()
+        documents[names.page_key("index")] = pages.index(products)
+        return self._write(existing | {key: etag for key, etag in every_page.items() if key in own}, documents)
 
     def _refuse_strays_once(self) -> Change:
         existing = {
@@ -116,12 +138,17 @@ class Publisher:
                 keys += [key for key in below if names.rejected_key(key).startswith(names.REJECTED_LONG_KEYS)]
         return sorted({key for key in keys if not key.endswith("/")})
 
+    def _page(self, product: str) -> dict[str, str]:
+        """The ETag of the page of `product`, by its key."""
+        return {} if product in OWN_PAGES else self._exactly(names.page_key(product))
+
+    def _exactly(self, own: str) -> dict[str, str]:
+        return {key: etag for key, etag in self._bucket.etags(own).items() if key == own}
+
     def _rejections(self, product: str) -> dict[str, str]:
         """The ETags of what already says why uploads of `product` were refused."""
-        own = names.rejected_key(names.product_key(product))
-        found = {key: etag for key, etag in self._bucket.etags(own).items() if key == own}
         return (
-            found
+            self._exactly(names.rejected_key(names.product_key(product)))
             | self._bucket.etags(f"rejected/channels/{product}/")
             | self._bucket.etags(f"rejected/releases/{product}/")
         )
@@ -157,6 +184,8 @@ class _Rendered(NamedTuple):
 
     def leaves(self, key: str) -> bool:
         """Whether the object at `key` stays as it is, for want of a decision."""
+        if key.startswith(names.PAGES):
+            return self.undecided is None or bool(self.undecided)
         # Below public/v1/{product}/ an administrator may leave anything, such as a folder.
         return key.startswith("public/") and (self.undecided is None or key.split("/")[3] in self.undecided)
 
@@ -167,6 +196,7 @@ def _render(inputs: Inputs, now: datetime) -> _Rendered:
     documents: dict[str, bytes] = {}
     refusals: dict[str, RefusedUploadError] = {}
     undecided = set(inputs.undecided)
+    offers = []
     product = inputs.product.product
     for channel in sorted(inputs.channels):
         try:
@@ -177,8 +207,12 @@ def _render(inputs: Inputs, now: datetime) -> _Rendered:
             refusals[key] = RefusedUploadError(key, (problem,))
             undecided.add(channel)
             continue
+        offers.append(offer)
         for name, body in formats.render(offer).items():
             documents[names.document_key(product, channel, name)] = body
+    shown = sorted((offer for offer in offers if offer.history), key=lambda offer: offer.channel != "stable")
+    if shown and not undecided and product not in OWN_PAGES:
+        documents[names.page_key(product)] = pages.product(inputs.product, shown)
     return _Rendered(documents, refusals, undecided)
 
 

@@ -1,0 +1,151 @@
+"""The pages in a real browser, its network recorded: one request to one host, nothing stored, readable by everyone."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+import pytest
+import uvicorn
+
+from comet_updates.cli import gateway
+from tests.conftest import SWEEP, release
+
+if TYPE_CHECKING:
+    from tests.conftest import S3, Handler
+
+playwright = pytest.importorskip("playwright.sync_api")
+
+CHROMIUM = shutil.which("chromium")
+ALONE = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-sync",
+]
+PATHS = ("/", "/privacy", "/comet-cursor")
+WIDTHS = (320, 1280)
+SCHEMES = ("light", "dark")
+
+
+class Visit(NamedTuple):
+    """What a browser did with one page.
+
+    Attributes:
+        requests: every address that it asked for.
+        complaints: what it wrote to its console, such as a breach of the page's policy.
+        stored: cookies, and the number of entries in its stores.
+        overflows: whether one has to scroll sideways.
+        landmarks: the accessibility tree, as text.
+    """
+
+    requests: list[str]
+    complaints: list[str]
+    stored: list[Any]
+    overflows: bool
+    landmarks: str
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if CHROMIUM is None:
+        pytest.skip("chromium is not on PATH: install it to try the pages in a real browser")
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=CHROMIUM, args=ALONE)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def site(s3: S3, publish: Handler, answer: Handler) -> Iterator[str]:
+    """The answering function behind HTTP, with one product that has long words; gives its address."""
+    s3.put("releases/comet-cursor/stable/4.2.1.json", release(title="x" * 200, notes={"en": "w" * 500, "he": "שלום"}))
+    publish(SWEEP, None)
+    config = uvicorn.Config(gateway.application(answer), port=0, lifespan="off", log_config=None)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        thread.join(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join()
+
+
+def visit(browser: Any, url: str, *, width: int = 1280, scheme: str = "light") -> Visit:
+    """Open `url` in a browser without a past."""
+    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    page = context.new_page()
+    requests: list[str] = []
+    complaints: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text))
+    page.goto(url, wait_until="networkidle")
+    stored = [context.cookies(), page.evaluate("[localStorage.length, sessionStorage.length]")]
+    overflows = page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+    seen = Visit(requests, complaints, stored, overflows, page.locator("body").aria_snapshot())
+    context.close()
+    return seen
+
+
+def test_a_page_is_one_request_to_one_host_and_stores_nothing(browser: Any, site: str) -> None:
+    for path in PATHS:
+        seen = visit(browser, site + path)
+        assert (seen.requests, seen.complaints, seen.stored) == ([site + path], [], [[], [0, 0]])
+
+
+def test_a_page_fits_its_window(browser: Any, site: str) -> None:
+    for path, width, scheme in itertools.product(PATHS, WIDTHS, SCHEMES):
+        assert not visit(browser, site + path, width=width, scheme=scheme).overflows, (path, width, scheme)
+
+
+def test_a_screen_reader_finds_its_way(browser: Any, site: str) -> None:
+    for path in PATHS:
+        lines = [line.strip().removeprefix("- ") for line in visit(browser, site + path).landmarks.splitlines()]
+        assert sum(line.startswith("main") for line in lines) == 1
+        assert sum("[level=1]" in line for line in lines) == 1
+        assert any(line.startswith('navigation "Pages"') for line in lines)
+        links = [line for line in lines if line.startswith("link")]
+        assert links[0].startswith('link "Skip to the content"')
+        assert all(line.startswith('link "') for line in links), "every link has a name"
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[str]:
+    """A page that loads a picture from another host, sets a cookie and is too wide."""
+
+    class Tracking(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("content-type", "text/html")
+            self.send_header("set-cookie", "id=1")
+            self.end_headers()
+            self.wfile.write(
+                f'<!doctype html><img src="http://localhost:{self.server.server_port}/x.gif"><p style="width:9999px">'.encode()
+            )
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Tracking)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_a_page_that_tracks_is_seen_to(browser: Any, elsewhere: str) -> None:
+    """The positive control."""
+    seen = visit(browser, elsewhere)
+    assert {urlsplit(url).hostname for url in seen.requests} == {"127.0.0.1", "localhost"}
+    assert {cookie["name"] for cookie in seen.stored[0]} == {"id"}
+    assert seen.overflows

@@ -1,0 +1,185 @@
+"""The pages for people: they say what the table says, load nothing, and can be read by anyone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from base64 import b64encode
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+
+from comet_updates.formats import pages
+from comet_updates.promises import NOT_PROVABLE, PROMISES
+from tests.conftest import SWEEP, release, request
+
+if TYPE_CHECKING:
+    from tests.conftest import S3, Handler
+
+LOADING = {"src", "srcset", "data", "poster", "action", "formaction", "background", "ping", "manifest"}
+VOID = {"meta", "link", "br", "img"}
+
+
+class Page(HTMLParser):
+    """What a page says, links to and would load.
+
+    Attributes:
+        text: all that can be read, but for the stylesheet.
+        styles: the texts of its stylesheets.
+        ids: where a link on the page can lead.
+        tags: the names of its elements.
+        links: where `<a>` leads.
+        loads: every address that a browser would fetch by itself.
+    """
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.text = ""
+        self.styles: list[str] = []
+        self.ids: set[str] = set()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.loads: list[str] = []
+        self._open: list[str] = []
+        self.feed(html)
+        assert self._open == [], "every element is closed"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "style":
+            self.styles.append("")
+        self.tags.append(tag)
+        self.ids.add(given.get("id", ""))
+        if tag == "a":
+            self.links.append(given["href"])
+        self.loads += [value for name, value in given.items() if name in LOADING or (name == "href" and tag != "a")]
+        self.loads += [f"inline {name}" for name in given if name.startswith("on") or name == "style"]
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self._open and self._open[-1] == "style":
+            self.styles[-1] += data
+        else:
+            self.text += data
+
+
+def foreign(page: Page) -> list[str]:
+    """What a page would load from anywhere, or run."""
+    in_style = [style for style in page.styles if "url(" in style or "@import" in style]
+    return [address for address in page.loads if address != "data:,"] + in_style + ["script"] * ("script" in page.tags)
+
+
+def words(text: str) -> str:
+    return " ".join(text.split())
+
+
+@pytest.fixture
+def ask(s3: S3, publish: Handler, answer: Handler) -> Handler:
+    """The answering function in front of two channels of one product."""
+    s3.put("products/comet-cursor.json", {"product": "comet-cursor", "name": "Comet Cursor"})
+    s3.put("releases/comet-cursor/stable/4.2.1.json", release(notes={"en": "<script>alert(1)</script>", "he": "שלום"}))
+    s3.put("releases/comet-cursor/bundled/4.2.1.json", release(channel="bundled"))
+    publish(SWEEP, None)
+    return answer
+
+
+PATHS = ("/", "/privacy", "/comet-cursor")
+
+
+def test_the_page_says_what_the_table_says(ask: Handler) -> None:
+    page = Page(ask(request("/privacy"), None)["body"])
+    said = words(page.text)
+    for promise in PROMISES:
+        for part in (promise.heading, promise.words, promise.policy, promise.mechanism):
+            assert words(part) in said
+        assert f"#{promise.id.lower()}-checks" in page.links
+        for check in promise.checks:
+            assert check.sentence.capitalize() in said
+            assert f"tests/{check.file}.py" in said
+    for limit in NOT_PROVABLE:
+        assert words(limit) in said
+    assert {link[1:] for link in page.links if link.startswith("#")} <= page.ids
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_the_page_names_no_other_host_and_holds_no_script(ask: Handler, path: str) -> None:
+    page = Page(ask(request(path), None)["body"])
+    assert foreign(page) == []
+    hosts = {urlsplit(link).hostname for link in page.links} - {None}
+    assert hosts <= {"downloads.example.com"}, "only the publisher's own, for who chooses to download"
+    assert path != "/privacy" or hosts == set()
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        '<img src="https://tracker.example/x.gif" alt="">',
+        '<link rel="stylesheet" href="https://fonts.example/x.css">',
+        "<script>1</script>",
+        '<p onclick="x()"></p>',
+        "<style>p{background:url(https://tracker.example/x)}</style>",
+        '<form action="https://tracker.example/"></form>',
+    ],
+)
+def test_what_would_be_loaded_or_run_is_found(planted: str) -> None:
+    html = pages.privacy().decode().replace("<main id", f"{planted}<main id")
+    assert foreign(Page(html)) != []
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_the_browser_is_told_to_load_nothing(ask: Handler, path: str) -> None:
+    given = ask(request(path), None)
+    directives = dict(part.split(" ", 1) for part in given["headers"]["content-security-policy"].split("; "))
+    (style,) = Page(given["body"]).styles
+    digest = b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert directives == {
+        "default-src": "'none'",
+        "style-src": f"'sha256-{digest}'",
+        "img-src": "data:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    assert "access-control-allow-origin" not in given["headers"]
+    assert given["headers"]["content-type"] == "text/html; charset=utf-8"
+
+
+def test_anyone_can_read_what_is_promised_and_what_was_published(ask: Handler) -> None:
+    index, privacy, product = (Page(ask(request(path), None)["body"]) for path in PATHS)
+    assert {"/privacy", "/comet-cursor"} <= set(index.links)
+    assert "What we promise" in privacy.text
+    artifact = release()["artifacts"][0]
+    assert "Comet Cursor" in product.text
+    assert artifact["url"] in product.links
+    assert artifact["sha256"] in product.text
+    assert "/v1/comet-cursor/bundled" in product.text
+    history = json.loads(ask(request("/v1/comet-cursor/stable/releases.json"), None)["body"])
+    assert [past["version"] for past in history["releases"]] == ["4.2.1"]
+
+
+def test_what_publishers_write_is_text_on_a_page(ask: Handler) -> None:
+    page = Page(ask(request("/comet-cursor"), None)["body"])
+    assert "<script>alert(1)</script>" in page.text
+    assert "script" not in page.tags
+
+
+def test_a_page_is_answered_like_any_other_document(ask: Handler) -> None:
+    first = ask(request("/privacy"), None)
+    again = ask(request("/privacy", if_none_match=first["headers"]["etag"]), None)
+    assert (first["statusCode"], again["statusCode"], again["body"]) == (200, 304, "")
+    assert ask(request("/privacy", "HEAD"), None) == first | {"body": ""}
+    assert ask(request("/nothing-here"), None)["statusCode"] == 404
+
+
+def test_a_product_that_is_gone_has_no_page_and_is_not_listed(ask: Handler, s3: S3, publish: Handler) -> None:
+    for channel in ("stable", "bundled"):
+        s3.delete(f"releases/comet-cursor/{channel}/4.2.1.json")
+    publish(SWEEP, None)
+    assert ask(request("/comet-cursor"), None)["statusCode"] == 404
+    assert "/comet-cursor" not in Page(ask(request("/"), None)["body"]).links
