@@ -128,9 +128,8 @@ def elsewhere() -> Iterator[str]:
             self.send_header("content-type", "text/html")
             self.send_header("set-cookie", "id=1")
             self.end_headers()
-            self.wfile.write(
-                f'<!doctype html><img src="http://localhost:{self.server.server_port}/x.gif"><p style="width:9999px">'.encode()
-            )
+            picture = f'<img src="http://localhost:{self.server.server_port}/x.gif">'
+            self.wfile.write(f'<!doctype html>{picture}<p style="width:9999px">x'.encode())
 
         def log_message(self, *_: object) -> None: ...
 
