@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated
 
@@ -28,9 +29,11 @@ def main(
     console = Console()
     chosen = [mutant for mutant in mutants.ALL if only in mutant.name]
     try:
-        with _progress(console) as progress:
-            checked = None if only else _checked(progress)
+        # Beside each other: the checks of S3's failures mostly wait.
+        with _progress(console) as progress, ThreadPoolExecutor(1) as beside:
+            checking = None if only else beside.submit(_checked, progress)
             caught = _caught(progress, chosen, jobs)
+            checked = checking.result() if checking else None
     except BrokenMutantError as error:
         console.print(f"The checks could not run: {escape(str(error))}", style="red")
         raise typer.Exit(1) from error

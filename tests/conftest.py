@@ -97,16 +97,20 @@ def s3_endpoint(wire: Wire) -> Iterator[str]:
     server.server_close()
 
 
+ON_THIS_MACHINE = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_REGION": REGION,
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+"""An AWS environment that leads nowhere."""
+
+
 @pytest.fixture
 def aws(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """An AWS environment that leads nowhere but to this machine; gives the S3 endpoint."""
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }.items():
+    for name, value in ON_THIS_MACHINE.items():
         monkeypatch.setenv(name, value)
     return s3_endpoint
 

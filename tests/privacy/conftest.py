@@ -11,26 +11,27 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
+from moto.moto_api._internal.models import moto_api_backend
 
 from comet_updates.publish.bucket import open_bucket
 from comet_updates.publish.reconcile import Publisher
-from tests.conftest import release
+from tests.conftest import ON_THIS_MACHINE, S3, release
 from tests.privacy.observe import Lambda, environ
 
 if TYPE_CHECKING:
-    from tests.conftest import S3, Wire
+    from tests.conftest import Wire
 
-QUICK, FULL = 1, 25
+QUICK, FULL = 1, 12
 THOROUGH = FULL if os.environ.get("COMET_PRIVACY") == "full" else QUICK
 """How many times as much is tried: `make test` takes the quick form, `make privacy` the full one."""
 
 TALLY = os.environ.get("COMET_TALLY")
 
 
-def tried(examples: int) -> settings:
-    """Settings of hypothesis for so many examples in the quick form; the same ones in every run."""
+def tried(examples: int, times: int = THOROUGH) -> settings:
+    """Settings of hypothesis for so many examples in the quick form, so many times; the same ones in every run."""
     return settings(
-        max_examples=examples * THOROUGH,
+        max_examples=examples * times,
         deadline=None,
         derandomize=True,
         database=None,
@@ -54,14 +55,25 @@ def aws_lambda(wire: Wire) -> Iterator[Lambda]:
     made.close()
 
 
+@pytest.fixture(scope="module")
+def bucket(s3_endpoint: str) -> Iterator[S3]:
+    """A bucket with one published release, alone in its S3."""
+    moto_api_backend.reset()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in ON_THIS_MACHINE.items():
+            patch.setenv(name, value)
+        s3 = S3(s3_endpoint)
+        s3.put("releases/comet-cursor/stable/4.2.1.json", release())
+        publisher = Publisher(open_bucket(s3.bucket, s3.endpoint), lambda: datetime.now(UTC))
+        publisher.publish("comet-cursor")
+        publisher.publish_site()
+        yield s3
+
+
 @pytest.fixture
-def published(s3: S3) -> dict[str, str]:
-    """A bucket with one published release, alone in its S3; gives the environment of the functions in front of it."""
-    s3.put("releases/comet-cursor/stable/4.2.1.json", release())
-    publisher = Publisher(open_bucket(s3.bucket, s3.endpoint), lambda: datetime.now(UTC))
-    publisher.publish_site()
-    publisher.publish("comet-cursor")
-    return settings_for(s3)
+def published(bucket: S3, aws: str) -> dict[str, str]:
+    """The environment of the functions in front of one published release."""
+    return settings_for(bucket)
 
 
 def settings_for(s3: S3, **more: str) -> dict[str, str]:

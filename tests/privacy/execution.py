@@ -320,6 +320,8 @@ def _public(value: types.ModuleType | type) -> dict[str, object]:
 
 def _remembered(markers: list[str]) -> Iterator[str]:
     """The markers that some object of this process still holds, whoever owns it."""
+    if not markers:  # the whole memory is not walked for nothing
+        return
     gc.collect()
     for holder in gc.get_objects():
         if holder is markers:
