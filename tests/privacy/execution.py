@@ -319,17 +319,14 @@ def _public(value: types.ModuleType | type) -> dict[str, object]:
 
 
 def _remembered(markers: list[str]) -> Iterator[str]:
-    """The markers that some object of this process still holds, whoever owns it."""
+    """The markers that some object of this process still holds, whoever it belongs to."""
     if not markers:  # the whole memory is not walked for nothing
         return
     gc.collect()
-    for holder in gc.get_objects():
-        if holder is markers:
-            continue
-        for held in gc.get_referents(holder):
-            if isinstance(held, (str, bytes)):
-                text = held if isinstance(held, str) else held.decode("latin-1")
-                yield from (f"{marker} in a {type(holder).__name__}" for marker in markers if marker in text)
+    holders = [holder for holder in gc.get_objects() if holder is not markers]
+    held = {id(text): text for holder in holders for text in gc.get_referents(holder) if isinstance(text, (str, bytes))}
+    memory = "\0".join(text if isinstance(text, str) else text.decode("latin-1") for text in held.values())
+    yield from (marker for marker in markers if marker in memory)
 
 
 # ------------------------------------------------------------------ the waiting process

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING
 
 import pytest
@@ -35,7 +34,8 @@ def asks_of(person: Person) -> list[Ask]:
 
 def searched(aws_lambda: Lambda, environ: dict[str, str], people: list[Person]) -> list[str]:
     """What is found of `people` after each asked for everything, in one environment."""
-    markers = dict(itertools.chain(*[((f"{name} of {n}", who[name]) for name in who) for n, who in enumerate(people)]))
+    markers = {f"{field} of {n}": marker for n, person in enumerate(people) for field, marker in person.items()}
+    assert len(set(markers.values())) == len(people) * len(people[0])
     events = [request_of(person, ask) for person in people for ask in asks_of(person)]
     seen = aws_lambda.observe(ANSWER, environ, events, markers=markers.values())
     assert len(seen.seen["stdout"].splitlines()) >= len(events), "the log is on, or this test proves nothing"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -62,8 +63,8 @@ def audit_stack(
 ) -> None:
     """Compare a deployed stack with what is promised. Reads, and only reads.
 
-    Exit code 0: all was seen and holds. 1: something differs, or could not be seen. Credentials and region come from
-    the AWS_* environment; `comet-updates audit-rights` prints the policy that the auditor needs.
+    Exit code 0: all was seen and holds. 1: something differs, could not be seen, or there is no such stack. Credentials
+    and region come from the AWS_* environment; `comet-updates audit-rights` prints the policy that the auditor needs.
     """
     from comet_updates.cli import account, audit  # noqa: PLC0415 (a start of any other command need not load AWS)
 
@@ -72,15 +73,22 @@ def audit_stack(
     except CometError as error:
         typer.echo(f"comet-updates: {error}", err=True)
         raise typer.Exit(1) from error
-    holds = all(finding.status is audit.Status.HOLDS for finding in findings)
+    numbers = Counter(finding.status for finding in findings)
+    holds = numbers[audit.Status.HOLDS] == len(findings)
     if as_json:
-        shown = [{"area": f.area, "status": f.status.value, "says": f.says} for f in findings]
+        shown = [finding._asdict() | {"status": finding.status.value} for finding in findings]
         typer.echo(json.dumps({"stack": stack, "holds": holds, "findings": shown, "never_seen": audit.ALWAYS_UNSEEN}))
-    else:
-        for finding in findings:
-            typer.echo(f"{finding.status.value:8} {finding.area}{f': {finding.says}' if finding.says else ''}")
-        typer.echo(f"Nobody can see from an account: {'; '.join(audit.ALWAYS_UNSEEN)}.")
-        typer.echo("Everything that could be asked for holds." if holds else "Not everything holds.")
+        raise typer.Exit(0 if holds else 1)
+    area = ""
+    for finding in findings:
+        if finding.area != area:
+            typer.echo(area := finding.area)
+        typer.echo(f"  {finding.status.value:8} {' '.join(filter(None, (finding.resource, finding.says)))}".rstrip())
+        if finding.remedy:
+            typer.echo(f"{'':11}→ {finding.remedy}")
+    typer.echo(f"Nobody can see from an account: {'; '.join(audit.ALWAYS_UNSEEN)}.")
+    hold, differ, unseen = (numbers[status] for status in audit.Status)
+    typer.echo(f"{hold} hold, {differ} differ, {unseen} could not be seen")
     raise typer.Exit(0 if holds else 1)
 
 

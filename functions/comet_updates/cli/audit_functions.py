@@ -1,0 +1,86 @@
+"""What the functions run, with what beside them, and who can call them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from comet_updates import deployment
+from comet_updates.cli.account import UnseenError
+from comet_updates.cli.audit_stack import Difference, Differences, Read, Stack
+
+_EXTRAS = ("DeadLetterConfig", "FileSystemConfigs", "VpcConfig", "DurableConfig", "CapacityProviderConfig")
+"""Settings of a function under which events, or what is made of them, are kept or go elsewhere."""
+
+
+def configurations(stack: Stack, read: Read) -> Differences:
+    """Code, role, layers, variables, logging, and what keeps events."""
+    for name in deployment.HANDLERS:
+        found = read("lambda", "GetFunctionConfiguration", FunctionName=stack.of(name))
+        for look in (_code, _variables, _logging, _surroundings):
+            yield from (Difference(name, says) for says in look(stack, name, found))
+
+
+def _code(stack: Stack, name: str, found: Mapping[str, Any]) -> Iterator[str]:
+    if found.get("Handler") != deployment.HANDLERS[name]:
+        yield f"runs {found.get('Handler')} instead of {deployment.HANDLERS[name]}"
+    if found.get("Role") != stack.arn(deployment.ROLES[name]):
+        yield f"has the role {found.get('Role')}"
+    layers = [layer["Arn"] for layer in found.get("Layers", ())]
+    if layers != [stack.of(deployment.LAYERS[name])]:
+        yield f"has the layers {layers}"
+
+
+def _variables(stack: Stack, name: str, found: Mapping[str, Any]) -> Iterator[str]:
+    environment = found.get("Environment", {})
+    if error := environment.get("Error"):  # encrypted with a key that the auditor may not use
+        raise UnseenError("kms:Decrypt", error.get("ErrorCode", ""))
+    variables = environment.get("Variables", {})
+    for variable in sorted(variables.keys() ^ deployment.ENVIRONMENT[name].keys()):
+        yield f"{'reads' if variable in variables else 'lacks'} {variable}"
+    if variables.get("S3_ENDPOINT") != "aws" or variables.get("BUCKET") != stack.of("Bucket"):
+        yield f"asks {variables.get('BUCKET')} at {variables.get('S3_ENDPOINT')}"
+
+
+def _logging(stack: Stack, name: str, found: Mapping[str, Any]) -> Iterator[str]:
+    logging = found.get("LoggingConfig", {})
+    if (levels := {key: logging.get(key) for key in deployment.LOGGING}) != deployment.LOGGING:
+        yield f"logs as {levels} instead of {deployment.LOGGING}"
+    if (group := logging.get("LogGroup")) != stack.of(deployment.LOGS[name]):
+        yield f"logs to {group}"
+
+
+def _surroundings(_: Stack, __: str, found: Mapping[str, Any]) -> Iterator[str]:
+    if found.get("TracingConfig", {}).get("Mode") == "Active":
+        yield "traces requests"
+    if found.get("SnapStart", {}).get("ApplyOn", "None") != "None":
+        yield "freezes its memory to disk (SnapStart)"
+    for extra in _EXTRAS:
+        value = found.get(extra) or {}
+        if any(value.values() if isinstance(value, Mapping) else value):  # what is off is there, but empty
+            yield f"has {extra}"
+
+
+def urls(stack: Stack, read: Read) -> Differences:
+    """A door beside the gateway."""
+    for name in deployment.HANDLERS:
+        if read("lambda", "GetFunctionUrlConfig", FunctionName=stack.of(name)):
+            yield Difference(name, "has a URL of its own")
+
+
+def destinations(stack: Stack, read: Read) -> Differences:
+    """Where an event goes that was handled or could not be: it holds the whole request."""
+    for name in deployment.HANDLERS:
+        found = read("lambda", "GetFunctionEventInvokeConfig", FunctionName=stack.of(name))
+        if any(found.get("DestinationConfig", {}).values()):
+            yield Difference(name, "sends events on")
+
+
+def sources(stack: Stack, read: Read) -> Differences:
+    """What feeds a function: notifications of uploads the one, nothing the other."""
+    for name in deployment.HANDLERS:
+        allowed = {stack.arn("UploadQueue")} if name == "PublishFunction" else set()
+        found = read("lambda", "ListEventSourceMappings", FunctionName=stack.of(name)).get("EventSourceMappings", ())
+        for source in found:
+            if source.get("EventSourceArn") not in allowed:
+                yield Difference(name, f"is fed by {source.get('EventSourceArn')}")

@@ -1,0 +1,60 @@
+"""What the gateway does with a request before and after the answering function."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from comet_updates.cli.audit_stack import Difference, Differences, Read, Stack
+
+
+def stages(stack: Stack, read: Read) -> Differences:
+    """Access logs, request logs, variables, throttling."""
+    found = read("apigatewayv2", "GetStages", ApiId=stack.of("Api")).get("Items", ())
+    if (names := [stage["StageName"] for stage in found]) != ["$default"]:
+        yield Difference("Api", f"has the stages {names} instead of $default alone")
+    for stage in found:
+        yield from (Difference(f"stage {stage['StageName']}", says) for says in _stage(stage))
+
+
+def _stage(stage: Mapping[str, Any]) -> Iterator[str]:
+    if stage.get("AccessLogSettings"):
+        yield f"writes an access log: {stage['AccessLogSettings'].get('Format', '')}"
+    if stage.get("StageVariables"):
+        yield f"has variables: {sorted(stage['StageVariables'])}"
+    if not stage.get("AutoDeploy"):
+        yield "may serve other routes than the gateway shows: it does not deploy by itself"
+    if not stage.get("DefaultRouteSettings", {}).get("ThrottlingRateLimit"):
+        yield "does not throttle"
+    for route, settings in {"": stage.get("DefaultRouteSettings", {}), **stage.get("RouteSettings", {})}.items():
+        if settings.get("DataTraceEnabled") or settings.get("LoggingLevel", "OFF") != "OFF":
+            yield f"logs requests{f' of {route}' if route else ''}"
+
+
+def origins(stack: Stack, read: Read) -> Differences:
+    """An answer that depends on the page that asks."""
+    if read("apigatewayv2", "GetApi", ApiId=stack.of("Api")).get("CorsConfiguration"):
+        yield Difference("Api", "answers by origin (CorsConfiguration)")
+
+
+def routes(stack: Stack, read: Read) -> Differences:
+    """One route for everything, which asks nobody who they are."""
+    found = read("apigatewayv2", "GetRoutes", ApiId=stack.of("Api")).get("Items", ())
+    if (keys := [route["RouteKey"] for route in found]) != ["$default"]:
+        yield Difference("Api", f"has the routes {keys} instead of $default alone")
+    for route in found:
+        if route.get("AuthorizationType", "NONE") != "NONE" or route.get("ApiKeyRequired"):
+            yield Difference(f"route {route['RouteKey']}", "asks who the client is")
+
+
+def integrations(stack: Stack, read: Read) -> Differences:
+    """Everything goes to the answering function and comes back, unchanged."""
+    function = re.escape(stack.arn("AnswerFunction"))
+    ours = re.compile(rf"(arn:[^/]+:lambda:path/[0-9-]+/functions/)?{function}(/invocations)?")
+    for integration in read("apigatewayv2", "GetIntegrations", ApiId=stack.of("Api")).get("Items", ()):
+        if not ours.fullmatch(integration.get("IntegrationUri", "")):
+            yield Difference("Api", f"sends requests to {integration.get('IntegrationUri')}")
+        for changes in ("RequestParameters", "RequestTemplates", "ResponseParameters"):
+            if integration.get(changes):
+                yield Difference("Api", f"changes what passes ({changes}): {integration[changes]}")

@@ -1,0 +1,78 @@
+"""What the roles allow, against `deployment.GRANTS`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from comet_updates import deployment
+from comet_updates.cli.audit_stack import Difference, Differences, Read, Stack
+
+
+class _Right(NamedTuple):
+    """A statement that allows something; what it does not say is empty, and what it says in other words `None`."""
+
+    actions: frozenset[str | None]
+    resources: frozenset[str | None]
+    condition: str
+
+
+def attached(stack: Stack, read: Read) -> Differences:
+    """Managed policies: there are none."""
+    for name in _roles(stack):
+        found = read("iam", "ListAttachedRolePolicies", RoleName=stack.of(name)).get("AttachedPolicies", ())
+        for policy in found:
+            yield Difference(name, f"has the policy {policy['PolicyName']} attached")
+
+
+def inline(stack: Stack, read: Read) -> Differences:
+    """Every statement is a grant of ours, and every grant is there. A statement that denies takes nothing from that."""
+    for name in _roles(stack):
+        role = stack.of(name)
+        policies = read("iam", "ListRolePolicies", RoleName=role).get("PolicyNames", ())
+        documents = [read("iam", "GetRolePolicy", RoleName=role, PolicyName=policy) for policy in policies]
+        found = {right for document in documents for right in _rights(document.get("PolicyDocument", {}))}
+        granted = {_granted(stack, name, grant) for grant in deployment.GRANTS[name]}
+        yield from (Difference(name, f"may {_words(right)}") for right in sorted(found - granted, key=str))
+        yield from (Difference(name, f"may no longer {_words(right)}") for right in sorted(granted - found, key=str))
+
+
+def _roles(stack: Stack) -> Iterator[str]:
+    """The role of the pipelines exists only where a principal for it was named."""
+    return (name for name in deployment.GRANTS if name != "PipelineRole" or name in stack.ids)
+
+
+def _granted(stack: Stack, role: str, grant: deployment.Grant) -> _Right:
+    resources = (re.sub(r"\$\{(\w+)\.Arn\}", lambda m: stack.arn(m[1]), resource) for resource in grant.resources)
+    conditions = [deployment.CONDITIONS.get((role, action), {}) for action in sorted(grant.actions)]
+    return _Right(grant.actions, frozenset(resources), _condition(conditions[0]))
+
+
+def _rights(document: str | Mapping[str, Any]) -> Iterator[_Right]:
+    for statement in many(read_policy(document).get("Statement", [])):
+        if statement.get("Effect") != "Deny":
+            actions, resources = many(statement.get("Action")), many(statement.get("Resource"))
+            yield _Right(frozenset(actions), frozenset(resources), _condition(statement.get("Condition", {})))
+
+
+def _condition(condition: Mapping[str, Mapping[str, Any]]) -> str:
+    """One spelling for one condition: a policy may write one value or a list of one."""
+    spelled = {test: {key: many(value) for key, value in keys.items()} for test, keys in condition.items()}
+    return json.dumps(spelled, sort_keys=True) if spelled else ""
+
+
+def _words(right: _Right) -> str:
+    on = f"{', '.join(sorted(map(str, right.actions)))} on {', '.join(sorted(map(str, right.resources)))}"
+    return f"{on} if {right.condition}" if right.condition else on
+
+
+def read_policy(document: str | Mapping[str, Any]) -> Mapping[str, Any]:
+    """A policy, which one service gives as text and another not."""
+    return json.loads(document) if isinstance(document, str) else document
+
+
+def many(value: Any) -> list[Any]:  # noqa: ANN401 (a policy may write one or many)
+    """What a policy says in one place, as a list."""
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,126 @@
+"""What the rest of the account does to the stack: rules that no template of ours can forbid."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import Any, TypeVar
+
+from comet_updates import deployment
+from comet_updates.cli.account import UnseenError
+from comet_updates.cli.audit_stack import Difference, Differences, Read, Stack
+
+_T = TypeVar("_T")
+LOG_POLICIES = (  # and DATA_PROTECTION_POLICY, which masks
+    "SUBSCRIPTION_FILTER_POLICY",
+    "FIELD_INDEX_POLICY",
+    "TRANSFORMER_POLICY",
+    "METRIC_EXTRACTION_POLICY",
+    "RETENTION_POLICY",
+)
+_FOREIGN = tuple(
+    f"AWS::{service}::"
+    for service in (
+        *("Bedrock", "BedrockAgentCore", "CloudFront", "EC2", "EKS", "ElasticLoadBalancingV2", "MSK"),
+        *("Route53Resolver", "SecurityHub", "WAFv2"),
+    )
+)
+"""Services of which the stack has nothing, so that their telemetry is not of its clients."""
+
+
+def log_policies(stack: Stack, read: Read) -> Differences:
+    """Policies for all logs of the account, or for all but some."""
+    logs = [stack.of(name) for name in deployment.LOGS.values()]
+
+    def of(kind: str) -> Differences:
+        for policy in read("logs", "DescribeAccountPolicies", policyType=kind).get("accountPolicies", ()):
+            if not _spares(policy.get("selectionCriteria", ""), logs):
+                yield Difference(f"{kind} {policy['policyName']}", "holds for the logs of the stack, too")
+
+    yield from _each(LOG_POLICIES, of)
+
+
+def _each(items: Iterable[_T], look: Callable[[_T], Differences]) -> Differences:
+    """What `look` finds in all items; what it may not see of one is said after it looked at the others."""
+    refused = []
+    for item in items:
+        try:
+            yield from look(item)
+        except UnseenError as error:
+            refused.append(error)
+    if refused:
+        raise refused[0]
+
+
+def _spares(criteria: str, logs: Iterable[str]) -> bool:
+    """Whether the criteria leave out all of `logs`; whatever reads otherwise than AWS documents it does not."""
+    named = re.findall(r'"([^"]*)"', criteria)
+    if criteria.startswith("LogGroupName NOT IN"):
+        return all(log in named for log in logs)
+    if criteria.startswith("LogGroupNamePrefix") and "NOT" not in criteria:
+        return bool(named) and not any(log.startswith(prefix) for log in logs for prefix in named)
+    return False
+
+
+def trails(stack: Stack, read: Read) -> Differences:
+    """Records of single reads of the bucket and single calls of the functions."""
+
+    def of(trail: Mapping[str, Any]) -> Differences:
+        selectors = list(_selectors(read("cloudtrail", "GetEventSelectors", TrailName=trail["TrailARN"])))
+        for name, type_, arn in _recordable(stack):
+            if any(_records(selector, type_, arn) for selector in selectors):
+                yield Difference(f"trail {trail['Name']}", f"records each use of {name}")
+
+    yield from _each(read("cloudtrail", "DescribeTrails").get("trailList", ()), of)
+
+
+def _recordable(stack: Stack) -> Iterator[tuple[str, str, str]]:
+    yield "Bucket", "AWS::S3::Object", f"{stack.arn('Bucket')}/"
+    yield from ((name, "AWS::Lambda::Function", stack.arn(name)) for name in deployment.HANDLERS)
+
+
+def _selectors(found: Mapping[str, Any]) -> Iterator[dict[str, dict[str, list[str]]]]:
+    """Selectors of both kinds as field → operator → values."""
+    for selector in found.get("EventSelectors", ()):
+        for data in selector.get("DataResources", ()):
+            yield {"resources.type": {"Equals": [data["Type"]]}, "resources.ARN": {"StartsWith": data["Values"]}}
+    for selector in found.get("AdvancedEventSelectors", ()):
+        yield {field["Field"]: field for field in selector.get("FieldSelectors", ())}
+
+
+def _records(selector: Mapping[str, Mapping[str, list[str]]], type_: str, arn: str) -> bool:
+    """Whether it may record something of `arn`; in doubt, it does."""
+    category = selector.get("eventCategory", {}).get("Equals", ["Data"])
+    types = selector.get("resources.type", {}).get("Equals", [type_])
+    where = selector.get("resources.ARN", {})
+    if any(arn.startswith(start) for start in where.get("NotStartsWith", ())) or arn in where.get("NotEquals", ()):
+        return False
+    starts = [*where.get("Equals", ()), *where.get("StartsWith", ())]
+    meant = not starts or any(arn.startswith(start) or start.startswith(arn) for start in starts)
+    return "Data" in category and type_ in types and meant
+
+
+def rankings(stack: Stack, read: Read) -> Differences:
+    """Contributor Insights: who occurs most often in a log."""
+    logs = [stack.of(name) for name in deployment.LOGS.values()]
+    for rule in read("cloudwatch", "DescribeInsightRules").get("InsightRules", ()):
+        if rule.get("State") == "ENABLED" and any(_reads(rule.get("Definition", ""), log) for log in logs):
+            yield Difference(f"rule {rule['Name']}", "ranks what it finds in logs")
+
+
+def _reads(definition: str, log: str) -> bool:
+    """Whether a ranking may read `log`: its definition names logs, with `*`; in doubt, it does."""
+    try:
+        names = json.loads(definition)["LogGroupNames"]
+    except (ValueError, KeyError, TypeError):
+        return True
+    return any(fnmatchcase(log, name) for name in names)
+
+
+def telemetry(_: Stack, read: Read) -> Differences:
+    """Rules that switch logs or traces on for whole kinds of resources."""
+    for rule in read("observabilityadmin", "ListTelemetryRules").get("TelemetryRuleSummaries", ()):
+        if not str(rule.get("ResourceType")).startswith(_FOREIGN):
+            yield Difference(f"rule {rule.get('RuleName')}", f"switches telemetry on for {rule.get('ResourceType')}")
