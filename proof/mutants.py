@@ -266,6 +266,8 @@ _IN_LOG = (
     ),
     Mutant("leaves the log open to libraries", "P7", RECORD, "        _close_other_sinks()\n", ""),
     Mutant("leaves warnings on", "P7", RECORD, '    warnings.simplefilter("ignore")\n', ""),
+    Mutant("leaves the root logger open", "P7", RECORD, "    root.handlers = [logging.NullHandler()]\n", ""),
+    Mutant("leaves the hook for errors of threads on", "P7", RECORD, "    threading.excepthook = _say_nothing\n", ""),
     Mutant("leaves the hook for lost errors on", "P7", RECORD, "    sys.unraisablehook = _say_nothing\n", ""),
     Mutant(
         "prints who uploaded",
@@ -375,6 +377,12 @@ _IN_TEMPLATE = (
     ),
     _template("lets the gateway answer by origin", "P3", _STAGE, _STAGE + "      CorsConfiguration: true\n"),
     _template("keeps a log for ever", "P6", _ANSWER_LOG, "  AnswerLog:\n    Type: AWS::Logs::LogGroup\n"),
+    _template(
+        "logs every request by default",
+        "P6",
+        '    Default: "false"\n    AllowedValues: ["true", "false"]\n  LogRetentionDays',
+        '    Default: "true"\n    AllowedValues: ["true", "false"]\n  LogRetentionDays',
+    ),
     _template("keeps logs for years", "P6", "[1, 3, 5, 7, 14, 30]", "[1, 3, 5, 7, 14, 3653]"),
     _template(
         "logs to a group of Lambda's own",

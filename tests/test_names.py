@@ -151,3 +151,21 @@ def test_the_refusal_of_a_long_key_has_a_key_of_its_own() -> None:
     keys = {names.rejected_key(f"releases/p/c/{'9' * 1000}{last}.json") for last in "ab"}
     assert len(keys) == 2
     assert all(key.startswith(names.REJECTED_LONG_KEYS) for key in keys)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("BUCKET", ""),
+        ("S3_ENDPOINT", ""),
+        ("S3_ENDPOINT", "ftp://elsewhere"),
+        ("S3_ENDPOINT", "amazon"),
+        ("MEMORY_TTL_S", "-1"),
+        ("MEMORY_TTL_S", "a minute"),
+        ("LOG_LEVEL", "DEBUG"),
+        ("LOG_SUCCESSES", "yes"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_refused_by_its_name(variable: str, value: str) -> None:
+    with pytest.raises(names.SettingsError, match=f"^environment variable {variable}: "):
+        names.settings({variable: value}, variable)

@@ -69,6 +69,7 @@ FEW_MODULES = Check("test_architecture", "the answering function loads eight mod
 LEGACY_PATH = Check("test_names", "the number of a legacy copy is dropped")
 TEMPLATE = Check("template/test_expanded", "the template holds every rule")
 RETENTION = Check("privacy/test_log", "a log is kept for days")
+QUIET = Check("privacy/test_log", "by default only what somebody has to act on is logged")
 HOW_OFTEN = Check("privacy/test_answers", "every document says how often to ask")
 FROM_MEMORY = Check(
     "answer/test_fetch", "with s3 down for an hour known documents are answered and unknown ones are not"
@@ -144,7 +145,7 @@ PROMISES = (
         "a device. So it needs no exception for children.",
         "Markers planted in every field of a request are in no log, answer, request, file or memory afterwards, in no "
         "common spelling; logs hold none and are kept for days.",
-        (NO_CANARY, WHO_ASKS, FINITE_LOG, RETENTION, TEMPLATE),
+        (NO_CANARY, WHO_ASKS, FINITE_LOG, RETENTION, QUIET, TEMPLATE),
     ),
     Promise(
         "P7",

@@ -67,3 +67,9 @@ def test_a_log_is_kept_for_days(function: str, monkeypatch: pytest.MonkeyPatch) 
     assert max(template["Parameters"]["LogRetentionDays"]["AllowedValues"]) <= max(deployment.RETENTION_DAYS) <= 30
     logging = template["Resources"][function]["Properties"]["LoggingConfig"]
     assert logging == deployment.LOGGING | {"LogGroup": {"Ref": deployment.LOGS[function]}}
+
+
+def test_by_default_only_what_somebody_has_to_act_on_is_logged() -> None:
+    parameters = source()["Parameters"]
+    assert parameters["LogSuccesses"]["Default"] == "false"
+    assert parameters["LogRetentionDays"]["Default"] <= 3

@@ -63,7 +63,9 @@ class Stack(NamedTuple):
         """The ARN of a resource whose id is none: whoever is named alike in another account has another."""
         # The id of a layer is an ARN, so it says where the stack is.
         _, partition, _, region, account, *_ = self.of("AnswerLayer").split(":")
-        last = self.of(name).rsplit("/", 1)[-1] if self.types[name] == "AWS::SQS::Queue" else self.of(name)
+        last = self.of(name)
+        if self.types[name] == "AWS::SQS::Queue":
+            last = last.rsplit("/", 1)[-1]
         return _ARNS[self.types[name]].format(partition=partition, region=region, account=account, id=last)
 
     def numbers(self) -> Counter[str]:

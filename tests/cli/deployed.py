@@ -1,0 +1,220 @@
+"""Our own template, deployed in moto, and botocore made to answer what moto cannot."""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import botocore.handlers
+import pytest
+
+from comet_updates import deployment
+from tests.conftest import REGION
+from tests.template.expand import expand, source
+
+ACCOUNT = "123456789012"
+NOT_IN_MOTO = {  # its CloudFormation has none of these, and makes a layer that has no name and is in no function
+    "AWS::ApiGatewayV2::Api",
+    "AWS::ApiGatewayV2::Stage",
+    "AWS::Lambda::LayerVersion",
+    "AWS::Lambda::Permission",  # it knows them, but one names the gateway
+    "AWS::S3::BucketPolicy",
+    "AWS::SQS::QueuePolicy",
+}
+
+
+@cache
+def client(service: str) -> Any:
+    """boto3's; each takes a while to make, and moto's state is not in it."""
+    return boto3.client(service)
+
+
+@cache
+def _template() -> dict[str, Any]:
+    return expand(source())
+
+
+class Deployed:
+    """A stack as CloudFormation makes it of our template.
+
+    Attributes:
+        ids: the name in the template → what AWS calls the resource.
+        listed: what `ListStackResources` says.
+        answers: operation → what is answered in AWS's place, where moto has no answer or not the one that is needed.
+        refused: operation → the error code that it ends with.
+        configured: function → what moto forgets of its configuration.
+        calls: every call that the audit made.
+    """
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Any] = {
+            "DescribeAccountPolicies": {"accountPolicies": []},
+            "ListTelemetryRules": {"TelemetryRuleSummaries": []},
+            "GetFunctionEventInvokeConfig": {},
+        }
+        self.refused: dict[str, str] = {}
+        self.calls: list[tuple[str, str]] = []
+        template = _template()
+        self.ids = _create_stack(template)
+        _mend_policies(self.ids)
+        _add_layers(self.ids, template)
+        _add_to_bucket(self.ids)
+        _add_gateway(self.ids)
+        _add_trail()
+        self.listed = [
+            {"LogicalResourceId": name, "ResourceType": made["Type"], "PhysicalResourceId": self.ids.get(name, name)}
+            for name, made in template["Resources"].items()
+        ]
+        self.configured: dict[str, dict[str, Any]] = {
+            self.ids[name]: {"LoggingConfig": {**deployment.LOGGING, "LogGroup": self.ids[log]}}
+            for name, log in deployment.LOGS.items()
+        }
+
+    def arn(self, name: str) -> str:
+        return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{self.ids[name]}"
+
+    @contextmanager
+    def overheard(self) -> Iterator[None]:
+        """Every botocore call meanwhile is noted, and answered or refused as `answers` and `refused` say."""
+        _overhearing.append(self)
+        try:
+            yield
+        finally:
+            _overhearing.remove(self)
+
+    def before_call(self, service: str, operation: str) -> Any:
+        self.calls.append((service, operation))
+        if operation in self.refused:
+            return SimpleNamespace(status_code=403), {"Error": {"Code": self.refused[operation], "Message": ""}}
+        if operation in self.answers:
+            return SimpleNamespace(status_code=200), dict(self.answers[operation])
+        return None
+
+    def after_call(self, operation: str, answer: dict[str, Any]) -> None:
+        if operation == "ListStackResources" and "Error" not in answer:
+            answer["StackResourceSummaries"] = self.listed
+        if operation == "GetFunctionConfiguration":
+            answer.update(self.configured.get(answer.get("FunctionName", ""), {}))
+
+
+_overhearing: list[Deployed] = []
+
+
+def _before_call(model: Any, **_: Any) -> Any:
+    return _overhearing[-1].before_call(model.service_model.service_name, model.name) if _overhearing else None
+
+
+def _after_call(model: Any, parsed: dict[str, Any], **_: Any) -> None:
+    if _overhearing:
+        _overhearing[-1].after_call(model.name, parsed)
+
+
+@pytest.fixture(scope="session")
+def botocore_overheard() -> Iterator[None]:
+    """Each botocore session that is made from now on can be overheard: those that the command makes itself, too."""
+    hooks = [("before-call", _before_call, botocore.handlers.REGISTER_LAST), ("after-call", _after_call)]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(botocore.handlers, "BUILTIN_HANDLERS", [*botocore.handlers.BUILTIN_HANDLERS, *hooks])
+        yield
+
+
+def _create_stack(template: dict[str, Any]) -> dict[str, str]:
+    # moto's ARN of a log lacks the end that AWS's has.
+    text = json.dumps(template)
+    for log in deployment.LOGS.values():
+        arn = json.dumps({"Fn::Sub": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:${{{log}}}:*"})
+        text = text.replace(json.dumps({"Fn::GetAtt": [log, "Arn"]}), arn)
+    ours = json.loads(text)
+    made = {name: resource for name, resource in ours["Resources"].items() if resource["Type"] not in NOT_IN_MOTO}
+    for resource in made.values():
+        resource.pop("DependsOn", None)
+        if resource["Type"] == "AWS::Lambda::Function":
+            resource["Properties"] |= {"Code": {"ZipFile": "pass"}}
+            del resource["Properties"]["Layers"]
+    client("cloudformation").create_stack(
+        StackName="comet",
+        TemplateBody=json.dumps({**ours, "Resources": made, "Outputs": {}}),
+        Parameters=[{"ParameterKey": "PipelinePrincipalArn", "ParameterValue": f"arn:aws:iam::{ACCOUNT}:role/ci"}],
+    )
+    listed = client("cloudformation").list_stack_resources(StackName="comet")["StackResourceSummaries"]
+    return {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in listed}
+
+
+def _mend_policies(ids: dict[str, str]) -> None:
+    """moto's CloudFormation writes policies down as Python has them, not as JSON."""
+    for role, policy in OWN_POLICIES.items():
+        name = {"RoleName": ids[role], "PolicyName": policy}
+        document = ast.literal_eval(client("iam").get_role_policy(**name)["PolicyDocument"])
+        client("iam").put_role_policy(**name, PolicyDocument=json.dumps(document))
+
+
+OWN_POLICIES = {"AnswerRole": "answer", "PublishRole": "publish", "PipelineRole": "release"}
+
+
+def _add_layers(ids: dict[str, str], template: dict[str, Any]) -> None:
+    for function, layer in deployment.LAYERS.items():
+        named = next(name for name in template["Resources"] if name.startswith(layer))
+        ids[named] = publish_layer(named)
+        client("lambda").update_function_configuration(FunctionName=ids[function], Layers=[ids[named]])
+
+
+def publish_layer(name: str) -> str:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("nothing.py", "")
+    made = client("lambda").publish_layer_version(LayerName=name, Content={"ZipFile": content.getvalue()})
+    arn: str = made["LayerVersionArn"]
+    return arn
+
+
+def _add_to_bucket(ids: dict[str, str]) -> None:
+    """What moto's CloudFormation leaves out of a bucket."""
+    s3, bucket = client("s3"), ids["Bucket"]
+    every = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+    s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=dict.fromkeys(every, True))
+    denied = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [denied]}))
+    notify(bucket, ids["UploadQueue"].rsplit("/", 1)[-1])
+
+
+def notify(bucket: str, queue: str) -> None:
+    arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}"
+    told = {"QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]}
+    client("s3").put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=told)
+
+
+def _add_gateway(ids: dict[str, str]) -> None:
+    """What API Gateway makes of the OpenAPI document that SAM writes."""
+    gateway = client("apigatewayv2")
+    ids["Api"] = gateway.create_api(Name="comet", ProtocolType="HTTP")["ApiId"]
+    function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{ids['AnswerFunction']}"
+    integration = gateway.create_integration(
+        ApiId=ids["Api"],
+        IntegrationType="AWS_PROXY",
+        IntegrationUri=f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{function}/invocations",
+        PayloadFormatVersion="2.0",
+    )
+    target = f"integrations/{integration['IntegrationId']}"
+    gateway.create_route(ApiId=ids["Api"], RouteKey="$default", Target=target)
+    gateway.create_stage(ApiId=ids["Api"], **STAGE)
+
+
+STAGE = {
+    "StageName": "$default",
+    "AutoDeploy": True,
+    "DefaultRouteSettings": {"ThrottlingRateLimit": 500.0, "ThrottlingBurstLimit": 1000},
+}
+
+
+def _add_trail() -> None:
+    """Most accounts have one; it records who changes what, and nothing of a request."""
+    client("s3").create_bucket(Bucket="trails")
+    client("cloudtrail").create_trail(Name="changes", S3BucketName="trails")
