@@ -42,7 +42,8 @@ HOMES = {
     "aws_lambda_powertools": {"record.py"},
     "obstore": {"answer/fetch.py"},
     "packaging": {"versions.py"},
-    "semver": {"versions.py"},
+    "semver": {"versions.py", "formats/electron_updater.py", "formats/tauri.py"},
+    "yaml": {"formats/electron_updater.py"},
 }
 """Foreign package → the only files that may import it."""
 

@@ -363,6 +363,7 @@ class Offer:
         latest: the release to offer; `None` if nothing may be offered.
         rollout: how `latest` reaches its users; `None` for all at once.
         history: all that was offered, the highest first, with the reason of those that were withdrawn.
+        is_complete: whether the rollout has reached everyone, or there is none.
     """
 
     product: str
@@ -370,3 +371,14 @@ class Offer:
     latest: Release | None
     rollout: Rollout | None
     history: tuple[tuple[Release, str | None], ...]
+    is_complete: bool = True
+
+    def candidates(self, *, rollouts: bool = False) -> tuple[Release, ...]:
+        """What may be offered, the best first: a format takes the first that it can carry.
+
+        Args:
+            rollouts: whether the format can say how far the latest release is rolled out. One that cannot offers what
+                came before, until the rollout is complete.
+        """
+        offered = tuple(release for release, withdrawn in self.history if withdrawn is None)
+        return offered if rollouts or self.is_complete else offered[1:]

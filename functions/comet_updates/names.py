@@ -30,7 +30,12 @@ SETTINGS = {
 SCHEMAS = ("channel", "history", "manifest", "product", "rejection", "release")
 """The JSON Schemas of what is uploaded and served, by name."""
 
-CONTENT_TYPES = {".json": "application/json", ".html": "text/html; charset=utf-8"}
+CONTENT_TYPES = {
+    ".json": "application/json",
+    ".html": "text/html; charset=utf-8",
+    ".yml": "application/yaml",
+    "": "text/plain; charset=utf-8",
+}
 """Every kind of document that is served, by the end of its name."""
 
 PAGES = "public/pages/"
@@ -42,7 +47,8 @@ _LEGACY_NUMBER = (
     r"(?:\{|%7[Bb])?[0-9A-Fa-f]{8}-?(?:[0-9A-Fa-f]{4}-?){3}[0-9A-Fa-f]{12}(?:\}|%7[Dd])?"  # a GUID
     r"|(?:[Dd][Nn]-?)?[0-9]{1,20}"  # a download number
 )
-_DOCUMENT = r"[a-z0-9](?:[a-z0-9-]{0,30}\.){1,2}json"
+# `RELEASES` and `RELEASES.json` are what Squirrel asks for.
+_DOCUMENT = r"RELEASES(?:\.json)?|[a-z0-9](?:[a-z0-9-]{0,80}\.){1,2}(?:json|yml)"
 _CHANNEL_URL = re.compile(
     rf"/v1/(?P<product>{NAME})/(?P<channel>{NAME})"
     rf"(?:/(?P<document>{_DOCUMENT}))?(?:/(?:{_LEGACY_NUMBER}))?"
@@ -123,7 +129,8 @@ def place(key: str) -> Place:
 
 def content_type(key: str) -> str:
     """The media type of the public document at `key`."""
-    return CONTENT_TYPES[key[key.rindex(".") :]]
+    _, dot, ending = key.rpartition("/")[2].rpartition(".")
+    return CONTENT_TYPES[dot + ending if dot else ""]
 
 
 def product_key(product: str) -> str:

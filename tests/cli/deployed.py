@@ -59,6 +59,7 @@ class Deployed:
             "DescribeAccountPolicies": {"accountPolicies": []},
             "ListTelemetryRules": {"TelemetryRuleSummaries": []},
             "GetFunctionEventInvokeConfig": {},
+            "ListBucketAnalyticsConfigurations": {},
         }
         self.refused: dict[str, str] = {}
         self.calls: list[tuple[str, str]] = []
@@ -180,6 +181,7 @@ def _add_to_bucket(ids: dict[str, str]) -> None:
     s3, bucket = client("s3"), ids["Bucket"]
     every = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
     s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=dict.fromkeys(every, True))
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     denied = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": f"arn:aws:s3:::{bucket}/*"}
     s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [denied]}))
     notify(bucket, ids["UploadQueue"].rsplit("/", 1)[-1])

@@ -379,6 +379,18 @@ DIFFERENCES: dict[str, tuple[str, str, Plant]] = {
         "listed",
         _answers(ListBucketInventoryConfigurations={"InventoryConfigurationList": [{"Id": "x"}]}),
     ),
+    "an analysis of the bucket": (
+        "bucket",
+        "analysed",
+        _answers(ListBucketAnalyticsConfigurations={"AnalyticsConfigurationList": [{"Id": "x"}]}),
+    ),
+    "a bucket without versions": (
+        "bucket",
+        "keeps no versions",
+        lambda d: client("s3").put_bucket_versioning(
+            Bucket=d.ids["Bucket"], VersioningConfiguration={"Status": "Suspended"}
+        ),
+    ),
     "a trail of our objects": ("trails", "each use of Bucket", _trail("AWS::S3::Object", "arn:aws:s3:::{Bucket}/")),
     "a trail of all objects": ("trails", "each use of Bucket", _trail("AWS::S3::Object", "arn:aws:s3")),
     "a trail of our function": ("trails", "each use of AnswerFunction", _trail("AWS::Lambda::Function", "{function}")),
@@ -565,6 +577,30 @@ class TestTheCommand:
         done = CliRunner().invoke(app, ["audit", "nowhere"])
         assert (done.exit_code, done.stdout) == (1, "")
         assert "stack 'nowhere' cannot be read (ValidationError): check its name" in done.stderr
+
+    @pytest.mark.parametrize(
+        ("variables", "arguments", "says"),
+        [
+            ({"AWS_REGION": None, "AWS_DEFAULT_REGION": None}, (), "(NoRegionError)"),
+            ({"AWS_PROFILE": "nobody"}, (), "(ProfileNotFound)"),
+            ({}, ("--endpoint-url", "nowhere"), "to reach nowhere"),
+        ],
+        ids=["no region", "an unknown profile", "an address that is none"],
+    )
+    @pytest.mark.usefixtures("aws")
+    def test_says_what_it_lacks_to_begin(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        variables: dict[str, str | None],
+        arguments: tuple[str, ...],
+        says: str,
+    ) -> None:
+        monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value) if value else monkeypatch.delenv(name)
+        done = CliRunner().invoke(app, ["audit", "comet", *arguments])
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert says in done.stderr
 
     def test_wants_the_name_of_a_stack(self) -> None:
         assert CliRunner().invoke(app, ["audit"]).exit_code == 2

@@ -29,8 +29,11 @@ if TYPE_CHECKING:
 
 PRODUCT = "comet-cursor"
 PUBLIC = f"public/v1/{PRODUCT}"
-IN_ORDER = [f"{PUBLIC}/{channel}/{name}.json" for channel in ("beta", "stable") for name in ("releases", "manifest")]
-"""Every document of the two channels, in the order in which they are written."""
+IN_ORDER = [
+    *[f"{PUBLIC}/{channel}/{name}.json" for channel in ("beta", "stable") for name in ("releases", "manifest")],
+    f"public/pages/{PRODUCT}.html",
+]
+"""Every document of the two channels and the page of the product, in the order in which they are written."""
 
 Change = Callable[[S3], Any]
 Tree = dict[str, bytes]
@@ -98,7 +101,7 @@ def begin(like: S3, change: Change = put_release("4.2.1")) -> tuple[S3, Rig]:  #
 
 
 def published(s3: S3) -> Tree:
-    return s3.tree("public/v1/") | s3.tree("rejected/")
+    return s3.tree("public/") | s3.tree("rejected/")
 
 
 def outcome(like: S3, *changes: Change) -> Tree:
@@ -118,13 +121,16 @@ SCHEMAS = {"manifest.json": schema("manifest"), "releases.json": schema("history
 
 
 def assert_whole(public: str, body: bytes) -> None:
-    SCHEMAS[public.rpartition("/")[2]].validate(json.loads(body))
+    if public.endswith(".html"):
+        assert body.endswith(b"</html>\n")
+    else:
+        SCHEMAS[public.rpartition("/")[2]].validate(json.loads(body))
 
 
 def assert_sound(s3: S3) -> None:
     """Every public document is whole, and every manifest names a release that is in the bucket."""
     releases = s3.keys("releases/")
-    for public, body in s3.tree("public/v1/").items():
+    for public, body in s3.tree("public/").items():
         assert_whole(public, body)
         if public.endswith("/manifest.json"):
             manifest = json.loads(body)
@@ -159,11 +165,11 @@ def kill() -> None:
 
 
 PUBLICATIONS: dict[str, tuple[Change, int]] = {
-    "a new release": (put_release("4.2.1"), 4),
-    "a first release on a channel": (put_release("4.2.1", "nightly"), 2),
-    "all of a channel is yanked": (yank("4.2.0"), 4),
+    "a new release": (put_release("4.2.1"), 5),
+    "a first release on a channel": (put_release("4.2.1", "nightly"), 3),
+    "all of a channel is yanked": (yank("4.2.0"), 5),
     "an upload is refused": (put_release("4.3.0", colour="red"), 1),
-    "the last release of a channel is deleted": (lambda s3: s3.delete(key("4.1.0", "beta")), 1),
+    "the last release of a channel is deleted": (lambda s3: s3.delete(key("4.1.0", "beta")), 2),
 }
 """What is to be published, and how many writes that takes."""
 
@@ -248,7 +254,7 @@ def test_a_publisher_that_is_overtaken_and_killed_after_its_next_write_is_mended
 
         def kill_if_overtaken(name: str, where: str, s3: S3 = s3, faster: Rig = faster) -> None:
             if name in WRITES and faster.bucket.operations:
-                for public, body in s3.tree("public/v1/").items():
+                for public, body in s3.tree("public/").items():
                     assert_whole(public, body)
                 raise KilledError
 

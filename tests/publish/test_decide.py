@@ -307,3 +307,30 @@ def test_the_latest_is_the_first_of_the_history_that_is_not_withdrawn(
         (reason is not None) == (past.channel == "stable" and past.version in yanked)
         for past, reason in decided.history
     )
+
+
+@pytest.mark.parametrize(
+    ("rollout", "is_complete"),
+    [
+        ({"percent": 0}, False),
+        ({"percent": 99}, False),
+        ({"percent": 100}, True),
+        ({"start": NOW - timedelta(days=5), "interval": 86_400, "groups": 7}, False),
+        ({"start": NOW - timedelta(days=6), "interval": 86_400, "groups": 7}, True),  # the first group began on day 0
+        ({"start": NOW + timedelta(seconds=1), "interval": 1, "groups": 1}, False),
+    ],
+    ids=str,
+)
+def test_a_rollout_is_complete_once_everyone_may_have_it(rollout: dict[str, Any], *, is_complete: bool) -> None:
+    releases = [release("2.0.0"), release("1.0.0")]
+    decided = offer(Example(releases, "2.0.0", (policy(rollout={"version": "2.0.0", **rollout}),)))
+    assert decided.is_complete is is_complete
+    best = decided.candidates()[0].version
+    assert best == ("2.0.0" if is_complete else "1.0.0")
+    assert decided.candidates(rollouts=True)[0].version == "2.0.0"
+
+
+def test_what_is_withdrawn_is_no_candidate() -> None:
+    releases = [release("2.0.0"), release("1.0.0")]
+    decided = offer(Example(releases, "1.0.0", (policy(yanked=[yank("2.0.0")]),)))
+    assert [candidate.version for candidate in decided.candidates()] == ["1.0.0"]

@@ -35,8 +35,10 @@ READS = {
     ("s3", "GetBucketLogging"): "s3:GetBucketLogging",
     ("s3", "GetBucketNotificationConfiguration"): "s3:GetBucketNotification",
     ("s3", "GetBucketPolicy"): "s3:GetBucketPolicy",
+    ("s3", "GetBucketVersioning"): "s3:GetBucketVersioning",
     ("s3", "GetBucketReplication"): "s3:GetReplicationConfiguration",
     ("s3", "GetPublicAccessBlock"): "s3:GetBucketPublicAccessBlock",
+    ("s3", "ListBucketAnalyticsConfigurations"): "s3:GetAnalyticsConfiguration",
     ("s3", "ListBucketInventoryConfigurations"): "s3:GetInventoryConfiguration",
 }
 """(service, operation) → the right that it needs. All of them read."""
@@ -78,7 +80,6 @@ class Account:
     """
 
     def __init__(self, endpoint_url: str | None = None) -> None:
-        self._session = boto3.session.Session()
         self._endpoint_url = endpoint_url
         self._clients: dict[str, Any] = {}
 
@@ -88,9 +89,9 @@ class Account:
         Raises:
             UnseenError: AWS does not say.
         """
-        client = self._client(service)
         method = _snake(operation)
         try:
+            client = self._client(service)
             if client.can_paginate(method):
                 answer: dict[str, Any] = client.get_paginator(method).paginate(**parameters).build_full_result()
             else:
@@ -100,14 +101,18 @@ class Account:
             if code in ABSENT:
                 return {}
             raise UnseenError(READS[service, operation], code) from error
-        except (BotoCoreError, NotImplementedError) as error:
+        except (BotoCoreError, NotImplementedError) as error:  # no region, no credentials, no answer, no such call
             raise UnseenError(READS[service, operation], type(error).__name__) from error
         return answer
 
     def _client(self, service: str) -> Any:  # noqa: ANN401 (one type for each service)
         if service not in self._clients:
             config = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "max_attempts": 3})
-            client = self._session.client(service, endpoint_url=self._endpoint_url, config=config)  # type: ignore[call-overload]
+            try:
+                session = boto3.session.Session()
+                client = session.client(service, endpoint_url=self._endpoint_url, config=config)  # type: ignore[call-overload]
+            except ValueError as error:
+                raise UnseenError(f"to reach {self._endpoint_url}", "no URL") from error
             client.meta.events.register("before-call", _only_reads(service))
             self._clients[service] = client
         return self._clients[service]

@@ -86,7 +86,9 @@ def _seen(area: str, differences: Differences) -> Iterator[Finding]:
     except MissingResourceError as error:
         yield Finding(area, error.resource, Status.DIFFERS, "is not in the stack", "deploy the template again")
     except UnseenError as error:
-        allow = f"allow {error.right}; `comet-updates audit-rights` prints all that is needed"
+        allow = (
+            f"allow {error.right}, or ask again if it was not refused; `comet-updates audit-rights` prints all rights"
+        )
         yield Finding(area, "", Status.UNSEEN, f"needs the right {error.right} ({error.reason})", allow)
 
 
@@ -132,6 +134,8 @@ AREAS: Mapping[str, Area] = {
             audit_storage.bucket_policy,
             audit_storage.copies,
             audit_storage.inventories,
+            audit_storage.analytics,
+            audit_storage.versions,
         ),
         "set the bucket back to what the template says",
     ),

@@ -90,3 +90,16 @@ def inventories(stack: Stack, read: Read) -> Differences:
     found = read("s3", "ListBucketInventoryConfigurations", Bucket=stack.of("Bucket"))
     if found.get("InventoryConfigurationList"):
         yield Difference("Bucket", "is listed elsewhere")
+
+
+def analytics(stack: Stack, read: Read) -> Differences:
+    """Who else gets numbers of how the bucket is used."""
+    found = read("s3", "ListBucketAnalyticsConfigurations", Bucket=stack.of("Bucket"))
+    if found.get("AnalyticsConfigurationList"):
+        yield Difference("Bucket", "is analysed")
+
+
+def versions(stack: Stack, read: Read) -> Differences:
+    """Whether what was uploaded can be told from what is there now."""
+    if read("s3", "GetBucketVersioning", Bucket=stack.of("Bucket")).get("Status") != "Enabled":
+        yield Difference("Bucket", "keeps no versions")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from comet_updates.formats import manifest
+from comet_updates.formats import electron_updater, manifest, squirrel, tauri
 from comet_updates.model import Offer
 
-ALL = (manifest,)
+ALL = (electron_updater, tauri, squirrel, manifest)  # the manifest last: it is what others are compared with
 
 
 def render(offer: Offer) -> dict[str, bytes]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from comet_updates.errors import VersionSyntaxError
 from comet_updates.model import ChannelPolicy, Offer, Product, Release, Rollout
 from comet_updates.versions import Precedence, Scheme, precedence
+
+ALL_PERCENT = 100
 
 
 def counted_channels(channel: str, policies: Mapping[str, ChannelPolicy]) -> tuple[str, ...]:
@@ -52,7 +54,8 @@ def decide(
         for release in offered
     )
     latest = next((release for release, yanked in history if yanked is None), None)
-    return Offer(product.product, channel, latest, _rollout(policy, latest), history)
+    rollout = _rollout(policy, latest)
+    return Offer(product.product, channel, latest, rollout, history, rollout is None or _is_complete(rollout, now))
 
 
 def _rank(product: Product, release: Release) -> tuple[Precedence, float, str, str]:
@@ -95,3 +98,10 @@ def _rollout(policy: ChannelPolicy, latest: Release | None) -> Rollout | None:
         return None
     # Not checked again: what was read from a text is no text any more.
     return Rollout.model_construct(**policy.rollout.model_dump(exclude={"version"}))
+
+
+def _is_complete(rollout: Rollout, now: datetime) -> bool:
+    """Whether everyone may have it: all groups were reached, the first of them at the start."""
+    if rollout.start is None or rollout.interval is None or rollout.groups is None:
+        return rollout.percent == ALL_PERCENT
+    return now >= rollout.start + timedelta(seconds=rollout.interval) * (rollout.groups - 1)

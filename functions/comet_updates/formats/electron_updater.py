@@ -1,0 +1,112 @@
+"""electron-updater's channel files, such as `latest.yml`, `latest-mac.yml` and `latest-linux-arm64.yml`.
+
+Each is there under two names: `latest`, which a client asks for that was told nothing else, and the name of the
+channel. Source: electron-updater 6.8.10, `out/providers/Provider.js` (`parseUpdateInfo`, `resolveFiles`, `findFile`),
+`MacUpdater.js` and `AppUpdater.js` (`isStagingMatch`): `version` has to be semver, each file has a SHA-512 in base64,
+URLs may be absolute, and 204 or an empty file is an error, so that "no update" is the current release.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import semver
+import yaml
+
+from comet_updates.formats import texts
+from comet_updates.model import Artifact, Offer, Release
+
+FILE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+
+
+class Client(NamedTuple):
+    """A build of Electron that asks for a file of its own.
+
+    Attributes:
+        suffix: what it adds to the channel's name.
+        platform: of the artifacts that it may be given.
+        arches: of these, the one that it takes without a better match first.
+        endings: of file names that it can install; the first has to be there.
+    """
+
+    suffix: str
+    platform: str
+    arches: tuple[str, ...]
+    endings: tuple[str, ...]
+
+
+_PACKAGES = (".appimage", ".deb", ".rpm", ".pacman")
+CLIENTS = (
+    Client("", "windows", ("x86_64", "any", "universal", "i686", "aarch64"), (".exe",)),
+    Client("-mac", "macos", ("universal", "any", "x86_64", "aarch64"), (".zip", ".dmg")),
+    Client("-linux", "linux", ("x86_64", "any"), _PACKAGES),
+    Client("-linux-arm64", "linux", ("aarch64", "any"), _PACKAGES),
+    Client("-linux-arm", "linux", ("armv7", "any"), _PACKAGES),
+)
+
+
+def render(offer: Offer) -> dict[str, bytes]:
+    """The files for the clients that the channel has something for."""
+    named = dict.fromkeys(name for name in ("latest", offer.channel) if FILE_NAME.fullmatch(name))
+    percent = offer.rollout.percent if offer.rollout else None
+    documents: dict[str, bytes] = {}
+    for client in CLIENTS:
+        if info := next(_infos(client, offer.candidates(rollouts=percent is not None)), None):
+            if percent is not None and offer.latest and info["version"] == offer.latest.version:
+                info["stagingPercentage"] = percent
+            body = yaml.safe_dump(info, sort_keys=False, allow_unicode=True).encode()
+            documents |= {f"{name}{client.suffix}.yml": body for name in named}
+    return documents
+
+
+def _infos(client: Client, releases: tuple[Release, ...]) -> Iterator[dict[str, Any]]:
+    """What `client` reads of each release that it could install."""
+    for release in releases:
+        files = sorted((a for a in release.artifacts if _fits(client, a)), key=lambda a: _preference(client, a))
+        needed = _PACKAGES if client.endings is _PACKAGES else client.endings[:1]
+        if semver.Version.is_valid(release.version) and any(_ending(file) in needed for file in files):
+            yield _info(release, [_file(file) for file in files], files[0])
+
+
+def _fits(client: Client, artifact: Artifact) -> bool:
+    return (
+        artifact.platform == client.platform
+        and artifact.arch in client.arches
+        and artifact.kind != "delta"
+        and artifact.sha512 is not None
+        and _ending(artifact) in client.endings
+    )
+
+
+def _preference(client: Client, artifact: Artifact) -> tuple[int, int]:
+    return client.endings.index(_ending(artifact)), client.arches.index(artifact.arch)
+
+
+def _ending(artifact: Artifact) -> str:
+    """Of the URL's path, which is what the client looks at."""
+    return "." + urlsplit(artifact.url).path.rpartition(".")[2].lower()
+
+
+def _file(artifact: Artifact) -> dict[str, Any]:
+    given = {"size": artifact.size, "blockMapSize": artifact.block_map_size}
+    return {"url": artifact.url, "sha512": _base64(artifact)} | {k: v for k, v in given.items() if v is not None}
+
+
+def _base64(artifact: Artifact) -> str:
+    return base64.b64encode(bytes.fromhex(artifact.sha512 or "")).decode()
+
+
+def _info(release: Release, files: list[dict[str, Any]], first: Artifact) -> dict[str, Any]:
+    optional = {
+        "releaseDate": release.released_at.isoformat() if release.released_at else None,
+        "releaseName": release.title,
+        "releaseNotes": texts.notes(release) or None,
+        "minimumSystemVersion": first.min_os,
+    }
+    # `path` and `sha512` are what clients before 2.16 read.
+    legacy = {"path": first.url, "sha512": _base64(first)}
+    return {"version": release.version, "files": files} | legacy | {k: v for k, v in optional.items() if v is not None}

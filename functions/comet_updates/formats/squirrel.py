@@ -1,0 +1,72 @@
+"""Squirrel: `RELEASES` for Windows, and `RELEASES.json` for macOS (Electron's `serverType: json`).
+
+Sources: Squirrel.Windows, `src/Squirrel/ReleaseEntry.cs` (a line is `SHA-1 URL size`, LF, and a rollout ends it as `#
+25%`); the list may not be empty, the version is read out of the file name, and the newest entry needs a full package.
+SHA-1 is the format's, not our trust. Squirrel.Mac, `SQRLUpdater.m`: `currentRelease` is compared with the running
+version, and the entry of that version says where the .zip is; it knows no rollouts.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from comet_updates.formats import texts
+from comet_updates.model import Artifact, Offer, Release
+
+PACKAGE = re.compile(r"[^\s/]+-\d+\.\d+\.\d+[^\s/]*?(?:-full|-delta)?\.nupkg", re.IGNORECASE)
+
+
+def render(offer: Offer) -> dict[str, bytes]:
+    """The documents that the channel has packages for."""
+    return _windows(offer) | _mac(offer)
+
+
+def _windows(offer: Offer) -> dict[str, bytes]:
+    percent = offer.rollout.percent if offer.rollout else None
+    lines: list[str] = []
+    for release in reversed(offer.candidates(rollouts=percent is not None)):
+        packages = [artifact for artifact in release.artifacts if _is_package(artifact)]
+        # A delta leads to a full package of its version, which the client checks it against.
+        if any(artifact.kind != "delta" for artifact in packages):
+            staged = f" # {percent}%" if percent is not None and release is offer.latest else ""
+            lines += [f"{artifact.sha1} {artifact.url} {artifact.size}{staged}" for artifact in packages]
+    return {"RELEASES": "\n".join([*lines, ""]).encode()} if lines else {}
+
+
+def _is_package(artifact: Artifact) -> bool:
+    return (
+        artifact.platform == "windows"
+        and artifact.sha1 is not None
+        and artifact.size is not None
+        and PACKAGE.fullmatch(_file_name(artifact)) is not None
+        and re.search(r"[\s#]", artifact.url) is None
+    )
+
+
+def _mac(offer: Offer) -> dict[str, bytes]:
+    for release in offer.candidates():
+        archives = [a for a in release.artifacts if a.platform == "macos" and _file_name(a).lower().endswith(".zip")]
+        # One document is for all Macs, so one archive has to be.
+        archive = next((a for a in archives if a.kind != "delta" and a.arch in ("universal", "any")), None)
+        if archive:
+            return {"RELEASES.json": _json(release, archive)}
+    return {}
+
+
+def _json(release: Release, archive: Artifact) -> bytes:
+    optional = {
+        "name": release.title,
+        "notes": texts.notes(release) or None,
+        "pub_date": release.released_at.isoformat(timespec="seconds") if release.released_at else None,
+    }
+    update: dict[str, Any] = {"version": release.version, "url": archive.url}
+    update |= {name: value for name, value in optional.items() if value is not None}
+    document = {"currentRelease": release.version, "releases": [{"version": release.version, "updateTo": update}]}
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def _file_name(artifact: Artifact) -> str:
+    return urlsplit(artifact.url).path.rpartition("/")[2]

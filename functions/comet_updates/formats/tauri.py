@@ -1,0 +1,61 @@
+"""Tauri's updater, static document: `tauri.json`.
+
+Source: tauri-plugin-updater 2, `plugins/updater/src/updater.rs` (`RemoteRelease`, `ReleaseManifestPlatform`):
+`version` is semver, `pub_date` is RFC 3339 or missing, and one platform without a URL and a signature fails the whole
+document. A client looks for `{os}-{arch}-{bundle}` first, then for `{os}-{arch}`. It knows no rollouts.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import semver
+
+from comet_updates.formats import texts
+from comet_updates.model import Artifact, Offer, Release
+
+SYSTEMS = {"windows": "windows", "macos": "darwin", "linux": "linux"}
+ARCHES = {
+    "x86_64": ("x86_64",),
+    "aarch64": ("aarch64",),
+    "i686": ("i686",),
+    "armv7": ("armv7",),
+    "riscv64": ("riscv64",),
+    "universal": ("x86_64", "aarch64"),
+}
+SIGNATURE = "minisign"
+
+
+def render(offer: Offer) -> dict[str, bytes]:
+    """`tauri.json`, of the best release that is signed for Tauri; nothing if none is."""
+    for release in offer.candidates():
+        platforms = _platforms(release)
+        if platforms and semver.Version.is_valid(release.version):
+            return {"tauri.json": _json(release, platforms)}
+    return {}
+
+
+def _json(release: Release, platforms: dict[str, dict[str, str]]) -> bytes:
+    optional = {
+        "notes": texts.notes(release) or None,
+        "pub_date": release.released_at.isoformat() if release.released_at else None,
+    }
+    document: dict[str, Any] = {"version": release.version} | {k: v for k, v in optional.items() if v is not None}
+    return json.dumps(document | {"platforms": platforms}, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def _platforms(release: Release) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for artifact in release.artifacts:
+        if artifact.kind == "delta" or SIGNATURE not in artifact.signatures or artifact.platform not in SYSTEMS:
+            continue
+        entry = {"signature": artifact.signatures[SIGNATURE], "url": artifact.url}
+        for key in _keys(artifact):
+            found.setdefault(key, entry)  # the first that the release names
+    return found
+
+
+def _keys(artifact: Artifact) -> list[str]:
+    plain = [f"{SYSTEMS[artifact.platform]}-{arch}" for arch in ARCHES.get(artifact.arch, ())]
+    return [f"{key}-{artifact.bundle}" for key in plain if artifact.bundle] + plain
