@@ -19,7 +19,7 @@ from tests.conftest import SWEEP, release
 if TYPE_CHECKING:
     from tests.conftest import S3, Handler
 
-playwright = pytest.importorskip("playwright.sync_api")
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: see requirements/dev.txt")
 
 CHROMIUM = shutil.which("chromium")
 ALONE = [
@@ -28,6 +28,7 @@ ALONE = [
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
+    "--disable-component-update",
     "--disable-sync",
 ]
 PATHS = ("/", "/privacy", "/comet-cursor")
@@ -63,19 +64,45 @@ def browser() -> Iterator[Any]:
         started.close()
 
 
+class Site(str):
+    """The address of the answering function behind HTTP.
+
+    Attributes:
+        asked: the path of every request that reached it, whoever in the browser made it.
+        planted: HTML that stands in front of the main part of every page.
+    """
+
+    __slots__ = ("asked", "planted")
+
+    asked: list[str]
+    planted: str
+
+
 @pytest.fixture
-def site(s3: S3, publish: Handler, answer: Handler) -> Iterator[str]:
-    """The answering function behind HTTP, with one product that has long words; gives its address."""
+def site(s3: S3, publish: Handler, answer: Handler) -> Iterator[Site]:
+    """The answering function with one product that has long words."""
     s3.put("releases/comet-cursor/stable/4.2.1.json", release(title="x" * 200, notes={"en": "w" * 500, "he": "שלום"}))
     publish(SWEEP, None)
-    config = uvicorn.Config(gateway.application(answer), port=0, lifespan="off", log_config=None)
+    asked: list[str] = []
+
+    def overheard(event: dict[str, Any], context: object) -> dict[str, Any]:
+        asked.append(event["rawPath"])
+        given = answer(event, context)
+        if not served.planted:
+            return given
+        body = given["body"].replace("<main", f"{served.planted}<main")
+        return given | {"body": body, "headers": given["headers"] | {"content-length": str(len(body.encode()))}}
+
+    config = uvicorn.Config(gateway.application(overheard), port=0, lifespan="off", log_config=None)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
         thread.join(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}"
+    served = Site(f"http://127.0.0.1:{port}")
+    served.asked, served.planted = asked, ""
+    yield served
     server.should_exit = True
     thread.join()
 
@@ -96,18 +123,41 @@ def visit(browser: Any, url: str, *, width: int = 1280, scheme: str = "light") -
     return seen
 
 
-def test_a_page_is_one_request_to_one_host_and_stores_nothing(browser: Any, site: str) -> None:
+def test_a_page_is_one_request_to_one_host_and_stores_nothing(browser: Any, site: Site) -> None:
     for path in PATHS:
         seen = visit(browser, site + path)
         assert (seen.requests, seen.complaints, seen.stored) == ([site + path], [], [[], [0, 0]])
+    assert site.asked == list(PATHS), "no icon, and nothing else that a browser does not tell of"
 
 
-def test_a_page_fits_its_window(browser: Any, site: str) -> None:
+def test_what_somebody_plants_in_a_page_is_not_loaded(browser: Any, site: Site, elsewhere: Elsewhere) -> None:
+    picture = f'<img src="{elsewhere}x.gif"><script src="{elsewhere}x.js"></script>'
+    site.planted = f'{picture}<style>p{{background:url({elsewhere}y.gif)}}</style><p style="color:red">x</p>'
+    seen = visit(browser, f"{site}/privacy")
+    assert elsewhere.asked == []
+    assert len(seen.complaints) == 4
+    assert all("Content Security Policy" in complaint for complaint in seen.complaints)
+
+
+def test_a_page_can_be_printed_whole_and_in_ink_on_white(browser: Any, site: Site) -> None:
+    context = browser.new_context(color_scheme="dark")
+    page = context.new_page()
+    page.goto(f"{site}/comet-cursor")
+    history = page.locator("details .notes").first
+    assert not history.is_visible()
+    page.emulate_media(media="print")
+    assert history.is_visible()
+    colours = page.evaluate("(({color, backgroundColor}) => [color, backgroundColor])(getComputedStyle(document.body))")
+    assert colours == ["rgb(0, 0, 0)", "rgb(255, 255, 255)"]
+    context.close()
+
+
+def test_a_page_fits_its_window(browser: Any, site: Site) -> None:
     for path, width, scheme in itertools.product(PATHS, WIDTHS, SCHEMES):
         assert not visit(browser, site + path, width=width, scheme=scheme).overflows, (path, width, scheme)
 
 
-def test_a_screen_reader_finds_its_way(browser: Any, site: str) -> None:
+def test_a_screen_reader_finds_its_way(browser: Any, site: Site) -> None:
     for path in PATHS:
         lines = [line.strip().removeprefix("- ") for line in visit(browser, site + path).landmarks.splitlines()]
         assert sum(line.startswith("main") for line in lines) == 1
@@ -118,12 +168,25 @@ def test_a_screen_reader_finds_its_way(browser: Any, site: str) -> None:
         assert all(line.startswith('link "') for line in links), "every link has a name"
 
 
+class Elsewhere(str):
+    """The address of a page that loads a picture from another host, sets a cookie and is too wide.
+
+    Attributes:
+        asked: the path of every request that reached it.
+    """
+
+    __slots__ = ("asked",)
+
+    asked: list[str]
+
+
 @pytest.fixture
-def elsewhere() -> Iterator[str]:
-    """A page that loads a picture from another host, sets a cookie and is too wide."""
+def elsewhere() -> Iterator[Elsewhere]:
+    asked: list[str] = []
 
     class Tracking(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            asked.append(self.path)
             self.send_response(200)
             self.send_header("content-type", "text/html")
             self.send_header("set-cookie", "id=1")
@@ -136,15 +199,18 @@ def elsewhere() -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Tracking)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/"
+    address = Elsewhere(f"http://127.0.0.1:{server.server_port}/")
+    address.asked = asked
+    yield address
     server.shutdown()
     server.server_close()
     thread.join()
 
 
-def test_a_page_that_tracks_is_seen_to(browser: Any, elsewhere: str) -> None:
+def test_a_page_that_tracks_is_seen_to(browser: Any, elsewhere: Elsewhere) -> None:
     """The positive control."""
     seen = visit(browser, elsewhere)
     assert {urlsplit(url).hostname for url in seen.requests} == {"127.0.0.1", "localhost"}
     assert {cookie["name"] for cookie in seen.stored[0]} == {"id"}
     assert seen.overflows
+    assert {"/", "/x.gif"} <= set(elsewhere.asked)

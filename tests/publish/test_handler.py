@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tests.conftest import S3, Handler, Wire
 
 MANIFEST = "public/v1/comet-cursor/stable/manifest.json"
+INDEX = "public/pages/index.html"
 KEY = "releases/comet-cursor/stable/4.2.1.json"
 
 
@@ -59,7 +60,7 @@ def test_many_messages_for_one_product_are_one_publication(s3: S3, publish: Hand
         s3.put(f"releases/comet-cursor/stable/{version}.json", release(version))
     del wire[:]
     publish(batch(*[body(f"releases/comet-cursor/stable/4.2.{n}.json") for n in (1, 2, 3)] * 3), None)
-    assert sum(method == "PUT" for method, *_ in wire) == 3, "the manifest, the history and the page"
+    assert sum(method == "PUT" for method, *_ in wire) == 4, "the manifest, the history, the page and the list of pages"
 
 
 @pytest.mark.parametrize(
@@ -119,7 +120,7 @@ def test_nothing_of_the_uploader_is_logged(s3: S3, publish: Handler, capfd: pyte
     event["Records"][0] |= {"body": json.dumps(inner), "attributes": {"SenderId": "alice"}}
     publish(event, None)
     out, err = capfd.readouterr()
-    assert json.loads(out)["outcome"] == "published"
+    assert [json.loads(line)["outcome"] for line in out.splitlines()] == ["published"] * 2, "the product, and the list"
     assert not [word for word in ("alice", "203.0.113.5") if word in out + err]
 
 
@@ -132,6 +133,32 @@ def test_only_the_messages_of_a_product_that_failed_come_again(
     a, b = (f"releases/{product}/stable/1.0.0.json" for product in "ab")
     assert failed(publish(batch(body(a), body(b), body("releases/x.json"), body(a, b), body(a)), None)) == ["1", "3"]
     assert "public/v1/a/stable/manifest.json" in s3.keys("public/")
+
+
+def test_a_product_is_listed_by_its_own_event_and_no_more_once_it_is_gone(s3: S3, publish: Handler) -> None:
+    s3.put(KEY, release())
+    publish(notification(KEY), None)
+    assert b'href="/comet-cursor"' in s3.get(INDEX)
+    s3.delete(KEY)
+    publish(notification(KEY), None)
+    assert b'href="/comet-cursor"' not in s3.get(INDEX)
+
+
+def test_a_list_that_could_not_be_written_comes_again_with_every_message(
+    s3: S3, publish: Handler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> Any:
+        raise RuntimeError
+
+    publisher = publish.__globals__["_run"]()._publisher  # type: ignore[attr-defined]
+    s3.put(KEY, release())
+    event = batch(body(KEY), body(KEY), '{"Event": "s3:TestEvent"}')
+    with monkeypatch.context() as patch:
+        patch.setattr(publisher, "publish_index", fail)
+        assert failed(publish(event, None)) == ["0", "1"]
+    assert s3.keys(INDEX) == []
+    assert failed(publish(event, None)) == []
+    assert s3.keys(INDEX) == [INDEX], "though of the product nothing was left to write"
 
 
 def test_a_stray_upload_is_refused_by_its_own_event(s3: S3, publish: Handler) -> None:

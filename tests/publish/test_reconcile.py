@@ -12,11 +12,13 @@ import pytest
 
 from comet_updates.publish.uploads import UPLOAD_MAX_BYTES
 from tests.conftest import release
+from tests.publish.conftest import Rig
 
 if TYPE_CHECKING:
     from tests.conftest import S3
-    from tests.publish.conftest import Rig
 
+INDEX = "public/pages/index.html"
+OTHER = "public/pages/other.html"
 PAGE = "public/pages/comet-cursor.html"
 STABLE = "public/v1/comet-cursor/stable"
 
@@ -131,6 +133,85 @@ def test_a_product_of_which_every_upload_went_away_is_cleared_away_by_the_sweep(
     rig.sweep()
     assert published.keys("public/v1/") == []
     assert published.keys("rejected/") == []
+
+
+class TestThePageOfAProduct:
+    @pytest.mark.parametrize("product", ["index", "privacy", "2026", "3f2504e04f8911d39a0c0305e82c3301"])
+    def test_is_not_made_where_no_url_leads_to_it(self, s3: S3, rig: Rig, product: str) -> None:
+        s3.put(f"releases/{product}/stable/1.0.0.json", release("1.0.0", product=product))
+        rig.sweep()
+        assert f"public/v1/{product}/stable/manifest.json" in s3.keys("public/v1/")
+        assert s3.keys("public/pages/") == [INDEX, "public/pages/privacy.html"]
+        assert b"Nothing is published yet" in s3.get(INDEX)
+
+    def test_stays_as_it_is_while_a_channel_is_undecided(self, published: S3, rig: Rig) -> None:
+        before = published.get(PAGE)
+        published.put(key("4.3.0-beta.1", "beta"), release("4.3.0-beta.1", "beta"))
+        published.put("channels/comet-cursor/stable.json", b"{")
+        rig.publisher.publish("comet-cursor")
+        assert published.get(PAGE) == before
+        published.put("channels/comet-cursor/stable.json", policy())
+        rig.publisher.publish("comet-cursor")
+        assert b"4.3.0-beta.1" in published.get(PAGE)
+
+    def test_goes_away_with_the_last_release_and_no_others_page_does(self, published: S3, rig: Rig) -> None:
+        for product in ("comet-cursor.html", "comet-cursor-2"):
+            published.put(key("1.0.0", product=product), release("1.0.0", product=product))
+        rig.sweep()
+        for version in ("4.2.0", "4.2.1"):
+            published.delete(key(version))
+        rig.sweep()
+        of_others = [f"public/pages/comet-cursor{ending}.html" for ending in ("-2", ".html")]
+        assert published.keys("public/pages/") == [*of_others, INDEX, "public/pages/privacy.html"]
+
+
+class TestTheListOfProducts:
+    def test_names_those_that_have_a_page_and_nothing_else_that_lies_there(self, published: S3, rig: Rig) -> None:
+        for left in ("public/pages/notes.txt", "public/pages/Draft.html", "public/pages/old/x.html"):
+            published.put(left, b"")
+        rig.sweep()
+        hrefs = published.get(INDEX).decode().split('href="/')[1:]
+        assert [href.split('"')[0] for href in hrefs] == ["", "privacy", "comet-cursor"]
+
+    @pytest.mark.parametrize("stop_at", range(3), ids=["before it lists", "before it writes", "before it looks again"])
+    @pytest.mark.parametrize("is_there", [True, False], ids=["added", "gone"])
+    @pytest.mark.parametrize("is_first", [True, False], ids=["first", "replaced"])
+    def test_is_right_however_its_publisher_is_overtaken(
+        self, published: S3, *, is_first: bool, is_there: bool, stop_at: int
+    ) -> None:
+        if not is_first:
+            published.put(INDEX, b"an old one")
+        if not is_there:
+            published.put(OTHER, b"")
+        slower, faster = Rig(published), Rig(published)
+
+        def overtake(_name: str, _argument: Any) -> None:
+            if len(slower.bucket.operations) == stop_at + 1:
+                published.put(OTHER, b"") if is_there else published.delete(OTHER)
+                faster.publisher.publish_index()
+
+        slower.bucket.before = overtake
+        slower.publisher.publish_index()
+        assert faster.bucket.operations, "it was overtaken"
+        assert (b'href="/other"' in published.get(INDEX)) is is_there
+
+    def test_that_was_replaced_by_an_older_one_is_mended_by_who_replaced_it(self, published: S3, rig: Rig) -> None:
+        """The faster publisher finds its product listed still from before, and has nothing to write."""
+        published.put(OTHER, b"")
+        rig.publisher.publish_index()
+        published.delete(OTHER)
+        slower, faster = Rig(published), Rig(published)
+
+        def overtake(name: str, _: Any) -> None:
+            if name == "put" and not faster.bucket.operations:
+                published.put(OTHER, b"")
+                faster.publisher.publish_index()
+
+        slower.bucket.before = overtake
+        slower.publisher.publish_index()
+        assert (faster.bucket.operations, faster.bucket.writes) == ([("etags", "public/pages/")], [])
+        assert slower.bucket.writes == [INDEX, INDEX], "once stale, once right"
+        assert b'href="/other"' in published.get(INDEX)
 
 
 class TestARefusedUpload:

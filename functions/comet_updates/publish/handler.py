@@ -82,7 +82,7 @@ class Run:
         self._log = log
 
     def batch(self, messages: Mapping[str, str]) -> list[str]:
-        """Publish every product that the notifications name; gives the ids of the messages that failed.
+        """Publish every product that the notifications name, then their list; gives the messages that failed.
 
         Args:
             messages: the bodies by message id.
@@ -99,6 +99,9 @@ class Run:
         for product, message_ids in senders.items():
             if not self._done(product, self._strays_or(product)):
                 failed |= message_ids
+        # Whatever the run did: it may be the second after one that was killed before it came here.
+        if senders and not self._done(None, self._publisher.publish_index):
+            failed |= set().union(*senders.values())
         return sorted(failed)
 
     def sweep(self) -> None:

@@ -60,7 +60,12 @@ class Publisher:
 
         Raises what `publish` raises.
         """
-        return self._until_undisturbed(self._publish_site_once)
+        site, index = self._until_undisturbed(self._publish_site_once), self.publish_index()
+        return Change(site.written + index.written, site.deleted + index.deleted)
+
+    def publish_index(self) -> Change:
+        """Publish the list of the products that have a page. Raises what `publish` raises."""
+        return self._until_undisturbed(self._publish_index_once)
 
     def refuse_strays(self) -> Change:
         """Say of every upload that belongs to no product why it does not count. Raises what `publish` raises."""
@@ -72,14 +77,8 @@ class Publisher:
         below = {prefix.split("/")[-2] for folder in folders for prefix in self._bucket.children(folder)[1]}
         documents = self._bucket.children("products/")[0]
         documents += [_original(key) for key in self._bucket.children("rejected/products/")[0]]
-        pages_of = {
-            key.removeprefix(names.PAGES).removesuffix(".html") for key in self._bucket.children(names.PAGES)[0]
-        }
-        return (
-            below
-            | (pages_of - {*OWN_PAGES})
-            | {product for key in documents if (product := names.product_of(key)) is not None}
-        )
+        with_page = _products_of(self._bucket.children(names.PAGES)[0])
+        return below | with_page | {product for key in documents if (product := names.product_of(key)) is not None}
 
     def _until_undisturbed(self, run: Callable[[], Change]) -> Change:
         for _ in range(ATTEMPTS - 1):
@@ -106,14 +105,21 @@ class Publisher:
         return change
 
     def _publish_site_once(self) -> Change:
-        existing = self._bucket.etags("public/schemas/")
-        every_page = self._bucket.etags(names.PAGES)
-        own = {names.page_key(name) for name in OWN_PAGES}
-        products = [key.removeprefix(names.PAGES).removesuffix(".html") for key in every_page.keys() - own]
+        existing = self._bucket.etags("public/schemas/") | self._exactly(names.page_key("privacy"))
         documents = {names.schema_key(name): body for name, body in schemas.render().items()}
         documents[names.page_key("privacy")] = pages.privacy()
-        documents[names.page_key("index")] = pages.index(products)
-        return self._write(existing | {key: etag for key, etag in every_page.items() if key in own}, documents)
+        return self._write(existing, documents)
+
+    def _publish_index_once(self) -> Change:
+        own = names.page_key("index")
+        listed = self._bucket.etags(names.PAGES)
+        existing = {key: etag for key, etag in listed.items() if key == own}
+        products = _products_of(listed)
+        change = self._write(existing, {own: pages.index(sorted(filter(_has_page, products)))})
+        # Whoever added a page meanwhile may have found itself in the list that we then replaced: as in `publish`.
+        if change.written and _products_of(self._bucket.etags(names.PAGES)) != products:
+            raise ConcurrentPublishError("the pages changed while we wrote")
+        return change
 
     def _refuse_strays_once(self) -> Change:
         existing = {
@@ -211,7 +217,7 @@ def _render(inputs: Inputs, now: datetime) -> _Rendered:
         for name, body in formats.render(offer).items():
             documents[names.document_key(product, channel, name)] = body
     shown = sorted((offer for offer in offers if offer.history), key=lambda offer: offer.channel != "stable")
-    if shown and not undecided and product not in OWN_PAGES:
+    if shown and not undecided and _has_page(product):
         documents[names.page_key(product)] = pages.product(inputs.product, shown)
     return _Rendered(documents, refusals, undecided)
 
@@ -234,6 +240,17 @@ def _refusal(key: str) -> RefusedUploadError | None:
     except RefusedUploadError as refusal:
         return refusal
     return None
+
+
+def _has_page(product: str) -> bool:
+    """Whether there is a URL for a page of `product`: what looks like the number of a legacy copy has none."""
+    return product not in OWN_PAGES and names.public_key(f"/{product}") is not None
+
+
+def _products_of(page_keys: Iterable[str]) -> set[str]:
+    """The products that these pages are of, whether they should have one or not."""
+    found = {key.removeprefix(names.PAGES).removesuffix(".html") for key in page_keys if key.endswith(".html")}
+    return {product for product in found if names.is_name(product)} - {*OWN_PAGES}
 
 
 def _original(rejected_key: str) -> str:
