@@ -37,12 +37,14 @@ HOMES = {
     "typer": {"cli/__init__.py"},
     "jinja2": {"formats/pages.py"},
     "markupsafe": {"formats/pages.py"},
+    "markdown_it": {"formats/texts.py"},
+    "nh3": {"formats/texts.py"},
     "pydantic": {"model.py", "publish/uploads.py"},
     "pydantic_core": {"publish/uploads.py"},
     "aws_lambda_powertools": {"record.py"},
     "obstore": {"answer/fetch.py"},
     "packaging": {"versions.py"},
-    "semver": {"versions.py", "formats/electron_updater.py", "formats/tauri.py"},
+    "semver": {"versions.py", "formats/electron_updater.py", "formats/tauri.py", "formats/velopack.py"},
     "yaml": {"formats/electron_updater.py"},
 }
 """Foreign package → the only files that may import it."""

@@ -34,6 +34,8 @@ CONTENT_TYPES = {
     ".json": "application/json",
     ".html": "text/html; charset=utf-8",
     ".yml": "application/yaml",
+    ".xml": "application/xml",
+    ".atom": "application/atom+xml",
     "": "text/plain; charset=utf-8",
 }
 """Every kind of document that is served, by the end of its name."""
@@ -48,7 +50,7 @@ _LEGACY_NUMBER = (
     r"|(?:[Dd][Nn]-?)?[0-9]{1,20}"  # a download number
 )
 # `RELEASES` and `RELEASES.json` are what Squirrel asks for.
-_DOCUMENT = r"RELEASES(?:\.json)?|[a-z0-9](?:[a-z0-9-]{0,80}\.){1,2}(?:json|yml)"
+_DOCUMENT = r"RELEASES(?:\.json)?|[a-z0-9](?:[a-z0-9-]{0,80}\.){1,2}(?:atom|json|xml|yml)"
 _CHANNEL_URL = re.compile(
     rf"/v1/(?P<product>{NAME})/(?P<channel>{NAME})"
     rf"(?:/(?P<document>{_DOCUMENT}))?(?:/(?:{_LEGACY_NUMBER}))?"

@@ -49,7 +49,7 @@ def product_of(file: Path) -> str:
 
 def convert(file: Path) -> Feed:
     """The feed in `file`. Raises what the parsers raise for a feed that is broken."""
-    return {"sparkle": _sparkle, "electron": _electron, "tauri": _tauri}[file.parent.name](file)
+    return {"sparkle": _sparkle, "electron": _electron, "tauri": _tauri, "velopack": _velopack}[file.parent.name](file)
 
 
 def _release(file: Path, channel: str, version: str, artifacts: list[Release], **fields: Any) -> Release:
@@ -201,6 +201,26 @@ def _tauri(file: Path) -> Feed:
     version = document["version"].removeprefix("v")
     release = _release(file, "stable", version, artifacts, released_at=document["pub_date"], notes=notes)
     return Feed("semver", [release])
+
+
+def _velopack(file: Path) -> Feed:
+    assets = json.loads(file.read_text(encoding="utf-8-sig"))["Assets"]
+    by_version: dict[str, list[Release]] = {}
+    for asset in assets:
+        by_version.setdefault(asset["Version"], []).append(
+            _some(
+                platform="windows",
+                arch="any",
+                kind="delta" if asset["Type"] == "Delta" else "archive",
+                url=urljoin(BASE, asset["FileName"]),
+                size=asset["Size"],
+                sha1=asset.get("SHA1"),
+                sha256=asset.get("SHA256"),
+                from_version="the release before" if asset["Type"] == "Delta" else None,
+                package_id=asset["PackageId"],
+            )
+        )
+    return Feed("semver", [_release(file, "stable", version, files) for version, files in by_version.items()])
 
 
 def _some(**fields: Any) -> Release:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import xml.etree.ElementTree as ET
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urljoin
@@ -11,15 +13,16 @@ import pytest
 import yaml
 
 from comet_updates import names
-from comet_updates.formats import electron_updater, tauri
+from comet_updates.formats import electron_updater, sparkle, tauri, velopack
 from comet_updates.model import Offer, Release
 from comet_updates.publish import uploads
-from tests.feeds.convert import BASE, convert
-from tests.feeds.test_real_feeds import READABLE, names_of, pytestmark  # noqa: F401 (skips where there are no feeds)
+from tests.feeds.convert import BASE, LANGUAGE, SPARKLE, convert
+from tests.feeds.test_real_feeds import FOLDER, READABLE, in_the_clients_order, names_of, pytestmark  # noqa: F401 (skips where there are no feeds)
 
 ELECTRON = [file for file in READABLE if file.parent.name == "electron"]
 TAURI = [file for file in READABLE if file.parent.name == "tauri"]
-
+APPCASTS = [file for file in READABLE if file.parent.name == "sparkle"]
+VELOPACK = sorted((FOLDER / "velopack").glob("*"))
 
 NOT_INSTALLABLE = {
     "Almenon__AREPL-electron__latest-mac.yml": "names no file that can be installed",
@@ -40,9 +43,13 @@ def installable(files: list[Path]) -> list[Path]:
 def offered(file: Path) -> Offer:
     """What a channel offers whose only release is the feed's."""
     (wire,) = convert(file).releases
-    key = names.release_key("p", "c", wire["version"])
-    release = uploads.parse(Release, key, json.dumps(wire | {"product": "p", "channel": "c"}).encode())
+    release = accepted(wire | {"channel": "c"})
     return Offer("p", "c", release, None, ((release, None),))
+
+
+def accepted(wire: dict[str, Any]) -> Release:
+    key = names.release_key("p", wire["channel"], wire["version"])
+    return uploads.parse(Release, key, json.dumps(wire | {"product": "p"}).encode())
 
 
 def files_of(document: Any) -> set[tuple[str, str, str]]:
@@ -76,3 +83,83 @@ def test_a_tauri_feed_comes_back_with_all_that_its_client_reads(file: Path) -> N
 @pytest.mark.parametrize("file", [f for f in ELECTRON + TAURI if f.name in NOT_INSTALLABLE], ids=names_of)
 def test_a_feed_that_its_client_could_not_install_from_is_not_rendered(file: Path) -> None:
     assert electron_updater.render(offered(file)) | tauri.render(offered(file)) == {}
+
+
+def item(element: ET.Element) -> dict[str, Any]:
+    """What Sparkle reads of an item, from wherever it stands there."""
+    files = element.findall("enclosure")
+    enclosure = files[0] if files else ET.Element("none")
+
+    def said(name: str) -> str | None:
+        return enclosure.get(f"{SPARKLE}{name}") or (element.findtext(f"{SPARKLE}{name}") or "").strip() or None
+
+    critical = element.find(f"{SPARKLE}criticalUpdate")
+    critical = critical if critical is not None else element.find(f"{SPARKLE}tags/{SPARKLE}criticalUpdate")
+    told = element.find(f"{SPARKLE}informationalUpdate")
+    links = [*element.findall(f"{SPARKLE}releaseNotesLink"), *element.findall("releaseNotesLink")]
+    return {
+        "version": said("version"),
+        "shown": said("shortVersionString") or said("version"),
+        "channel": (said("channel") or "stable").lower(),
+        "title": " ".join((element.findtext("title") or "").split()),
+        "link": https(element.findtext("link")),
+        "published": moment(element.findtext("pubDate")),
+        "min_os": said("minimumSystemVersion"),
+        "file": file_of(enclosure),
+        "deltas": [file_of(delta) for delta in element.findall(f"{SPARKLE}deltas/enclosure")],
+        "notes": {(note.get(LANGUAGE), note.text) for note in element.findall("description") if note.text},
+        "links": {(link.get(LANGUAGE), https(link.text)) for link in links if link.text},
+        "critical": critical is not None and (critical.get(f"{SPARKLE}version") or True),
+        "informational": told is not None and sorted((child.tag, child.text) for child in told),
+    }
+
+
+def file_of(enclosure: ET.Element) -> dict[str, Any]:
+    ours = {
+        name: enclosure.get(f"{SPARKLE}{name}") for name in ("edSignature", "dsaSignature", "signature", "deltaFrom")
+    }
+    size = int(enclosure.get("length") or 0) or None
+    return ours | {"url": https(enclosure.get("url")), "size": size}
+
+
+def https(url: str | None) -> str | None:
+    return " ".join(url.split()).replace("http://", "https://", 1) if url else None
+
+
+def moment(date: str | None) -> float | None:
+    try:
+        return parsedate_to_datetime(date or "").timestamp()
+    except ValueError:
+        return None
+
+
+def appcast(file: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What a client reads of the feed's items, and of those of the channel `all`, which includes its channels."""
+    releases = tuple((accepted(wire), None) for wire in in_the_clients_order(file, convert(file).releases))
+    rendered = sparkle.render(Offer("p", "all", releases[0][0], None, releases))["appcast-channels.xml"]
+    before, after = (
+        # What is a delta only is no item to the client.
+        [item(element) for element in root.iter("item") if element.find(f"enclosure[@{SPARKLE}deltaFrom]") is None]
+        for root in (ET.parse(file).getroot(), ET.fromstring(rendered.decode()))
+    )
+    return before, after
+
+
+@pytest.mark.parametrize("file", APPCASTS, ids=names_of)
+def test_an_appcast_comes_back_with_all_that_its_client_reads(file: Path) -> None:
+    before, after = appcast(file)
+    for wanted in before:
+        found = [i for i in after if (i["version"], i["channel"]) == (wanted["version"], wanted["channel"])]
+        assert found, wanted["version"]
+        # A title that the feed lacks is ours; a date that its client cannot read is none to it.
+        optional = [name for name in ("title", "published") if not wanted[name]]
+        differing = {k: (wanted[k], found[0][k]) for k in wanted if wanted[k] != found[0][k] and k not in optional}
+        assert not differing, differing
+
+
+@pytest.mark.parametrize("file", VELOPACK, ids=names_of)
+def test_velopacks_releases_come_back_with_all_that_their_client_reads(file: Path) -> None:
+    before = json.loads(file.read_text(encoding="utf-8-sig"))["Assets"]
+    releases = tuple((accepted(wire), None) for wire in convert(file).releases)
+    after = json.loads(velopack.render(Offer("p", "c", releases[0][0], None, releases))["releases.win.json"])["Assets"]
+    assert [asset | {"FileName": urljoin(BASE, asset["FileName"])} for asset in before] == after

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from comet_updates.formats import electron_updater, manifest, squirrel, tauri
+from comet_updates.formats import atom, electron_updater, manifest, sparkle, squirrel, tauri, velopack
 from comet_updates.model import Offer
 
-ALL = (electron_updater, tauri, squirrel, manifest)  # the manifest last: it is what others are compared with
+ALL = (
+    sparkle,
+    electron_updater,
+    tauri,
+    squirrel,
+    velopack,
+    atom,
+    manifest,
+)  # the manifest last: it is what others are compared with
 
 
 def render(offer: Offer) -> dict[str, bytes]:

@@ -1,12 +1,34 @@
-"""The texts of a release, for formats that have one language."""
+"""The texts of a release, for formats that have one language, or that show HTML."""
 
 from __future__ import annotations
+
+import html
+
+import nh3
+from markdown_it import MarkdownIt
 
 from comet_updates.model import Release
 
 FALLBACK = "en"
+# Without pictures: whoever opens the notes would tell somebody else of it.
+_TAGS = {
+    *("a", "abbr", "b", "blockquote", "br", "code", "dd", "del", "dl", "dt", "em", "h1", "h2", "h3", "h4", "h5", "h6"),
+    *("hr", "i", "kbd", "li", "ol", "p", "pre", "s", "strong", "sub", "sup", "table", "tbody", "td", "th", "thead"),
+    *("tr", "ul"),
+}
+_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
 
 
 def notes(release: Release) -> str:
     """The notes in English, or in the language that the release names first; empty if there are none."""
     return release.notes.get(FALLBACK) or next(iter(release.notes.values()), "")
+
+
+def notes_html(release: Release) -> str:
+    """The same notes as HTML that runs nothing and loads nothing; empty if there are none."""
+    written = notes(release)
+    if release.notes_format == "markdown":
+        written = _MARKDOWN.render(written)
+    elif release.notes_format == "text":
+        written = f"<pre>{html.escape(written)}</pre>" if written else ""
+    return nh3.clean(written, tags=_TAGS, attributes={"a": {"href"}}, url_schemes={"https", "http", "mailto"})

@@ -1,0 +1,66 @@
+"""News of a channel for people and feed readers: `feed.atom`, an entry per release, the latest first.
+
+Source: RFC 4287. A release without a date has no entry, since `updated` is required and may not change by itself;
+ids are made of names and versions alone. The notes are HTML without script or pictures.
+"""
+
+from __future__ import annotations
+
+import html
+import uuid
+import xml.etree.ElementTree as ET
+from datetime import UTC, datetime
+
+from comet_updates.formats import texts, xml
+from comet_updates.model import Offer, Release
+
+NAMESPACE = "http://www.w3.org/2005/Atom"
+ENTRIES_MAX = 50  # a reader keeps what it has seen
+_IDS = uuid.uuid5(uuid.NAMESPACE_URL, "urn:comet-updates")
+
+
+def render(offer: Offer) -> dict[str, bytes]:
+    """`feed.atom`; nothing if no release has a date."""
+    releases = [(release, release.due_at) for release in offer.candidates() if release.artifacts or release.link]
+    dated = [(release, at) for release, at in releases if at is not None][:ENTRIES_MAX]
+    if not dated:
+        return {}
+    root = ET.Element("feed", xmlns=NAMESPACE)
+    xml.add_text(root, "id", _id(offer.product, offer.channel))
+    xml.add_text(root, "title", f"{offer.product} {offer.channel}")
+    xml.add_text(root, "updated", _moment(max(at for _, at in dated)))
+    xml.add(root, "link", attributes={"rel": "self", "href": "feed.atom"})
+    xml.add_text(xml.add(root, "author"), "name", offer.product)
+    left_bytes = xml.DOCUMENT_MAX_BYTES
+    for release, at in dated:
+        entry = _entry(release, at)
+        left_bytes -= xml.size_bytes(entry)
+        if left_bytes < 0:
+            break
+        root.append(entry)
+    return {"feed.atom": xml.write(root)}
+
+
+def _entry(release: Release, at: datetime) -> ET.Element:
+    entry = ET.Element("entry")
+    title = release.title or f"Version {release.display_version or release.version}"
+    xml.add_text(entry, "id", _id(release.product, release.channel, release.version))
+    xml.add_text(entry, "title", title)
+    xml.add_text(entry, "updated", _moment(at))
+    if release.link:
+        xml.add(entry, "link", attributes={"rel": "alternate", "href": release.link})
+    for file in release.artifacts:
+        if file.kind != "delta":
+            size = str(file.size) if file.size is not None else None
+            given = {"rel": "enclosure", "href": file.url, "length": size, "type": file.media_type}
+            xml.add(entry, "link", attributes=given)
+    xml.add_text(entry, "content", texts.notes_html(release) or html.escape(title), {"type": "html"})
+    return entry
+
+
+def _id(*parts: str) -> str:
+    return uuid.uuid5(_IDS, "/".join(parts)).urn
+
+
+def _moment(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

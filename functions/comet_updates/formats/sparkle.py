@@ -1,0 +1,232 @@
+"""Appcasts for Sparkle, WinSparkle and NetSparkle: `appcast.xml` and `appcast-channels.xml`.
+
+Sources: Sparkle 2 `SUAppcast.m`, `SUAppcastItem.m`, `SUAppcastDriver.m` and its guide to publishing; WinSparkle
+`src/appcast.cpp`; NetSparkle `AppCastItem.cs`. What follows from them: one item that cannot be read fails the whole
+feed, so that an item is whole or absent; an item has one file, with its `sparkle:os` (a missing one means macOS to one
+client and Windows to the others); the first of equals wins; a client finds the highest release by itself.
+
+WinSparkle knows no channels, so `appcast.xml` holds what its channel offers, without naming channels. A channel that
+includes others has `appcast-channels.xml`, too, for a Sparkle app that chooses by `allowedChannels`.
+"""
+
+from __future__ import annotations
+
+import math
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from email.utils import format_datetime
+from typing import NamedTuple
+
+from comet_updates.formats import texts, xml
+from comet_updates.model import Artifact, Critical, Informational, Offer, Release, Rollout
+
+NAMESPACE = "http://www.andymatuschak.org/xml-namespaces/sparkle"
+GROUPS = 7
+"""Sparkle's own number of groups in a phased rollout."""
+
+NOTES_MAX_BYTES = 200_000  # so that a release with an item for each system is never cut
+
+DEFAULT_CHANNEL = "stable"
+"""What an app sees that allows no channel."""
+
+_S = f"{{{NAMESPACE}}}"
+ANY_LANGUAGE = "und"  # BCP 47: undetermined
+SIGNATURES = {"ed25519": "edSignature", "dsa": "dsaSignature", "netsparkle": "signature"}
+_NOTES_FORMATS = {"markdown": "markdown", "text": "plain-text"}
+_NOT_FOR_THESE = (".nupkg", ".blockmap", ".appx", ".msix")
+# Names that all three clients understand, the most usual computer first: NetSparkle takes any that contains `win`.
+SYSTEMS = {
+    ("macos", "universal"): "macos",
+    ("macos", "any"): "macos",
+    ("macos", "x86_64"): "macos",
+    ("macos", "aarch64"): "macos",
+    ("windows", "any"): "windows",
+    ("windows", "universal"): "windows",
+    ("windows", "x86_64"): "windows-x64",
+    ("windows", "i686"): "windows-x86",
+    ("windows", "aarch64"): "windows-arm64",
+    ("linux", "x86_64"): "linux",
+    ("linux", "any"): "linux",
+}
+ET.register_namespace("sparkle", NAMESPACE)
+
+
+class _Item(NamedTuple):
+    """What becomes one item: a release and the file for one system; no file if it only points to a page."""
+
+    release: Release
+    file: Artifact | None
+
+    @property
+    def system(self) -> str:
+        return self.file.platform if self.file else ""
+
+    @property
+    def is_signed(self) -> bool:
+        return self.file is not None and not SIGNATURES.keys().isdisjoint(self.file.signatures)
+
+
+def render(offer: Offer) -> dict[str, bytes]:
+    """The appcasts of the channel; nothing if no release has a file for these clients, or a page to point to."""
+    items = _trusted([item for release in offer.candidates(rollouts=True) for item in _items(offer, release)])
+    if not items:
+        return {}
+    documents = {"appcast.xml": _appcast(offer, items, with_channels=False)}
+    if any(item.release.channel != offer.channel for item in items):
+        documents["appcast-channels.xml"] = _appcast(offer, items, with_channels=True)
+    return documents
+
+
+def _items(offer: Offer, release: Release) -> Iterator[_Item]:
+    """The items of a release, for those systems that can be told how far it is rolled out."""
+    is_pending = release is offer.latest and not offer.is_complete
+    if release.informational and not _page(release):
+        return  # it may not be installed, and there is nowhere to point to
+    if not release.artifacts and release.link and not is_pending:
+        yield _Item(release, None)
+    for file in _files(release):
+        if not is_pending or (file.platform == "macos" and _interval_s(offer.rollout)):
+            yield _Item(release, file)
+
+
+def _files(release: Release) -> list[Artifact]:
+    """One file per system, in the order of `SYSTEMS`; for Macs the one that runs on all of them, if there is one."""
+    chosen: dict[tuple[str, str], Artifact] = {}
+    for system in SYSTEMS:
+        usable = [a for a in release.artifacts if (a.platform, a.arch) == system and _is_whole(a)]
+        if usable:
+            chosen[system] = min(
+                usable, key=lambda a: (SIGNATURES.keys().isdisjoint(a.signatures), a.kind != "archive")
+            )
+    # An Apple-silicon Mac runs what is made for Intel; a client before 2.9 would offer the opposite to everyone.
+    macs = [system for system in chosen if system[0] == "macos"]
+    return [file for system, file in chosen.items() if system not in macs[1:]]
+
+
+def _is_whole(artifact: Artifact) -> bool:
+    return artifact.kind != "delta" and not artifact.url.lower().endswith(_NOT_FOR_THESE)
+
+
+def _trusted(items: list[_Item]) -> list[_Item]:
+    """Without the unsigned ones that are newer than a signed one: a client with a key in it would refuse them."""
+    kept: list[_Item] = []
+    signed: set[str] = set()
+    for item in reversed(items):
+        if item.is_signed:
+            signed.add(item.system)
+        if item.is_signed or item.system not in signed:
+            kept.append(item)
+    return kept[::-1]
+
+
+def _appcast(offer: Offer, items: list[_Item], *, with_channels: bool) -> bytes:
+    """The feed, cut at its oldest end to what can be served."""
+    root = ET.Element("rss", version="2.0")
+    channel = xml.add(root, "channel")
+    xml.add_text(channel, "title", f"{offer.product} {offer.channel}")
+    left_bytes = xml.DOCUMENT_MAX_BYTES
+    for item in items:
+        element = _element(offer, item, with_channel=with_channels)
+        left_bytes -= xml.size_bytes(element)
+        if left_bytes < 0:
+            break
+        channel.append(element)
+    return xml.write(root)
+
+
+def _element(offer: Offer, item: _Item, *, with_channel: bool) -> ET.Element:
+    release, file = item
+    interval_s = _interval_s(offer.rollout) if release is offer.latest and not offer.is_complete else None
+    element = ET.Element("item")
+    xml.add_text(element, "title", release.title or f"Version {release.display_version or release.version}")
+    since = offer.rollout.start if interval_s and offer.rollout else release.released_at
+    xml.add_text(element, "pubDate", format_datetime(since) if since else None)
+    xml.add_text(element, f"{_S}version", release.build or release.version)
+    xml.add_text(element, f"{_S}shortVersionString", release.display_version or release.version)
+    if with_channel and release.channel != DEFAULT_CHANNEL:
+        xml.add_text(element, f"{_S}channel", release.channel)
+    xml.add_text(element, "link", _page(release) if release.informational else release.link)
+    xml.add_text(element, f"{_S}minimumUpdateVersion", release.minimum_version)
+    _add_notes(element, release)
+    _add_critical(element, release)
+    _add_informational(element, release)
+    if interval_s:
+        xml.add_text(element, f"{_S}phasedRolloutInterval", str(interval_s))
+    if file:
+        _add_file(element, release, file)
+    return element
+
+
+def _add_notes(element: ET.Element, release: Release) -> None:
+    links = release.notes_url if isinstance(release.notes_url, dict) else {ANY_LANGUAGE: release.notes_url}
+    for language, url in links.items():
+        xml.add_text(element, f"{_S}releaseNotesLink", url, _language(language))
+    form = _NOTES_FORMATS.get(release.notes_format)
+    for language, notes in _notes(release).items():
+        xml.add_text(element, "description", notes, {f"{_S}format": form} | _language(language))
+
+
+def _notes(release: Release) -> dict[str, str]:
+    """The notes by language, or in one language only if all would be too much for each of the release's items."""
+    one = {} if texts.FALLBACK not in release.notes else {texts.FALLBACK: release.notes[texts.FALLBACK]}
+    fitting = (
+        found for found in (release.notes, one) if sum(len(n.encode()) for n in found.values()) <= NOTES_MAX_BYTES
+    )
+    return next(fitting, {})
+
+
+def _language(language: str) -> dict[str, str | None]:
+    return {} if language == ANY_LANGUAGE else {xml.LANGUAGE: language}
+
+
+def _add_critical(element: ET.Element, release: Release) -> None:
+    if release.critical:
+        below = release.critical.below_version if isinstance(release.critical, Critical) else None
+        xml.add(element, f"{_S}criticalUpdate", attributes={f"{_S}version": below})
+
+
+def _add_informational(element: ET.Element, release: Release) -> None:
+    if release.informational:
+        told = xml.add(element, f"{_S}informationalUpdate")
+        if isinstance(release.informational, Informational):
+            for version in release.informational.versions:
+                xml.add_text(told, f"{_S}version", version)
+            xml.add_text(told, f"{_S}belowVersion", release.informational.below_version)
+
+
+def _add_file(element: ET.Element, release: Release, file: Artifact) -> None:
+    xml.add_text(element, f"{_S}minimumSystemVersion", file.min_os)
+    xml.add_text(element, f"{_S}maximumSystemVersion", file.max_os)
+    if (file.platform, file.arch) == ("macos", "aarch64"):
+        xml.add_text(element, f"{_S}hardwareRequirements", "arm64")
+    _add_enclosure(element, file, {f"{_S}os": SYSTEMS[file.platform, file.arch]})
+    deltas = [a for a in release.artifacts if (a.platform, a.arch, a.kind) == (file.platform, file.arch, "delta")]
+    if deltas and file.platform == "macos":
+        below = xml.add(element, f"{_S}deltas")
+        for delta in deltas:
+            _add_enclosure(below, delta, {f"{_S}deltaFrom": delta.from_version, f"{_S}os": "macos"})
+
+
+def _add_enclosure(element: ET.Element, file: Artifact, more: dict[str, str | None]) -> None:
+    given = {
+        "url": file.url,
+        "length": str(file.size) if file.size is not None else None,
+        "type": file.media_type or "application/octet-stream",
+        f"{_S}installerArguments": file.installer_arguments,
+        **{f"{_S}{name}": file.signatures.get(kind) for kind, name in SIGNATURES.items()},
+        **more,
+    }
+    xml.add(element, "enclosure", attributes=given)
+
+
+def _page(release: Release) -> str | None:
+    """What people can read about the release."""
+    urls = release.notes_url.values() if isinstance(release.notes_url, dict) else [release.notes_url]
+    return release.link or next(iter(urls), None)
+
+
+def _interval_s(rollout: Rollout | None) -> int | None:
+    """Seconds between two of Sparkle's groups, so that its last group is reached when ours is; `None` for no groups."""
+    if rollout is None or rollout.start is None or rollout.interval is None or rollout.groups is None:
+        return None
+    return math.ceil(rollout.interval * (rollout.groups - 1) / (GROUPS - 1)) or None

@@ -1,0 +1,90 @@
+"""Velopack's releases: `releases.win.json`, `releases.osx.json` and `releases.linux.json`, and those per architecture.
+
+Source: Velopack, `src/lib-csharp/Sources/SimpleWebSource.cs`, `VelopackAsset.cs`, `UpdateManager.cs` and
+`src/lib-rust/src/{manager,sources/http}.rs`: a client asks for the channel that was built into it, by default its
+system. A text may be missing but not null, versions are semver, and the newest needs a full package. What it adds to
+the query (a lasting id among it) changes nothing here. It knows no rollouts.
+
+Clients made with the C# library take absolute URLs; those made with the Rust one (C++, Node, Python) take bare names
+only, and ask for the packages beside this document.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+import semver
+
+from comet_updates.formats import texts
+from comet_updates.model import Artifact, Offer, Release
+
+SYSTEMS = {"windows": "win", "macos": "osx", "linux": "linux"}
+ARCHES = {"x86_64": "x64", "aarch64": "arm64", "i686": "x86"}
+PACKAGE = re.compile(r"(?P<id>[^\s/]+?)-\d+\.\d+\.\d+[^\s/]*?-(?:full|delta)\.nupkg", re.IGNORECASE)
+ANY = ("any", "universal")
+RELEASES_MAX_BYTES = 2_000_000  # Lambda hands out 6 MB at most, as JSON, in which many a byte is two
+
+
+def render(offer: Offer) -> dict[str, bytes]:
+    """The documents of the systems that the channel has packages for."""
+    documents: dict[str, bytes] = {}
+    for platform, system in SYSTEMS.items():
+        arches = [arch for arch in ARCHES if _assets(offer, platform, (arch,))]
+        documents |= {
+            f"releases.{system}-{ARCHES[arch]}.json": _json(_assets(offer, platform, (arch, *ANY))) for arch in arches
+        }
+        # The plain name is of the packages for every computer, or of the most usual architecture.
+        if assets := _assets(offer, platform, ANY) or (_assets(offer, platform, (arches[0],)) if arches else []):
+            documents[f"releases.{system}.json"] = _json(assets)
+    return documents
+
+
+def _assets(offer: Offer, platform: str, arches: tuple[str, ...]) -> list[dict[str, Any]]:
+    assets: list[dict[str, Any]] = []
+    left_bytes = RELEASES_MAX_BYTES
+    for release in offer.candidates():
+        packages = [a for a in release.artifacts if a.platform == platform and a.arch in arches and _is_package(a)]
+        if not semver.Version.is_valid(release.version) or all(a.kind == "delta" for a in packages):
+            continue
+        found = [_asset(release, artifact) for artifact in sorted(packages, key=lambda a: a.kind == "delta")]
+        left_bytes -= len(_json(found))
+        if left_bytes < 0:
+            break
+        assets += found
+    return assets
+
+
+def _is_package(artifact: Artifact) -> bool:
+    return (
+        PACKAGE.fullmatch(_file_name(artifact)) is not None
+        and artifact.size is not None
+        and (artifact.sha256 or artifact.sha1) is not None
+    )
+
+
+def _asset(release: Release, artifact: Artifact) -> dict[str, Any]:
+    named = PACKAGE.fullmatch(_file_name(artifact))
+    # Hashes in capitals, as Velopack's own tool writes them: one of its clients compares them letter by letter.
+    given = {
+        "PackageId": artifact.package_id or (named["id"] if named else None),
+        "Version": release.version,
+        "Type": "Delta" if artifact.kind == "delta" else "Full",
+        "FileName": artifact.url,
+        "SHA1": artifact.sha1.upper() if artifact.sha1 else None,
+        "SHA256": artifact.sha256.upper() if artifact.sha256 else None,
+        "Size": artifact.size,
+        "NotesMarkdown": texts.notes(release) if release.notes_format == "markdown" else None,
+        "NotesHTML": texts.notes(release) if release.notes_format == "html" else None,
+    }
+    return {name: value for name, value in given.items() if value}
+
+
+def _json(assets: list[dict[str, Any]]) -> bytes:
+    return json.dumps({"Assets": assets}, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def _file_name(artifact: Artifact) -> str:
+    return urlsplit(artifact.url).path.rpartition("/")[2]

@@ -1,0 +1,43 @@
+"""XML documents, written by the standard library from texts that may hold anything."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+
+DOCUMENT_MAX_BYTES = 2_000_000  # Lambda hands out 6 MB at most, as JSON, in which many a byte is two
+LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
+_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def add(
+    parent: ET.Element, name: str, text: str | None = None, attributes: dict[str, str | None] | None = None
+) -> ET.Element:
+    """Add an element to `parent`; attributes that are `None` are left out."""
+    given = {key: characters(value) for key, value in (attributes or {}).items() if value is not None}
+    element = ET.SubElement(parent, name, given)
+    element.text = characters(text) if text else None
+    return element
+
+
+def add_text(parent: ET.Element, name: str, text: str | None, attributes: dict[str, str | None] | None = None) -> None:
+    """Add an element that holds `text`, if there is any."""
+    if text:
+        add(parent, name, text, attributes)
+
+
+def size_bytes(element: ET.Element) -> int:
+    """How long `element` is, written by itself."""
+    return len(ET.tostring(element, encoding="utf-8"))
+
+
+def write(root: ET.Element) -> bytes:
+    """The document, indented, in UTF-8."""
+    ET.indent(root)
+    written: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return written + b"\n"
+
+
+def characters(text: str) -> str:
+    """`text` with a replacement character for what no XML document may hold (XML 1.0, production 2), even escaped."""
+    return _NOT_IN_XML.sub("\ufffd", text)

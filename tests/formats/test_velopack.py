@@ -1,0 +1,73 @@
+"""Velopack's releases, as its client reads them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from comet_updates.formats import velopack
+from comet_updates.model import Offer
+from tests.formats.offers import HOST, artifact, offer, percent, release
+
+
+def package(version: str, kind: str = "full", platform: str = "windows", arch: str = "x86_64") -> dict[str, Any]:
+    more = {"from_version": "1.0.0"} if kind == "delta" else {}
+    return artifact(platform, arch, f"App-{version}-{kind}.nupkg", "delta" if more else "archive", **more)
+
+
+def assets(given: Offer, name: str = "releases.win.json") -> list[tuple[str, str]]:
+    return [(asset["Version"], asset["Type"]) for asset in json.loads(velopack.render(given)[name])["Assets"]]
+
+
+def test_golden_document() -> None:
+    given = release("1.0.0", package("1.0.0"), notes={"en": "New"})
+    assert json.loads(velopack.render(offer(given))["releases.win.json"]) == {
+        "Assets": [
+            {
+                "PackageId": "App",
+                "Version": "1.0.0",
+                "Type": "Full",
+                "FileName": f"{HOST}/App-1.0.0-full.nupkg",
+                "SHA1": "EF" * 20,
+                "SHA256": "AB" * 32,
+                "Size": 1000,
+                "NotesMarkdown": "New",
+            }
+        ]
+    }
+
+
+def test_the_full_package_comes_before_the_delta_and_the_latest_release_first() -> None:
+    newer = release("2.0.0", package("2.0.0", "delta"), package("2.0.0"))
+    given = offer(newer, release("1.0.0", package("1.0.0")))
+    assert assets(given) == [("2.0.0", "Full"), ("2.0.0", "Delta"), ("1.0.0", "Full")]
+
+
+def test_a_release_with_a_delta_alone_is_left_out() -> None:
+    given = offer(release("2.0.0", package("2.0.0", "delta")), release("1.0.0", package("1.0.0")))
+    assert assets(given) == [("1.0.0", "Full")]
+
+
+def test_each_system_and_architecture_has_a_document() -> None:
+    given = offer(
+        release(
+            "1.0.0",
+            package("1.0.0"),
+            package("1.0.0", platform="macos", arch="universal"),
+            package("1.0.0", platform="linux", arch="aarch64"),
+        )
+    )
+    assert set(velopack.render(given)) == {
+        *("releases.win.json", "releases.win-x64.json", "releases.osx.json"),
+        *("releases.linux.json", "releases.linux-arm64.json"),
+    }
+
+
+def test_nothing_is_null() -> None:
+    file = {name: value for name, value in package("1.0.0").items() if name != "sha1"}
+    assert b"null" not in velopack.render(offer(release("1.0.0", file)))["releases.win.json"]
+
+
+def test_an_unfinished_rollout_cannot_be_said_so_that_the_release_before_is_the_latest() -> None:
+    both = (release(version, package(version)) for version in ("2.0.0", "1.0.0"))
+    assert assets(offer(*both, rollout=percent(25), is_complete=False)) == [("1.0.0", "Full")]
