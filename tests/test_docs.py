@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from comet_updates import names
 from comet_updates.model import ChannelPolicy, Product, Release
 from comet_updates.publish import uploads
-from tests.conftest import ROOT
+from tests.conftest import ROOT, release
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 MODELS = {"product": Product, "channel": ChannelPolicy, "release": Release}
@@ -70,3 +71,26 @@ def test_the_version_is_the_newest_in_the_changelog() -> None:
         f"({__version__})" in (ROOT / "CHANGELOG.md").read_text()
         or f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
     )
+
+
+def example_client() -> dict[str, Any]:
+    """What the program in docs/clients.md defines."""
+    (source,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "clients.md").read_text(), re.DOTALL)
+    defined: dict[str, Any] = {}
+    exec(compile(source, "docs/clients.md", "exec"), defined)
+    return defined
+
+
+@pytest.mark.parametrize(
+    ("installed", "group", "is_found"),
+    [("4.2.0", 9, True), ("4.2.0", 10, False), ("4.2.1", 0, False), ("4.10.0", 0, False)],
+)
+def test_the_client_in_the_documentation_decides_for_itself(
+    monkeypatch: pytest.MonkeyPatch, installed: str, group: int, is_found: bool
+) -> None:
+    client = example_client()
+    monkeypatch.setattr(client["platform"], "system", lambda: "Windows")
+    monkeypatch.setattr(client["platform"], "machine", lambda: "AMD64")
+    manifest = release() | {"rollout": {"percent": 10}}
+    found = client["update"](manifest, installed, group)
+    assert (found == manifest["artifacts"][0]) == is_found

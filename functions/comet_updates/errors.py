@@ -37,6 +37,10 @@ class VersionSyntaxError(CometError):
         self.remedy = remedy
 
 
+class ForeignFeedError(CometError):
+    """A document is not the feed that it should be; the text says where and why."""
+
+
 class Problem(NamedTuple):
     """One thing that is wrong with an upload.
 

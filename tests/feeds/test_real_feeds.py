@@ -15,8 +15,10 @@ import pytest
 import yaml
 from semver import Version
 
+from comet_updates.errors import ForeignFeedError
+from comet_updates.formats.feeds import Feed
 from tests.conftest import ROOT, S3, SWEEP, fresh_import, request
-from tests.feeds.convert import LANGUAGE, SPARKLE, Feed, convert, product_of
+from tests.feeds.convert import LANGUAGE, SPARKLE, convert, product_of
 
 if TYPE_CHECKING:
     from tests.conftest import Handler
@@ -129,13 +131,23 @@ def test_every_release_is_answered_in_the_order_of_its_own_client(file: Path, pu
 
 @pytest.mark.parametrize("file", [file for file in FILES if file.name in BROKEN], ids=names_of)
 def test_what_was_published_broken_is_not_taken_for_a_feed(file: Path) -> None:
-    with pytest.raises((ET.ParseError, yaml.YAMLError)):
+    with pytest.raises(ForeignFeedError, match=r"^not (XML|YAML): "):
         convert(file)
 
 
 @pytest.mark.parametrize("file", [file for file in FILES if file.name in WITHOUT_RELEASES], ids=names_of)
-def test_a_feed_without_releases_has_none(file: Path) -> None:
-    assert convert(file).releases == []
+def test_a_feed_without_releases_is_said_to_have_none(file: Path) -> None:
+    with pytest.raises(ForeignFeedError, match="holds no release"):
+        convert(file)
+
+
+FOREIGN = [path for kind in ("other", "gupdate", "mozilla") for path in sorted((FOLDER / kind).glob("*"))]
+
+
+@pytest.mark.parametrize("file", FOREIGN, ids=names_of)
+def test_what_is_no_feed_of_these_updaters_is_refused_as_such(file: Path) -> None:
+    with pytest.raises(ForeignFeedError, match=r"no (appcast|feed of a known updater)"):
+        convert(file)
 
 
 CARRIED = {

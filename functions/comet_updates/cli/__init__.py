@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from comet_updates import __version__
-from comet_updates.errors import CometError
+from comet_updates import __version__, names
+from comet_updates.errors import CometError, ForeignFeedError
+from comet_updates.formats import feeds
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -52,6 +55,57 @@ def serve_here(
     except CometError as error:
         typer.echo(f"comet-updates: {error}", err=True)
         raise typer.Exit(1) from error
+
+
+@app.command("import")
+def import_feed(
+    source: Annotated[str, typer.Argument(help="A file or an https:// URL: appcast.xml, latest.yml, RELEASES, ...")],
+    *,
+    product: Annotated[str, typer.Option(help="Whose releases they are.")],
+    channel: Annotated[str, typer.Option(help="Where they go, unless the feed names a channel.")] = "stable",
+    to: Annotated[
+        Path, typer.Option(file_okay=False, help="The folder to write to, laid out like the bucket.")
+    ] = Path(),
+    base_url: Annotated[str, typer.Option(help="What relative URLs in a file are relative to, with a slash.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Take over a feed of Sparkle, electron-updater, Tauri, Squirrel.Windows or Velopack.
+
+    Writes a document for each release, to be uploaded as it is, and says what could not be carried. Exit code 1: it is
+    no such feed, or a release in it would be refused; then nothing is written.
+    """
+    from comet_updates.cli import importing  # noqa: PLC0415 (a start of any other command need not load the formats)
+
+    feed = feeds.Feed(product, channel, base_url or (source if source.startswith("https://") else ""))
+    try:
+        for name in (product, channel):
+            if not names.is_name(name):
+                raise ForeignFeedError(f"{name!r} is no name: use lower-case letters, digits, dots and dashes")
+        body = importing.load(source)
+        with typer.progressbar(length=1, label="Checking", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+
+            def progress(releases: list[feeds.Wire]) -> Iterator[feeds.Wire]:
+                bar.length = len(releases)
+                for release in releases:
+                    yield release
+                    bar.update(1)
+
+            imported = importing.read(body, feed, Path(source).name, progress)
+        written = [] if dry_run else importing.write(imported.documents, to)
+    except CometError as error:
+        typer.echo(f"comet-updates: {source}: {error}", err=True)
+        raise typer.Exit(1) from error
+    if as_json:
+        typer.echo(
+            json.dumps({"documents": sorted(imported.documents), "written": written, "remarks": imported.remarks})
+        )
+        return
+    for remark in imported.remarks:
+        typer.echo(f"note: {remark}")
+    for key in sorted(imported.documents):
+        typer.echo(f"{'wrote' if key in written else 'would write' if dry_run else 'is there'} {to / key}")
+    typer.echo(f"{len(feed.releases)} releases, {len(imported.remarks)} notes")
 
 
 @app.command("audit")

@@ -9,6 +9,7 @@ URLs may be absolute, and 204 or an empty file is an error, so that "no update" 
 from __future__ import annotations
 
 import base64
+import binascii
 import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -17,7 +18,8 @@ from urllib.parse import urlsplit
 import semver
 import yaml
 
-from comet_updates.formats import texts
+from comet_updates.errors import ForeignFeedError
+from comet_updates.formats import feeds, texts
 from comet_updates.model import Artifact, Offer, Release
 
 FILE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
@@ -110,3 +112,67 @@ def _info(release: Release, files: list[dict[str, Any]], first: Artifact) -> dic
     # `path` and `sha512` are what clients before 2.16 read.
     legacy = {"path": first.url, "sha512": _base64(first)}
     return {"version": release.version, "files": files} | legacy | {k: v for k, v in optional.items() if v is not None}
+
+
+_READ = {"version", "files", "path", "sha512", "sha2", "releaseDate", "releaseName", "releaseNotes"} | {
+    *("minimumSystemVersion", "githubArtifactName", "stagingPercentage")
+}
+
+
+def parse(body: bytes, feed: feeds.Feed) -> None:
+    """Read a channel file, also of electron-builder before 2.16. See `feeds`."""
+    try:
+        # All stays text: YAML would make a number of some versions and a date of others.
+        document = yaml.load(body, yaml.BaseLoader)  # noqa: S506 (it makes nothing but texts, lists and maps)
+    except yaml.YAMLError as error:
+        raise ForeignFeedError(f"not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(document, dict) or "version" not in document or not {"files", "path"} & document.keys():
+        raise ForeignFeedError("no channel file of electron-updater: `version` and `files` are missing")
+    feed.unknown("the file", set(document), _READ)
+    if "stagingPercentage" in document:
+        feed.remark("`stagingPercentage`", "is a decision about a channel: set `rollout` in its policy")
+    files = document.get("files") or []
+    legacy = {"url": document.get("path"), **{key: document[key] for key in ("sha512", "sha2") if key in document}}
+    if document.get("path") and not any(legacy.items() <= entry.items() for entry in files):
+        files = [*files, legacy]
+    notes = document.get("releaseNotes")
+    if isinstance(notes, list):  # of the versions that were skipped, too
+        notes = "\n\n".join(f"## {entry.get('version')}\n\n{entry.get('note') or ''}" for entry in notes)
+    feed.add(
+        document["version"],
+        [found for index, entry in enumerate(files) if (found := _artifact(feed, document, f"files[{index}]", entry))],
+        released_at=_moment(document.get("releaseDate")),
+        title=document.get("releaseName"),
+        notes={feeds.NO_LANGUAGE: notes} if notes else None,
+    )
+
+
+def _artifact(feed: feeds.Feed, document: dict[str, Any], where: str, entry: dict[str, str]) -> feeds.Wire | None:
+    url = feed.url(where, entry["url"]) or ""
+    try:
+        sha512 = base64.b64decode(entry["sha512"], validate=False).hex() if entry.get("sha512") else None
+    except binascii.Error as error:
+        raise ForeignFeedError(f"{where}.sha512 is no base64") from error
+    feed.unknown(where, set(entry), {"url", "sha512", "sha2", "size", "blockMapSize"})
+    name = urlsplit(url).path
+    platform = feeds.platform(name)
+    if platform is None:
+        feed.remark(where, f"{url!r} does not end as anything that can be installed, and is left out")
+        return None
+    return feeds.given(
+        platform=platform,
+        arch=feeds.arch(name),
+        kind=feeds.kind(name),
+        url=url,
+        size=feeds.size(f"{where}.size", entry.get("size")),
+        sha512=sha512,
+        sha256=entry.get("sha2"),
+        block_map_size=feeds.size(f"{where}.blockMapSize", entry.get("blockMapSize")),
+        file_name=document.get("githubArtifactName"),
+        min_os=document.get("minimumSystemVersion"),
+    )
+
+
+def _moment(written: str | None) -> str | None:
+    """As JSON has it: the form that it has already, but for a missing `T` or a fraction that is too long."""
+    return written.strip().replace(" ", "T", 1) if written and written.strip() else None

@@ -12,12 +12,16 @@ includes others has `appcast-channels.xml`, too, for a Sparkle app that chooses 
 from __future__ import annotations
 
 import math
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from email.utils import format_datetime
+from datetime import UTC
+from email.utils import format_datetime, parsedate_to_datetime
 from typing import NamedTuple
 
-from comet_updates.formats import texts, xml
+from comet_updates import names
+from comet_updates.errors import ForeignFeedError
+from comet_updates.formats import feeds, texts, xml
 from comet_updates.model import Artifact, Critical, Informational, Offer, Release, Rollout
 
 NAMESPACE = "http://www.andymatuschak.org/xml-namespaces/sparkle"
@@ -30,7 +34,6 @@ DEFAULT_CHANNEL = "stable"
 """What an app sees that allows no channel."""
 
 _S = f"{{{NAMESPACE}}}"
-ANY_LANGUAGE = "und"  # BCP 47: undetermined
 SIGNATURES = {"ed25519": "edSignature", "dsa": "dsaSignature", "netsparkle": "signature"}
 _NOTES_FORMATS = {"markdown": "markdown", "text": "plain-text"}
 _NOT_FOR_THESE = (".nupkg", ".blockmap", ".appx", ".msix")
@@ -158,7 +161,7 @@ def _element(offer: Offer, item: _Item, *, with_channel: bool) -> ET.Element:
 
 
 def _add_notes(element: ET.Element, release: Release) -> None:
-    links = release.notes_url if isinstance(release.notes_url, dict) else {ANY_LANGUAGE: release.notes_url}
+    links = release.notes_url if isinstance(release.notes_url, dict) else {feeds.NO_LANGUAGE: release.notes_url}
     for language, url in links.items():
         xml.add_text(element, f"{_S}releaseNotesLink", url, _language(language))
     form = _NOTES_FORMATS.get(release.notes_format)
@@ -176,7 +179,7 @@ def _notes(release: Release) -> dict[str, str]:
 
 
 def _language(language: str) -> dict[str, str | None]:
-    return {} if language == ANY_LANGUAGE else {xml.LANGUAGE: language}
+    return {} if language == feeds.NO_LANGUAGE else {xml.LANGUAGE: language}
 
 
 def _add_critical(element: ET.Element, release: Release) -> None:
@@ -230,3 +233,145 @@ def _interval_s(rollout: Rollout | None) -> int | None:
     if rollout is None or rollout.start is None or rollout.interval is None or rollout.groups is None:
         return None
     return math.ceil(rollout.interval * (rollout.groups - 1) / (GROUPS - 1)) or None
+
+
+_READ = {"title", "pubDate", "link", "description", "enclosure", "releaseNotesLink", "guid"} | {
+    f"sparkle:{name}"
+    for name in (
+        *("version", "shortVersionString", "channel", "minimumSystemVersion", "maximumSystemVersion"),
+        *("releaseNotesLink", "criticalUpdate", "informationalUpdate", "deltas", "minimumUpdateVersion", "tags"),
+    )
+}
+_READ_OF_A_FILE = {"url", "length", "type"} | {
+    f"sparkle:{name}"
+    for name in (
+        *("version", "shortVersionString", "os", "channel", "deltaFrom", "installerArguments"),
+        *SIGNATURES.values(),
+    )
+}
+
+
+def parse(body: bytes, feed: feeds.Feed) -> None:
+    """Read an appcast of Sparkle, WinSparkle or NetSparkle. See `feeds`.
+
+    Where all versions are numbers with dots they become builds, and what people see becomes the version.
+    """
+    try:
+        root = ET.fromstring(body)  # noqa: S314 (expat fetches nothing, and ends what would grow without bound)
+    except ET.ParseError as error:
+        raise ForeignFeedError(f"not XML: {error}") from error
+    if root.tag != "rss" or root.find("channel") is None:
+        raise ForeignFeedError(f"no appcast: it begins with <{_short(root.tag)}>, not with <rss> and <channel>")
+    items = [item for item in root.iter("item") if not _is_delta(item)]
+    versions = [_version(item) for item in items]
+    is_dotted = all(re.fullmatch(r"[0-9.]+", version) for version in versions)
+    feed.scheme = "build" if is_dotted else "semver"
+    seen: dict[tuple[str, str], str] = {}
+    for number, (item, version) in enumerate(zip(items, versions, strict=True), start=1):
+        shown = _said(item, "shortVersionString") or version
+        usable = re.match(names.VERSION, shown if is_dotted else version)
+        if usable is None:
+            raise ForeignFeedError(f"item {number}: {shown!r} cannot be a version")
+        name, channel = usable.group(), (_said(item, "channel") or feed.channel).lower()
+        if seen.get((channel, name), version) != version:
+            name += f"+{version}"  # shown alike, ordered by their builds
+        if (channel, name) in seen:
+            feed.remark(f"item {number}", f"{name} stands there twice; the first counts, as it does for the client")
+            continue
+        seen[channel, name] = version
+        build = version if is_dotted else None
+        display_version = shown if shown != name else None
+        _read(feed, f"item {number}", item, name, channel=channel, build=build, display_version=display_version)
+
+
+def _read(
+    feed: feeds.Feed, where: str, item: ET.Element, version: str, *, channel: str, **versions: str | None
+) -> None:
+    feed.unknown(where, {_short(child.tag) for child in item}, _READ)
+    critical = item.find(f"{_S}criticalUpdate")
+    critical = item.find(f"{_S}tags/{_S}criticalUpdate") if critical is None else critical
+    below = critical.get(f"{_S}version") if critical is not None else None
+    notes = [note for note in item.findall("description") if note.text]
+    form = notes[0].get(f"{_S}format", "html") if notes else None
+    links = [link for link in (*item.findall(f"{_S}releaseNotesLink"), *item.findall("releaseNotesLink")) if link.text]
+    enclosures = [*item.findall("enclosure"), *item.findall(f"{_S}deltas/enclosure")]
+    feed.add(
+        version,
+        [_read_file(feed, where, item, enclosure) for enclosure in enclosures],
+        channel,
+        **versions,
+        released_at=_read_date(feed, where, item.findtext("pubDate")),
+        title=" ".join((item.findtext("title") or "").split()),
+        link=feed.url(f"{where}, link", item.findtext("link")),
+        notes={note.get(xml.LANGUAGE, feeds.NO_LANGUAGE): note.text for note in notes},
+        notes_format={"html": "html", "plain-text": "text"}.get(form) if form else None,
+        notes_url={
+            link.get(xml.LANGUAGE, feeds.NO_LANGUAGE): feed.url(f"{where}, releaseNotesLink", link.text)
+            for link in links
+        },
+        critical={"below_version": below} if below else critical is not None or None,
+        informational=_read_informational(item.find(f"{_S}informationalUpdate")),
+        minimum_version=_said(item, "minimumUpdateVersion"),
+    )
+
+
+def _read_file(feed: feeds.Feed, where: str, item: ET.Element, enclosure: ET.Element) -> feeds.Wire:
+    feed.unknown(f"{where}, enclosure", {_short(name) for name in enclosure.keys()}, _READ_OF_A_FILE)  # noqa: SIM118
+    system = (enclosure.get(f"{_S}os") or "macos").lower()
+    platform, arch = next((pair for pair, name in SYSTEMS.items() if name == system), (system, "any"))
+    url = feed.url(f"{where}, enclosure", enclosure.get("url")) or ""
+    delta = enclosure.get(f"{_S}deltaFrom")
+    return feeds.given(
+        platform=platform,
+        arch="any" if system in ("macos", "linux") else arch,
+        kind="delta" if delta else feeds.kind(url) if not url.lower().endswith(".dmg") else "archive",
+        url=url,
+        size=feeds.size(f"{where}, length", enclosure.get("length")),
+        signatures={kind: found for kind, name in SIGNATURES.items() if (found := enclosure.get(f"{_S}{name}"))},
+        min_os=_said(item, "minimumSystemVersion"),
+        max_os=_said(item, "maximumSystemVersion"),
+        from_version=delta,
+        media_type=enclosure.get("type"),
+        installer_arguments=enclosure.get(f"{_S}installerArguments"),
+    )
+
+
+def _read_date(feed: feeds.Feed, where: str, written: str | None) -> str | None:
+    if not written or not written.strip():
+        return None
+    try:
+        date = parsedate_to_datetime(written)
+    except ValueError:
+        feed.remark(where, f"pubDate {written.strip()!r} is not a date to its client, and is left out")
+        return None
+    return (date if date.tzinfo else date.replace(tzinfo=UTC)).isoformat()
+
+
+def _read_informational(element: ET.Element | None) -> bool | feeds.Wire | None:
+    if element is None:
+        return None
+    versions = [child.text for child in element.findall(f"{_S}version")]
+    return feeds.given(versions=versions, below_version=element.findtext(f"{_S}belowVersion")) or True
+
+
+def _version(item: ET.Element) -> str:
+    version = _said(item, "version")
+    if not version:
+        raise ForeignFeedError(f"the item {item.findtext('title')!r} has no sparkle:version")
+    return version
+
+
+def _is_delta(item: ET.Element) -> bool:
+    """Whether the item's own file is a delta, which makes it no item to the client."""
+    return item.find(f"enclosure[@{_S}deltaFrom]") is not None
+
+
+def _said(item: ET.Element, name: str) -> str | None:
+    """What stands on the file, or in an element of its own."""
+    enclosure = item.find("enclosure")
+    said = enclosure.get(f"{_S}{name}") if enclosure is not None else None
+    return said or (item.findtext(f"{_S}{name}") or "").strip() or None
+
+
+def _short(tag: str) -> str:
+    return tag.replace(_S, "sparkle:")

@@ -13,7 +13,8 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from comet_updates.formats import texts
+from comet_updates.errors import ForeignFeedError
+from comet_updates.formats import feeds, texts
 from comet_updates.model import Artifact, Offer, Release
 
 PACKAGE = re.compile(r"[^\s/]+-\d+\.\d+\.\d+[^\s/]*?(?:-full|-delta)?\.nupkg", re.IGNORECASE)
@@ -70,3 +71,38 @@ def _json(release: Release, archive: Artifact) -> bytes:
 
 def _file_name(artifact: Artifact) -> str:
     return urlsplit(artifact.url).path.rpartition("/")[2]
+
+
+_LINE = re.compile(r"(?P<sha1>[0-9a-fA-F]{40})\s+(?P<file>\S+)\s+(?P<size>\d+)\s*(?:#\s*(?P<staging>\d+)%\s*)?")
+_VERSION = re.compile(r"-(?P<version>\d+(?:\.\d+){1,3}(?:-(?!full|delta)[a-z0-9.]+)*)", re.IGNORECASE)
+
+
+def parse(text: str, feed: feeds.Feed) -> None:
+    """Read `RELEASES` of Squirrel.Windows. See `feeds`."""
+    by_version: dict[str, list[feeds.Wire]] = {}
+    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        found = _LINE.fullmatch(line.strip())
+        version = _VERSION.search(found["file"].rpartition("/")[2]) if found else None
+        if not found or not version:
+            raise ForeignFeedError(f"line {number} is not `SHA-1 file size`, with a version in the file's name")
+        if found["staging"]:
+            feed.remark(f"line {number}", "the rollout is a decision about a channel: set `rollout` in its policy")
+        is_delta = "-delta" in found["file"].lower()
+        file = feeds.given(
+            platform="windows",
+            arch="any",
+            kind="delta" if is_delta else "installer",
+            url=feed.url(f"line {number}", found["file"]),
+            size=int(found["size"]),
+            sha1=found["sha1"],
+            from_version="the release before" if is_delta else None,
+        )
+        by_version.setdefault(version["version"], []).append(file)
+    if not by_version:
+        raise ForeignFeedError("no line tells of a package")
+    if any(name.count(".") != 2 for name in by_version):  # noqa: PLR2004 (semver has three numbers)
+        feed.scheme = "dotted"
+    for name, files in by_version.items():
+        feed.add(name, files)

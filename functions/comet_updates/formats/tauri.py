@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 import semver
 
-from comet_updates.formats import texts
+from comet_updates.errors import ForeignFeedError
+from comet_updates.formats import feeds, texts
 from comet_updates.model import Artifact, Offer, Release
 
 SYSTEMS = {"windows": "windows", "macos": "darwin", "linux": "linux"}
@@ -59,3 +61,36 @@ def _platforms(release: Release) -> dict[str, dict[str, str]]:
 def _keys(artifact: Artifact) -> list[str]:
     plain = [f"{SYSTEMS[artifact.platform]}-{arch}" for arch in ARCHES.get(artifact.arch, ())]
     return [f"{key}-{artifact.bundle}" for key in plain if artifact.bundle] + plain
+
+
+def parse(document: object, feed: feeds.Feed) -> None:
+    """Read a static document of Tauri's updater, given as JSON. See `feeds`."""
+    if not isinstance(document, dict) or not isinstance(document.get("platforms"), dict):
+        raise ForeignFeedError("no document of Tauri's updater: `platforms` is missing")
+    version = document.get("version") or document.get("name")
+    if not isinstance(version, str):
+        raise ForeignFeedError("no document of Tauri's updater: `version` is missing")
+    feed.unknown("the document", set(document), {"version", "name", "notes", "pub_date", "platforms"})
+    systems = {theirs: ours for ours, theirs in SYSTEMS.items()}
+    artifacts = []
+    for key, entry in document["platforms"].items():
+        system, arch, *bundle = key.split("-")
+        where = f"platforms.{key}"
+        if not isinstance(entry, dict):
+            raise ForeignFeedError(f"{where} is not an object")
+        feed.unknown(where, set(entry), {"url", "signature"})
+        if not entry.get("signature"):
+            feed.remark(where, "is not signed, so that its client cannot install it")
+        url = feed.url(f"{where}.url", entry.get("url"))
+        artifacts.append(
+            feeds.given(
+                platform=systems.get(system, system),
+                arch=arch,
+                kind=feeds.kind(urlsplit(url or "").path),
+                url=url,
+                signatures=feeds.given(minisign=entry.get("signature")),
+                bundle=bundle[0] if bundle else None,
+            )
+        )
+    notes = {feeds.NO_LANGUAGE: document["notes"]} if document.get("notes") else None
+    feed.add(version.removeprefix("v"), artifacts, released_at=document.get("pub_date"), notes=notes)

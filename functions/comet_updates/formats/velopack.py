@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 
 import semver
 
-from comet_updates.formats import texts
+from comet_updates.errors import ForeignFeedError
+from comet_updates.formats import feeds, texts
 from comet_updates.model import Artifact, Offer, Release
 
 SYSTEMS = {"windows": "win", "macos": "osx", "linux": "linux"}
@@ -88,3 +89,44 @@ def _json(assets: list[dict[str, Any]]) -> bytes:
 
 def _file_name(artifact: Artifact) -> str:
     return urlsplit(artifact.url).path.rpartition("/")[2]
+
+
+_READ = {"PackageId", "Version", "Type", "FileName", "SHA1", "SHA256", "Size", "NotesMarkdown", "NotesHTML"}
+
+
+def parse(document: object, feed: feeds.Feed, platform: str = "windows") -> None:
+    """Read `releases.{channel}.json`, given as JSON, of packages for `platform`. See `feeds`."""
+    if not isinstance(document, dict) or not isinstance(document.get("Assets"), list):
+        raise ForeignFeedError("no document of Velopack: `Assets` is missing")
+    by_version: dict[str, list[dict[str, Any]]] = {}
+    for index, asset in enumerate(document["Assets"]):
+        where = f"Assets[{index}]"
+        missing = {"Version", "Type", "FileName"} - set(asset)
+        if missing:
+            raise ForeignFeedError(f"{where} has no `{min(missing)}`")
+        feed.unknown(where, set(asset), _READ)
+        by_version.setdefault(asset["Version"], []).append(asset)
+    for version, assets in by_version.items():
+        notes = {"markdown": assets[0].get("NotesMarkdown"), "html": assets[0].get("NotesHTML")}
+        form = next((form for form, text in notes.items() if text), None)
+        feed.add(
+            version,
+            [_artifact(feed, asset, platform) for asset in assets],
+            notes={feeds.NO_LANGUAGE: notes[form]} if form else None,
+            notes_format="html" if form == "html" else None,
+        )
+
+
+def _artifact(feed: feeds.Feed, asset: dict[str, Any], platform: str) -> feeds.Wire:
+    is_delta = asset["Type"] == "Delta"
+    return feeds.given(
+        platform=platform,
+        arch="any",
+        kind="delta" if is_delta else "archive",
+        url=feed.url(f"FileName {asset['FileName']}", asset["FileName"]),
+        size=asset.get("Size"),
+        sha1=asset.get("SHA1"),
+        sha256=asset.get("SHA256"),
+        from_version="the release before" if is_delta else None,
+        package_id=asset.get("PackageId"),
+    )

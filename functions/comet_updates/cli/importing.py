@@ -1,0 +1,156 @@
+"""Takes over the releases of a feed that somebody published elsewhere, as documents to be uploaded."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NamedTuple
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from comet_updates import names
+from comet_updates.errors import ForeignFeedError, Problem, RefusedUploadError
+from comet_updates.formats import electron_updater, feeds, sparkle, squirrel, tauri, velopack
+from comet_updates.model import Product, Release
+from comet_updates.publish import uploads
+
+FEED_MAX_BYTES = 50_000_000
+FETCH_TIMEOUT_S = 30
+_SQUIRREL = re.compile(rb"\A(?:\xef\xbb\xbf)?(?:\s|#.*\n)*[0-9a-fA-F]{40}\s")
+_VELOPACK_SYSTEMS = {"osx": "macos", "linux": "linux"}
+
+
+class Imported(NamedTuple):
+    """What a feed becomes.
+
+    Attributes:
+        documents: what to upload, by key.
+        remarks: what could not be carried, or was changed on the way.
+    """
+
+    documents: dict[str, bytes]
+    remarks: list[str]
+
+
+def load(source: str) -> bytes:
+    """The feed at a path or an https:// URL. Raises `ForeignFeedError` if there is none."""
+    try:
+        if source.startswith("https://"):
+            with urlopen(source, timeout=FETCH_TIMEOUT_S) as answer:  # noqa: S310 (https, as was just looked at)
+                body: bytes = answer.read(FEED_MAX_BYTES + 1)
+        else:
+            with Path(source).open("rb") as file:
+                body = file.read(FEED_MAX_BYTES + 1)
+    except (OSError, URLError) as error:
+        raise ForeignFeedError(f"cannot be read: {error}") from error
+    if len(body) > FEED_MAX_BYTES:
+        raise ForeignFeedError(f"is longer than {FEED_MAX_BYTES} bytes, which no feed is")
+    return body
+
+
+def read(
+    body: bytes,
+    feed: feeds.Feed,
+    name: str = "",
+    progress: Callable[[list[feeds.Wire]], Iterable[feeds.Wire]] = lambda releases: releases,
+) -> Imported:
+    """The releases of a feed in any format that is known here, each checked as an upload would be.
+
+    Args:
+        body: the feed.
+        feed: whose releases they will be; it is filled.
+        name: of the file, which tells the system of Velopack's packages.
+        progress: hands on what it is given, one by one.
+
+    Raises:
+        ForeignFeedError: it is no such feed, or it is broken.
+        RefusedUploadError: a release in it would be refused; the text names all that is wrong, release by release.
+    """
+    try:
+        _parse(body, feed, name)
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        # A list where a text should be, and the like: what the updater itself could not read.
+        raise ForeignFeedError(f"a part of it has a form that no such feed has: {error!r}") from error
+    if not feed.releases:
+        raise ForeignFeedError("holds no release")
+    product = Product(product=feed.product, version_scheme=feed.scheme)  # type: ignore[arg-type]
+    documents: dict[str, bytes] = {}
+    problems: list[Problem] = []
+    for wire in progress(feed.releases):
+        try:
+            key = names.release_key(feed.product, wire["channel"], wire["version"])
+            documents[key] = _json(wire)
+            uploads.check_release(key, uploads.parse(Release, key, documents[key]), product)
+        except RefusedUploadError as refusal:
+            problems += [
+                Problem(f"{wire['version']}: {found.path}", found.problem, found.remedy) for found in refusal.problems
+            ]
+    if problems:
+        raise RefusedUploadError("the feed", tuple(problems))
+    if feed.scheme != "semver":
+        documents[names.product_key(feed.product)] = _json(
+            {"schema": 1, "product": feed.product, "version_scheme": feed.scheme}
+        )
+    return Imported(documents, feed.remarks)
+
+
+def write(documents: dict[str, bytes], folder: Path) -> list[str]:
+    """Write what is not there yet; returns the keys written.
+
+    Raises:
+        ForeignFeedError: a file is there that says something else; nothing is written.
+    """
+    existing = {key: folder / key for key in documents if (folder / key).exists()}
+    for key, path in existing.items():
+        if path.read_bytes() != documents[key]:
+            raise ForeignFeedError(
+                f"{path} is there already and says something else. Move it away, or choose another --to"
+            )
+    for key in documents.keys() - existing.keys():
+        path = folder / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(documents[key])
+    return sorted(documents.keys() - existing.keys())
+
+
+def _parse(body: bytes, feed: feeds.Feed, name: str) -> None:
+    start = body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    if _SQUIRREL.match(body):
+        squirrel.parse(_text(body), feed)
+    elif start == b"<":
+        sparkle.parse(body, feed)
+    elif start == b"{":
+        _parse_json(body, feed, name)
+    elif start:
+        electron_updater.parse(body, feed)
+    else:
+        raise ForeignFeedError("is empty")
+
+
+def _parse_json(body: bytes, feed: feeds.Feed, name: str) -> None:
+    try:
+        document = json.loads(_text(body))
+    except (ValueError, RecursionError) as error:
+        raise ForeignFeedError(f"not JSON: {error}") from error
+    if "Assets" in document:
+        system = re.search(r"releases\.([a-z]+)", name)
+        velopack.parse(document, feed, _VELOPACK_SYSTEMS.get(system[1] if system else "", "windows"))
+    elif "platforms" in document:
+        tauri.parse(document, feed)
+    else:
+        raise ForeignFeedError(
+            "no feed of a known updater: neither Tauri's `platforms` nor Velopack's `Assets` is there"
+        )
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ForeignFeedError("not UTF-8 text") from error
+
+
+def _json(wire: feeds.Wire) -> bytes:
+    return json.dumps(wire, ensure_ascii=False, indent=2).encode() + b"\n"
