@@ -86,7 +86,7 @@ def example_client() -> dict[str, Any]:
     [("4.2.0", 9, True), ("4.2.0", 10, False), ("4.2.1", 0, False), ("4.10.0", 0, False)],
 )
 def test_the_client_in_the_documentation_decides_for_itself(
-    monkeypatch: pytest.MonkeyPatch, installed: str, group: int, is_found: bool
+    monkeypatch: pytest.MonkeyPatch, installed: str, group: int, *, is_found: bool
 ) -> None:
     client = example_client()
     monkeypatch.setattr(client["platform"], "system", lambda: "Windows")
