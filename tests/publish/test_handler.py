@@ -60,7 +60,8 @@ def test_many_messages_for_one_product_are_one_publication(s3: S3, publish: Hand
         s3.put(f"releases/comet-cursor/stable/{version}.json", release(version))
     del wire[:]
     publish(batch(*[body(f"releases/comet-cursor/stable/4.2.{n}.json") for n in (1, 2, 3)] * 3), None)
-    assert sum(method == "PUT" for method, *_ in wire) == 4, "the manifest, the history, the page and the list of pages"
+    written = sum(method == "PUT" for method, *_ in wire)
+    assert written == 6, "the appcast, the news, the history, the manifest, the page and the list of pages"
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ def test_one_products_failure_is_not_the_others(s3: S3, publish: Handler, monkey
     fail_for(publish, "b", monkeypatch)
     with pytest.raises(sweep_failed(publish), match=r"^not everything could be published$"):
         publish(SWEEP, None)
-    assert s3.keys("public/v1/") == [f"public/v1/{p}/stable/{d}.json" for p in "ac" for d in ("manifest", "releases")]
+    assert {key.split("/")[2] for key in s3.keys("public/v1/")} == {"a", "c"}
 
 
 def test_nothing_of_the_uploader_is_logged(s3: S3, publish: Handler, capfd: pytest.CaptureFixture[str]) -> None:

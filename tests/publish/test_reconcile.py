@@ -48,7 +48,8 @@ def published(s3: S3, rig: Rig) -> S3:
 
 
 def test_a_release_becomes_the_documents_of_its_channel(published: S3) -> None:
-    assert published.keys("public/") == [PAGE, f"{STABLE}/manifest.json", f"{STABLE}/releases.json"]
+    documents = ("appcast.xml", "feed.atom", "manifest.json", "releases.json")
+    assert published.keys("public/") == [PAGE, *(f"{STABLE}/{name}" for name in documents)]
     assert published.json(f"{STABLE}/manifest.json") == release("4.2.1")
     assert published.json(f"{STABLE}/releases.json")["releases"] == [release("4.2.1"), release("4.2.0")]
 
@@ -56,7 +57,9 @@ def test_a_release_becomes_the_documents_of_its_channel(published: S3) -> None:
 def test_the_manifest_is_written_after_what_it_could_be_compared_with(s3: S3, rig: Rig) -> None:
     s3.put(key("4.2.1"), release())
     rig.publisher.publish("comet-cursor")
-    assert rig.bucket.writes == [f"{STABLE}/releases.json", f"{STABLE}/manifest.json", PAGE]
+    *before, manifest, page = rig.bucket.writes
+    assert f"{STABLE}/releases.json" in before
+    assert (manifest, page) == (f"{STABLE}/manifest.json", PAGE)
 
 
 def test_publishing_again_writes_nothing_and_reads_no_upload_again(published: S3, rig: Rig) -> None:
@@ -70,8 +73,12 @@ def test_only_what_changed_is_written(published: S3, rig: Rig) -> None:
     published.put(key("4.3.0-beta.1", "beta"), release("4.3.0-beta.1", "beta"))
     published.put(key("4.1.0"), release("4.1.0"))
     rig.publisher.publish("comet-cursor")
-    beta = "public/v1/comet-cursor/beta"
-    assert rig.bucket.writes == [f"{beta}/releases.json", f"{beta}/manifest.json", f"{STABLE}/releases.json", PAGE]
+    new = [
+        f"public/v1/comet-cursor/beta/{name}" for name in ("appcast.xml", "feed.atom", "releases.json", "manifest.json")
+    ]
+    # The stable manifest stays: 4.1.0 is older than what it tells of.
+    changed = [f"{STABLE}/{name}" for name in ("appcast.xml", "feed.atom", "releases.json")]
+    assert rig.bucket.writes == [*new, *changed, PAGE]
 
 
 def test_deleting_all_that_is_public_is_mended_byte_for_byte(published: S3, rig: Rig) -> None:
