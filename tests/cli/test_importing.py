@@ -151,3 +151,15 @@ def test_the_name_of_velopacks_file_tells_the_system(tmp_path: Path, name: str, 
     run(str(tmp_path / name), "--product", "app", "--to", str(tmp_path / "out"))
     (release,) = tree(tmp_path / "out").values()
     assert release["artifacts"][0]["platform"] == platform
+
+
+def test_items_of_one_release_for_several_systems_become_one_release(tmp_path: Path) -> None:
+    item = (
+        "<item><sparkle:version>1.0</sparkle:version><enclosure url='https://e.example/{0}' sparkle:os='{0}'/></item>"
+    )
+    head, _, _ = APPCAST.partition("<item>")
+    (tmp_path / "a.xml").write_text(head + item.format("macos") + item.format("windows-x64") + "</channel></rss>")
+    done = run(str(tmp_path / "a.xml"), "--product", "app", "--to", str(tmp_path / "out"))
+    artifacts = tree(tmp_path / "out")["releases/app/stable/1.0.json"]["artifacts"]
+    assert [(a["platform"], a["arch"]) for a in artifacts] == [("macos", "any"), ("windows", "x86_64")]
+    assert "1 releases, 0 notes" in done.output

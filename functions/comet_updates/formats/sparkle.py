@@ -276,7 +276,7 @@ def parse(body: bytes, feed: feeds.Feed) -> None:
         if seen.get((channel, name), version) != version:
             name += f"+{version}"  # shown alike, ordered by their builds
         if (channel, name) in seen:
-            feed.remark(f"item {number}", f"{name} stands there twice; the first counts, as it does for the client")
+            _read_again(feed, f"item {number}", item, channel, name)
             continue
         seen[channel, name] = version
         build = version if is_dotted else None
@@ -313,6 +313,17 @@ def _read(
         informational=_read_informational(item.find(f"{_S}informationalUpdate")),
         minimum_version=_said(item, "minimumUpdateVersion"),
     )
+
+
+def _read_again(feed: feeds.Feed, where: str, item: ET.Element, channel: str, version: str) -> None:
+    """An item of a release that was read before: its files for another system belong to it."""
+    release = next(r for r in feed.releases if (r["channel"], r["version"]) == (channel, version))
+    systems = {(file["platform"], file["arch"]) for file in release["artifacts"]}
+    files = [_read_file(feed, where, item, enclosure) for enclosure in item.findall("enclosure")]
+    others = [file for file in files if (file["platform"], file["arch"]) not in systems]
+    release["artifacts"] += others
+    if len(others) < len(files) or not files:
+        feed.remark(where, f"{version} stands there twice; the first counts, as it does for the client")
 
 
 def _read_file(feed: feeds.Feed, where: str, item: ET.Element, enclosure: ET.Element) -> feeds.Wire:
