@@ -303,8 +303,8 @@ _IN_DOCUMENTS = (
         "does not say how large a download is",
         "P9",
         "functions/comet_updates/formats/manifest.py",
-        '        documents["manifest.json"] = _json({**offer.latest.wire, **rollout})',
-        '        documents["manifest.json"] = _json({**offer.latest.wire, "artifacts": [], **rollout})',
+        '        documents["manifest.json"] = writing.as_json({**offer.latest.wire, **rollout})',
+        '        documents["manifest.json"] = writing.as_json({**offer.latest.wire, "artifacts": [], **rollout})',
     ),
     Mutant(
         "answers partners' channels differently",

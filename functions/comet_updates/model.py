@@ -189,6 +189,11 @@ class Artifact(_Document):
     installer_arguments: Annotated[str, StringConstraints(max_length=1_000, pattern=_ONE_LINE)] | None = None
     hosts: Annotated[dict[Label, HostVersions], Field(max_length=20, description="For add-ons: who can load it.")] = {}
 
+    @property
+    def url_name(self) -> str:
+        """What the URL's path ends in, which clients that know packages by name look at."""
+        return urlsplit(self.url).path.rpartition("/")[2]
+
     @model_validator(mode="after")
     def _delta_starts_somewhere(self) -> Self:
         if (self.kind == "delta") != (self.from_version is not None):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from comet_updates.formats import pages
+from comet_updates.formats import pages, writing
 from comet_updates.model import Offer, Product, Rollout
 from tests.formats.offers import artifact, offer, release
 
@@ -186,7 +186,7 @@ class TestAPageThatWouldBeTooLong:
         past = [release(f"{number}.0.0", notes=notes) for number in range(8, 0, -1)]
         offers = [offer(*past, channel=f"c{number}") for number in range(channels)]
         html = pages.product(Product(product="p"), offers)
-        assert len(html) < pages.PAGE_MAX_BYTES + 100_000
+        assert len(html) < writing.MAX_BYTES + 100_000
         page = Page(html.decode())
         for number in range(channels):
             assert f"/v1/p/c{number}" in page.text, "every channel is named"

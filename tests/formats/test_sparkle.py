@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comet_updates.formats import sparkle, xml
+from comet_updates.formats import sparkle, writing, xml
 from comet_updates.model import Offer, Release, Rollout
 from tests.formats.offers import HOST, artifact, complete, offer, percent, release
 
@@ -190,7 +190,7 @@ class TestSize:
     def test_a_long_history_is_cut_at_its_oldest_end(self) -> None:
         many = offer(*(one_file(f"{n}.0.0", notes={"en": "x" * 50_000}) for n in range(99, 0, -1)))
         found = items(many)
-        assert len(sparkle.render(many)["appcast.xml"]) < 1.1 * xml.DOCUMENT_MAX_BYTES
+        assert len(sparkle.render(many)["appcast.xml"]) < 1.1 * writing.MAX_BYTES
         assert said(found[0], "version") == "99.0.0"
         assert 30 < len(found) < 99
 

@@ -17,7 +17,6 @@ import typer
 
 from comet_updates import __version__, names
 from comet_updates.errors import CometError, ForeignFeedError
-from comet_updates.formats import feeds
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -76,6 +75,7 @@ def import_feed(
     no such feed, or a release in it would be refused; then nothing is written.
     """
     from comet_updates.cli import importing  # noqa: PLC0415 (a start of any other command need not load the formats)
+    from comet_updates.formats import feeds  # noqa: PLC0415 (as above)
 
     feed = feeds.Feed(product, channel, base_url or (source if source.startswith("https://") else ""))
     try:

@@ -19,7 +19,7 @@ from comet_updates.publish import uploads
 FEED_MAX_BYTES = 50_000_000
 FETCH_TIMEOUT_S = 30
 _SQUIRREL = re.compile(rb"\A(?:\xef\xbb\xbf)?(?:\s|#.*\n)*[0-9a-fA-F]{40}\s")
-_VELOPACK_SYSTEMS = {"osx": "macos", "linux": "linux"}
+_VELOPACK_SYSTEMS = {theirs: ours for ours, theirs in velopack.SYSTEMS.items()}
 
 
 class Imported(NamedTuple):
@@ -75,7 +75,7 @@ def read(
         raise ForeignFeedError(f"a part of it has a form that no such feed has: {error!r}") from error
     if not feed.releases:
         raise ForeignFeedError("holds no release")
-    product = Product(product=feed.product, version_scheme=feed.scheme)  # type: ignore[arg-type]
+    product = Product(product=feed.product, version_scheme=feed.scheme)
     documents: dict[str, bytes] = {}
     problems: list[Problem] = []
     for wire in progress(feed.releases):

@@ -11,7 +11,7 @@ import uuid
 import xml.etree.ElementTree as ET
 from datetime import UTC, datetime
 
-from comet_updates.formats import texts, xml
+from comet_updates.formats import texts, writing, xml
 from comet_updates.model import Offer, Release
 
 NAMESPACE = "http://www.w3.org/2005/Atom"
@@ -31,19 +31,13 @@ def render(offer: Offer) -> dict[str, bytes]:
     xml.add_text(root, "updated", _moment(max(at for _, at in dated)))
     xml.add(root, "link", attributes={"rel": "self", "href": "feed.atom"})
     xml.add_text(xml.add(root, "author"), "name", offer.product)
-    left_bytes = xml.DOCUMENT_MAX_BYTES
-    for release, at in dated:
-        entry = _entry(release, at)
-        left_bytes -= xml.size_bytes(entry)
-        if left_bytes < 0:
-            break
-        root.append(entry)
+    root.extend(writing.newest((_entry(release, at) for release, at in dated), xml.size_bytes))
     return {"feed.atom": xml.write(root)}
 
 
 def _entry(release: Release, at: datetime) -> ET.Element:
     entry = ET.Element("entry")
-    title = release.title or f"Version {release.display_version or release.version}"
+    title = texts.title(release)
     xml.add_text(entry, "id", _id(release.product, release.channel, release.version))
     xml.add_text(entry, "title", title)
     xml.add_text(entry, "updated", _moment(at))

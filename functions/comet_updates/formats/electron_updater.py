@@ -174,5 +174,5 @@ def _artifact(feed: feeds.Feed, document: dict[str, Any], where: str, entry: dic
 
 
 def _moment(written: str | None) -> str | None:
-    """As JSON has it: the form that it has already, but for a missing `T` or a fraction that is too long."""
+    """As JSON has it: the form that it has already, but for a space in place of the `T`."""
     return written.strip().replace(" ", "T", 1) if written and written.strip() else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote, urljoin, urlsplit
 
 from comet_updates.errors import ForeignFeedError
@@ -17,6 +17,9 @@ Wire = dict[str, Any]
 """A JSON object, as it is to be uploaded."""
 
 NO_LANGUAGE = "und"  # BCP 47: undetermined
+RELEASE_BEFORE = "the release before"
+"""What a delta starts from, where its feed does not say."""
+
 _ARCHES = (
     (re.compile(r"(?<![a-z0-9])(arm64|aarch64)(?![a-z0-9])"), "aarch64"),
     (re.compile(r"(?<![a-z0-9])(x64|x86_64|amd64)(?![a-z0-9])"), "x86_64"),
@@ -49,7 +52,7 @@ class Feed:
     channel: str
     base_url: str = ""
     releases: list[Wire] = field(default_factory=list)
-    scheme: str = "semver"
+    scheme: Literal["semver", "dotted", "build"] = "semver"
     remarks: list[str] = field(default_factory=list)
 
     def add(self, version: str, artifacts: list[Wire], channel: str = "", **fields: object) -> None:

@@ -6,9 +6,9 @@ Schemas: /schemas/manifest.json and /schemas/history.json.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+from comet_updates.formats import writing
 from comet_updates.model import Offer, Rollout
 
 HISTORY_MAX_BYTES = 4_000_000  # Lambda hands out 6 MB at most, and JSON within JSON grows
@@ -21,26 +21,16 @@ def render(offer: Offer) -> dict[str, bytes]:
     documents = {"releases.json": _history(offer)}
     if offer.latest is not None:
         rollout = {"rollout": _rollout(offer.rollout)} if offer.rollout else {}
-        documents["manifest.json"] = _json({**offer.latest.wire, **rollout})
+        documents["manifest.json"] = writing.as_json({**offer.latest.wire, **rollout})
     return documents
 
 
 def _history(offer: Offer) -> bytes:
     """The history, cut at its oldest end to what can be served."""
-    releases: list[dict[str, Any]] = []
-    size_bytes = 0
-    for release, reason in offer.history:
-        entry = {**release.wire, **({"yanked": reason} if reason else {})}
-        size_bytes += len(_json(entry))
-        if size_bytes > HISTORY_MAX_BYTES:
-            break
-        releases.append(entry)
-    return _json({"schema": 1, "product": offer.product, "channel": offer.channel, "releases": releases})
+    entries = ({**release.wire, **({"yanked": reason} if reason else {})} for release, reason in offer.history)
+    releases = list(writing.newest(entries, lambda entry: len(writing.as_json(entry)), HISTORY_MAX_BYTES))
+    return writing.as_json({"schema": 1, "product": offer.product, "channel": offer.channel, "releases": releases})
 
 
 def _rollout(rollout: Rollout) -> dict[str, Any]:
     return rollout.model_dump(mode="json", exclude_none=True)
-
-
-def _json(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"

@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from comet_updates.formats import writing
 from comet_updates.model import Offer, Product, Rollout
 from comet_updates.promises import NOT_PROVABLE, PROMISES
 
-PAGE_MAX_BYTES = 2_000_000  # Lambda hands out 6 MB at most, as JSON, in which many a byte is two
 TEMPLATES = Path(__file__).parent / "templates"
 STYLE = (TEMPLATES / "style.css").read_text(encoding="utf-8")
 STYLE_HASH = f"sha256-{base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()}"
@@ -53,7 +53,7 @@ def product(about: Product, offers: Sequence[Offer]) -> bytes:
         about: the product.
         offers: of its channels, in the order to be shown.
     """
-    left_bytes = PAGE_MAX_BYTES
+    left_bytes = writing.MAX_BYTES
     latest = []
     for offer in offers:
         shown = _latest(offer, whole=True)

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from comet_updates import names
 from comet_updates.errors import ForeignFeedError
-from comet_updates.formats import feeds, texts, xml
+from comet_updates.formats import feeds, texts, writing, xml
 from comet_updates.model import Artifact, Critical, Informational, Offer, Release, Rollout
 
 NAMESPACE = "http://www.andymatuschak.org/xml-namespaces/sparkle"
@@ -82,7 +82,7 @@ def render(offer: Offer) -> dict[str, bytes]:
 
 def _items(offer: Offer, release: Release) -> Iterator[_Item]:
     """The items of a release, for those systems that can be told how far it is rolled out."""
-    is_pending = release is offer.latest and not offer.is_complete
+    is_pending = _is_pending(offer, release)
     if release.informational and not _page(release):
         return  # it may not be installed, and there is nowhere to point to
     if not release.artifacts and release.link and not is_pending:
@@ -127,21 +127,16 @@ def _appcast(offer: Offer, items: list[_Item], *, with_channels: bool) -> bytes:
     root = ET.Element("rss", version="2.0")
     channel = xml.add(root, "channel")
     xml.add_text(channel, "title", f"{offer.product} {offer.channel}")
-    left_bytes = xml.DOCUMENT_MAX_BYTES
-    for item in items:
-        element = _element(offer, item, with_channel=with_channels)
-        left_bytes -= xml.size_bytes(element)
-        if left_bytes < 0:
-            break
-        channel.append(element)
+    elements = (_element(offer, item, with_channel=with_channels) for item in items)
+    channel.extend(writing.newest(elements, xml.size_bytes))
     return xml.write(root)
 
 
 def _element(offer: Offer, item: _Item, *, with_channel: bool) -> ET.Element:
     release, file = item
-    interval_s = _interval_s(offer.rollout) if release is offer.latest and not offer.is_complete else None
+    interval_s = _interval_s(offer.rollout) if _is_pending(offer, release) else None
     element = ET.Element("item")
-    xml.add_text(element, "title", release.title or f"Version {release.display_version or release.version}")
+    xml.add_text(element, "title", texts.title(release))
     since = offer.rollout.start if interval_s and offer.rollout else release.released_at
     xml.add_text(element, "pubDate", format_datetime(since) if since else None)
     xml.add_text(element, f"{_S}version", release.build or release.version)
@@ -226,6 +221,11 @@ def _page(release: Release) -> str | None:
     """What people can read about the release."""
     urls = release.notes_url.values() if isinstance(release.notes_url, dict) else [release.notes_url]
     return release.link or next(iter(urls), None)
+
+
+def _is_pending(offer: Offer, release: Release) -> bool:
+    """Whether the release did not reach everyone yet."""
+    return release is offer.latest and not offer.is_complete
 
 
 def _interval_s(rollout: Rollout | None) -> int | None:

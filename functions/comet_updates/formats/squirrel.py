@@ -8,13 +8,11 @@ version, and the entry of that version says where the .zip is; it knows no rollo
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
-from urllib.parse import urlsplit
 
 from comet_updates.errors import ForeignFeedError
-from comet_updates.formats import feeds, texts
+from comet_updates.formats import feeds, texts, writing
 from comet_updates.model import Artifact, Offer, Release
 
 PACKAGE = re.compile(r"[^\s/]+-\d+\.\d+\.\d+[^\s/]*?(?:-full|-delta)?\.nupkg", re.IGNORECASE)
@@ -42,14 +40,14 @@ def _is_package(artifact: Artifact) -> bool:
         artifact.platform == "windows"
         and artifact.sha1 is not None
         and artifact.size is not None
-        and PACKAGE.fullmatch(_file_name(artifact)) is not None
+        and PACKAGE.fullmatch(artifact.url_name) is not None
         and re.search(r"[\s#]", artifact.url) is None
     )
 
 
 def _mac(offer: Offer) -> dict[str, bytes]:
     for release in offer.candidates():
-        archives = [a for a in release.artifacts if a.platform == "macos" and _file_name(a).lower().endswith(".zip")]
+        archives = [a for a in release.artifacts if a.platform == "macos" and a.url_name.lower().endswith(".zip")]
         # One document is for all Macs, so one archive has to be.
         archive = next((a for a in archives if a.kind != "delta" and a.arch in ("universal", "any")), None)
         if archive:
@@ -66,11 +64,7 @@ def _json(release: Release, archive: Artifact) -> bytes:
     update: dict[str, Any] = {"version": release.version, "url": archive.url}
     update |= {name: value for name, value in optional.items() if value is not None}
     document = {"currentRelease": release.version, "releases": [{"version": release.version, "updateTo": update}]}
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-
-
-def _file_name(artifact: Artifact) -> str:
-    return urlsplit(artifact.url).path.rpartition("/")[2]
+    return writing.as_json(document)
 
 
 _LINE = re.compile(r"(?P<sha1>[0-9a-fA-F]{40})\s+(?P<file>\S+)\s+(?P<size>\d+)\s*(?:#\s*(?P<staging>\d+)%\s*)?")
@@ -97,7 +91,7 @@ def parse(text: str, feed: feeds.Feed) -> None:
             url=feed.url(f"line {number}", found["file"]),
             size=int(found["size"]),
             sha1=found["sha1"],
-            from_version="the release before" if is_delta else None,
+            from_version=feeds.RELEASE_BEFORE if is_delta else None,
         )
         by_version.setdefault(version["version"], []).append(file)
     if not by_version:

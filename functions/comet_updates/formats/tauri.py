@@ -7,14 +7,13 @@ document. A client looks for `{os}-{arch}-{bundle}` first, then for `{os}-{arch}
 
 from __future__ import annotations
 
-import json
 from typing import Any
 from urllib.parse import urlsplit
 
 import semver
 
 from comet_updates.errors import ForeignFeedError
-from comet_updates.formats import feeds, texts
+from comet_updates.formats import feeds, texts, writing
 from comet_updates.model import Artifact, Offer, Release
 
 SYSTEMS = {"windows": "windows", "macos": "darwin", "linux": "linux"}
@@ -44,7 +43,7 @@ def _json(release: Release, platforms: dict[str, dict[str, str]]) -> bytes:
         "pub_date": release.released_at.isoformat() if release.released_at else None,
     }
     document: dict[str, Any] = {"version": release.version} | {k: v for k, v in optional.items() if v is not None}
-    return json.dumps(document | {"platforms": platforms}, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    return writing.as_json(document | {"platforms": platforms})
 
 
 def _platforms(release: Release) -> dict[str, dict[str, str]]:

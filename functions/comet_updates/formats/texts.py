@@ -19,6 +19,11 @@ _TAGS = {
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
 
 
+def title(release: Release) -> str:
+    """What the release is called."""
+    return release.title or f"Version {release.display_version or release.version}"
+
+
 def notes(release: Release) -> str:
     """The notes in English, or in the language that the release names first; empty if there are none."""
     return release.notes.get(FALLBACK) or next(iter(release.notes.values()), "")

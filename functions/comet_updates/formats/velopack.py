@@ -11,63 +11,58 @@ only, and ask for the packages beside this document.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
-from urllib.parse import urlsplit
 
 import semver
 
 from comet_updates.errors import ForeignFeedError
-from comet_updates.formats import feeds, texts
+from comet_updates.formats import feeds, texts, writing
 from comet_updates.model import Artifact, Offer, Release
 
 SYSTEMS = {"windows": "win", "macos": "osx", "linux": "linux"}
 ARCHES = {"x86_64": "x64", "aarch64": "arm64", "i686": "x86"}
 PACKAGE = re.compile(r"(?P<id>[^\s/]+?)-\d+\.\d+\.\d+[^\s/]*?-(?:full|delta)\.nupkg", re.IGNORECASE)
 ANY = ("any", "universal")
-RELEASES_MAX_BYTES = 2_000_000  # Lambda hands out 6 MB at most, as JSON, in which many a byte is two
 
 
 def render(offer: Offer) -> dict[str, bytes]:
     """The documents of the systems that the channel has packages for."""
     documents: dict[str, bytes] = {}
     for platform, system in SYSTEMS.items():
-        arches = [arch for arch in ARCHES if _assets(offer, platform, (arch,))]
-        documents |= {
-            f"releases.{system}-{ARCHES[arch]}.json": _json(_assets(offer, platform, (arch, *ANY))) for arch in arches
-        }
+        own = {arch: assets for arch in ARCHES if (assets := _assets(offer, platform, (arch,)))}
+        for arch in own:
+            documents[f"releases.{system}-{ARCHES[arch]}.json"] = _json(_assets(offer, platform, (arch, *ANY)))
         # The plain name is of the packages for every computer, or of the most usual architecture.
-        if assets := _assets(offer, platform, ANY) or (_assets(offer, platform, (arches[0],)) if arches else []):
+        if assets := _assets(offer, platform, ANY) or next(iter(own.values()), []):
             documents[f"releases.{system}.json"] = _json(assets)
     return documents
 
 
 def _assets(offer: Offer, platform: str, arches: tuple[str, ...]) -> list[dict[str, Any]]:
-    assets: list[dict[str, Any]] = []
-    left_bytes = RELEASES_MAX_BYTES
-    for release in offer.candidates():
-        packages = [a for a in release.artifacts if a.platform == platform and a.arch in arches and _is_package(a)]
-        if not semver.Version.is_valid(release.version) or all(a.kind == "delta" for a in packages):
-            continue
-        found = [_asset(release, artifact) for artifact in sorted(packages, key=lambda a: a.kind == "delta")]
-        left_bytes -= len(_json(found))
-        if left_bytes < 0:
-            break
-        assets += found
-    return assets
+    releases = filter(None, (_assets_of(release, platform, arches) for release in offer.candidates()))
+    kept = writing.newest(releases, lambda assets: len(_json(assets)))
+    return [asset for assets in kept for asset in assets]
+
+
+def _assets_of(release: Release, platform: str, arches: tuple[str, ...]) -> list[dict[str, Any]]:
+    """The packages of a release, the full ones first; none without a full one."""
+    packages = [a for a in release.artifacts if a.platform == platform and a.arch in arches and _is_package(a)]
+    if not semver.Version.is_valid(release.version) or all(a.kind == "delta" for a in packages):
+        return []
+    return [_asset(release, artifact) for artifact in sorted(packages, key=lambda a: a.kind == "delta")]
 
 
 def _is_package(artifact: Artifact) -> bool:
     return (
-        PACKAGE.fullmatch(_file_name(artifact)) is not None
+        PACKAGE.fullmatch(artifact.url_name) is not None
         and artifact.size is not None
         and (artifact.sha256 or artifact.sha1) is not None
     )
 
 
 def _asset(release: Release, artifact: Artifact) -> dict[str, Any]:
-    named = PACKAGE.fullmatch(_file_name(artifact))
+    named = PACKAGE.fullmatch(artifact.url_name)
     # Hashes in capitals, as Velopack's own tool writes them: one of its clients compares them letter by letter.
     given = {
         "PackageId": artifact.package_id or (named["id"] if named else None),
@@ -84,11 +79,7 @@ def _asset(release: Release, artifact: Artifact) -> dict[str, Any]:
 
 
 def _json(assets: list[dict[str, Any]]) -> bytes:
-    return json.dumps({"Assets": assets}, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-
-
-def _file_name(artifact: Artifact) -> str:
-    return urlsplit(artifact.url).path.rpartition("/")[2]
+    return writing.as_json({"Assets": assets})
 
 
 _READ = {"PackageId", "Version", "Type", "FileName", "SHA1", "SHA256", "Size", "NotesMarkdown", "NotesHTML"}
@@ -127,6 +118,6 @@ def _artifact(feed: feeds.Feed, asset: dict[str, Any], platform: str) -> feeds.W
         size=asset.get("Size"),
         sha1=asset.get("SHA1"),
         sha256=asset.get("SHA256"),
-        from_version="the release before" if is_delta else None,
+        from_version=feeds.RELEASE_BEFORE if is_delta else None,
         package_id=asset.get("PackageId"),
     )

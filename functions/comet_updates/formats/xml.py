@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 
-DOCUMENT_MAX_BYTES = 2_000_000  # Lambda hands out 6 MB at most, as JSON, in which many a byte is two
 LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 

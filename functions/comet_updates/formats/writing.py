@@ -1,0 +1,25 @@
+"""What all documents have in common: how JSON is written, and how much of a history fits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+MAX_BYTES = 2_000_000  # Lambda hands out 6 MB at most, as JSON, in which many a byte is two
+
+_Part = TypeVar("_Part")
+
+
+def as_json(value: object) -> bytes:
+    """`value` as JSON without spaces, in UTF-8."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def newest(parts: Iterable[_Part], size_bytes: Callable[[_Part], int], max_bytes: int = MAX_BYTES) -> Iterator[_Part]:
+    """The parts, the newest first, up to the first that does not fit any more; those after it are not made."""
+    for part in parts:
+        max_bytes -= size_bytes(part)
+        if max_bytes < 0:
+            return
+        yield part
