@@ -108,9 +108,14 @@ def public_key(path: str) -> str | None:
     return page_key(path[1:] or "index") if _PAGE_URL.fullmatch(path) else None
 
 
+def document_path(product: str, channel: str, document: str) -> str:
+    """The path in the URL of one public document of a channel, or of what a publisher's CDN puts beside it."""
+    return f"/v1/{product}/{channel}/{document}"
+
+
 def document_key(product: str, channel: str, document: str) -> str:
     """The key of one public document of a channel."""
-    return f"public/v1/{product}/{channel}/{document}"
+    return f"public{document_path(product, channel, document)}"
 
 
 def schema_key(name: str) -> str:

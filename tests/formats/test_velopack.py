@@ -63,6 +63,15 @@ def test_each_system_and_architecture_has_a_document() -> None:
     }
 
 
+def test_a_package_beside_the_document_is_told_of_by_its_name() -> None:
+    """As a CDN puts it there that answers `*.nupkg` from the files and all else from this service."""
+    at = f"{HOST}/v1/p/stable/App-1.0.0-full.nupkg"
+    given = release("1.0.0", package("1.0.0") | {"url": at})
+    for channel, told in (("stable", "App-1.0.0-full.nupkg"), ("beta", at)):
+        document = json.loads(velopack.render(offer(given, channel=channel))["releases.win.json"])
+        assert document["Assets"][0]["FileName"] == told
+
+
 def test_nothing_is_null() -> None:
     file = {name: value for name, value in package("1.0.0").items() if name != "sha1"}
     assert b"null" not in velopack.render(offer(release("1.0.0", file)))["releases.win.json"]

@@ -5,17 +5,19 @@ Source: Velopack, `src/lib-csharp/Sources/SimpleWebSource.cs`, `VelopackAsset.cs
 system. A text may be missing but not null, versions are semver, and the newest needs a full package. What it adds to
 the query (a lasting id among it) changes nothing here. It knows no rollouts.
 
-Clients made with the C# library take absolute URLs; those made with the Rust one (C++, Node, Python) take bare names
-only, and ask for the packages beside this document.
+Clients made with the C# library take absolute URLs. Those made with the Rust one (C++, Node, Python) take bare names
+only, and ask for the packages beside this document: a package whose URL is there is told of by its name.
 """
 
 from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 import semver
 
+from comet_updates import names
 from comet_updates.errors import ForeignFeedError
 from comet_updates.formats import feeds, texts, writing
 from comet_updates.model import Artifact, Offer, Release
@@ -40,17 +42,28 @@ def render(offer: Offer) -> dict[str, bytes]:
 
 
 def _assets(offer: Offer, platform: str, arches: tuple[str, ...]) -> list[dict[str, Any]]:
-    releases = filter(None, (_assets_of(release, platform, arches) for release in offer.candidates()))
+    releases = (
+        [_asset(release, artifact, _file_name(offer, artifact)) for artifact in packages]
+        for release in offer.candidates()
+        if (packages := _packages(release, platform, arches))
+    )
     kept = writing.newest(releases, lambda assets: len(_json(assets)))
     return [asset for assets in kept for asset in assets]
 
 
-def _assets_of(release: Release, platform: str, arches: tuple[str, ...]) -> list[dict[str, Any]]:
+def _packages(release: Release, platform: str, arches: tuple[str, ...]) -> list[Artifact]:
     """The packages of a release, the full ones first; none without a full one."""
     packages = [a for a in release.artifacts if a.platform == platform and a.arch in arches and _is_package(a)]
     if not semver.Version.is_valid(release.version) or all(a.kind == "delta" for a in packages):
         return []
-    return [_asset(release, artifact) for artifact in sorted(packages, key=lambda a: a.kind == "delta")]
+    return sorted(packages, key=lambda a: a.kind == "delta")
+
+
+def _file_name(offer: Offer, artifact: Artifact) -> str:
+    """The package's name, if its URL stands beside this document; its URL otherwise."""
+    name = artifact.url_name
+    beside = urlsplit(artifact.url).path == names.document_path(offer.product, offer.channel, name)
+    return name if beside else artifact.url
 
 
 def _is_package(artifact: Artifact) -> bool:
@@ -61,14 +74,14 @@ def _is_package(artifact: Artifact) -> bool:
     )
 
 
-def _asset(release: Release, artifact: Artifact) -> dict[str, Any]:
+def _asset(release: Release, artifact: Artifact, file_name: str) -> dict[str, Any]:
     named = PACKAGE.fullmatch(artifact.url_name)
     # Hashes in capitals, as Velopack's own tool writes them: one of its clients compares them letter by letter.
     given = {
         "PackageId": artifact.package_id or (named["id"] if named else None),
         "Version": release.version,
         "Type": "Delta" if artifact.kind == "delta" else "Full",
-        "FileName": artifact.url,
+        "FileName": file_name,
         "SHA1": artifact.sha1.upper() if artifact.sha1 else None,
         "SHA256": artifact.sha256.upper() if artifact.sha256 else None,
         "Size": artifact.size,
