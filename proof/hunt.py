@@ -14,7 +14,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import NamedTuple
 
-from comet_updates.promises import PROMISES, SEEN_BY, Check
+from comet_updates.promises import OLD_VERSION_SEEN, PROMISES, SEEN_BY, Check
 from proof.mutants import Mutant
 
 NO_TEST_FAILED, TESTS_FAILED = 0, 1
@@ -100,7 +100,7 @@ def checks_of(mutant: Mutant) -> list[Check]:
 def _distance(mutant: Mutant, check: Check) -> tuple[bool, bool, bool]:
     elsewhere = check.file.startswith("template/") != (mutant.file == "template.yaml")
     # The budget of one screen sees every line that is added; what the line does is the better reason.
-    return elsewhere, check == SEEN_BY, check.file.startswith("privacy/test_non")  # those take the longest
+    return elsewhere, check in (SEEN_BY, OLD_VERSION_SEEN), check.file.startswith("privacy/test_non")  # those take the longest
 
 
 def apply(mutant: Mutant, root: Path) -> str:

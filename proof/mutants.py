@@ -29,6 +29,7 @@ class Mutant(NamedTuple):
 
 HANDLER = "functions/comet_updates/answer/handler.py"
 RESPOND = "functions/comet_updates/answer/respond.py"
+DROP_IN = "functions/comet_updates/answer/drop_in.py"
 FETCH = "functions/comet_updates/answer/fetch.py"
 NAMES = "functions/comet_updates/names.py"
 RECORD = "functions/comet_updates/record.py"
@@ -216,7 +217,7 @@ _IN_RULES = (
         'path.rpartition("/")[2] if path.count("/") == 4 else "manifest.json")',
     ),
     Mutant("refuses legacy copies", "P7", NAMES, r"(?:/(?:{_LEGACY_NUMBER}))?", ""),
-    Mutant("reads what was uploaded", "P4", NAMES, 'return f"public/v1/{product}', 'return f"releases/v1/{product}'),
+    Mutant("reads what was uploaded", "P4", NAMES, 'return f"public{document', 'return f"releases{document'),
     Mutant(
         "counts requests in the bucket",
         "P3 P4",
@@ -246,6 +247,39 @@ _IN_RULES = (
         "                return entry.document, Cache.STALE\n            raise",
         "                pass\n            raise",
     ),
+)
+
+_IN_DROP_IN = (
+    Mutant(
+        "asks the bucket for the version that a client runs",
+        "P4 P8",
+        NAMES,
+        '(said["computer"] or "").replace("/", "-")',
+        '(said["computer"] or "").replace("/", "-") + said["version"]',
+    ),
+    Mutant(
+        "logs whether a client is up to date",
+        "P4 P8",
+        DROP_IN,
+        'Answer(204, _HEADERS, "", Outcome.ANSWERED,',
+        'Answer(204, _HEADERS, "", Outcome.NOT_MODIFIED,',
+    ),
+    Mutant(
+        "remembers the versions that clients run",
+        "P4 P8",
+        DROP_IN,
+        "    import semver",
+        '    globals().setdefault("SEEN", []).append(theirs)\n    import semver',
+    ),
+    Mutant(
+        "prints the version that a client runs",
+        "P4 P8",
+        DROP_IN,
+        "    import semver",
+        "    print(theirs)\n    import semver",
+    ),
+    Mutant("has caches keep the version that a client runs", "P8", DROP_IN, '"no-store"', '"public, max-age=300"'),
+    Mutant("lets a client be sent back", "P8", DROP_IN, "parse(ours) > semver", "parse(ours) != semver"),
 )
 
 _IN_LOG = (
@@ -474,4 +508,4 @@ _IN_TEMPLATE = (
     _resource("puts a logging cache in front", "P3", "{Type: AWS::CloudFront::Distribution, Properties: {}}"),
 )
 
-ALL = (*_IN_HANDLER, *_IN_RULES, *_IN_LOG, *_IN_DOCUMENTS, *_IN_PAGES, *_IN_TEMPLATE)
+ALL = (*_IN_HANDLER, *_IN_RULES, *_IN_DROP_IN, *_IN_LOG, *_IN_DOCUMENTS, *_IN_PAGES, *_IN_TEMPLATE)

@@ -258,6 +258,20 @@ class Product(Uploaded):
         Field(max_length=20, description="Public keys, by kind of signature."),
     ] = {}
     languages: Annotated[list[Language], Field(max_length=LANGUAGES_MAX)] = []
+    drop_in: Annotated[
+        list[Literal["electron", "tauri"]],
+        Field(
+            max_length=2,
+            description="For installed copies that cannot change their URL, the form that it has. They say their "
+            "version in it; leave this out if you can.",
+        ),
+    ] = []
+
+    @model_validator(mode="after")
+    def _drop_in_clients_compare_by_semver(self) -> Self:
+        if self.drop_in and self.version_scheme != "semver":
+            raise ValueError("`drop_in` needs the version scheme `semver`, by which these clients compare")
+        return self
 
     def precedence(self, release: Release) -> Precedence:
         """Where `release` stands among the releases of this product. Raises `VersionSyntaxError`."""

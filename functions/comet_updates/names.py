@@ -55,6 +55,17 @@ _CHANNEL_URL = re.compile(
     rf"/v1/(?P<product>{NAME})/(?P<channel>{NAME})"
     rf"(?:/(?P<document>{_DOCUMENT}))?(?:/(?:{_LEGACY_NUMBER}))?"
 )
+DROP_IN = "/drop-in/"
+"""Where updaters ask that cannot change the form of their URL: the only ones that say their version."""
+
+# By what the document is called, the rest of the URL. Escaped or not, a `+` may stand in a version.
+_TOLD = r"/v?(?P<version>[0-9]+\.[0-9]+\.[0-9]+(?:[-+.0-9A-Za-z]|%2[Bb]){0,100})"
+_DROP_IN_FORMS = {
+    "tauri": re.compile(rf"(?P<computer>(?:linux|windows|darwin)[/-](?:x86_64|aarch64|i686|armv7|riscv64)){_TOLD}"),
+    "darwin": re.compile(rf"(?:update/)?darwin(?:[_-](?P<computer>x64|arm64|universal))?{_TOLD}"),
+    "RELEASES": re.compile(rf"(?:update/)?win32(?:[_-](?P<computer>x64|ia32|arm64))?{_TOLD}/RELEASES"),
+}
+_DROP_IN_URL = re.compile(rf"{DROP_IN}(?P<product>{NAME})/(?P<channel>{NAME})/(?P<rest>.+)")
 _SCHEMA_URL = re.compile(rf"/schemas/(?:{'|'.join(SCHEMAS)})\.json")
 _PAGE_URL = re.compile(rf"/(?!(?:{_LEGACY_NUMBER})$)(?:{NAME})?")
 _URL_MAX_CHARS = 512  # the longest URL of the grammar has 207
@@ -70,6 +81,13 @@ class Place(NamedTuple):
 
 
 NOWHERE = Place("", "", "")
+
+
+class DropIn(NamedTuple):
+    """What a drop-in URL asks for: a document, if it is of a newer version than the one that the client says."""
+
+    key: str
+    version: str
 
 
 class Upload(NamedTuple):
@@ -95,10 +113,7 @@ def is_name(text: str) -> bool:
 
 
 def public_key(path: str) -> str | None:
-    """The key that holds the answer to a URL; `None` if there can be none. Anything may stand in `path`.
-
-    It is as the client wrote it, without the query, percent-encodings not decoded.
-    """
+    """The key of the answer to `path`: anything, as the client wrote it, without the query. `None` if there is none."""
     if len(path) > _URL_MAX_CHARS:
         return None
     if found := _CHANNEL_URL.fullmatch(path):
@@ -106,6 +121,17 @@ def public_key(path: str) -> str | None:
     if _SCHEMA_URL.fullmatch(path):
         return f"public{path}"
     return page_key(path[1:] or "index") if _PAGE_URL.fullmatch(path) else None
+
+
+def drop_in(path: str) -> DropIn | None:
+    """What a drop-in URL asks for, by its `path` as in `public_key`; `None` if it is none."""
+    found = _DROP_IN_URL.fullmatch(path) if len(path) <= _URL_MAX_CHARS else None
+    for form, pattern in _DROP_IN_FORMS.items() if found else ():
+        if found and (said := pattern.fullmatch(found["rest"])):
+            document = drop_in_document(form, (said["computer"] or "").replace("/", "-"))
+            key = document_key(found["product"], found["channel"], document)
+            return DropIn(key, re.sub("%2[Bb]", "+", said["version"]))
+    return None
 
 
 def document_path(product: str, channel: str, document: str) -> str:
@@ -116,6 +142,11 @@ def document_path(product: str, channel: str, document: str) -> str:
 def document_key(product: str, channel: str, document: str) -> str:
     """The key of one public document of a channel."""
     return f"public{document_path(product, channel, document)}"
+
+
+def drop_in_document(form: str, computer: str = "") -> str:
+    """What the document of a channel for a form of drop-in URL is called, for one kind of computer or for all."""
+    return f"drop-in-{form}{'-' if computer else ''}{computer}{'' if form == 'RELEASES' else '.json'}"
 
 
 def schema_key(name: str) -> str:

@@ -61,11 +61,18 @@ ONE_CORRESPONDENT = Check("privacy/test_reach", "answering talks to its own buck
 ONLY_GETS = Check("privacy/test_reach", "answering only reads what is public")
 NO_REDIRECT = Check("privacy/test_answers", "every answer is one of a closed list without cookies or redirects")
 NO_FIELD = Check("privacy/test_answers", "no document has a field for a person or a way to force an installation")
+DROP_IN = "privacy/test_drop_in"
+OLD_VERSION = Check(DROP_IN, "the version in a drop in url stays nowhere")
+OLD_VERSION_ALONE = Check(DROP_IN, "which version a drop in client runs makes no difference but to its answer")
+OLD_VERSION_FAULT = Check(DROP_IN, "whatever call fails nothing of a drop in request comes out")
+OLD_VERSION_SEEN = Check(DROP_IN, "what sees the version fits on one screen")
+OLD_VERSION_CACHED = Check("answer/test_drop_in", "no cache on the way may keep a url with a version in it")
+NOT_BACK = Check("answer/test_drop_in", "a client with this version or a newer one gets nothing")
 FINITE_LOG = Check("privacy/test_log", "every line of the log is one of a finite list")
 ONLY_RECORDS = Check("test_record", "whatever is not a record comes out as a constant")
 SILENCE = Check("test_record", "nobody else can speak")
 FEW_LIBRARIES = Check("privacy/test_reach", "answering depends on few libraries")
-FEW_MODULES = Check("test_architecture", "the answering function loads eight modules of ours and no heavy library")
+FEW_MODULES = Check("test_architecture", "the answering function loads nine modules of ours and no heavy library")
 LEGACY_PATH = Check("test_names", "the number of a legacy copy is dropped")
 TEMPLATE = Check("template/test_expanded", "the template holds every rule")
 RETENTION = Check("privacy/test_log", "a log is kept for days")
@@ -123,7 +130,7 @@ PROMISES = (
         "Nothing is stored by who asks: no table, no list, no counter, no line of a log.",
         "The role of the answering function can read what is public and do nothing else; its memory, log and requests "
         "to the bucket are the same whoever asked; the template may hold no resource that could keep a profile.",
-        (WHO_ASKS, WHO_ASKS_BEFORE, NO_CANARY, ONLY_GETS, FINITE_LOG, ONLY_RECORDS, TEMPLATE),
+        (WHO_ASKS, WHO_ASKS_BEFORE, NO_CANARY, ONLY_GETS, FINITE_LOG, ONLY_RECORDS, TEMPLATE, OLD_VERSION_ALONE),
     ),
     Promise(
         "P5",
@@ -164,10 +171,16 @@ PROMISES = (
         "Periodically, our software communicates with our servers to check and see if a new version is available.",
         "It is there to be asked, seldom",
         "Every answer says for how long it is good, so that your software need not ask often. It never has to say "
-        "which version it runs: it compares by itself. If the storage fails, what is known is still answered.",
-        "Cache-Control is constant; versions are no part of any address; a document once read is answered from memory "
-        "for as long as the bucket fails.",
-        (HOW_OFTEN, NOTHING_TO_SAY, FROM_MEMORY, WHO_ASKS_IN_TROUBLE),
+        "which version it runs: it compares by itself. If the storage fails, what is known is still answered. Only old "
+        "copies that cannot help it may say their version in the address, where their publisher allows that: it is "
+        "compared, and forgotten.",
+        "Cache-Control is constant; versions are no part of any address, but below /drop-in/, which is off unless a "
+        "product turns it on: there they are compared with one document, reach no sink, and no cache may keep the "
+        "address. A document once read is answered from memory for as long as the bucket fails.",
+        (
+            *(HOW_OFTEN, NOTHING_TO_SAY, FROM_MEMORY, WHO_ASKS_IN_TROUBLE, OLD_VERSION, OLD_VERSION_ALONE),
+            *(OLD_VERSION_FAULT, OLD_VERSION_SEEN, OLD_VERSION_CACHED, NOT_BACK),
+        ),
     ),
     Promise(
         "P9",

@@ -74,7 +74,9 @@ def test_three_things_of_a_request_are_read(answer: Any) -> None:
 
 
 def test_answering_depends_on_few_libraries() -> None:
-    assert set(dependencies("answer")) == {"aws-lambda-powertools", "jmespath", "obstore", "typing-extensions"}
+    assert set(dependencies("answer")) == {
+        *("aws-lambda-powertools", "jmespath", "obstore", "semver", "typing-extensions")
+    }
 
 
 def test_answering_talks_to_its_own_bucket_and_to_nobody_else(asked: Any, bucket: S3) -> None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from comet_updates import names
-from comet_updates.answer import respond
+from comet_updates.answer import drop_in, respond
 from comet_updates.answer.fetch import WITNESS, Reader, s3_get
 from comet_updates.errors import StoreUnavailableError
 from comet_updates.record import Log, Record
@@ -47,7 +47,8 @@ def build(settings: Settings) -> Handler:
         try:
             started = time.monotonic()
             http, headers = event["requestContext"]["http"], event.get("headers") or {}
-            answer = respond.respond(http["method"], event["rawPath"], headers.get("if-none-match"), reader.read)
+            rules = drop_in if event["rawPath"].startswith(names.DROP_IN) else respond
+            answer = rules.respond(http["method"], event["rawPath"], headers.get("if-none-match"), reader.read)
         except BaseException:  # noqa: BLE001, S110 (whatever it is, its text may quote the request: it ends here)
             pass
         try:

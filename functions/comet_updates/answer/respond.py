@@ -13,7 +13,7 @@ from comet_updates.record import Cache, Outcome
 MAX_AGE_S = 300
 """How often a client should ask, at most (promise P8)."""
 
-_EVERYWHERE = {
+EVERYWHERE = {
     "x-content-type-options": "nosniff",
     "strict-transport-security": "max-age=63072000; includeSubDomains",
 }
@@ -42,7 +42,7 @@ def _problem(status: int, title: str, outcome: Outcome, **headers: str) -> Answe
     body = f'{{"type":"about:blank","title":"{title}","status":{status}}}'  # RFC 9457; constant
     own = {name.replace("_", "-"): value for name, value in headers.items()}
     fixed = {"content-type": "application/problem+json", "content-length": str(len(body))}
-    return Answer(status, fixed | own | _EVERYWHERE | _FEED, body, outcome)
+    return Answer(status, fixed | own | EVERYWHERE | _FEED, body, outcome)
 
 
 NOT_FOUND = _problem(404, "Not Found", Outcome.NOT_FOUND, cache_control="public, max-age=60")
@@ -76,7 +76,7 @@ def respond(
     if document is None:
         return NOT_FOUND
     validators = {"cache-control": _CACHED, "etag": document.etag}
-    always = _EVERYWHERE | (_PAGE if key.startswith(names.PAGES) else _FEED)
+    always = EVERYWHERE | (_PAGE if key.startswith(names.PAGES) else _FEED)
     if if_none_match is not None and _matches(if_none_match, document.etag):
         return Answer(304, validators | always, "", Outcome.NOT_MODIFIED, key, cache)
     fixed = {"content-type": names.content_type(key), "content-length": str(document.size_bytes)}

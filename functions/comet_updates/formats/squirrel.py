@@ -2,37 +2,49 @@
 
 Sources: Squirrel.Windows, `src/Squirrel/ReleaseEntry.cs` (a line is `SHA-1 URL size`, LF, and a rollout ends it as `#
 25%`); the list may not be empty, the version is read out of the file name, and the newest entry needs a full package.
-SHA-1 is the format's, not our trust. Squirrel.Mac, `SQRLUpdater.m`: `currentRelease` is compared with the running
-version, and the entry of that version says where the .zip is; it knows no rollouts.
+SHA-1 is the format's, not our trust. The client looks at no architecture, so that a list holds one per release.
+Squirrel.Mac, `SQRLUpdater.m`: `currentRelease` is compared with the running version, and the entry of that version says
+where the .zip is; it knows no rollouts.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Sequence
 
 from comet_updates.errors import ForeignFeedError
 from comet_updates.formats import feeds, texts, writing
 from comet_updates.model import Artifact, Offer, Release
 
 PACKAGE = re.compile(r"[^\s/]+-\d+\.\d+\.\d+[^\s/]*?(?:-full|-delta)?\.nupkg", re.IGNORECASE)
+ANY = ("any", "universal")
+ON_EVERY_WINDOWS = (*ANY, "i686", "x86_64", "aarch64")
+"""Which packages a list for all computers takes: those that run on the most of them."""
 
 
 def render(offer: Offer) -> dict[str, bytes]:
     """The documents that the channel has packages for."""
-    return _windows(offer) | _mac(offer)
+    found = {"RELEASES": windows_list(offer), "RELEASES.json": _mac(offer)}
+    return {name: document for name, document in found.items() if document is not None}
 
 
-def _windows(offer: Offer) -> dict[str, bytes]:
+def windows_list(offer: Offer, arches: Sequence[str] = ON_EVERY_WINDOWS) -> bytes | None:
+    """`RELEASES` with the packages of each release for the first of `arches` that it has; `None` without any."""
     percent = offer.rollout.percent if offer.rollout else None
     lines: list[str] = []
     for release in reversed(offer.candidates(rollouts=percent is not None)):
-        packages = [artifact for artifact in release.artifacts if _is_package(artifact)]
+        staged = f" # {percent}%" if percent is not None and release is offer.latest else ""
+        lines += [f"{package.sha1} {package.url} {package.size}{staged}" for package in _packages(release, arches)]
+    return "\n".join([*lines, ""]).encode() if lines else None
+
+
+def _packages(release: Release, arches: Sequence[str]) -> list[Artifact]:
+    for arch in arches:
+        packages = [artifact for artifact in release.artifacts if artifact.arch == arch and _is_package(artifact)]
         # A delta leads to a full package of its version, which the client checks it against.
         if any(artifact.kind != "delta" for artifact in packages):
-            staged = f" # {percent}%" if percent is not None and release is offer.latest else ""
-            lines += [f"{artifact.sha1} {artifact.url} {artifact.size}{staged}" for artifact in packages]
-    return {"RELEASES": "\n".join([*lines, ""]).encode()} if lines else {}
+            return packages
+    return []
 
 
 def _is_package(artifact: Artifact) -> bool:
@@ -45,26 +57,32 @@ def _is_package(artifact: Artifact) -> bool:
     )
 
 
-def _mac(offer: Offer) -> dict[str, bytes]:
+def mac_update(offer: Offer, arches: Sequence[str]) -> dict[str, str] | None:
+    """What Squirrel.Mac is to install: the best release with an archive for one of `arches`, the first preferred."""
     for release in offer.candidates():
-        archives = [a for a in release.artifacts if a.platform == "macos" and a.url_name.lower().endswith(".zip")]
-        # One document is for all Macs, so one archive has to be.
-        archive = next((a for a in archives if a.kind != "delta" and a.arch in ("universal", "any")), None)
+        archives = {a.arch: a for a in reversed(release.artifacts) if _is_mac_archive(a)}
+        archive = next((archives[arch] for arch in arches if arch in archives), None)
         if archive:
-            return {"RELEASES.json": _json(release, archive)}
-    return {}
+            optional = {
+                "name": release.title,
+                "notes": texts.notes(release),
+                "pub_date": release.released_at.isoformat(timespec="seconds") if release.released_at else None,
+            }
+            given = {name: value for name, value in optional.items() if value}
+            return {"version": release.version, "url": archive.url, **given}
+    return None
 
 
-def _json(release: Release, archive: Artifact) -> bytes:
-    optional = {
-        "name": release.title,
-        "notes": texts.notes(release) or None,
-        "pub_date": release.released_at.isoformat(timespec="seconds") if release.released_at else None,
-    }
-    update: dict[str, Any] = {"version": release.version, "url": archive.url}
-    update |= {name: value for name, value in optional.items() if value is not None}
-    document = {"currentRelease": release.version, "releases": [{"version": release.version, "updateTo": update}]}
-    return writing.as_json(document)
+def _is_mac_archive(artifact: Artifact) -> bool:
+    return artifact.platform == "macos" and artifact.kind != "delta" and artifact.url_name.lower().endswith(".zip")
+
+
+def _mac(offer: Offer) -> bytes | None:
+    update = mac_update(offer, ANY)  # one document is for all Macs, so one archive has to be
+    if update is None:
+        return None
+    version = update["version"]
+    return writing.as_json({"currentRelease": version, "releases": [{"version": version, "updateTo": update}]})
 
 
 _LINE = re.compile(r"(?P<sha1>[0-9a-fA-F]{40})\s+(?P<file>\S+)\s+(?P<size>\d+)\s*(?:#\s*(?P<staging>\d+)%\s*)?")

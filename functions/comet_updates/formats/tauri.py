@@ -25,16 +25,27 @@ ARCHES = {
     "riscv64": ("riscv64",),
     "universal": ("x86_64", "aarch64"),
 }
+PLATFORMS = tuple(f"{system}-{arch}" for system in SYSTEMS.values() for arch in ARCHES if arch != "universal")
+"""The names of all systems with their architectures, as the client knows itself."""
+
 SIGNATURE = "minisign"
 
 
 def render(offer: Offer) -> dict[str, bytes]:
     """`tauri.json`, of the best release that is signed for Tauri; nothing if none is."""
+    found = document(offer)
+    return {"tauri.json": found} if found else {}
+
+
+def document(offer: Offer, platform: str = "") -> bytes | None:
+    """The best release with signed files for `platform` (such as `linux-x86_64`), and only these; for all, if empty."""
+    prefix = platform and f"{platform}-"  # a key may end in a kind of bundle
     for release in offer.candidates():
-        platforms = _platforms(release)
+        found = _platforms(release)
+        platforms = {key: entry for key, entry in found.items() if f"{key}-".startswith(prefix)}
         if platforms and semver.Version.is_valid(release.version):
-            return {"tauri.json": _json(release, platforms)}
-    return {}
+            return _json(release, platforms)
+    return None
 
 
 def _json(release: Release, platforms: dict[str, dict[str, str]]) -> bytes:

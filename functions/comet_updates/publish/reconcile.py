@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from comet_updates import formats, names
 from comet_updates.errors import ConcurrentPublishError, Problem, RefusedUploadError, VersionSyntaxError
-from comet_updates.formats import pages, schemas
+from comet_updates.formats import drop_in, pages, schemas
 from comet_updates.publish import uploads
 from comet_updates.publish.bucket import Bucket, etag_of
 from comet_updates.publish.decide import decide
@@ -214,7 +214,7 @@ def _render(inputs: Inputs, now: datetime) -> _Rendered:
             undecided.add(channel)
             continue
         offers.append(offer)
-        for name, body in formats.render(offer).items():
+        for name, body in (drop_in.render(offer, inputs.product.drop_in) | formats.render(offer)).items():
             documents[names.document_key(product, channel, name)] = body
     shown = sorted((offer for offer in offers if offer.history), key=lambda offer: offer.channel != "stable")
     if shown and not undecided and _has_page(product):

@@ -1,0 +1,52 @@
+"""(method, path) → answer, for updaters that cannot change the form of their URL: see `docs/clients.md`.
+
+The one place where what a client runs is looked at: compared with the document's version, and forgotten. Off for every
+product that did not turn it on, since nothing is published for it then.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from comet_updates import names
+from comet_updates.answer.fetch import Document
+from comet_updates.answer.respond import EVERYWHERE, NOT_ALLOWED, NOT_FOUND, UNAVAILABLE, Answer
+from comet_updates.errors import StoreUnavailableError
+from comet_updates.record import Cache, Outcome
+
+# No cache on the way may keep a URL with a version in it.
+_HEADERS = {**EVERYWHERE, "cache-control": "no-store"}
+
+
+def respond(
+    method: str, path: str, _if_none_match: str | None, read: Callable[[str], tuple[Document | None, Cache]]
+) -> Answer:
+    """The answer to a request below `names.DROP_IN`: the document, or 204 if it is of no newer version.
+
+    The arguments are those of `respond.respond`. What is recorded is the same, whichever it is.
+    """
+    if method not in ("GET", "HEAD"):
+        return NOT_ALLOWED
+    asked = names.drop_in(path)
+    try:
+        document, cache = read(asked.key) if asked else (None, Cache.NONE)
+        if asked is None or document is None:
+            return NOT_FOUND
+        is_wanted = not document.key.endswith(".json") or _is_newer(json.loads(document.text)["version"], asked.version)
+    except StoreUnavailableError:
+        return UNAVAILABLE
+    except ValueError:  # what the client says is no version
+        return NOT_FOUND
+    if not is_wanted:
+        return Answer(204, _HEADERS, "", Outcome.ANSWERED, document.key, cache)
+    fixed = {"content-type": names.content_type(document.key), "content-length": str(document.size_bytes)}
+    body = document.text if method == "GET" else ""
+    return Answer(200, fixed | _HEADERS, body, Outcome.ANSWERED, document.key, cache)
+
+
+def _is_newer(ours: str, theirs: str) -> bool:
+    """Whether version `ours` is newer, by semver, which all these clients go by. Raises `ValueError` for no version."""
+    import semver  # noqa: PLC0415 (nobody else pays for it with a slower start)
+
+    return semver.Version.parse(ours) > semver.Version.parse(theirs)

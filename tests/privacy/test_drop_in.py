@@ -1,0 +1,142 @@
+"""Drop-in URLs say which version a client runs: it makes the one difference that it has to, and none stays anywhere."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from comet_updates.publish.bucket import open_bucket
+from comet_updates.publish.reconcile import Publisher
+from proof.facts import SCREEN_LINES, source_lines
+from tests.conftest import release
+from tests.formats.offers import artifact
+from tests.privacy.conftest import settings_for, tally, tried
+from tests.privacy.identify import Ask, Person, marked, people, request_of
+from tests.privacy.observe import ANSWER, Lambda, Observation, differences
+from tests.privacy.search import found
+
+if TYPE_CHECKING:
+    from tests.conftest import S3
+
+BASE = "/drop-in/comet-cursor/stable"
+LATEST = "4.2.2"
+FILES = [
+    artifact("macos", "universal", "App.zip", "archive"),
+    artifact("linux", "x86_64", "App.AppImage", bundle="appimage"),
+    artifact("windows", "x86_64", "App-4.2.2-full.nupkg"),
+]
+SEES = {
+    "comet_updates.answer.handler.build.<locals>.handle",
+    "comet_updates.answer.drop_in.respond",
+    "comet_updates.answer.drop_in._is_newer",
+    "comet_updates.names.drop_in",
+}
+FORGETFUL_OR_NOT = pytest.mark.parametrize("ttl_s", ["0", "60"], ids=["forgetful", "remembering"])
+
+
+@pytest.fixture
+def published(bucket: S3, aws: str) -> dict[str, str]:
+    """The environment of the functions in front of a product that has turned drop-in URLs on."""
+    bucket.put("products/comet-cursor.json", {"product": "comet-cursor", "drop_in": ["electron", "tauri"]})
+    bucket.put("releases/comet-cursor/stable/4.2.2.json", release(LATEST, artifacts=FILES))
+    Publisher(open_bucket(bucket.bucket, bucket.endpoint), lambda: datetime.now(UTC)).publish("comet-cursor")
+    return settings_for(bucket)
+
+
+def asks(version: str) -> list[Ask]:
+    """Each form of URL, asked by a client that runs `version`."""
+    return [
+        Ask(f"{BASE}/linux/x86_64/{version}"),
+        Ask(f"{BASE}/linux-x86_64/{version}", "HEAD"),
+        Ask(f"{BASE}/update/darwin/{version}"),
+        Ask(f"{BASE}/darwin-arm64/v{version}", validator="*"),
+        Ask(f"{BASE}/update/win32/{version}/RELEASES"),
+    ]
+
+
+def statuses(seen: Observation) -> set[int]:
+    return {answer["statusCode"] for answer in seen.answers}
+
+
+def requests(person: Person, version: str) -> list[dict[str, object]]:
+    return [request_of(person, ask) for ask in asks(version)]
+
+
+@FORGETFUL_OR_NOT
+def test_the_version_in_a_drop_in_url_stays_nowhere(aws_lambda: Lambda, published: dict[str, str], ttl_s: str) -> None:
+    person = marked(5)
+    told = {f"version of {n}": f"{number}-x{person[field]}" for n, (number, field) in enumerate([
+        ("1.0.0", "cookie"), (LATEST, "header"), ("99.0.0", "query"),
+    ])}  # fmt: skip
+    events = [event for version in told.values() for event in requests(person, version)]
+    markers = person | {name: version.partition("-")[2] for name, version in told.items()}
+    seen = aws_lambda.observe(ANSWER, published | {"MEMORY_TTL_S": ttl_s}, events, markers=markers.values())
+    assert statuses(seen) == {200, 204}
+    assert len(seen.seen["stdout"].splitlines()) >= len(events), "the log is on, or this test proves nothing"
+    assert found(markers, seen.sinks()) == []
+    tally(canaries=len(markers), sinks=list(seen.sinks()))
+
+
+@FORGETFUL_OR_NOT
+def test_which_version_a_drop_in_client_runs_makes_no_difference_but_to_its_answer(
+    aws_lambda: Lambda, published: dict[str, str], ttl_s: str
+) -> None:
+    def observed(version: str, person: Person) -> Observation:
+        return aws_lambda.observe(ANSWER, published | {"MEMORY_TTL_S": ttl_s}, requests(person, version))
+
+    older, same = observed("1.0.0", marked(1)), observed(LATEST, marked(1))
+    assert (statuses(older), statuses(same)) == ({200}, {200, 204})
+
+    @tried(3)
+    @given(people(), st.tuples(*[st.integers(0, 99)] * 3).map(lambda parts: ".".join(map(str, parts))))
+    def compared(person: Person, version: str) -> None:
+        seen = observed(version, person)
+        assert differences(seen, older).keys() <= {"answers"}
+        # Whoever asks, there are two sets of answers: with something newer, and without.
+        assert json.dumps(seen.answers) in {json.dumps(older.answers), json.dumps(same.answers)}
+        tally(pairs=len(asks(version)))
+
+    compared()
+
+
+def test_whatever_call_fails_nothing_of_a_drop_in_request_comes_out(
+    aws_lambda: Lambda, published: dict[str, str]
+) -> None:
+    one, other = (
+        aws_lambda.observe(ANSWER, published, requests(marked(number), version)[:3], faults=1)
+        for number, version in ((1, "1.0.0-one"), (2, "1.0.0-other"))
+    )
+    assert differences(one, other) == {}
+    assert one.seen["errors"] == []
+    assert len(one.seen["posted"]) > one.seen["calls"] > 100
+    tally(pairs=len(one.seen["posted"]), faults=one.seen["calls"])
+
+
+def test_what_sees_the_version_fits_on_one_screen(aws_lambda: Lambda, published: dict[str, str]) -> None:
+    marker = marked(5)["cookie"]
+    seen = aws_lambda.observe(ANSWER, published, requests({}, f"1.0.0-x{marker}"), watch=[marker])
+    receivers = set(seen.seen["receivers"])
+    assert receivers == SEES
+    assert sum(source_lines(function) for function in receivers) <= SCREEN_LINES
+
+
+class TestALeak:
+    """The positive controls."""
+
+    @pytest.mark.parametrize("leak", ["raises_with_the_path", "echoes_the_path"])
+    def test_of_the_version_is_found(self, aws_lambda: Lambda, published: dict[str, str], leak: str) -> None:
+        marker = marked(5)["cookie"]
+        seen = aws_lambda.observe(ANSWER, published, requests({}, f"1.0.0-x{marker}"), leak=leak, markers=[marker])
+        assert found({"version": marker}, seen.sinks())
+
+    def test_of_the_version_makes_a_difference(self, aws_lambda: Lambda, published: dict[str, str]) -> None:
+        one, other = (
+            aws_lambda.observe(ANSWER, published, requests({}, version), leak="raises_with_the_path")
+            for version in ("1.0.0", "1.0.1")
+        )
+        assert "errors posted to Lambda" in differences(one, other)
