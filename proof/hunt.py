@@ -100,7 +100,11 @@ def checks_of(mutant: Mutant) -> list[Check]:
 def _distance(mutant: Mutant, check: Check) -> tuple[bool, bool, bool]:
     elsewhere = check.file.startswith("template/") != (mutant.file == "template.yaml")
     # The budget of one screen sees every line that is added; what the line does is the better reason.
-    return elsewhere, check in (SEEN_BY, OLD_VERSION_SEEN), check.file.startswith("privacy/test_non")  # those take the longest
+    return (
+        elsewhere,
+        check in (SEEN_BY, OLD_VERSION_SEEN),
+        check.file.startswith("privacy/test_non"),
+    )  # those take the longest
 
 
 def apply(mutant: Mutant, root: Path) -> str:

@@ -29,6 +29,7 @@ VERSIONS = st.from_regex(names.VERSION, fullmatch=True)
         ("/privacy", "public/pages/privacy.html"),
         ("/comet-cursor", "public/pages/comet-cursor.html"),
         ("/v1", "public/pages/v1.html"),
+        ("/comet-cursor/feed.atom", "public/pages/comet-cursor.atom"),
     ],
 )
 def test_a_url_leads_to_its_key(path: str, key: str) -> None:
@@ -94,6 +95,9 @@ def test_the_number_of_a_legacy_copy_is_dropped(suffix: str) -> None:
         "/schemas/other.json",
         "//",
         "/privacy/",
+        "/comet-cursor/feed.atom/",
+        "/comet-cursor/other.atom",
+        "/Comet/feed.atom",
         "/Privacy",
         "/a..b",
         "/privacy\n",

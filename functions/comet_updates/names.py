@@ -41,7 +41,7 @@ CONTENT_TYPES = {
 """Every kind of document that is served, by the end of its name."""
 
 PAGES = "public/pages/"
-"""Where the pages for people are."""
+"""Where the pages for people are, and the news of a product."""
 
 # A copy in the field may still add its GUID or download number to the path (promise P7). It is dropped here, before
 # anything else can see it: only its shape is looked at. Braces may come as they are or percent-encoded.
@@ -68,6 +68,7 @@ _DROP_IN_FORMS = {
 _DROP_IN_URL = re.compile(rf"{DROP_IN}(?P<product>{NAME})/(?P<channel>{NAME})/(?P<rest>.+)")
 _SCHEMA_URL = re.compile(rf"/schemas/(?:{'|'.join(SCHEMAS)})\.json")
 _PAGE_URL = re.compile(rf"/(?!(?:{_LEGACY_NUMBER})$)(?:{NAME})?")
+_NEWS_URL = re.compile(rf"/(?P<product>{NAME})/feed\.atom")
 _URL_MAX_CHARS = 512  # the longest URL of the grammar has 207
 _S3_KEY_MAX_BYTES = 1024
 
@@ -120,6 +121,8 @@ def public_key(path: str) -> str | None:
         return document_key(found["product"], found["channel"], found["document"] or "manifest.json")
     if _SCHEMA_URL.fullmatch(path):
         return f"public{path}"
+    if found := _NEWS_URL.fullmatch(path):
+        return news_key(found["product"])
     return page_key(path[1:] or "index") if _PAGE_URL.fullmatch(path) else None
 
 
@@ -159,8 +162,13 @@ def page_key(name: str) -> str:
     return f"{PAGES}{name}.html"
 
 
+def news_key(product: str) -> str:
+    """The key of the news of a product, of all its channels."""
+    return f"{PAGES}{product}.atom"
+
+
 def place(key: str) -> Place:
-    """The inverse of `document_key`, `schema_key` and `page_key`, for keys that they made."""
+    """The inverse of `document_key`, `schema_key`, `page_key` and `news_key`, for keys that they made."""
     parts = key.split("/")
     return Place(parts[2], parts[3], parts[4]) if parts[1] == "v1" else Place("", "", f"{parts[1]}/{parts[2]}")
 

@@ -103,3 +103,22 @@ def test_markup_that_runs_or_loads_something_would_be_found() -> None:
 @given(notes=st.text(st.characters(exclude_categories=["Cs"], exclude_characters=[chr(c) for c in range(32)])))
 def test_whatever_the_notes_hold_the_feed_can_be_read(notes: str) -> None:
     feed(offer(complete("1.0.0", notes={"en": notes})))
+
+
+class TestOfAProduct:
+    def test_holds_the_releases_of_all_channels_once_the_latest_first(self) -> None:
+        older = complete("1.0.0", released_at="2026-11-01T12:00:00Z")
+        beta = complete("2.0.0-beta", channel="beta", released_at="2026-11-10T12:00:00Z")
+        newer = complete("1.0.1", released_at="2026-11-20T12:00:00Z")
+        news = feedparser.parse(atom.product([offer(newer, older), offer(beta, newer, older, channel="beta")]))
+        assert [entry.title for entry in news.entries] == ["Version 1.0.1", "Version 2.0.0-beta", "Version 1.0.0"]
+        assert news.feed.updated == "2026-11-20T12:00:00Z"
+
+    def test_knows_an_entry_by_the_same_id_as_the_feed_of_its_channel(self) -> None:
+        given = offer(complete("1.0.0"))
+        news = feedparser.parse(atom.product([given]))
+        assert news.entries[0].id == feed(given).entries[0].id
+        assert news.feed.id != feed(given).feed.id
+
+    def test_has_no_withdrawn_release(self) -> None:
+        assert atom.product([offer(complete("1.0.0"), yanked=("1.0.0",))]) is None

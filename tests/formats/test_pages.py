@@ -42,7 +42,7 @@ class Page(HTMLParser):
 
 
 def product(*offers: Offer, **fields: Any) -> Page:
-    return Page(pages.product(Product(product="p", **fields), offers).decode())
+    return Page(pages.product(Product(product="p", **fields), offers, has_news=True).decode())
 
 
 def skipped(levels: list[int]) -> list[tuple[int, int]]:
@@ -157,12 +157,12 @@ def test_the_headings_of_every_page_are_in_order() -> None:
 
 def test_a_page_is_the_same_whenever_it_is_made() -> None:
     about = Product(product="p")
-    assert pages.product(about, [WHOLE]) == pages.product(about, [WHOLE])
+    assert pages.product(about, [WHOLE], has_news=True) == pages.product(about, [WHOLE], has_news=True)
     assert pages.index(["b", "a"]) == pages.index(["a", "b"])
 
 
 def test_a_page_claims_nothing_that_nobody_can_show() -> None:
-    for html in (pages.privacy(), pages.index(["p"]), pages.product(Product(product="p"), [WHOLE])):
+    for html in (pages.privacy(), pages.index(["p"]), pages.product(Product(product="p"), [WHOLE], has_news=True)):
         assert not [claim for claim in NEVER if claim in html.decode().lower()]
 
 
@@ -185,7 +185,7 @@ class TestAPageThatWouldBeTooLong:
         notes = {"en": "<" * 90_000, "de": '"' * 90_000, "fr": "\n" * 90_000}
         past = [release(f"{number}.0.0", notes=notes) for number in range(8, 0, -1)]
         offers = [offer(*past, channel=f"c{number}") for number in range(channels)]
-        html = pages.product(Product(product="p"), offers)
+        html = pages.product(Product(product="p"), offers, has_news=False)
         assert len(html) < writing.MAX_BYTES + 100_000
         page = Page(html.decode())
         for number in range(channels):
@@ -219,3 +219,9 @@ def test_the_colours_can_be_read_in_every_scheme_and_on_paper() -> None:
         for text, ground in itertools.product(("ink", "soft", "accent", "good"), ("paper", "card")):
             assert contrast(colours[text], colours[ground]) >= 4.5, (text, ground)
     assert contrast("#777", "#fff") < 4.5, "the positive control"
+
+
+def test_the_news_of_a_product_are_linked_where_there_are_any() -> None:
+    with_news, without = (pages.product(Product(product="p"), [WHOLE], has_news=there) for there in (True, False))
+    assert with_news.count(b'href="/p/feed.atom"') == 2
+    assert b"feed.atom" not in without

@@ -30,7 +30,7 @@ class Page(HTMLParser):
         styles: the texts of its stylesheets.
         ids: where a link on the page can lead.
         tags: the names of its elements.
-        links: where `<a>` leads.
+        links: where it leads: by `<a>`, or to its feed.
         loads: every address that a browser would fetch by itself.
     """
 
@@ -52,9 +52,10 @@ class Page(HTMLParser):
             self.styles.append("")
         self.tags.append(tag)
         self.ids.add(given.get("id", ""))
-        if tag == "a":
+        leads = tag == "a" or given.get("rel") == "alternate"  # a browser shows that there is a feed, and fetches none
+        if leads:
             self.links.append(given["href"])
-        self.loads += [value for name, value in given.items() if name in LOADING or (name == "href" and tag != "a")]
+        self.loads += [value for name, value in given.items() if name in LOADING or (name == "href" and not leads)]
         self.loads += [f"inline {name}" for name in given if name.startswith("on") or name == "style"]
         if tag not in VOID:
             self._open.append(tag)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 INDEX = "public/pages/index.html"
 OTHER = "public/pages/other.html"
 PAGE = "public/pages/comet-cursor.html"
+NEWS = "public/pages/comet-cursor.atom"
 STABLE = "public/v1/comet-cursor/stable"
 
 
@@ -49,7 +50,7 @@ def published(s3: S3, rig: Rig) -> S3:
 
 def test_a_release_becomes_the_documents_of_its_channel(published: S3) -> None:
     documents = ("appcast.xml", "feed.atom", "manifest.json", "releases.json")
-    assert published.keys("public/") == [PAGE, *(f"{STABLE}/{name}" for name in documents)]
+    assert published.keys("public/") == [NEWS, PAGE, *(f"{STABLE}/{name}" for name in documents)]
     assert published.json(f"{STABLE}/manifest.json") == release("4.2.1")
     assert published.json(f"{STABLE}/releases.json")["releases"] == [release("4.2.1"), release("4.2.0")]
 
@@ -57,7 +58,7 @@ def test_a_release_becomes_the_documents_of_its_channel(published: S3) -> None:
 def test_the_manifest_is_written_after_what_it_could_be_compared_with(s3: S3, rig: Rig) -> None:
     s3.put(key("4.2.1"), release())
     rig.publisher.publish("comet-cursor")
-    *before, manifest, page = rig.bucket.writes
+    *before, manifest, _news, page = rig.bucket.writes
     assert f"{STABLE}/releases.json" in before
     assert (manifest, page) == (f"{STABLE}/manifest.json", PAGE)
 
@@ -78,7 +79,7 @@ def test_only_what_changed_is_written(published: S3, rig: Rig) -> None:
     ]
     # The stable manifest stays: 4.1.0 is older than what it tells of.
     changed = [f"{STABLE}/{name}" for name in ("appcast.xml", "feed.atom", "releases.json")]
-    assert rig.bucket.writes == [*new, *changed, PAGE]
+    assert rig.bucket.writes == [*new, *changed, NEWS, PAGE]
 
 
 def test_deleting_all_that_is_public_is_mended_byte_for_byte(published: S3, rig: Rig) -> None:
@@ -142,6 +143,25 @@ def test_a_product_of_which_every_upload_went_away_is_cleared_away_by_the_sweep(
     assert published.keys("rejected/") == []
 
 
+def test_drop_in_urls_have_documents_while_the_product_turns_them_on(published: S3, rig: Rig) -> None:
+    mac = {"platform": "macos", "arch": "any", "kind": "archive", "url": "https://downloads.example.com/a.zip"}
+    published.put(key("4.2.2"), release("4.2.2", artifacts=[mac]))
+    document = f"{STABLE}/drop-in-darwin.json"
+    for forms, there in ((None, False), (["electron"], True), (["tauri"], False), (["electron"], True), ([], False)):
+        if forms is not None:
+            published.put("products/comet-cursor.json", {"product": "comet-cursor", "drop_in": forms})
+        rig.publisher.publish("comet-cursor")
+        assert (document in published.keys("public/")) is there
+
+
+def test_drop_in_urls_are_for_versions_that_can_be_compared(s3: S3, rig: Rig) -> None:
+    about = {"product": "comet-cursor", "version_scheme": "dotted", "drop_in": ["electron"]}
+    s3.put("products/comet-cursor.json", about)
+    rig.publisher.publish("comet-cursor")
+    (problem,) = s3.json("rejected/products/comet-cursor.json.json")["problems"]
+    assert "semver" in problem["problem"]
+
+
 class TestThePageOfAProduct:
     @pytest.mark.parametrize("product", ["index", "privacy", "2026", "3f2504e04f8911d39a0c0305e82c3301"])
     def test_is_not_made_where_no_url_leads_to_it(self, s3: S3, rig: Rig, product: str) -> None:
@@ -168,7 +188,7 @@ class TestThePageOfAProduct:
         for version in ("4.2.0", "4.2.1"):
             published.delete(key(version))
         rig.sweep()
-        of_others = [f"public/pages/comet-cursor{ending}.html" for ending in ("-2", ".html")]
+        of_others = [f"public/pages/comet-cursor{name}.{kind}" for name in ("-2", ".html") for kind in ("atom", "html")]
         assert published.keys("public/pages/") == [*of_others, INDEX, "public/pages/privacy.html"]
 
 

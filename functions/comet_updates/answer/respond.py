@@ -76,7 +76,7 @@ def respond(
     if document is None:
         return NOT_FOUND
     validators = {"cache-control": _CACHED, "etag": document.etag}
-    always = EVERYWHERE | (_PAGE if key.startswith(names.PAGES) else _FEED)
+    always = EVERYWHERE | (_PAGE if key.endswith(".html") else _FEED)
     if if_none_match is not None and _matches(if_none_match, document.etag):
         return Answer(304, validators | always, "", Outcome.NOT_MODIFIED, key, cache)
     fixed = {"content-type": names.content_type(key), "content-length": str(document.size_bytes)}

@@ -1,4 +1,4 @@
-"""News of a channel for people and feed readers: `feed.atom`, an entry per release, the latest first.
+"""News for people and feed readers: `feed.atom` of a channel and of a product, an entry per release, the latest first.
 
 Source: RFC 4287. A release without a date has no entry, since `updated` is required and may not change by itself;
 ids are made of names and versions alone. The notes are HTML without script or pictures.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import uuid
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from comet_updates.formats import texts, writing, xml
@@ -21,18 +22,36 @@ _IDS = uuid.uuid5(uuid.NAMESPACE_URL, "urn:comet-updates")
 
 def render(offer: Offer) -> dict[str, bytes]:
     """`feed.atom`; nothing if no release has a date."""
-    releases = [(release, release.due_at) for release in offer.candidates() if release.artifacts or release.link]
-    dated = [(release, at) for release, at in releases if at is not None][:ENTRIES_MAX]
+    found = _feed((offer.product, offer.channel), _dated(offer))
+    return {"feed.atom": found} if found else {}
+
+
+def product(offers: Sequence[Offer]) -> bytes | None:
+    """The news of all channels of one product, the latest first; `None` if no release has a date."""
+    once = {(release.channel, release.version): (release, at) for offer in offers for release, at in _dated(offer)}
+    return (
+        _feed((offers[0].product,), sorted(once.values(), key=lambda dated: dated[1], reverse=True)) if once else None
+    )
+
+
+def _dated(offer: Offer) -> list[tuple[Release, datetime]]:
+    releases = ((release, release.due_at) for release in offer.candidates() if release.artifacts or release.link)
+    return [(release, at) for release, at in releases if at is not None][:ENTRIES_MAX]
+
+
+def _feed(of: tuple[str, ...], dated: Sequence[tuple[Release, datetime]]) -> bytes | None:
+    """The news `of` a product, or a product and a channel."""
     if not dated:
-        return {}
+        return None
     root = ET.Element("feed", xmlns=NAMESPACE)
-    xml.add_text(root, "id", _id(offer.product, offer.channel))
-    xml.add_text(root, "title", f"{offer.product} {offer.channel}")
+    xml.add_text(root, "id", _id(*of))
+    xml.add_text(root, "title", " ".join(of))
     xml.add_text(root, "updated", _moment(max(at for _, at in dated)))
     xml.add(root, "link", attributes={"rel": "self", "href": "feed.atom"})
-    xml.add_text(xml.add(root, "author"), "name", offer.product)
-    root.extend(writing.newest((_entry(release, at) for release, at in dated), xml.size_bytes))
-    return {"feed.atom": xml.write(root)}
+    xml.add_text(xml.add(root, "author"), "name", of[0])
+    entries = (_entry(release, at) for release, at in dated[:ENTRIES_MAX])
+    root.extend(writing.newest(entries, xml.size_bytes))
+    return xml.write(root)
 
 
 def _entry(release: Release, at: datetime) -> ET.Element:

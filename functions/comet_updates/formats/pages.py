@@ -44,7 +44,7 @@ class _Channel(NamedTuple):
     is_cut: bool
 
 
-def product(about: Product, offers: Sequence[Offer]) -> bytes:
+def product(about: Product, offers: Sequence[Offer], *, has_news: bool) -> bytes:
     """What `about` offers on each of its channels, with downloads and history.
 
     What is new and the oldest of the history are left out where the page would become too long to be served.
@@ -52,6 +52,7 @@ def product(about: Product, offers: Sequence[Offer]) -> bytes:
     Args:
         about: the product.
         offers: of its channels, in the order to be shown.
+        has_news: whether there is a feed to point to.
     """
     left_bytes = writing.MAX_BYTES
     latest = []
@@ -62,8 +63,8 @@ def product(about: Product, offers: Sequence[Offer]) -> bytes:
         left_bytes -= _bytes(shown)
         latest.append(shown)
     channels = [_channel(offer, shown, left_bytes // len(offers)) for offer, shown in zip(offers, latest, strict=True)]
-    name = about.name or about.product
-    return _render("product", product=about.product, name=name, homepage=about.homepage, channels=channels)
+    said = {"product": about.product, "name": about.name or about.product, "homepage": about.homepage}
+    return _render("product", **said, channels=channels, has_news=has_news)
 
 
 def _latest(offer: Offer, *, whole: bool) -> Markup:

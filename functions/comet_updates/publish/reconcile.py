@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from comet_updates import formats, names
 from comet_updates.errors import ConcurrentPublishError, Problem, RefusedUploadError, VersionSyntaxError
-from comet_updates.formats import drop_in, pages, schemas
+from comet_updates.formats import atom, drop_in, pages, schemas
 from comet_updates.publish import uploads
 from comet_updates.publish.bucket import Bucket, etag_of
 from comet_updates.publish.decide import decide
@@ -145,8 +145,10 @@ class Publisher:
         return sorted({key for key in keys if not key.endswith("/")})
 
     def _page(self, product: str) -> dict[str, str]:
-        """The ETag of the page of `product`, by its key."""
-        return {} if product in OWN_PAGES else self._exactly(names.page_key(product))
+        """The ETags of the page of `product` and of its news, by their keys."""
+        own = (names.page_key(product), names.news_key(product))
+        listed = {} if product in OWN_PAGES else self._bucket.etags(f"{names.PAGES}{product}.")
+        return {key: etag for key, etag in listed.items() if key in own}
 
     def _exactly(self, own: str) -> dict[str, str]:
         return {key: etag for key, etag in self._bucket.etags(own).items() if key == own}
@@ -218,7 +220,10 @@ def _render(inputs: Inputs, now: datetime) -> _Rendered:
             documents[names.document_key(product, channel, name)] = body
     shown = sorted((offer for offer in offers if offer.history), key=lambda offer: offer.channel != "stable")
     if shown and not undecided and _has_page(product):
-        documents[names.page_key(product)] = pages.product(inputs.product, shown)
+        news = atom.product(shown)
+        if news:
+            documents[names.news_key(product)] = news
+        documents[names.page_key(product)] = pages.product(inputs.product, shown, has_news=news is not None)
     return _Rendered(documents, refusals, undecided)
 
 
