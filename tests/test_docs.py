@@ -43,6 +43,22 @@ def test_the_policy_and_the_refusal_in_the_guide_are_what_the_service_reads_and_
     assert set(rejection) == set(schema["properties"])
 
 
+def test_the_product_that_turns_on_drop_in_urls_is_accepted() -> None:
+    (document,) = json_blocks(ROOT / "docs" / "clients" / "drop-in.md")
+    uploads.parse(Product, names.product_key("comet-cursor"), json.dumps(document).encode())
+
+
+def drop_in_paths() -> list[str]:
+    guide = (ROOT / "docs" / "clients" / "drop-in.md").read_text()
+    return [path for path in re.findall(r"`(/[^`]+4\.2\.0[^`]*)`", guide) if "{" not in path]
+
+
+@pytest.mark.parametrize("path", drop_in_paths())
+def test_every_drop_in_url_in_the_guide_leads_to_a_document(path: str) -> None:
+    assert len(drop_in_paths()) == 7
+    assert names.drop_in(f"/drop-in/comet-cursor/stable{path}")
+
+
 def decisions() -> list[str]:
     rows = re.findall(r'^\|[^|]*\| `("[^`]+)`', (ROOT / "docs" / "releasing.md").read_text(), re.MULTILINE)
     assert len(rows) == 6
@@ -74,10 +90,10 @@ def test_the_version_is_the_newest_in_the_changelog() -> None:
 
 
 def example_client() -> dict[str, Any]:
-    """What the program in docs/clients.md defines."""
-    (source,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "clients.md").read_text(), re.DOTALL)
+    """What the program in docs/clients/your-own.md defines."""
+    (source,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "clients" / "your-own.md").read_text(), re.DOTALL)
     defined: dict[str, Any] = {}
-    exec(compile(source, "docs/clients.md", "exec"), defined)
+    exec(compile(source, "your-own.md", "exec"), defined)
     return defined
 
 

@@ -1,4 +1,4 @@
-"""(method, path) → answer, for updaters that cannot change the form of their URL: see `docs/clients.md`.
+"""(method, path) → answer, for updaters that cannot change the form of their URL: see `docs/clients/drop-in.md`.
 
 The one place where what a client runs is looked at: compared with the document's version, and forgotten. Off for every
 product that did not turn it on, since nothing is published for it then.
