@@ -1,6 +1,6 @@
 # Everything installs into environments beside this file: what a lock file names, by hash, once. Later runs need no network.
 .DEFAULT_GOAL := help
-.PHONY: help run test quick lint format policy privacy schemas build bench lock clean
+.PHONY: help run test test-clients quick lint format policy privacy schemas build bench lock clean
 
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
@@ -13,13 +13,16 @@ LAMBDA := --platform manylinux_2_28_x86_64 --platform manylinux2014_x86_64 --pyt
 PIP_INSTALL := -m pip install --quiet --require-hashes --no-deps
 
 help: ## Show this help
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 run: .venv/serve ## Start the service on this machine, with an S3 and sample releases
 	@.venv/bin/comet-updates serve --samples samples
 
 test: .venv/dev .venv-sam/installed .venv-checkov/installed .venv-runtime/installed .wheels/installed lint ## Run every check and every test
 	.venv/bin/python -m pytest
+
+test-clients: .venv/dev .venv-clients/installed tests/clients/electron/node_modules/.installed ## Try the updaters that apps have, against the running service
+	COMET_CLIENTS=1 .venv/bin/python -m pytest tests/clients
 
 quick: .venv/dev ## Run the tests that need no SAM build
 	.venv/bin/python -m pytest -m "not build"
@@ -52,7 +55,7 @@ lock: ## Write every lock file anew (needs uv)
 	tools/lock.sh
 
 clean: ## Remove all that was installed or built
-	rm -rf .venv .venv-sam .venv-checkov .venv-runtime .wheels .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-sam .venv-checkov .venv-runtime .venv-clients tests/clients/electron/node_modules .wheels .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # The environments. A changed lock file (as after `git pull`) installs again; nothing else does.
 .venv/bin/python:
@@ -83,6 +86,17 @@ clean: ## Remove all that was installed or built
 	@test -x .venv-checkov/bin/python || $(PYTHON) -m venv .venv-checkov
 	@.venv-checkov/bin/python $(PIP_INSTALL) -r requirements/checkov.txt
 	@touch $@
+
+# Updaters as apps have them. Where one cannot be had, its tests say so.
+.venv-clients/installed: requirements/clients.txt
+	@echo >&2 "Installing updaters to try (once) ..."
+	@test -x .venv-clients/bin/python || $(PYTHON) -m venv .venv-clients
+	@.venv-clients/bin/python $(PIP_INSTALL) -r requirements/clients.txt
+	@touch $@
+
+tests/clients/electron/node_modules/.installed: tests/clients/electron/package-lock.json
+	@set -e; if command -v npm >/dev/null; then npm ci --prefix tests/clients/electron --silent --no-audit --no-fund; touch $@; \
+		else echo >&2 "npm is missing: electron-updater is not tried"; fi
 
 # What the layers are built from, so that building again needs no network: for Lambda, and for this machine, since SAM
 # looks at that first.

@@ -12,4 +12,5 @@ for layer in answer publish; do
 done
 compile --python-version 3.11 --group sam pyproject.toml -o requirements/sam.txt
 compile --python-version 3.11 --group checkov pyproject.toml -o requirements/checkov.txt
+compile --python-version 3.11 --group clients pyproject.toml -o requirements/clients.txt
 compile --python-version 3.13 --group runtime pyproject.toml -o requirements/runtime.txt

@@ -1,0 +1,118 @@
+"""One app with files for every updater, released once: what all clients are tried with.
+
+1.1.0 is the latest on `stable`, after 1.0.0. The other channels offer the same but for what people decided there.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import zipfile
+from typing import Any
+
+import minisign
+
+PRODUCT = "comet-app"
+OLD, LATEST, NEXT = "1.0.0", "1.1.0", "1.2.0"
+RELEASED = {OLD: "2026-01-01T12:00:00Z", LATEST: "2026-02-01T12:00:00Z", NEXT: "2026-03-01T12:00:00Z"}
+HELD_BACK = {
+    "yanked": {"yanked": [{"version": LATEST, "reason": "Crashes."}]},
+    "paused": {"paused_at": "2026-01-15T12:00:00Z"},
+}
+"""Channels with `stable`'s releases on which 1.1.0 is not offered, and why."""
+
+SCHEDULED = "scheduled"
+"""A channel with `stable`'s releases and 1.2.0, which is not due yet."""
+
+NOTHING = {
+    "current": (LATEST, "stable"),
+    "newer than what is released": (NEXT, "stable"),
+    **{held: (OLD, held) for held in HELD_BACK},
+    "not due": (LATEST, SCHEDULED),
+}
+"""When nothing is to be offered: to whom by version, and on which channel."""
+
+KEY = minisign.KeyPair.generate()
+"""The key that the app's files are signed with."""
+
+
+def package(version: str) -> bytes:
+    """A package of Velopack's, which is a NuGet package: a .zip with a description and the app's files."""
+    nuspec = (
+        '<?xml version="1.0" encoding="utf-8"?><package><metadata>'
+        f"<id>App</id><version>{version}</version><title>App</title><authors>Example</authors>"
+        "<channel>linux</channel><mainExe>App</mainExe><os>linux</os><rid>linux-x64</rid></metadata></package>"
+    )
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("App.nuspec", nuspec)
+        archive.writestr("lib/app/App", f"This is App {version}.\n" * 1000)
+    return packed.getvalue()
+
+
+def files(version: str) -> dict[str, bytes]:
+    """The app's files by name."""
+    made = (
+        *(f"App-{version}-arm64.AppImage", f"App-{version}.AppImage", f"app_{version}_amd64.deb"),
+        *(f"App-{version}-arm64.zip", f"App-{version}-x64.zip", f"App-{version}-universal.zip"),
+        *(f"App Setup {version}.exe", f"App_{version}_x64-setup.nsis.exe", f"App-{version}-full.nupkg"),
+    )
+    return {name: f"{name}\n".encode() * 1000 for name in made} | {f"App-{version}-full.nupkg": package(version)}
+
+
+def release(version: str, files_url: str, packages_url: str, channel: str = "stable", **fields: Any) -> dict[str, Any]:
+    """The release document of `version`.
+
+    Args:
+        version: as above.
+        files_url: where the files are.
+        packages_url: where the packages for Velopack are: beside the documents.
+        channel: where it is released.
+        fields: to add.
+    """
+    found = files(version)
+    kinds = [
+        ("linux", "x86_64", f"App-{version}.AppImage", "archive", "appimage"),
+        ("linux", "aarch64", f"App-{version}-arm64.AppImage", "archive", "appimage"),
+        ("linux", "x86_64", f"app_{version}_amd64.deb", "installer", "deb"),
+        ("windows", "x86_64", f"App Setup {version}.exe", "installer", None),
+        ("macos", "universal", f"App-{version}-universal.zip", "archive", None),
+        ("macos", "x86_64", f"App-{version}-x64.zip", "archive", None),
+        ("macos", "aarch64", f"App-{version}-arm64.zip", "archive", None),
+    ]
+    artifacts = [_artifact(files_url, name, found[name], p, a, k, bundle=b) for p, a, name, k, b in kinds]
+    name = f"App-{version}-full.nupkg"
+    artifacts.append(_artifact(packages_url, name, found[name], "linux", "x86_64", "archive"))
+    return {
+        "schema": 1,
+        "product": PRODUCT,
+        "channel": channel,
+        "version": version,
+        "released_at": RELEASED[version],
+        "notes": {"en": f"What is new in {version}."},
+        "artifacts": artifacts,
+        **fields,
+    }
+
+
+def signature(body: bytes, key: minisign.KeyPair = KEY) -> str:
+    """What Tauri's builder writes beside a file: a minisign signature, the whole of it in base64."""
+    return base64.b64encode(bytes(key.secret_key.sign(body))).decode()
+
+
+def _artifact(
+    base_url: str, name: str, body: bytes, platform: str, arch: str, kind: str, bundle: str | None = None
+) -> dict[str, Any]:
+    return {
+        "platform": platform,
+        "arch": arch,
+        "kind": kind,
+        "url": f"{base_url}/{name.replace(' ', '%20')}",
+        "size": len(body),
+        "sha1": hashlib.sha1(body, usedforsecurity=False).hexdigest(),
+        "sha256": hashlib.sha256(body).hexdigest(),
+        "sha512": hashlib.sha512(body).hexdigest(),
+        "signatures": {"minisign": signature(body)},
+        **({"bundle": bundle} if bundle else {}),
+    }

@@ -1,0 +1,163 @@
+"""The service as it runs, the app published on it, and the servers that its clients meet: for real updaters."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import ssl
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import boto3
+import pytest
+import trustme
+
+from bench.lambda_runtime import free_port
+from tests.clients import app
+from tests.clients.servers import Front, Server
+from tests.conftest import ROOT
+
+COMMAND = Path(sys.executable).parent / "comet-updates"
+PATIENCE_S = 15.0
+STABLE = f"/v1/{app.PRODUCT}/stable"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if os.environ.get("COMET_CLIENTS") != "1":
+        for item in items:
+            if Path(__file__).parent in item.path.parents:
+                item.add_marker(
+                    pytest.mark.skip(reason="the real updaters are installed and tried by: make test-clients")
+                )
+
+
+def need(file: Path, remedy: str) -> None:
+    """Skip the test, and say what to do, where a client is not installed; in CI it has to be."""
+    if not file.exists():
+        pytest.fail(remedy) if os.environ.get("COMET_REQUIRE_ALL") else pytest.skip(remedy)
+
+
+class Service(NamedTuple):
+    """A running service.
+
+    Attributes:
+        port: its own, on loopback.
+        s3: a client of its S3.
+    """
+
+    port: int
+    s3: Any
+
+    def upload(self, key: str, document: dict[str, Any]) -> None:
+        """Upload a document, as a pipeline does."""
+        self.s3.put_object(Bucket="comet-updates", Key=key, Body=json.dumps(document))
+
+    def release(self, document: dict[str, Any]) -> None:
+        """Upload a release."""
+        self.upload("releases/{product}/{channel}/{version}.json".format(**document), document)
+
+    def ask(self, path: str) -> bytes:
+        """The document at `path`; empty if there is none."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+                found: bytes = answer.read()
+                return found
+        except urllib.error.HTTPError:
+            return b""
+
+    def wait_for(self, path: str, is_right: Callable[[bytes], bool]) -> None:
+        """Wait until the document at `path` is right. Fails the test if that does not come."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not is_right(found := self.ask(path)):
+            assert time.monotonic() < deadline, f"{path} is still {found[:500]!r}"
+            time.sleep(0.2)
+
+
+@pytest.fixture(scope="session")
+def service() -> Iterator[Service]:
+    """`comet-updates serve`, without releases."""
+    port, s3_port = free_port(), free_port()
+    process = subprocess.Popen(
+        [COMMAND, "serve"],
+        cwd=ROOT,
+        env=os.environ | {"PORT": str(port), "S3_PORT": str(s3_port)},
+        text=True,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout
+    assert process.stdout.readline().startswith("ready")
+    yield Service(
+        port,
+        boto3.client(
+            "s3",
+            endpoint_url=f"http://127.0.0.1:{s3_port}",
+            region_name="us-east-1",
+            aws_access_key_id="any",
+            aws_secret_access_key="any",
+        ),
+    )
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[trustme.CA, Path]:
+    """Who certifies the server of the files, and the file of its certificate, for clients to trust."""
+    made = trustme.CA()
+    file = tmp_path_factory.mktemp("authority") / "authority.pem"
+    made.cert_pem.write_to_path(str(file))
+    return made, file
+
+
+@pytest.fixture(scope="session")
+def downloads(authority: tuple[trustme.CA, Path]) -> Iterator[Server]:
+    """The host that the files are on."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority[0].issue_cert("localhost").configure_cert(context)
+    with Server(context) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def front(service: Service) -> Iterator[Front]:
+    """What stands in front of the service: clients ask here, and it notes what they send."""
+    with Front(service.port) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def published(service: Service, downloads: Server, front: Front) -> Front:
+    """The app, released; and its channels on which something is held back."""
+    packages_url = f"https://localhost:{front.port}{STABLE}"
+    for version in (app.OLD, app.LATEST):
+        downloads.files |= app.files(version)
+        service.release(app.release(version, downloads.url, packages_url))
+    front.files |= downloads.files
+    due = {"available_at": "2099-01-01T00:00:00Z"}
+    service.release(app.release(app.NEXT, downloads.url, packages_url, channel=app.SCHEDULED, **due))
+    for channel, decided in {**app.HELD_BACK, app.SCHEDULED: {}}.items():
+        policy = {"schema": 1, "product": app.PRODUCT, "channel": channel, "includes": ["stable"], **decided}
+        service.upload(f"channels/{app.PRODUCT}/{channel}.json", policy)
+    offered = {"stable": app.LATEST, app.SCHEDULED: app.LATEST} | dict.fromkeys(app.HELD_BACK, app.OLD)
+    for channel, version in offered.items():
+        told = f'"version":"{version}"'.encode()
+        service.wait_for(f"/v1/{app.PRODUCT}/{channel}", lambda found, told=told: told in found)
+    return front
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_wrong(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a test broke on a server is whole again for the next, and what was asked is forgotten."""
+    yield
+    for name in ("downloads", "front"):
+        if name in request.fixturenames:
+            server = request.getfixturevalue(name)
+            server.fault = ""
+            del server.requests[:]

@@ -1,0 +1,113 @@
+"""The two servers that a client meets besides ours: where the files are, and what may stand in front of the service."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import NamedTuple, Self
+from urllib.parse import unquote, urlsplit
+
+CHANGED, CUT_SHORT = "changed", "cut short"
+"""What can be wrong with a download: another byte somewhere, or an end that never comes."""
+
+
+class Request(NamedTuple):
+    """What a client sent; the names of the headers are in lower case."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+
+
+class Server:
+    """A server on loopback that notes each request and answers with `self.answer`.
+
+    Args:
+        tls: what it shows of itself; plain HTTP without.
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self.requests: list[Request] = []
+        self.files: dict[str, bytes] = {}
+        self.fault = ""
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                outer.requests.append(Request(self.command, self.path, headers))
+                outer.answer(self, headers)
+
+            do_HEAD = do_GET  # noqa: N815 (the library's name)
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self.port: int = self._server.server_address[1]
+        self.url = f"https://localhost:{self.port}" if tls else f"http://127.0.0.1:{self.port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def answer(self, request: BaseHTTPRequestHandler, _headers: dict[str, str]) -> None:
+        """Hand out a file by the end of its path, as it is or with what `fault` says."""
+        body = self.files.get(unquote(urlsplit(request.path).path.rpartition("/")[2]))
+        if body is None:
+            self.send(request, 404, {}, b"")
+        elif self.fault == CUT_SHORT:
+            self.send(request, 200, {"content-length": str(len(body))}, body[: len(body) // 2])
+            request.close_connection = True
+        else:
+            sent = body[:-1] + bytes([body[-1] ^ 1]) if self.fault == CHANGED else body
+            self.send(request, 200, {"content-type": "application/octet-stream"}, sent)
+
+    @staticmethod
+    def send(request: BaseHTTPRequestHandler, status: int, headers: dict[str, str], body: bytes) -> None:
+        """Send an answer, with the body's own length unless `headers` say another."""
+        request.send_response_only(status)
+        for name, value in {"content-length": str(len(body)), **headers}.items():
+            request.send_header(name, value)
+        request.end_headers()
+        if request.command != "HEAD":
+            request.wfile.write(body)
+
+    def close(self) -> None:
+        """Stop."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Front(Server):
+    """What may stand in front of the service, as a CDN does: packages from where the files are, all else from it.
+
+    Args:
+        service_port: the service's, on loopback.
+    """
+
+    def __init__(self, service_port: int) -> None:
+        super().__init__()
+        self._service_port = service_port
+
+    def answer(self, request: BaseHTTPRequestHandler, headers: dict[str, str]) -> None:
+        """Answer with a package, or with what the service answers; a client is told all that it would tell."""
+        if urlsplit(request.path).path.endswith(".nupkg"):
+            super().answer(request, headers)
+            return
+        service = http.client.HTTPConnection("127.0.0.1", self._service_port, timeout=10)
+        service.request(request.command, request.path, headers=headers)
+        answer = service.getresponse()
+        body = answer.read()
+        given = {name: value for name, value in answer.getheaders() if name not in ("connection", "transfer-encoding")}
+        service.close()
+        self.send(request, answer.status, given, body)
