@@ -56,9 +56,10 @@ def files(version: str) -> dict[str, bytes]:
     made = (
         *(f"App-{version}-arm64.AppImage", f"App-{version}.AppImage", f"app_{version}_amd64.deb"),
         *(f"App-{version}-arm64.zip", f"App-{version}-x64.zip", f"App-{version}-universal.zip"),
-        *(f"App Setup {version}.exe", f"App_{version}_x64-setup.nsis.exe", f"App-{version}-full.nupkg"),
+        f"App Setup {version}.exe",
     )
-    return {name: f"{name}\n".encode() * 1000 for name in made} | {f"App-{version}-full.nupkg": package(version)}
+    packages = {f"App-{version}-full.nupkg": package(version), f"App-{version}-delta.nupkg": b"what differs\n" * 10}
+    return {name: f"{name}\n".encode() * 1000 for name in made} | packages
 
 
 def release(version: str, files_url: str, packages_url: str, channel: str = "stable", **fields: Any) -> dict[str, Any]:
@@ -82,8 +83,9 @@ def release(version: str, files_url: str, packages_url: str, channel: str = "sta
         ("macos", "aarch64", f"App-{version}-arm64.zip", "archive", None),
     ]
     artifacts = [_artifact(files_url, name, found[name], p, a, k, bundle=b) for p, a, name, k, b in kinds]
-    name = f"App-{version}-full.nupkg"
-    artifacts.append(_artifact(packages_url, name, found[name], "linux", "x86_64", "archive"))
+    full, delta = f"App-{version}-full.nupkg", f"App-{version}-delta.nupkg"
+    artifacts.append(_artifact(packages_url, full, found[full], "linux", "x86_64", "archive"))
+    artifacts.append(_artifact(packages_url, delta, found[delta], "linux", "x86_64", "delta", from_version=OLD))
     return {
         "schema": 1,
         "product": PRODUCT,
@@ -102,7 +104,7 @@ def signature(body: bytes, key: minisign.KeyPair = KEY) -> str:
 
 
 def _artifact(
-    base_url: str, name: str, body: bytes, platform: str, arch: str, kind: str, bundle: str | None = None
+    base_url: str, name: str, body: bytes, platform: str, arch: str, kind: str, **more: str | None
 ) -> dict[str, Any]:
     return {
         "platform": platform,
@@ -114,5 +116,5 @@ def _artifact(
         "sha256": hashlib.sha256(body).hexdigest(),
         "sha512": hashlib.sha512(body).hexdigest(),
         "signatures": {"minisign": signature(body)},
-        **({"bundle": bundle} if bundle else {}),
+        **{field: value for field, value in more.items() if value is not None},
     }
