@@ -24,6 +24,7 @@ from tests.clients import app
 from tests.clients.servers import Front, Server
 from tests.conftest import ROOT
 
+PYTHON = ROOT / ".venv-clients" / "bin" / "python"
 COMMAND = Path(sys.executable).parent / "comet-updates"
 PATIENCE_S = 15.0
 STABLE = f"/v1/{app.PRODUCT}/stable"
@@ -135,6 +136,7 @@ def front(service: Service) -> Iterator[Front]:
 @pytest.fixture(scope="session")
 def published(service: Service, downloads: Server, front: Front) -> Front:
     """The app, released; and its channels on which something is held back."""
+    service.upload(f"products/{app.PRODUCT}.json", {"product": app.PRODUCT, "drop_in": ["electron", "tauri"]})
     packages_url = f"https://localhost:{front.port}{STABLE}"
     for version in (app.OLD, app.LATEST):
         downloads.files |= app.files(version)
@@ -148,7 +150,8 @@ def published(service: Service, downloads: Server, front: Front) -> Front:
     offered = {"stable": app.LATEST, app.SCHEDULED: app.LATEST} | dict.fromkeys(app.HELD_BACK, app.OLD)
     for channel, version in offered.items():
         told = f'"version":"{version}"'.encode()
-        service.wait_for(f"/v1/{app.PRODUCT}/{channel}", lambda found, told=told: told in found)
+        for document in ("drop-in-darwin.json", "manifest.json"):
+            service.wait_for(f"/v1/{app.PRODUCT}/{channel}/{document}", lambda found, told=told: told in found)
     return front
 
 

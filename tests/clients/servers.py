@@ -93,11 +93,15 @@ class Front(Server):
 
     Args:
         service_port: the service's, on loopback.
+
+    Attributes:
+        files_at: where files are said to be, and where else they are: for a client that would not trust our authority.
     """
 
     def __init__(self, service_port: int) -> None:
         super().__init__()
         self._service_port = service_port
+        self.files_at: tuple[str, str] = ("", "")
 
     def answer(self, request: BaseHTTPRequestHandler, headers: dict[str, str]) -> None:
         """Answer with a package, or with what the service answers; a client is told all that it would tell."""
@@ -110,4 +114,5 @@ class Front(Server):
         body = answer.read()
         given = {name: value for name, value in answer.getheaders() if name not in ("connection", "transfer-encoding")}
         service.close()
-        self.send(request, answer.status, given, body)
+        elsewhere = body.replace(*(url.encode() for url in self.files_at)) if all(self.files_at) else body
+        self.send(request, answer.status, given | {"content-length": str(len(elsewhere))}, elsewhere)

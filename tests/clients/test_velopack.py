@@ -12,11 +12,9 @@ from typing import Any
 import pytest
 
 from tests.clients import app
-from tests.clients.conftest import need
+from tests.clients.conftest import PYTHON, need
 from tests.clients.servers import CHANGED, CUT_SHORT, Front
-from tests.conftest import ROOT
 
-PYTHON = ROOT / ".venv-clients" / "bin" / "python"
 DRIVER = Path(__file__).parent / "velopack" / "driver.py"
 PACKAGE = "App-1.1.0-full.nupkg"
 Ask = Callable[..., dict[str, Any]]

@@ -1,0 +1,110 @@
+"""Tauri's updater plugin itself (its Rust code, from PyPI), in a hidden window, against the running service."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import minisign
+import pytest
+
+from tests.clients import app
+from tests.clients.conftest import PYTHON, need
+from tests.clients.servers import CHANGED, CUT_SHORT, Front, Server
+
+DRIVER = Path(__file__).parent / "tauri" / "driver.py"
+WEBKIT = "libwebkit2gtk-4.1.so.0"
+DROP_IN = "/drop-in/comet-app/{channel}/{{{{target}}}}/{{{{arch}}}}/{{{{current_version}}}}"
+Ask = Callable[..., dict[str, Any]]
+
+
+def key(pair: minisign.KeyPair = app.KEY) -> str:
+    """The public key as Tauri's configuration has it: the whole of its file in base64."""
+    return base64.b64encode(bytes(pair.public_key)).decode()
+
+
+@pytest.fixture
+def files(front: Front, downloads: Server) -> Iterator[Server]:
+    """The files once more, without TLS: the plugin trusts the authorities that were compiled into it, and no other."""
+    with Server() as server:
+        server.files = downloads.files
+        front.files_at = (downloads.url, server.url)
+        yield server
+        front.files_at = ("", "")
+
+
+@pytest.fixture
+def ask(published: Front, tmp_path: Path) -> Ask:
+    """`ask(version, channel, key, path, download)`: what the plugin found, or its error."""
+    need(PYTHON, "Install Tauri's plugin with: make test-clients")
+    if shutil.which("xvfb-run") is None or not list(Path("/usr/lib").glob(f"*/{WEBKIT}")):
+        pytest.skip(f"Tauri needs Xvfb and {WEBKIT} (Debian: xvfb, libwebkit2gtk-4.1-0)")
+
+    def asked(
+        version: str = app.OLD,
+        channel: str = "stable",
+        *,
+        key: str = key(),
+        path: str = "/v1/comet-app/{channel}/tauri.json",
+        download: bool = False,
+    ) -> dict[str, Any]:
+        wish = {"version": version, "key": key, "folder": str(tmp_path), "download": download}
+        wish["endpoint"] = published.url + path.format(channel=channel)
+        run = subprocess.run(
+            ["xvfb-run", "-a", PYTHON, DRIVER, json.dumps(wish)],
+            env=os.environ | {"HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        said: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
+        return said
+
+    return asked
+
+
+URLS = pytest.mark.parametrize("path", ["/v1/comet-app/{channel}/tauri.json", DROP_IN], ids=["static", "drop-in"])
+
+
+@URLS
+def test_the_update_is_found_downloaded_and_its_signature_verified(ask: Ask, files: Server, path: str) -> None:
+    found = ask(path=path, download=True)
+    assert found == {"version": app.LATEST, "notes": "What is new in 1.1.0.", "isVerified": True}
+    assert [request.path for request in files.requests] == ["/App-1.1.0.AppImage"]
+
+
+@URLS
+@pytest.mark.parametrize(("version", "channel"), app.NOTHING.values(), ids=app.NOTHING)
+def test_nothing_is_offered(ask: Ask, version: str, channel: str, path: str) -> None:
+    assert ask(version, channel, path=path) == {"version": None}
+
+
+@pytest.mark.parametrize("fault", [CHANGED, CUT_SHORT])
+def test_a_download_that_is_not_what_was_released_is_refused(ask: Ask, files: Server, fault: str) -> None:
+    files.fault = fault
+    refused = ask(download=True)["error"].lower()
+    assert ("signature" if fault == CHANGED else "decoding") in refused
+    assert files.requests
+    files.fault = ""
+    assert ask(download=True)["isVerified"]
+
+
+def test_a_file_that_another_key_signed_is_refused(ask: Ask, files: Server) -> None:
+    refused = ask(key=key(minisign.KeyPair.generate()), download=True)
+    assert "key" in refused["error"]
+    assert files.requests
+
+
+def test_it_sends_nothing_of_itself_but_its_plugins_version(ask: Ask, front: Front) -> None:
+    ask()
+    (request,) = front.requests
+    assert (request.method, request.path) == ("GET", f"/v1/{app.PRODUCT}/stable/tauri.json")
+    assert set(request.headers) == {"accept", "user-agent", "host"}
+    assert request.headers["user-agent"].startswith("tauri-plugin-updater/")
