@@ -18,6 +18,7 @@ from comet_updates.model import Offer, Release
 from comet_updates.publish import uploads
 from tests.feeds.convert import BASE, LANGUAGE, SPARKLE, convert
 from tests.feeds.test_real_feeds import FOLDER, READABLE, in_the_clients_order, names_of, pytestmark  # noqa: F401 (skips where there are no feeds)
+from tests.formats import sparkle_rules
 
 ELECTRON = [file for file in READABLE if file.parent.name == "electron"]
 TAURI = [file for file in READABLE if file.parent.name == "tauri"]
@@ -155,6 +156,15 @@ def test_an_appcast_comes_back_with_all_that_its_client_reads(file: Path) -> Non
         optional = [name for name in ("title", "published") if not wanted[name]]
         differing = {k: (wanted[k], found[0][k]) for k in wanted if wanted[k] != found[0][k] and k not in optional}
         assert not differing, differing
+
+
+@pytest.mark.parametrize("file", APPCASTS, ids=names_of)
+def test_an_appcast_is_rendered_by_the_rules_of_its_clients(file: Path) -> None:
+    releases = tuple((accepted(wire), None) for wire in in_the_clients_order(file, convert(file).releases))
+    given = Offer("p", "all", releases[0][0], None, releases)
+    found = {problem for appcast in sparkle.render(given).values() for problem in sparkle_rules.problems(appcast)}
+    # A publisher's signature is passed on as it is, whatever it is.
+    assert {problem for problem in found if "signature" not in problem} == set()
 
 
 @pytest.mark.parametrize("file", VELOPACK, ids=names_of)

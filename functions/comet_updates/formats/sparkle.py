@@ -161,7 +161,9 @@ def _add_notes(element: ET.Element, release: Release) -> None:
         xml.add_text(element, f"{_S}releaseNotesLink", url, _language(language))
     form = _NOTES_FORMATS.get(release.notes_format)
     for language, notes in _notes(release).items():
-        xml.add_text(element, "description", notes, {f"{_S}format": form} | _language(language))
+        # A client takes a description that begins as a URL for the place of the notes.
+        written = f"\n{notes}" if notes.startswith(("http://", "https://")) else notes
+        xml.add_text(element, "description", written, {f"{_S}format": form} | _language(language))
 
 
 def _notes(release: Release) -> dict[str, str]:
