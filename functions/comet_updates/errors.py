@@ -68,6 +68,15 @@ class RefusedUploadError(CometError):
         self.problems = problems
 
 
+class FileInTheWayError(CometError):
+    """A file that is to be written is there already and says something else."""
+
+    def __init__(self, path: str) -> None:
+        """Name the file at `path`."""
+        super().__init__(f"{path} is there already and says something else. Move it away, or choose another --to")
+        self.path = path
+
+
 class PortInUseError(CometError):
     """`serve` cannot listen where it was told to."""
 

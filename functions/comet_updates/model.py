@@ -185,6 +185,14 @@ class Artifact(_Document):
     media_type: Label | None = None
     bundle: Annotated[Token | None, Field(description="`appimage`, `deb`, `rpm`, `app`, `nsis`, `msi`, …")] = None
     package_id: Annotated[Label | None, Field(description="What the client calls the package or add-on.")] = None
+    from_executable_size: Annotated[
+        int | None,
+        Field(ge=1, le=SIZE_MAX_BYTES, description="By which Sparkle knows what a delta starts from, in bytes."),
+    ] = None
+    from_locales: Annotated[Label | None, Field(description="The same, with commas.")] = None
+    installation_type: Annotated[
+        Literal["application", "package", "interactive-package"] | None, Field(description="As Sparkle names it.")
+    ] = None
     block_map_size: Annotated[int, Field(ge=1, le=SIZE_MAX_BYTES, description="In bytes.")] | None = None
     installer_arguments: Annotated[str, StringConstraints(max_length=1_000, pattern=_ONE_LINE)] | None = None
     hosts: Annotated[dict[Label, HostVersions], Field(max_length=20, description="For add-ons: who can load it.")] = {}
@@ -224,6 +232,7 @@ class Release(Uploaded):
         ]
         | None
     ) = None
+    history_url: Annotated[Url | None, Field(description="A page about this release and all before.")] = None
     link: Annotated[Url | None, Field(description="A page about the release, for people.")] = None
     critical: Annotated[
         Annotated[bool, Tag("for all")] | Annotated[Critical, Tag("for some")], _either("for all", "for some")
@@ -232,6 +241,12 @@ class Release(Uploaded):
         Annotated[bool, Tag("for all")] | Annotated[Informational, Tag("for some")], _either("for all", "for some")
     ] = False
     minimum_version: Annotated[Label | None, Field(description="The lowest version that may upgrade directly.")] = None
+    major_below_version: Annotated[
+        Label | None, Field(description="To what is older this is a major upgrade, and never installed unasked.")
+    ] = None
+    announce_below_version: Annotated[
+        Label | None, Field(description="Who skipped this major upgrade with an older version is told again.")
+    ] = None
 
     @property
     def due_at(self) -> datetime | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from typer.testing import CliRunner
 
 from comet_updates import names
 from comet_updates.cli import app
-from comet_updates.model import Release
+from comet_updates.formats import sparkle, squirrel
+from comet_updates.model import ChannelPolicy, Offer, Release
 from comet_updates.publish import uploads
 
 APPCAST = """<?xml version="1.0"?>
@@ -103,6 +105,9 @@ def test_a_file_that_says_something_else_is_never_written_over(tmp_path: Path, a
         ("<html/>", "no appcast: it begins with <html>"),
         ("<rss><channel/></rss>", "holds no release"),
         ('{"version": "1.0.0"}', "no feed of a known updater"),
+        ('{"url": "https://e.example/a.zip", "name": "1.0.0"}', "it names one `url`"),
+        ('{"currentRelease": "1.0.0", "releases": [{"version": "1.0.0"}]}', "no `updateTo` with a `url`"),
+        ('{"currentRelease": "1.0.0", "releases": []}', "`currentRelease` is none of `releases`"),
         ("{", "not JSON"),
         ("[" * 100_000, "a part of it has a form that no such feed has"),
         ("version: 1.0.0\nfiles: [a.exe]\n", "a part of it has a form that no such feed has"),
@@ -133,13 +138,15 @@ def test_what_is_no_such_feed_is_refused_with_the_reason(tmp_path: Path, text: s
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     done = run(str(tmp_path / "none.xml"), "--product", "app")
     assert done.exit_code == 1
-    assert "none.xml: cannot be read" in done.output
+    assert "none.xml: cannot be read: No such file or directory" in done.output
+    assert "cannot be read: Is a directory" in run(str(tmp_path), "--product", "app").output
 
 
 def test_a_name_that_no_product_can_have_is_refused(appcast: str) -> None:
-    done = run(appcast, "--product", "My App")
-    assert done.exit_code == 1
-    assert "'My App' is no name" in done.output
+    for arguments in (("--product", "My App"), ("--product", "app", "--channel", "Stable!")):
+        done = run(appcast, *arguments)
+        assert done.exit_code == 2
+        assert "is no name" in done.output
 
 
 @pytest.mark.parametrize(
@@ -163,3 +170,134 @@ def test_items_of_one_release_for_several_systems_become_one_release(tmp_path: P
     artifacts = tree(tmp_path / "out")["releases/app/stable/1.0.json"]["artifacts"]
     assert [(a["platform"], a["arch"]) for a in artifacts] == [("macos", "any"), ("windows", "x86_64")]
     assert "1 releases, 0 notes" in done.output
+
+
+def released(folder: Path) -> dict[str, Any]:
+    """The one release that was written."""
+    (release,) = (document for key, document in tree(folder).items() if key.startswith("releases/"))
+    return dict(release)
+
+
+class TestSeveralFeeds:
+    YML = "version: 1.0.0\nfiles:\n  - {{url: {0}, sha512: {1}, size: 3}}\nreleaseNotes: New\n"
+
+    def test_of_one_version_become_one_release(self, tmp_path: Path) -> None:
+        sha512 = "z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXcg/SpIdNs6c5H0NE8XYXysP+DGNKHfuwvY7kxvUdBeoGlODJ6+SfaPg=="
+        files = {"latest.yml": "a.exe", "latest-mac.yml": "a.zip", "latest-linux.yml": "a.AppImage"}
+        for name, file in files.items():
+            (tmp_path / name).write_text(self.YML.format(f"https://e.example/{file}", sha512))
+        done = run(*(str(tmp_path / name) for name in files), "--product", "app", "--to", str(tmp_path / "out"))
+        assert done.exit_code == 0, done.output
+        release = released(tmp_path / "out")
+        assert [artifact["platform"] for artifact in release["artifacts"]] == ["windows", "macos", "linux"]
+        assert release["notes"] == {"und": "New"}
+
+    def test_of_which_one_is_broken_are_none(self, tmp_path: Path, appcast: str) -> None:
+        (tmp_path / "latest.yml").write_text("version: 1.0.0")
+        done = run(appcast, str(tmp_path / "latest.yml"), "--product", "app", "--to", str(tmp_path / "out"))
+        assert done.exit_code == 1
+        assert "latest.yml: no channel file of electron-updater" in " ".join(done.output.split())
+        assert tree(tmp_path / "out") == {}
+
+    def test_that_order_versions_differently_do_not_belong_together(self, tmp_path: Path, appcast: str) -> None:
+        (tmp_path / "RELEASES").write_text(f"{'ab' * 20} https://e.example/A-1.0.0-full.nupkg 3\n")
+        done = run(appcast, str(tmp_path / "RELEASES"), "--product", "app", "--to", str(tmp_path / "out"))
+        assert done.exit_code == 1
+        assert "order versions differently" in done.output
+
+
+def test_a_static_document_of_squirrel_for_macs_is_taken_over(tmp_path: Path) -> None:
+    update = {"version": "1.0.0", "url": "https://e.example/a.zip", "name": "One", "pub_date": "2026-01-01T12:00:00Z"}
+    document = {"currentRelease": "1.0.0", "releases": [{"version": "1.0.0", "updateTo": update}]}
+    (tmp_path / "RELEASES.json").write_text(json.dumps(document))
+    done = run(str(tmp_path / "RELEASES.json"), "--product", "app", "--to", str(tmp_path / "out"))
+    assert done.exit_code == 0, done.output
+    release = released(tmp_path / "out")
+    key = names.release_key("app", "stable", "1.0.0")
+    read = uploads.parse(Release, key, json.dumps(release).encode())
+    again = json.loads(squirrel.render(Offer("app", "stable", read, None, ((read, None),)))["RELEASES.json"])
+    assert again == document | {
+        "releases": [{"version": "1.0.0", "updateTo": update | {"pub_date": "2026-01-01T12:00:00+00:00"}}]
+    }
+
+
+ITEM = """<rss version="2.0" xmlns:sparkle="http://www.andymatuschak.org/xml-namespaces/sparkle"><channel><item>
+  <title>2.0</title><pubDate>Fri, 20 Nov 2026 12:00:00 +0000</pubDate>
+  <sparkle:version>2.0</sparkle:version><sparkle:minimumAutoupdateVersion>1.5</sparkle:minimumAutoupdateVersion>
+  <sparkle:ignoreSkippedUpgradesBelowVersion>1.6</sparkle:ignoreSkippedUpgradesBelowVersion>
+  <sparkle:fullReleaseNotesLink>https://e.example/all</sparkle:fullReleaseNotesLink>
+  <sparkle:phasedRolloutInterval>86400</sparkle:phasedRolloutInterval>
+  <sparkle:hardwareRequirements>arm64</sparkle:hardwareRequirements>
+  <enclosure url="https://e.example/a.zip" length="10" type="application/zip" sparkle:installationType="package"/>
+  <sparkle:deltas><enclosure url="https://e.example/a.delta" length="3" type="application/octet-stream"
+    sparkle:deltaFrom="1.9" sparkle:deltaFromSparkleExecutableSize="862656" sparkle:deltaFromSparkleLocales="de,he"/>
+  </sparkle:deltas></item></channel></rss>"""
+
+
+class TestWhatNewerAppcastsSay:
+    def test_comes_back_as_it_was(self, tmp_path: Path) -> None:
+        (tmp_path / "appcast.xml").write_text(ITEM)
+        run(str(tmp_path / "appcast.xml"), "--product", "app", "--to", str(tmp_path / "out"))
+        key = names.release_key("app", "stable", "2.0")
+        read = uploads.parse(Release, key, json.dumps(released(tmp_path / "out")).encode())
+        before = ET.fromstring(ITEM)
+        after = ET.fromstring(
+            sparkle.render(Offer("app", "stable", read, None, ((read, None),)))["appcast.xml"].decode()
+        )
+        for element in before.iter():
+            name = element.tag.removeprefix(f"{{{sparkle.NAMESPACE}}}")
+            if (element.text or "").strip() and name != "phasedRolloutInterval":
+                assert element.text in [found.text for found in after.iter(element.tag)], name
+            if name == "enclosure":
+                (same,) = (found for found in after.iter("enclosure") if found.get("url") == element.get("url"))
+                assert element.attrib.items() <= same.attrib.items()
+
+    def test_of_a_rollout_is_said_as_the_policy_to_upload(self, tmp_path: Path) -> None:
+        (tmp_path / "appcast.xml").write_text(ITEM)
+        (remark,) = json.loads(run(str(tmp_path / "appcast.xml"), "--product", "app", "--json", "--dry-run").output)[
+            "remarks"
+        ]
+        key, _, policy = remark.partition("upload as ")[2].partition(": ")
+        read = uploads.parse(ChannelPolicy, key, policy.encode())
+        assert read.rollout
+        assert (read.rollout.version, read.rollout.interval, read.rollout.groups) == ("2.0", 86_400, 7)
+
+
+def test_without_a_version_the_files_name_tells_it_as_it_does_the_client(tmp_path: Path) -> None:
+    item = '<item><enclosure url="https://e.example/My_App_1.3.4.zip"/></item>'
+    (tmp_path / "appcast.xml").write_text(f"<rss><channel>{item}</channel></rss>")
+    run(str(tmp_path / "appcast.xml"), "--product", "app", "--to", str(tmp_path / "out"))
+    assert released(tmp_path / "out")["build"] == "1.3.4"
+
+
+ENTITIES = """<?xml version="1.0"?><!DOCTYPE rss [{0}]><rss version="2.0"
+ xmlns:s="http://www.andymatuschak.org/xml-namespaces/sparkle"><channel><item><title>{1}</title><s:version>1.0</s:version>
+ <enclosure url="https://e.example/a.zip"/></item></channel></rss>"""
+
+
+@pytest.mark.parametrize(
+    ("declared", "used"),
+    [
+        ('<!ENTITY x SYSTEM "file:///etc/passwd">', "&x;"),
+        ("".join(f'<!ENTITY x{n} "{f"&x{n - 1};" * 10 if n else "lol"}">' for n in range(12)), "&x11;"),
+    ],
+    ids=["a file", "a bomb"],
+)
+def test_what_an_appcast_declares_is_not_fetched_and_does_not_grow(tmp_path: Path, declared: str, used: str) -> None:
+    (tmp_path / "appcast.xml").write_text(ENTITIES.format(declared, used))
+    done = run(str(tmp_path / "appcast.xml"), "--product", "app", "--to", str(tmp_path / "out"))
+    assert done.exit_code == 1
+    assert "not XML" in done.output
+    (tmp_path / "appcast.xml").write_text(ENTITIES.format('<!ENTITY x "fine">', "&x;"))
+    assert run(str(tmp_path / "appcast.xml"), "--product", "app", "--to", str(tmp_path / "out")).exit_code == 0
+    assert released(tmp_path / "out")["title"] == "fine"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_an_appcast_is_read_in_the_encoding_that_it_declares(tmp_path: Path, encoding: str) -> None:
+    declared = f'<?xml version="1.0" encoding="{encoding.removesuffix("-sig")}"?>'
+    text = declared + ITEM.replace("<title>2.0", "<title>Größer")
+    (tmp_path / "appcast.xml").write_bytes(text.encode(encoding))
+    done = run(str(tmp_path / "appcast.xml"), "--product", "app", "--to", str(tmp_path / "out"))
+    assert done.exit_code == 0, done.output
+    assert released(tmp_path / "out")["title"] == "Größer"

@@ -21,5 +21,5 @@ def product_of(file: Path) -> str:
 def convert(file: Path) -> feeds.Feed:
     """The feed in `file`. Raises what `importing.read` raises."""
     feed = feeds.Feed(product_of(file), "stable", BASE)
-    importing.read(file.read_bytes(), feed, file.name)
+    importing.read({file.name: file.read_bytes()}, lambda _source: feed)
     return feed

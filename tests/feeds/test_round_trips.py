@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import xml.etree.ElementTree as ET
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 import yaml
 
 from comet_updates import names
-from comet_updates.formats import electron_updater, sparkle, tauri, velopack
+from comet_updates.formats import electron_updater, sparkle, squirrel, tauri, velopack
 from comet_updates.model import Offer, Release
 from comet_updates.publish import uploads
 from tests.feeds.convert import BASE, LANGUAGE, SPARKLE, convert
@@ -24,6 +25,7 @@ ELECTRON = [file for file in READABLE if file.parent.name == "electron"]
 TAURI = [file for file in READABLE if file.parent.name == "tauri"]
 APPCASTS = [file for file in READABLE if file.parent.name == "sparkle"]
 VELOPACK = sorted((FOLDER / "velopack").glob("*"))
+SQUIRREL = sorted((FOLDER / "squirrel").glob("*"))
 
 NOT_INSTALLABLE = {
     "Almenon__AREPL-electron__latest-mac.yml": "names no file that can be installed",
@@ -173,3 +175,20 @@ def test_velopacks_releases_come_back_with_all_that_their_client_reads(file: Pat
     releases = tuple((accepted(wire), None) for wire in convert(file).releases)
     after = json.loads(velopack.render(Offer("p", "c", releases[0][0], None, releases))["releases.win.json"])["Assets"]
     assert [asset | {"FileName": urljoin(BASE, asset["FileName"])} for asset in before] == after
+
+
+@pytest.mark.parametrize("file", SQUIRREL, ids=names_of)
+def test_squirrels_list_comes_back_with_all_that_its_client_reads(file: Path) -> None:
+    lines = [line.split() for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    before = {(sha1.lower(), urljoin(BASE, name), size) for sha1, name, size, *_ in lines}
+    feed = convert(file)
+    releases = tuple((accepted(wire), None) for wire in feed.releases)
+    after = squirrel.render(Offer("p", "c", releases[0][0], None, releases))["RELEASES"].decode()
+    found = {(sha1.lower(), url, size) for sha1, url, size, *_ in (line.split() for line in after.splitlines())}
+    # A delta without its full package is none that the client could take.
+    full = {_version(name) for _, name, _ in before if "-delta" not in name.lower()}
+    assert found == {line for line in before if _version(line[1]) in full}
+
+
+def _version(name: str) -> str:
+    return re.sub(r"(-full|-delta)?\.nupkg$", "", name.rpartition("/")[2].lower())

@@ -89,6 +89,9 @@ EVERY_FIELD: dict[str, Any] = {
     "critical": {"below_version": "1.5"},
     "informational": {"below_version": "0.9", "versions": []},
     "minimum_version": "1.0",
+    "major_below_version": "3.0.0",
+    "announce_below_version": "3.5.0",
+    "history_url": "https://www.example.com/history",
 }
 """Every field that a release can have, in an order of its own, each with a value that a rewriter would change."""
 

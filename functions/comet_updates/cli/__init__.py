@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from comet_updates import __version__, names
-from comet_updates.errors import CometError, ForeignFeedError
+from comet_updates.errors import CometError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -25,6 +25,12 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 (typer's way)
     if wanted:
         typer.echo(__version__)
         raise typer.Exit
+
+
+def _name(name: str) -> str:
+    if not names.is_name(name):
+        raise typer.BadParameter(f"{name!r} is no name: use lower-case letters, digits, dots and dashes")
+    return name
 
 
 @app.callback()
@@ -58,10 +64,15 @@ def serve_here(
 
 @app.command("import")
 def import_feed(
-    source: Annotated[str, typer.Argument(help="A file or an https:// URL: appcast.xml, latest.yml, RELEASES, ...")],
+    sources: Annotated[
+        list[str],
+        typer.Argument(help="Files or https:// URLs: appcast.xml, latest.yml, RELEASES, ...", metavar="SOURCE..."),
+    ],
     *,
-    product: Annotated[str, typer.Option(help="Whose releases they are.")],
-    channel: Annotated[str, typer.Option(help="Where they go, unless the feed names a channel.")] = "stable",
+    product: Annotated[str, typer.Option(help="Whose releases they are.", callback=_name)],
+    channel: Annotated[
+        str, typer.Option(help="Where they go, unless the feed names a channel.", callback=_name)
+    ] = "stable",
     to: Annotated[
         Path, typer.Option(file_okay=False, help="The folder to write to, laid out like the bucket.")
     ] = Path(),
@@ -69,20 +80,17 @@ def import_feed(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Take over a feed of Sparkle, electron-updater, Tauri, Squirrel.Windows or Velopack.
+    """Take over feeds of Sparkle, electron-updater, Tauri, Squirrel or Velopack.
 
-    Writes a document for each release, to be uploaded as it is, and says what could not be carried. Exit code 1: it is
-    no such feed, or a release in it would be refused; then nothing is written.
+    Writes a document for each release, to be uploaded as it is, and says what could not be carried. Several feeds,
+    such as one for each system, become one release for each version. Exit code 1: one is no such feed, or a release in
+    it would be refused; then nothing is written.
     """
     from comet_updates.cli import importing  # noqa: PLC0415 (a start of any other command need not load the formats)
     from comet_updates.formats import feeds  # noqa: PLC0415 (as above)
 
-    feed = feeds.Feed(product, channel, base_url or (source if source.startswith("https://") else ""))
     try:
-        for name in (product, channel):
-            if not names.is_name(name):
-                raise ForeignFeedError(f"{name!r} is no name: use lower-case letters, digits, dots and dashes")
-        body = importing.load(source)
+        bodies = {source: importing.load(source) for source in sources}
         with typer.progressbar(length=1, label="Checking", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
 
             def progress(releases: list[feeds.Wire]) -> Iterator[feeds.Wire]:
@@ -91,10 +99,13 @@ def import_feed(
                     yield release
                     bar.update(1)
 
-            imported = importing.read(body, feed, Path(source).name, progress)
+            def make_feed(source: str) -> feeds.Feed:
+                return feeds.Feed(product, channel, base_url or (source if source.startswith("https://") else ""))
+
+            imported = importing.read(bodies, make_feed, progress)
         written = [] if dry_run else importing.write(imported.documents, to)
     except CometError as error:
-        typer.echo(f"comet-updates: {source}: {error}", err=True)
+        typer.echo(f"comet-updates: {error}", err=True)
         raise typer.Exit(1) from error
     if as_json:
         typer.echo(
@@ -105,7 +116,7 @@ def import_feed(
         typer.echo(f"note: {remark}")
     for key in sorted(imported.documents):
         typer.echo(f"{'wrote' if key in written else 'would write' if dry_run else 'is there'} {to / key}")
-    typer.echo(f"{len(feed.releases)} releases, {len(imported.remarks)} notes")
+    typer.echo(f"{imported.releases} releases, {len(imported.remarks)} notes")
 
 
 @app.command("audit")

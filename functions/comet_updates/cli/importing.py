@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 from urllib.error import URLError
 from urllib.request import urlopen
 
 from comet_updates import names
-from comet_updates.errors import ForeignFeedError, Problem, RefusedUploadError
+from comet_updates.errors import FileInTheWayError, ForeignFeedError, Problem, RefusedUploadError
 from comet_updates.formats import electron_updater, feeds, sparkle, squirrel, tauri, velopack
 from comet_updates.model import Product, Release
 from comet_updates.publish import uploads
@@ -28,14 +29,16 @@ class Imported(NamedTuple):
     Attributes:
         documents: what to upload, by key.
         remarks: what could not be carried, or was changed on the way.
+        releases: how many there are.
     """
 
     documents: dict[str, bytes]
     remarks: list[str]
+    releases: int
 
 
 def load(source: str) -> bytes:
-    """The feed at a path or an https:// URL. Raises `ForeignFeedError` if there is none."""
+    """The feed at a path or an https:// URL. Raises `ForeignFeedError`, which names it, if there is none."""
     try:
         if source.startswith("https://"):
             with urlopen(source, timeout=FETCH_TIMEOUT_S) as answer:  # noqa: S310 (https, as was just looked at)
@@ -44,37 +47,45 @@ def load(source: str) -> bytes:
             with Path(source).open("rb") as file:
                 body = file.read(FEED_MAX_BYTES + 1)
     except (OSError, URLError) as error:
-        raise ForeignFeedError(f"cannot be read: {error}") from error
+        # Not the errno and the path again: those who asked know what they asked for.
+        raise ForeignFeedError(f"{source}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if len(body) > FEED_MAX_BYTES:
-        raise ForeignFeedError(f"is longer than {FEED_MAX_BYTES} bytes, which no feed is")
+        raise ForeignFeedError(f"{source}: is longer than {FEED_MAX_BYTES} bytes, which no feed is")
     return body
 
 
 def read(
-    body: bytes,
-    feed: feeds.Feed,
-    name: str = "",
+    bodies: Mapping[str, bytes],
+    make_feed: Callable[[str], feeds.Feed],
     progress: Callable[[list[feeds.Wire]], Iterable[feeds.Wire]] = lambda releases: releases,
 ) -> Imported:
-    """The releases of a feed in any format that is known here, each checked as an upload would be.
+    """The releases of feeds in any format that is known here, each checked as an upload would be.
+
+    What several feeds tell of one release becomes one: updaters have a feed for each system.
 
     Args:
-        body: the feed.
-        feed: whose releases they will be; it is filled.
-        name: of the file, which tells the system of Velopack's packages.
+        bodies: the feeds, by where they are from.
+        make_feed: an empty feed for what is read from there.
         progress: hands on what it is given, one by one.
 
     Raises:
-        ForeignFeedError: it is no such feed, or it is broken.
+        ForeignFeedError: one is no such feed, or it is broken, or they do not belong together; the text names it.
         RefusedUploadError: a release in it would be refused; the text names all that is wrong, release by release.
     """
-    try:
-        _parse(body, feed, name)
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
-        # A list where a text should be, and the like: what the updater itself could not read.
-        raise ForeignFeedError(f"a part of it has a form that no such feed has: {error!r}") from error
-    if not feed.releases:
-        raise ForeignFeedError("holds no release")
+    found = []
+    for source, body in bodies.items():
+        feed = make_feed(source)
+        try:
+            _parse(body, feed, source.rpartition("/")[2])
+        except ForeignFeedError as error:
+            raise ForeignFeedError(f"{source}: {error}") from error
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+            # A list where a text should be, and the like: what the updater itself could not read.
+            raise ForeignFeedError(f"{source}: a part of it has a form that no such feed has: {error!r}") from error
+        if not feed.releases:
+            raise ForeignFeedError(f"{source}: holds no release")
+        found.append(feed)
+    feed = feeds.together(found)
     product = Product(product=feed.product, version_scheme=feed.scheme)
     documents: dict[str, bytes] = {}
     problems: list[Problem] = []
@@ -88,26 +99,24 @@ def read(
                 Problem(f"{wire['version']}: {found.path}", found.problem, found.remedy) for found in refusal.problems
             ]
     if problems:
-        raise RefusedUploadError("the feed", tuple(problems))
+        raise RefusedUploadError(", ".join(bodies), tuple(problems))
     if feed.scheme != "semver":
         documents[names.product_key(feed.product)] = _json(
             {"schema": 1, "product": feed.product, "version_scheme": feed.scheme}
         )
-    return Imported(documents, feed.remarks)
+    return Imported(documents, feed.remarks, len(feed.releases))
 
 
 def write(documents: dict[str, bytes], folder: Path) -> list[str]:
     """Write what is not there yet; returns the keys written.
 
     Raises:
-        ForeignFeedError: a file is there that says something else; nothing is written.
+        FileInTheWayError: a file is there that says something else; nothing is written.
     """
     existing = {key: folder / key for key in documents if (folder / key).exists()}
     for key, path in existing.items():
         if path.read_bytes() != documents[key]:
-            raise ForeignFeedError(
-                f"{path} is there already and says something else. Move it away, or choose another --to"
-            )
+            raise FileInTheWayError(str(path))
     for key in documents.keys() - existing.keys():
         path = folder / key
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -119,7 +128,7 @@ def _parse(body: bytes, feed: feeds.Feed, name: str) -> None:
     start = body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     if _SQUIRREL.match(body):
         squirrel.parse(_text(body), feed)
-    elif start == b"<":
+    elif start == b"<" or body.startswith((BOM_UTF16_BE, BOM_UTF16_LE)):
         sparkle.parse(body, feed)
     elif start == b"{":
         _parse_json(body, feed, name)
@@ -139,9 +148,13 @@ def _parse_json(body: bytes, feed: feeds.Feed, name: str) -> None:
         velopack.parse(document, feed, _VELOPACK_SYSTEMS.get(system[1] if system else "", "windows"))
     elif "platforms" in document:
         tauri.parse(document, feed)
+    elif "currentRelease" in document and "releases" in document:
+        squirrel.parse_mac(document, feed)
+    elif "url" in document:
+        raise ForeignFeedError("no feed of a known updater: it names one `url`, as an update server answers one client")
     else:
         raise ForeignFeedError(
-            "no feed of a known updater: neither Tauri's `platforms` nor Velopack's `Assets` is there"
+            "no feed of a known updater: neither Tauri's `platforms`, Velopack's `Assets` nor Squirrel's `releases`"
         )
 
 

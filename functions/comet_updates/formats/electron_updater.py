@@ -130,7 +130,8 @@ def parse(body: bytes, feed: feeds.Feed) -> None:
         raise ForeignFeedError("no channel file of electron-updater: `version` and `files` are missing")
     feed.unknown("the file", set(document), _READ)
     if "stagingPercentage" in document:
-        feed.remark("`stagingPercentage`", "is a decision about a channel: set `rollout` in its policy")
+        rollout = {"version": str(document["version"]), "percent": document["stagingPercentage"]}
+        feed.decision("stagingPercentage", feed.channel, rollout=rollout)
     files = document.get("files") or []
     legacy = {"url": document.get("path"), **{key: document[key] for key in ("sha512", "sha2") if key in document}}
     if document.get("path") and not any(legacy.items() <= entry.items() for entry in files):

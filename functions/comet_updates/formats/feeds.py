@@ -6,11 +6,14 @@ A parser is `parse(body, feed)`: it adds releases to `feed`, and says there what
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import quote, urljoin, urlsplit
 
+from comet_updates import names
 from comet_updates.errors import ForeignFeedError
 
 Wire = dict[str, Any]
@@ -64,6 +67,12 @@ class Feed:
         """Say what is not carried over as it was."""
         self.remarks.append(f"{where}: {what}")
 
+    def decision(self, where: str, channel: str, **decided: object) -> None:
+        """Say what the feed decided about a channel, as the policy that decides the same here."""
+        policy = {"schema": 1, "product": self.product, "channel": channel, **decided}
+        key = names.channel_key(self.product, channel)
+        self.remark(where, f"to decide the same here, upload as {key}: {json.dumps(policy)}")
+
     def url(self, where: str, written: str | None) -> str | None:
         """An absolute HTTPS URL. Raises `ForeignFeedError` for a relative one without anything to be relative to."""
         if not written or not written.strip():
@@ -84,6 +93,27 @@ class Feed:
         """Remark on what nobody here knows a place for."""
         for name in sorted(found - known):
             self.remark(where, f"`{name}` has no place in a release and is left out")
+
+
+def together(found: Sequence[Feed]) -> Feed:
+    """What several feeds of one product tell, as one; of a release in several, the first that says a thing counts.
+
+    Raises `ForeignFeedError` if they order versions differently.
+    """
+    first = found[0]
+    if any(feed.scheme != first.scheme for feed in found):
+        raise ForeignFeedError(
+            "the feeds order versions differently: import them into channels of products of their own"
+        )
+    releases: dict[tuple[str, str], Wire] = {}
+    for wire in (wire for feed in found for wire in feed.releases):
+        known = releases.setdefault((wire["channel"], wire["version"]), wire)
+        if known is not wire:
+            urls = [artifact.get("url") for artifact in known["artifacts"]]
+            more = [artifact for artifact in wire["artifacts"] if artifact.get("url") not in urls]
+            known |= {**wire, **known, "artifacts": known["artifacts"] + more}
+    remarks = [remark for feed in found for remark in feed.remarks]
+    return Feed(first.product, first.channel, "", list(releases.values()), first.scheme, remarks)
 
 
 def given(**fields: object) -> Wire:

@@ -145,6 +145,9 @@ def _element(offer: Offer, item: _Item, *, with_channel: bool) -> ET.Element:
         xml.add_text(element, f"{_S}channel", release.channel)
     xml.add_text(element, "link", _page(release) if release.informational else release.link)
     xml.add_text(element, f"{_S}minimumUpdateVersion", release.minimum_version)
+    xml.add_text(element, f"{_S}minimumAutoupdateVersion", release.major_below_version)
+    xml.add_text(element, f"{_S}ignoreSkippedUpgradesBelowVersion", release.announce_below_version)
+    xml.add_text(element, f"{_S}fullReleaseNotesLink", release.history_url)
     _add_notes(element, release)
     _add_critical(element, release)
     _add_informational(element, release)
@@ -204,7 +207,10 @@ def _add_file(element: ET.Element, release: Release, file: Artifact) -> None:
     if deltas and file.platform == "macos":
         below = xml.add(element, f"{_S}deltas")
         for delta in deltas:
-            _add_enclosure(below, delta, {f"{_S}deltaFrom": delta.from_version, f"{_S}os": "macos"})
+            size = str(delta.from_executable_size) if delta.from_executable_size else None
+            known_by = {"deltaFromSparkleExecutableSize": size, "deltaFromSparkleLocales": delta.from_locales}
+            said = {"deltaFrom": delta.from_version, "os": "macos", **known_by}
+            _add_enclosure(below, delta, {f"{_S}{name}": value for name, value in said.items()})
 
 
 def _add_enclosure(element: ET.Element, file: Artifact, more: dict[str, str | None]) -> None:
@@ -213,6 +219,7 @@ def _add_enclosure(element: ET.Element, file: Artifact, more: dict[str, str | No
         "length": str(file.size) if file.size is not None else None,
         "type": file.media_type or "application/octet-stream",
         f"{_S}installerArguments": file.installer_arguments,
+        f"{_S}installationType": file.installation_type,
         **{f"{_S}{name}": file.signatures.get(kind) for kind, name in SIGNATURES.items()},
         **more,
     }
@@ -242,12 +249,15 @@ _READ = {"title", "pubDate", "link", "description", "enclosure", "releaseNotesLi
     for name in (
         *("version", "shortVersionString", "channel", "minimumSystemVersion", "maximumSystemVersion"),
         *("releaseNotesLink", "criticalUpdate", "informationalUpdate", "deltas", "minimumUpdateVersion", "tags"),
+        *("minimumAutoupdateVersion", "ignoreSkippedUpgradesBelowVersion", "fullReleaseNotesLink"),
+        *("hardwareRequirements", "phasedRolloutInterval"),
     )
 }
 _READ_OF_A_FILE = {"url", "length", "type"} | {
     f"sparkle:{name}"
     for name in (
-        *("version", "shortVersionString", "os", "channel", "deltaFrom", "installerArguments"),
+        *("version", "shortVersionString", "os", "channel", "deltaFrom", "installerArguments", "installationType"),
+        *("deltaFromSparkleExecutableSize", "deltaFromSparkleLocales"),
         *SIGNATURES.values(),
     )
 }
@@ -314,7 +324,14 @@ def _read(
         critical={"below_version": below} if below else critical is not None or None,
         informational=_read_informational(item.find(f"{_S}informationalUpdate")),
         minimum_version=_said(item, "minimumUpdateVersion"),
+        major_below_version=_said(item, "minimumAutoupdateVersion"),
+        announce_below_version=_said(item, "ignoreSkippedUpgradesBelowVersion"),
+        history_url=feed.url(f"{where}, fullReleaseNotesLink", item.findtext(f"{_S}fullReleaseNotesLink")),
     )
+    interval = feeds.size(f"{where}, phasedRolloutInterval", _said(item, "phasedRolloutInterval"))
+    if interval and feed.releases[-1].get("released_at"):
+        rollout = {"start": feed.releases[-1]["released_at"], "interval": interval, "groups": GROUPS}
+        feed.decision(where, channel, rollout={"version": version, **rollout})
 
 
 def _read_again(feed: feeds.Feed, where: str, item: ET.Element, channel: str, version: str) -> None:
@@ -332,11 +349,14 @@ def _read_file(feed: feeds.Feed, where: str, item: ET.Element, enclosure: ET.Ele
     feed.unknown(f"{where}, enclosure", {_short(name) for name in enclosure.keys()}, _READ_OF_A_FILE)  # noqa: SIM118
     system = (enclosure.get(f"{_S}os") or "macos").lower()
     platform, arch = next((pair for pair, name in SYSTEMS.items() if name == system), (system, "any"))
+    needs = _said(item, "hardwareRequirements")
+    if needs and needs != "arm64":
+        feed.remark(where, f"sparkle:hardwareRequirements {needs!r} has no place in a release and is left out")
     url = feed.url(f"{where}, enclosure", enclosure.get("url")) or ""
     delta = enclosure.get(f"{_S}deltaFrom")
     return feeds.given(
         platform=platform,
-        arch="any" if system in ("macos", "linux") else arch,
+        arch="aarch64" if needs == "arm64" else "any" if system in ("macos", "linux") else arch,
         kind="delta" if delta else feeds.kind(url) if not url.lower().endswith(".dmg") else "archive",
         url=url,
         size=feeds.size(f"{where}, length", enclosure.get("length")),
@@ -344,6 +364,11 @@ def _read_file(feed: feeds.Feed, where: str, item: ET.Element, enclosure: ET.Ele
         min_os=_said(item, "minimumSystemVersion"),
         max_os=_said(item, "maximumSystemVersion"),
         from_version=delta,
+        from_executable_size=feeds.size(
+            f"{where}, deltaFromSparkleExecutableSize", enclosure.get(f"{_S}deltaFromSparkleExecutableSize")
+        ),
+        from_locales=enclosure.get(f"{_S}deltaFromSparkleLocales"),
+        installation_type=enclosure.get(f"{_S}installationType"),
         media_type=enclosure.get("type"),
         installer_arguments=enclosure.get(f"{_S}installerArguments"),
     )
@@ -368,7 +393,10 @@ def _read_informational(element: ET.Element | None) -> bool | feeds.Wire | None:
 
 
 def _version(item: ET.Element) -> str:
-    version = _said(item, "version")
+    """The item's version; without one, as the client does, what stands between the last `_` of the file and its end."""
+    enclosure = item.find("enclosure")
+    _, found, end = (enclosure.get("url") or "").rpartition("_") if enclosure is not None else ("", "", "")
+    version = _said(item, "version") or (end.rpartition(".")[0] if found else "")
     if not version:
         raise ForeignFeedError(f"the item {item.findtext('title')!r} has no sparkle:version")
     return version

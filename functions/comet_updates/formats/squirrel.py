@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from comet_updates.errors import ForeignFeedError
 from comet_updates.formats import feeds, texts, writing
 from comet_updates.model import Artifact, Offer, Release
 
-PACKAGE = re.compile(r"[^\s/]+-\d+\.\d+\.\d+[^\s/]*?(?:-full|-delta)?\.nupkg", re.IGNORECASE)
+PACKAGE = re.compile(r"[^\s/]+-\d+(?:\.\d+){1,3}[^\s/]*?(?:-full|-delta)?\.nupkg", re.IGNORECASE)
 ANY = ("any", "universal")
 ON_EVERY_WINDOWS = (*ANY, "i686", "x86_64", "aarch64")
 """Which packages a list for all computers takes: those that run on the most of them."""
@@ -100,7 +101,8 @@ def parse(text: str, feed: feeds.Feed) -> None:
         if not found or not version:
             raise ForeignFeedError(f"line {number} is not `SHA-1 file size`, with a version in the file's name")
         if found["staging"]:
-            feed.remark(f"line {number}", "the rollout is a decision about a channel: set `rollout` in its policy")
+            rollout = {"version": version["version"], "percent": int(found["staging"])}
+            feed.decision(f"line {number}", feed.channel, rollout=rollout)
         is_delta = "-delta" in found["file"].lower()
         file = feeds.given(
             platform="windows",
@@ -118,3 +120,30 @@ def parse(text: str, feed: feeds.Feed) -> None:
         feed.scheme = "dotted"
     for name, files in by_version.items():
         feed.add(name, files)
+
+
+def parse_mac(document: dict[str, Any], feed: feeds.Feed) -> None:
+    """Read `RELEASES.json` of Squirrel.Mac, given as JSON. See `feeds`."""
+    releases = document["releases"]
+    if not isinstance(releases, list):
+        raise ForeignFeedError("`releases` is not a list")
+    feed.unknown("the document", set(document), {"currentRelease", "releases"})
+    for number, release in enumerate(releases):
+        where = f"releases[{number}]"
+        update = release.get("updateTo") or {}
+        if not release.get("version") or not update.get("url"):
+            raise ForeignFeedError(f"{where} has no `version`, or no `updateTo` with a `url`")
+        feed.unknown(f"{where}.updateTo", set(update), {"version", "url", "name", "notes", "pub_date"})
+        archive = feeds.given(
+            platform="macos", arch="any", kind="archive", url=feed.url(f"{where}.updateTo.url", update["url"])
+        )
+        notes = {feeds.NO_LANGUAGE: update["notes"]} if update.get("notes") else None
+        feed.add(
+            release["version"], [archive], title=update.get("name"), notes=notes, released_at=update.get("pub_date")
+        )
+    if document.get("currentRelease") not in [release["version"] for release in feed.releases]:
+        raise ForeignFeedError("`currentRelease` is none of `releases`")
+    ahead = [r["version"] for r in feed.releases if r["version"] != document["currentRelease"]]
+    if ahead:
+        pin = document["currentRelease"]
+        feed.remark("currentRelease", f"{pin} is offered there; here the highest is, unless the channel is pinned")
