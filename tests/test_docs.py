@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
-from comet_updates import names
+from comet_updates import formats, names
 from comet_updates.model import ChannelPolicy, Product, Release
 from comet_updates.publish import uploads
 from tests.conftest import ROOT, release
@@ -69,6 +70,12 @@ def decisions() -> list[str]:
 def test_every_decision_in_the_guide_is_accepted(decision: str) -> None:
     document = json.loads(f'{{"schema": 1, "product": "comet-cursor", "channel": "stable", {decision}}}')
     uploads.parse(ChannelPolicy, names.channel_key("comet-cursor", "stable"), json.dumps(document).encode())
+
+
+@pytest.mark.parametrize("module", formats.ALL, ids=lambda module: module.__name__)
+def test_the_guide_says_what_each_format_needs(module: ModuleType) -> None:
+    guide = (ROOT / "docs" / "releasing.md").read_text()
+    assert all(f"| {needed} |" in guide for needed in module.NEEDS.split("; on macOS "))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

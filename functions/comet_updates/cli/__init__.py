@@ -8,15 +8,22 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from comet_updates import __version__, names
 from comet_updates.errors import CometError
+
+if TYPE_CHECKING:
+    from comet_updates.cli.status import Status
+
+WATCH_S = 3.0
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -117,6 +124,67 @@ def import_feed(
     for key in sorted(imported.documents):
         typer.echo(f"{'wrote' if key in written else 'would write' if dry_run else 'is there'} {to / key}")
     typer.echo(f"{imported.releases} releases, {len(imported.remarks)} notes")
+
+
+BucketName = Annotated[str, typer.Option("--bucket", envvar="BUCKET", help="The bucket's name.")]
+EndpointUrl = Annotated[str | None, typer.Option("--endpoint-url", help="Another S3 than Amazon's.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+@app.command("status")
+def show_status(
+    product: Annotated[str | None, typer.Argument(help="One product; all of them without.")] = None,
+    *,
+    bucket: BucketName,
+    endpoint_url: EndpointUrl = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it anew every few seconds, until Ctrl-C.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what is live on each channel, what waits or is held back, and which updaters' documents stay behind and why.
+
+    Reads, and only reads. Exit code 1: an upload is refused, or what should be public is not yet.
+    """
+    from comet_updates.cli import status  # noqa: PLC0415 (a start of any other command need not load AWS)
+    from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
+
+    while True:
+        try:
+            found = status.status(open_bucket(bucket, endpoint_url), product, datetime.now(UTC))
+        except CometError as error:
+            typer.echo(f"comet-updates: {error}", err=True)
+            raise typer.Exit(1) from error
+        if as_json:
+            shown = [channel.as_json() for channel in found.channels]
+            typer.echo(json.dumps({"channels": shown, "refused": found.refused}))
+        else:
+            if watch and sys.stdout.isatty():
+                typer.echo("\x1b[2J\x1b[H", nl=False)  # a clear screen, from its top
+            _show(found)
+        if not watch:
+            raise typer.Exit(1 if found.refused or not all(channel.is_live for channel in found.channels) else 0)
+        time.sleep(WATCH_S)
+
+
+def _show(found: Status) -> None:
+    """Print a table of the channels, and below it what somebody may have to act on."""
+    rows = [("product", "channel", "latest", "rollout", "held", "published")]
+    for channel in found.channels:
+        live = (channel.published_at or "never")[:19] if channel.is_live else "not yet"
+        rows.append((channel.product, channel.channel, channel.latest or "-", channel.rollout, channel.held, live))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    for channel in found.channels:
+        where = f"{channel.product}/{channel.channel}"
+        for version, at in channel.due.items():
+            typer.echo(f"waits    {where} {version}: due at {at}")
+        for version, reason in channel.yanked.items():
+            typer.echo(f"yanked   {where} {version}: {reason}")
+        for lag in channel.lags:
+            typer.echo(f"behind   {where} {lag.document}: stays at {lag.version}, {lag.why}")
+    for key, problems in found.refused.items():
+        for problem in problems:
+            typer.echo(f"refused  {key}: {problem}")
 
 
 @app.command("audit")

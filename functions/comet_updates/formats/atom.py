@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from comet_updates.formats import texts, writing, xml
 from comet_updates.model import Offer, Release
 
+NEEDS = "`released_at` or `available_at`"
 NAMESPACE = "http://www.w3.org/2005/Atom"
 ENTRIES_MAX = 50  # a reader keeps what it has seen
 _IDS = uuid.uuid5(uuid.NAMESPACE_URL, "urn:comet-updates")

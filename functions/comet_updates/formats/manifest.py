@@ -11,6 +11,7 @@ from typing import Any
 from comet_updates.formats import writing
 from comet_updates.model import Offer, Rollout
 
+NEEDS = "nothing"
 HISTORY_MAX_BYTES = 4_000_000  # Lambda hands out 6 MB at most, and JSON within JSON grows
 
 

@@ -24,6 +24,7 @@ from comet_updates.errors import ForeignFeedError
 from comet_updates.formats import feeds, texts, writing, xml
 from comet_updates.model import Artifact, Critical, Informational, Offer, Release, Rollout
 
+NEEDS = "a file for macOS, Windows or Linux; a signature, once one release has one"
 NAMESPACE = "http://www.andymatuschak.org/xml-namespaces/sparkle"
 GROUPS = 7
 """Sparkle's own number of groups in a phased rollout."""

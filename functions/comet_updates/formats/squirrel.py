@@ -17,6 +17,7 @@ from comet_updates.errors import ForeignFeedError
 from comet_updates.formats import feeds, texts, writing
 from comet_updates.model import Artifact, Offer, Release
 
+NEEDS = "`.nupkg` files with `sha1` and `size`, a full one for each version; on macOS a `.zip` for `universal` or `any`"
 PACKAGE = re.compile(r"[^\s/]+-\d+(?:\.\d+){1,3}[^\s/]*?(?:-full|-delta)?\.nupkg", re.IGNORECASE)
 ANY = ("any", "universal")
 ON_EVERY_WINDOWS = (*ANY, "i686", "x86_64", "aarch64")

@@ -16,6 +16,7 @@ from comet_updates.errors import ForeignFeedError
 from comet_updates.formats import feeds, texts, writing
 from comet_updates.model import Artifact, Offer, Release
 
+NEEDS = "a semver version and a `minisign` signature"
 SYSTEMS = {"windows": "windows", "macos": "darwin", "linux": "linux"}
 ARCHES = {
     "x86_64": ("x86_64",),

@@ -22,6 +22,7 @@ from comet_updates.errors import ForeignFeedError
 from comet_updates.formats import feeds, texts, writing
 from comet_updates.model import Artifact, Offer, Release
 
+NEEDS = "a semver version and `-full.nupkg` files with `size` and `sha256` or `sha1`"
 SYSTEMS = {"windows": "win", "macos": "osx", "linux": "linux"}
 ARCHES = {"x86_64": "x64", "aarch64": "arm64", "i686": "x86"}
 PACKAGE = re.compile(r"(?P<id>[^\s/]+?)-\d+\.\d+\.\d+[^\s/]*?-(?:full|delta)\.nupkg", re.IGNORECASE)

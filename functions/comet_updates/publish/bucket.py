@@ -49,6 +49,12 @@ class Bucket:
             pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=prefix)
             return {found["Key"]: found["ETag"] for page in pages for found in page.get("Contents", ())}
 
+    def written_at(self, prefix: str) -> dict[str, datetime]:
+        """When every object below `prefix` was written, by key."""
+        with _translated_errors():
+            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=prefix)
+            return {found["Key"]: found["LastModified"] for page in pages for found in page.get("Contents", ())}
+
     def children(self, prefix: str) -> tuple[list[str], list[str]]:
         """What stands directly below `prefix`: keys, and prefixes of more keys."""
         with _translated_errors():

@@ -94,7 +94,7 @@ class Publisher:
         existing = self._bucket.etags(f"public/v1/{product}/") | self._page(product) | self._rejections(product)
         listing = list_inputs(self._bucket, product)
         inputs = self._loader.load(product, listing)
-        rendered = _render(inputs, self._clock())
+        rendered = render(inputs, self._clock())
         refusals = inputs.refusals | rendered.refusals
         mine = {key: etag for key, etag in existing.items() if not rendered.leaves(key)}
         change = self._write(mine, rendered.documents | _rejections(refusals.values()))
@@ -177,7 +177,7 @@ class Publisher:
         return Change(tuple(written), tuple(deleted))
 
 
-class _Rendered(NamedTuple):
+class Rendered(NamedTuple):
     """What should be public of a product.
 
     Attributes:
@@ -198,9 +198,10 @@ class _Rendered(NamedTuple):
         return key.startswith("public/") and (self.undecided is None or key.split("/")[3] in self.undecided)
 
 
-def _render(inputs: Inputs, now: datetime) -> _Rendered:
+def render(inputs: Inputs, now: datetime) -> Rendered:
+    """What should be public of a product at `now`. Pure: the same arguments give the same bytes."""
     if inputs.product is None:
-        return _Rendered({}, {}, None)
+        return Rendered({}, {}, None)
     documents: dict[str, bytes] = {}
     refusals: dict[str, RefusedUploadError] = {}
     undecided = set(inputs.undecided)
@@ -224,7 +225,7 @@ def _render(inputs: Inputs, now: datetime) -> _Rendered:
         if news:
             documents[names.news_key(product)] = news
         documents[names.page_key(product)] = pages.product(inputs.product, shown, has_news=news is not None)
-    return _Rendered(documents, refusals, undecided)
+    return Rendered(documents, refusals, undecided)
 
 
 def _rejections(refusals: Iterable[RefusedUploadError]) -> dict[str, bytes]:

@@ -1,0 +1,114 @@
+"""What is live on each channel, what waits, and what stays behind: from the bucket alone, and only by reading it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from comet_updates import formats, names
+from comet_updates.errors import VersionSyntaxError
+from comet_updates.model import ChannelPolicy, Offer, Rollout
+from comet_updates.publish.bucket import Bucket, etag_of
+from comet_updates.publish.decide import counted_channels, decide
+from comet_updates.publish.inputs import Inputs, Loader, list_inputs
+from comet_updates.publish.reconcile import Publisher, render
+
+
+class ChannelStatus(NamedTuple):
+    """One channel.
+
+    Attributes:
+        product: its name.
+        channel: its name.
+        latest: the version that is offered; `None` if nothing is.
+        rollout: how it reaches its users, in words; empty for all at once.
+        held: what people decided to hold the channel at, in words.
+        due: versions that are uploaded and wait for their time, with it.
+        yanked: withdrawn versions, with the reason.
+        lags: documents that stay at an older release, and why.
+        is_live: whether what should be public is.
+        published_at: when a document of it was last written; `None` if there is none.
+    """
+
+    product: str
+    channel: str
+    latest: str | None
+    rollout: str
+    held: str
+    due: dict[str, str]
+    yanked: dict[str, str]
+    lags: list[formats.Lag]
+    is_live: bool
+    published_at: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The same, as JSON has it."""
+        return self._asdict() | {"lags": [lag._asdict() for lag in self.lags]}
+
+
+class Status(NamedTuple):
+    """Everything, or one product: the channels, and why uploads do not count, by key."""
+
+    channels: list[ChannelStatus]
+    refused: dict[str, list[str]]
+
+
+def status(bucket: Bucket, product: str | None, now: datetime) -> Status:
+    """What is live at `now`, of one product or of all. Raises `StoreUnavailableError`."""
+    products = [product] if product else sorted(Publisher(bucket, lambda: now).products())
+    found = Status([], {})
+    for name in products:
+        inputs = Loader(bucket).load(name, list_inputs(bucket, name))
+        prefix = f"public/v1/{name}/"
+        found.channels.extend(_channels(inputs, bucket.etags(prefix), bucket.written_at(prefix), now))
+        for key, refusal in inputs.refusals.items():
+            found.refused[key] = [
+                f"{problem.path}: {problem.problem}. {problem.remedy}." for problem in refusal.problems
+            ]
+    return found
+
+
+def _channels(
+    inputs: Inputs, public: dict[str, str], written_at: dict[str, datetime], now: datetime
+) -> Iterator[ChannelStatus]:
+    if inputs.product is None:
+        return
+    product = inputs.product.product
+    wanted = {key: etag_of(body) for key, body in render(inputs, now).documents.items()}
+    for channel in sorted(inputs.channels):
+        policy = inputs.policies.get(channel) or ChannelPolicy(product=product, channel=channel)
+        try:
+            offer = decide(inputs.product, channel, inputs.policies, inputs.releases, now)
+        except VersionSyntaxError:  # a pin that cannot be compared: the channel stays as it is
+            offer = Offer(product, channel, None, None, ())
+        prefix = names.document_key(product, channel, "")
+        mine = [{key: etag for key, etag in tree.items() if key.startswith(prefix)} for tree in (wanted, public)]
+        last = max((at for key, at in written_at.items() if key.startswith(prefix)), default=None)
+        counted = counted_channels(channel, inputs.policies)
+        waiting = {r.version: r.due_at for r in inputs.releases if r.channel in counted and r.due_at and r.due_at > now}
+        yield ChannelStatus(
+            product,
+            channel,
+            offer.latest.version if offer.latest else None,
+            in_words(offer.rollout) if offer.rollout and not offer.is_complete else "",
+            _held(policy),
+            {version: at.isoformat() for version, at in waiting.items()},
+            {release.version: reason for release, reason in offer.history if reason},
+            formats.lags(offer),
+            mine[0] == mine[1],
+            last.isoformat() if last else None,
+        )
+
+
+def in_words(rollout: Rollout) -> str:
+    """How far a rollout goes, in few words."""
+    if rollout.percent is not None:
+        return f"{rollout.percent} %"
+    return f"{rollout.groups} groups, one every {rollout.interval} s from {rollout.start} on"
+
+
+def _held(policy: ChannelPolicy) -> str:
+    if policy.pin is not None:
+        return f"pinned to {policy.pin}"
+    return f"paused since {policy.paused_at.isoformat()}" if policy.paused_at else ""
