@@ -34,7 +34,7 @@ HOMES = {
     "mypy_boto3_s3": {"publish/bucket.py"},
     "moto": {"cli/local_aws.py"},
     "uvicorn": {"cli/serve.py"},
-    "typer": {"cli/__init__.py"},
+    "typer": {"cli/__init__.py", "cli/deciding.py"},
     "jinja2": {"formats/pages.py"},
     "markupsafe": {"formats/pages.py"},
     "markdown_it": {"formats/texts.py"},

@@ -68,6 +68,10 @@ class RefusedUploadError(CometError):
         self.problems = problems
 
 
+class DecisionError(CometError):
+    """What somebody decided makes no sense as things are; nothing is written."""
+
+
 class FileInTheWayError(CometError):
     """A file that is to be written is there already and says something else."""
 

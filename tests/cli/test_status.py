@@ -2,65 +2,26 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
-from typing import Any
-
-import pytest
-from click.testing import Result
 from typer.testing import CliRunner
 
 from comet_updates.cli import app
-from comet_updates.publish.bucket import open_bucket
-from comet_updates.publish.reconcile import Publisher
-from tests.conftest import S3, release
+from tests.cli.conftest import Shop
 from tests.formats.offers import artifact
 
 SIGNED = [artifact("linux", "x86_64", "App.AppImage", bundle="appimage")]
 
 
-class Shop:
-    """A bucket and its publisher, and the command that looks at it."""
-
-    def __init__(self, s3: S3) -> None:
-        self.s3 = s3
-
-    def release(self, version: str, channel: str = "stable", **fields: Any) -> None:
-        self.s3.put(f"releases/comet-cursor/{channel}/{version}.json", release(version, channel, **fields))
-
-    def policy(self, channel: str = "stable", **decided: Any) -> None:
-        policy = {"schema": 1, "product": "comet-cursor", "channel": channel, **decided}
-        self.s3.put(f"channels/comet-cursor/{channel}.json", policy)
-
-    def publish(self) -> None:
-        Publisher(open_bucket(self.s3.bucket, self.s3.endpoint), lambda: datetime.now(UTC)).publish("comet-cursor")
-
-    def run(self, *arguments: str) -> Result:
-        where = ["--bucket", self.s3.bucket, "--endpoint-url", self.s3.endpoint]
-        return CliRunner().invoke(app, ["status", *arguments, *where])
-
-    def channel(self, name: str = "stable") -> dict[str, Any]:
-        said = json.loads(self.run("comet-cursor", "--json").output)
-        (found,) = (channel for channel in said["channels"] if channel["channel"] == name)
-        return dict(found)
-
-
-@pytest.fixture
-def shop(s3: S3) -> Shop:
-    return Shop(s3)
-
-
 def test_a_published_release_is_live(shop: Shop) -> None:
     shop.release("4.2.1")
     shop.publish()
-    done = shop.run()
+    done = shop.run("status")
     assert done.exit_code == 0, done.output
     assert "comet-cursor  stable   4.2.1" in done.output
 
 
 def test_an_upload_that_is_not_published_yet_is_not_called_live(shop: Shop) -> None:
     shop.release("4.2.1")
-    assert shop.run().exit_code == 1
+    assert shop.run("status").exit_code == 1
     assert (shop.channel()["is_live"], shop.channel()["published_at"]) == (False, None)
 
 
@@ -68,7 +29,7 @@ def test_a_document_that_somebody_else_changed_is_not_called_live(shop: Shop) ->
     shop.release("4.2.1")
     shop.publish()
     shop.s3.put("public/v1/comet-cursor/stable/manifest.json", b"{}")
-    assert shop.run().exit_code == 1
+    assert shop.run("status").exit_code == 1
 
 
 def test_what_an_updater_lacks_is_said(shop: Shop) -> None:
@@ -77,7 +38,7 @@ def test_what_an_updater_lacks_is_said(shop: Shop) -> None:
     shop.publish()
     lag = {"document": "tauri.json", "version": "4.2.0", "why": "needs a semver version and a `minisign` signature"}
     assert lag in shop.channel()["lags"]
-    assert "behind   comet-cursor/stable tauri.json: stays at 4.2.0, needs a semver" in shop.run().output
+    assert "behind   comet-cursor/stable tauri.json: stays at 4.2.0, needs a semver" in shop.run("status").output
 
 
 def test_decisions_are_said(shop: Shop) -> None:
@@ -99,7 +60,7 @@ def test_a_refused_upload_is_said_with_its_remedy(shop: Shop) -> None:
     shop.release("4.2.1")
     shop.s3.put("releases/comet-cursor/stable/4.2.2.json", {"schema": 1})
     shop.publish()
-    done = shop.run("comet-cursor")
+    done = shop.run("status", "comet-cursor")
     assert done.exit_code == 1
     assert "refused  releases/comet-cursor/stable/4.2.2.json: $.product: " in done.output
 

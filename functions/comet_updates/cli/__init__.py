@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from comet_updates import __version__, names
+from comet_updates import __version__
+from comet_updates.cli import deciding
+from comet_updates.cli.deciding import AsJson, BucketName, EndpointUrl
 from comet_updates.errors import CometError
 
 if TYPE_CHECKING:
@@ -26,18 +28,13 @@ if TYPE_CHECKING:
 WATCH_S = 3.0
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+app.add_typer(deciding.app)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 (typer's way)
     if wanted:
         typer.echo(__version__)
         raise typer.Exit
-
-
-def _name(name: str) -> str:
-    if not names.is_name(name):
-        raise typer.BadParameter(f"{name!r} is no name: use lower-case letters, digits, dots and dashes")
-    return name
 
 
 @app.callback()
@@ -76,16 +73,16 @@ def import_feed(
         typer.Argument(help="Files or https:// URLs: appcast.xml, latest.yml, RELEASES, ...", metavar="SOURCE..."),
     ],
     *,
-    product: Annotated[str, typer.Option(help="Whose releases they are.", callback=_name)],
+    product: Annotated[str, typer.Option(help="Whose releases they are.", callback=deciding.name)],
     channel: Annotated[
-        str, typer.Option(help="Where they go, unless the feed names a channel.", callback=_name)
+        str, typer.Option(help="Where they go, unless the feed names a channel.", callback=deciding.name)
     ] = "stable",
     to: Annotated[
         Path, typer.Option(file_okay=False, help="The folder to write to, laid out like the bucket.")
     ] = Path(),
     base_url: Annotated[str, typer.Option(help="What relative URLs in a file are relative to, with a slash.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Take over feeds of Sparkle, electron-updater, Tauri, Squirrel or Velopack.
 
@@ -124,11 +121,6 @@ def import_feed(
     for key in sorted(imported.documents):
         typer.echo(f"{'wrote' if key in written else 'would write' if dry_run else 'is there'} {to / key}")
     typer.echo(f"{imported.releases} releases, {len(imported.remarks)} notes")
-
-
-BucketName = Annotated[str, typer.Option("--bucket", envvar="BUCKET", help="The bucket's name.")]
-EndpointUrl = Annotated[str | None, typer.Option("--endpoint-url", help="Another S3 than Amazon's.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 @app.command("status")
@@ -191,7 +183,7 @@ def _show(found: Status) -> None:
 def audit_stack(
     stack: Annotated[str, typer.Argument(help="The name of the deployed stack.")],
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: AsJson = False,
     endpoint_url: Annotated[str | None, typer.Option(help="Another AWS than Amazon's.")] = None,
 ) -> None:
     """Compare a deployed stack with what is promised. Reads, and only reads.

@@ -1,0 +1,195 @@
+"""The commands that write down a decision: arguments, printing and exit codes, as in `cli`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from comet_updates import names
+from comet_updates.errors import CometError
+
+if TYPE_CHECKING:
+    from comet_updates.cli.operations import Edit, Plan
+    from comet_updates.publish.bucket import Bucket
+
+app = typer.Typer()
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+def name(text: str) -> str:
+    """A product or a channel. Raises typer's error, which leads to exit code 2."""
+    if not names.is_name(text):
+        raise typer.BadParameter(f"{text!r} is no name: use lower-case letters, digits, dots and dashes")
+    return text
+
+
+def _interval_s(text: str | None) -> int | None:
+    found = re.fullmatch(r"([1-9][0-9]{0,7})([smhd])", text) if text else None
+    if text and not found:
+        raise typer.BadParameter(f"{text!r} is no interval: write 30m, 12h or 1d")
+    return int(found[1]) * _SECONDS[found[2]] if found else None
+
+
+BucketName = Annotated[str, typer.Option("--bucket", envvar="BUCKET", help="The bucket's name.")]
+EndpointUrl = Annotated[str | None, typer.Option("--endpoint-url", help="Another S3 than Amazon's.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Write nothing; show what would change for clients.")]
+Product = Annotated[str, typer.Argument(callback=name)]
+Channel = Annotated[str, typer.Argument(callback=name)]
+Version = Annotated[str, typer.Argument()]
+
+
+class Where(NamedTuple):
+    """What all of these commands are told."""
+
+    bucket: str
+    endpoint_url: str | None
+    dry_run: bool
+    as_json: bool
+
+
+def _policy(product: str, channel: str, where: Where, edit: Callable[[datetime], Edit]) -> None:
+    """Change the policy of a channel."""
+    from comet_updates.cli import operations  # noqa: PLC0415 (a start of any other command need not load AWS)
+
+    _carry_out(where, lambda bucket, now: operations.policy(bucket, product, channel, edit(now), now))
+
+
+def _carry_out(where: Where, make_plan: Callable[[Bucket, datetime], Plan]) -> None:
+    """Carry a plan out, or show it. Exit code 1: it makes no sense, would be refused, or S3 fails."""
+    from comet_updates.cli import operations  # noqa: PLC0415 (as above)
+    from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
+
+    try:
+        bucket = open_bucket(where.bucket, where.endpoint_url)
+        if where.dry_run:
+            plan = make_plan(bucket, datetime.now(UTC))
+        else:
+            plan = operations.carry_out(bucket, lambda: make_plan(bucket, datetime.now(UTC)))
+    except CometError as error:
+        typer.echo(f"comet-updates: {error}", err=True)
+        raise typer.Exit(1) from error
+    if where.as_json:
+        written = plan.body is not None and not where.dry_run
+        typer.echo(json.dumps({"key": plan.key, "written": written, "changes": plan.changes}))
+    elif plan.body is None:
+        typer.echo(f"nothing to do: {plan.key} says so already")
+    else:
+        for key, diff in plan.changes.items():
+            typer.echo(diff if where.dry_run else f"changes {key.removeprefix('public')}")
+        typer.echo(f"{'would write' if where.dry_run else 'wrote'} {plan.key}")
+
+
+@app.command()
+def pause(
+    product: Product, channel: Channel, *, bucket: BucketName, endpoint_url: EndpointUrl = None,
+    dry_run: DryRun = False, as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Offer nothing on a channel that is due from now on; what is offered stays."""
+    from comet_updates.cli import operations  # noqa: PLC0415 (as above)
+
+    _policy(product, channel, Where(bucket, endpoint_url, dry_run, as_json), operations.pause)
+
+
+@app.command()
+def resume(
+    product: Product, channel: Channel, *, bucket: BucketName, endpoint_url: EndpointUrl = None,
+    dry_run: DryRun = False, as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Offer again what `pause` held back."""
+    from comet_updates.cli import operations  # noqa: PLC0415 (as above)
+
+    _policy(product, channel, Where(bucket, endpoint_url, dry_run, as_json), lambda _: operations.resume)
+
+
+@app.command()
+def pin(
+    product: Product, channel: Channel, version: Version, *, bucket: BucketName, endpoint_url: EndpointUrl = None,
+    dry_run: DryRun = False, as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Offer this version on a channel, and none that is higher."""
+    from comet_updates.cli import operations  # noqa: PLC0415 (as above)
+
+    _policy(product, channel, Where(bucket, endpoint_url, dry_run, as_json), lambda _: operations.pin(version))
+
+
+@app.command()
+def unpin(
+    product: Product, channel: Channel, *, bucket: BucketName, endpoint_url: EndpointUrl = None,
+    dry_run: DryRun = False, as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Undo `pin`."""
+    from comet_updates.cli import operations  # noqa: PLC0415 (as above)
+
+    _policy(product, channel, Where(bucket, endpoint_url, dry_run, as_json), lambda _: operations.unpin)
+
+
+@app.command()
+def yank(
+    product: Product, channel: Channel, version: Version, *,
+    reason: Annotated[str, typer.Option(help="Why; everybody can read it.")],
+    bucket: BucketName, endpoint_url: EndpointUrl = None, dry_run: DryRun = False, as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Withdraw a release: the one before it is offered, here and wherever this channel is included.
+
+    Nobody goes back by that: who has the release keeps it until a higher one is released.
+    """
+    from comet_updates.cli import operations  # noqa: PLC0415 (as above)
+
+    where = Where(bucket, endpoint_url, dry_run, as_json)
+    _policy(product, channel, where, lambda _: operations.yank(version, reason))
+
+
+@app.command()
+def unyank(
+    product: Product, channel: Channel, version: Version, *, bucket: BucketName, endpoint_url: EndpointUrl = None,
+    dry_run: DryRun = False, as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Undo `yank`."""
+    from comet_updates.cli import operations  # noqa: PLC0415 (as above)
+
+    _policy(product, channel, Where(bucket, endpoint_url, dry_run, as_json), lambda _: operations.unyank(version))
+
+
+@app.command()
+def rollout(
+    product: Product, channel: Channel, version: Version, *,
+    percent: Annotated[int | None, typer.Option(min=0, max=100, help="How many of the users.")] = None,
+    every: Annotated[str | None, typer.Option(help="One group after another, so often: 12h, 1d.")] = None,
+    groups: Annotated[int, typer.Option(min=1, max=100, help="With --every: how many groups.")] = 7,
+    start: Annotated[str | None, typer.Option(help="With --every: from when on, as 2026-11-20T12:00:00Z.")] = None,
+    bucket: BucketName, endpoint_url: EndpointUrl = None, dry_run: DryRun = False, as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Reach a share of the users, or one group after another. Each copy draws its number itself and never sends it."""
+    from comet_updates.cli import operations  # noqa: PLC0415 (as above)
+
+    if (percent is None) == (every is None):
+        raise typer.BadParameter("give either --percent or --every")
+    phased = {"interval": _interval_s(every), "groups": groups}
+
+    def edit(now: datetime) -> Edit:
+        started = {"start": start or operations.moment(now), **phased}
+        return operations.rollout(version, started if percent is None else {"percent": percent})
+
+    _policy(product, channel, Where(bucket, endpoint_url, dry_run, as_json), edit)
+
+
+@app.command()
+def promote(
+    product: Product, version: Version, *,
+    source: Annotated[str, typer.Option("--from", help="The channel that it is on.", callback=name)],
+    target: Annotated[str, typer.Option("--to", help="The channel that it goes to.", callback=name)],
+    bucket: BucketName, endpoint_url: EndpointUrl = None, dry_run: DryRun = False, as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Release on another channel what is released on one: the same files, unchanged."""
+    from comet_updates.cli import operations  # noqa: PLC0415 (as above)
+
+    def make_plan(opened: Bucket, now: datetime) -> Plan:
+        return operations.promotion(opened, product, version, now, source=source, target=target)
+
+    _carry_out(Where(bucket, endpoint_url, dry_run, as_json), make_plan)

@@ -1,0 +1,195 @@
+"""Decisions as commands: each writes one small document, tells what follows, and can be tried without writing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from comet_updates.cli import operations
+from comet_updates.publish.bucket import Bucket
+from tests.cli.conftest import Shop
+
+STABLE = ("comet-cursor", "stable")
+POLICY = "channels/comet-cursor/stable.json"
+
+
+@pytest.fixture
+def stocked(shop: Shop) -> Shop:
+    """4.2.0 and 4.2.1 on stable, published; 4.3.0-beta.1 on beta, which includes stable."""
+    for version in ("4.2.0", "4.2.1"):
+        shop.release(version)
+    shop.release("4.3.0-beta.1", "beta")
+    shop.policy("beta", includes=["stable"])
+    shop.publish()
+    return shop
+
+
+def latest(shop: Shop, channel: str = "stable") -> str | None:
+    shop.publish()
+    found: str | None = shop.channel(channel)["latest"]
+    return found
+
+
+def test_a_yank_offers_the_release_before_and_says_so(stocked: Shop) -> None:
+    done = stocked.run("yank", *STABLE, "4.2.1", "--reason", "Crashes.")
+    assert done.exit_code == 0, done.output
+    assert f"wrote {POLICY}" in done.output
+    assert "changes /v1/comet-cursor/stable/manifest.json" in done.output
+    assert latest(stocked) == "4.2.0"
+    assert stocked.run("unyank", *STABLE, "4.2.1").exit_code == 0
+    assert latest(stocked) == "4.2.1"
+    assert "yanked" not in stocked.s3.json(POLICY)
+
+
+def test_a_pin_and_a_pause_hold_until_they_are_taken_back(stocked: Shop) -> None:
+    assert stocked.run("pin", *STABLE, "4.2.0").exit_code == 0
+    assert latest(stocked) == "4.2.0"
+    assert stocked.run("unpin", *STABLE).exit_code == 0
+    assert stocked.run("pause", *STABLE).exit_code == 0
+    stocked.release("4.2.2", available_at="2026-11-23T12:00:00Z")
+    assert latest(stocked) == "4.2.2", "what was due before stays offered"
+    assert stocked.channel()["held"].startswith("paused since")
+    assert stocked.run("resume", *STABLE).exit_code == 0
+    assert stocked.s3.json(POLICY) == {"schema": 1, "product": "comet-cursor", "channel": "stable"}
+
+
+@pytest.mark.parametrize(
+    ("how", "decided"),
+    [
+        (["--percent", "25"], {"percent": 25}),
+        (
+            ["--every", "12h", "--groups", "4", "--start", "2026-11-20T12:00:00Z"],
+            {"start": "2026-11-20T12:00:00Z", "interval": 43_200, "groups": 4},
+        ),
+    ],
+)
+def test_a_rollout_is_of_one_release(stocked: Shop, how: list[str], decided: dict[str, object]) -> None:
+    assert stocked.run("rollout", *STABLE, "4.2.1", *how).exit_code == 0
+    assert stocked.s3.json(POLICY)["rollout"] == {"version": "4.2.1", **decided}
+    assert latest(stocked) == "4.2.1"
+
+
+def test_a_promoted_release_has_the_same_files(stocked: Shop) -> None:
+    done = stocked.run("promote", "comet-cursor", "4.3.0-beta.1", "--from", "beta", "--to", "stable")
+    assert done.exit_code == 0, done.output
+    before, after = (stocked.s3.json(f"releases/comet-cursor/{at}/4.3.0-beta.1.json") for at in ("beta", "stable"))
+    assert after == before | {"channel": "stable"}
+    assert latest(stocked) == "4.3.0-beta.1"
+    again = stocked.run("promote", "comet-cursor", "4.3.0-beta.1", "--from", "beta", "--to", "stable")
+    assert (again.exit_code, "nothing to do" in again.output) == (0, True)
+
+
+def test_another_release_of_that_version_is_never_promoted_over(stocked: Shop) -> None:
+    stocked.release("4.2.1", "beta", title="Another")
+    done = stocked.run("promote", "comet-cursor", "4.2.1", "--from", "beta", "--to", "stable")
+    assert done.exit_code == 1
+    assert "is there already and says something else" in done.output
+
+
+COMMANDS = [
+    ("yank", *STABLE, "4.2.1", "--reason", "Crashes."),
+    ("pin", *STABLE, "4.2.0"),
+    ("pause", *STABLE),
+    ("rollout", *STABLE, "4.2.1", "--percent", "5"),
+    ("promote", "comet-cursor", "4.3.0-beta.1", "--from", "beta", "--to", "stable"),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+def test_a_dry_run_writes_nothing_and_shows_what_clients_would_see(stocked: Shop, command: tuple[str, ...]) -> None:
+    before = stocked.s3.tree()
+    done = stocked.run(*command, "--dry-run")
+    assert done.exit_code == 0, done.output
+    assert "would write" in done.output
+    assert ("+++ public/v1/comet-cursor/stable/manifest.json" in done.output) == (command[0] != "pause")
+    assert stocked.s3.tree() == before
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+def test_a_second_time_changes_nothing(stocked: Shop, command: tuple[str, ...]) -> None:
+    assert json.loads(stocked.run(*command, "--json").output)["written"] is True
+    before = stocked.s3.tree()
+    assert json.loads(stocked.run(*command, "--json").output)["written"] is False
+    assert stocked.s3.tree() == before
+
+
+def test_what_a_dry_run_shows_is_what_is_published(stocked: Shop) -> None:
+    said = json.loads(stocked.run(*COMMANDS[0], "--dry-run", "--json").output)
+    before = stocked.s3.tree("public/v1/")
+    stocked.run(*COMMANDS[0])
+    stocked.publish()
+    after = stocked.s3.tree("public/v1/")
+    assert {key for key in {**before, **after} if before.get(key) != after.get(key)} == set(said["changes"])
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        (("yank", *STABLE, "4.2.9", "--reason", "x"), "stable has no release 4.2.9; it has: 4.2.1, 4.2.0"),
+        (("pin", "comet-cursor", "stabel", "4.2.1"), "has no channel 'stabel'; it has: beta, stable"),
+        (("pause", "comet", "stable"), "has no channel 'stable'; it has: none"),
+        (("promote", "comet-cursor", "4.2.1", "--from", "beta", "--to", "stable"), "beta has no release 4.2.1"),
+        (("yank", *STABLE, "4.2.1", "--reason", ""), "$.yanked[0].reason"),
+        (("rollout", *STABLE, "4.2.1", "--every", "1d", "--start", "today"), "$.rollout.start"),
+    ],
+    ids=lambda given: given[0] if isinstance(given, tuple) else "",
+)
+def test_what_makes_no_sense_is_refused_with_the_reason(stocked: Shop, command: tuple[str, ...], reason: str) -> None:
+    before = stocked.s3.tree()
+    done = stocked.run(*command)
+    assert done.exit_code == 1
+    assert reason in " ".join(done.output.split())
+    assert stocked.s3.tree() == before
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("rollout", *STABLE, "4.2.1"),
+        ("rollout", *STABLE, "4.2.1", "--percent", "5", "--every", "1d"),
+        ("rollout", *STABLE, "4.2.1", "--every", "often"),
+        ("pause", "My App", "stable"),
+    ],
+)
+def test_wrong_usage_is_said_as_such(stocked: Shop, command: tuple[str, ...]) -> None:
+    assert stocked.run(*command).exit_code == 2
+
+
+def test_what_somebody_else_decides_meanwhile_is_kept(stocked: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    put: Callable[..., None] = Bucket.put
+
+    def overtaken(self: Bucket, *args: object, **options: object) -> None:
+        monkeypatch.setattr(Bucket, "put", put)
+        stocked.policy(yanked=[{"version": "4.2.0", "reason": "Somebody else."}])
+        put(self, *args, **options)
+
+    monkeypatch.setattr(Bucket, "put", overtaken)
+    assert stocked.run("yank", *STABLE, "4.2.1", "--reason", "Crashes.").exit_code == 0
+    assert [known["version"] for known in stocked.s3.json(POLICY)["yanked"]] == ["4.2.0", "4.2.1"]
+
+
+def test_who_keeps_being_overtaken_is_told(stocked: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    put: Callable[..., None] = Bucket.put
+    written: list[int] = []
+
+    def overtaken(self: Bucket, *args: object, **options: object) -> None:
+        written.append(len(written))
+        stocked.policy(yanked=[{"version": "4.2.0", "reason": f"{len(written)}"}])
+        put(self, *args, **options)
+
+    monkeypatch.setattr(Bucket, "put", overtaken)
+    done = stocked.run("pin", *STABLE, "4.2.1")
+    assert (done.exit_code, len(written)) == (1, operations.ATTEMPTS)
+    assert "others kept writing" in done.output
+
+
+def test_a_policy_that_is_refused_as_it_is_is_to_be_mended_first(stocked: Shop) -> None:
+    stocked.s3.put("channels/comet-cursor/beta.json", b"{}")
+    stocked.s3.put("channels/comet-cursor/nightly.json", b"{}")
+    done = stocked.run("pause", "comet-cursor", "nightly")
+    assert done.exit_code == 1
+    assert "is refused as it is: mend that first" in done.output
+    assert stocked.run("pause", "comet-cursor", "beta").exit_code == 0, "what was accepted before counts"
+    assert stocked.s3.json("channels/comet-cursor/beta.json")["includes"] == ["stable"]
