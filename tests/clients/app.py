@@ -33,6 +33,10 @@ NOTHING = {
 }
 """When nothing is to be offered: to whom by version, and on which channel."""
 
+OLDER = "0.9.0"
+STILL_OFFERED = {"yanked": OLD, "paused": OLD, SCHEDULED: LATEST}
+"""What an older copy is offered on these channels, so that it is the decision that leaves others without."""
+
 KEY = minisign.KeyPair.generate()
 """The key that the app's files are signed with."""
 
@@ -56,7 +60,7 @@ def files(version: str) -> dict[str, bytes]:
     made = (
         *(f"App-{version}-arm64.AppImage", f"App-{version}.AppImage", f"app_{version}_amd64.deb"),
         *(f"App-{version}-arm64.zip", f"App-{version}-x64.zip", f"App-{version}-universal.zip"),
-        f"App Setup {version}.exe",
+        *(f"App Setup {version}.exe", f"App Setup {version} arm64.exe"),
     )
     packages = {f"App-{version}-full.nupkg": package(version), f"App-{version}-delta.nupkg": b"what differs\n" * 10}
     return {name: f"{name}\n".encode() * 1000 for name in made} | packages
@@ -78,6 +82,7 @@ def release(version: str, files_url: str, packages_url: str, channel: str = "sta
         ("linux", "aarch64", f"App-{version}-arm64.AppImage", "archive", "appimage"),
         ("linux", "x86_64", f"app_{version}_amd64.deb", "installer", "deb"),
         ("windows", "x86_64", f"App Setup {version}.exe", "installer", None),
+        ("windows", "aarch64", f"App Setup {version} arm64.exe", "installer", None),
         ("macos", "universal", f"App-{version}-universal.zip", "archive", None),
         ("macos", "x86_64", f"App-{version}-x64.zip", "archive", None),
         ("macos", "aarch64", f"App-{version}-arm64.zip", "archive", None),

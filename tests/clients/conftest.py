@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
@@ -9,9 +10,8 @@ import ssl
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +25,7 @@ from tests.clients.servers import Front, Server
 from tests.conftest import ROOT
 
 PYTHON = ROOT / ".venv-clients" / "bin" / "python"
+INSTALLED = ROOT / ".venv-clients" / "installed"
 COMMAND = Path(sys.executable).parent / "comet-updates"
 PATIENCE_S = 15.0
 STABLE = f"/v1/{app.PRODUCT}/stable"
@@ -39,10 +40,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 )
 
 
-def need(file: Path, remedy: str) -> None:
+def need(is_there: bool, remedy: str) -> None:  # noqa: FBT001 (reads as a sentence)
     """Skip the test, and say what to do, where a client is not installed; in CI it has to be."""
-    if not file.exists():
+    if not is_there:
         pytest.fail(remedy) if os.environ.get("COMET_REQUIRE_ALL") else pytest.skip(remedy)
+
+
+class Answer(NamedTuple):
+    """All that the service says to a request."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
 
 
 class Service(NamedTuple):
@@ -64,19 +73,17 @@ class Service(NamedTuple):
         """Upload a release."""
         self.upload("releases/{product}/{channel}/{version}.json".format(**document), document)
 
-    def ask(self, path: str) -> bytes:
-        """The document at `path`; empty if there is none."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
-                found: bytes = answer.read()
-                return found
-        except urllib.error.HTTPError:
-            return b""
+    def answer(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
+        """The answer to a GET."""
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
+            connection.request("GET", path, headers=headers or {})
+            response = connection.getresponse()
+            return Answer(response.status, dict(response.getheaders()), response.read())
 
     def wait_for(self, path: str, is_right: Callable[[bytes], bool]) -> None:
         """Wait until the document at `path` is right. Fails the test if that does not come."""
         deadline = time.monotonic() + PATIENCE_S
-        while not is_right(found := self.ask(path)):
+        while not is_right(found := self.answer(path).body):
             assert time.monotonic() < deadline, f"{path} is still {found[:500]!r}"
             time.sleep(0.2)
 

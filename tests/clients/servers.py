@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple, Self
 from urllib.parse import unquote, urlsplit
 
-CHANGED, CUT_SHORT = "changed", "cut short"
-"""What can be wrong with a download: another byte somewhere, or an end that never comes."""
+CHANGED, SHORTER, CUT_SHORT = "changed", "shorter", "cut short"
+"""What can be wrong with a download: another byte somewhere, half of it gone, or an end that never comes."""
 
 
 class Request(NamedTuple):
@@ -63,7 +63,7 @@ class Server:
             self.send(request, 200, {"content-length": str(len(body))}, body[: len(body) // 2])
             request.close_connection = True
         else:
-            sent = body[:-1] + bytes([body[-1] ^ 1]) if self.fault == CHANGED else body
+            sent = {CHANGED: body[:-1] + bytes([body[-1] ^ 1]), SHORTER: body[: len(body) // 2]}.get(self.fault, body)
             self.send(request, 200, {"content-type": "application/octet-stream"}, sent)
 
     @staticmethod

@@ -15,8 +15,8 @@ import minisign
 import pytest
 
 from tests.clients import app
-from tests.clients.conftest import PYTHON, need
-from tests.clients.servers import CHANGED, CUT_SHORT, Front, Server
+from tests.clients.conftest import INSTALLED, PYTHON, Service, need
+from tests.clients.servers import CHANGED, CUT_SHORT, SHORTER, Front, Server
 
 DRIVER = Path(__file__).parent / "tauri" / "driver.py"
 WEBKIT = "libwebkit2gtk-4.1.so.0"
@@ -42,7 +42,7 @@ def files(front: Front, downloads: Server) -> Iterator[Server]:
 @pytest.fixture
 def ask(published: Front, tmp_path: Path) -> Ask:
     """`ask(version, channel, key, path, download)`: what the plugin found, or its error."""
-    need(PYTHON, "Install Tauri's plugin with: make test-clients")
+    need(INSTALLED.exists(), "Install Tauri's plugin with: make test-clients")
     if shutil.which("xvfb-run") is None or not list(Path("/usr/lib").glob(f"*/{WEBKIT}")):
         pytest.skip(f"Tauri needs Xvfb and {WEBKIT} (Debian: xvfb, libwebkit2gtk-4.1-0)")
 
@@ -86,11 +86,16 @@ def test_nothing_is_offered(ask: Ask, version: str, channel: str, path: str) -> 
     assert ask(version, channel, path=path) == {"version": None}
 
 
-@pytest.mark.parametrize("fault", [CHANGED, CUT_SHORT])
-def test_a_download_that_is_not_what_was_released_is_refused(ask: Ask, files: Server, fault: str) -> None:
+@URLS
+@pytest.mark.parametrize(("channel", "version"), app.STILL_OFFERED.items())
+def test_an_older_copy_is_offered_what_is_not_held_back(ask: Ask, channel: str, version: str, path: str) -> None:
+    assert ask(app.OLDER, channel, path=path).get("version") == version
+
+
+@pytest.mark.parametrize(("fault", "reason"), [(CHANGED, "signature"), (SHORTER, "signature"), (CUT_SHORT, "decoding")])
+def test_a_download_that_is_not_what_was_released_is_refused(ask: Ask, files: Server, fault: str, reason: str) -> None:
     files.fault = fault
-    refused = ask(download=True)["error"].lower()
-    assert ("signature" if fault == CHANGED else "decoding") in refused
+    assert reason in ask(download=True)["error"]
     assert files.requests
     files.fault = ""
     assert ask(download=True)["isVerified"]
@@ -102,9 +107,10 @@ def test_a_file_that_another_key_signed_is_refused(ask: Ask, files: Server) -> N
     assert files.requests
 
 
-def test_it_sends_nothing_of_itself_but_its_plugins_version(ask: Ask, front: Front) -> None:
+def test_it_sends_nothing_of_itself_but_its_plugins_version(ask: Ask, service: Service, front: Front) -> None:
     ask()
     (request,) = front.requests
     assert (request.method, request.path) == ("GET", f"/v1/{app.PRODUCT}/stable/tauri.json")
     assert set(request.headers) == {"accept", "user-agent", "host"}
     assert request.headers["user-agent"].startswith("tauri-plugin-updater/")
+    assert service.answer(request.path, request.headers) == service.answer(request.path)

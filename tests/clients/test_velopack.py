@@ -12,18 +12,18 @@ from typing import Any
 import pytest
 
 from tests.clients import app
-from tests.clients.conftest import PYTHON, need
-from tests.clients.servers import CHANGED, CUT_SHORT, Front
+from tests.clients.conftest import INSTALLED, PYTHON, Service, need
+from tests.clients.servers import CHANGED, CUT_SHORT, SHORTER, Front
 
 DRIVER = Path(__file__).parent / "velopack" / "driver.py"
-PACKAGE = "App-1.1.0-full.nupkg"
+PACKAGE, DELTA = "App-1.1.0-full.nupkg", "App-1.1.0-delta.nupkg"
 Ask = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
 def ask(published: Front, tmp_path: Path) -> Ask:
     """`ask(version, channel, base, download)`: what the client found, or its error."""
-    need(PYTHON, "Install Velopack's library with: make test-clients")
+    need(INSTALLED.exists(), "Install Velopack's library with: make test-clients")
 
     def asked(
         version: str = app.OLD, channel: str = "stable", *, base: bytes = b"", download: bool = False
@@ -44,12 +44,23 @@ def test_the_update_is_found_downloaded_and_verified(ask: Ask, front: Front) -> 
     assert base64.b64decode(found["content"]) == front.files[PACKAGE]
 
 
-def test_a_delta_is_downloaded_first_where_the_package_before_is_there(ask: Ask, front: Front) -> None:
-    """Applying it is for a program that apps ship and no registry has; without, the client goes on to the full one."""
+def test_a_delta_is_downloaded_verified_and_handed_on_where_the_package_before_is_there(ask: Ask, front: Front) -> None:
+    """Applied it is not: the program for that is not to be had. Without, the client goes on to the full package."""
     found = ask(base=app.package(app.OLD), download=True)
-    assert found["deltas"] == ["App-1.1.0-delta.nupkg"]
-    asked = [request.path.rpartition("/")[2] for request in front.requests]
-    assert asked[1:] == ["App-1.1.0-delta.nupkg", PACKAGE]
+    assert found["deltas"] == [DELTA]
+    base, partial = "App-1.0.0-full.nupkg", "App-1.1.0-full.partial"
+    assert found["told"] == ["patch", "--old", base, "--output", partial, "--delta", DELTA]
+    assert [request.path.rpartition("/")[2] for request in front.requests[1:]] == [DELTA, PACKAGE]
+    assert base64.b64decode(found["content"]) == front.files[PACKAGE]
+
+
+def test_a_delta_that_is_not_what_was_released_is_not_used(
+    ask: Ask, front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(front.files, DELTA, front.files[DELTA][:-1] + b"?")
+    found = ask(base=app.package(app.OLD), download=True)
+    assert (found["deltas"], found["told"]) == ([DELTA], [])
+    assert [request.path.rpartition("/")[2] for request in front.requests[1:]] == [DELTA, PACKAGE]
     assert base64.b64decode(found["content"]) == front.files[PACKAGE]
 
 
@@ -58,20 +69,29 @@ def test_nothing_is_offered(ask: Ask, version: str, channel: str) -> None:
     assert ask(version, channel) == {"version": None}
 
 
-@pytest.mark.parametrize("fault", [CHANGED, CUT_SHORT])
-def test_a_download_that_is_not_what_was_released_is_refused(ask: Ask, front: Front, fault: str) -> None:
+@pytest.mark.parametrize(("channel", "version"), app.STILL_OFFERED.items())
+def test_an_older_copy_is_offered_what_is_not_held_back(ask: Ask, channel: str, version: str) -> None:
+    assert ask(app.OLDER, channel).get("version") == version
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"), [(CHANGED, "Checksum did not"), (SHORTER, "Size did not"), (CUT_SHORT, "disconnected")]
+)
+def test_a_download_that_is_not_what_was_released_is_refused(ask: Ask, front: Front, fault: str, reason: str) -> None:
     front.fault = fault
-    assert "error" in ask(download=True)
+    assert reason in ask(download=True)["error"]
     assert any(request.path.endswith(PACKAGE) for request in front.requests)
     front.fault = ""
     assert "content" in ask(download=True)
 
 
-def test_what_it_sends_of_itself_is_in_the_query(ask: Ask, front: Front) -> None:
-    """The lasting id, too. The answer is the same without."""
+def test_what_it_sends_of_itself_is_in_the_query_and_makes_no_difference(
+    ask: Ask, service: Service, front: Front
+) -> None:
     ask()
     (request,) = front.requests
     path, _, query = request.path.partition("?")
     assert (request.method, path) == ("GET", f"/v1/{app.PRODUCT}/stable/releases.linux.json")
     assert [part.partition("=")[0] for part in query.split("&")] == ["localVersion", "id", "stagingId"]
     assert request.headers["user-agent"].startswith("ureq/")
+    assert service.answer(request.path, request.headers) == service.answer(path)

@@ -1,7 +1,7 @@
 // electron-updater as an app has it, in plain Node: its own updaters, providers, checks and downloads. Only what Electron
-// itself does is replaced: the app's name and version, and the network stack, by Node's.
+// itself does is replaced: the app's name and version, the network stack, by Node's, and what installs on macOS, by nothing.
 //
-// node driver.js '{"system", "url", "version", "folder", "download"}' → one line of JSON.
+// node driver.js '{"system", "arch", "url", "version", "folder", "download"}' → one line of JSON.
 
 "use strict"
 
@@ -12,13 +12,17 @@ const Module = require("module")
 const path = require("path")
 
 const load = Module._load
-const electron = { app: {}, net: {}, session: {}, autoUpdater: new (require("events"))() }
+const squirrelMac = Object.assign(new (require("events"))(), { setFeedURL() {}, checkForUpdates() {} })
+const electron = { app: {}, net: {}, session: {}, autoUpdater: squirrelMac }
 Module._load = (name, ...rest) => (name === "electron" ? electron : load(name, ...rest))
 
-const { ElectronHttpExecutor } = require("electron-updater/out/electronHttpExecutor")
-
+const asked = JSON.parse(process.argv[2])
 const PLATFORMS = { windows: "win32", macos: "darwin", linux: "linux" }
 const UPDATERS = { windows: "NsisUpdater", macos: "MacUpdater", linux: "AppImageUpdater" }
+Object.defineProperty(process, "platform", { value: PLATFORMS[asked.system] })
+Object.defineProperty(process, "arch", { value: asked.arch })
+
+const { ElectronHttpExecutor } = require("electron-updater/out/electronHttpExecutor")
 
 class NodeExecutor extends ElectronHttpExecutor {
   createRequest(options, callback) {
@@ -26,7 +30,7 @@ class NodeExecutor extends ElectronHttpExecutor {
   }
 }
 
-async function main(asked) {
+async function main() {
   const configuration = path.join(asked.folder, "app-update.yml")
   fs.writeFileSync(configuration, `provider: generic\nurl: ${asked.url}\nupdaterCacheDirName: app\n`)
   const app = {
@@ -41,7 +45,6 @@ async function main(asked) {
     quit() {},
     onQuit() {},
   }
-  Object.defineProperty(process, "platform", { value: PLATFORMS[asked.system] })
   process.env.APPIMAGE = path.join(asked.folder, "installed.AppImage")
   const Updater = require(`electron-updater/out/${UPDATERS[asked.system]}`)[UPDATERS[asked.system]]
   const updater = new Updater(null, app)
@@ -60,14 +63,15 @@ async function main(asked) {
     files: provider.resolveFiles(found.updateInfo).map(file => String(file.url)),
   }
   if (asked.download && found.isUpdateAvailable) {
-    const [downloaded] = await updater.downloadUpdate()
-    said.downloaded = path.basename(downloaded)
-    said.content = fs.readFileSync(downloaded).toString("base64")
+    updater.on("update-downloaded", event => {
+      said.content = fs.readFileSync(event.downloadedFile).toString("base64")
+    })
+    await updater.downloadUpdate()
   }
   return said
 }
 
-main(JSON.parse(process.argv[2]))
+main()
   .catch(error => ({ error: `${error.code || ""} ${error.message}` }))
   .then(said => {
     console.log(JSON.stringify(said))

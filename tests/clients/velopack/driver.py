@@ -13,6 +13,13 @@ from typing import Any
 
 import velopack
 
+# The program that applies deltas comes from Velopack's own tool, not with the library: this one notes what it is told
+# to do, and fails.
+UPDATE = """#!/bin/sh
+printf '%s\\n' "$@" > "$0.told"
+exit 1
+"""
+
 
 def main(url: str, version: str, folder: str, *, base: str, download: bool) -> dict[str, Any]:
     """Check, as version `version` that is installed in `folder`, and download what is found.
@@ -28,7 +35,8 @@ def main(url: str, version: str, folder: str, *, base: str, download: bool) -> d
     updater, packages, current = root / "UpdateNix", root / "packages", root / "current"
     for made in (packages, current):
         made.mkdir(parents=True, exist_ok=True)
-    updater.touch(mode=0o755)
+    updater.write_text(UPDATE)
+    updater.chmod(0o755)
     if base:
         (packages / f"App-{version}-full.nupkg").write_bytes(base64.b64decode(base))
     manifest = current / "sq.version"
@@ -55,6 +63,8 @@ def main(url: str, version: str, folder: str, *, base: str, download: bool) -> d
     }
     if download:
         manager.download_updates(update)
+        told = updater.with_suffix(".told")
+        said["told"] = [Path(word).name for word in told.read_text().split()] if told.exists() else []
         said["content"] = base64.b64encode((packages / update.TargetFullRelease.FileName).read_bytes()).decode()
     return said
 
