@@ -41,17 +41,29 @@ KEY = minisign.KeyPair.generate()
 """The key that the app's files are signed with."""
 
 
-def package(version: str) -> bytes:
-    """A package of Velopack's, which is a NuGet package: a .zip with a description and the app's files."""
+def velopack_package(version: str) -> bytes:
+    """A package of Velopack's for Linux."""
+    described = "<channel>linux</channel><mainExe>App</mainExe><os>linux</os><rid>linux-x64</rid>"
+    return _nuget_package("App", version, described, "lib/app/App")
+
+
+def squirrel_package(version: str) -> bytes:
+    """A package of Squirrel.Windows's."""
+    return _nuget_package("AppWindows", version, "<description>App</description>", "lib/net45/App.exe")
+
+
+def _nuget_package(name: str, version: str, described: str, file: str) -> bytes:
+    """A .zip with a description and the app's file; the same bytes each time."""
     nuspec = (
         '<?xml version="1.0" encoding="utf-8"?><package><metadata>'
-        f"<id>App</id><version>{version}</version><title>App</title><authors>Example</authors>"
-        "<channel>linux</channel><mainExe>App</mainExe><os>linux</os><rid>linux-x64</rid></metadata></package>"
+        f"<id>{name}</id><version>{version}</version><title>App</title><authors>Example</authors>{described}"
+        "</metadata></package>"
     )
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("App.nuspec", nuspec)
-        archive.writestr("lib/app/App", f"This is App {version}.\n" * 1000)
+        # Given by name alone, an entry would carry the time, and the release the hash of another minute's package.
+        archive.writestr(zipfile.ZipInfo(f"{name}.nuspec"), nuspec)
+        archive.writestr(zipfile.ZipInfo(file), f"This is App {version}.\n" * 1000)
     return packed.getvalue()
 
 
@@ -62,7 +74,12 @@ def files(version: str) -> dict[str, bytes]:
         *(f"App-{version}-arm64.zip", f"App-{version}-x64.zip", f"App-{version}-universal.zip"),
         *(f"App Setup {version}.exe", f"App Setup {version} arm64.exe"),
     )
-    packages = {f"App-{version}-full.nupkg": package(version), f"App-{version}-delta.nupkg": b"what differs\n" * 10}
+    packages = {
+        f"App-{version}-full.nupkg": velopack_package(version),
+        f"App-{version}-delta.nupkg": b"what differs\n" * 10,
+        f"AppWindows-{version}-full.nupkg": squirrel_package(version),
+        f"AppWindows-{version}-delta.nupkg": b"what differs on Windows\n" * 10,
+    }
     return {name: f"{name}\n".encode() * 1000 for name in made} | packages
 
 
@@ -88,9 +105,11 @@ def release(version: str, files_url: str, packages_url: str, channel: str = "sta
         ("macos", "aarch64", f"App-{version}-arm64.zip", "archive", None),
     ]
     artifacts = [_artifact(files_url, name, found[name], p, a, k, bundle=b) for p, a, name, k, b in kinds]
-    full, delta = f"App-{version}-full.nupkg", f"App-{version}-delta.nupkg"
-    artifacts.append(_artifact(packages_url, full, found[full], "linux", "x86_64", "archive"))
-    artifacts.append(_artifact(packages_url, delta, found[delta], "linux", "x86_64", "delta", from_version=OLD))
+    for system, name, url in (("linux", "App", packages_url), ("windows", "AppWindows", files_url)):
+        full, delta = f"{name}-{version}-full.nupkg", f"{name}-{version}-delta.nupkg"
+        artifacts.append(_artifact(url, full, found[full], system, "x86_64", "archive"))
+        if version != OLD:
+            artifacts.append(_artifact(url, delta, found[delta], system, "x86_64", "delta", from_version=OLD))
     return {
         "schema": 1,
         "product": PRODUCT,

@@ -46,7 +46,7 @@ def test_the_update_is_found_downloaded_and_verified(ask: Ask, front: Front) -> 
 
 def test_a_delta_is_downloaded_verified_and_handed_on_where_the_package_before_is_there(ask: Ask, front: Front) -> None:
     """Applied it is not: the program for that is not to be had. Without, the client goes on to the full package."""
-    found = ask(base=app.package(app.OLD), download=True)
+    found = ask(base=app.velopack_package(app.OLD), download=True)
     assert found["deltas"] == [DELTA]
     base, partial = "App-1.0.0-full.nupkg", "App-1.1.0-full.partial"
     assert found["told"] == ["patch", "--old", base, "--output", partial, "--delta", DELTA]
@@ -58,7 +58,7 @@ def test_a_delta_that_is_not_what_was_released_is_not_used(
     ask: Ask, front: Front, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(front.files, DELTA, front.files[DELTA][:-1] + b"?")
-    found = ask(base=app.package(app.OLD), download=True)
+    found = ask(base=app.velopack_package(app.OLD), download=True)
     assert (found["deltas"], found["told"]) == ([DELTA], [])
     assert [request.path.rpartition("/")[2] for request in front.requests[1:]] == [DELTA, PACKAGE]
     assert base64.b64decode(found["content"]) == front.files[PACKAGE]
