@@ -34,7 +34,7 @@ HOMES = {
     "mypy_boto3_s3": {"publish/bucket.py"},
     "moto": {"cli/local_aws.py"},
     "uvicorn": {"cli/serve.py"},
-    "typer": {"cli/__init__.py", "cli/deciding.py"},
+    "typer": {"cli/__init__.py", "cli/deciding.py", "cli/shipping.py"},
     "jinja2": {"formats/pages.py"},
     "markupsafe": {"formats/pages.py"},
     "markdown_it": {"formats/texts.py"},
@@ -47,7 +47,7 @@ HOMES = {
     "semver": {
         *("versions.py", "answer/drop_in.py", "formats/electron_updater.py", "formats/tauri.py", "formats/velopack.py")
     },
-    "yaml": {"formats/electron_updater.py"},
+    "yaml": {"formats/electron_updater.py", "cli/checking.py", "cli/releasing.py"},
 }
 """Foreign package → the only files that may import it."""
 

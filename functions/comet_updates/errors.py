@@ -72,6 +72,15 @@ class DecisionError(CometError):
     """What somebody decided makes no sense as things are; nothing is written."""
 
 
+class ArtifactError(CometError):
+    """A file that is to be released is not what it should be, or not where it should be."""
+
+    def __init__(self, file: str, problem: str, remedy: str) -> None:
+        """Name the `file`, its `problem` and the `remedy`."""
+        super().__init__(f"{file}: {problem}. {remedy}.")
+        self.file = file
+
+
 class FileInTheWayError(CometError):
     """A file that is to be written is there already and says something else."""
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from comet_updates import __version__
-from comet_updates.cli import deciding
+from comet_updates.cli import deciding, shipping
 from comet_updates.cli.deciding import AsJson, BucketName, EndpointUrl
 from comet_updates.errors import CometError
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 WATCH_S = 3.0
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+app.add_typer(shipping.app)
 app.add_typer(deciding.app)
 
 
@@ -121,6 +122,33 @@ def import_feed(
     for key in sorted(imported.documents):
         typer.echo(f"{'wrote' if key in written else 'would write' if dry_run else 'is there'} {to / key}")
     typer.echo(f"{imported.releases} releases, {len(imported.remarks)} notes")
+
+
+@app.command("check")
+def check_files(
+    files: Annotated[list[Path], typer.Argument(exists=True, help="Documents, or folders of them.", metavar="FILE...")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Hold documents against the rules before they are uploaded, and name everything that is wrong with each.
+
+    Reads files and nothing else. Exit code 1: something is wrong.
+    """
+    from comet_updates.cli import checking  # noqa: PLC0415 (as above)
+
+    checked = checking.files_in(files)
+    try:
+        findings = checking.check(checked)
+    except OSError as error:
+        typer.echo(f"comet-updates: {error.filename} cannot be read: {error.strerror}", err=True)
+        raise typer.Exit(1) from error
+    if as_json:
+        typer.echo(json.dumps({"files": len(checked), "problems": [finding._asdict() for finding in findings]}))
+    else:
+        for finding in findings:
+            typer.echo(finding)
+        typer.echo(f"{len(checked)} files, {len(findings)} problems", err=True)
+    raise typer.Exit(1 if findings else 0)
 
 
 @app.command("status")

@@ -57,11 +57,11 @@ def _policy(product: str, channel: str, where: Where, edit: Callable[[datetime],
     """Change the policy of a channel."""
     from comet_updates.cli import operations  # noqa: PLC0415 (a start of any other command need not load AWS)
 
-    _carry_out(where, lambda bucket, now: operations.policy(bucket, product, channel, edit(now), now))
+    carry_out(where, lambda bucket, now: operations.policy(bucket, product, channel, edit(now), now))
 
 
-def _carry_out(where: Where, make_plan: Callable[[Bucket, datetime], Plan]) -> None:
-    """Carry a plan out, or show it. Exit code 1: it makes no sense, would be refused, or S3 fails."""
+def carry_out(where: Where, make_plan: Callable[[Bucket, datetime], Plan]) -> Plan:
+    """Carry a plan out, or show it, and give it. Exit code 1: it makes no sense, would be refused, or S3 fails."""
     from comet_updates.cli import operations  # noqa: PLC0415 (as above)
     from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
 
@@ -83,6 +83,7 @@ def _carry_out(where: Where, make_plan: Callable[[Bucket, datetime], Plan]) -> N
         for key, diff in plan.changes.items():
             typer.echo(diff if where.dry_run else f"changes {key.removeprefix('public')}")
         typer.echo(f"{'would write' if where.dry_run else 'wrote'} {plan.key}")
+    return plan
 
 
 @app.command()
@@ -192,4 +193,4 @@ def promote(
     def make_plan(opened: Bucket, now: datetime) -> Plan:
         return operations.promotion(opened, product, version, now, source=source, target=target)
 
-    _carry_out(Where(bucket, endpoint_url, dry_run, as_json), make_plan)
+    carry_out(Where(bucket, endpoint_url, dry_run, as_json), make_plan)

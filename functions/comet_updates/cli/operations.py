@@ -89,6 +89,37 @@ def promotion(bucket: Bucket, product: str, version: str, now: datetime, *, sour
     return Plan(key, body, None, _changes(inputs, replace(inputs, releases=[*inputs.releases, promoted]), now))
 
 
+def release(bucket: Bucket, document: Wire, now: datetime) -> Plan:
+    """The plan to upload a release. One that is there already is the same, whenever it says that it was released.
+
+    Raises:
+        DecisionError: another release of this version is there.
+        RefusedUploadError: it would be refused.
+        StoreUnavailableError: S3 fails.
+    """
+    product, channel, version = (document[name] for name in ("product", "channel", "version"))
+    key, body = names.release_key(product, channel, version), _json(document)
+    released = uploads.parse(Release, key, body)
+    inputs = Loader(bucket).load(product, list_inputs(bucket, product))
+    if inputs.product:
+        uploads.check_release(key, released, inputs.product)
+    there = next((r for r in inputs.releases if (r.channel, r.version) == (channel, version)), None)
+    if there:
+        if _without(there.wire, "released_at") != _without(document, "released_at"):
+            raise DecisionError(f"{key} is there already and says something else. Release a new version")
+        return Plan(key, None, None, {})
+    then = replace(inputs, releases=[*inputs.releases, released])
+    return Plan(key, body, None, _changes(inputs, then, now))
+
+
+def refusal(bucket: Bucket, key: str) -> list[str]:
+    """Why the upload at `key` was refused; nothing if it was not. Raises `StoreUnavailableError`."""
+    rejected = names.rejected_key(key)
+    found = bucket.versions(rejected).get(rejected)
+    problems = json.loads(bucket.get(found[0]))["problems"] if found else []
+    return [f"{problem['path']}: {problem['problem']}. {problem['remedy']}." for problem in problems]
+
+
 def carry_out(bucket: Bucket, make_plan: Callable[[], Plan]) -> Plan:
     """Write what a plan says, and make another if somebody wrote meanwhile. Gives the plan that was carried out.
 

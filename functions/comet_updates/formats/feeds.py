@@ -30,9 +30,14 @@ _ARCHES = (
     (re.compile(r"(?<![a-z0-9])(armv7l?|armhf)(?![a-z0-9])"), "armv7"),
     (re.compile(r"(?<![a-z0-9])universal(?![a-z0-9])"), "universal"),
 )
+_NAMED = (
+    (re.compile(r"(?<![a-z0-9])(win|win32|win64|windows)(?![a-z])"), "windows"),
+    (re.compile(r"(?<![a-z0-9])(mac|macos|osx|darwin)(?![a-z])"), "macos"),
+    (re.compile(r"(?<![a-z0-9])linux(?![a-z])"), "linux"),
+)
 _PLATFORMS = {
     "windows": (".exe", ".msi", ".nupkg"),
-    "macos": (".zip", ".dmg", ".pkg"),
+    "macos": (".zip", ".dmg", ".pkg", ".app.tar.gz"),
     "linux": (".appimage", ".deb", ".rpm", ".pacman", ".snap"),
 }
 _INSTALLERS = (".exe", ".msi", ".pkg", ".dmg", ".deb", ".rpm", ".pacman")
@@ -128,7 +133,11 @@ def arch(name: str) -> str:
 
 def platform(name: str) -> str | None:
     """The system that a file with this name is for; `None` if the name does not tell."""
-    return next((found for found, endings in _PLATFORMS.items() if name.lower().endswith(endings)), None)
+    ended = next((found for found, endings in _PLATFORMS.items() if name.lower().endswith(endings)), None)
+    if ended and not name.lower().endswith(".zip"):
+        return ended
+    # The ending of an archive tells little: what its name says comes first.
+    return next((found for pattern, found in _NAMED if pattern.search(name.lower())), ended)
 
 
 def kind(name: str) -> str:

@@ -1,0 +1,112 @@
+"""Holds documents against the rules before they are uploaded: every problem at once, each with its line."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import yaml
+
+from comet_updates import names
+from comet_updates.errors import Problem, RefusedUploadError
+from comet_updates.model import ChannelPolicy, Product, Release
+from comet_updates.publish import uploads
+
+_MODELS: dict[str, type[Product | ChannelPolicy | Release]] = {
+    "product": Product,
+    "channel": ChannelPolicy,
+    "release": Release,
+}
+
+
+class Finding(NamedTuple):
+    """One thing that is wrong with one file."""
+
+    file: str
+    line: int
+    path: str
+    problem: str
+    remedy: str
+
+    def __str__(self) -> str:
+        """As compilers write it, so that editors find the place."""
+        return f"{self.file}:{self.line}: {self.path}: {self.problem}. {self.remedy}."
+
+
+def files_in(given: Iterable[Path]) -> list[Path]:
+    """The files that are named, and those below folders that are."""
+    return [file for path in given for file in (sorted(path.rglob("*.json")) if path.is_dir() else [path])]
+
+
+def check(files: Iterable[Path]) -> list[Finding]:
+    """What is wrong with these files. A release is held against its product's document, if that lies beside it.
+
+    Raises `OSError` for a file that cannot be read.
+    """
+    return [finding for file in files for finding in _check(file)]
+
+
+def _check(file: Path) -> Iterable[Finding]:
+    body = file.read_bytes()
+    key = _key_by_place(file) or _key_by_content(body) or file.name
+    try:
+        uploads.check_size(key, len(body))
+        upload = uploads.check_key(key)
+        document = uploads.parse(_MODELS[upload.kind], key, body)
+        if isinstance(document, Release):
+            uploads.check_release(key, document, _product(file, key))
+    except RefusedUploadError as refusal:
+        for problem in refusal.problems:
+            yield Finding(str(file), _line(body, problem), problem.path, problem.problem, problem.remedy)
+
+
+def _key_by_place(file: Path) -> str | None:
+    """The key of a file that lies in a folder laid out like the bucket."""
+    parts = file.absolute().parts
+    for start in range(len(parts) - 1, -1, -1):
+        key = "/".join(parts[start:])
+        if names.parse_upload(key):
+            return key
+    return None
+
+
+def _key_by_content(body: bytes) -> str | None:
+    """The key that the document itself asks for."""
+    with suppress(ValueError, RecursionError):
+        said = json.loads(body)
+        if isinstance(said, dict) and isinstance(said.get("product"), str):
+            product, channel, version = (str(said.get(field, "")) for field in ("product", "channel", "version"))
+            if "version" in said or "artifacts" in said:
+                return names.release_key(product, channel, version)
+            return names.channel_key(product, channel) if "channel" in said else names.product_key(product)
+    return None
+
+
+def _product(file: Path, key: str) -> Product:
+    """The product of a release, as it lies in the same tree; its defaults if it does not, or is broken itself."""
+    name = uploads.check_key(key).product
+    own = names.product_key(name)
+    beside = Path(str(file.absolute()).removesuffix(key)) / own
+    with suppress(OSError, RefusedUploadError):
+        return uploads.parse(Product, own, beside.read_bytes())
+    return Product(product=name)
+
+
+def _line(body: bytes, problem: Problem) -> int:
+    """Where the field stands, or what it is missing from; the first line if that cannot be said."""
+    if found := re.search(r": line ([0-9]+) column", problem.problem):  # of JSON's own errors
+        return int(found[1])
+    try:
+        node = yaml.compose(body.decode(), Loader=yaml.SafeLoader)  # JSON is YAML, and this reader knows its lines
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return 1
+    for name, index in re.findall(r"\.([^.\[]+)|\[([0-9]+)\]", problem.path):
+        if isinstance(node, yaml.MappingNode):
+            node = next((value for key, value in node.value if key.value == name), node)
+        elif isinstance(node, yaml.SequenceNode) and index and int(index) < len(node.value):
+            node = node.value[int(index)]
+    return int(node.start_mark.line) + 1 if node else 1

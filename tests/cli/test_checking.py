@@ -1,0 +1,108 @@
+"""`comet-updates check`: every problem of every file, with its line, and no upload."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+from click.testing import Result
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from comet_updates.cli import app
+from comet_updates.errors import Problem, RefusedUploadError
+from comet_updates.model import Release
+from comet_updates.publish import uploads
+from tests.conftest import ROOT, release
+
+KEY = "releases/comet-cursor/stable/4.2.1.json"
+
+
+def run(*arguments: Path | str) -> Result:
+    return CliRunner().invoke(app, ["check", *map(str, arguments)])
+
+
+def save(folder: Path, document: Any, key: str = KEY) -> Path:
+    file = folder / key
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(document if isinstance(document, str) else json.dumps(document, indent=2))
+    return file
+
+
+def test_what_is_accepted_is_said_to_be() -> None:
+    done = run(ROOT / "samples")
+    assert (done.exit_code, done.stdout) == (0, "")
+
+
+def test_every_problem_is_named_with_its_line_field_and_remedy(tmp_path: Path) -> None:
+    document = release(notes={"en": 7}, colour="red")
+    document["artifacts"][0] |= {"url": "http://x.test/a", "size": -1}
+    file = save(tmp_path, document)
+    done = run(file)
+    assert done.exit_code == 1
+    lines = file.read_text().splitlines()
+    for path, field in (("$.notes.en", "en"), ("$.colour", "colour"), ("$.artifacts[0].url", "url")):
+        number = next(n for n, line in enumerate(lines, start=1) if f'"{field}":' in line)
+        assert f"{file}:{number}: {path}: " in done.stdout
+    assert done.stdout.count(f"{file}:") == 4
+    assert all(line.endswith(".") for line in done.stdout.splitlines())
+
+
+def test_json_says_the_same(tmp_path: Path) -> None:
+    file = save(tmp_path, release(colour="red"))
+    said = json.loads(run(file, "--json").stdout)
+    assert said["files"] == 1
+    assert [(found["path"], found["line"]) for found in said["problems"]] == [("$.colour", 20)]
+
+
+def test_broken_json_is_named_with_its_line(tmp_path: Path) -> None:
+    assert ":3: $: is not JSON" in run(save(tmp_path, '{"schema": 1,\n"product": "a"\n"channel": "b"}')).stdout
+
+
+def test_a_file_that_lies_like_the_bucket_has_to_agree_with_its_place(tmp_path: Path) -> None:
+    assert "the key says '4.2.2'" in run(save(tmp_path, release(), KEY.replace("4.2.1", "4.2.2"))).stdout
+    assert run(save(tmp_path, release(), "somewhere/release.json")).exit_code == 0
+
+
+def test_a_release_is_held_against_the_rules_of_its_product_beside_it(tmp_path: Path) -> None:
+    file = save(tmp_path, release())
+    assert run(file).exit_code == 0
+    about = {"product": "comet-cursor", "release_hosts": ["other.example.com"]}
+    save(tmp_path, about, "products/comet-cursor.json")
+    assert "is on the host 'downloads.example.com'" in run(file).stdout
+
+
+def test_what_is_no_document_of_ours_is_said_to_be_none(tmp_path: Path) -> None:
+    assert "no upload has a key like this" in run(save(tmp_path, "[]", "x.json")).stdout
+    assert run(tmp_path / "missing.json").exit_code == 2
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from(["schema", "version", "title", "notes", "artifacts", "x"]),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.text(),
+            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+            max_leaves=6,
+        ),
+    )
+)
+def test_it_refuses_just_what_publishing_refuses(tmp_path: Path, fields: dict[str, Any]) -> None:
+    file = save(tmp_path, release(**fields))
+    problems: tuple[Problem, ...] = ()
+    try:
+        uploads.parse(Release, KEY, file.read_bytes())
+    except RefusedUploadError as refusal:
+        problems = refusal.problems
+    said = json.loads(run(file, "--json").stdout)["problems"]
+    assert [found["path"] for found in said] == [problem.path for problem in problems]
+    assert all(1 <= found["line"] <= len(file.read_text().splitlines()) for found in said)
+
+
+def test_the_hook_for_pre_commit_calls_a_command_that_exists() -> None:
+    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    assert hook["entry"].split() == ["comet-updates", "check"]

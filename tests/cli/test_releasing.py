@@ -1,0 +1,251 @@
+"""`comet-updates release`: built files become a release, once everything about them is true."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import minisign
+import pytest
+import trustme
+import yaml
+from click.testing import Result
+
+from comet_updates.cli import releasing
+from comet_updates.cli.releasing import Kind
+from comet_updates.errors import ArtifactError
+from comet_updates.formats import electron_updater, tauri
+from comet_updates.model import Offer, Release
+from comet_updates.publish import uploads
+from tests.cli.conftest import Shop
+from tests.clients.servers import Server
+
+KEY = "releases/comet-cursor/stable/4.2.1.json"
+BUILT = {
+    "App-4.2.1.AppImage": b"\x7fELF" + b"linux" * 1000,
+    "App Setup 4.2.1.exe": b"MZ" + b"windows" * 1000,
+    "App-4.2.1-arm64-mac.zip": b"PK" + b"mac" * 1000,
+    "App-4.2.1-full.nupkg": b"PK" + b"package" * 1000,
+}
+
+
+class Build:
+    """Files that were built, a server that they are on, and the command that releases them."""
+
+    def __init__(self, folder: Path, shop: Shop, server: Server) -> None:
+        self.folder, self.shop, self.server = folder, shop, server
+        for name, body in BUILT.items():
+            self.save(name, body)
+
+    def save(self, name: str, body: bytes) -> Path:
+        file = self.folder / name
+        file.write_bytes(body)
+        if not name.endswith((".sig", ".minisig", ".edsig", ".yml", ".md")):
+            self.server.files[name] = body
+        return file
+
+    def run(self, *arguments: str, files: list[str] | None = None) -> Result:
+        named = [str(self.folder / name) for name in (BUILT if files is None else files)]
+        said = ["--product", "comet-cursor", "--version", "4.2.1", "--base-url", self.server.url]
+        return self.shop.run("release", *named, *said, *arguments)
+
+    def released(self) -> dict[str, Any]:
+        document: dict[str, Any] = self.shop.s3.json(KEY)
+        uploads.parse(Release, KEY, json.dumps(document).encode())
+        return document
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Path]]:
+    """A host that files are on, and the certificate to trust it by."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    file = tmp_path_factory.mktemp("authority") / "authority.pem"
+    authority.cert_pem.write_to_path(str(file))
+    with Server(context) as running:
+        yield running, file
+
+
+@pytest.fixture
+def build(tmp_path: Path, shop: Shop, server: tuple[Server, Path], monkeypatch: pytest.MonkeyPatch) -> Build:
+    monkeypatch.setenv("SSL_CERT_FILE", str(server[1]))
+    server[0].files.clear()
+    return Build(tmp_path, shop, server[0])
+
+
+def test_built_files_become_a_release_that_is_accepted(build: Build) -> None:
+    done = build.run("--title", "Comet Cursor 4.2.1", "--critical")
+    assert done.exit_code == 0, done.output
+    document = build.released()
+    assert (document["title"], document["critical"]) == ("Comet Cursor 4.2.1", True)
+    assert [(a["platform"], a["arch"], a["kind"]) for a in document["artifacts"]] == [
+        ("linux", "x86_64", "archive"),
+        ("windows", "x86_64", "installer"),
+        ("macos", "aarch64", "archive"),
+        ("windows", "x86_64", "archive"),
+    ]
+    for artifact, (name, body) in zip(document["artifacts"], BUILT.items(), strict=True):
+        assert artifact["size"] == len(body)
+        assert artifact["sha256"] == hashlib.sha256(body).hexdigest()
+        assert artifact["sha512"] == hashlib.sha512(body).hexdigest()
+        assert ("sha1" in artifact) == name.endswith(".nupkg")
+        assert artifact["url"] == f"{build.server.url}/{name.replace(' ', '%20')}"
+
+
+def test_a_second_time_changes_nothing_and_is_no_fault(build: Build) -> None:
+    assert build.run().exit_code == 0
+    before = build.shop.s3.tree()
+    again = build.run()
+    assert (again.exit_code, "nothing to do" in again.output) == (0, True)
+    assert build.shop.s3.tree() == before
+    other = build.run("--title", "Another")
+    assert other.exit_code == 1
+    assert "is there already and says something else" in other.output
+
+
+def test_signatures_beside_the_files_are_picked_up(build: Build) -> None:
+    pair = minisign.KeyPair.generate()
+    signed = bytes(pair.secret_key.sign(BUILT["App-4.2.1.AppImage"]))
+    build.save("App-4.2.1.AppImage.sig", base64.b64encode(signed))
+    build.save("App Setup 4.2.1.exe.minisig", signed)
+    ed25519 = base64.b64encode(b"x" * 64).decode()
+    build.save("App-4.2.1-arm64-mac.zip.edsig", f'sparkle:edSignature="{ed25519}" length="3002"\n'.encode())
+    assert build.run(files=[*BUILT, "App-4.2.1.AppImage.sig"]).exit_code == 0
+    linux, windows, mac, _ = (artifact.get("signatures") for artifact in build.released()["artifacts"])
+    assert base64.b64decode(linux["minisign"]) == signed
+    assert base64.b64decode(windows["minisign"]).strip() == signed.strip()
+    assert mac == {"ed25519": ed25519}
+
+
+def test_what_is_released_is_what_updaters_take(build: Build) -> None:
+    signed = bytes(minisign.KeyPair.generate().secret_key.sign(b"x"))
+    build.save("App-4.2.1.AppImage.sig", base64.b64encode(signed))
+    build.run("--notes", str(build.save("CHANGELOG.md", b"# Changes\n\n## 4.2.1\n\n- New.\n\n## 4.2.0\n\n- Old.\n")))
+    release = uploads.parse(Release, KEY, build.shop.s3.get(KEY))
+    offer = Offer("comet-cursor", "stable", release, None, ((release, None),))
+    assert json.loads(tauri.render(offer)["tauri.json"])["notes"] == "- New."
+    assert set(electron_updater.render(offer)) >= {"latest.yml", "latest-mac.yml", "latest-linux.yml"}
+
+
+def test_electron_builders_own_word_is_taken_and_held_against_the_file(build: Build) -> None:
+    name = "App Setup 4.2.1.exe"
+    sha512 = base64.b64encode(hashlib.sha512(BUILT[name]).digest()).decode()
+    entry = {"url": name, "sha512": sha512, "size": len(BUILT[name]), "blockMapSize": 77}
+    build.save("latest.yml", yaml.safe_dump({"version": "4.2.1", "files": [entry]}).encode())
+    assert build.run(files=[name, "latest.yml"]).exit_code == 0
+    assert build.released()["artifacts"][0]["block_map_size"] == 77
+    build.save(name, BUILT[name] + b"signed afterwards")
+    refused = build.run(files=[name, "latest.yml"])
+    assert refused.exit_code == 1
+    assert "was changed after electron-builder saw it" in refused.output
+
+
+def test_nobody_is_told_of_a_file_that_is_not_there_yet(build: Build) -> None:
+    body = build.server.files.pop("App-4.2.1.AppImage")
+    refused = build.run()
+    assert refused.exit_code == 1
+    assert f"{build.server.url}/App-4.2.1.AppImage: does not answer: Not Found" in refused.output
+    build.server.files["App-4.2.1.AppImage"] = body + b"more"
+    refused = build.run()
+    assert refused.exit_code == 1
+    assert "bytes there, and" in refused.output
+    assert build.shop.s3.keys() == []
+    assert build.run("--no-check-urls").exit_code == 0
+
+
+def test_a_dry_run_uploads_nothing_and_shows_what_clients_would_see(build: Build) -> None:
+    done = build.run("--dry-run")
+    assert done.exit_code == 0
+    assert "+++ public/v1/comet-cursor/stable/latest.yml" in done.output
+    assert build.shop.s3.keys() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "reason"),
+    [
+        ("App.exe", b"<html>Not found", "is no .exe: it begins with"),
+        ("App.zip", b"", "is no .zip"),
+        ("App.bin", b"x", "its name does not tell the system. Say it: --as App.bin=linux/x86_64/archive"),
+        ("App.AppImage", b"\x7fELF", "is no signature of minisign, Tauri or Sparkle"),
+    ],
+)
+def test_a_file_that_is_not_what_it_should_be_is_named(build: Build, name: str, body: bytes, reason: str) -> None:
+    build.save(name, body)
+    build.save("App.AppImage.sig", b"nonsense")
+    refused = build.run(files=[name])
+    assert refused.exit_code == 1
+    assert reason in " ".join(refused.output.split())
+    assert build.shop.s3.keys() == []
+
+
+def test_what_a_name_does_not_tell_can_be_said(build: Build) -> None:
+    build.save("App.bin", b"x")
+    build.save("App.delta", b"x")
+    told = ["--as", "App.bin=linux/aarch64/archive", "--as", "App.delta=macos/universal/delta/4.2.0"]
+    assert build.run(*told, files=["App.bin", "App.delta"]).exit_code == 0
+    one, other = build.released()["artifacts"]
+    assert (one["platform"], one["arch"]) == ("linux", "aarch64")
+    assert (other["kind"], other["from_version"]) == ("delta", "4.2.0")
+    assert build.run("--as", "App.bin=linux", files=["App.bin"]).exit_code == 2
+    assert build.run("--as", "Other.bin=linux/any/archive", files=["App.bin"]).exit_code == 1
+
+
+def test_it_waits_until_the_release_is_live_or_refused(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    from comet_updates.cli import shipping  # noqa: PLC0415 (its clock is set)
+
+    monkeypatch.setattr(shipping, "POLL_S", 0.05)
+    monkeypatch.setattr(shipping, "WAIT_S", 0.2)
+    url = ["--wait", "--service-url", build.server.url]
+    late = build.run(*url)
+    assert (late.exit_code, "is not live after" in late.output) == (1, True)
+    build.server.files["releases.json"] = b'{"releases": [{"version": "4.2.1"}]}'
+    assert "live at" in build.run(*url).output
+    del build.server.files["releases.json"]
+    problem = {"path": "$.version", "problem": "is wrong", "remedy": "Mend it"}
+    build.shop.s3.put(f"rejected/{KEY}.json", {"schema": 1, "key": KEY, "problems": [problem]})
+    refused = build.run(*url)
+    assert refused.exit_code == 1
+    assert "$.version: is wrong. Mend it." in refused.output
+    assert build.run("--wait").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("App-1.0.0.dmg", Kind("macos", "any", "installer")),
+        ("App-1.0.0-universal.pkg", Kind("macos", "universal", "installer")),
+        ("app_1.0.0_amd64.deb", Kind("linux", "x86_64", "installer")),
+        ("App-1.0.0-arm64.AppImage", Kind("linux", "aarch64", "archive")),
+        ("App_1.0.0_x64-setup.exe", Kind("windows", "x86_64", "installer")),
+        ("App-1.0.0-ia32.msi", Kind("windows", "i686", "installer")),
+        ("app-windows-x64.zip", Kind("windows", "x86_64", "archive")),
+        ("app-linux-arm64.tar.gz", Kind("linux", "aarch64", "archive")),
+        ("App.app.tar.gz", Kind("macos", "any", "archive")),
+        ("Darwinia-1.0.0.exe", Kind("windows", "x86_64", "installer")),
+    ],
+)
+def test_a_files_name_tells_what_it_is_for(name: str, kind: Kind) -> None:
+    assert releasing.recognise(name) == kind
+
+
+@pytest.mark.parametrize("name", ["README", "checksums.txt", "app.tar.gz"])
+def test_a_name_that_tells_no_system_is_not_guessed(name: str) -> None:
+    with pytest.raises(ArtifactError):
+        releasing.recognise(name)
+
+
+CHANGELOG = "# Changelog\n\n## [4.2.10] - today\n\nTen.\n\n## [4.2.1] - 2026\n\n### Added\n\nOne.\n\n## 4.2.0\n\nNil.\n"
+
+
+@pytest.mark.parametrize(
+    ("version", "found"),
+    [("4.2.1", "### Added\n\nOne."), ("4.2.10", "Ten."), ("4.2.0", "Nil."), ("9.9.9", CHANGELOG.strip())],
+)
+def test_the_notes_of_a_version_are_its_section_of_the_changelog(version: str, found: str) -> None:
+    assert releasing.notes(CHANGELOG, version) == found
