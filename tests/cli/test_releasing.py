@@ -166,6 +166,15 @@ def test_a_dry_run_uploads_nothing_and_shows_what_clients_would_see(build: Build
     assert build.shop.s3.keys() == []
 
 
+def test_a_first_share_is_decided_before_anybody_can_see_the_release(build: Build) -> None:
+    build.shop.release("4.2.0")
+    assert build.run("--percent", "5").exit_code == 0
+    assert build.shop.s3.json("channels/comet-cursor/stable.json")["rollout"] == {"version": "4.2.1", "percent": 5}
+    stored = build.shop.s3.client.list_objects_v2(Bucket=build.shop.s3.bucket)["Contents"]
+    written = {found["Key"]: found["LastModified"] for found in stored}
+    assert written["channels/comet-cursor/stable.json"] <= written[KEY]
+
+
 @pytest.mark.parametrize(
     ("name", "body", "reason"),
     [

@@ -54,6 +54,9 @@ COMPLETE = release(
     critical={"below_version": "4.0"},
     informational={"versions": ["2.4", "2.5"], "below_version": "0.5"},
     minimum_version="3.0.0",
+    major_below_version="3.0.0",
+    announce_below_version="3.5.0",
+    history_url="https://www.example.com/history",
     artifacts=[
         {
             "platform": "macos",
@@ -72,6 +75,9 @@ COMPLETE = release(
             "media_type": "application/octet-stream",
             "bundle": "app",
             "package_id": "com.example.comet",
+            "from_executable_size": 2,
+            "from_locales": "de,he",
+            "installation_type": "application",
             "block_map_size": 1,
             "installer_arguments": "/S /D=C:\\Comet",
             "hosts": {"zotero": {"min_version": "6.999"}},

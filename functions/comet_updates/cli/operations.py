@@ -185,11 +185,18 @@ def unyank(version: str) -> Edit:
     return edit
 
 
-def rollout(version: str, how: Mapping[str, object]) -> Edit:
-    """Reach a share of the users, or one group after another; `how` is `percent`, or `start`, `interval`, `groups`."""
+def rollout(version: str, how: Mapping[str, object], *, is_new: bool = False) -> Edit:
+    """Reach a share of the users, or one group after another.
+
+    Args:
+        version: of the release.
+        how: `percent`, or `start`, `interval` and `groups`.
+        is_new: whether the release is only about to come.
+    """
 
     def edit(policy: Wire, inputs: Inputs) -> Wire:
-        _known(inputs, policy["channel"], version)
+        if not is_new:
+            _known(inputs, policy["channel"], version)
         return {**policy, "rollout": {"version": version, **how}}
 
     return edit

@@ -90,6 +90,9 @@ def release(
     language: Annotated[str, typer.Option(help="Of the notes.")] = "en",
     critical: Annotated[bool, typer.Option("--critical", help="Tell users that it is.")] = False,
     not_before: Annotated[str | None, typer.Option(help="Offer it from then on, as 2026-11-20T12:00:00Z.")] = None,
+    percent: Annotated[
+        int | None, typer.Option(min=0, max=100, help="How many users to reach at first; the channel is told before.")
+    ] = None,
     told: As = None,
     check_urls: Annotated[bool, typer.Option(help="Make sure first that every file answers with its size.")] = True,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it is live, or refused.")] = False,
@@ -127,7 +130,14 @@ def release(
     def make_plan(opened: Bucket, now: datetime) -> Plan:
         return operations.release(opened, document, now)
 
-    plan = carry_out(Where(bucket, endpoint_url, dry_run, as_json), make_plan)
+    def make_policy(opened: Bucket, now: datetime) -> Plan:
+        edit = operations.rollout(version, {"percent": percent}, is_new=True)
+        return operations.policy(opened, product, channel, edit, now)
+
+    where = Where(bucket, endpoint_url, dry_run, as_json)
+    if percent is not None:
+        carry_out(where, make_policy)
+    plan = carry_out(where, make_plan)
     if wait and service_url and not dry_run:
         _follow(plan.key, service_url, bucket, endpoint_url, is_quiet=as_json)
 
