@@ -9,8 +9,11 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import typer
+from typer.models import CommandInfo
 
 from comet_updates import formats, names
+from comet_updates.cli import app
 from comet_updates.model import ChannelPolicy, Product, Release
 from comet_updates.publish import uploads
 from tests.conftest import ROOT, release
@@ -85,6 +88,20 @@ def test_links_and_make_targets_exist(page: Path) -> None:
     assert [link for link in links if not (page.parent / link).exists()] == []
     targets = set(re.findall(r"(?:`|\$ )make ([a-z]+)", text))
     assert targets <= set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_that_is_shown_exists(page: Path) -> None:
+    known = {command.name or command.callback.__name__ for command in _commands(app) if command.callback}
+    shown = set(re.findall(r"comet-updates ([a-z][a-z-]+)(?=[ `\n])", page.read_text()))
+    assert shown <= known
+
+
+def _commands(of: typer.Typer) -> list[CommandInfo]:
+    below = [
+        command for group in of.registered_groups if group.typer_instance for command in _commands(group.typer_instance)
+    ]
+    return of.registered_commands + below
 
 
 def test_the_version_is_the_newest_in_the_changelog() -> None:
