@@ -205,12 +205,8 @@ def test_what_a_name_does_not_tell_can_be_said(build: Build) -> None:
     assert build.run("--as", "Other.bin=linux/any/archive", files=["App.bin"]).exit_code == 1
 
 
-def test_it_waits_until_the_release_is_live_or_refused(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
-    from comet_updates.cli import shipping  # noqa: PLC0415 (its clock is set)
-
-    monkeypatch.setattr(shipping, "POLL_S", 0.05)
-    monkeypatch.setattr(shipping, "WAIT_S", 0.2)
-    url = ["--wait", "--service-url", build.server.url]
+def test_it_waits_until_the_release_is_live_or_refused(build: Build) -> None:
+    url = ["--wait", "--service-url", build.server.url, "--timeout", "0.2"]
     late = build.run(*url)
     assert (late.exit_code, "is not live after" in late.output) == (1, True)
     build.server.files["releases.json"] = b'{"releases": [{"version": "4.2.1"}]}'

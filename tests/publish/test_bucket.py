@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -146,9 +147,10 @@ class TestListing:
 
 OPERATIONS: dict[str, Callable[[Bucket], Any]] = {
     "etags": lambda bucket: bucket.etags(""),
+    "written at": lambda bucket: bucket.written_at(""),
     "children": lambda bucket: bucket.children(""),
     "versions": lambda bucket: bucket.versions(""),
-    "get": lambda bucket: bucket.get(Stored("a", "v", '"e"', 1)),
+    "get": lambda bucket: bucket.get(Stored("a", "v", '"e"', 1, datetime.now(UTC))),
     "put": lambda bucket: bucket.put("a", b"", "text/plain", replaces=None),
     "put over": lambda bucket: bucket.put("a", b"", "text/plain", replaces='"e"'),
     "delete": lambda bucket: bucket.delete("a", replaces='"e"'),

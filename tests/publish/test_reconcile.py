@@ -340,6 +340,41 @@ class TestARefusedUpload:
         assert s3.keys("public/") == []
 
 
+class TestTheRulesOfAProduct:
+    @pytest.mark.parametrize(
+        ("rule", "path"),
+        [
+            ({"release_hosts": ["cdn.example.com"]}, "$.artifacts[0].url"),
+            ({"required_signatures": {"stable": ["minisign", "ed25519"]}}, "$.artifacts[0].signatures"),
+            ({"max_size": 1000}, "$.artifacts[0].size"),
+        ],
+        ids=lambda rule: min(rule) if isinstance(rule, dict) else "",
+    )
+    def test_are_for_what_is_uploaded_after_them(
+        self, published: S3, rig: Rig, rule: dict[str, Any], path: str
+    ) -> None:
+        time.sleep(1.1)  # S3 tells times to the second
+        published.put("products/comet-cursor.json", {"product": "comet-cursor", **rule})
+        published.put(key("4.3.0"), release("4.3.0"))
+        rig.publisher.publish("comet-cursor")
+        (problem,) = published.json(f"rejected/{key('4.3.0')}.json")["problems"]
+        assert problem["path"] == path
+        assert published.keys("rejected/") == [f"rejected/{key('4.3.0')}.json"]
+        assert published.json(f"{STABLE}/manifest.json")["version"] == "4.2.1", "what was accepted stays"
+        published.put("products/comet-cursor.json", {"product": "comet-cursor"})
+        rig.publisher.publish("comet-cursor")
+        assert published.json(f"{STABLE}/manifest.json")["version"] == "4.3.0", "and what they allow again counts"
+
+    def test_ask_for_a_signature_of_one_of_the_kinds_on_that_channel(self, s3: S3, rig: Rig) -> None:
+        rule = {"required_signatures": {"stable": ["minisign", "ed25519"]}}
+        s3.put("products/comet-cursor.json", {"product": "comet-cursor", **rule})
+        signed = [release()["artifacts"][0] | {"signatures": {"ed25519": "c2ln"}}]
+        s3.put(key("4.2.1"), release(artifacts=signed))
+        s3.put(key("4.2.1", "beta"), release(channel="beta"))
+        rig.publisher.publish("comet-cursor")
+        assert s3.keys("rejected/") == []
+
+
 class TestNothingAcceptedIsLost:
     @pytest.mark.parametrize("overwritten", [b"{", release(title="other")], ids=["junk", "other content"])
     def test_a_release_counts_as_it_was_first_accepted(

@@ -185,6 +185,31 @@ def show_status(
         time.sleep(WATCH_S)
 
 
+@app.command("history")
+def show_history(
+    product: Annotated[str, typer.Argument(callback=deciding.name)],
+    channel: Annotated[str, typer.Argument(callback=deciding.name)],
+    *,
+    bucket: BucketName,
+    endpoint_url: EndpointUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what changed on a channel and when, the latest first; never by whom."""
+    from comet_updates.cli import history  # noqa: PLC0415 (as above)
+    from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
+
+    try:
+        events = history.history(open_bucket(bucket, endpoint_url), product, channel)
+    except CometError as error:
+        typer.echo(f"comet-updates: {error}", err=True)
+        raise typer.Exit(1) from error
+    if as_json:
+        typer.echo(json.dumps([{"at": event.at.isoformat(), "what": event.what} for event in events]))
+        return
+    for event in events:
+        typer.echo(f"{event.at:%Y-%m-%d %H:%M:%S}  {event.what}")
+
+
 def _show(found: Status) -> None:
     """Print a table of the channels, and below it what somebody may have to act on."""
     rows = [("product", "channel", "latest", "rollout", "held", "published")]

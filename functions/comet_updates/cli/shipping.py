@@ -37,7 +37,6 @@ As = Annotated[
     list[str] | None,
     typer.Option("--as", help="What a file is, where its name does not tell: FILE=linux/x86_64/archive."),
 ]
-WAIT_S = 120.0
 POLL_S = 1.0
 
 
@@ -97,6 +96,7 @@ def release(
     check_urls: Annotated[bool, typer.Option(help="Make sure first that every file answers with its size.")] = True,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it is live, or refused.")] = False,
     service_url: Annotated[str | None, typer.Option(help="With --wait: where the service is.")] = None,
+    timeout: Annotated[float, typer.Option(min=0, help="With --wait: for how many seconds.")] = 120,
     bucket: BucketName, endpoint_url: EndpointUrl = None, dry_run: DryRun = False, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Release built files: recognise them, hash them once, pick up the signatures beside them, and upload the release.
@@ -139,10 +139,10 @@ def release(
         carry_out(where, make_policy)
     plan = carry_out(where, make_plan)
     if wait and service_url and not dry_run:
-        _follow(plan.key, service_url, bucket, endpoint_url, is_quiet=as_json)
+        _follow(plan.key, service_url, where, timeout)
 
 
-def _follow(key: str, service_url: str, bucket: str, endpoint_url: str | None, *, is_quiet: bool) -> None:
+def _follow(key: str, service_url: str, where: Where, timeout_s: float) -> None:
     """Wait until the release is told of at its URL. Exit code 1: it was refused, or is not there in time."""
     from comet_updates.cli import operations, releasing  # noqa: PLC0415 (as above)
     from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
@@ -150,11 +150,11 @@ def _follow(key: str, service_url: str, bucket: str, endpoint_url: str | None, *
     upload = names.parse_upload(key)
     assert upload is not None  # noqa: S101 (we made it)
     url = service_url.rstrip("/") + names.document_path(upload.product, upload.channel, "releases.json")
-    opened = open_bucket(bucket, endpoint_url)
-    deadline = time.monotonic() + WAIT_S
+    opened = open_bucket(where.bucket, where.endpoint_url)
+    deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if upload.version in releasing.live_versions(url):
-            if not is_quiet:
+            if not where.as_json:
                 typer.echo(f"live at {url.rpartition('/')[0]}")
             return
         if problems := operations.refusal(opened, key):
@@ -162,5 +162,5 @@ def _follow(key: str, service_url: str, bucket: str, endpoint_url: str | None, *
                 typer.echo(f"comet-updates: refused {key}: {problem}", err=True)
             raise typer.Exit(1)
         time.sleep(POLL_S)
-    typer.echo(f"comet-updates: {key} is not live after {WAIT_S:.0f} s. See comet-updates status", err=True)
+    typer.echo(f"comet-updates: {key} is not live after {timeout_s:.0f} s. See comet-updates status", err=True)
     raise typer.Exit(1)

@@ -29,6 +29,7 @@ class Stored(NamedTuple):
     version_id: str
     etag: str
     size_bytes: int
+    written_at: datetime
 
 
 class Bucket:
@@ -76,7 +77,8 @@ class Bucket:
         for version in (version for page in pages for version in page.get("Versions", ())):
             key = version["Key"]
             if key not in deleted_at or version["IsLatest"] or version["LastModified"] > deleted_at[key]:
-                found.setdefault(key, []).append(Stored(key, version["VersionId"], version["ETag"], version["Size"]))
+                stored = Stored(key, version["VersionId"], version["ETag"], version["Size"], version["LastModified"])
+                found.setdefault(key, []).append(stored)
         return {key: tuple(stored) for key, stored in found.items()}
 
     def get(self, stored: Stored) -> bytes:

@@ -1,7 +1,8 @@
 """What people decided about one product, read from the bucket: the accepted documents and the refused ones.
 
 Nothing accepted is ever lost: a release counts as it was first accepted, whatever is written over it, and a product or
-a policy counts as it was last accepted, until a newer version of it is valid.
+a policy counts as it was last accepted, until a newer version of it is valid. A release is held against the rules of
+its product as they are, or as they were when it was uploaded, so that a rule that is made stricter is for what comes.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from comet_updates import names
 from comet_updates.errors import Problem, RefusedUploadError
@@ -57,6 +59,13 @@ def list_inputs(bucket: Bucket, product: str) -> Listing:
     return {key: versions for key, versions in found.items() if not key.endswith("/")}  # a console's "folder"
 
 
+class _Rules(NamedTuple):
+    """A product as it is, and every version of its document, the newest first."""
+
+    product: Product
+    versions: tuple[Stored, ...]
+
+
 class Loader:
     """Reads and checks uploads, each version once: it never changes."""
 
@@ -75,9 +84,10 @@ class Loader:
             inputs.product = found if isinstance(found, Product) else None
         elif names.is_name(product):
             inputs.product = Product(product=product)
+        rules = _Rules(inputs.product, listing.get(product_key, ())) if inputs.product else None
         for key, versions in listing.items():
             if key != product_key:
-                self._add(inputs, key, self._accepted(key, versions, inputs.refusals, inputs.product))
+                self._add(inputs, key, self._accepted(key, versions, inputs.refusals, rules))
         return inputs
 
     def _add(self, inputs: Inputs, key: str, found: Upload | None) -> None:
@@ -93,26 +103,37 @@ class Loader:
         key: str,
         versions: tuple[Stored, ...],
         refusals: dict[str, RefusedUploadError],
-        product: Product | None = None,
+        rules: _Rules | None = None,
     ) -> Upload | None:
         """The version of an upload that counts, if one does. Notes in `refusals` why the newest version is not it."""
-        verdicts = ((stored, self._verdict(stored, product)) for stored in _by_preference(key, versions))
+        verdicts = ((stored, self._verdict(stored, rules)) for stored in _by_preference(key, versions))
         accepted = next(((s, found) for s, found in verdicts if not isinstance(found, RefusedUploadError)), None)
         newest = versions[0]
         if accepted is None or accepted[0].etag != newest.etag:
-            verdict = self._verdict(newest, product)
+            verdict = self._verdict(newest, rules)
             changed = RefusedUploadError(key, (_CHANGED,))
             refusals[key] = verdict if isinstance(verdict, RefusedUploadError) else changed
         return accepted[1] if accepted else None
 
-    def _verdict(self, stored: Stored, product: Product | None) -> Upload | RefusedUploadError:
+    def _verdict(self, stored: Stored, rules: _Rules | None) -> Upload | RefusedUploadError:
         found = self._document(stored)
-        try:
-            if isinstance(found, Release) and product is not None:
-                uploads.check_release(stored.key, found, product)
-        except RefusedUploadError as refusal:
-            return refusal
+        if isinstance(found, Release) and rules is not None:
+            try:
+                uploads.check_version(stored.key, found, rules.product)
+                self._check_rules(stored, found, rules)
+            except RefusedUploadError as refusal:
+                return refusal
         return found
+
+    def _check_rules(self, stored: Stored, release: Release, rules: _Rules) -> None:
+        try:
+            uploads.check_rules(stored.key, release, rules.product)
+        except RefusedUploadError:
+            # The newest valid version of the product's document that was there; before the first there was no rule.
+            earlier = (self._document(v) for v in rules.versions if v.written_at <= stored.written_at)
+            then = next((product for product in earlier if isinstance(product, Product)), None)
+            if then:
+                uploads.check_rules(stored.key, release, then)
 
     def _document(self, stored: Stored) -> Upload | RefusedUploadError:
         if stored not in self._read:

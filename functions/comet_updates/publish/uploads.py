@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
@@ -79,29 +80,54 @@ def parse(model: type[Document], key: str, body: bytes) -> Document:
 
 
 def check_release(key: str, release: Release, product: Product) -> None:
-    """Hold a release against the rules of its product.
+    """Hold a release against its product. Raises `RefusedUploadError` as `check_version` and `check_rules` do."""
+    problems = [*_version_problems(release, product), *_rule_problems(release, product)]
+    if problems:
+        raise RefusedUploadError(key, tuple(problems))
 
-    Raises:
-        RefusedUploadError: its version is not of the product's scheme, or an artifact is on a host that is not allowed.
-    """
-    problems = []
+
+def check_version(key: str, release: Release, product: Product) -> None:
+    """Make sure that a release can be ordered among the others. Raises `RefusedUploadError` if it cannot."""
+    if problems := tuple(_version_problems(release, product)):
+        raise RefusedUploadError(key, problems)
+
+
+def check_rules(key: str, release: Release, product: Product) -> None:
+    """Hold a release against what its product asks of releases. Raises `RefusedUploadError` for what breaks it."""
+    if problems := tuple(_rule_problems(release, product)):
+        raise RefusedUploadError(key, problems)
+
+
+def _version_problems(release: Release, product: Product) -> Iterator[Problem]:
     try:
         product.precedence(release)
     except VersionSyntaxError as error:
         field = "build" if product.version_scheme == "build" else "version"
-        problems.append(Problem(f"$.{field}", f"is not of the product's version scheme `{error.scheme}`", error.remedy))
+        yield Problem(f"$.{field}", f"is not of the product's version scheme `{error.scheme}`", error.remedy)
+
+
+def _rule_problems(release: Release, product: Product) -> Iterator[Problem]:
+    required = product.required_signatures.get(release.channel, [])
     for index, artifact in enumerate(release.artifacts):
         host = urlsplit(artifact.url).hostname
         if product.release_hosts and host not in product.release_hosts:
-            problems.append(
-                Problem(
-                    f"$.artifacts[{index}].url",
-                    f"is on the host {host!r}, which the product does not allow",
-                    f"Use one of {', '.join(product.release_hosts)}, or add the host to `release_hosts` of the product",
-                )
+            yield Problem(
+                f"$.artifacts[{index}].url",
+                f"is on the host {host!r}, which the product does not allow",
+                f"Use one of {', '.join(product.release_hosts)}, or add the host to `release_hosts` of the product",
             )
-    if problems:
-        raise RefusedUploadError(key, tuple(problems))
+        if required and artifact.signatures.keys().isdisjoint(required):
+            yield Problem(
+                f"$.artifacts[{index}].signatures",
+                f"has none of the kinds that the product requires on {release.channel}: {', '.join(required)}",
+                "Sign the file",
+            )
+        if product.max_size is not None and (artifact.size is None or artifact.size > product.max_size):
+            yield Problem(
+                f"$.artifacts[{index}].size",
+                f"is not told, or more than the {product.max_size} bytes that the product allows",
+                "Release the right file, or raise `max_size` of the product",
+            )
 
 
 def _strict_json(key: str, body: bytes) -> dict[str, Any]:
