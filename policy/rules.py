@@ -149,7 +149,7 @@ class NoContextTokens(PolicyRule):
 class OnlyKnownGrants(PolicyRule):
     id = "E9505"
     shortdesc = "Roles allow what was decided, and no more"
-    description = "The statements of each role are deployment.GRANTS, with deployment.CONDITIONS."
+    description = "The statements of each role are deployment.GRANTS."
 
     def findings(self, expanded: Template) -> Iterator[Finding]:
         for name, role in resources(expanded, "AWS::IAM::Role").items():

@@ -42,16 +42,7 @@ def written(statement: dict[str, Any]) -> Statement:
 
 def granted(role: str) -> list[Statement]:
     """The statements that were decided for `role`: none for a role that nobody knows."""
-    return [
-        Statement("Allow", grant.actions, grant.resources, _condition(role, grant.actions), {})
-        for grant in deployment.GRANTS.get(role, ())
-    ]
-
-
-def _condition(role: str, actions: frozenset[str]) -> dict[str, Any] | None:
-    return next(
-        (found for (of, action), found in deployment.CONDITIONS.items() if of == role and action in actions), None
-    )
+    return [Statement("Allow", grant.actions, grant.resources, None, {}) for grant in deployment.GRANTS.get(role, ())]
 
 
 def arn(value: Any) -> str:

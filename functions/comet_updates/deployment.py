@@ -59,14 +59,11 @@ GRANTS = {
     ),
     "PipelineRole": (
         _grant("s3:PutObject", _UPLOADS, "a pipeline is not a client"),
-        _grant("s3:GetObject", "${Bucket.Arn}/rejected/*", "why an upload was refused"),
-        _grant("s3:ListBucket", "${Bucket.Arn}", "on rejected/ alone: so that S3 says 404, not 403"),
+        _grant("s3:GetObject s3:GetObjectVersion", f"{_UPLOADS} ${{Bucket.Arn}}/rejected/*", "what pipelines uploaded"),
+        _grant("s3:ListBucket s3:ListBucketVersions", "${Bucket.Arn}", "keys of uploads and of what is public"),
     ),
 }
-"""Role → all that it allows."""
-
-CONDITIONS = {("PipelineRole", "s3:ListBucket"): {"StringLike": {"s3:prefix": "rejected/*"}}}
-"""(Role, action) → the condition that its grant has; all other grants have none."""
+"""Role → all that it allows, without any condition."""
 
 ENVIRONMENT = {
     "AnswerFunction": {

@@ -34,7 +34,7 @@ def inline(stack: Stack, read: Read) -> Differences:
         policies = read("iam", "ListRolePolicies", RoleName=role).get("PolicyNames", ())
         documents = [read("iam", "GetRolePolicy", RoleName=role, PolicyName=policy) for policy in policies]
         found = {right for document in documents for right in _rights(document.get("PolicyDocument", {}))}
-        granted = {_granted(stack, name, grant) for grant in deployment.GRANTS[name]}
+        granted = {_granted(stack, grant) for grant in deployment.GRANTS[name]}
         yield from (Difference(name, f"may {_words(right)}") for right in sorted(found - granted, key=str))
         yield from (Difference(name, f"may no longer {_words(right)}") for right in sorted(granted - found, key=str))
 
@@ -44,10 +44,9 @@ def _roles(stack: Stack) -> Iterator[str]:
     return (name for name in deployment.GRANTS if name != "PipelineRole" or name in stack.ids)
 
 
-def _granted(stack: Stack, role: str, grant: deployment.Grant) -> _Right:
+def _granted(stack: Stack, grant: deployment.Grant) -> _Right:
     resources = (re.sub(r"\$\{(\w+)\.Arn\}", lambda m: stack.arn(m[1]), resource) for resource in grant.resources)
-    conditions = [deployment.CONDITIONS.get((role, action), {}) for action in sorted(grant.actions)]
-    return _Right(grant.actions, frozenset(resources), _condition(conditions[0]))
+    return _Right(grant.actions, frozenset(resources), _condition({}))
 
 
 def _rights(document: str | Mapping[str, Any]) -> Iterator[_Right]:
