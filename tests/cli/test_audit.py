@@ -334,10 +334,10 @@ DIFFERENCES: dict[str, tuple[str, str, Plant]] = {
             "AnswerRole", lambda s, _: s.append({"Effect": "Allow", "NotAction": "s3:PutObject", "Resource": "*"})
         ),
     ),
-    "a right without its condition": (
+    "a right with a condition": (
         "roles",
         "PipelineRole may s3:ListBucket",
-        _own_policy("PipelineRole", lambda s, _: s[-1].pop("Condition")),
+        _own_policy("PipelineRole", lambda s, _: s[-1].update(Condition={"StringLike": {"s3:prefix": "public/*"}})),
     ),
     "a right that is gone": ("roles", "may no longer logs:", _own_policy("AnswerRole", lambda s, _: s.pop())),
     "a managed policy": ("roles", "has the policy wide attached", _managed_policy),
