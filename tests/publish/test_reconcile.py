@@ -163,7 +163,7 @@ def test_drop_in_urls_are_for_versions_that_can_be_compared(s3: S3, rig: Rig) ->
 
 
 class TestThePageOfAProduct:
-    @pytest.mark.parametrize("product", ["index", "privacy", "2026", "3f2504e04f8911d39a0c0305e82c3301"])
+    @pytest.mark.parametrize("product", ["index", "privacy", "drop-in", "2026", "3f2504e04f8911d39a0c0305e82c3301"])
     def test_is_not_made_where_no_url_leads_to_it(self, s3: S3, rig: Rig, product: str) -> None:
         s3.put(f"releases/{product}/stable/1.0.0.json", release("1.0.0", product=product))
         rig.sweep()

@@ -19,8 +19,8 @@ from comet_updates.publish.bucket import Bucket, etag_of
 from comet_updates.publish.decide import decide
 from comet_updates.publish.inputs import Inputs, Loader, list_inputs
 
-OWN_PAGES = ("index", "privacy")
-"""The pages that are of no product; a product of this name has none."""
+OWN_PAGES = ("index", "privacy", names.DROP_IN.strip("/"))
+"""What stands where a page would, and is of no product; a product of this name has no page and no news."""
 
 ATTEMPTS = 5
 """How often a run starts again because another publisher was faster, before it leaves the rest to a retry."""
