@@ -88,10 +88,12 @@ clean: ## Remove all that was installed or built
 	@touch $@
 
 # Updaters as apps have them. Where one cannot be had, its tests say so.
-.venv-clients/installed: requirements/clients.txt
+.venv-clients/installed: requirements/clients.txt requirements/winsparkle.txt
 	@echo >&2 "Installing updaters to try (once) ..."
 	@test -x .venv-clients/bin/python || $(PYTHON) -m venv .venv-clients
 	@.venv-clients/bin/python $(PIP_INSTALL) -r requirements/clients.txt
+	@rm -rf .venv-clients/winsparkle
+	@.venv-clients/bin/python $(PIP_INSTALL) --only-binary :all: --platform win_amd64 --target .venv-clients/winsparkle -r requirements/winsparkle.txt
 	@touch $@
 
 tests/clients/electron/node_modules/.installed: tests/clients/electron/package-lock.json

@@ -12,6 +12,7 @@ import zipfile
 from typing import Any
 
 import minisign
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 PRODUCT = "comet-app"
 OLD, LATEST, NEXT = "1.0.0", "1.1.0", "1.2.0"
@@ -38,7 +39,10 @@ STILL_OFFERED = {"yanked": OLD, "paused": OLD, SCHEDULED: LATEST}
 """What an older copy is offered on these channels, so that it is the decision that leaves others without."""
 
 KEY = minisign.KeyPair.generate()
-"""The key that the app's files are signed with."""
+"""The key that the app's files are signed with, for Tauri's plugin."""
+
+ED25519_KEY = Ed25519PrivateKey.generate()
+"""The same for Sparkle's family."""
 
 
 def velopack_package(version: str) -> bytes:
@@ -139,6 +143,6 @@ def _artifact(
         "sha1": hashlib.sha1(body, usedforsecurity=False).hexdigest(),
         "sha256": hashlib.sha256(body).hexdigest(),
         "sha512": hashlib.sha512(body).hexdigest(),
-        "signatures": {"minisign": signature(body)},
+        "signatures": {"minisign": signature(body), "ed25519": base64.b64encode(ED25519_KEY.sign(body)).decode()},
         **{field: value for field, value in more.items() if value is not None},
     }

@@ -140,6 +140,16 @@ def front(service: Service) -> Iterator[Front]:
         yield server
 
 
+@pytest.fixture
+def plain_downloads(front: Front, downloads: Server) -> Iterator[Server]:
+    """The files once more, without TLS: for clients that cannot be told to trust our authority."""
+    with Server() as server:
+        server.files = downloads.files
+        front.files_at = (downloads.url, server.url)
+        yield server
+        front.files_at = ("", "")
+
+
 @pytest.fixture(scope="session")
 def published(service: Service, downloads: Server, front: Front) -> Front:
     """The app, released; and its channels on which something is held back."""

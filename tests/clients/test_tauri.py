@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +27,6 @@ Ask = Callable[..., dict[str, Any]]
 def key(pair: minisign.KeyPair = app.KEY) -> str:
     """The public key as Tauri's configuration has it: the whole of its file in base64."""
     return base64.b64encode(bytes(pair.public_key)).decode()
-
-
-@pytest.fixture
-def files(front: Front, downloads: Server) -> Iterator[Server]:
-    """The files once more, without TLS: the plugin trusts the authorities that were compiled into it, and no other."""
-    with Server() as server:
-        server.files = downloads.files
-        front.files_at = (downloads.url, server.url)
-        yield server
-        front.files_at = ("", "")
 
 
 @pytest.fixture
@@ -74,10 +64,12 @@ URLS = pytest.mark.parametrize("path", ["/v1/comet-app/{channel}/tauri.json", DR
 
 
 @URLS
-def test_the_update_is_found_downloaded_and_its_signature_verified(ask: Ask, files: Server, path: str) -> None:
+def test_the_update_is_found_downloaded_and_its_signature_verified(
+    ask: Ask, plain_downloads: Server, path: str
+) -> None:
     found = ask(path=path, download=True)
     assert found == {"version": app.LATEST, "notes": "What is new in 1.1.0.", "isVerified": True}
-    assert [request.path for request in files.requests] == ["/App-1.1.0.AppImage"]
+    assert [request.path for request in plain_downloads.requests] == ["/App-1.1.0.AppImage"]
 
 
 @URLS
@@ -93,18 +85,20 @@ def test_an_older_copy_is_offered_what_is_not_held_back(ask: Ask, channel: str, 
 
 
 @pytest.mark.parametrize(("fault", "reason"), [(CHANGED, "signature"), (SHORTER, "signature"), (CUT_SHORT, "decoding")])
-def test_a_download_that_is_not_what_was_released_is_refused(ask: Ask, files: Server, fault: str, reason: str) -> None:
-    files.fault = fault
+def test_a_download_that_is_not_what_was_released_is_refused(
+    ask: Ask, plain_downloads: Server, fault: str, reason: str
+) -> None:
+    plain_downloads.fault = fault
     assert reason in ask(download=True)["error"]
-    assert files.requests
-    files.fault = ""
+    assert plain_downloads.requests
+    plain_downloads.fault = ""
     assert ask(download=True)["isVerified"]
 
 
-def test_a_file_that_another_key_signed_is_refused(ask: Ask, files: Server) -> None:
+def test_a_file_that_another_key_signed_is_refused(ask: Ask, plain_downloads: Server) -> None:
     refused = ask(key=key(minisign.KeyPair.generate()), download=True)
     assert "key" in refused["error"]
-    assert files.requests
+    assert plain_downloads.requests
 
 
 def test_it_sends_nothing_of_itself_but_its_plugins_version(ask: Ask, service: Service, front: Front) -> None:
