@@ -26,10 +26,11 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, TypedDict
 
-time.monotonic = lambda: 0.0  # before anything of ours could take it
+if __name__ == "__main__":  # and not in the process of the tests, whose clock has to go on
+    time.monotonic = lambda: 0.0  # before anything of ours could take it
 
-from awslambdaric import bootstrap  # noqa: E402
-from awslambdaric.lambda_runtime_marshaller import LambdaMarshaller  # noqa: E402
+from awslambdaric import bootstrap
+from awslambdaric.lambda_runtime_marshaller import LambdaMarshaller
 
 PRELOADED = ("obstore.store", "aws_lambda_powertools.logging.formatter", "comet_updates.formats", "boto3", "urllib3")
 PACKAGE = "comet_updates"
