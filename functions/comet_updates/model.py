@@ -273,7 +273,7 @@ class Product(Uploaded):
         Field(max_length=20, description="Public keys, by kind of signature."),
     ] = {}
     languages: Annotated[list[Language], Field(max_length=LANGUAGES_MAX)] = []
-    required_signatures: Annotated[
+    signed_with: Annotated[
         dict[Name, Annotated[list[Token], Field(min_length=1, max_length=20)]],
         Field(max_length=100, description="By channel: every artifact has a signature of one of these kinds."),
     ] = {}

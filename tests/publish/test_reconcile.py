@@ -345,7 +345,7 @@ class TestTheRulesOfAProduct:
         ("rule", "path"),
         [
             ({"release_hosts": ["cdn.example.com"]}, "$.artifacts[0].url"),
-            ({"required_signatures": {"stable": ["minisign", "ed25519"]}}, "$.artifacts[0].signatures"),
+            ({"signed_with": {"stable": ["minisign", "ed25519"]}}, "$.artifacts[0].signatures"),
             ({"max_size": 1000}, "$.artifacts[0].size"),
         ],
         ids=lambda rule: min(rule) if isinstance(rule, dict) else "",
@@ -366,7 +366,7 @@ class TestTheRulesOfAProduct:
         assert published.json(f"{STABLE}/manifest.json")["version"] == "4.3.0", "and what they allow again counts"
 
     def test_ask_for_a_signature_of_one_of_the_kinds_on_that_channel(self, s3: S3, rig: Rig) -> None:
-        rule = {"required_signatures": {"stable": ["minisign", "ed25519"]}}
+        rule = {"signed_with": {"stable": ["minisign", "ed25519"]}}
         s3.put("products/comet-cursor.json", {"product": "comet-cursor", **rule})
         signed = [release()["artifacts"][0] | {"signatures": {"ed25519": "c2ln"}}]
         s3.put(key("4.2.1"), release(artifacts=signed))

@@ -107,7 +107,7 @@ def _version_problems(release: Release, product: Product) -> Iterator[Problem]:
 
 
 def _rule_problems(release: Release, product: Product) -> Iterator[Problem]:
-    required = product.required_signatures.get(release.channel, [])
+    required = product.signed_with.get(release.channel, [])
     for index, artifact in enumerate(release.artifacts):
         host = urlsplit(artifact.url).hostname
         if product.release_hosts and host not in product.release_hosts:
