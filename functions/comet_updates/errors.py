@@ -54,6 +54,10 @@ class Problem(NamedTuple):
     problem: str
     remedy: str
 
+    def __str__(self) -> str:
+        """As people read it."""
+        return f"{self.path}: {self.problem}. {self.remedy}."
+
 
 class RefusedUploadError(CometError):
     """A pipeline sent something that we will not publish; what is public is unchanged.
@@ -63,7 +67,7 @@ class RefusedUploadError(CometError):
 
     def __init__(self, key: str, problems: tuple[Problem, ...]) -> None:
         """Collect every one of the `problems` of the upload at the S3 key `key`."""
-        super().__init__("\n".join(f"{key}: {p.path}: {p.problem}. {p.remedy}." for p in problems))
+        super().__init__("\n".join(f"{key}: {problem}" for problem in problems))
         self.key = key
         self.problems = problems
 

@@ -129,8 +129,10 @@ def public_key(path: str) -> str | None:
 def drop_in(path: str) -> DropIn | None:
     """What a drop-in URL asks for, by its `path` as in `public_key`; `None` if it is none."""
     found = _DROP_IN_URL.fullmatch(path) if len(path) <= _URL_MAX_CHARS else None
-    for form, pattern in _DROP_IN_FORMS.items() if found else ():
-        if found and (said := pattern.fullmatch(found["rest"])):
+    if found is None:
+        return None
+    for form, pattern in _DROP_IN_FORMS.items():
+        if said := pattern.fullmatch(found["rest"]):
             document = drop_in_document(form, (said["computer"] or "").replace("/", "-"))
             key = document_key(found["product"], found["channel"], document)
             return DropIn(key, re.sub("%2[Bb]", "+", said["version"]))

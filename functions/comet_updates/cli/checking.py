@@ -13,14 +13,8 @@ import yaml
 
 from comet_updates import names
 from comet_updates.errors import Problem, RefusedUploadError
-from comet_updates.model import ChannelPolicy, Product, Release
+from comet_updates.model import Product, Release
 from comet_updates.publish import uploads
-
-_MODELS: dict[str, type[Product | ChannelPolicy | Release]] = {
-    "product": Product,
-    "channel": ChannelPolicy,
-    "release": Release,
-}
 
 
 class Finding(NamedTuple):
@@ -34,7 +28,7 @@ class Finding(NamedTuple):
 
     def __str__(self) -> str:
         """As compilers write it, so that editors find the place."""
-        return f"{self.file}:{self.line}: {self.path}: {self.problem}. {self.remedy}."
+        return f"{self.file}:{self.line}: {Problem(self.path, self.problem, self.remedy)}"
 
 
 def files_in(given: Iterable[Path]) -> list[Path]:
@@ -56,7 +50,7 @@ def _check(file: Path) -> Iterable[Finding]:
     try:
         uploads.check_size(key, len(body))
         upload = uploads.check_key(key)
-        document = uploads.parse(_MODELS[upload.kind], key, body)
+        document = uploads.parse(uploads.MODELS[upload.kind], key, body)
         if isinstance(document, Release):
             uploads.check_release(key, document, _product(file, key))
     except RefusedUploadError as refusal:

@@ -92,7 +92,7 @@ def read(
     for wire in progress(feed.releases):
         try:
             key = names.release_key(feed.product, wire["channel"], wire["version"])
-            documents[key] = _json(wire)
+            documents[key] = uploads.as_json(wire)
             uploads.check_release(key, uploads.parse(Release, key, documents[key]), product)
         except RefusedUploadError as refusal:
             problems += [
@@ -101,7 +101,7 @@ def read(
     if problems:
         raise RefusedUploadError(", ".join(bodies), tuple(problems))
     if feed.scheme != "semver":
-        documents[names.product_key(feed.product)] = _json(
+        documents[names.product_key(feed.product)] = uploads.as_json(
             {"schema": 1, "product": feed.product, "version_scheme": feed.scheme}
         )
     return Imported(documents, feed.remarks, len(feed.releases))
@@ -163,7 +163,3 @@ def _text(body: bytes) -> str:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ForeignFeedError("not UTF-8 text") from error
-
-
-def _json(wire: feeds.Wire) -> bytes:
-    return json.dumps(wire, ensure_ascii=False, indent=2).encode() + b"\n"

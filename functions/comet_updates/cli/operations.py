@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from comet_updates import names
-from comet_updates.errors import ConcurrentPublishError, DecisionError
+from comet_updates.errors import ConcurrentPublishError, DecisionError, Problem
 from comet_updates.model import ChannelPolicy, Release
 from comet_updates.publish import uploads
 from comet_updates.publish.bucket import Bucket
@@ -65,7 +65,7 @@ def policy(bucket: Bucket, product: str, channel: str, edit: Edit, now: datetime
     after = edit(dict(before), inputs)
     if after == before:
         return Plan(key, None, None, {})
-    body = _json(after)
+    body = uploads.as_json(after)
     decided = uploads.parse(ChannelPolicy, key, body)
     then = replace(inputs, policies={**inputs.policies, channel: decided})
     return Plan(key, body, listing[key][0].etag if key in listing else None, _changes(inputs, then, now))
@@ -79,7 +79,7 @@ def promotion(bucket: Bucket, product: str, version: str, now: datetime, *, sour
     inputs = Loader(bucket).load(product, list_inputs(bucket, product))
     release = _release(inputs, source, version)
     key = names.release_key(product, target, version)
-    body = _json({**release.wire, "channel": target})
+    body = uploads.as_json({**release.wire, "channel": target})
     there = next((r for r in inputs.releases if (r.channel, r.version) == (target, version)), None)
     if there:
         if {**there.wire, "channel": source} != release.wire:
@@ -98,7 +98,7 @@ def release(bucket: Bucket, document: Wire, now: datetime) -> Plan:
         StoreUnavailableError: S3 fails.
     """
     product, channel, version = (document[name] for name in ("product", "channel", "version"))
-    key, body = names.release_key(product, channel, version), _json(document)
+    key, body = names.release_key(product, channel, version), uploads.as_json(document)
     released = uploads.parse(Release, key, body)
     inputs = Loader(bucket).load(product, list_inputs(bucket, product))
     if inputs.product:
@@ -117,7 +117,7 @@ def refusal(bucket: Bucket, key: str) -> list[str]:
     rejected = names.rejected_key(key)
     found = bucket.versions(rejected).get(rejected)
     problems = json.loads(bucket.get(found[0]))["problems"] if found else []
-    return [f"{problem['path']}: {problem['problem']}. {problem['remedy']}." for problem in problems]
+    return [str(Problem(**problem)) for problem in problems]
 
 
 def carry_out(bucket: Bucket, make_plan: Callable[[], Plan]) -> Plan:
@@ -225,10 +225,6 @@ def _without(policy: Wire, name: str) -> Wire:
 def moment(at: datetime) -> str:
     """A time as our documents write it."""
     return at.isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _json(document: Wire) -> bytes:
-    return json.dumps(document, ensure_ascii=False, indent=2).encode() + b"\n"
 
 
 def _changes(before: Inputs, after: Inputs, now: datetime) -> dict[str, str]:

@@ -63,9 +63,7 @@ def status(bucket: Bucket, product: str | None, now: datetime) -> Status:
         prefix = f"public/v1/{name}/"
         found.channels.extend(_channels(inputs, bucket.etags(prefix), bucket.written_at(prefix), now))
         for key, refusal in inputs.refusals.items():
-            found.refused[key] = [
-                f"{problem.path}: {problem.problem}. {problem.remedy}." for problem in refusal.problems
-            ]
+            found.refused[key] = [str(problem) for problem in refusal.problems]
     return found
 
 

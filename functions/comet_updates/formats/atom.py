@@ -10,7 +10,7 @@ import html
 import uuid
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from comet_updates.formats import texts, writing, xml
 from comet_updates.model import Offer, Release
@@ -30,9 +30,7 @@ def render(offer: Offer) -> dict[str, bytes]:
 def product(offers: Sequence[Offer]) -> bytes | None:
     """The news of all channels of one product, the latest first; `None` if no release has a date."""
     once = {(release.channel, release.version): (release, at) for offer in offers for release, at in _dated(offer)}
-    return (
-        _feed((offers[0].product,), sorted(once.values(), key=lambda dated: dated[1], reverse=True)) if once else None
-    )
+    return _feed((offers[0].product,), sorted(once.values(), key=lambda dated: dated[1], reverse=True))
 
 
 def _dated(offer: Offer) -> list[tuple[Release, datetime]]:
@@ -47,7 +45,7 @@ def _feed(of: tuple[str, ...], dated: Sequence[tuple[Release, datetime]]) -> byt
     root = ET.Element("feed", xmlns=NAMESPACE)
     xml.add_text(root, "id", _id(*of))
     xml.add_text(root, "title", " ".join(of))
-    xml.add_text(root, "updated", _moment(max(at for _, at in dated)))
+    xml.add_text(root, "updated", writing.moment(max(at for _, at in dated)))
     xml.add(root, "link", attributes={"rel": "self", "href": "feed.atom"})
     xml.add_text(xml.add(root, "author"), "name", of[0])
     entries = (_entry(release, at) for release, at in dated[:ENTRIES_MAX])
@@ -60,7 +58,7 @@ def _entry(release: Release, at: datetime) -> ET.Element:
     title = texts.title(release)
     xml.add_text(entry, "id", _id(release.product, release.channel, release.version))
     xml.add_text(entry, "title", title)
-    xml.add_text(entry, "updated", _moment(at))
+    xml.add_text(entry, "updated", writing.moment(at))
     if release.link:
         xml.add(entry, "link", attributes={"rel": "alternate", "href": release.link})
     for file in release.artifacts:
@@ -74,7 +72,3 @@ def _entry(release: Release, at: datetime) -> ET.Element:
 
 def _id(*parts: str) -> str:
     return uuid.uuid5(_IDS, "/".join(parts)).urn
-
-
-def _moment(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,9 +1,10 @@
-"""What all documents have in common: how JSON is written, and how much of a history fits."""
+"""What all documents have in common: how JSON and times are written, and how much of a history fits."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
 from typing import TypeVar
 
 MAX_BYTES = 2_000_000  # Lambda hands out 6 MB at most, as JSON, in which many a byte is two
@@ -14,6 +15,11 @@ _Part = TypeVar("_Part")
 def as_json(value: object) -> bytes:
     """`value` as JSON without spaces, in UTF-8."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def moment(at: datetime) -> str:
+    """A time to the second, as RFC 3339 has it, in UTC."""
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def newest(parts: Iterable[_Part], size_bytes: Callable[[_Part], int], max_bytes: int = MAX_BYTES) -> Iterator[_Part]:

@@ -22,7 +22,6 @@ Upload = Product | ChannelPolicy | Release
 Listing = Mapping[str, tuple[Stored, ...]]
 """The versions of every upload of a product, the newest first, by key. Equal listings mean equal inputs."""
 
-_MODELS: dict[str, type[Upload]] = {"product": Product, "channel": ChannelPolicy, "release": Release}
 _CHANGED = Problem("$", "a release is never changed once it is accepted", "Upload the change as a new version")
 
 
@@ -140,7 +139,7 @@ class Loader:
             try:
                 upload = uploads.check_key(stored.key)
                 uploads.check_size(stored.key, stored.size_bytes)
-                self._read[stored] = uploads.parse(_MODELS[upload.kind], stored.key, self._bucket.get(stored))
+                self._read[stored] = uploads.parse(uploads.MODELS[upload.kind], stored.key, self._bucket.get(stored))
             except RefusedUploadError as refusal:
                 self._read[stored] = refusal
         return self._read[stored]

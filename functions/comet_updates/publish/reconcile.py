@@ -6,7 +6,6 @@ a run that is late, doubled, killed or out of order is mended by the next.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
@@ -230,12 +229,9 @@ def render(inputs: Inputs, now: datetime) -> Rendered:
 
 def _rejections(refusals: Iterable[RefusedUploadError]) -> dict[str, bytes]:
     return {
-        names.rejected_key(refusal.key): json.dumps(
-            {"schema": 1, "key": refusal.key, "problems": [problem._asdict() for problem in refusal.problems]},
-            ensure_ascii=False,
-            indent=2,
-        ).encode()
-        + b"\n"
+        names.rejected_key(refusal.key): uploads.as_json(
+            {"schema": 1, "key": refusal.key, "problems": [problem._asdict() for problem in refusal.problems]}
+        )
         for refusal in refusals
     }
 

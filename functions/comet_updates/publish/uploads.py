@@ -19,11 +19,13 @@ UPLOAD_MAX_BYTES = 512_000  # ten times the largest single release that we know 
 
 Document = TypeVar("Document", bound=Uploaded)
 
-_MODELS: dict[type, str] = {
-    Product: "product",
-    ChannelPolicy: "channel",
-    Release: "release",
+MODELS: dict[str, type[Product | ChannelPolicy | Release]] = {
+    "product": Product,
+    "channel": ChannelPolicy,
+    "release": Release,
 }
+"""What an upload is read as, by the kind that its key says."""
+
 _REMEDIES = {
     "missing": "Add the field",
     "extra_forbidden": "Remove the field, or check its spelling",
@@ -35,6 +37,11 @@ _REMEDIES = {
 def refuse(key: str, problem: str, remedy: str, path: str = "$") -> NoReturn:
     """Raise `RefusedUploadError` with a single problem."""
     raise RefusedUploadError(key, (Problem(path, problem, remedy),))
+
+
+def as_json(document: dict[str, Any]) -> bytes:
+    """A document as we write it to a bucket for people to read."""
+    return json.dumps(document, ensure_ascii=False, indent=2).encode() + b"\n"
 
 
 def check_key(key: str) -> names.Upload:
@@ -65,7 +72,7 @@ def parse(model: type[Document], key: str, body: bytes) -> Document:
     try:
         document = model.model_validate_json(body)
     except ValidationError as error:
-        see = f"See /schemas/{_MODELS[model]}.json"
+        see = f"See /schemas/{next(kind for kind, known in MODELS.items() if known is model)}.json"
         raise RefusedUploadError(key, tuple(_problem(details, wire, see) for details in error.errors())) from error
     upload = check_key(key)
     lies = tuple(
