@@ -14,11 +14,14 @@ import time
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.s3.models import s3_backends
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
@@ -125,9 +128,13 @@ class S3:
         self.client.create_bucket(Bucket=self.bucket)
         self.client.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"})
 
-    def put(self, key: str, body: bytes | dict[str, Any]) -> None:
+    def put(self, key: str, body: bytes | dict[str, Any], at: datetime | None = None) -> None:
+        """Upload; `at` makes the S3 say that it was then."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.client.put_object(Bucket=self.bucket, Key=key, Body=data)
+        if at:
+            versions = s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets[self.bucket].keys.getlist(key)
+            versions[-1].last_modified = at.astimezone(UTC).replace(tzinfo=None)
 
     def get(self, key: str) -> bytes:
         return self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()

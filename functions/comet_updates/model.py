@@ -126,15 +126,22 @@ class Uploaded(_Document):
     """A document that a pipeline uploads. It remembers how it was written."""
 
     _wire: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _body_sha256: str = PrivateAttr(default="")
 
     @property
     def wire(self) -> dict[str, Any]:
         """The JSON object that this was read from, for documents that pass it on."""
         return self._wire
 
-    def remember(self, wire: dict[str, Any]) -> None:
-        """Keep the JSON object that this was read from; for whoever reads uploads."""
+    @property
+    def body_sha256(self) -> str:
+        """The SHA-256 of the bytes that this was read from, in hexadecimal."""
+        return self._body_sha256
+
+    def remember(self, wire: dict[str, Any], body_sha256: str) -> None:
+        """Keep the JSON object that this was read from, and the hash of its bytes; for whoever reads uploads."""
         self._wire = wire
+        self._body_sha256 = body_sha256
 
 
 class Critical(_Document):
@@ -273,6 +280,14 @@ class Product(Uploaded):
         Field(max_length=20, description="Public keys, by kind of signature."),
     ] = {}
     languages: Annotated[list[Language], Field(max_length=LANGUAGES_MAX)] = []
+    approved_on: Annotated[
+        list[Name],
+        Field(max_length=100, description="Channels that offer a release only once a second person approved it."),
+    ] = []
+    only_higher_on: Annotated[
+        list[Name],
+        Field(max_length=100, description="Channels on which a release is higher than all before it but yanked ones."),
+    ] = []
     signed_with: Annotated[
         dict[Name, Annotated[list[Token], Field(min_length=1, max_length=20)]],
         Field(max_length=100, description="By channel: every artifact has a signature of one of these kinds."),
@@ -345,6 +360,16 @@ class ChannelPolicy(Uploaded):
     rollout: ReleaseRollout | None = None
 
 
+class Approval(Uploaded):
+    """A second person's word that a release may be offered; it holds for just these bytes."""
+
+    schema_: Schema
+    product: Name
+    channel: Name
+    version: Version
+    sha256: Annotated[Sha256, Field(description="Of the release's document, as it lies in the bucket.")]
+
+
 class Manifest(Release):
     """What a channel offers: the latest release, as it was uploaded, and what the channel decided about it."""
 
@@ -383,6 +408,7 @@ class Rejection(_Document):
 
 
 SCHEMAS: dict[str, type[_Document]] = {
+    "approval": Approval,
     "channel": ChannelPolicy,
     "history": History,
     "manifest": Manifest,

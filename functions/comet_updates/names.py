@@ -27,7 +27,7 @@ SETTINGS = {
 }
 """The environment variables of the functions, and what they may hold."""
 
-SCHEMAS = ("channel", "history", "manifest", "product", "rejection", "release")
+SCHEMAS = ("approval", "channel", "history", "manifest", "product", "rejection", "release")
 """The JSON Schemas of what is uploaded and served, by name."""
 
 CONTENT_TYPES = {
@@ -92,7 +92,7 @@ class DropIn(NamedTuple):
 
 
 class Upload(NamedTuple):
-    """What the key of an upload says. `channel` is empty for a product, `version` for all but a release."""
+    """What the key of an upload says. `channel` is empty for a product, `version` for a product and a channel."""
 
     kind: str
     product: str
@@ -196,11 +196,23 @@ def release_key(product: str, channel: str, version: str) -> str:
     return f"releases/{product}/{channel}/{version}.json"
 
 
-UPLOAD_PREFIXES = ("products/", "channels/", "releases/")
+def approval_key(product: str, channel: str, version: str) -> str:
+    """The key of the approval of one release."""
+    return f"approvals/{product}/{channel}/{version}.json"
+
+
+def pack_key(product: str) -> str:
+    """The key of what was uploaded for a product, gathered in one object for publishers that start anew."""
+    return f"packs/{product}.json.gz"
+
+
+UPLOAD_PREFIXES = ("products/", "channels/", "releases/", "approvals/")
+_VERSIONED = rf"(?P<product>{NAME})/(?P<channel>{NAME})/(?P<version>{VERSION})\.json"
 _UPLOADS = (
     ("product", re.compile(rf"products/(?P<product>{NAME})\.json")),
     ("channel", re.compile(rf"channels/(?P<product>{NAME})/(?P<channel>{NAME})\.json")),
-    ("release", re.compile(rf"releases/(?P<product>{NAME})/(?P<channel>{NAME})/(?P<version>{VERSION})\.json")),
+    ("release", re.compile(rf"releases/{_VERSIONED}")),
+    ("approval", re.compile(rf"approvals/{_VERSIONED}")),
 )
 
 
@@ -213,13 +225,17 @@ def parse_upload(key: str) -> Upload | None:
     return None
 
 
+PRODUCT_FOLDERS = ("channels", "releases", "approvals")
+"""Where a product has a folder of uploads of its own."""
+
+
 def product_of(key: str) -> str | None:
     """What stands in the place of the product in the key of an upload, sound or not; `None` if nothing does."""
     folder, _, rest = key.partition("/")
     if folder == "products" and "/" not in rest and rest.endswith(".json"):
         return rest.removesuffix(".json")
     product, slash, _ = rest.partition("/")
-    return product if folder in ("channels", "releases") and slash else None
+    return product if folder in PRODUCT_FOLDERS and slash else None
 
 
 REJECTED_LONG_KEYS = "rejected/long-keys/"

@@ -27,7 +27,7 @@ def artifact(platform: str, arch: str, name: str, kind: str = "installer", **fie
 def release(version: str, *artifacts: dict[str, Any], **fields: Any) -> Release:
     wire = {"schema": 1, "product": "p", "channel": "stable", "version": version, "artifacts": artifacts, **fields}
     read = Release.model_validate_json(json.dumps(wire))
-    read.remember(json.loads(json.dumps(wire)))
+    read.remember(json.loads(json.dumps(wire)), "")
     return read
 
 

@@ -18,7 +18,7 @@ from tests.conftest import ROOT
 def release(version: str, **fields: Any) -> Release:
     wire = {"schema": 1, "product": "p", "channel": "stable", "version": version, **fields, "artifacts": []}
     read = Release.model_validate_json(json.dumps(wire))
-    read.remember(wire)
+    read.remember(wire, "")
     return read
 
 

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from comet_updates.publish.inputs import Inputs, Loader, list_inputs
+from comet_updates.publish.inputs import Inputs
+from comet_updates.publish.loader import Loader, list_inputs
 from comet_updates.publish.uploads import UPLOAD_MAX_BYTES
 from tests.conftest import release
+from tests.publish.conftest import NOW
 
 if TYPE_CHECKING:
     from tests.conftest import S3
@@ -206,9 +208,8 @@ class TestWhatCounts:
 
     def test_a_release_is_held_against_the_product_as_it_is_now(self, s3: S3, bucket: WatchedBucket) -> None:
         loader = Loader(bucket)
-        s3.put(RELEASE, release())
-        assert load(bucket, loader=loader).refusals == {}
-        s3.put(PRODUCT, product(release_hosts=["cdn.example.com"]))
+        s3.put(PRODUCT, product(release_hosts=["cdn.example.com"]), NOW)
+        s3.put(RELEASE, release(), NOW)
         assert list(load(bucket, loader=loader).refusals) == [RELEASE]
         s3.put(PRODUCT, product())
         assert load(bucket, loader=loader).refusals == {}

@@ -223,6 +223,8 @@ def _show(found: Status) -> None:
         where = f"{channel.product}/{channel.channel}"
         for version, at in channel.due.items():
             typer.echo(f"waits    {where} {version}: due at {at}")
+        for version in channel.unapproved:
+            typer.echo(f"waits    {where} {version}: for an approval")
         for version, reason in channel.yanked.items():
             typer.echo(f"yanked   {where} {version}: {reason}")
         for lag in channel.lags:

@@ -14,7 +14,7 @@ import yaml
 from comet_updates import names
 from comet_updates.errors import Problem, RefusedUploadError
 from comet_updates.model import Product, Release
-from comet_updates.publish import uploads
+from comet_updates.publish import rules, uploads
 
 
 class Finding(NamedTuple):
@@ -52,7 +52,7 @@ def _check(file: Path) -> Iterable[Finding]:
         upload = uploads.check_key(key)
         document = uploads.parse(uploads.MODELS[upload.kind], key, body)
         if isinstance(document, Release):
-            uploads.check_release(key, document, _product(file, key))
+            rules.check_release(key, document, _product(file, key))
     except RefusedUploadError as refusal:
         for problem in refusal.problems:
             yield Finding(str(file), _line(body, problem), problem.path, problem.problem, problem.remedy)
@@ -74,6 +74,8 @@ def _key_by_content(body: bytes) -> str | None:
         said = json.loads(body)
         if isinstance(said, dict) and isinstance(said.get("product"), str):
             product, channel, version = (str(said.get(field, "")) for field in ("product", "channel", "version"))
+            if "sha256" in said:
+                return names.approval_key(product, channel, version)
             if "version" in said or "artifacts" in said:
                 return names.release_key(product, channel, version)
             return names.channel_key(product, channel) if "channel" in said else names.product_key(product)

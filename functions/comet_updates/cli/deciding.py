@@ -194,3 +194,20 @@ def promote(
         return operations.promotion(opened, product, version, now, source=source, target=target)
 
     carry_out(Where(bucket, endpoint_url, dry_run, as_json), make_plan)
+
+
+@app.command()
+def approve(
+    product: Product, channel: Channel, version: Version, *, bucket: BucketName, endpoint_url: EndpointUrl = None,
+    dry_run: DryRun = False, as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Let a release be offered that waits for a second person, just as it lies in the bucket.
+
+    Which channels wait for that is `approved_on` of the product. Whoever releases must not have the right to approve.
+    """
+    from comet_updates.cli import operations  # noqa: PLC0415 (as above)
+
+    def make_plan(opened: Bucket, now: datetime) -> Plan:
+        return operations.approval(opened, product, channel, version, now)
+
+    carry_out(Where(bucket, endpoint_url, dry_run, as_json), make_plan)

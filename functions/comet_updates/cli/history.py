@@ -32,6 +32,9 @@ def history(bucket: Bucket, product: str, channel: str) -> list[Event]:
             first, *again = reversed(versions)
             events.append(Event(first.written_at, f"released {upload.version}"))
             events += [Event(stored.written_at, f"uploaded {upload.version} again") for stored in again]
+    for key, versions in bucket.versions(f"approvals/{product}/{channel}/").items():
+        if upload := names.parse_upload(key):
+            events += [Event(stored.written_at, f"approved {upload.version}") for stored in versions]
     return sorted(events, reverse=True)
 
 

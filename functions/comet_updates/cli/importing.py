@@ -15,7 +15,7 @@ from comet_updates import names
 from comet_updates.errors import FileInTheWayError, ForeignFeedError, Problem, RefusedUploadError
 from comet_updates.formats import electron_updater, feeds, sparkle, squirrel, tauri, velopack
 from comet_updates.model import Product, Release
-from comet_updates.publish import uploads
+from comet_updates.publish import rules, uploads
 
 FEED_MAX_BYTES = 50_000_000
 FETCH_TIMEOUT_S = 30
@@ -93,7 +93,7 @@ def read(
         try:
             key = names.release_key(feed.product, wire["channel"], wire["version"])
             documents[key] = uploads.as_json(wire)
-            uploads.check_release(key, uploads.parse(Release, key, documents[key]), product)
+            rules.check_release(key, uploads.parse(Release, key, documents[key]), product)
         except RefusedUploadError as refusal:
             problems += [
                 Problem(f"{wire['version']}: {found.path}", found.problem, found.remedy) for found in refusal.problems

@@ -9,16 +9,16 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from comet_updates import names
 from comet_updates.errors import ConcurrentPublishError, DecisionError, Problem
-from comet_updates.model import ChannelPolicy, Release
+from comet_updates.model import Release
 from comet_updates.publish import uploads
-from comet_updates.publish.bucket import Bucket
-from comet_updates.publish.inputs import Inputs, Loader, list_inputs
+from comet_updates.publish.bucket import Bucket, Stored, etag_of
+from comet_updates.publish.inputs import Inputs
+from comet_updates.publish.loader import Loader, list_inputs
 from comet_updates.publish.reconcile import render
 
 Wire = dict[str, Any]
@@ -52,8 +52,8 @@ def policy(bucket: Bucket, product: str, channel: str, edit: Edit, now: datetime
         RefusedUploadError: the policy would be refused.
         StoreUnavailableError: S3 fails.
     """
-    listing = list_inputs(bucket, product)
-    inputs = Loader(bucket).load(product, listing)
+    scene = _Scene(bucket, product, now)
+    inputs = scene.inputs
     key = names.channel_key(product, channel)
     if channel in inputs.undecided:
         raise DecisionError(f"{key} is refused as it is: mend that first")
@@ -65,10 +65,7 @@ def policy(bucket: Bucket, product: str, channel: str, edit: Edit, now: datetime
     after = edit(dict(before), inputs)
     if after == before:
         return Plan(key, None, None, {})
-    body = uploads.as_json(after)
-    decided = uploads.parse(ChannelPolicy, key, body)
-    then = replace(inputs, policies={**inputs.policies, channel: decided})
-    return Plan(key, body, listing[key][0].etag if key in listing else None, _changes(inputs, then, now))
+    return scene.plan(key, after)
 
 
 def promotion(bucket: Bucket, product: str, version: str, now: datetime, *, source: str, target: str) -> Plan:
@@ -76,17 +73,9 @@ def promotion(bucket: Bucket, product: str, version: str, now: datetime, *, sour
 
     Raises what `policy` raises.
     """
-    inputs = Loader(bucket).load(product, list_inputs(bucket, product))
-    release = _release(inputs, source, version)
-    key = names.release_key(product, target, version)
-    body = uploads.as_json({**release.wire, "channel": target})
-    there = next((r for r in inputs.releases if (r.channel, r.version) == (target, version)), None)
-    if there:
-        if {**there.wire, "channel": source} != release.wire:
-            raise DecisionError(f"{key} is there already and says something else. Release a new version")
-        return Plan(key, None, None, {})
-    promoted = uploads.parse(Release, key, body)
-    return Plan(key, body, None, _changes(inputs, replace(inputs, releases=[*inputs.releases, promoted]), now))
+    scene = _Scene(bucket, product, now)
+    release = _release(scene.inputs, source, version)
+    return scene.plan_release({**release.wire, "channel": target}, lambda wire: wire)
 
 
 def release(bucket: Bucket, document: Wire, now: datetime) -> Plan:
@@ -97,19 +86,65 @@ def release(bucket: Bucket, document: Wire, now: datetime) -> Plan:
         RefusedUploadError: it would be refused.
         StoreUnavailableError: S3 fails.
     """
-    product, channel, version = (document[name] for name in ("product", "channel", "version"))
-    key, body = names.release_key(product, channel, version), uploads.as_json(document)
-    released = uploads.parse(Release, key, body)
-    inputs = Loader(bucket).load(product, list_inputs(bucket, product))
-    if inputs.product:
-        uploads.check_release(key, released, inputs.product)
-    there = next((r for r in inputs.releases if (r.channel, r.version) == (channel, version)), None)
-    if there:
-        if _without(there.wire, "released_at") != _without(document, "released_at"):
+    scene = _Scene(bucket, document["product"], now)
+    return scene.plan_release(document, lambda wire: _without(wire, "released_at"))
+
+
+def approval(bucket: Bucket, product: str, channel: str, version: str, now: datetime) -> Plan:
+    """The plan to approve a release, as it lies in the bucket.
+
+    Raises what `policy` raises.
+    """
+    scene = _Scene(bucket, product, now)
+    release = _release(scene.inputs, channel, version)
+    key = names.approval_key(product, channel, version)
+    if scene.inputs.unapproved.get((channel, version)):
+        said = {"schema": 1, "product": product, "channel": channel, "version": version, "sha256": release.body_sha256}
+        return scene.plan(key, said)
+    if scene.is_there(key):
+        return Plan(key, None, None, {})
+    raise DecisionError(f"{channel} {version} waits for no approval: `approved_on` of the product says which do")
+
+
+class _Scene:
+    """A product as it is in the bucket, and how it would be with one more document. Raises `StoreUnavailableError`."""
+
+    def __init__(self, bucket: Bucket, product: str, now: datetime) -> None:
+        self._loader = Loader(bucket)
+        self._product = product
+        self._now = now
+        self._listing = list_inputs(bucket, product)
+        self.inputs = self._loader.load(product, self._listing)
+
+    def is_there(self, key: str) -> bool:
+        """Whether something is uploaded at `key`."""
+        return key in self._listing
+
+    def plan(self, key: str, document: Wire) -> Plan:
+        """The plan to write `document`. Raises `RefusedUploadError` if the publisher would refuse it."""
+        body = uploads.as_json(document)
+        versions = self._listing.get(key, ())
+        planned = Stored(key, "planned", etag_of(body), len(body), self._now)
+        then = self._loader.load(self._product, {**self._listing, key: (planned, *versions)}, {planned: body})
+        if key in then.refusals:
+            raise then.refusals[key]
+        return Plan(key, body, versions[0].etag if versions else None, _changes(self.inputs, then, self._now))
+
+    def plan_release(self, document: Wire, told: Callable[[Wire], Wire]) -> Plan:
+        """The plan to write a release, once: nothing, if what is `told` of one that is there is the same.
+
+        Raises `DecisionError` if there is another of this version, and what `plan` raises.
+        """
+        channel, version = document["channel"], document["version"]
+        key = names.release_key(self._product, channel, version)
+        there = next((r for r in self.inputs.releases if (r.channel, r.version) == (channel, version)), None)
+        if there is None and key not in self._listing:
+            return self.plan(key, document)
+        if there is None:
+            raise DecisionError(f"{key} is there already and was refused. Release a new version")
+        if told(there.wire) != told(document):
             raise DecisionError(f"{key} is there already and says something else. Release a new version")
         return Plan(key, None, None, {})
-    then = replace(inputs, releases=[*inputs.releases, released])
-    return Plan(key, body, None, _changes(inputs, then, now))
 
 
 def refusal(bucket: Bucket, key: str) -> list[str]:

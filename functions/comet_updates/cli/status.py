@@ -11,7 +11,8 @@ from comet_updates.errors import VersionSyntaxError
 from comet_updates.model import ChannelPolicy, Offer, Rollout
 from comet_updates.publish.bucket import Bucket, etag_of
 from comet_updates.publish.decide import counted_channels, decide
-from comet_updates.publish.inputs import Inputs, Loader, list_inputs
+from comet_updates.publish.inputs import Inputs
+from comet_updates.publish.loader import Loader, list_inputs
 from comet_updates.publish.reconcile import Publisher, render
 
 
@@ -25,6 +26,7 @@ class ChannelStatus(NamedTuple):
         rollout: how it reaches its users, in words; empty for all at once.
         held: what people decided to hold the channel at, in words.
         due: versions that are uploaded and wait for their time, with it.
+        unapproved: versions that are uploaded and wait for a second person.
         yanked: withdrawn versions, with the reason.
         lags: documents that stay at an older release, and why.
         is_live: whether what should be public is.
@@ -37,6 +39,7 @@ class ChannelStatus(NamedTuple):
     rollout: str
     held: str
     due: dict[str, str]
+    unapproved: list[str]
     yanked: dict[str, str]
     lags: list[formats.Lag]
     is_live: bool
@@ -77,7 +80,7 @@ def _channels(
     for channel in sorted(inputs.channels):
         policy = inputs.policies.get(channel) or ChannelPolicy(product=product, channel=channel)
         try:
-            offer = decide(inputs.product, channel, inputs.policies, inputs.releases, now)
+            offer = decide(inputs.product, channel, inputs.policies, inputs.releases_for(channel), now)
         except VersionSyntaxError:  # a pin that cannot be compared: the channel stays as it is
             offer = Offer(product, channel, None, None, ())
         prefix = names.document_key(product, channel, "")
@@ -92,6 +95,7 @@ def _channels(
             in_words(offer.rollout) if offer.rollout and not offer.is_complete else "",
             _held(policy),
             {version: at.isoformat() for version, at in waiting.items()},
+            [r.version for r in inputs.releases if r.channel in counted and inputs.waits_on(channel, r)],
             {release.version: reason for release, reason in offer.history if reason},
             formats.lags(offer),
             mine[0] == mine[1],

@@ -32,6 +32,13 @@ class Stored(NamedTuple):
     written_at: datetime
 
 
+class Current(NamedTuple):
+    """An object as it is now."""
+
+    body: bytes
+    etag: str
+
+
 class Bucket:
     """A bucket; everything here raises `StoreUnavailableError` when S3 fails for good.
 
@@ -85,6 +92,15 @@ class Bucket:
         """The bytes of one version."""
         with _translated_errors():
             return self._s3.get_object(Bucket=self._name, Key=stored.key, VersionId=stored.version_id)["Body"].read()
+
+    def current(self, key: str) -> Current | None:
+        """An object as it is; `None` if there is none."""
+        try:
+            with _translated_errors():
+                found = self._s3.get_object(Bucket=self._name, Key=key)
+                return Current(found["Body"].read(), found["ETag"])
+        except ConcurrentPublishError:  # what a condition does not hold for is just not there
+            return None
 
     def put(self, key: str, body: bytes, content_type: str, *, replaces: str | None) -> None:
         """Write `body` if the object still has the ETag `replaces`, or still does not exist if that is `None`.

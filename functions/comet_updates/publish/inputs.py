@@ -1,28 +1,34 @@
-"""What people decided about one product, read from the bucket: the accepted documents and the refused ones.
+"""Which version of which upload counts: what people decided about one product. Pure, but for the reading of versions.
 
 Nothing accepted is ever lost: a release counts as it was first accepted, whatever is written over it, and a product or
 a policy counts as it was last accepted, until a newer version of it is valid. A release is held against the rules of
-its product as they are, or as they were when it was uploaded, so that a rule that is made stricter is for what comes.
+its product as they are, or as they were at any moment since it was uploaded, and against what was accepted before it.
+So whatever is uploaded or decided later, an accepted release stays accepted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from functools import cached_property, partial
+from typing import TypeVar
 
 from comet_updates import names
 from comet_updates.errors import Problem, RefusedUploadError
-from comet_updates.model import ChannelPolicy, Product, Release
+from comet_updates.model import Approval, ChannelPolicy, Product, Release
 from comet_updates.publish import uploads
-from comet_updates.publish.bucket import MAX_CONNECTIONS, Bucket, Stored
+from comet_updates.publish.acceptance import Acceptance, Candidate
+from comet_updates.publish.bucket import Stored
+from comet_updates.publish.timeline import Timeline
 
-Upload = Product | ChannelPolicy | Release
+Upload = Product | ChannelPolicy | Release | Approval
+Read = Callable[[Stored], Upload | RefusedUploadError]
 Listing = Mapping[str, tuple[Stored, ...]]
 """The versions of every upload of a product, the newest first, by key. Equal listings mean equal inputs."""
 
+_Kind = TypeVar("_Kind", Product, ChannelPolicy, Approval)
 _CHANGED = Problem("$", "a release is never changed once it is accepted", "Upload the change as a new version")
+_OTHER_BYTES = Problem("$.sha256", "is not that of the accepted release", "Look at it, and approve it as it is")
 
 
 @dataclass
@@ -34,6 +40,7 @@ class Inputs:
         policies: by channel.
         undecided: the channels of which every version of the policy was refused.
         releases: all that are accepted.
+        unapproved: the channels that want an approval for a release and have none, by its channel and version.
         refusals: why the newest version of an upload does not count, by key.
     """
 
@@ -41,6 +48,7 @@ class Inputs:
     policies: dict[str, ChannelPolicy] = field(default_factory=dict)
     undecided: set[str] = field(default_factory=set)
     releases: list[Release] = field(default_factory=list)
+    unapproved: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     refusals: dict[str, RefusedUploadError] = field(default_factory=dict)
 
     @property
@@ -48,103 +56,143 @@ class Inputs:
         """Every channel that something can be decided for."""
         return (set(self.policies) | {release.channel for release in self.releases}) - self.undecided
 
+    def waits_on(self, channel: str, release: Release) -> bool:
+        """Whether a release waits for an approval, seen from a channel: that one or its own may ask for it."""
+        return bool(self.unapproved.get((release.channel, release.version), frozenset()) & {channel, release.channel})
 
-def list_inputs(bucket: Bucket, product: str) -> Listing:
-    """What is uploaded for `product`: any text that stands in its place in a key. Raises `StoreUnavailableError`."""
-    product_key = names.product_key(product)
-    found = {key: versions for key, versions in bucket.versions(product_key).items() if key == product_key}
-    for prefix in (f"channels/{product}/", f"releases/{product}/"):
-        found |= bucket.versions(prefix)
-    return {key: versions for key, versions in found.items() if not key.endswith("/")}  # a console's "folder"
-
-
-class _Rules(NamedTuple):
-    """A product as it is, and every version of its document, the newest first."""
-
-    product: Product
-    versions: tuple[Stored, ...]
+    def releases_for(self, channel: str) -> list[Release]:
+        """The releases that a channel may offer, of all channels; not those that wait for an approval."""
+        return [release for release in self.releases if not self.waits_on(channel, release)]
 
 
-class Loader:
-    """Reads and checks uploads, each version once: it never changes."""
+def accept(product: str, listing: Listing, read: Read) -> Inputs:
+    """What counts of the uploads in `listing`.
 
-    def __init__(self, bucket: Bucket) -> None:
-        self._bucket = bucket
-        self._read: dict[Stored, Upload | RefusedUploadError] = {}
+    Args:
+        product: any text that stands in its place in a key.
+        listing: every version of every upload of the product.
+        read: the document that a version holds, or why it was refused by itself.
+    """
+    run = _Run(product, listing, read)
+    run.take_product()
+    run.take_policies()
+    run.take_approvals(run.take_releases())
+    return run.inputs
 
-    def load(self, product: str, listing: Listing) -> Inputs:
-        """The inputs of `product` as `listing` has them. Raises `StoreUnavailableError`."""
-        with ThreadPoolExecutor(MAX_CONNECTIONS) as pool:
-            list(pool.map(self._document, (_by_preference(key, versions)[0] for key, versions in listing.items())))
-        inputs = Inputs()
-        product_key = names.product_key(product)
-        if product_key in listing:
-            found = self._accepted(product_key, listing[product_key], inputs.refusals)
-            inputs.product = found if isinstance(found, Product) else None
-        elif names.is_name(product):
-            inputs.product = Product(product=product)
-        rules = _Rules(inputs.product, listing.get(product_key, ())) if inputs.product else None
-        for key, versions in listing.items():
-            if key != product_key:
-                self._add(inputs, key, self._accepted(key, versions, inputs.refusals, rules))
-        return inputs
 
-    def _add(self, inputs: Inputs, key: str, found: Upload | None) -> None:
-        if isinstance(found, ChannelPolicy):
-            inputs.policies[found.channel] = found
-        elif isinstance(found, Release):
-            inputs.releases.append(found)
-        elif (upload := names.parse_upload(key)) and upload.kind == "channel":
-            inputs.undecided.add(upload.channel)
+class _Run:
+    """One run of `accept`, in steps; `inputs` is what comes of them."""
 
-    def _accepted(
-        self,
-        key: str,
-        versions: tuple[Stored, ...],
-        refusals: dict[str, RefusedUploadError],
-        rules: _Rules | None = None,
-    ) -> Upload | None:
-        """The version of an upload that counts, if one does. Notes in `refusals` why the newest version is not it."""
-        verdicts = ((stored, self._verdict(stored, rules)) for stored in _by_preference(key, versions))
-        accepted = next(((s, found) for s, found in verdicts if not isinstance(found, RefusedUploadError)), None)
-        newest = versions[0]
-        if accepted is None or accepted[0].etag != newest.etag:
-            verdict = self._verdict(newest, rules)
-            changed = RefusedUploadError(key, (_CHANGED,))
-            refusals[key] = verdict if isinstance(verdict, RefusedUploadError) else changed
-        return accepted[1] if accepted else None
+    def __init__(self, product: str, listing: Listing, read: Read) -> None:
+        self.inputs = Inputs()
+        self._product = product
+        self._listing = listing
+        self._read = read
+        self._uploads: dict[str, dict[str, names.Upload]] = {kind: {} for kind in uploads.MODELS}
+        for key in listing:
+            if upload := names.parse_upload(key):
+                self._uploads[upload.kind][key] = upload
+            else:
+                self._last(key, Product)  # which it is not: it notes the refusal
 
-    def _verdict(self, stored: Stored, rules: _Rules | None) -> Upload | RefusedUploadError:
-        found = self._document(stored)
-        if isinstance(found, Release) and rules is not None:
-            try:
-                uploads.check_version(stored.key, found, rules.product)
-                self._check_rules(stored, found, rules)
-            except RefusedUploadError as refusal:
-                return refusal
+    def take_product(self) -> None:
+        """Its document as it was last accepted; the defaults where there is none."""
+        key = names.product_key(self._product)
+        if key in self._listing:
+            self.inputs.product = self._last(key, Product)
+        elif names.is_name(self._product):
+            self.inputs.product = Product(product=self._product)
+
+    def take_policies(self) -> None:
+        """Of each channel, as it was last accepted."""
+        for key, upload in self._uploads["channel"].items():
+            if policy := self._last(key, ChannelPolicy):
+                self.inputs.policies[upload.channel] = policy
+            else:
+                self.inputs.undecided.add(upload.channel)
+
+    def take_releases(self) -> list[Candidate]:
+        """Each as it was first accepted; as long as it is not known what the product asks, each by itself."""
+        found = [candidate for key in self._uploads["release"] if (candidate := self._first(key))]
+        if self._acceptance:
+            found, refused = self._acceptance.among_others(found)
+            self.inputs.refusals |= refused
+        self.inputs.releases = [candidate.release for candidate in found]
         return found
 
-    def _check_rules(self, stored: Stored, release: Release, rules: _Rules) -> None:
-        try:
-            uploads.check_rules(stored.key, release, rules.product)
-        except RefusedUploadError:
-            # The newest valid version of the product's document that was there; before the first there was no rule.
-            earlier = (self._document(v) for v in rules.versions if v.written_at <= stored.written_at)
-            then = next((product for product in earlier if isinstance(product, Product)), None)
-            if then:
-                uploads.check_rules(stored.key, release, then)
+    def take_approvals(self, accepted: list[Candidate]) -> None:
+        """Note which of the accepted releases wait for one."""
+        releases = {(one.release.channel, one.release.version): one.release for one in accepted}
+        approved = set()
+        for key, upload in self._uploads["approval"].items():
+            of = (upload.channel, upload.version)
+            if self._last(key, Approval, partial(_other_bytes, releases.get(of))):
+                approved.add(of)
+        for one in accepted if self.inputs.product else ():
+            of = (one.release.channel, one.release.version)
+            if of not in approved and (asking := self._asking(one.stored)):
+                self.inputs.unapproved[of] = asking
 
-    def _document(self, stored: Stored) -> Upload | RefusedUploadError:
-        if stored not in self._read:
-            try:
-                upload = uploads.check_key(stored.key)
-                uploads.check_size(stored.key, stored.size_bytes)
-                self._read[stored] = uploads.parse(uploads.MODELS[upload.kind], stored.key, self._bucket.get(stored))
-            except RefusedUploadError as refusal:
-                self._read[stored] = refusal
-        return self._read[stored]
+    def _asking(self, stored: Stored) -> frozenset[str]:
+        """The channels that have asked for approvals at every moment since a release was uploaded."""
+        asking = frozenset(self.inputs.product.approved_on if self.inputs.product else ())
+        for _, product in self._products.since(stored.written_at) if asking else ():
+            asking &= frozenset(product.approved_on)
+        return asking
+
+    def _last(
+        self, key: str, kind: type[_Kind], wrong: Callable[[_Kind], tuple[Problem, ...]] = lambda _: ()
+    ) -> _Kind | None:
+        """The newest version with nothing `wrong`; notes why the newest of all is not it."""
+        for stored in self._listing[key]:
+            found = self._read(stored)
+            if isinstance(found, kind):
+                if not (problems := wrong(found)):
+                    return found
+                found = RefusedUploadError(key, problems)
+            if stored is self._listing[key][0] and isinstance(found, RefusedUploadError):
+                self.inputs.refusals[key] = found
+        return None
+
+    def _first(self, key: str) -> Candidate | None:
+        """The version of a release that was accepted first; notes why the newest is not it."""
+        newest, versions = self._listing[key][0], self._listing[key][::-1]
+        candidates = (judged for stored in versions if isinstance(judged := self._judge(stored), Candidate))
+        several = self._acceptance if len(versions) > 1 else None
+        found = several.first(candidates) if several else next(candidates, None)
+        if found is None or found.stored.etag != newest.etag:
+            judged = self._judge(newest)
+            changed = RefusedUploadError(key, (_CHANGED,))
+            self.inputs.refusals[key] = judged if isinstance(judged, RefusedUploadError) else changed
+        return found
+
+    def _judge(self, stored: Stored) -> Candidate | RefusedUploadError:
+        found = self._read(stored)
+        if isinstance(found, RefusedUploadError):
+            return found
+        assert isinstance(found, Release)  # noqa: S101 (by its key)
+        return self._acceptance.judge(stored, found) if self._acceptance else Candidate(stored, found)
+
+    @cached_property
+    def _acceptance(self) -> Acceptance | None:
+        return Acceptance(self.inputs.product, self._products, self._policies) if self.inputs.product else None
+
+    @cached_property
+    def _products(self) -> Timeline[Product]:
+        return self._timeline(names.product_key(self._product), Product, Product.model_construct(product=self._product))
+
+    def _policies(self, channel: str) -> Timeline[ChannelPolicy]:
+        none = ChannelPolicy.model_construct(product=self._product, channel=channel)
+        return self._timeline(names.channel_key(self._product, channel), ChannelPolicy, none)
+
+    def _timeline(self, key: str, kind: type[_Kind], default: _Kind) -> Timeline[_Kind]:
+        def valid(stored: Stored) -> _Kind | None:
+            found = self._read(stored)
+            return found if isinstance(found, kind) else None
+
+        return Timeline(self._listing.get(key, ()), valid, default)
 
 
-def _by_preference(key: str, versions: tuple[Stored, ...]) -> tuple[Stored, ...]:
-    """Releases count as they were first accepted, everything else as it was last."""
-    return versions[::-1] if key.startswith("releases/") else versions
+def _other_bytes(release: Release | None, approval: Approval) -> tuple[Problem, ...]:
+    """Whether what was approved is another document than `release`; one that is not there yet may come."""
+    return (_OTHER_BYTES,) if release and release.body_sha256 != approval.sha256.lower() else ()

@@ -16,7 +16,8 @@ from comet_updates.formats import atom, drop_in, pages, schemas
 from comet_updates.publish import uploads
 from comet_updates.publish.bucket import Bucket, etag_of
 from comet_updates.publish.decide import decide
-from comet_updates.publish.inputs import Inputs, Loader, list_inputs
+from comet_updates.publish.inputs import Inputs
+from comet_updates.publish.loader import Loader, list_inputs
 
 OWN_PAGES = ("index", "privacy", names.DROP_IN.strip("/"))
 """What stands where a page would, and is of no product; a product of this name has no page and no news."""
@@ -43,7 +44,7 @@ class Publisher:
     def __init__(self, bucket: Bucket, clock: Callable[[], datetime]) -> None:
         self._bucket = bucket
         self._clock = clock
-        self._loader = Loader(bucket)
+        self._loader = Loader(bucket, writes_packs=True)
 
     def publish(self, product: str) -> Change:
         """Publish all channels of `product`, which may be anything that stands in its place in a key.
@@ -72,7 +73,8 @@ class Publisher:
 
     def products(self) -> set[str]:
         """What stands in the place of a product in any key, sound or not: of an upload, or of what became of it."""
-        folders = ("channels/", "releases/", "rejected/channels/", "rejected/releases/", "public/v1/")
+        uploaded = [f"{folder}/" for folder in names.PRODUCT_FOLDERS]
+        folders = (*uploaded, *(f"rejected/{folder}" for folder in uploaded), "public/v1/")
         below = {prefix.split("/")[-2] for folder in folders for prefix in self._bucket.children(folder)[1]}
         documents = self._bucket.children("products/")[0]
         documents += [_original(key) for key in self._bucket.children("rejected/products/")[0]]
@@ -154,11 +156,10 @@ class Publisher:
 
     def _rejections(self, product: str) -> dict[str, str]:
         """The ETags of what already says why uploads of `product` were refused."""
-        return (
-            self._exactly(names.rejected_key(names.product_key(product)))
-            | self._bucket.etags(f"rejected/channels/{product}/")
-            | self._bucket.etags(f"rejected/releases/{product}/")
-        )
+        found = self._exactly(names.rejected_key(names.product_key(product)))
+        for folder in names.PRODUCT_FOLDERS:
+            found |= self._bucket.etags(f"rejected/{folder}/{product}/")
+        return found
 
     def _write(self, existing: Mapping[str, str], wanted: Mapping[str, bytes]) -> Change:
         """Make the objects `existing` (ETags by key) be `wanted`: put what differs, in its order; delete the rest."""
@@ -208,7 +209,7 @@ def render(inputs: Inputs, now: datetime) -> Rendered:
     product = inputs.product.product
     for channel in sorted(inputs.channels):
         try:
-            offer = decide(inputs.product, channel, inputs.policies, inputs.releases, now)
+            offer = decide(inputs.product, channel, inputs.policies, inputs.releases_for(channel), now)
         except VersionSyntaxError as error:
             key = names.channel_key(product, channel)
             problem = Problem("$.pin", f"{error.version!r} cannot be compared under `{error.scheme}`", error.remedy)

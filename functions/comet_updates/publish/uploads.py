@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any, NoReturn, TypeVar
-from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from comet_updates import names
-from comet_updates.errors import Problem, RefusedUploadError, VersionSyntaxError
-from comet_updates.model import ChannelPolicy, Product, Release, Uploaded
+from comet_updates.errors import Problem, RefusedUploadError
+from comet_updates.model import Approval, ChannelPolicy, Product, Release, Uploaded
 
 UPLOAD_MAX_BYTES = 512_000  # ten times the largest single release that we know of
 
 Document = TypeVar("Document", bound=Uploaded)
 
-MODELS: dict[str, type[Product | ChannelPolicy | Release]] = {
+MODELS: dict[str, type[Product | ChannelPolicy | Release | Approval]] = {
     "product": Product,
     "channel": ChannelPolicy,
     "release": Release,
+    "approval": Approval,
 }
 """What an upload is read as, by the kind that its key says."""
 
@@ -51,8 +51,8 @@ def check_key(key: str) -> names.Upload:
     refuse(
         key,
         "no upload has a key like this",
-        "Use products/{product}.json, channels/{product}/{channel}.json or releases/{product}/{channel}/{version}.json,"
-        " with names in lower case",
+        "Use products/{product}.json, channels/{product}/{channel}.json, releases/{product}/{channel}/{version}.json or"
+        " approvals/{product}/{channel}/{version}.json, with names in lower case",
     )
 
 
@@ -82,59 +82,8 @@ def parse(model: type[Document], key: str, body: bytes) -> Document:
     )
     if lies:
         raise RefusedUploadError(key, lies)
-    document.remember(wire)
+    document.remember(wire, hashlib.sha256(body).hexdigest())
     return document
-
-
-def check_release(key: str, release: Release, product: Product) -> None:
-    """Hold a release against its product. Raises `RefusedUploadError` as `check_version` and `check_rules` do."""
-    problems = [*_version_problems(release, product), *_rule_problems(release, product)]
-    if problems:
-        raise RefusedUploadError(key, tuple(problems))
-
-
-def check_version(key: str, release: Release, product: Product) -> None:
-    """Make sure that a release can be ordered among the others. Raises `RefusedUploadError` if it cannot."""
-    if problems := tuple(_version_problems(release, product)):
-        raise RefusedUploadError(key, problems)
-
-
-def check_rules(key: str, release: Release, product: Product) -> None:
-    """Hold a release against what its product asks of releases. Raises `RefusedUploadError` for what breaks it."""
-    if problems := tuple(_rule_problems(release, product)):
-        raise RefusedUploadError(key, problems)
-
-
-def _version_problems(release: Release, product: Product) -> Iterator[Problem]:
-    try:
-        product.precedence(release)
-    except VersionSyntaxError as error:
-        field = "build" if product.version_scheme == "build" else "version"
-        yield Problem(f"$.{field}", f"is not of the product's version scheme `{error.scheme}`", error.remedy)
-
-
-def _rule_problems(release: Release, product: Product) -> Iterator[Problem]:
-    required = product.signed_with.get(release.channel, [])
-    for index, artifact in enumerate(release.artifacts):
-        host = urlsplit(artifact.url).hostname
-        if product.release_hosts and host not in product.release_hosts:
-            yield Problem(
-                f"$.artifacts[{index}].url",
-                f"is on the host {host!r}, which the product does not allow",
-                f"Use one of {', '.join(product.release_hosts)}, or add the host to `release_hosts` of the product",
-            )
-        if required and artifact.signatures.keys().isdisjoint(required):
-            yield Problem(
-                f"$.artifacts[{index}].signatures",
-                f"has none of the kinds that the product requires on {release.channel}: {', '.join(required)}",
-                "Sign the file",
-            )
-        if product.max_size is not None and (artifact.size is None or artifact.size > product.max_size):
-            yield Problem(
-                f"$.artifacts[{index}].size",
-                f"is not told, or more than the {product.max_size} bytes that the product allows",
-                "Release the right file, or raise `max_size` of the product",
-            )
 
 
 def _strict_json(key: str, body: bytes) -> dict[str, Any]:

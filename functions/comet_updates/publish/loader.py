@@ -1,0 +1,84 @@
+"""Reads what was uploaded for a product: each version once, and all of a large product from its pack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from types import MappingProxyType
+
+from comet_updates import names
+from comet_updates.errors import ConcurrentPublishError, RefusedUploadError
+from comet_updates.publish import packs, uploads
+from comet_updates.publish.bucket import MAX_CONNECTIONS, Bucket, Stored
+from comet_updates.publish.inputs import Inputs, Listing, Upload, accept
+
+REMEMBERED_MAX = 50_000
+"""How many documents a loader keeps in memory, some 200 MB; beyond that it begins anew."""
+
+
+def list_inputs(bucket: Bucket, product: str) -> Listing:
+    """What is uploaded for `product`: any text that stands in its place in a key. Raises `StoreUnavailableError`."""
+    product_key = names.product_key(product)
+    found = {key: versions for key, versions in bucket.versions(product_key).items() if key == product_key}
+    for folder in names.PRODUCT_FOLDERS:
+        found |= bucket.versions(f"{folder}/{product}/")
+    return {key: versions for key, versions in found.items() if not key.endswith("/")}  # a console's "folder"
+
+
+class Loader:
+    """Reads and checks uploads, each version once: it never changes.
+
+    Args:
+        bucket: where they are.
+        writes_packs: whether to gather what was read, for whoever starts anew; only the publisher may.
+    """
+
+    def __init__(self, bucket: Bucket, *, writes_packs: bool = False) -> None:
+        self._bucket = bucket
+        self._writes_packs = writes_packs
+        self._documents: dict[Stored, Upload | RefusedUploadError] = {}
+        self._bodies: dict[Stored, bytes] = {}
+
+    def load(self, product: str, listing: Listing, planned: Mapping[Stored, bytes] = MappingProxyType({})) -> Inputs:
+        """The inputs of `product` as `listing` has them. Raises `StoreUnavailableError`.
+
+        Args:
+            product: its name.
+            listing: what is in the bucket, and perhaps what is not yet.
+            planned: the bytes of the latter.
+        """
+        if len(self._documents) > REMEMBERED_MAX:
+            self._documents.clear()
+        counting = (versions[-1] if key.startswith("releases/") else versions[0] for key, versions in listing.items())
+        missing = [stored for stored in counting if stored not in self._documents]
+        pack = self._bucket.current(names.pack_key(product)) if len(missing) > packs.PACKED_FROM else None
+        versions = (stored for versions in listing.values() for stored in versions)
+        self._bodies = packs.unpack(pack.body, versions) if pack else {}
+        self._bodies |= planned
+        packed = len(self._bodies)
+        with ThreadPoolExecutor(MAX_CONNECTIONS) as pool:
+            list(pool.map(self._document, missing))
+        inputs = accept(product, listing, self._document)
+        if self._writes_packs and len(self._bodies) - packed > packs.PACKED_FROM:
+            with suppress(ConcurrentPublishError):  # somebody else's is as good
+                key, etag = names.pack_key(product), pack.etag if pack else None
+                self._bucket.put(key, packs.pack(self._bodies), packs.CONTENT_TYPE, replaces=etag)
+        self._bodies = {}
+        return inputs
+
+    def _document(self, stored: Stored) -> Upload | RefusedUploadError:
+        if stored not in self._documents:
+            try:
+                upload = uploads.check_key(stored.key)
+                uploads.check_size(stored.key, stored.size_bytes)
+                body = self._body(stored)
+                self._documents[stored] = uploads.parse(uploads.MODELS[upload.kind], stored.key, body)
+            except RefusedUploadError as refusal:
+                self._documents[stored] = refusal
+        return self._documents[stored]
+
+    def _body(self, stored: Stored) -> bytes:
+        if stored not in self._bodies:
+            self._bodies[stored] = self._bucket.get(stored)
+        return self._bodies[stored]

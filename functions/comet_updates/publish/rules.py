@@ -1,0 +1,85 @@
+"""What a product asks of its releases, one by one and among each other. Pure: each gives the problems it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from urllib.parse import urlsplit
+
+from comet_updates.errors import Problem, RefusedUploadError, VersionSyntaxError
+from comet_updates.model import Product, Release
+
+_FACTS = ("size", "sha256", "sha512")
+"""What is said of the bytes of a file."""
+
+
+def check_release(key: str, release: Release, product: Product) -> None:
+    """Hold a release against its product. Raises `RefusedUploadError`, with every problem, if it breaks a rule."""
+    if problems := (*version_problems(release, product), *own_problems(release, product)):
+        raise RefusedUploadError(key, problems)
+
+
+def version_problems(release: Release, product: Product) -> Iterator[Problem]:
+    """Whether a release can be ordered among the others."""
+    try:
+        product.precedence(release)
+    except VersionSyntaxError as error:
+        field = "build" if product.version_scheme == "build" else "version"
+        yield Problem(f"$.{field}", f"is not of the product's version scheme `{error.scheme}`", error.remedy)
+
+
+def own_problems(release: Release, product: Product) -> Iterator[Problem]:
+    """Hosts, signatures and sizes."""
+    required = product.signed_with.get(release.channel, [])
+    for index, artifact in enumerate(release.artifacts):
+        host = urlsplit(artifact.url).hostname
+        if product.release_hosts and host not in product.release_hosts:
+            yield Problem(
+                f"$.artifacts[{index}].url",
+                f"is on the host {host!r}, which the product does not allow",
+                f"Use one of {', '.join(product.release_hosts)}, or add the host to `release_hosts` of the product",
+            )
+        if required and artifact.signatures.keys().isdisjoint(required):
+            yield Problem(
+                f"$.artifacts[{index}].signatures",
+                f"has none of the kinds that the product requires on {release.channel}: {', '.join(required)}",
+                "Sign the file",
+            )
+        if product.max_size is not None and (artifact.size is None or artifact.size > product.max_size):
+            yield Problem(
+                f"$.artifacts[{index}].size",
+                f"is not told, or more than the {product.max_size} bytes that the product allows",
+                "Release the right file, or raise `max_size` of the product",
+            )
+
+
+def changed_files(release: Release, earlier: Iterable[Release]) -> Iterator[Problem]:
+    """What a release says of a file otherwise than an `earlier` release of the same version did, on another channel."""
+    said = {artifact.url: (artifact, other.channel) for other in earlier for artifact in other.artifacts}
+    for index, artifact in enumerate(release.artifacts):
+        before, channel = said.get(artifact.url, (artifact, ""))
+        for fact in _FACTS:
+            now, then = getattr(artifact, fact), getattr(before, fact)
+            if None not in (now, then) and str(now).lower() != str(then).lower():
+                yield Problem(
+                    f"$.artifacts[{index}].{fact}",
+                    f"is not what {release.version} on {channel} says of the same file",
+                    "Release the changed file as a new version, under a URL of its own",
+                )
+
+
+def not_higher(release: Release, blockers: Sequence[Release], yanked: Iterable[frozenset[str]]) -> Iterator[Problem]:
+    """Whether a release stands above those before it, where its product asks for that.
+
+    Args:
+        release: the one in question.
+        blockers: those that were accepted before it on its channel and are as high or higher, the highest last.
+        yanked: the versions that were withdrawn there, at each moment since it was uploaded.
+    """
+    versions = {blocker.version for blocker in blockers}
+    if versions and not any(versions <= withdrawn for withdrawn in yanked):
+        highest = blockers[-1].version
+        yield Problem(
+            "$.version",
+            f"is not higher than {highest}, which was released on {release.channel} before",
+            f"Release a higher version, or yank {highest} first and say why",
+        )

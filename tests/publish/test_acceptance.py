@@ -1,0 +1,267 @@
+"""Which releases are accepted among others: a table of moments, and the law that acceptance only grows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from comet_updates import names
+from comet_updates.errors import RefusedUploadError
+from comet_updates.publish import uploads
+from comet_updates.publish.bucket import Stored, etag_of
+from comet_updates.publish.inputs import Inputs, accept
+from tests.conftest import release
+
+PRODUCT = "comet-cursor"
+START = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+class Uploads:
+    """What was uploaded, each at a second of the test's choice; nothing is read from anywhere."""
+
+    def __init__(self) -> None:
+        self._bodies: dict[Stored, bytes] = {}
+
+    def put(self, second: int, key: str, document: dict[str, Any]) -> bytes:
+        body = json.dumps(document).encode()
+        at = START + timedelta(seconds=second)
+        self._bodies[Stored(key, str(len(self._bodies)), etag_of(body), len(body), at)] = body
+        return body
+
+    def product(self, second: int, **rules: Any) -> None:
+        self.put(second, names.product_key(PRODUCT), {"schema": 1, "product": PRODUCT, **rules})
+
+    def policy(self, second: int, channel: str = "stable", **decided: Any) -> None:
+        said = {"schema": 1, "product": PRODUCT, "channel": channel, **decided}
+        self.put(second, names.channel_key(PRODUCT, channel), said)
+
+    def yank(self, second: int, *versions: str) -> None:
+        self.policy(second, yanked=[{"version": version, "reason": "Crashes."} for version in versions])
+
+    def release(self, second: int, version: str, channel: str = "stable", **fields: Any) -> bytes:
+        return self.put(second, names.release_key(PRODUCT, channel, version), release(version, channel, **fields))
+
+    def approve(self, second: int, version: str, body: bytes, channel: str = "stable") -> None:
+        said = {"schema": 1, "product": PRODUCT, "channel": channel, "version": version}
+        digest = hashlib.sha256(body).hexdigest()
+        self.put(second, names.approval_key(PRODUCT, channel, version), said | {"sha256": digest})
+
+    def inputs(self) -> Inputs:
+        listing: dict[str, tuple[Stored, ...]] = {}
+        for stored in sorted(self._bodies, key=lambda stored: (stored.written_at, int(stored.version_id))):
+            listing[stored.key] = (stored, *listing.get(stored.key, ()))
+        return accept(PRODUCT, listing, self._read)
+
+    def _read(self, stored: Stored) -> Any:
+        upload = names.parse_upload(stored.key)
+        assert upload
+        try:
+            return uploads.parse(uploads.MODELS[upload.kind], stored.key, self._bodies[stored])
+        except RefusedUploadError as refusal:
+            return refusal
+
+    def accepted(self) -> set[tuple[str, str]]:
+        return {(found.channel, found.version) for found in self.inputs().releases}
+
+    def versions(self) -> list[str]:
+        return sorted(version for _, version in self.accepted())
+
+    def problem(self, version: str, channel: str = "stable") -> str:
+        return str(self.inputs().refusals[names.release_key(PRODUCT, channel, version)])
+
+
+@pytest.fixture
+def bucket() -> Uploads:
+    return Uploads()
+
+
+class TestOnlyHigherVersions:
+    @pytest.fixture
+    def rising(self, bucket: Uploads) -> Uploads:
+        """A product that wants stable to rise, which is at 4.2.0."""
+        bucket.product(0, only_higher_on=["stable"])
+        bucket.release(1, "4.2.0")
+        return bucket
+
+    def test_a_lower_one_is_refused_with_the_way_out(self, rising: Uploads) -> None:
+        rising.release(2, "4.1.9")
+        assert rising.versions() == ["4.2.0"]
+        assert "$.version: is not higher than 4.2.0, which was released on stable before" in rising.problem("4.1.9")
+        assert "yank 4.2.0 first and say why" in rising.problem("4.1.9")
+
+    def test_a_higher_one_and_one_on_another_channel_are_accepted(self, rising: Uploads) -> None:
+        rising.release(2, "4.2.1")
+        rising.release(2, "4.1.9", "beta")
+        assert rising.versions() == ["4.1.9", "4.2.0", "4.2.1"]
+
+    def test_one_of_equal_precedence_is_not_higher(self, rising: Uploads) -> None:
+        rising.release(2, "4.2.0+b")
+        assert rising.versions() == ["4.2.0"]
+
+    def test_two_of_one_second_are_both_accepted(self, rising: Uploads) -> None:
+        """Two pipelines at once: S3 does not say which was first, and neither is lost."""
+        rising.release(2, "4.4.0")
+        rising.release(2, "4.3.0")
+        assert rising.versions() == ["4.2.0", "4.3.0", "4.4.0"]
+
+    def test_a_yank_makes_room_and_taking_it_back_loses_nothing(self, rising: Uploads) -> None:
+        rising.release(2, "4.1.9")
+        rising.yank(3, "4.2.0")
+        assert rising.versions() == ["4.1.9", "4.2.0"]
+        rising.policy(4)
+        assert rising.versions() == ["4.1.9", "4.2.0"]
+
+    def test_every_higher_one_must_be_yanked(self, rising: Uploads) -> None:
+        rising.release(2, "4.3.0")
+        rising.yank(3, "4.3.0")
+        rising.release(4, "4.1.9")
+        assert rising.versions() == ["4.2.0", "4.3.0"]
+        rising.yank(5, "4.2.0", "4.3.0")
+        assert "4.1.9" in rising.versions()
+
+    def test_a_yank_that_was_taken_back_before_makes_no_room(self, rising: Uploads) -> None:
+        rising.yank(2, "4.2.0")
+        rising.policy(3)
+        rising.release(4, "4.1.9")
+        assert rising.versions() == ["4.2.0"]
+
+    def test_what_came_before_the_rule_stays(self, bucket: Uploads) -> None:
+        bucket.release(1, "4.2.0")
+        bucket.release(2, "4.1.9")
+        bucket.product(3, only_higher_on=["stable"])
+        bucket.release(4, "4.1.10")
+        assert bucket.versions() == ["4.1.9", "4.2.0"]
+
+    def test_one_that_is_refused_for_another_reason_blocks_nobody(self, bucket: Uploads) -> None:
+        bucket.product(0, only_higher_on=["stable"], max_size=1)
+        bucket.release(1, "5.0.0")
+        bucket.release(2, "4.0.0", artifacts=[])
+        assert bucket.versions() == ["4.0.0"]
+        bucket.product(3, only_higher_on=["stable"], max_size=48_213_001)
+        assert bucket.versions() == ["4.0.0", "5.0.0"], "5.0.0 was accepted after it"
+
+
+class TestTheSameFile:
+    def said(self, **facts: Any) -> list[dict[str, Any]]:
+        return [release()["artifacts"][0] | facts]
+
+    def test_has_the_same_bytes_on_every_channel(self, bucket: Uploads) -> None:
+        bucket.release(1, "4.2.1", "beta")
+        bucket.release(2, "4.2.1", "stable", artifacts=self.said(sha256="f" * 64))
+        assert bucket.accepted() == {("beta", "4.2.1")}
+        assert "$.artifacts[0].sha256: is not what 4.2.1 on beta says of the same file" in bucket.problem("4.2.1")
+
+    @pytest.mark.parametrize(
+        "facts",
+        [
+            {},
+            {"sha256": "0123456789ABCDEF" * 4},
+            {"sha512": "0" * 128},
+            {"url": "https://downloads.example.com/stable/setup.exe", "sha256": "f" * 64, "size": 1},
+        ],
+        ids=["unchanged", "written in capitals", "more is told", "another file"],
+    )
+    def test_may_be_released_again(self, bucket: Uploads, facts: dict[str, Any]) -> None:
+        bucket.release(1, "4.2.1", "beta")
+        bucket.release(2, "4.2.1", "stable", artifacts=self.said(**facts))
+        assert bucket.accepted() == {("beta", "4.2.1"), ("stable", "4.2.1")}
+
+    def test_of_another_version_may_be_another(self, bucket: Uploads) -> None:
+        """Feeds in the field have one URL for ever, behind which the file changes."""
+        bucket.release(1, "4.2.1", artifacts=self.said())
+        bucket.release(2, "4.2.2", artifacts=self.said(sha256="f" * 64))
+        assert bucket.versions() == ["4.2.1", "4.2.2"]
+
+
+class TestApprovals:
+    @pytest.fixture
+    def careful(self, bucket: Uploads) -> Uploads:
+        """A product with 4.2.0 on stable, that wants approvals there from then on; beta includes stable."""
+        bucket.release(0, "4.2.0")
+        bucket.policy(1, "beta", includes=["stable"])
+        bucket.product(2, approved_on=["stable"])
+        return bucket
+
+    def offered(self, uploaded: Uploads, channel: str = "stable") -> list[str]:
+        return sorted(found.version for found in uploaded.inputs().releases_for(channel))
+
+    def test_a_release_waits_for_one_everywhere(self, careful: Uploads) -> None:
+        careful.release(3, "4.2.1")
+        assert careful.versions() == ["4.2.0", "4.2.1"], "it is accepted"
+        assert self.offered(careful) == self.offered(careful, "beta") == ["4.2.0"]
+        assert careful.inputs().refusals == {}
+
+    def test_an_approved_one_is_offered(self, careful: Uploads) -> None:
+        careful.approve(4, "4.2.1", careful.release(3, "4.2.1"))
+        assert self.offered(careful) == ["4.2.0", "4.2.1"]
+
+    def test_an_approval_may_come_first(self, careful: Uploads) -> None:
+        body = json.dumps(release("4.2.1")).encode()
+        careful.approve(3, "4.2.1", body)
+        assert careful.inputs().refusals == {}
+        careful.release(4, "4.2.1")
+        assert self.offered(careful) == ["4.2.0", "4.2.1"]
+
+    def test_an_approval_is_for_just_these_bytes(self, careful: Uploads) -> None:
+        careful.release(3, "4.2.1")
+        careful.approve(4, "4.2.1", b"what somebody was shown")
+        assert self.offered(careful) == ["4.2.0"]
+        (refusal,) = careful.inputs().refusals.values()
+        assert "$.sha256: is not that of the accepted release" in str(refusal)
+
+    def test_a_wrong_approval_does_not_undo_a_right_one(self, careful: Uploads) -> None:
+        careful.approve(4, "4.2.1", careful.release(3, "4.2.1"))
+        careful.approve(5, "4.2.1", b"other")
+        assert self.offered(careful) == ["4.2.0", "4.2.1"]
+
+    def test_including_a_channel_that_needs_none_is_no_way_around(self, careful: Uploads) -> None:
+        careful.release(3, "4.3.0", "nightly")
+        careful.policy(4, "stable", includes=["nightly"])
+        assert self.offered(careful) == ["4.2.0"]
+        assert self.offered(careful, "nightly") == ["4.2.0", "4.3.0"]
+
+    def test_a_release_from_before_the_rule_needs_none(self, careful: Uploads) -> None:
+        assert self.offered(careful) == ["4.2.0"]
+
+
+VERSIONS = st.sampled_from(["1.0.0", "1.1.0", "1.1.0+b", "2.0.0"])
+CHANNELS = st.sampled_from(["stable", "beta"])
+RULES = st.fixed_dictionaries(
+    {},
+    optional={
+        "only_higher_on": st.just(["stable"]),
+        "max_size": st.sampled_from([1, 100]),
+        "approved_on": st.just(["stable"]),
+    },
+)
+STEPS = st.one_of(
+    st.tuples(st.just("product"), RULES),
+    st.tuples(st.just("yank"), st.lists(VERSIONS, max_size=3, unique=True)),
+    st.tuples(st.just("release"), VERSIONS, CHANNELS, st.sampled_from([1, 50])),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(STEPS, st.booleans()), max_size=12))
+def test_what_was_accepted_stays_accepted_whatever_comes(steps: list[Any]) -> None:
+    bucket, second, before = Uploads(), 0, set[tuple[str, str]]()
+    for (kind, *said), pause in steps:
+        if pause:  # S3 tells moments to the second: what a second brought is settled when it is over
+            now = bucket.accepted()
+            assert before <= now, "something was lost"
+            before, second = now, second + 1
+        if kind == "product":
+            bucket.product(second, **said[0])
+        elif kind == "yank":
+            bucket.yank(second, *said[0])
+        else:
+            version, channel, size = said
+            file = release(version)["artifacts"][0] | {"size": size, "sha256": f"{size:064}"}
+            bucket.release(second, version, channel, artifacts=[file])
+    assert before <= bucket.accepted(), "something was lost"

@@ -1,0 +1,118 @@
+"""What is read to know the inputs of a product: each version once, and a large product from its pack."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from comet_updates.publish import loader, packs
+from comet_updates.publish.loader import Loader, list_inputs
+from tests.conftest import release
+
+if TYPE_CHECKING:
+    from comet_updates.publish.inputs import Inputs
+    from tests.conftest import S3, Wire
+    from tests.publish.conftest import Rig, WatchedBucket
+
+PACK = "packs/comet-cursor.json.gz"
+MANY = packs.PACKED_FROM + 5
+
+
+def key(version: str) -> str:
+    return f"releases/comet-cursor/stable/{version}.json"
+
+
+@pytest.fixture
+def bucket(rig: Rig) -> WatchedBucket:
+    return rig.bucket
+
+
+@pytest.fixture
+def stocked(s3: S3) -> S3:
+    for minor in range(MANY):
+        s3.put(key(f"1.{minor}.0"), release(f"1.{minor}.0"))
+    return s3
+
+
+def load(bucket: WatchedBucket, *, writes_packs: bool = False) -> Inputs:
+    """As a process does that has just started."""
+    return Loader(bucket, writes_packs=writes_packs).load("comet-cursor", list_inputs(bucket, "comet-cursor"))
+
+
+def reads(bucket: WatchedBucket) -> int:
+    found = [argument for name, argument in bucket.operations if name == "get"]
+    bucket.operations.clear()
+    return len(found)
+
+
+def test_a_publisher_that_starts_anew_reads_only_what_is_new(stocked: S3, bucket: WatchedBucket) -> None:
+    before = load(bucket, writes_packs=True)
+    assert reads(bucket) == MANY
+    stocked.put(key("2.0.0"), release("2.0.0"))
+    after = load(bucket, writes_packs=True)
+    assert reads(bucket) == 1
+    assert {found.version for found in after.releases} == {found.version for found in before.releases} | {"2.0.0"}
+    assert sorted(str(found.wire) for found in before.releases)[0] in {str(found.wire) for found in after.releases}
+
+
+def test_a_pack_is_not_written_again_for_a_few_uploads(stocked: S3, bucket: WatchedBucket) -> None:
+    load(bucket, writes_packs=True)
+    packed = stocked.get(PACK)
+    stocked.put(key("2.0.0"), release("2.0.0"))
+    load(bucket, writes_packs=True)
+    assert stocked.get(PACK) == packed
+    for minor in range(packs.PACKED_FROM + 1):
+        stocked.put(key(f"3.{minor}.0"), release(f"3.{minor}.0"))
+    load(bucket, writes_packs=True)
+    assert stocked.get(PACK) != packed
+    reads(bucket)
+    load(bucket, writes_packs=True)
+    assert reads(bucket) == 0
+
+
+def test_a_few_uploads_need_no_pack(s3: S3, bucket: WatchedBucket, wire: Wire) -> None:
+    s3.put(key("1.0.0"), release("1.0.0"))
+    wire.clear()
+    load(bucket, writes_packs=True)
+    assert not [request for request in wire if "packs/" in request[1]]
+
+
+def test_whoever_only_looks_writes_no_pack(stocked: S3, bucket: WatchedBucket) -> None:
+    load(bucket)
+    assert stocked.keys("packs/") == []
+
+
+def test_what_is_in_a_pack_does_not_matter_if_it_is_not_in_the_bucket(stocked: S3, bucket: WatchedBucket) -> None:
+    load(bucket, writes_packs=True)
+    stocked.delete(key("1.0.0"))
+    assert "1.0.0" not in {found.version for found in load(bucket).releases}
+
+
+@pytest.mark.parametrize("broken", [b"junk", b""])
+def test_a_broken_pack_is_made_anew(stocked: S3, bucket: WatchedBucket, broken: bytes) -> None:
+    load(bucket, writes_packs=True)
+    sound = stocked.get(PACK)
+    stocked.put(PACK, broken)
+    assert len(load(bucket, writes_packs=True).releases) == MANY
+    assert stocked.get(PACK) == sound
+
+
+def test_a_pack_that_somebody_else_writes_meanwhile_is_as_good(stocked: S3, bucket: WatchedBucket) -> None:
+    def overtake(name: str, argument: Any) -> None:
+        if (name, argument) == ("put", PACK):
+            stocked.put(PACK, b"theirs")
+
+    bucket.before = overtake
+    assert len(load(bucket, writes_packs=True).releases) == MANY
+    assert stocked.get(PACK) == b"theirs"
+
+
+def test_a_loader_does_not_remember_without_bound(
+    stocked: S3, bucket: WatchedBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loader, "REMEMBERED_MAX", 3)
+    one = Loader(bucket)
+    for expected in (MANY, MANY):
+        one.load("comet-cursor", list_inputs(bucket, "comet-cursor"))
+        assert reads(bucket) == expected
