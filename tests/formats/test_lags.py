@@ -25,6 +25,13 @@ def test_what_a_release_lacks_is_said_with_the_release_that_has_it() -> None:
     assert "manifest.json" not in found
 
 
+def test_the_release_is_found_however_far_behind_it_is() -> None:
+    bare = [release(f"2.{minor}.0", **DATE) for minor in range(40, 0, -1)]
+    found = behind(*bare, complete("1.1.0"), complete("1.0.0"))
+    assert {version for version, _ in found.values()} == {"1.1.0"}
+    assert {"tauri.json", "latest.yml", "appcast.xml", "RELEASES"} <= set(found)
+
+
 def test_a_rollout_that_cannot_be_said_is_the_reason_while_it_lasts() -> None:
     found = behind(complete("2.0.0"), complete("1.0.0"), rollout=percent(10), is_complete=False)
     assert found["tauri.json"] == ("1.0.0", "cannot say its rollout")

@@ -64,8 +64,8 @@ class Rig:
 
     def sweep(self) -> None:
         self.publisher.refuse_strays()
-        for product in sorted(self.publisher.products()):
-            self.publisher.publish(product)
+        for product, seen in sorted(self.publisher.look_at_all().items()):
+            self.publisher.publish(product, seen)
         self.publisher.publish_site()
 
 

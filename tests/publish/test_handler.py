@@ -35,10 +35,10 @@ def fail_for(publish: Handler, failing: str, monkeypatch: pytest.MonkeyPatch) ->
     run = publish.__globals__["_run"]()  # type: ignore[attr-defined]
     original = run._publisher.publish
 
-    def fail(product: str) -> Any:
+    def fail(product: str, *seen: Any) -> Any:
         if product == failing:
             raise RuntimeError("releases/b/stable/1.0.0.json")
-        return original(product)
+        return original(product, *seen)
 
     monkeypatch.setattr(run._publisher, "publish", fail)
 

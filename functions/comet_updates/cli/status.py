@@ -12,8 +12,9 @@ from comet_updates.model import ChannelPolicy, Offer, Rollout
 from comet_updates.publish.bucket import Bucket, etag_of
 from comet_updates.publish.decide import counted_channels, decide
 from comet_updates.publish.inputs import Inputs
-from comet_updates.publish.loader import Loader, list_inputs
-from comet_updates.publish.reconcile import Publisher, render
+from comet_updates.publish.loader import Loader
+from comet_updates.publish.reconcile import render
+from comet_updates.publish.views import look, look_at_all
 
 
 class ChannelStatus(NamedTuple):
@@ -59,12 +60,12 @@ class Status(NamedTuple):
 
 def status(bucket: Bucket, product: str | None, now: datetime) -> Status:
     """What is live at `now`, of one product or of all. Raises `StoreUnavailableError`."""
-    products = [product] if product else sorted(Publisher(bucket, lambda: now).products())
+    views = {product: look(bucket, product)} if product else look_at_all(bucket)
+    written_at = bucket.written_at(f"public/v1/{product}/" if product else "public/v1/")
     found = Status([], {})
-    for name in products:
-        inputs = Loader(bucket).load(name, list_inputs(bucket, name))
-        prefix = f"public/v1/{name}/"
-        found.channels.extend(_channels(inputs, bucket.etags(prefix), bucket.written_at(prefix), now))
+    for name, view in sorted(views.items()):
+        inputs = Loader(bucket).load(name, view.listing)
+        found.channels.extend(_channels(inputs, view.existing, written_at, now))
         for key, refusal in inputs.refusals.items():
             found.refused[key] = [str(problem) for problem in refusal.problems]
     return found

@@ -7,13 +7,14 @@ recognised.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from types import ModuleType
 from typing import NamedTuple
 
 from comet_updates.formats import atom, electron_updater, manifest, sparkle, squirrel, tauri, velopack
-from comet_updates.model import Offer
+from comet_updates.model import Offer, Release
 
 ALL = (
     sparkle,
@@ -52,21 +53,24 @@ def lags(offer: Offer) -> list[Lag]:
 
 def _lags(module: ModuleType, offer: Offer) -> Iterator[Lag]:
     rendered = module.render(offer)
-    to_all = module.render(replace(offer, is_complete=True))
-    without = _without_latest(offer)
-    staying = {name for name, document in module.render(without).items() if rendered.get(name) == document}
-    while staying and without.latest:
-        before, without = without.latest, _without_latest(without)
-        left = module.render(without)
-        for name in sorted(staying):
-            if left.get(name) != rendered[name]:
-                why = "cannot say its rollout" if to_all.get(name) != rendered[name] else f"needs {module.NEEDS}"
-                yield Lag(name, before.version, why)
-                staying.remove(name)
+    offered = [release for release, yanked in offer.history if yanked is None]
+    before = module.render(_without(offer, offered[:1]))
+    staying = sorted(name for name, document in before.items() if rendered.get(name) == document)
+    to_all = module.render(replace(offer, is_complete=True)) if staying else {}
+    for name in staying:
+        # It is the same without the latest releases, up to the one that it tells of; of that many there may be
+        # thousands, so the last of them is searched for by halves.
+        def is_told_of(number: int, name: str = name) -> bool:
+            return bool(module.render(_without(offer, offered[: number + 1])).get(name) != rendered[name])
+
+        told = bisect_left(range(1, len(offered)), True, key=is_told_of) + 1  # noqa: FBT003 (what is searched for)
+        why = "cannot say its rollout" if to_all.get(name) != rendered[name] else f"needs {module.NEEDS}"
+        yield Lag(name, offered[told].version, why)
 
 
-def _without_latest(offer: Offer) -> Offer:
-    """What the offer was before its latest release, for all."""
-    history = tuple(past for past in offer.history if past[0] is not offer.latest)
+def _without(offer: Offer, releases: Sequence[Release]) -> Offer:
+    """What the offer was before these releases, for all."""
+    versions = {id(release) for release in releases}
+    history = tuple(past for past in offer.history if id(past[0]) not in versions)
     latest = next((release for release, yanked in history if yanked is None), None)
     return replace(offer, latest=latest, history=history, rollout=None, is_complete=True)

@@ -107,11 +107,12 @@ class Run:
     def sweep(self) -> None:
         """Publish everything. Raises `SweepFailedError` in the end if something of it failed."""
         try:
-            products = sorted(self._publisher.products())
+            seen = self._publisher.look_at_all()
         except CometError:
             raise SweepFailedError("the bucket could not be listed") from None
         done = [self._done(None, self._publisher.refuse_strays)]
-        done += [self._done(product, self._strays_or(product)) for product in products]
+        for product, view in sorted(seen.items()):
+            done.append(self._done(product, functools.partial(self._publisher.publish, product, view)))
         done.append(self._done(None, self._publisher.publish_site))  # last: it lists the pages of the products
         if not all(done):
             raise SweepFailedError("not everything could be published")

@@ -18,9 +18,7 @@ from comet_updates.publish.bucket import Bucket, etag_of
 from comet_updates.publish.decide import decide
 from comet_updates.publish.inputs import Inputs
 from comet_updates.publish.loader import Loader, list_inputs
-
-OWN_PAGES = ("index", "privacy", names.DROP_IN.strip("/"))
-"""What stands where a page would, and is of no product; a product of this name has no page and no news."""
+from comet_updates.publish.views import OWN_PAGES, View, exactly, look, look_at_all, original, product_of_public
 
 ATTEMPTS = 5
 """How often a run starts again because another publisher was faster, before it leaves the rest to a retry."""
@@ -31,6 +29,23 @@ class Change(NamedTuple):
 
     written: tuple[str, ...] = ()
     deleted: tuple[str, ...] = ()
+
+
+class Differences(NamedTuple):
+    """What is there and what should be.
+
+    Attributes:
+        existing: the ETags of what is there, by key; what is to be left alone is not among them.
+        wanted: what should be there, by key, in the order in which it is to be written.
+    """
+
+    existing: Mapping[str, str]
+    wanted: Mapping[str, bytes]
+
+    @property
+    def is_none(self) -> bool:
+        """Whether all is as it should be."""
+        return self.existing == {key: etag_of(body) for key, body in self.wanted.items()}
 
 
 class Publisher:
@@ -46,13 +61,19 @@ class Publisher:
         self._clock = clock
         self._loader = Loader(bucket, writes_packs=True)
 
-    def publish(self, product: str) -> Change:
+    def publish(self, product: str, seen: View | None = None) -> Change:
         """Publish all channels of `product`, which may be anything that stands in its place in a key.
+
+        Args:
+            product: its name.
+            seen: the product as it was a moment ago. If all was as it should be, it is not looked at again.
 
         Raises:
             ConcurrentPublishError: others kept writing; try again.
             StoreUnavailableError: S3 fails; try again.
         """
+        if seen and self._differences(product, seen).is_none:
+            return Change()
         return self._until_undisturbed(lambda: self._publish_once(product))
 
     def publish_site(self) -> Change:
@@ -71,15 +92,9 @@ class Publisher:
         """Say of every upload that belongs to no product why it does not count. Raises what `publish` raises."""
         return self._until_undisturbed(self._refuse_strays_once)
 
-    def products(self) -> set[str]:
-        """What stands in the place of a product in any key, sound or not: of an upload, or of what became of it."""
-        uploaded = [f"{folder}/" for folder in names.PRODUCT_FOLDERS]
-        folders = (*uploaded, *(f"rejected/{folder}" for folder in uploaded), "public/v1/")
-        below = {prefix.split("/")[-2] for folder in folders for prefix in self._bucket.children(folder)[1]}
-        documents = self._bucket.children("products/")[0]
-        documents += [_original(key) for key in self._bucket.children("rejected/products/")[0]]
-        with_page = _products_of(self._bucket.children(names.PAGES)[0])
-        return below | with_page | {product for key in documents if (product := names.product_of(key)) is not None}
+    def look_at_all(self) -> dict[str, View]:
+        """Every product, sound or not, by its name, as it is now. Raises `StoreUnavailableError`."""
+        return look_at_all(self._bucket)
 
     def _until_undisturbed(self, run: Callable[[], Change]) -> Change:
         for _ in range(ATTEMPTS - 1):
@@ -90,23 +105,23 @@ class Publisher:
         return run()
 
     def _publish_once(self, product: str) -> Change:
-        # What is public is read before the inputs. Whoever publishes newer inputs writes after this, so that either
-        # we see those inputs, too, or our conditional write fails.
-        existing = self._bucket.etags(f"public/v1/{product}/") | self._page(product) | self._rejections(product)
-        listing = list_inputs(self._bucket, product)
-        inputs = self._loader.load(product, listing)
-        rendered = render(inputs, self._clock())
-        refusals = inputs.refusals | rendered.refusals
-        mine = {key: etag for key, etag in existing.items() if not rendered.leaves(key)}
-        change = self._write(mine, rendered.documents | _rejections(refusals.values()))
+        view = look(self._bucket, product)
+        change = self._write(*self._differences(product, view))
         # A document that did not have to change cannot fail a slower publisher's condition. If the inputs changed
         # while we wrote, what we wrote may be older than what stood there: look again.
-        if (change.written or change.deleted) and list_inputs(self._bucket, product) != listing:
+        if (change.written or change.deleted) and list_inputs(self._bucket, product) != view.listing:
             raise ConcurrentPublishError("the inputs changed while we wrote")
         return change
 
+    def _differences(self, product: str, view: View) -> Differences:
+        inputs = self._loader.load(product, view.listing)
+        rendered = render(inputs, self._clock())
+        refusals = inputs.refusals | rendered.refusals
+        existing = {key: etag for key, etag in view.existing.items() if not rendered.leaves(key)}
+        return Differences(existing, rendered.documents | _rejections(refusals.values()))
+
     def _publish_site_once(self) -> Change:
-        existing = self._bucket.etags("public/schemas/") | self._exactly(names.page_key("privacy"))
+        existing = self._bucket.etags("public/schemas/") | exactly(self._bucket, names.page_key("privacy"))
         documents = {names.schema_key(name): body for name, body in schemas.render().items()}
         documents[names.page_key("privacy")] = pages.privacy()
         return self._write(existing, documents)
@@ -126,7 +141,7 @@ class Publisher:
         existing = {
             key: etag
             for key, etag in self._bucket.etags("rejected/").items()
-            if names.product_of(_original(key)) is None  # of a stray, or of a long key: that one does not say whose
+            if names.product_of(original(key)) is None  # of a stray, or of a long key: that one does not say whose
         }
         strays = self._strays(long_keys=any(key.startswith(names.REJECTED_LONG_KEYS) for key in existing))
         refusals = [refusal for key in strays if (refusal := _refusal(key))]
@@ -144,22 +159,6 @@ class Publisher:
                 below = self._bucket.etags(prefix)
                 keys += [key for key in below if names.rejected_key(key).startswith(names.REJECTED_LONG_KEYS)]
         return sorted({key for key in keys if not key.endswith("/")})
-
-    def _page(self, product: str) -> dict[str, str]:
-        """The ETags of the page of `product` and of its news, by their keys."""
-        own = (names.page_key(product), names.news_key(product))
-        listed = {} if product in OWN_PAGES else self._bucket.etags(f"{names.PAGES}{product}.")
-        return {key: etag for key, etag in listed.items() if key in own}
-
-    def _exactly(self, own: str) -> dict[str, str]:
-        return {key: etag for key, etag in self._bucket.etags(own).items() if key == own}
-
-    def _rejections(self, product: str) -> dict[str, str]:
-        """The ETags of what already says why uploads of `product` were refused."""
-        found = self._exactly(names.rejected_key(names.product_key(product)))
-        for folder in names.PRODUCT_FOLDERS:
-            found |= self._bucket.etags(f"rejected/{folder}/{product}/")
-        return found
 
     def _write(self, existing: Mapping[str, str], wanted: Mapping[str, bytes]) -> Change:
         """Make the objects `existing` (ETags by key) be `wanted`: put what differs, in its order; delete the rest."""
@@ -252,9 +251,4 @@ def _has_page(product: str) -> bool:
 
 def _products_of(page_keys: Iterable[str]) -> set[str]:
     """The products that these pages are of, whether they should have one or not."""
-    found = {key.removeprefix(names.PAGES).removesuffix(".html") for key in page_keys if key.endswith(".html")}
-    return {product for product in found if names.is_name(product)} - {*OWN_PAGES}
-
-
-def _original(rejected_key: str) -> str:
-    return rejected_key.removeprefix("rejected/").removesuffix(".json")
+    return {product for key in page_keys if key.endswith(".html") and (product := product_of_public(key))}

@@ -1,0 +1,87 @@
+"""What is in the bucket of a product: looked up for one, or for all of them at once."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from comet_updates import names
+from comet_updates.publish.bucket import Bucket, Stored
+from comet_updates.publish.loader import list_inputs
+
+OWN_PAGES = ("index", "privacy", names.DROP_IN.strip("/"))
+"""What stands where a page would, and is of no product; a product of this name has no page and no news."""
+
+
+class View(NamedTuple):
+    """A product at one moment.
+
+    Attributes:
+        existing: the ETags of what was published of it, refusals included, by key. Read before `listing`: whoever
+            publishes newer uploads writes after that, so that either we see those uploads, too, or our conditional
+            write fails.
+        listing: what was uploaded.
+    """
+
+    existing: dict[str, str]
+    listing: dict[str, tuple[Stored, ...]]
+
+
+def look(bucket: Bucket, product: str) -> View:
+    """One product, which may be anything that stands in its place in a key. Raises `StoreUnavailableError`."""
+    existing = bucket.etags(f"public/v1/{product}/") | _page(bucket, product) | _rejections(bucket, product)
+    return View(existing, dict(list_inputs(bucket, product)))
+
+
+def look_at_all(bucket: Bucket) -> dict[str, View]:
+    """Every product that anything is there of, sound or not, by its name. Raises `StoreUnavailableError`.
+
+    One request for a thousand objects, however many products they are of.
+    """
+    views: dict[str, View] = {}
+    public = bucket.etags("public/")
+    for key, etag in (public | bucket.etags("rejected/")).items():
+        product = product_of_public(key) if key in public else names.product_of(original(key))
+        if product is not None:
+            views.setdefault(product, View({}, {})).existing[key] = etag
+    for prefix in names.UPLOAD_PREFIXES:
+        for key, versions in bucket.versions(prefix).items():
+            product = names.product_of(key)
+            if product is not None and not key.endswith("/"):  # a console's "folder"
+                views.setdefault(product, View({}, {})).listing[key] = versions
+    return views
+
+
+def product_of_public(key: str) -> str | None:
+    """The product that a public document is of, or a page, whether there should be one or not; `None` for others."""
+    parts = key.split("/")
+    if key.startswith("public/v1/"):
+        return parts[2] if len(parts) > 3 else None  # noqa: PLR2004 (what stands in the place of a product)
+    page = key.removeprefix(names.PAGES)
+    product = page.removesuffix(".html").removesuffix(".atom")
+    is_page = page not in (key, product) and names.is_name(product)
+    return product if is_page and product not in OWN_PAGES else None
+
+
+def original(rejected_key: str) -> str:
+    """The key of the upload that a refusal is of; nothing that makes sense for a long one."""
+    return rejected_key.removeprefix("rejected/").removesuffix(".json")
+
+
+def exactly(bucket: Bucket, key: str) -> dict[str, str]:
+    """The ETag of the object at `key`, by its key; nothing if there is none."""
+    return {found: etag for found, etag in bucket.etags(key).items() if found == key}
+
+
+def _page(bucket: Bucket, product: str) -> dict[str, str]:
+    """The ETags of the page of `product` and of its news, by their keys."""
+    own = (names.page_key(product), names.news_key(product))
+    listed = {} if product in OWN_PAGES else bucket.etags(f"{names.PAGES}{product}.")
+    return {key: etag for key, etag in listed.items() if key in own}
+
+
+def _rejections(bucket: Bucket, product: str) -> dict[str, str]:
+    """The ETags of what already says why uploads of `product` were refused."""
+    found = exactly(bucket, names.rejected_key(names.product_key(product)))
+    for folder in names.PRODUCT_FOLDERS:
+        found |= bucket.etags(f"rejected/{folder}/{product}/")
+    return found
