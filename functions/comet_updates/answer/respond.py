@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from comet_updates import names
-from comet_updates.answer.fetch import Document
+from comet_updates.answer.fetch import STALE_MAX_S, Document
 from comet_updates.errors import StoreUnavailableError
 from comet_updates.record import Cache, Outcome
 
@@ -24,7 +24,7 @@ _PAGE = {
     "content-security-policy": f"default-src 'none'; style-src {_STYLE}; img-src data:; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
 }
-_CACHED = f"public, max-age={MAX_AGE_S}, stale-while-revalidate=600, stale-if-error=604800"
+_CACHED = f"public, max-age={MAX_AGE_S}, stale-while-revalidate=600, stale-if-error={STALE_MAX_S}"
 
 
 class Answer(NamedTuple):
