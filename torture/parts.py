@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from torture import load
 from torture.checks import Part, checks
 
 ALL: dict[str, Part] = {
     "faults of S3": checks("tests/faults"),
+    "load": load.run,
 }

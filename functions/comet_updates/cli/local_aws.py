@@ -15,7 +15,7 @@ from moto.server import ThreadedMotoServer
 
 from comet_updates import names
 from comet_updates.cli.gateway import Handler
-from comet_updates.publish.handler import SweepFailedError
+from comet_updates.errors import CometError
 
 POLL_S = 0.2
 BATCH = 10
@@ -92,10 +92,10 @@ class LocalAws:
     def _work(self, publish: Handler) -> None:
         next_sweep = time.monotonic()
         while not self._stopping.wait(POLL_S):
-            with suppress(BotoCoreError, ClientError):  # moto is stopping
+            with suppress(BotoCoreError, ClientError, CometError):  # moto is stopping, or the event comes again
                 self._deliver(publish)
             if time.monotonic() >= next_sweep:
-                with suppress(SweepFailedError):  # recorded by the function; the next sweep tries again
+                with suppress(CometError):  # recorded by the function; the next sweep tries again
                     publish({"sweep": True}, None)
                 next_sweep = time.monotonic() + SWEEP_S
 

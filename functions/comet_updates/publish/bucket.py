@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from comet_updates.errors import ConcurrentPublishError, StoreUnavailableError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+Page = TypeVar("Page", bound=Mapping[str, object])
 MAX_CONNECTIONS = 32
 # 412: the object is not what the condition says; 409: somebody is writing it now; 404: If-Match on what is gone.
 _LOST_RACE = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "412", "409", "404"})
@@ -55,20 +57,20 @@ class Bucket:
         """The ETag of every object below `prefix`, by key."""
         with _translated_errors():
             pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=prefix)
-            return {found["Key"]: found["ETag"] for page in pages for found in page.get("Contents", ())}
+            return {found["Key"]: found["ETag"] for page in _whole(pages) for found in page.get("Contents", ())}
 
     def written_at(self, prefix: str) -> dict[str, datetime]:
         """When every object below `prefix` was written, by key."""
         with _translated_errors():
             pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=prefix)
-            return {found["Key"]: found["LastModified"] for page in pages for found in page.get("Contents", ())}
+            return {found["Key"]: found["LastModified"] for page in _whole(pages) for found in page.get("Contents", ())}
 
     def children(self, prefix: str) -> tuple[list[str], list[str]]:
         """What stands directly below `prefix`: keys, and prefixes of more keys."""
         with _translated_errors():
             pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=prefix, Delimiter="/")
             keys, prefixes = [], []
-            for page in pages:
+            for page in _whole(pages):
                 keys += [found["Key"] for found in page.get("Contents", ())]
                 prefixes += [found["Prefix"] for found in page.get("CommonPrefixes", ())]
             return keys, prefixes
@@ -76,22 +78,30 @@ class Bucket:
     def versions(self, prefix: str) -> dict[str, tuple[Stored, ...]]:
         """The versions of every existing object below `prefix` since it was last deleted, the newest first, by key."""
         with _translated_errors():
-            pages = list(self._s3.get_paginator("list_object_versions").paginate(Bucket=self._name, Prefix=prefix))
-        deleted_at: dict[str, datetime] = {}
-        for marker in (marker for page in pages for marker in page.get("DeleteMarkers", ())):
-            deleted_at.setdefault(marker["Key"], marker["LastModified"])
-        found: dict[str, list[Stored]] = {}
-        for version in (version for page in pages for version in page.get("Versions", ())):
-            key = version["Key"]
-            if key not in deleted_at or version["IsLatest"] or version["LastModified"] > deleted_at[key]:
-                stored = Stored(key, version["VersionId"], version["ETag"], version["Size"], version["LastModified"])
-                found.setdefault(key, []).append(stored)
-        return {key: tuple(stored) for key, stored in found.items()}
+            pages = _whole(self._s3.get_paginator("list_object_versions").paginate(Bucket=self._name, Prefix=prefix))
+            deleted_at: dict[str, datetime] = {}
+            for marker in (marker for page in pages for marker in page.get("DeleteMarkers", ())):
+                deleted_at.setdefault(marker["Key"], marker["LastModified"])
+            found: dict[str, list[Stored]] = {}
+            for version in (version for page in pages for version in page.get("Versions", ())):
+                key = version["Key"]
+                if key not in deleted_at or version["IsLatest"] or version["LastModified"] > deleted_at[key]:
+                    stored = Stored(
+                        key, version["VersionId"], version["ETag"], version["Size"], version["LastModified"]
+                    )
+                    found.setdefault(key, []).append(stored)
+            return {key: tuple(stored) for key, stored in found.items()}
 
     def get(self, stored: Stored) -> bytes:
-        """The bytes of one version."""
+        """The bytes of one version, and not others: raises `StoreUnavailableError` for what its ETag does not say."""
         with _translated_errors():
-            return self._s3.get_object(Bucket=self._name, Key=stored.key, VersionId=stored.version_id)["Body"].read()
+            found = self._s3.get_object(Bucket=self._name, Key=stored.key, VersionId=stored.version_id)
+            body = found["Body"].read()
+        # Who uploads may choose another encryption, or parts: then the ETag is no MD5, and the size has to do.
+        is_md5 = "-" not in stored.etag and found.get("ServerSideEncryption", "AES256") == "AES256"
+        if len(body) != stored.size_bytes or (is_md5 and etag_of(body) != stored.etag):
+            raise StoreUnavailableError("S3 sent other bytes than it stores")
+        return body
 
     def current(self, key: str) -> Current | None:
         """An object as it is; `None` if there is none."""
@@ -110,14 +120,28 @@ class Bucket:
         """
         with _translated_errors():
             if replaces is None:
-                self._s3.put_object(Bucket=self._name, Key=key, Body=body, ContentType=content_type, IfNoneMatch="*")
+                done = self._s3.put_object(
+                    Bucket=self._name, Key=key, Body=body, ContentType=content_type, IfNoneMatch="*"
+                )
             else:
-                self._s3.put_object(Bucket=self._name, Key=key, Body=body, ContentType=content_type, IfMatch=replaces)
+                done = self._s3.put_object(
+                    Bucket=self._name, Key=key, Body=body, ContentType=content_type, IfMatch=replaces
+                )
+            if done["ETag"] != etag_of(body):
+                raise StoreUnavailableError("S3 wrote other bytes than it was sent")
 
     def delete(self, key: str, *, replaces: str) -> None:
         """Delete the object if it still has the ETag `replaces`. Raises `ConcurrentPublishError` as `put` does."""
         with _translated_errors():
             self._s3.delete_object(Bucket=self._name, Key=key, IfMatch=replaces)
+
+
+def _whole(pages: Iterable[Page]) -> list[Page]:
+    """The pages of a listing; raises `LookupError` for what is none. To boto3, nothing at all would be an empty one."""
+    found = list(pages)
+    if any("IsTruncated" not in page for page in found):
+        raise LookupError
+    return found
 
 
 @contextmanager
@@ -130,6 +154,8 @@ def _translated_errors() -> Iterator[None]:
         raise StoreUnavailableError("S3 refused a request of the publisher") from error
     except BotoCoreError as error:
         raise StoreUnavailableError("S3 did not answer the publisher") from error
+    except (ResponseParserError, LookupError, ValueError) as error:
+        raise StoreUnavailableError("S3 answered the publisher in no form that S3 has") from error
 
 
 def etag_of(body: bytes) -> str:
