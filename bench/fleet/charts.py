@@ -147,9 +147,7 @@ def herd(numbers: dict[str, Any]) -> Figure:
     top.legend(title="clients that missed their poll come back", alignment="left")
     bottom.fill_between(minutes, numbers["requests"], step="post", color=VIOLET, linewidth=1)
     bottom.axhline(numbers["usual_requests"], color=INK, linewidth=1, linestyle=(0, (1, 2.5)))
-    bottom.set_title(
-        "Requests a second at the origin, behind regional caches, averaged over 10 s, if all come back at once"
-    )
+    bottom.set_title("Requests a second at the origin (averages of 10 s), if all come back at once")
     bottom.set_xlabel("minutes after the end of an outage of one hour")
     bottom.set_ylim(bottom=0)
     for axes in (top, bottom):
