@@ -1,6 +1,6 @@
 # Everything installs into environments beside this file: what a lock file names, by hash, once. Later runs need no network.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-clients quick lint format policy privacy schemas build bench lock clean
+.PHONY: help run test test-clients quick lint format policy privacy schemas build bench fleet lock clean
 
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
@@ -51,11 +51,14 @@ build: .venv-sam/installed .wheels/installed ## Build what `sam deploy` uploads,
 bench: .venv/dev .venv-runtime/installed build ## Measure the cold start of the built package
 	.venv/bin/python -m bench.cold_start
 
+fleet: .venv/dev .venv-bench/installed ## Work out anew what a fleet costs: the figures and charts of docs/cost.md
+	.venv/bin/python -m bench.fleet | .venv-bench/bin/python bench/fleet/charts.py
+
 lock: ## Write every lock file anew (needs uv)
 	tools/lock.sh
 
 clean: ## Remove all that was installed or built
-	rm -rf .venv .venv-sam .venv-checkov .venv-runtime .venv-clients tests/clients/electron/node_modules .wheels .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-sam .venv-checkov .venv-runtime .venv-clients .venv-bench tests/clients/electron/node_modules .wheels .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # The environments. A changed lock file (as after `git pull`) installs again; nothing else does.
 .venv/bin/python:
@@ -112,6 +115,13 @@ tests/clients/electron/node_modules/.installed: tests/clients/electron/package-l
 		done; done; \
 		touch $@; \
 	fi
+
+# What draws the charts.
+.venv-bench/installed: requirements/bench.txt
+	@echo >&2 "Installing matplotlib (once) ..."
+	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python $(PIP_INSTALL) -r requirements/bench.txt
+	@touch $@
 
 .venv-runtime/installed: requirements/runtime.txt
 	@mkdir -p .venv-runtime
