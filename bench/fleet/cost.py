@@ -20,15 +20,13 @@ PUBLISH_GB = 0.5  # template.yaml
 MEMORY_TTL_S = 60  # template.yaml: an environment asks S3 for a document once in so long
 SWEEP_S = 300  # template.yaml
 SWEEP_TAKES_S = 2.0  # assumed
-SWEEP_LISTS = 15  # of a sweep that finds nothing to do; counted against a real one in tests/bench
-SWEEP_LISTS_PER_PRODUCT = 8
+SWEEP_LISTS = 14  # of a sweep that finds nothing to do in less than a thousand objects; counted in tests/bench
 QUEUE_POLLS_PER_S = 5 / 20  # Lambda looks with five long polls of 20 s for uploads, all day
 
 
 class Options(NamedTuple):
     """What a deployment may choose, and whether AWS's allowance for every account counts."""
 
-    products: int = 5
     gateway: bool = True  # else a function URL, which costs nothing of its own
     log_successes: bool = False
     free_tier: bool = True
@@ -65,7 +63,7 @@ def amounts(fleet: Fleet, setup: Setup, options: Options) -> dict[str, float]:
         "lambda_request": requests + sweeps,
         "lambda_gb_s": load.busy * MONTH_S * ANSWER_GB + sweeps * SWEEP_TAKES_S * PUBLISH_GB,
         "s3_get": load.s3_rps * MONTH_S,
-        "s3_list": sweeps * (SWEEP_LISTS + SWEEP_LISTS_PER_PRODUCT * options.products),
+        "s3_list": sweeps * SWEEP_LISTS,
         "sqs_request": QUEUE_POLLS_PER_S * MONTH_S,
     }
     if options.gateway:

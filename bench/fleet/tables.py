@@ -206,11 +206,7 @@ def _assumptions_table() -> str:
         ),
         ("what S3 adds to it, where it is asked", f"{cost.S3_S * 1000:g} ms", "assumed"),
         ("a cold start, with its first answer", f"{cost.COLD_S * 1000:g} ms", "assumed; it is billed"),
-        (
-            "LIST requests of a sweep",
-            f"{cost.SWEEP_LISTS + 5 * cost.SWEEP_LISTS_PER_PRODUCT}",
-            "counted, for 5 products",
-        ),
+        ("LIST requests of a sweep", f"{cost.SWEEP_LISTS}", "counted; one more for each thousand objects"),
         ("a log line, where successes are logged", f"{cost.LOG_LINE_BYTES} B", "counted; the default is none"),
     ]
     return _table(["", "", "from"], rows, "---")
