@@ -12,6 +12,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
+from moto.core import set_initial_no_auth_action_count
 
 from comet_updates import deployment
 from tests.template.expand import Fault, Template, expand, findings, source
@@ -201,6 +202,63 @@ def test_nobody_who_uploads_may_delete() -> None:
     deleting = {role for role, grants in deployment.GRANTS.items() for g in grants if "s3:DeleteObject" in g.actions}
     assert deleting == {"PublishRole"}
     assert not any(may("PublishRole", "s3:DeleteObject", key) for key in (*UPLOADS, "packs/comet-cursor.json"))
+
+
+KEYS = {
+    "releases/comet-cursor/stable/4.2.1.json",
+    "channels/comet-cursor/stable.json",
+    "products/comet-cursor.json",
+    "approvals/comet-cursor/stable/4.2.1.json",
+    "public/v1/comet-cursor/stable/manifest.json",
+    "rejected/releases/comet-cursor/stable/4.2.1.json.json",
+    "packs/comet-cursor.json",
+}
+
+
+@pytest.mark.parametrize(
+    ("role", "writes"),
+    [
+        ("PipelineRole", {"releases/comet-cursor/stable/4.2.1.json", "channels/comet-cursor/stable.json"}),
+        ("OwnerRole", {"products/comet-cursor.json", "approvals/comet-cursor/stable/4.2.1.json"}),
+    ],
+)
+def test_a_stolen_credential_can_write_what_its_role_is_for_and_delete_nothing(
+    aws: str, role: str, writes: set[str]
+) -> None:
+    """As IAM itself decides, in moto's words: the template's own statements, and a user who has only the role's key."""
+    with mock_aws():
+        boto3.client("s3").create_bucket(Bucket="comet")
+        statements = [
+            {
+                "Effect": "Allow",
+                "Action": sorted(grant.actions),
+                "Resource": [place.replace("${Bucket.Arn}", "arn:aws:s3:::comet") for place in grant.resources],
+            }
+            for grant in deployment.GRANTS[role]
+        ]
+        document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        iam = boto3.client("iam")
+        iam.create_user(UserName="thief")
+        iam.put_user_policy(UserName="thief", PolicyName="stolen", PolicyDocument=document)
+        key = iam.create_access_key(UserName="thief")["AccessKey"]
+        thief = boto3.client("s3", aws_access_key_id=key["AccessKeyId"], aws_secret_access_key=key["SecretAccessKey"])
+
+        @set_initial_no_auth_action_count(0)  # type: ignore[untyped-decorator]  # moto's
+        def tried() -> set[str]:
+            for name in KEYS:
+                with pytest.raises(ClientError, match="AccessDenied"):
+                    thief.delete_object(Bucket="comet", Key=name)
+            return {name for name in KEYS if _is_done(thief, name)}
+
+        assert tried() == writes
+
+
+def _is_done(client: Any, key: str) -> bool:
+    try:
+        client.put_object(Bucket="comet", Key=key, Body=b"{}")
+    except client.exceptions.ClientError as error:
+        return bool(error.response["Error"]["Code"] != "AccessDenied")
+    return True
 
 
 def _role(template: Template, name: str = "PipelineRole") -> Any:
