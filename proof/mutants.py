@@ -199,8 +199,16 @@ _IN_RULES = (
         "tells clients to ask again each time",
         "P8",
         RESPOND,
-        '_CACHED = f"public, max-age={MAX_AGE_S}',
-        '_CACHED = f"no-store',
+        'True: f"public, max-age={MAX_AGE_S}',
+        'True: f"no-store',
+    ),
+    Mutant("has caches keep the number of an old copy", "P7", RESPOND, 'False: f"private', 'False: f"public'),
+    Mutant(
+        "has caches keep what an old copy puts into a URL that nobody knows",
+        "P7",
+        RESPOND,
+        'cache_control="private, max-age=60"',
+        'cache_control="public, max-age=60"',
     ),
     Mutant(
         "has answers vary by user agent",
@@ -279,6 +287,13 @@ _IN_DROP_IN = (
         "    print(theirs)\n    import semver",
     ),
     Mutant("has caches keep the version that a client runs", "P8", DROP_IN, '"no-store"', '"public, max-age=300"'),
+    Mutant(
+        "has caches keep the version that a client runs if it gets nothing",
+        "P8",
+        DROP_IN,
+        "NOT_FOUND._replace(headers=NOT_FOUND.headers | _HEADERS)",
+        "NOT_FOUND",
+    ),
     Mutant("lets a client be sent back", "P8", DROP_IN, "parse(ours) > semver", "parse(ours) != semver"),
 )
 
@@ -383,6 +398,8 @@ _ANSWER_LAYERS = "      Layers: [!Ref AnswerLayer]\n"
 _STAGE = "      StageName: $default\n"
 _BUCKET = "      VersioningConfiguration: {Status: Enabled}\n"
 _RESOURCES = "Resources:\n"
+_CDN = "        Comment: Comet Updates\n"
+_KEPT = "          CachePolicyId: !Ref PathAlone\n"
 _VARIABLES = "          MEMORY_TTL_S: !Ref MemoryTtlSeconds\n"
 
 
@@ -506,6 +523,40 @@ _IN_TEMPLATE = (
     _resource("ranks callers", "P4", "{Type: AWS::CloudWatch::InsightRule, Properties: {}}"),
     _resource("counts by address in a firewall", "P4 P6", "{Type: AWS::WAFv2::WebACL, Properties: {}}"),
     _resource("puts a logging cache in front", "P3", "{Type: AWS::CloudFront::Distribution, Properties: {}}"),
+    _template("has the CDN tell clients apart by a cookie", "P2 P4", "CookieBehavior: none", "CookieBehavior: all"),
+    _template(
+        "has the CDN tell clients apart by the query, where old copies put their number",
+        "P7",
+        "QueryStringBehavior: none",
+        "QueryStringBehavior: all",
+    ),
+    _template(
+        "has the CDN log every request", "P4 P6", _CDN, f"{_CDN}        Logging: {{Bucket: x.s3.amazonaws.com}}\n"
+    ),
+    _template(
+        "has the CDN log in real time",
+        "P4 P6",
+        _KEPT,
+        f"{_KEPT}          RealtimeLogConfigArn: arn:aws:cloudfront::123456789012:realtime-log-config/x\n",
+    ),
+    _template(
+        "passes all that a viewer sends on to the function",
+        "P1 P4",
+        _KEPT,
+        f"{_KEPT}          OriginRequestPolicyId: b689b0a8-53d0-40ab-baf2-68738e2966ac\n",
+    ),
+    _template(
+        "has the CDN keep the version that a client runs",
+        "P8",
+        'CachePolicyId: 4135ea2d-6df8-44a3-9df3-4b5a84be39ad # AWS\'s own "CachingDisabled"\n',
+        "CachePolicyId: !Ref PathAlone\n",
+    ),
+    _template(
+        "opens the CDN's door to everyone",
+        "P3",
+        "AuthType: AWS_IAM\n      InvokeMode",
+        "AuthType: NONE\n      InvokeMode",
+    ),
 )
 
 ALL = (*_IN_HANDLER, *_IN_RULES, *_IN_DROP_IN, *_IN_LOG, *_IN_DOCUMENTS, *_IN_PAGES, *_IN_TEMPLATE)

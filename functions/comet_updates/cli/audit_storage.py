@@ -37,10 +37,10 @@ def metric_filters(stack: Stack, read: Read) -> Differences:
 def strays(stack: Stack, read: Read) -> Differences:
     """Logs that AWS makes by itself, to be kept for ever."""
     lambdas = {f"/aws/lambda/{stack.of(name)}" for name in deployment.HANDLERS}
-    gateway = f"API-Gateway-Execution-Logs_{stack.of('Api')}/"
-    for prefix in (*sorted(lambdas), gateway):
+    gateways = () if stack.has_cdn else (f"API-Gateway-Execution-Logs_{stack.of('Api')}/",)
+    for prefix in (*sorted(lambdas), *gateways):
         for found in read("logs", "DescribeLogGroups", logGroupNamePrefix=prefix).get("logGroups", ()):
-            if found["logGroupName"] in lambdas or found["logGroupName"].startswith(gateway):
+            if found["logGroupName"] in lambdas or found["logGroupName"].startswith(gateways):
                 yield Difference(found["logGroupName"], "is a log that nobody decided on")
 
 
