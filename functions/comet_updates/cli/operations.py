@@ -44,8 +44,8 @@ class Plan(NamedTuple):
     changes: dict[str, str]
 
 
-def policy(bucket: Bucket, product: str, channel: str, edit: Edit, now: datetime) -> Plan:
-    """The plan to `edit` the policy of a channel.
+def policy(bucket: Bucket, product: str, channel: str, edit: Edit, now: datetime, *, may_be_new: bool = False) -> Plan:
+    """The plan to `edit` the policy of a channel, which is there unless it `may_be_new`.
 
     Raises:
         DecisionError: there is no such channel, or the edit makes no sense.
@@ -57,7 +57,7 @@ def policy(bucket: Bucket, product: str, channel: str, edit: Edit, now: datetime
     key = names.channel_key(product, channel)
     if channel in inputs.undecided:
         raise DecisionError(f"{key} is refused as it is: mend that first")
-    if channel not in inputs.channels:
+    if channel not in inputs.channels and not may_be_new:
         there = ", ".join(sorted(inputs.channels)) or "none"
         raise DecisionError(f"{product} has no channel {channel!r}; it has: {there}")
     current = inputs.policies.get(channel)
