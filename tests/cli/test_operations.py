@@ -71,6 +71,35 @@ def test_a_rollout_is_of_one_release(stocked: Shop, how: list[str], decided: dic
     assert latest(stocked) == "4.2.1"
 
 
+def test_a_rollout_leaves_those_of_other_releases_until_they_reach_everyone(stocked: Shop) -> None:
+    for version, percent in (("4.2.0", 100), ("4.2.1", 5), ("4.2.1", 10)):
+        stocked.run("rollout", *STABLE, version, "--percent", str(percent))
+    assert stocked.s3.json(POLICY)["rollout"] == {"version": "4.2.1", "percent": 10}
+    stocked.run("rollout", *STABLE, "4.2.0", "--percent", "50")
+    assert stocked.s3.json(POLICY)["rollout"] == [
+        {"version": "4.2.1", "percent": 10},
+        {"version": "4.2.0", "percent": 50},
+    ]
+    assert stocked.channel()["rollout"] == "10 %"
+
+
+def test_a_release_that_waits_can_be_offered_earlier_or_later(stocked: Shop) -> None:
+    stocked.release("4.3.0", available_at="2098-01-01T00:00:00Z")
+    scheduled = ("schedule", *STABLE, "4.3.0", "--at")
+    assert stocked.run(*scheduled, "2099-01-01T00:00:00Z").exit_code == 0
+    assert stocked.channel()["due"] == {"4.3.0": "2099-01-01T00:00:00+00:00"}
+    assert latest(stocked) == "4.2.1"
+    assert not [key for key, body in stocked.s3.tree("public/").items() if b'4.3.0"' in body]
+    assert stocked.run("unschedule", *STABLE, "4.3.0").exit_code == 0
+    assert stocked.channel()["due"] == {"4.3.0": "2098-01-01T00:00:00+00:00"}
+    assert "available_at" not in stocked.s3.json(POLICY)
+    assert stocked.run(*scheduled, "2026-01-01T00:00:00Z").exit_code == 0
+    assert latest(stocked) == "4.3.0"
+    late = stocked.run(*scheduled, "2099-01-01T00:00:00Z")
+    assert late.exit_code == 1
+    assert "stable offers 4.3.0 already. To withdraw it: comet-updates yank" in late.output
+
+
 def test_a_promoted_release_has_the_same_files(stocked: Shop) -> None:
     done = stocked.run("promote", "comet-cursor", "4.3.0-beta.1", "--from", "beta", "--to", "stable")
     assert done.exit_code == 0, done.output
@@ -133,6 +162,8 @@ def test_what_a_dry_run_shows_is_what_is_published(stocked: Shop) -> None:
         (("promote", "comet-cursor", "4.2.1", "--from", "beta", "--to", "stable"), "beta has no release 4.2.1"),
         (("yank", *STABLE, "4.2.1", "--reason", ""), "$.yanked[0].reason"),
         (("rollout", *STABLE, "4.2.1", "--every", "1d", "--start", "today"), "$.rollout.start"),
+        (("schedule", *STABLE, "4.2.9", "--at", "2099-01-01T00:00:00Z"), "stable has no release 4.2.9"),
+        (("schedule", *STABLE, "4.2.1", "--at", "2099-01-01T00:00:00Z"), "stable offers 4.2.1 already"),
     ],
     ids=lambda given: given[0] if isinstance(given, tuple) else "",
 )

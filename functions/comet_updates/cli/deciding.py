@@ -218,3 +218,30 @@ def promote(
         return operations.promotion(opened, product, version, now, source=source, target=target)
 
     carry_out(Where(bucket, endpoint_url, dry_run, as_json), make_plan)
+
+
+@app.command()
+def schedule(
+    product: Product, channel: Channel, version: Version, *,
+    at: Annotated[str, typer.Option(metavar="TIME", help="From when on it is offered, as 2026-11-20T12:00:00Z.")],
+    bucket: BucketName, endpoint_url: EndpointUrl = None, dry_run: DryRun = False, as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Offer a release that waits from a moment on, earlier or later than it says itself. Until then nobody sees it.
+
+    What is offered already stays: `yank` withdraws it. To upload a release so that it waits: `release --not-before`.
+    """
+    from comet_updates.cli import operations  # noqa: PLC0415 (as above)
+
+    where = Where(bucket, endpoint_url, dry_run, as_json)
+    _policy(product, channel, where, lambda now: operations.schedule(version, at, now))
+
+
+@app.command()
+def unschedule(
+    product: Product, channel: Channel, version: Version, *, bucket: BucketName, endpoint_url: EndpointUrl = None,
+    dry_run: DryRun = False, as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Undo `schedule`: the release is offered from when it says itself."""
+    from comet_updates.cli import operations  # noqa: PLC0415 (as above)
+
+    _policy(product, channel, Where(bucket, endpoint_url, dry_run, as_json), lambda _: operations.unschedule(version))

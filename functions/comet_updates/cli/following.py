@@ -13,7 +13,7 @@ from comet_updates.cli.status import in_words
 from comet_updates.errors import DecisionError
 from comet_updates.model import Offer, Release
 from comet_updates.publish.bucket import Bucket, etag_of
-from comet_updates.publish.decide import decide
+from comet_updates.publish.decide import decide, due_at
 from comet_updates.publish.inputs import Inputs, Loader, list_inputs
 
 TIMEOUT_S = 30
@@ -68,8 +68,9 @@ def standing(bucket: Bucket, release: names.Upload, now: datetime) -> Standing:
     offer = decide(inputs.product, release.channel, inputs.policies, inputs.releases, now)
     if any(past is found for past, _ in offer.history):
         return Standing(OFFERED, [], offer)
-    if found.due_at and found.due_at > now:
-        return Standing(SCHEDULED, [f"is scheduled, and offered from {found.due_at.isoformat()} on"], offer)
+    due = due_at(found, inputs.policies)
+    if due and due > now:
+        return Standing(SCHEDULED, [f"is scheduled, and offered from {due.isoformat()} on"], offer)
     return Standing(HELD, [_held(inputs, found)], offer)
 
 

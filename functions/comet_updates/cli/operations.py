@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 
 from comet_updates import names
 from comet_updates.errors import ConcurrentPublishError, DecisionError, Problem
-from comet_updates.model import ChannelPolicy, Release
+from comet_updates.model import ROLLOUTS_MAX, ChannelPolicy, Release
 from comet_updates.publish import uploads
 from comet_updates.publish.bucket import Bucket
+from comet_updates.publish.decide import ALL_PERCENT, decide
 from comet_updates.publish.inputs import Inputs, Loader, list_inputs
 from comet_updates.publish.reconcile import render
 
@@ -197,7 +198,43 @@ def rollout(version: str, how: Mapping[str, object], *, is_new: bool = False) ->
     def edit(policy: Wire, inputs: Inputs) -> Wire:
         if not is_new:
             _known(inputs, policy["channel"], version)
-        return {**policy, "rollout": {"version": version, **how}}
+        decided = policy.get("rollout", [])
+        others = [
+            known
+            for known in (decided if isinstance(decided, list) else [decided])
+            # What reaches everyone needs no word. The others may come yet, as from a pipeline at the same time.
+            if known["version"] != version and known.get("percent") != ALL_PERCENT
+        ]
+        new = {"version": version, **how}
+        return {**policy, "rollout": [*others[1 - ROLLOUTS_MAX :], new] if others else new}
+
+    return edit
+
+
+def schedule(version: str, at: str, now: datetime) -> Edit:
+    """Offer a release from a moment on, in place of what it says itself. One that is offered by now stays."""
+
+    def edit(policy: Wire, inputs: Inputs) -> Wire:
+        channel = policy["channel"]
+        if policy.get("available_at", {}).get(version) == at:
+            return policy
+        found = _release(inputs, channel, version)
+        assert inputs.product is not None  # noqa: S101 (there is no channel of a product that is refused)
+        if any(
+            past is found for past, _ in decide(inputs.product, channel, inputs.policies, inputs.releases, now).history
+        ):
+            raise DecisionError(f"{channel} offers {version} already. To withdraw it: comet-updates yank")
+        return {**policy, "available_at": {**policy.get("available_at", {}), version: at}}
+
+    return edit
+
+
+def unschedule(version: str) -> Edit:
+    """Undo `schedule`."""
+
+    def edit(policy: Wire, _inputs: Inputs) -> Wire:
+        left = _without(policy.get("available_at", {}), version)
+        return {**policy, "available_at": left} if left else _without(policy, "available_at")
 
     return edit
 
