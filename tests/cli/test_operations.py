@@ -43,6 +43,38 @@ def test_a_yank_offers_the_release_before_and_says_so(stocked: Shop) -> None:
     assert "yanked" not in stocked.s3.json(POLICY)
 
 
+def test_a_rollback_withdraws_the_latest_and_says_what_follows(stocked: Shop) -> None:
+    done = stocked.run("rollback", *STABLE, "--reason", "Crashes.")
+    assert done.exit_code == 0, done.output
+    said = " ".join(done.output.split())
+    assert "4.2.1 is withdrawn from comet-cursor/stable; 4.2.0 is offered." in said
+    assert "copies that have 4.2.1 keep it until a higher version is released" in said
+    assert "release the fix under a version above 4.2.1" in said
+    assert latest(stocked) == "4.2.0"
+    assert stocked.s3.json(POLICY)["yanked"] == [{"version": "4.2.1", "reason": "Crashes."}]
+
+
+def test_a_second_rollback_does_not_withdraw_the_release_before(stocked: Shop) -> None:
+    stocked.run("rollback", *STABLE, "--reason", "Crashes.")
+    again = stocked.run("rollback", *STABLE, "--reason", "Crashes.")
+    assert (again.exit_code, "nothing to do" in again.output) == (0, True)
+    assert latest(stocked) == "4.2.0"
+    stocked.run("yank", *STABLE, "4.2.0", "--reason", "Too.")
+    assert json.loads(stocked.run("rollback", *STABLE, "--reason", "x", "--json").output)["offered"] is None
+
+
+def test_a_rollback_where_nothing_was_offered_is_refused(stocked: Shop) -> None:
+    stocked.policy("nightly")
+    refused = stocked.run("rollback", "comet-cursor", "nightly", "--reason", "x")
+    assert (refused.exit_code, "nothing was offered yet" in refused.output) == (1, True)
+
+
+def test_a_rollout_is_widened_and_ended_by_the_same_command(stocked: Shop) -> None:
+    for percent, words in ((10, "10 %"), (50, "50 %"), (100, "")):
+        assert stocked.run("rollout", *STABLE, "4.2.1", "--percent", str(percent)).exit_code == 0
+        assert stocked.channel()["rollout"] == words
+
+
 def test_a_pin_and_a_pause_hold_until_they_are_taken_back(stocked: Shop) -> None:
     assert stocked.run("pin", *STABLE, "4.2.0").exit_code == 0
     assert latest(stocked) == "4.2.0"
@@ -119,6 +151,7 @@ def test_another_release_of_that_version_is_never_promoted_over(stocked: Shop) -
 
 COMMANDS = [
     ("yank", *STABLE, "4.2.1", "--reason", "Crashes."),
+    ("rollback", *STABLE, "--reason", "Crashes."),
     ("pin", *STABLE, "4.2.0"),
     ("pause", *STABLE),
     ("rollout", *STABLE, "4.2.1", "--percent", "5"),
@@ -158,6 +191,7 @@ def test_what_a_dry_run_shows_is_what_is_published(stocked: Shop) -> None:
     [
         (("yank", *STABLE, "4.2.9", "--reason", "x"), "stable has no release 4.2.9; it has: 4.2.1, 4.2.0"),
         (("pin", "comet-cursor", "stabel", "4.2.1"), "has no channel 'stabel'; it has: beta, stable"),
+        (("rollback", "comet-cursor", "stabel", "--reason", "x"), "has no channel 'stabel'; it has: beta, stable"),
         (("pause", "comet", "stable"), "has no channel 'stable'; it has: none"),
         (("promote", "comet-cursor", "4.2.1", "--from", "beta", "--to", "stable"), "beta has no release 4.2.1"),
         (("yank", *STABLE, "4.2.1", "--reason", ""), "$.yanked[0].reason"),

@@ -68,7 +68,7 @@ def carry_out(where: Where, make_plan: Callable[[Bucket, datetime], Plan]) -> Pl
     with refusals():
         plan = execute(where, make_plan)
     if where.as_json:
-        typer.echo(json.dumps(as_json(where, plan)))
+        typer.echo(json.dumps(as_json_of(where, plan)))
     else:
         show(where, plan)
     return plan
@@ -95,7 +95,7 @@ def show(where: Where, plan: Plan) -> None:
     typer.echo(f"{'would write' if where.dry_run else 'wrote'} {plan.key}")
 
 
-def as_json(where: Where, plan: Plan) -> dict[str, Any]:
+def as_json_of(where: Where, plan: Plan) -> dict[str, Any]:
     """The same for programs."""
     return {"key": plan.key, "written": plan.body is not None and not where.dry_run, "changes": plan.changes}
 
@@ -182,6 +182,36 @@ def unyank(
 
 
 @app.command()
+def rollback(
+    product: Product, channel: Channel, *,
+    reason: Annotated[str, typer.Option(help="Why; everybody can read it.")],
+    bucket: BucketName, endpoint_url: EndpointUrl = None, dry_run: DryRun = False, as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Withdraw the latest release of a channel, and say what is offered then and how to go on.
+
+    A second time does nothing: to withdraw the release before, too, `yank` it by its version.
+    """
+    from comet_updates.cli import withdrawal  # noqa: PLC0415 (as above)
+
+    where = Where(bucket, endpoint_url, dry_run, as_json)
+    made: list[withdrawal.Withdrawal] = []
+
+    def make_plan(opened: Bucket, now: datetime) -> Plan:
+        made.append(withdrawal.withdrawal(opened, product, channel, reason, now))
+        return made[-1].plan
+
+    with refusals():
+        plan = execute(where, make_plan)
+    done = made[-1]
+    if as_json:
+        typer.echo(json.dumps(as_json_of(where, plan) | {"withdrawn": done.withdrawn, "offered": done.offered}))
+        return
+    show(where, plan)
+    for sentence in done.says(product, channel):
+        typer.echo(sentence)
+
+
+@app.command()
 def rollout(
     product: Product, channel: Channel, version: Version, *,
     percent: Annotated[int | None, typer.Option(min=0, max=100, help="How many of the users.")] = None,
@@ -190,7 +220,10 @@ def rollout(
     start: Annotated[str | None, typer.Option(help="With --every: from when on, as 2026-11-20T12:00:00Z.")] = None,
     bucket: BucketName, endpoint_url: EndpointUrl = None, dry_run: DryRun = False, as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Reach a share of the users, or one group after another. Each copy draws its number itself and never sends it."""
+    """Reach a share of the users, or one group after another. Each copy draws its number itself and never sends it.
+
+    A larger share goes on with it, 0 stops it, and 100 ends it: then updaters that know no rollouts follow, too.
+    """
     from comet_updates.cli import operations  # noqa: PLC0415 (as above)
 
     if (percent is None) == (every is None):

@@ -185,10 +185,10 @@ def release(
                 return operations.policy(opened, product, channel, edit, now, may_be_new=True)
 
             policy = deciding.execute(where, make_policy)
-            report["policy"] = deciding.as_json(where, policy)
+            report["policy"] = deciding.as_json_of(where, policy)
             _show(where, policy)
         plan = deciding.execute(where, make_plan)
-        report = deciding.as_json(where, plan) | report
+        report = deciding.as_json_of(where, plan) | report
         _show(where, plan)
         is_well = True
         if wait and service_url and not dry_run:
