@@ -177,6 +177,35 @@ def test_a_second_time_changes_nothing(stocked: Shop, command: tuple[str, ...]) 
     assert stocked.s3.tree() == before
 
 
+@pytest.mark.parametrize(
+    ("before", "command"),
+    [
+        (None, ("rollback", *STABLE, "--reason", "Crashes.")),
+        (None, ("yank", *STABLE, "4.2.1", "--reason", "Crashes.")),
+        (("yank", *STABLE, "4.2.1", "--reason", "Crashes."), ("unyank", *STABLE, "4.2.1")),
+        (None, ("pin", *STABLE, "4.2.0")),
+        (("pin", *STABLE, "4.2.0"), ("unpin", *STABLE)),
+        (None, ("pause", *STABLE)),
+        (("pause", *STABLE), ("resume", *STABLE)),
+        (None, ("rollout", *STABLE, "4.2.1", "--percent", "5")),
+        (None, ("rollout", *STABLE, "4.2.1", "--every", "1d", "--start", "2026-11-20T12:00:00Z")),
+        (None, ("schedule", *STABLE, "4.9.0", "--at", "2098-01-01T00:00:00Z")),
+        (("schedule", *STABLE, "4.9.0", "--at", "2098-01-01T00:00:00Z"), ("unschedule", *STABLE, "4.9.0")),
+        (None, ("promote", "comet-cursor", "4.3.0-beta.1", "--from", "beta", "--to", "stable")),
+    ],
+    ids=lambda given: given[0] if given else "",
+)
+def test_every_decision_says_the_second_time_that_there_is_nothing_to_do(
+    stocked: Shop, before: tuple[str, ...] | None, command: tuple[str, ...]
+) -> None:
+    stocked.release("4.9.0", available_at="2099-01-01T00:00:00Z")
+    if before:
+        stocked.run(*before)
+    assert "wrote " in stocked.run(*command).output
+    again = stocked.run(*command)
+    assert (again.exit_code, "nothing to do: " in again.output) == (0, True), again.output
+
+
 def test_what_a_dry_run_shows_is_what_is_published(stocked: Shop) -> None:
     said = json.loads(stocked.run(*COMMANDS[0], "--dry-run", "--json").output)
     before = stocked.s3.tree("public/v1/")
