@@ -55,7 +55,7 @@ lock: ## Write every lock file anew (needs uv)
 	tools/lock.sh
 
 clean: ## Remove all that was installed or built
-	rm -rf .venv .venv-sam .venv-checkov .venv-runtime .venv-clients tests/clients/electron/node_modules .wheels .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-sam .venv-checkov .venv-runtime .venv-clients .venv-bench tests/clients/electron/node_modules .wheels .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # The environments. A changed lock file (as after `git pull`) installs again; nothing else does.
 .venv/bin/python:
@@ -112,6 +112,13 @@ tests/clients/electron/node_modules/.installed: tests/clients/electron/package-l
 		done; done; \
 		touch $@; \
 	fi
+
+# What draws the charts.
+.venv-bench/installed: requirements/bench.txt
+	@echo >&2 "Installing matplotlib (once) ..."
+	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python $(PIP_INSTALL) -r requirements/bench.txt
+	@touch $@
 
 .venv-runtime/installed: requirements/runtime.txt
 	@mkdir -p .venv-runtime
