@@ -1,6 +1,6 @@
 # Everything installs into environments beside this file: what a lock file names, by hash, once. Later runs need no network.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-clients quick lint format policy privacy schemas build bench fleet lock clean
+.PHONY: help run test test-clients quick lint format policy privacy schemas commands build bench fleet lock clean
 
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
@@ -44,6 +44,9 @@ privacy: .venv/dev ## Prove the promises: run their checks, build in leaks, writ
 
 schemas: .venv/dev ## Write schemas/ anew from the models
 	.venv/bin/python tools/write_schemas.py
+
+commands: .venv/dev ## Write docs/commands.md anew from the commands
+	.venv/bin/python tools/write_commands.py
 
 build: .venv-sam/installed .wheels/installed ## Build what `sam deploy` uploads, with byte code
 	tools/build.sh .aws-sam/build

@@ -1,6 +1,6 @@
 """The command `comet-updates`: arguments, printing and exit codes; no decisions.
 
-Exit codes: 0 done, 1 refused, 2 wrong usage.
+The exit codes stand in the help of `main`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,14 @@ def main(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Software updates that cannot tell their users apart."""
+    """Software updates that cannot tell their users apart.
+
+    Exit codes: 0, it is done, was done already, or waits for its time. 1, it was refused, is not so, or S3 fails: what
+    and why is said. 2, the command is not written as it should be.
+
+    Credentials and region come from the AWS_* environment. `--install-completion` completes commands and options in
+    bash, zsh, fish and PowerShell.
+    """
 
 
 @app.command("serve")
