@@ -1,6 +1,6 @@
 # Everything installs into environments beside this file: what a lock file names, by hash, once. Later runs need no network.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-clients quick lint format policy privacy schemas build bench fleet lock clean
+.PHONY: help run test test-clients quick lint format policy privacy schemas commands build bench fleet lock clean
 
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
@@ -45,11 +45,15 @@ privacy: .venv/dev ## Prove the promises: run their checks, build in leaks, writ
 schemas: .venv/dev ## Write schemas/ anew from the models
 	.venv/bin/python tools/write_schemas.py
 
+commands: .venv/dev ## Write docs/commands.md anew from the commands
+	.venv/bin/python tools/write_commands.py
+
 build: .venv-sam/installed .wheels/installed ## Build what `sam deploy` uploads, with byte code
 	tools/build.sh .aws-sam/build
 
-bench: .venv/dev .venv-runtime/installed build ## Measure the cold start of the built package
-	.venv/bin/python -m bench.cold_start
+bench: .venv/dev .venv-runtime/installed .venv-bench/installed bench/peers/node_modules/.installed build ## Measure the speed of everything: the figures and the chart of docs/performance.md
+	.venv/bin/python -m bench
+	.venv-bench/bin/python bench/chart.py
 
 fleet: .venv/dev .venv-bench/installed ## Work out anew what a fleet costs: the figures and charts of docs/cost.md
 	.venv/bin/python -m bench.fleet | .venv-bench/bin/python bench/fleet/charts.py
@@ -58,7 +62,7 @@ lock: ## Write every lock file anew (needs uv)
 	tools/lock.sh
 
 clean: ## Remove all that was installed or built
-	rm -rf .venv .venv-sam .venv-checkov .venv-runtime .venv-clients .venv-bench tests/clients/electron/node_modules .wheels .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-sam .venv-checkov .venv-runtime .venv-clients .venv-bench tests/clients/electron/node_modules bench/peers/node_modules .wheels .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # The environments. A changed lock file (as after `git pull`) installs again; nothing else does.
 .venv/bin/python:
@@ -102,6 +106,10 @@ clean: ## Remove all that was installed or built
 tests/clients/electron/node_modules/.installed: tests/clients/electron/package-lock.json
 	@set -e; if command -v npm >/dev/null; then npm ci --prefix tests/clients/electron --silent --no-audit --no-fund --ignore-scripts --omit=optional; touch $@; \
 		else echo >&2 "npm is missing: electron-updater is not tried"; fi
+
+bench/peers/node_modules/.installed: bench/peers/package-lock.json
+	@set -e; if command -v npm >/dev/null; then npm ci --prefix bench/peers --silent --no-audit --no-fund --ignore-scripts; touch $@; \
+		else echo >&2 "npm is missing: Hazel is not measured"; fi
 
 # What the layers are built from, so that building again needs no network: for Lambda, and for this machine, since SAM
 # looks at that first.

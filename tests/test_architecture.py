@@ -30,10 +30,11 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 HOMES = {
     "boto3": {"publish/bucket.py", "cli/account.py", "cli/local_aws.py"},
-    "botocore": {"publish/bucket.py", "cli/account.py", "cli/local_aws.py"},
-    "mypy_boto3_s3": {"publish/bucket.py"},
+    "botocore": {"publish/bucket.py", "cli/account.py", "cli/local_aws.py", "cli/uploading.py"},
+    "mypy_boto3_s3": {"publish/bucket.py", "cli/uploading.py"},
     "moto": {"cli/local_aws.py"},
     "uvicorn": {"cli/serve.py"},
+    "rich": {"cli/progress.py"},
     "typer": {"cli/__init__.py", "cli/deciding.py", "cli/shipping.py"},
     "jinja2": {"formats/pages.py"},
     "markupsafe": {"formats/pages.py"},

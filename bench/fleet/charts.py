@@ -99,7 +99,7 @@ def origin(numbers: dict[str, Any]) -> Figure:
         "no CDN": ("no CDN", RED, 0),
         "version and platform in the URL": ("regional caches,\nversioned URL", ORANGE, 4),
         "edges alone": ("600 edges alone", VIOLET, -2),
-        "regional caches": ("regional caches\n(the default)", GREEN, 0),
+        "regional caches": ("regional caches", GREEN, 0),
         "origin shield": ("origin shield", BLUE, 0),
     }
     title = "Requests a second at the origin  (lines: formula, dots: simulation)"

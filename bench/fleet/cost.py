@@ -27,7 +27,6 @@ QUEUE_POLLS_PER_S = 5 / 20  # Lambda looks with five long polls of 20 s for uplo
 class Options(NamedTuple):
     """What a deployment may choose, and whether AWS's allowance for every account counts."""
 
-    gateway: bool = True  # else a function URL, which costs nothing of its own
     log_successes: bool = False
     free_tier: bool = True
 
@@ -66,12 +65,10 @@ def amounts(fleet: Fleet, setup: Setup, options: Options) -> dict[str, float]:
         "s3_list": sweeps * SWEEP_LISTS,
         "sqs_request": QUEUE_POLLS_PER_S * MONTH_S,
     }
-    if options.gateway:
-        used["api_request"] = requests
     if options.log_successes:
         used["log_byte"] = requests * LOG_LINE_BYTES
     if not setup.caches:
-        return used | {"region_byte": requests * REGION_ANSWER_BYTES}
+        return used | {"api_request": requests, "region_byte": requests * REGION_ANSWER_BYTES}
     if setup.caches == SHIELD:
         used["shield_request"] = origin_rps(fleet.polls_per_s, setup._replace(caches=REGIONS)) * MONTH_S
     return used | {"cdn_request": polls, "cdn_byte": polls * EDGE_ANSWER_BYTES}

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from bench.fleet.cost import bill
-from bench.fleet.model import DEFAULT, HOUR_S, NO_CDN, SETUPS, VERSIONED, Fleet, origin_rps
+from bench.fleet.model import CDN, HOUR_S, NO_CDN, SETUPS, VERSIONED, Fleet, origin_rps
 from bench.fleet.simulate import origin_requests, simulated_rps
 from bench.fleet.traffic import RETURNS, after_outage
 
@@ -59,11 +59,11 @@ def _dollars() -> Curves:
         "clients": SIZES,
         "lines": {
             "no CDN": [sum(bill(fleet, NO_CDN).values()) for fleet in fleets],
-            "regional caches": [sum(bill(fleet, DEFAULT).values()) for fleet in fleets],
+            "regional caches": [sum(bill(fleet, CDN).values()) for fleet in fleets],
             "version and platform in the URL, without the CDN's part": [
                 behind_the_edge(fleet, VERSIONED) for fleet in fleets
             ],
-            "regional caches, without the CDN's part": [behind_the_edge(fleet, DEFAULT) for fleet in fleets],
+            "regional caches, without the CDN's part": [behind_the_edge(fleet, CDN) for fleet in fleets],
         },
     }
 
@@ -77,11 +77,11 @@ def _herd() -> Curves:
         polls[returns] = [(after - before) / STEP_S for before, after in pairwise(came)]
     at_once = next(iter(RETURNS))
     rng = random.Random(at_once)
-    times = origin_requests(after_outage(HERD, at_once, rng, before_s=HOUR_S, end_s=HOUR_S), DEFAULT, rng)
+    times = origin_requests(after_outage(HERD, at_once, rng, before_s=HOUR_S, end_s=HOUR_S), CDN, rng)
     return {
         "minutes": [start / 60 for start in starts],
         "polls": polls,
         "requests": [sum(start <= time < start + STEP_S for time in times) / STEP_S for start in starts],
         "usual": HERD.polls_per_s,
-        "usual_requests": origin_rps(HERD.polls_per_s, DEFAULT),
+        "usual_requests": origin_rps(HERD.polls_per_s, CDN),
     }

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import NamedTuple
 
-from comet_updates.answer.respond import MAX_AGE_S
+from comet_updates.answer.respond import SHARED_MAX_AGE_S
 
 HOUR_S = 3600
 MONTH_S = 730 * HOUR_S
@@ -51,19 +51,19 @@ class Setup(NamedTuple):
 
     caches: int
     documents: int = DOCUMENTS
-    ttl_s: float = MAX_AGE_S
+    ttl_s: float = SHARED_MAX_AGE_S
     zipf: float = 0.0
     collapsing: bool = True
     origin_s: float = 0.1
 
 
 NO_CDN = Setup(0)
-DEFAULT = Setup(REGIONS)
+CDN = Setup(REGIONS)
 VERSIONED = Setup(REGIONS, VERSIONED_DOCUMENTS)
 SETUPS = {
     "no CDN": NO_CDN,
     "edges alone": Setup(EDGES),
-    "regional caches": DEFAULT,
+    "regional caches": CDN,
     "origin shield": Setup(SHIELD),
     "version and platform in the URL": VERSIONED,
 }

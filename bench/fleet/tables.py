@@ -11,7 +11,7 @@ from bench.fleet import cost, prices
 from bench.fleet.cost import Options, bill, origin
 from bench.fleet.curves import DOTS, EDGE_ITEMS, HERD
 from bench.fleet.model import (
-    DEFAULT,
+    CDN,
     DOCUMENTS,
     EDGES,
     HOUR_S,
@@ -90,31 +90,29 @@ def _origin_table() -> str:
 
 def _bill_table() -> str:
     def row(size: int) -> list[str]:
-        usd = bill(Fleet(size), DEFAULT)
+        usd = bill(Fleet(size), CDN)
         parts = [
             usd["cdn_request"],
             usd["cdn_byte"],
-            usd["api_request"],
             usd["lambda_request"] + usd["lambda_gb_s"],
             usd["s3_get"],
             usd["s3_list"] + usd["sqs_request"],
             sum(usd.values()),
-            sum(bill(Fleet(size), DEFAULT, Options(free_tier=False)).values()),
+            sum(bill(Fleet(size), CDN, Options(free_tier=False)).values()),
         ]
         return [_clients(size), *map(_usd, parts)]
 
-    head = ["clients", "CDN requests", "CDN bytes", "API Gateway", "Lambda", "S3 GET", "publishing"]
+    head = ["clients", "CDN requests", "CDN bytes", "Lambda", "S3 GET", "publishing"]
     return _table([*head, "**together**", "with no free tier"], map(row, DOTS))
 
 
 def _choices_table() -> str:
     choices: dict[str, tuple[Setup, Options]] = {
-        "the default": (DEFAULT, Options()),
+        "CDN": (CDN, Options()),
         "origin shield": (SETUPS["origin shield"], Options()),
-        "successes logged": (DEFAULT, Options(log_successes=True)),
+        "successes logged": (CDN, Options(log_successes=True)),
         "version in the URL": (VERSIONED, Options()),
         "no CDN": (NO_CDN, Options()),
-        "no CDN, function URL": (NO_CDN, Options(gateway=False)),
         "no CDN, successes logged": (NO_CDN, Options(log_successes=True)),
     }
     rows = (
@@ -127,7 +125,7 @@ def _choices_table() -> str:
 def _interval_table() -> str:
     intervals = {1: "an hour", 6: "6 hours", 24: "a day", 168: "a week"}
     rows = (
-        [name, *(_usd(sum(bill(Fleet(size, hours), DEFAULT).values())) for size in DOTS)]
+        [name, *(_usd(sum(bill(Fleet(size, hours), CDN).values())) for size in DOTS)]
         for hours, name in intervals.items()
     )
     return _table(["each client asks once in", *map(_clients, DOTS)], rows)
@@ -135,7 +133,7 @@ def _interval_table() -> str:
 
 def _peaks(name: str, traffic: Traffic, since_s: float, takes_s: float) -> list[str]:
     """How high a herd is, before the caches and behind them. Without a CDN a poll keeps a function for `takes_s`."""
-    times = [time for time in origin_requests(traffic, DEFAULT, random.Random(name)) if time >= since_s]
+    times = [time for time in origin_requests(traffic, CDN, random.Random(name)) if time >= since_s]
     polls = max(after - before for before, after in pairwise(traffic.expected))
     behind = environments(times, warm_s=cost.WARM_S, cold_s=cost.COLD_S)
     return [name, _about(polls), str(busiest_second(times)), str(behind), _about(polls * takes_s)]
@@ -196,7 +194,7 @@ def _assumptions_table() -> str:
         ("the same with version and platform in the URL", f"{VERSIONED_DOCUMENTS:,}", "40 versions, 6 platforms"),
         ("regional caches, P", f"{REGIONS}", "AWS's number"),
         ("edges, where they ask the origin themselves", f"{EDGES}", "about AWS's number"),
-        ("time to live, T", f"{DEFAULT.ttl_s:g} s", "`MAX_AGE_S` in `answer/respond.py`"),
+        ("time to live, T", f"{CDN.ttl_s:g} s", "`SHARED_MAX_AGE_S` in `answer/respond.py`"),
         ("bytes of an answer, from the edge", f"{cost.EDGE_ANSWER_BYTES:,}", "compressed, with headers; estimated"),
         ("the same, from the region", f"{cost.REGION_ANSWER_BYTES:,}", "not compressed; estimated"),
         (
@@ -225,11 +223,11 @@ FIGURES: dict[str, Callable[[], str]] = {
     "prices_as_of": lambda: prices.AS_OF,
     "prices_region": lambda: prices.REGION,
     "prices_source": lambda: prices.SOURCE,
-    "growth": lambda: f"{growth(DEFAULT):.2f}",
+    "growth": lambda: f"{growth(CDN):.2f}",
     "growth_versioned": lambda: f"{growth(VERSIONED):.0f}",
-    "cells": lambda: f"{DEFAULT.caches * DEFAULT.documents}",
-    "publishing": lambda: _usd(bill(Fleet(10**4), DEFAULT)["s3_list"]),
-    "origin_part": lambda: _usd(sum(usd for item, usd in bill(HERD, DEFAULT).items() if item not in EDGE_ITEMS)),
-    "busy": lambda: f"{origin(HERD, DEFAULT).busy:.1g}",
+    "cells": lambda: f"{CDN.caches * CDN.documents}",
+    "publishing": lambda: _usd(bill(Fleet(10**4), CDN)["s3_list"]),
+    "origin_part": lambda: _usd(sum(usd for item, usd in bill(HERD, CDN).items() if item not in EDGE_ITEMS)),
+    "busy": lambda: f"{origin(HERD, CDN).busy:.1g}",
 }
 """What can stand in the page, by name."""

@@ -34,6 +34,7 @@ NOTES_MAX_CHARS = 100_000
 ARTIFACTS_MAX = 500
 LANGUAGES_MAX = 100
 YANKED_MAX = 2_000
+ROLLOUTS_MAX = 100
 SIZE_MAX_BYTES = 2**53 - 1  # what every JSON reader holds exactly
 
 _RFC3339 = re.compile(
@@ -367,7 +368,28 @@ class ChannelPolicy(Uploaded):
     yanked: Annotated[
         list[Yank], Field(max_length=YANKED_MAX, description="Withdrawn here and wherever this channel is included.")
     ] = []
-    rollout: ReleaseRollout | None = None
+    available_at: Annotated[
+        dict[Version, Timestamp],
+        Field(
+            max_length=YANKED_MAX,
+            description="From when a release of this channel is offered, in place of what it says itself; by version.",
+        ),
+    ] = {}
+    rollout: (
+        Annotated[
+            Annotated[ReleaseRollout, Tag("one")]
+            | Annotated[list[ReleaseRollout], Field(max_length=ROLLOUTS_MAX), Tag("several")],
+            _either("several", "one"),
+        ]
+        | None
+    ) = None
+
+    @property
+    def rollouts(self) -> list[ReleaseRollout]:
+        """The rollouts, however they are written."""
+        if self.rollout is None or isinstance(self.rollout, list):
+            return self.rollout or []
+        return [self.rollout]
 
 
 class Approval(Uploaded):

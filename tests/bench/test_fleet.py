@@ -16,7 +16,7 @@ from bench.fleet.__main__ import PAGE
 from bench.fleet.cost import Options, bill
 from bench.fleet.curves import Curves, curves, digest
 from bench.fleet.model import (
-    DEFAULT,
+    CDN,
     DOCUMENTS,
     HOUR_S,
     MONTH_S,
@@ -33,7 +33,7 @@ from bench.fleet.prices import PRICES
 from bench.fleet.simulate import busiest_second, environments, origin_requests, simulated_rps, simulated_rps_by_client
 from bench.fleet.traffic import RETURNS, Traffic, after_outage, at_full_hour
 from comet_updates import names
-from comet_updates.answer.respond import MAX_AGE_S
+from comet_updates.answer.respond import SHARED_MAX_AGE_S
 from comet_updates.record import Cache, Outcome, Record
 from tests.conftest import S3, Handler, Wire, release
 from tests.template.expand import source
@@ -88,7 +88,7 @@ def test_the_formula_holds_for_any_parameters(polls_per_s: float, setup: Setup, 
 
 @pytest.mark.parametrize("polls_per_s", [1.0, 100.0, 10_000.0])
 def test_without_request_collapsing_every_poll_of_a_moment_counts(polls_per_s: float) -> None:
-    assert difference(origin_rps, polls_per_s, DEFAULT._replace(collapsing=False, origin_s=1.0)) < TOLERANCE
+    assert difference(origin_rps, polls_per_s, CDN._replace(collapsing=False, origin_s=1.0)) < TOLERANCE
 
 
 WRONG: dict[str, Formula] = {
@@ -107,16 +107,17 @@ def test_a_wrong_formula_is_noticed(formula: Formula) -> None:
 
 @pytest.mark.parametrize("clients", [10**4, 10**5, 10**6])
 def test_every_client_and_an_edge_before_the_caches_give_what_the_formula_says(clients: int) -> None:
+    duration_s = (5 if clients > 10**4 else 20) * HOUR_S
     counted = simulated_rps_by_client(
-        Fleet(clients), DEFAULT, random.Random(1), edges=600, honour_age=True, duration_s=5 * HOUR_S
+        Fleet(clients), CDN, random.Random(1), edges=600, honour_age=True, duration_s=duration_s
     )
-    assert counted == pytest.approx(origin_rps(Fleet(clients).polls_per_s, DEFAULT), rel=TOLERANCE)
+    assert counted == pytest.approx(origin_rps(Fleet(clients).polls_per_s, CDN), rel=TOLERANCE)
 
 
 def test_edges_that_start_the_age_anew_ask_the_origin_less() -> None:
     by_age, anew = (
         simulated_rps_by_client(
-            Fleet(10**6), DEFAULT, random.Random(1), edges=600, honour_age=honour_age, duration_s=5 * HOUR_S
+            Fleet(10**6), CDN, random.Random(1), edges=600, honour_age=honour_age, duration_s=5 * HOUR_S
         )
         for honour_age in (True, False)
     )
@@ -124,11 +125,11 @@ def test_edges_that_start_the_age_anew_ask_the_origin_less() -> None:
 
 
 def test_the_origin_does_not_notice_that_a_fleet_grows_from_a_million_to_a_hundred_million() -> None:
-    assert Setup(caches=13, documents=15, ttl_s=MAX_AGE_S) == DEFAULT
+    assert Setup(caches=13, documents=15, ttl_s=SHARED_MAX_AGE_S) == CDN
     simulated = [
-        simulated_rps(Fleet(clients), DEFAULT, random.Random(1), duration_s=5 * HOUR_S) for clients in (10**6, 10**8)
+        simulated_rps(Fleet(clients), CDN, random.Random(1), duration_s=5 * HOUR_S) for clients in (10**6, 10**8)
     ]
-    assert growth(DEFAULT) <= 1.35
+    assert growth(CDN) <= 1.35
     assert simulated[1] / simulated[0] <= 1.35
 
 
@@ -147,7 +148,7 @@ def test_the_origin_is_asked_no_more_than_clients_ask_or_copies_expire_and_less_
     even = Setup(caches, documents)
     load = origin_rps(polls_per_s, even)
     assert load <= polls_per_s
-    assert load <= caches * documents / MAX_AGE_S
+    assert load <= caches * documents / SHARED_MAX_AGE_S
     assert origin_rps(polls_per_s, even._replace(zipf=zipf)) <= load * (1 + 1e-9)
 
 
@@ -166,21 +167,21 @@ class TestHerd:
 
     @pytest.mark.parametrize("returns", RETURNS)
     def test_however_they_come_back_each_cell_asks_once_in_a_time_to_live(self, returns: str) -> None:
-        times = [time for time in origin_requests(self.outage(returns), DEFAULT, random.Random(1)) if time >= 0]
-        assert sum(time < MAX_AGE_S for time in times) == REGIONS * DOCUMENTS
+        times = [time for time in origin_requests(self.outage(returns), CDN, random.Random(1)) if time >= 0]
+        assert sum(time < SHARED_MAX_AGE_S for time in times) == REGIONS * DOCUMENTS
 
     def test_without_collapsing_they_would_not(self) -> None:
-        setup = DEFAULT._replace(collapsing=False)
+        setup = CDN._replace(collapsing=False)
         times = origin_requests(self.outage("at once, all within 10 s"), setup, random.Random(1))
         assert busiest_second(time for time in times if time >= 0) > 100 * REGIONS * DOCUMENTS
 
     def test_at_the_full_hour_too_and_jitter_makes_it_as_calm_as_any_other_time(self) -> None:
         def busiest(within_s: int) -> int:
-            times = origin_requests(at_full_hour(self.fleet, within_s, hours=3), DEFAULT, random.Random(1))
+            times = origin_requests(at_full_hour(self.fleet, within_s, hours=3), CDN, random.Random(1))
             return busiest_second(time for time in times if time >= HOUR_S)
 
         assert busiest(5) > 100
-        assert busiest(HOUR_S) < 10
+        assert busiest(HOUR_S) < 20
 
     def test_polls_of_a_full_hour_are_all_polls_of_the_hour(self) -> None:
         traffic = at_full_hour(self.fleet, 5, hours=24)
@@ -214,10 +215,9 @@ class TestDollars:
 
     def test_options_change_their_item_alone(self) -> None:
         fleet = Fleet(10**6)
-        default = bill(fleet, DEFAULT)
-        assert bill(fleet, DEFAULT, Options(log_successes=True)).keys() - default.keys() == {"log_byte"}
-        assert default.keys() - bill(fleet, DEFAULT, Options(gateway=False)).keys() == {"api_request"}
-        assert bill(fleet, SETUPS["origin shield"]).keys() - default.keys() == {"shield_request"}
+        usual = bill(fleet, CDN)
+        assert bill(fleet, CDN, Options(log_successes=True)).keys() - usual.keys() == {"log_byte"}
+        assert bill(fleet, SETUPS["origin shield"]).keys() - usual.keys() == {"shield_request"}
 
     def test_the_settings_are_those_of_the_template(self) -> None:
         template = source()
@@ -291,7 +291,7 @@ class TestPage:
         def usd(clients: int, setup: Setup, options: Options = Options()) -> float:  # noqa: B008
             return sum(bill(Fleet(clients), setup, options).values())
 
-        for clients in (10**6, 10**7, 10**8, 10**9):
-            assert usd(clients, NO_CDN, Options(gateway=False)) < usd(clients, DEFAULT) / 2
-        assert usd(10**9, DEFAULT, Options(log_successes=True)) < usd(10**9, DEFAULT) + 1
-        assert VERSIONED.documents == 240 * DEFAULT.documents
+        for clients in (10**5, 10**6, 10**7, 10**8, 10**9):
+            assert usd(clients, CDN) < usd(clients, NO_CDN)
+        assert usd(10**9, CDN, Options(log_successes=True)) < usd(10**9, CDN) + 1
+        assert VERSIONED.documents == 240 * CDN.documents
