@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from comet_updates import formats, names
 from comet_updates.errors import ConcurrentPublishError, Problem, RefusedUploadError, VersionSyntaxError
-from comet_updates.formats import atom, drop_in, pages, schemas
+from comet_updates.formats import atom, drop_in, openapi, pages, schemas
 from comet_updates.publish import uploads
 from comet_updates.publish.bucket import Bucket, etag_of
 from comet_updates.publish.decide import decide
@@ -123,6 +123,7 @@ class Publisher:
     def _publish_site_once(self) -> Change:
         existing = self._bucket.etags("public/schemas/") | exactly(self._bucket, names.page_key("privacy"))
         documents = {names.schema_key(name): body for name, body in schemas.render().items()}
+        documents[names.schema_key("openapi")] = openapi.render()
         documents[names.page_key("privacy")] = pages.privacy()
         return self._write(existing, documents)
 
