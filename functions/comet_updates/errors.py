@@ -41,6 +41,14 @@ class ForeignFeedError(CometError):
     """A document is not the feed that it should be; the text says where and why."""
 
 
+def printable(text: str, max_chars: int = 200) -> str:
+    """`text` of an upload, cut short, with an escape for each character that a terminal would act on or not show."""
+    cut = text if len(text) <= max_chars else f"{text[:max_chars]}…"
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape", "surrogatepass").decode() for letter in cut
+    )
+
+
 class Problem(NamedTuple):
     """One thing that is wrong with an upload.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -337,7 +337,17 @@ class Rollout(_Document):
         phased = (self.start, self.interval, self.groups)
         if (self.percent is None) != (None not in phased) or (self.percent is not None and phased != (None,) * 3):
             raise ValueError("give either `percent`, or all of `start`, `interval` and `groups`")
+        try:
+            self.last_group_at()
+        except OverflowError:
+            raise ValueError("the last group would be reached after the year 9999") from None
         return self
+
+    def last_group_at(self) -> datetime | None:
+        """When the last of the groups is reached, the first being reached at the start; `None` without groups."""
+        if self.start is None or self.interval is None or self.groups is None:
+            return None
+        return self.start + timedelta(seconds=self.interval) * (self.groups - 1)
 
 
 class ReleaseRollout(Rollout):

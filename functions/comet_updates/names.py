@@ -30,6 +30,9 @@ SETTINGS = {
 SCHEMAS = ("approval", "channel", "history", "manifest", "product", "rejection", "release")
 """The JSON Schemas of what is uploaded and served, by name."""
 
+DESCRIPTIONS = (*SCHEMAS, "openapi")
+"""These, and the description of all URLs, which is served beside them."""
+
 CONTENT_TYPES = {
     ".json": "application/json",
     ".html": "text/html; charset=utf-8",
@@ -50,10 +53,10 @@ _LEGACY_NUMBER = (
     r"|(?:[Dd][Nn]-?)?[0-9]{1,20}"  # a download number
 )
 # `RELEASES` and `RELEASES.json` are what Squirrel asks for.
-_DOCUMENT = r"RELEASES(?:\.json)?|[a-z0-9](?:[a-z0-9-]{0,80}\.){1,2}(?:atom|json|xml|yml)"
+DOCUMENT = r"RELEASES(?:\.json)?|[a-z0-9](?:[a-z0-9-]{0,80}\.){1,2}(?:atom|json|xml|yml)"
 _CHANNEL_URL = re.compile(
     rf"/v1/(?P<product>{NAME})/(?P<channel>{NAME})"
-    rf"(?:/(?P<document>{_DOCUMENT}))?(?:/(?:{_LEGACY_NUMBER}))?"
+    rf"(?:/(?P<document>{DOCUMENT}))?(?:/(?:{_LEGACY_NUMBER}))?"
 )
 DROP_IN = "/drop-in/"
 """Where updaters ask that cannot change the form of their URL: the only ones that say their version."""
@@ -66,7 +69,7 @@ _DROP_IN_FORMS = {
     "RELEASES": re.compile(rf"(?:update/)?win32(?:[_-](?P<computer>x64|ia32|arm64))?{_TOLD}/RELEASES"),
 }
 _DROP_IN_URL = re.compile(rf"{DROP_IN}(?P<product>{NAME})/(?P<channel>{NAME})/(?P<rest>.+)")
-_SCHEMA_URL = re.compile(rf"/schemas/(?:{'|'.join(SCHEMAS)})\.json")
+_SCHEMA_URL = re.compile(rf"/schemas/(?:{'|'.join(DESCRIPTIONS)})\.json")
 _PAGE_URL = re.compile(rf"/(?!(?:{_LEGACY_NUMBER})$)(?:{NAME})?")
 _NEWS_URL = re.compile(rf"/(?P<product>{NAME})/feed\.atom")
 _URL_MAX_CHARS = 512  # the longest URL of the grammar has 207

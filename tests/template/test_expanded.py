@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from comet_updates import names
 from tests.conftest import ROOT
 from tests.template.expand import Fault, Template, expand, findings, findings_in, resources, source
 
@@ -177,11 +178,32 @@ class TestTheBucket:
 
     def test_it_refuses_plain_http_and_a_second_write_of_a_release(self, expanded: Template) -> None:
         (bucket_policy,) = resources(expanded, "AWS::S3::BucketPolicy").values()
-        tls, once = bucket_policy["PolicyDocument"]["Statement"]
+        tls, once, *_ = bucket_policy["PolicyDocument"]["Statement"]
         assert (tls["Effect"], tls["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
         assert (once["Effect"], once["Action"]) == ("Deny", "s3:PutObject")
         assert once["Resource"] == [{"Fn::Sub": f"${{Bucket.Arn}}/{prefix}/*"} for prefix in ("releases", "approvals")]
         assert once["Condition"]["Null"] == {"s3:if-none-match": "true"}
+
+    @pytest.mark.parametrize(
+        ("header", "usual"),
+        [
+            ("s3:x-amz-storage-class", "STANDARD"),
+            ("s3:x-amz-server-side-encryption", "AES256"),
+            ("s3:x-amz-server-side-encryption-customer-algorithm", None),
+        ],
+    )
+    def test_it_refuses_an_upload_that_the_functions_could_not_read(
+        self, expanded: Template, header: str, usual: str | None
+    ) -> None:
+        """An upload that is there and cannot be read would stop its product. One without the header is as usual."""
+        (bucket_policy,) = resources(expanded, "AWS::S3::BucketPolicy").values()
+        (denied,) = [
+            s for s in bucket_policy["PolicyDocument"]["Statement"] if header in s["Condition"].get("Null", ())
+        ]
+        assert (denied["Effect"], denied["Principal"], denied["Action"]) == ("Deny", "*", "s3:PutObject")
+        assert denied["Resource"] == [{"Fn::Sub": f"${{Bucket.Arn}}/{prefix}*"} for prefix in names.UPLOAD_PREFIXES]
+        unusual = {"StringNotEquals": {header: usual}} if usual else {}
+        assert denied["Condition"] == {"Null": {header: "false"}} | unusual
 
     def test_every_upload_and_removal_is_notified(self, expanded: Template) -> None:
         (bucket,) = resources(expanded, "AWS::S3::Bucket").values()

@@ -19,7 +19,7 @@ import typer
 from comet_updates import __version__
 from comet_updates.cli import deciding, shipping
 from comet_updates.cli.deciding import AsJson, BucketName, EndpointUrl, Quiet
-from comet_updates.errors import CometError
+from comet_updates.errors import CometError, printable
 
 if TYPE_CHECKING:
     from comet_updates.cli.status import Status
@@ -233,7 +233,7 @@ def _show(found: Status) -> None:
             typer.echo(f"behind   {where} {lag.document}: stays at {lag.version}, {lag.why}")
     for key, problems in found.refused.items():
         for problem in problems:
-            typer.echo(f"refused  {key}: {problem}")
+            typer.echo(f"refused  {printable(key, 1_024)}: {problem}")
 
 
 @app.command("audit")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from comet_updates.errors import VersionSyntaxError
 from comet_updates.model import ChannelPolicy, Offer, Product, Release, Rollout
@@ -110,6 +110,5 @@ def _rollout(policy: ChannelPolicy, latest: Release | None) -> Rollout | None:
 
 def _is_complete(rollout: Rollout, now: datetime) -> bool:
     """Whether everyone may have it: all groups were reached, the first of them at the start."""
-    if rollout.start is None or rollout.interval is None or rollout.groups is None:
-        return rollout.percent == ALL_PERCENT
-    return now >= rollout.start + timedelta(seconds=rollout.interval) * (rollout.groups - 1)
+    last_group_at = rollout.last_group_at()
+    return rollout.percent == ALL_PERCENT if last_group_at is None else now >= last_group_at

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from comet_updates import formats, names
 from comet_updates.errors import ConcurrentPublishError, Problem, RefusedUploadError, VersionSyntaxError
-from comet_updates.formats import atom, drop_in, pages, schemas
+from comet_updates.formats import atom, drop_in, openapi, pages, schemas
 from comet_updates.publish import uploads
 from comet_updates.publish.bucket import Bucket, etag_of
 from comet_updates.publish.decide import decide
@@ -106,7 +106,12 @@ class Publisher:
 
     def _publish_once(self, product: str) -> Change:
         view = look(self._bucket, product)
-        change = self._write(*self._differences(product, view))
+        differences = self._differences(product, view)
+        # The listing took several requests. Between two of them somebody may have pinned a channel and then released
+        # to it: we would see the release without the pin, and offer what nobody decided. So: twice the same, or again.
+        if not differences.is_none and list_inputs(self._bucket, product) != view.listing:
+            raise ConcurrentPublishError("the inputs changed while we listed them")
+        change = self._write(*differences)
         # A document that did not have to change cannot fail a slower publisher's condition. If the inputs changed
         # while we wrote, what we wrote may be older than what stood there: look again.
         if (change.written or change.deleted) and list_inputs(self._bucket, product) != view.listing:
@@ -118,11 +123,12 @@ class Publisher:
         rendered = render(inputs, self._clock())
         refusals = inputs.refusals | rendered.refusals
         existing = {key: etag for key, etag in view.existing.items() if not rendered.leaves(key)}
-        return Differences(existing, rendered.documents | _rejections(refusals.values()))
+        return Differences(existing, rendered.documents | rejections(refusals.values()))
 
     def _publish_site_once(self) -> Change:
         existing = self._bucket.etags("public/schemas/") | exactly(self._bucket, names.page_key("privacy"))
         documents = {names.schema_key(name): body for name, body in schemas.render().items()}
+        documents[names.schema_key("openapi")] = openapi.render()
         documents[names.page_key("privacy")] = pages.privacy()
         return self._write(existing, documents)
 
@@ -145,7 +151,7 @@ class Publisher:
         }
         strays = self._strays(long_keys=any(key.startswith(names.REJECTED_LONG_KEYS) for key in existing))
         refusals = [refusal for key in strays if (refusal := _refusal(key))]
-        return self._write(existing, _rejections(refusals))
+        return self._write(existing, rejections(refusals))
 
     def _strays(self, *, long_keys: bool) -> list[str]:
         """The uploads that belong to no product; with those whose keys are too long for a refusal by name."""
@@ -227,7 +233,8 @@ def render(inputs: Inputs, now: datetime) -> Rendered:
     return Rendered(documents, refusals, undecided)
 
 
-def _rejections(refusals: Iterable[RefusedUploadError]) -> dict[str, bytes]:
+def rejections(refusals: Iterable[RefusedUploadError]) -> dict[str, bytes]:
+    """The documents that say why uploads were refused, by key."""
     return {
         names.rejected_key(refusal.key): uploads.as_json(
             {"schema": 1, "key": refusal.key, "problems": [problem._asdict() for problem in refusal.problems]}

@@ -56,9 +56,9 @@ def product_of_public(key: str) -> str | None:
     parts = key.split("/")
     if key.startswith("public/v1/"):
         return parts[2] if len(parts) > 3 else None  # noqa: PLR2004 (what stands in the place of a product)
-    page = key.removeprefix(names.PAGES)
-    product = page.removesuffix(".html").removesuffix(".atom")
-    is_page = page not in (key, product) and names.is_name(product)
+    # One ending alone: a product may be called `comet.atom`.
+    product, _, ending = key.removeprefix(names.PAGES).rpartition(".")
+    is_page = key.startswith(names.PAGES) and ending in ("html", "atom") and names.is_name(product)
     return product if is_page and product not in OWN_PAGES else None
 
 

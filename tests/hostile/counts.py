@@ -1,0 +1,20 @@
+"""What a thorough run tried, and what went wrong: the figures that `make torture` adds up."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass
+
+
+@dataclass
+class Counts:
+    """How much was tried, and how often an answer or a document was wrong, or something accepted was lost."""
+
+    inputs: int = 0
+    crashes: int = 0
+    interleavings: int = 0
+    answers: int = 0
+    wrong: int = 0
+    lost: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(*(one + more for one, more in zip(astuple(self), astuple(other), strict=True)))
