@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import os
 import platform
@@ -11,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import cold_start, handler, logs, page, publishing, service, warm
+from bench import cold_start, handler, hashing, logs, page, publishing, service, warm
 from bench.figures import Section
 
 PARTS: dict[str, Callable[[int], Section]] = {
@@ -20,10 +19,9 @@ PARTS: dict[str, Callable[[int], Section]] = {
     "handler": handler.measure,
     "service": service.measure,
     "publishing": publishing.measure,
+    "hashing": hashing.measure,
 }
 ROUNDS = {"cold_start": 25, "warm": 7, "handler": 15, "service": 9, "publishing": 3, "hashing": 5}
-if importlib.util.find_spec("bench.hashing"):
-    PARTS["hashing"] = importlib.import_module("bench.hashing").measure
 
 
 def main() -> None:

@@ -1,13 +1,11 @@
 """How fast a large file is hashed for a release, against `sha256sum` and `sha512sum`, and in how much memory.
 
-Rounds are interleaved, so that what else the machine does is in all of them. Ours computes SHA-256 and SHA-512 in one
-pass; the others one of them. The file is written before the rounds, so that they read it from the page cache: what is
-measured are the hashes, not the disk.
+Ours computes SHA-256 and SHA-512 in one pass; the others one of them. The file is written before the rounds, so that
+all read it from the page cache: what is measured are the hashes, not the disk.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -15,8 +13,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from statistics import median
-from typing import Any
+
+from bench.figures import Row, Section, ratio, spread
 
 FILE_BYTES = 2_000_000_000
 OURS = (
@@ -24,31 +22,34 @@ OURS = (
 )
 START = "from comet_updates.cli.hashing import sums"
 PEAK = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+TOOLS = ("sha256sum", "sha512sum")
+MINE = "comet-updates release, both hashes in one pass"
 
 
-def measure(rounds: int) -> dict[str, Any]:
-    """Median seconds of each, ratios of medians, and the peak resident memory of ours with and without a file."""
+def measure(rounds: int) -> Section:
+    """Seconds of each in turns, our ratio to each, and our peak memory with and without a file."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "artifact.bin"
         _write(file)
-        commands = {"ours": [sys.executable, "-c", OURS]}
-        commands |= {tool: [tool] for tool in ("sha256sum", "sha512sum") if shutil.which(tool)}
+        commands = {MINE: [sys.executable, "-c", OURS]} | {tool: [tool] for tool in TOOLS if shutil.which(tool)}
         seconds: dict[str, list[float]] = {name: [] for name in commands}
         for _ in range(rounds):
             for name, command in commands.items():
                 started = time.perf_counter()
                 subprocess.run([*command, str(file)], check=True, stdout=subprocess.DEVNULL)
                 seconds[name].append(time.perf_counter() - started)
-        medians = {name: median(taken) for name, taken in seconds.items()}
-        return {
-            "file_bytes": FILE_BYTES,
-            "rounds": rounds,
-            "cpus": os.cpu_count(),
-            "median_s": medians,
-            "ours_to": {name: medians["ours"] / taken for name, taken in medians.items() if name != "ours"},
-            "peak_kib": _peak_kib(f"{OURS}; {PEAK}", file),
-            "peak_without_a_file_kib": _peak_kib(f"{START}; {PEAK}", file),
-        }
+        rows: dict[str, Row] = {name: {"s": spread(taken)} for name, taken in seconds.items()}
+        for tool in TOOLS:
+            if tool in seconds:
+                rows[MINE][f"x {tool}"] = ratio(seconds[MINE], seconds[tool])
+        rows[MINE]["peak memory, MB"] = _peak_mb(f"{OURS}; {PEAK}", file)
+        rows[MINE]["without a file, MB"] = _peak_mb(f"{START}; {PEAK}", file)
+    return Section(
+        command="python -m bench hashing",
+        about=f"{rounds} rounds over one file of {FILE_BYTES / 1e9:g} GB of noise, in the page cache, in turns.",
+        rows=rows,
+        missing={tool: "there is no such command here" for tool in TOOLS if tool not in seconds},
+    )
 
 
 def _write(file: Path) -> None:
@@ -57,10 +58,6 @@ def _write(file: Path) -> None:
             opened.write(os.urandom(min(1 << 20, FILE_BYTES - start)))
 
 
-def _peak_kib(code: str, file: Path) -> int:
+def _peak_mb(code: str, file: Path) -> float:
     done = subprocess.run([sys.executable, "-c", code, str(file)], check=True, capture_output=True, text=True)
-    return int(done.stdout.split()[-1])
-
-
-if __name__ == "__main__":
-    print(json.dumps(measure(5), indent=2))
+    return round(int(done.stdout.split()[-1]) / 1000, 1)
