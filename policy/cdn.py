@@ -28,7 +28,6 @@ BEHAVIOUR = {
 }
 """What a cache behaviour may say. Other keys log, run code at the edge, pass on more or ask who it is."""
 
-DROP_IN = "/drop-in/*"
 ONE_WAY = {
     "HasCdn": {"Fn::Equals": [{"Ref": "UseCdn"}, "true"]},
     "HasGateway": {"Fn::Equals": [{"Ref": "UseCdn"}, "false"]},
@@ -66,13 +65,15 @@ class NobodyAtTheEdge(PolicyRule):
 
 def _behaviours(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
     special = config.get("CacheBehaviors", [])
-    if not special or special[0].get("PathPattern") != DROP_IN:
-        yield "keeps URLs with a version in them", f"Let the first of CacheBehaviors be for {DROP_IN}"
+    paths = [behaviour.get("PathPattern") for behaviour in special]
+    if paths != list(deployment.CDN_PATHS):
+        problem = "may keep URLs with a version or a number in them"
+        yield problem, f"Let CacheBehaviors be for {list(deployment.CDN_PATHS)}, in this order"
     for behaviour in (config.get("DefaultCacheBehavior", {}), *special):
         path = behaviour.get("PathPattern", "*")
         for extra in sorted(behaviour.keys() - BEHAVIOUR):
             yield f"{path} has {extra}", "Remove it: nothing of a client but the path may count, or be passed on"
-        kept = deployment.NOT_CACHED if path == DROP_IN else {"Ref": "PathAlone"}
+        kept = {"Ref": "PathAlone"} if deployment.CDN_PATHS.get(path, True) else deployment.NOT_CACHED
         if behaviour.get("CachePolicyId") != kept:
             yield f"{path} is kept as {behaviour.get('CachePolicyId')} says", f"Set {kept}"
         if behaviour.get("AllowedMethods") != READING or behaviour.get("CachedMethods") != READING:

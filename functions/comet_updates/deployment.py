@@ -170,6 +170,20 @@ Of `Accept-Encoding` it makes one of three words itself: whether a client unders
 NOT_CACHED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 """The id of AWS's own cache policy `CachingDisabled`, the same in every account."""
 
+CDN_PATHS = {
+    "/drop-in/*": False,  # a version may stand in it
+    "/v1/*.atom": True,
+    "/v1/*.json": True,
+    "/v1/*.xml": True,
+    "/v1/*.yml": True,
+    "/v1/*/RELEASES": True,
+    "/v1/*/*/*": False,  # none of these: an old copy has put its number there
+}
+"""Path → whether the CDN may keep the answer, by its URL; the first that fits counts, and any other may be kept.
+
+CloudFront's patterns: `*` is anything, slashes too. No number of an old copy ends like a document.
+"""
+
 CDN_TLS = ("TLSv1.2_2021", "TLSv1.2_2025", "TLSv1.3_2025")
 """What the CDN may ask of a connection at least, under a name of the publisher's own."""
 

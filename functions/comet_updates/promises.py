@@ -74,7 +74,8 @@ SILENCE = Check("test_record", "nobody else can speak")
 FEW_LIBRARIES = Check("privacy/test_reach", "answering depends on few libraries")
 FEW_MODULES = Check("test_architecture", "the answering function loads nine modules of ours and no heavy library")
 LEGACY_PATH = Check("test_names", "the number of a legacy copy is dropped")
-LEGACY_CACHED = Check("answer/test_respond", "no cache on the way may keep a url with a number in it")
+LEGACY_CACHED = Check("answer/test_respond", "no cache on the way may keep a url that nobody knows")
+LEGACY_EDGE = Check("template/test_cdn", "the edge keeps no url with the number of an old copy in it")
 TEMPLATE = Check("template/test_expanded", "the template holds every rule")
 EDGE = Check("template/test_cdn", "nothing of a client but the path counts at the edge or is passed on")
 EDGE_VERSION = Check("template/test_cdn", "the edge keeps no url with a version in it")
@@ -169,9 +170,12 @@ PROMISES = (
         "not read, and no part or trace of it is kept in any form.",
         "A number at the end of a path is cut off by its shape before anything else sees the path; in a query, a "
         "header, a cookie or a body it is never read. Nothing derived from it differs afterwards, not even a length; "
-        "no failure of any call can bring it to the log or to the runtime; and the answer forbids caches on the way to "
-        "keep an address with a number in it.",
-        (WHO_ASKS, WHO_ASKS_IN_TROUBLE, EVERY_FAULT, NO_CANARY, LEGACY_PATH, LEGACY_CACHED, SEEN_BY, SILENCE, EDGE),
+        "no failure of any call can bring it to the log or to the runtime. Where there is a CDN, it keeps no address "
+        "with a number in it, and no cache at all may keep one that nobody knows.",
+        (
+            *(WHO_ASKS, WHO_ASKS_IN_TROUBLE, EVERY_FAULT, NO_CANARY, LEGACY_PATH, LEGACY_CACHED, SEEN_BY, SILENCE),
+            *(EDGE, LEGACY_EDGE),
+        ),
     ),
     Promise(
         "P8",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -107,29 +106,23 @@ def test_the_headers_are_a_closed_list_whatever_is_asked(path: str, method: str,
         assert answer.status in (200, 304, 404, 405)
 
 
-def numbered(guid: object, number: int) -> Iterator[str]:
-    """URLs of old copies, which add a number of theirs in one form or another."""
-    shapes = (guid, f"{{{guid}}}", f"%7B{guid}%7D".upper(), str(guid).replace("-", ""), number, f"DN{number}")
-    for shape in shapes:
-        yield from (f"{URL}/{shape}", f"{URL}/manifest.json/{shape}")
-
-
-def but_for_caching(answer: Answer) -> Answer:
-    kept = {name: value for name, value in answer.headers.items() if name != "cache-control"}
-    return answer._replace(headers=kept)
-
-
 @given(st.uuids(), st.integers(0, 10**20 - 1))
 def test_a_legacy_copy_that_adds_its_number_to_the_path_gets_what_everyone_gets(guid: object, number: int) -> None:
-    for path in numbered(guid, number):
-        assert but_for_caching(ask(path)) == but_for_caching(ask())
+    for suffix in (
+        f"{guid}",
+        f"{{{guid}}}",
+        f"%7B{guid}%7D".upper(),
+        str(guid).replace("-", ""),
+        number,
+        f"DN{number}",
+    ):
+        assert ask(f"{URL}/{suffix}") == ask()
+        assert ask(f"{URL}/manifest.json/{suffix}") == ask()
 
 
 @given(st.uuids(), st.integers(0, 10**20 - 1))
-def test_no_cache_on_the_way_may_keep_a_url_with_a_number_in_it(guid: object, number: int) -> None:
-    for path in numbered(guid, number):
-        for answer in (ask(path), ask(path, "HEAD"), ask(path, if_none_match="*")):
-            assert answer.headers["cache-control"] == "private, max-age=300"
+def test_no_cache_on_the_way_may_keep_a_url_that_nobody_knows(guid: object, number: int) -> None:
+    """A copy of long ago may have put anything into it."""
     for unknown in (f"/{guid}", f"/download/{number}", f"{URL}/x/{guid}"):
         assert ask(unknown).headers["cache-control"] == "private, max-age=60"
 

@@ -289,9 +289,21 @@ def distribution_config(ids: dict[str, str], host: str) -> dict[str, Any]:
             }
         ),
         "DefaultCacheBehavior": _behaviour(said["DefaultCacheBehavior"] | {"CachePolicyId": ids["PathAlone"]}),
-        "CacheBehaviors": listed(*map(_behaviour, said["CacheBehaviors"])),
+        "CacheBehaviors": listed(
+            *(
+                _behaviour(
+                    each if isinstance(each["CachePolicyId"], str) else each | {"CachePolicyId": ids["PathAlone"]}
+                )
+                for each in said["CacheBehaviors"]
+            )
+        ),
         "CustomErrorResponses": listed(*said["CustomErrorResponses"]),
     }
+
+
+def _policy(ids: dict[str, str], behaviour: dict[str, Any]) -> str:
+    said = behaviour["CachePolicyId"]
+    return said if isinstance(said, str) else ids["PathAlone"]
 
 
 def _behaviour(said: dict[str, Any]) -> dict[str, Any]:

@@ -666,10 +666,10 @@ OF_THE_CDN: dict[str, tuple[str, str, Plant]] = {
     ),
     "versions in the cache": (
         "CDN",
-        "with a version in them",
+        "keeps the URLs of /drop-in/*",
         _cdn(lambda c: c["CacheBehaviors"]["Items"][0].update(CachePolicyId="path-alone")),
     ),
-    "no place for versions": ("CDN", "has behaviours for []", _cdn(lambda c: c.update(CacheBehaviors=listed()))),
+    "no place for versions": ("CDN", "it has behaviours for []", _cdn(lambda c: c.update(CacheBehaviors=listed()))),
     "another origin": (
         "CDN",
         "asks elsewhere.example instead",

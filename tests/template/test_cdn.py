@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from comet_updates import deployment, names
 from comet_updates.answer import respond
@@ -60,6 +63,45 @@ def test_nothing_of_a_client_but_the_path_counts_at_the_edge_or_is_passed_on(exp
 def test_the_edge_keeps_no_url_with_a_version_in_it(config: Any) -> None:
     first = config["CacheBehaviors"][0]
     assert (first["PathPattern"], first["CachePolicyId"]) == (f"{names.DROP_IN}*", deployment.NOT_CACHED)
+
+
+def kept(config: Any, path: str) -> bool:
+    """Whether CloudFront may keep the answer to `path`: the first behaviour counts whose pattern fits."""
+    for behaviour in config["CacheBehaviors"]:
+        pattern = re.escape(behaviour["PathPattern"]).replace(r"\*", ".*")
+        if re.fullmatch(pattern, path):
+            return bool(behaviour["CachePolicyId"] != deployment.NOT_CACHED)
+    return bool(config["DefaultCacheBehavior"]["CachePolicyId"] != deployment.NOT_CACHED)
+
+
+NAMES = st.from_regex(names.NAME, fullmatch=True)
+DOCUMENTS = ("releases.json", "appcast.xml", "latest-mac.yml", "feed.atom", "RELEASES", "RELEASES.json")
+
+
+@given(NAMES, NAMES, st.uuids(), st.integers(0, 10**20 - 1))
+def test_the_edge_keeps_no_url_with_the_number_of_an_old_copy_in_it(
+    config: Any, product: str, channel: str, guid: UUID, number: int
+) -> None:
+    braced = (f"{{{guid}}}", f"%7B{guid}%7D".upper())
+    shapes = (guid, *braced, guid.hex, guid.hex.upper(), number, f"DN{number}", f"dn-{number}")
+    for shape in shapes:
+        for url in (f"/v1/{product}/{channel}", *(f"/v1/{product}/{channel}/{document}" for document in DOCUMENTS)):
+            assert names.public_key(f"{url}/{shape}") == names.public_key(url)  # an old copy's URL, or nothing is shown
+            assert not kept(config, f"{url}/{shape}")
+
+
+@given(NAMES, NAMES)
+def test_the_edge_keeps_what_is_the_same_for_everyone(config: Any, product: str, channel: str) -> None:
+    """Positive control of the test above; and without it the load would grow with the number of clients."""
+    documents = [f"/v1/{product}/{channel}/{document}" for document in DOCUMENTS]
+    pages = ("/", f"/{product}", f"/{product}/feed.atom", "/schemas/release.json")
+    for url in (f"/v1/{product}/{channel}", *documents, *pages):
+        assert kept(config, url)
+
+
+def test_the_edge_knows_how_a_document_ends() -> None:
+    endings = {ending for ending in names.CONTENT_TYPES if ending not in ("", ".html")}
+    assert {path.removeprefix("/v1/*") for path in deployment.CDN_PATHS if path.startswith("/v1/*.")} == endings
 
 
 def test_every_error_that_cloudfront_would_keep_is_asked_for_again(config: Any) -> None:
@@ -145,6 +187,11 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "other methods": ("E9511", lambda t: _default(t, AllowedMethods=["GET", "HEAD", "OPTIONS"])),
     "plain HTTP": ("E9511", lambda t: _default(t, ViewerProtocolPolicy="redirect-to-https")),
     "plain HTTP for old copies": ("E9511", lambda t: _drop_in(t, ViewerProtocolPolicy="allow-all")),
+    "numbers in the cache": (
+        "E9511",
+        lambda t: _cdn(t)["CacheBehaviors"][-1].update(CachePolicyId={"Ref": "PathAlone"}),
+    ),
+    "numbers in the cache, since the order is another": ("E9511", lambda t: _cdn(t)["CacheBehaviors"].reverse()),
     "versions in the cache": ("E9511", lambda t: _drop_in(t, CachePolicyId={"Ref": "PathAlone"})),
     "versions in the cache, since nobody says otherwise": ("E9511", lambda t: _cdn(t).pop("CacheBehaviors")),
     "an old TLS": ("E9511", lambda t: _cdn(t)["ViewerCertificate"]["Fn::If"][1].update(MinimumProtocolVersion="TLSv1")),

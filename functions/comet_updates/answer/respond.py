@@ -25,8 +25,7 @@ _PAGE = {
     "form-action 'none'; frame-ancestors 'none'"
 }
 _SHARED = f"s-maxage={SHARED_MAX_AGE_S}, stale-while-revalidate={REVALIDATE_S}, stale-if-error={STALE_IF_ERROR_S}"
-# What an old copy puts into a URL no cache on the way may keep: neither its number, nor a URL that we do not know.
-_CACHED = {True: f"public, max-age={MAX_AGE_S}, {_SHARED}", False: f"private, max-age={MAX_AGE_S}"}
+_CACHED = f"public, max-age={MAX_AGE_S}, {_SHARED}"
 
 
 class Answer(NamedTuple):
@@ -47,6 +46,7 @@ def _problem(status: int, title: str, outcome: Outcome, cache_control: str = "no
     return Answer(status, fixed | own | EVERYWHERE | _FEED, body, outcome)
 
 
+# Who knows what stands in a URL that we do not: no cache on the way may keep it.
 NOT_FOUND = _problem(404, "Not Found", Outcome.NOT_FOUND, cache_control="private, max-age=60")
 NOT_ALLOWED = _problem(405, "Method Not Allowed", Outcome.METHOD_NOT_ALLOWED, allow="GET, HEAD")
 FAILED = _problem(500, "Internal Server Error", Outcome.FAILED)
@@ -75,7 +75,7 @@ def respond(
         return UNAVAILABLE
     if document is None:
         return NOT_FOUND
-    validators = {"cache-control": _CACHED[key.startswith((f"public{path}", names.PAGES))], "etag": document.etag}
+    validators = {"cache-control": _CACHED, "etag": document.etag}
     always = EVERYWHERE | (_PAGE if key.endswith(".html") else _FEED)
     if if_none_match is not None and _matches(if_none_match, document.etag):
         return Answer(304, validators | always, "", Outcome.NOT_MODIFIED, key, cache)

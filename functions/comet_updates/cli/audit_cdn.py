@@ -17,7 +17,6 @@ _MORE = {
 _CODE = ("FunctionAssociations", "LambdaFunctionAssociations")
 _SIGNED = ("TrustedSigners", "TrustedKeyGroups")
 _READING = {"GET", "HEAD"}
-_DROP_IN = "/drop-in/*"
 
 
 def distribution(stack: Stack, read: Read) -> Differences:
@@ -52,13 +51,14 @@ def _connections(config: Mapping[str, Any]) -> Iterator[str]:
 
 def _behaviours(config: Mapping[str, Any]) -> Iterator[str]:
     special = _items(config.get("CacheBehaviors"))
-    if [behaviour.get("PathPattern") for behaviour in special] != [_DROP_IN]:
-        yield f"has behaviours for {[behaviour.get('PathPattern') for behaviour in special]} instead of {_DROP_IN}"
+    paths = [behaviour.get("PathPattern") for behaviour in special]
+    if paths != list(deployment.CDN_PATHS):
+        yield f"may keep URLs with a version or a number in them: it has behaviours for {paths}"
     for behaviour in (config.get("DefaultCacheBehavior", {}), *special):
         path = behaviour.get("PathPattern", "*")
         yield from (f"{says} for {path}" for says in _behaviour(behaviour))
-        if path == _DROP_IN and behaviour.get("CachePolicyId") != deployment.NOT_CACHED:
-            yield f"keeps the URLs of {path}, with a version in them"
+        if not deployment.CDN_PATHS.get(path, True) and behaviour.get("CachePolicyId") != deployment.NOT_CACHED:
+            yield f"keeps the URLs of {path}, with a version or a number in them"
 
 
 def _behaviour(behaviour: Mapping[str, Any]) -> Iterator[str]:
