@@ -1,6 +1,6 @@
 # Everything installs into environments beside this file: what a lock file names, by hash, once. Later runs need no network.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-clients quick lint format policy privacy schemas commands sbom build bench fleet lock clean
+.PHONY: help run test test-clients quick lint format policy privacy torture schemas commands sbom build bench fleet lock clean
 
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
@@ -41,6 +41,9 @@ policy: .venv/dev ## Check the template against the rules for privacy
 
 privacy: .venv/dev ## Prove the promises: run their checks, build in leaks, write privacy-report.html and .json
 	@.venv/bin/python -m proof
+
+torture: .venv/dev ## Hold the service against faults, hostile input and load; takes up to twenty minutes
+	@.venv/bin/python -m torture
 
 schemas: .venv/dev ## Write schemas/ anew from the models
 	.venv/bin/python tools/write_schemas.py

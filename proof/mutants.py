@@ -399,6 +399,7 @@ _STAGE = "      StageName: $default\n"
 _BUCKET = "      VersioningConfiguration: {Status: Enabled}\n"
 _RESOURCES = "Resources:\n"
 _CDN = "        Comment: Comet Updates\n"
+_NUMBER = 'MetricName: AnswersAreStale, MetricValue: "1"'
 _KEPT = "          CachePolicyId: !Ref PathAlone\n"
 _VARIABLES = "          MEMORY_TTL_S: !Ref MemoryTtlSeconds\n"
 
@@ -523,6 +524,12 @@ _IN_TEMPLATE = (
     _resource("ranks callers", "P4", "{Type: AWS::CloudWatch::InsightRule, Properties: {}}"),
     _resource("counts by address in a firewall", "P4 P6", "{Type: AWS::WAFv2::WebACL, Properties: {}}"),
     _resource("puts a logging cache in front", "P3", "{Type: AWS::CloudFront::Distribution, Properties: {}}"),
+    _template(
+        "keeps a number for each document and minute for 15 months",
+        "P4 P6",
+        _NUMBER,
+        _NUMBER.replace(", MetricValue", ", Dimensions: [{Key: document, Value: $.document}], MetricValue"),
+    ),
     _template("has the CDN tell clients apart by a cookie", "P2 P4", "CookieBehavior: none", "CookieBehavior: all"),
     _template(
         "has the CDN tell clients apart by the query, where old copies put their number",

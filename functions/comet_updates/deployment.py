@@ -27,6 +27,9 @@ RESOURCE_TYPES = {
     "AWS::SQS::Queue": (2, "uploads and their dead letters: keys of uploads, sent by S3 alone"),
     "AWS::SQS::QueuePolicy": (2, "lets buckets of this account send, and nobody read"),
     "AWS::Logs::LogGroup": (2, "one for each function, kept for days; holds records of finite values"),
+    "AWS::Logs::MetricFilter": (3, "counts lines of the log, by nothing: a number for each minute, of all together"),
+    "AWS::CloudWatch::Alarm": (7, "watches numbers of functions, queue and schedule; none is of a client"),
+    "AWS::CloudWatch::Dashboard": (1, "draws the same numbers, and searches no log"),
     "AWS::IAM::Role": (4, "what each may do stands in GRANTS"),
     "AWS::Lambda::Function": (2, "answering and publishing"),
     "AWS::Lambda::LayerVersion": (2, "third-party code, locked by hash"),
@@ -129,6 +132,28 @@ RETENTION_DAYS = (1, 3, 5, 7, 14, 30)
 
 LOGGING = {"LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel": "WARN"}
 """How Lambda itself logs: nothing about a single request that went well."""
+
+COUNTED = {
+    "RefusedUploads": ("PublishLog", '{ $.outcome = "refused" }', "UploadsAreRefused"),
+    "StaleAnswers": ("AnswerLog", '{ $.cache = "stale" }', "AnswersAreStale"),
+    "FailedAnswers": ("AnswerLog", '{ ($.outcome = "unavailable") || ($.outcome = "failed") }', "AnswersFail"),
+}
+"""What is counted in logs: filter → the log, which lines, and the name of the number.
+
+A number is kept for longer than the log: for 15 months. So it says nothing but that something went wrong so many times
+in a minute: not for which document, and of clients there is nothing in the log.
+"""
+
+WATCHED = {
+    "AnswerErrors": ("AWS/Lambda", "Errors", "FunctionName"),
+    "PublishErrors": ("AWS/Lambda", "Errors", "FunctionName"),
+    "LettersAreDead": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName"),
+    "SweepIsLate": ("AWS/Events", "Invocations", "RuleName"),
+    "UploadsAreRefused": ("CometUpdates/", "UploadsAreRefused", ""),
+    "AnswersAreStale": ("CometUpdates/", "AnswersAreStale", ""),
+    "AnswersFail": ("CometUpdates/", "AnswersFail", ""),
+}
+"""Alarm → the namespace of its number (or how that begins), its name, and what it is of: one resource, or nothing."""
 
 PATH_ALONE = {
     "CookiesConfig": {"CookieBehavior": "none"},

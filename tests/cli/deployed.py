@@ -28,9 +28,12 @@ NOT_IN_MOTO = {  # its CloudFormation has none of these, and makes a layer that 
     "AWS::CloudFront::CachePolicy",
     "AWS::CloudFront::Distribution",
     "AWS::CloudFront::OriginAccessControl",
+    "AWS::CloudWatch::Alarm",
+    "AWS::CloudWatch::Dashboard",
     "AWS::Lambda::LayerVersion",
     "AWS::Lambda::Permission",  # it knows them, but they name the gateway or the CDN
     "AWS::Lambda::Url",
+    "AWS::Logs::MetricFilter",
     "AWS::S3::BucketPolicy",
     "AWS::SQS::QueuePolicy",
 }
@@ -81,6 +84,7 @@ class Deployed:
         else:
             _add_gateway(self.ids)
         _add_callers(self.ids)
+        _add_counts(self.ids)
         _add_trail()
         self.listed = [
             {"LogicalResourceId": name, "ResourceType": made["Type"], "PhysicalResourceId": self.ids.get(name, name)}
@@ -324,6 +328,37 @@ def call(function: str, ids: dict[str, str], principal: str, arn: str = "") -> N
         Principal=principal,
         **where,
     )
+
+
+def _add_counts(ids: dict[str, str]) -> None:
+    resources = _template()["Resources"]
+    for name, (log, pattern, number) in deployment.COUNTED.items():
+        ids[name] = f"comet-{name}"
+        count(ids[log], ids[name], pattern, number)
+    for name in deployment.WATCHED:
+        ids[name] = f"comet-{name}"
+        watch(ids[name], resources[name]["Properties"])
+    ids["Dashboard"] = "comet-dashboard"
+    draw(ids["Dashboard"], json.loads(resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]))
+
+
+def count(log: str, name: str, pattern: str, number: str, **more: Any) -> None:
+    counted = {"metricName": number, "metricNamespace": "CometUpdates/comet", "metricValue": "1"} | more
+    client("logs").put_metric_filter(
+        logGroupName=log, filterName=name, filterPattern=pattern, metricTransformations=[counted]
+    )
+
+
+def watch(name: str, properties: dict[str, Any], **more: Any) -> None:
+    said = {key: value for key, value in properties.items() if key not in ("AlarmActions", "OKActions")}
+    said["Dimensions"] = [dimension | {"Value": "x"} for dimension in said.get("Dimensions", ())]
+    if not isinstance(said["Namespace"], str):
+        said["Namespace"] = "CometUpdates/comet"
+    client("cloudwatch").put_metric_alarm(AlarmName=name, **said | more)
+
+
+def draw(name: str, body: dict[str, Any]) -> None:
+    client("cloudwatch").put_dashboard(DashboardName=name, DashboardBody=json.dumps(body))
 
 
 SWEEP = "PublishFunctionSweep"

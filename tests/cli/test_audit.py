@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from comet_updates.cli import app
 from comet_updates.cli.account import READS, Account, NotAReadError, UnseenError
 from comet_updates.cli.audit import AREAS, Finding, NoStackError, Status, audit
+from comet_updates.deployment import COUNTED
 from tests.cli.deployed import (
     ACCOUNT,
     OWN_POLICIES,
@@ -24,12 +25,16 @@ from tests.cli.deployed import (
     botocore_overheard,
     call,
     client,
+    count,
+    draw,
     listed,
     notify,
     publish_layer,
     trust,
+    watch,
 )
 from tests.conftest import REGION
+from tests.template.expand import source
 
 __all__ = ["botocore_overheard"]
 
@@ -249,6 +254,8 @@ def _by_token(subject: str, **equal: str) -> Plant:
     )
 
 
+ALARMS = "alarms and dashboard"
+WATCHES = source()["Resources"]["AnswerErrors"]["Properties"]
 STAGES, ROUTES, DOORS = "stages of the gateway", "routes of the gateway", "other ways into the functions"
 ACCOUNT_POLICIES, RANKINGS = "policies for all logs of the account", "rankings of log entries"
 DIFFERENCES: dict[str, tuple[str, str, Plant]] = {
@@ -382,6 +389,49 @@ DIFFERENCES: dict[str, tuple[str, str, Plant]] = {
             filterPattern="",
             metricTransformations=[{"metricName": "x", "metricNamespace": "x", "metricValue": "1"}],
         ),
+    ),
+    "a number for each document": (
+        "logs",
+        "in a way that nobody decided on",
+        lambda d: count(
+            d.ids["AnswerLog"], d.ids["StaleAnswers"], *COUNTED["StaleAnswers"][1:], dimensions={"x": "$.document"}
+        ),
+    ),
+    "a number of other lines": (
+        "logs",
+        "in a way that nobody decided on",
+        lambda d: count(d.ids["AnswerLog"], d.ids["StaleAnswers"], "{ $.document = * }", "AnswersAreStale"),
+    ),
+    "an alarm of something else": (
+        ALARMS,
+        "AnswerErrors watches AWS/Lambda Invocations FunctionName",
+        lambda d: watch(d.ids["AnswerErrors"], WATCHES, MetricName="Invocations"),
+    ),
+    "an alarm by client": (
+        ALARMS,
+        "AnswersFail watches CometUpdates/comet AnswersFail ClientId",
+        lambda d: watch(
+            d.ids["AnswersFail"],
+            WATCHES,
+            Namespace="CometUpdates/comet",
+            MetricName="AnswersFail",
+            Dimensions=[{"Name": "ClientId", "Value": "x"}],
+        ),
+    ),
+    "an alarm that was deleted": (
+        ALARMS,
+        "SweepIsLate is gone",
+        lambda d: client("cloudwatch").delete_alarms(AlarmNames=[d.ids["SweepIsLate"]]),
+    ),
+    "an alarm that tells nobody": (
+        ALARMS,
+        "AnswerErrors is silenced",
+        lambda d: watch(d.ids["AnswerErrors"], WATCHES, ActionsEnabled=False),
+    ),
+    "a dashboard that searches logs": (
+        ALARMS,
+        "Dashboard has a widget of type log",
+        lambda d: draw(d.ids["Dashboard"], {"widgets": [{"type": "log"}, {"type": "metric"}]}),
     ),
     "a log that was deleted": ("logs", "PublishLog is gone", _log("delete_log_group", "PublishLog")),
     "a log of Lambda's own": (

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from comet_updates import deployment
 from comet_updates.cli import (
     audit_cdn,
+    audit_counts,
     audit_functions,
     audit_gateway,
     audit_roles,
@@ -136,6 +137,9 @@ AREAS: Mapping[str, Area] = {
             audit_storage.strays,
         ),
         "delete the filter or the stray log, and set the retention back",
+    ),
+    "alarms and dashboard": Area(
+        (audit_counts.alarms, audit_counts.dashboard), "set it back to what the template says"
     ),
     "policies for all logs of the account": Area(
         (audit_surroundings.log_policies,), "except the logs of the stack from it (selectionCriteria), or delete it"

@@ -29,9 +29,13 @@ def subscriptions(stack: Stack, read: Read) -> Differences:
 
 def metric_filters(stack: Stack, read: Read) -> Differences:
     """What is counted in a log: a metric is kept for 15 months."""
+    decided = {stack.of(filter_): counted for filter_, counted in deployment.COUNTED.items()}
     for name in deployment.LOGS.values():
         for filter_ in read("logs", "DescribeMetricFilters", logGroupName=stack.of(name)).get("metricFilters", ()):
-            yield Difference(name, f"is counted by {filter_['filterName']}")
+            numbers = filter_.get("metricTransformations", ())
+            found = (name, filter_.get("filterPattern"), ", ".join(number["metricName"] for number in numbers))
+            if found != decided.get(filter_["filterName"]) or any(number.get("dimensions") for number in numbers):
+                yield Difference(name, f"is counted by {filter_['filterName']}, in a way that nobody decided on")
 
 
 def strays(stack: Stack, read: Read) -> Differences:

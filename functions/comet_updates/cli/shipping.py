@@ -171,9 +171,9 @@ def release(
         def make_plan(opened: Bucket, now: datetime) -> Plan:
             return operations.release(opened, document, now)
 
+        # What would be refused is said before anything is sent: the files' keys are then taken for good.
+        deciding.execute(where._replace(dry_run=True), make_plan)
         if place:
-            # What would be refused is known before anything is sent: the files' keys are then taken for good.
-            deciding.execute(where._replace(dry_run=True), make_plan)
             report["uploaded"] = _upload(place, built, where)
             _say(where, *(f"{'would upload' if dry_run else 'uploaded'} {url}" for url in report["uploaded"]))
         if check_urls and not (place and dry_run):  # a dry run sent nothing that could answer

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 MAX_CONNECTIONS = 32
 _REMEDIES = {
+    "404": "Check that --endpoint-url is the URL of an S3",
     "AccessDenied": "Use credentials that may do this; docs/releasing.md lists the rights",
     "403": "Use credentials that may do this; docs/releasing.md lists the rights",
     "ExpiredToken": "Sign in again",
@@ -153,7 +154,7 @@ def translated_errors(name: str) -> Iterator[None]:
         yield
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
-        if code in _LOST_RACE:
+        if code in _LOST_RACE and not error.operation_name.startswith("List"):  # a list can lose no race
             raise ConcurrentPublishError("somebody else wrote first") from error
         remedy = _REMEDIES.get(code, "Look it up in the S3 documentation")
         raise StoreUnavailableError(f"S3 refused a request for the bucket {name!r}: {code}. {remedy}.") from error

@@ -1,0 +1,35 @@
+"""A part of `make torture` that is tests: `make test` runs them shortly, and here they are thorough and counted."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from torture import counts
+from torture.counts import Counts
+
+ROOT = Path(__file__).parents[1]
+
+Part = Callable[[Counts], bool]
+"""Adds its figures, says on standard output what else is worth saying, and gives whether all went well."""
+
+
+def checks(*paths: str, root: Path = ROOT) -> Part:
+    """The part that runs the tests at `paths`, relative to `root`.
+
+    A test asks `counts.IS_FULL` how much to do, and says by `counts.tally` what it did.
+    """
+
+    def run(sums: Counts) -> bool:
+        with tempfile.TemporaryDirectory() as folder:
+            figures = Path(folder) / "figures"
+            command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *paths]
+            done = subprocess.run(command, cwd=root, env=os.environ | counts.environment(figures), check=False)
+            counts.add_tally(sums, figures)
+        return done.returncode == 0
+
+    return run

@@ -1,0 +1,72 @@
+"""What `make torture` counted, and the one line that it prints last.
+
+A part counts by `counts.add(...)` where it runs in the process of `torture`, and by `tally(...)` in a test.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from pathlib import Path
+
+FIGURES = ("faults", "inputs", "crashes", "interleavings", "answers", "wrong", "lost")
+"""What is counted, in the order of the line.
+
+`faults`: times that an S3 misbehaved; `inputs`: hostile uploads and requests; `crashes`: publishers killed;
+`interleavings`: orders of events and requests; `answers`: answers that were checked; `wrong`: those that should not
+have been given; `lost`: what was accepted and is not public after the last sweep.
+"""
+
+IS_FULL = os.environ.get("TORTURE") == "full"
+"""Whether a test is to be thorough: `make torture` says so, `make test` does not."""
+
+_TALLY = "TORTURE_TALLY"
+
+
+class Counts:
+    """Sums by figure; threads may add."""
+
+    def __init__(self) -> None:
+        self._sums = dict.fromkeys(FIGURES, 0)
+        self._lock = threading.Lock()
+
+    def add(self, **figures: int) -> None:
+        """Add to the sums. Raises `KeyError` for what is not among `FIGURES`."""
+        with self._lock:
+            for name, number in figures.items():
+                self._sums[name] += number
+
+    def __getitem__(self, figure: str) -> int:
+        """The sum of one figure."""
+        return self._sums[figure]
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing was wrong and nothing lost."""
+        return not self["wrong"] and not self["lost"]
+
+    def __str__(self) -> str:
+        """The line."""
+        return "torture: " + " ".join(f"{name}={number}" for name, number in self._sums.items())
+
+
+def tally(**figures: int) -> None:
+    """Count from a test, before it asserts; nothing where nobody asked for figures."""
+    unknown = figures.keys() - set(FIGURES)
+    if unknown:
+        raise KeyError(*sorted(unknown))
+    if file := os.environ.get(_TALLY):
+        with Path(file).open("a") as lines:
+            lines.write(json.dumps(figures) + "\n")
+
+
+def environment(tally_file: Path) -> dict[str, str]:
+    """What makes tests thorough, and their figures stand in `tally_file`."""
+    return {"TORTURE": "full", _TALLY: str(tally_file)}
+
+
+def add_tally(counts: Counts, tally_file: Path) -> None:
+    """Add what tests counted."""
+    for line in tally_file.read_text().splitlines() if tally_file.exists() else ():
+        counts.add(**json.loads(line))

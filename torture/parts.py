@@ -1,0 +1,9 @@
+"""The parts of `make torture`, in their order. Each says in its own module or tests what it does."""
+
+from __future__ import annotations
+
+from torture.checks import Part, checks
+
+ALL: dict[str, Part] = {
+    "faults of S3": checks("tests/faults"),
+}
