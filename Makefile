@@ -1,6 +1,6 @@
 # Everything installs into environments beside this file: what a lock file names, by hash, once. Later runs need no network.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-clients quick lint format policy privacy torture schemas commands build bench fleet lock clean
+.PHONY: help run test test-clients quick lint format policy privacy torture schemas commands sbom build bench fleet lock clean
 
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
@@ -18,7 +18,7 @@ help: ## Show this help
 run: .venv/serve ## Start the service on this machine, with an S3 and sample releases
 	@.venv/bin/comet-updates serve --samples samples
 
-test: .venv/dev .venv-sam/installed .venv-checkov/installed .venv-runtime/installed .wheels/installed lint ## Run every check and every test
+test: .venv/dev .venv-sam/installed .venv-checkov/installed .venv-sbom/installed .venv-runtime/installed .wheels/installed lint ## Run every check and every test
 	.venv/bin/python -m pytest
 
 test-clients: .venv/dev .venv-clients/installed tests/clients/electron/node_modules/.installed ## Try the updaters that apps have, against the running service
@@ -51,6 +51,12 @@ schemas: .venv/dev ## Write schemas/ anew from the models
 commands: .venv/dev ## Write docs/commands.md anew from the commands
 	.venv/bin/python tools/write_commands.py
 
+sbom: .venv-sbom/installed ## Write sbom/answer.json and sbom/publish.json: what each layer holds, with hashes
+	@mkdir -p sbom
+	@for layer in answer publish; do \
+		.venv-sbom/bin/cyclonedx-py requirements --output-reproducible --of JSON -o sbom/$$layer.json layers/$$layer/requirements.txt; \
+	done
+
 build: .venv-sam/installed .wheels/installed ## Build what `sam deploy` uploads, with byte code
 	tools/build.sh .aws-sam/build
 
@@ -65,7 +71,7 @@ lock: ## Write every lock file anew (needs uv)
 	tools/lock.sh
 
 clean: ## Remove all that was installed or built
-	rm -rf .venv .venv-sam .venv-checkov .venv-runtime .venv-clients .venv-bench tests/clients/electron/node_modules bench/peers/node_modules .wheels .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf sbom .venv .venv-sam .venv-checkov .venv-sbom .venv-runtime .venv-clients .venv-bench tests/clients/electron/node_modules bench/peers/node_modules .wheels .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # The environments. A changed lock file (as after `git pull`) installs again; nothing else does.
 .venv/bin/python:
@@ -95,6 +101,12 @@ clean: ## Remove all that was installed or built
 	@echo >&2 "Installing checkov (once) ..."
 	@test -x .venv-checkov/bin/python || $(PYTHON) -m venv .venv-checkov
 	@.venv-checkov/bin/python $(PIP_INSTALL) -r requirements/checkov.txt
+	@touch $@
+
+.venv-sbom/installed: requirements/sbom.txt
+	@echo >&2 "Installing what lists the layers (once) ..."
+	@test -x .venv-sbom/bin/python || $(PYTHON) -m venv .venv-sbom
+	@.venv-sbom/bin/python $(PIP_INSTALL) -r requirements/sbom.txt
 	@touch $@
 
 # Updaters as apps have them. Where one cannot be had, its tests say so.

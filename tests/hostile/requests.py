@@ -233,6 +233,8 @@ class Sink(io.StringIO):
 def run(*, seed: int, budget: int, disguise: Callable[[Handler], Handler] = lambda handler: handler) -> Counts:
     """Ask `budget` hostile requests, one in fifty while S3 fails; count what is no answer of the list, or no line.
 
+    The environment has to hold the settings of the function, as the fixture `environment` writes them.
+
     Args:
         seed: of what is asked.
         budget: how many requests.

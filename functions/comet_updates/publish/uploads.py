@@ -110,8 +110,10 @@ def _strict_json(key: str, body: bytes) -> dict[str, Any]:
         refuse(key, "is not UTF-8 text", "Save it as UTF-8, without lone surrogates")
     except RecursionError:
         refuse(key, "is nested too deeply", "Write a plain release document")
-    except ValueError as error:
+    except json.JSONDecodeError as error:
         refuse(key, f"is not JSON: {error}", "Mend the syntax")
+    except ValueError as error:
+        refuse(key, str(error), "Write plain JSON that every reader takes alike")
     if not isinstance(wire, dict):
         refuse(key, "is not a JSON object", "Begin with { and end with }")
     return wire
@@ -121,27 +123,27 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
-        raise ValueError(f"the field '{printable(twice)}' stands twice")
+        raise ValueError(f"has the field '{printable(twice)}' twice")
     if found and (longest := len(max(found, key=len))) > NAME_MAX_CHARS:
-        raise ValueError(f"the name of a field has {longest} characters")
+        raise ValueError(f"has a field with a name of {longest} characters")
     if _FORBIDDEN_FIELD in found:
-        raise ValueError(f"no field may be called {_FORBIDDEN_FIELD}")
+        raise ValueError(f"has a field {_FORBIDDEN_FIELD}")
     return found
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON number")
+    raise ValueError(f"has {name}, which is no number in JSON")
 
 
 def _whole(digits: str) -> int:
     if len(digits) > _DIGITS_MAX:
-        raise ValueError(f"a number has {len(digits)} digits")
+        raise ValueError(f"has a number of {len(digits)} digits")
     return int(digits)
 
 
 def _fraction(digits: str) -> float:
     if math.isinf(number := float(digits)):
-        raise ValueError("a number is too large")
+        raise ValueError("has a number that is too large")
     return number
 
 
