@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from comet_updates import __version__
-from comet_updates.cli import deciding, shipping
+from comet_updates.cli import asking, deciding, shipping
 from comet_updates.cli.deciding import AsJson, BucketName, EndpointUrl, Quiet
 from comet_updates.errors import CometError, printable
 
@@ -29,6 +29,7 @@ WATCH_S = 3.0
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(shipping.app)
 app.add_typer(deciding.app)
+app.add_typer(asking.app)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 (typer's way)

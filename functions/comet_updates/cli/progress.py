@@ -23,7 +23,7 @@ Thing = TypeVar("Thing")
 
 
 @contextmanager
-def in_bytes(what: str, total_bytes: int, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+def in_bytes(what: str, total_bytes: int | None, *, quiet: bool) -> Iterator[Callable[[int], None]]:
     """Show how many bytes are done. Gives what is told of more of them, from any thread."""
     with _bar(DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(), quiet=quiet) as progress:
         task = progress.add_task(what, total=total_bytes)
