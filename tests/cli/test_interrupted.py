@@ -1,7 +1,7 @@
 """`release` is killed, and started twice at once: what is there is whole, and the next run completes it.
 
 Processes of their own against the S3 of the tests; one is killed when a number of its requests has arrived, so that the
-same seed kills at the same places. `COMET_KILLS=50` kills so often.
+same seed kills at the same places. `make torture` kills more often.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from comet_updates.model import Release
 from comet_updates.publish import uploads
 from tests.cli.conftest import Shop
 from tests.conftest import ON_THIS_MACHINE, ROOT, S3, Wire
+from torture.counts import IS_FULL, tally
 
-KILLS = int(os.environ.get("COMET_KILLS", "8"))
+KILLS = 50 if IS_FULL else 8
 REQUESTS = 24
 """About how many a whole run sends, and a few more: so that some are killed by nobody."""
 
@@ -104,7 +105,7 @@ def test_a_release_that_is_killed_anywhere_is_completed_by_the_next_run(
     pipeline: Pipeline, wire: Wire, requests: int
 ) -> None:
     before = len(wire)
-    kill_after(requests, wire, pipeline.uploading())
+    tally(crashes=kill_after(requests, wire, pipeline.uploading()))
     pipeline.check_what_is_there()
     output, _ = (second := pipeline.uploading()).communicate(timeout=60)
     assert second.returncode == 0, output

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from tests.publish import interleavings
 from tests.publish.conftest import Rig
 from tests.publish.interleavings import MemoryBucket, Objects, Stepped, WatchedMemory, World
+from torture.counts import IS_FULL, tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,8 +31,10 @@ def test_in_any_interleaving_a_reader_never_goes_back_and_the_last_sweep_says_wh
 
 
 def test_a_run_is_the_sum_of_its_worlds() -> None:
-    counts = interleavings.run(seed=1, budget=3)
-    assert (counts.interleavings, counts.wrong, counts.lost) == (3, 0, 0)
+    worlds = 1_000 if IS_FULL else 3
+    counts = interleavings.run(seed=1, budget=worlds)
+    tally(**asdict(counts))
+    assert (counts.interleavings, counts.wrong, counts.lost) == (worlds, 0, 0)
     assert min(counts.inputs, counts.crashes, counts.answers) > 3
 
 
