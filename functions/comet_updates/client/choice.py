@@ -121,7 +121,7 @@ def _concerns(told: Below, installed: Installed) -> bool:
     own = installed.rank(installed.version)
     if told.is_all or (told.below is not None and own < installed.rank(told.below)):
         return True
-    return any(not own < rank and rank <= own for rank in map(installed.rank, told.versions))
+    return any(own <= rank <= own for rank in map(installed.rank, told.versions))
 
 
 def _file(release: Release, computer: Computer) -> Artifact | None:

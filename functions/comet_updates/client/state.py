@@ -56,7 +56,7 @@ def read(file: Path, chance: Random) -> State:
 
 def write(file: Path, state: State) -> None:
     """Remember `state`: the whole of it, or what was there before. Raises `StateError`."""
-    next_check = state.next_check.astimezone(UTC).isoformat(timespec="seconds") if state.next_check else None
+    next_check = state.next_check.astimezone(UTC).isoformat() if state.next_check else None
     said = {"group": state.group, "skipped": state.skipped, "never": state.is_off}
     text = json.dumps(said | {"next_check": next_check, "failures": state.failures}) + "\n"
     try:
