@@ -243,8 +243,8 @@ _IN_RULES = (
         "prints what S3 says of an error",
         "P4",
         FETCH,
-        "        except (BaseError, OSError, UnicodeDecodeError):",
-        "        except (BaseError, OSError, UnicodeDecodeError) as error:\n"
+        "        except (BaseError, OSError):",
+        "        except (BaseError, OSError) as error:\n"
         "            print(error)\n            raise StoreUnavailableError from None\n        except KeyError:",
     ),
     Mutant(

@@ -6,11 +6,8 @@ import importlib
 import io
 import json
 import logging
-import socket
-import struct
 import sys
 import threading
-import time
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
@@ -24,6 +21,9 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
+from werkzeug.test import run_wsgi_app
+
+from torture.faults import Response, misbehave
 
 ROOT = Path(__file__).parents[1]
 Handler = Callable[[dict[str, Any], object], dict[str, Any]]
@@ -35,12 +35,10 @@ class Wire(list[tuple[Any, ...]]):
     """Every HTTP request that reached the S3: method, path, query, headers and body, in order.
 
     Attributes:
-        fault: what is wrong with the S3, one of `FAULTS`; empty for nothing.
+        fault: what is wrong with the S3, one of `torture.faults.FAULTS`; empty for nothing.
         fault_after: how many more requests are answered well before that.
         watch: called while each request is waiting for its answer.
     """
-
-    FAULTS = ("503", "500", "403", "cut short", "reset", "slow", "silent")
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +59,7 @@ class Wire(list[tuple[Any, ...]]):
             )
             self.watch()
             if self.fault and self.fault_after <= 0:
-                return self._misbehave(application, environ, start_response)
+                return self._misbehave(application, environ)
             self.fault_after -= 1
             if "HTTP_IF_MATCH" in headers or "HTTP_IF_NONE_MATCH" in headers:
                 with self._condition:  # S3 looks and writes in one step; moto does it in two
@@ -70,21 +68,13 @@ class Wire(list[tuple[Any, ...]]):
 
         return recorded
 
-    def _misbehave(self, application: Any, environ: dict[str, Any], start_response: Any) -> Any:
-        if self.fault == "slow":
-            time.sleep(0.1)
-            return application(environ, start_response)
-        if self.fault == "silent":
-            time.sleep(3)
-        if self.fault == "reset":
-            environ["werkzeug.socket"].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            environ["werkzeug.socket"].close()
-            raise ConnectionResetError
-        status, length = {"503": ("503 Slow Down", 0), "403": ("403 Forbidden", 0), "cut short": ("200 OK", 99)}.get(
-            self.fault, ("500 Internal Server Error", 0)
-        )
-        start_response(status, [("content-length", str(length)), ("etag", '"x"')])
-        return [b"x"[:length]]
+    def _misbehave(self, application: Any, environ: dict[str, Any]) -> Any:
+        def real() -> Response:
+            body, status, headers = run_wsgi_app(application, environ, buffered=True)
+            return Response(status, tuple(headers), b"".join(body))
+
+        misbehave(self.fault, environ["werkzeug.socket"], real)
+        raise ConnectionResetError  # werkzeug has nothing to add
 
 
 @pytest.fixture(scope="session")

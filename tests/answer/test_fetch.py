@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from comet_updates.answer import fetch
-from comet_updates.answer.fetch import WITNESS, DeniedError, Document, Reader, Unchanged
+from comet_updates.answer.fetch import WITNESS, BrokenDocumentError, DeniedError, Document, Reader, Unchanged
+from comet_updates.answer.respond import respond
 from comet_updates.errors import StoreUnavailableError
 from comet_updates.record import Cache
 
 if TYPE_CHECKING:
-    from tests.conftest import S3
+    from tests.conftest import S3, Wire
 
 KEY = "public/v1/comet-cursor/stable/manifest.json"
 TTL_S = 60.0
@@ -31,8 +32,8 @@ class Store:
         self.error: Exception | None = None
         self.hides_missing = False
         self.asked: list[str] = []
-        self.now = 0.0
-        self.reader = Reader(self.get, ttl_s=TTL_S, clock=lambda: self.now)
+        self.now = self.drawn = 0.0
+        self.reader = Reader(self.get, ttl_s=TTL_S, clock=lambda: self.now, draw=lambda: self.drawn)
 
     def get(self, key: str, validator: str | None) -> Document | Unchanged | None:
         self.asked.append(key)
@@ -100,6 +101,45 @@ def test_with_s3_down_for_an_hour_known_documents_are_answered_and_unknown_ones_
         assert store.read() == ("a", Cache.STALE)
         with pytest.raises(StoreUnavailableError):
             store.read("public/v1/other/stable/manifest.json")
+
+
+def test_what_s3_has_not_confirmed_for_a_week_is_answered_no_more(store: Store) -> None:
+    store.objects[KEY] = "a"
+    store.read()
+    store.error = StoreUnavailableError()
+    store.now = fetch.STALE_MAX_S - 1
+    assert store.read() == ("a", Cache.STALE)
+    store.now += 1
+    with pytest.raises(StoreUnavailableError):
+        store.read()
+
+
+def test_memory_answers_for_as_long_as_caches_on_the_way_may(store: Store) -> None:
+    store.objects[KEY] = "a"
+    answer = respond("GET", "/v1/comet-cursor/stable", None, store.reader.read)
+    assert f"stale-if-error={fetch.STALE_MAX_S}" in answer.headers["cache-control"]
+
+
+def test_environments_that_began_together_ask_again_at_different_moments_and_never_too_late(store: Store) -> None:
+    store.objects[KEY] = "a"
+    store.drawn = 0.5
+    store.read()
+    store.now = TTL_S * (1 - fetch.JITTER / 2) - 0.1
+    assert store.read() == ("a", Cache.MEMORY)
+    store.now += 0.1
+    store.drawn = 0.0
+    assert store.read() == ("a", Cache.REVALIDATED)
+    store.now += TTL_S
+    assert store.read() == ("a", Cache.REVALIDATED)
+
+
+def test_a_broken_document_is_not_the_others_outage(store: Store) -> None:
+    store.objects[KEY] = "a"
+    store.error = BrokenDocumentError()
+    with pytest.raises(StoreUnavailableError):
+        store.read("public/v1/broken/stable/manifest.json")
+    store.error = None
+    assert store.read() == ("a", Cache.FETCHED)
 
 
 def test_once_s3_is_back_answers_are_fresh_within_the_time_to_live(store: Store) -> None:
@@ -173,6 +213,46 @@ class TestWhereS3DeniesInsteadOfSayingNotFound:
         store.objects, store.now = {}, TTL_S
         assert store.read() == ("a", Cache.STALE)
 
+    def test_a_right_that_was_lost_just_now_is_no_missing_document(self, store: Store) -> None:
+        """The witness is in memory: that it could be read says nothing of now."""
+        store.hides_missing, store.objects[WITNESS], store.now = True, "schema", TTL_S
+        store.read(WITNESS)
+        store.error = DeniedError()
+        with pytest.raises(StoreUnavailableError):
+            store.read()
+
+    def test_one_denial_that_passes_is_no_missing_document(self, store: Store) -> None:
+        store.objects = {WITNESS: "schema", KEY: "a"}
+        denials = [DeniedError()]
+
+        def get(key: str, validator: str | None) -> Document | Unchanged | None:
+            if denials:
+                raise denials.pop()
+            return store.get(key, validator)
+
+        assert Reader(get, ttl_s=TTL_S).read(KEY)[1] is Cache.FETCHED
+
+    def test_what_takes_long_is_given_up_before_the_client_gives_up(self, store: Store) -> None:
+        def get(key: str, _: str | None) -> Document | Unchanged | None:
+            store.asked.append(key)
+            store.now += 2.2
+            raise DeniedError if key == KEY else StoreUnavailableError
+
+        with pytest.raises(StoreUnavailableError):
+            Reader(get, ttl_s=TTL_S, clock=lambda: store.now).read(KEY)
+        assert store.now < 5
+        store.now, fetched = 10.0, Document(WITNESS, "", 0, "", "")
+
+        def slow_witness(key: str, _: str | None) -> Document | Unchanged | None:
+            store.now += 2.2
+            if key == WITNESS:
+                return fetched
+            raise DeniedError
+
+        with pytest.raises(StoreUnavailableError):
+            Reader(slow_witness, ttl_s=TTL_S, clock=lambda: store.now).read(KEY)
+        assert store.now < 15
+
     def test_a_removed_document_is_forgotten_there_too(self, store: Store) -> None:
         store.hides_missing, store.objects = True, {WITNESS: "schema", KEY: "a"}
         store.read()
@@ -203,6 +283,15 @@ class TestAgainstARealS3:
 
     def test_a_missing_document_is_none(self, s3: S3) -> None:
         assert fetch.s3_get(s3.bucket, s3.endpoint)(KEY, None) is None
+
+    def test_bytes_that_are_not_what_the_etag_says_are_not_what_we_wrote(self, s3: S3, wire: Wire) -> None:
+        s3.put(KEY, b"a")
+        wire.fault = "corrupted"
+        try:
+            with pytest.raises(BrokenDocumentError):
+                fetch.s3_get(s3.bucket, s3.endpoint)(KEY, None)
+        finally:
+            wire.fault = ""
 
     def test_bytes_that_are_not_utf_8_are_not_what_we_wrote(self, s3: S3) -> None:
         s3.put(KEY, b"\xff\xfe")

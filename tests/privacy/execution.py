@@ -3,7 +3,7 @@
 `python -m tests.privacy.execution` imports libraries, then waits. For each command (one line of JSON, see `Command`)
 it forks and names the child; that one imports the handler, hands it the events through the real Lambda runtime client,
 and reports what it did (one line of JSON, see `Seen`). So two observations start from the very same process, down to
-the last byte. The clock stands still.
+the last byte. The clock stands still, and nothing is by chance.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import itertools
 import json
 import logging
 import os
+import random
 import re
 import sys
 import tempfile
@@ -28,6 +29,7 @@ from typing import Any, TypedDict
 
 if __name__ == "__main__":  # and not in the process of the tests, whose clock has to go on
     time.monotonic = lambda: 0.0  # before anything of ours could take it
+    random.random = lambda: 0.0  # it would begin anew in each child
 
 from awslambdaric import bootstrap
 from awslambdaric.lambda_runtime_marshaller import LambdaMarshaller

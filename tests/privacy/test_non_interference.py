@@ -10,14 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conftest import Wire, release
+from tests.conftest import release
 from tests.privacy import leaks
 from tests.privacy.conftest import FULL, THOROUGH, tally, tried
 from tests.privacy.identify import Ask, Person, marked, people, request_of
 from tests.privacy.observe import ANSWER, Lambda, Observation, differences
+from torture.faults import FAULTS as ALL_FAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from tests.conftest import Wire
 
 CHANNEL = "/v1/comet-cursor/stable"
 MANIFEST = json.dumps(release(), separators=(",", ":")).encode() + b"\n"
@@ -32,8 +35,9 @@ ASKS = {
     "the older payload": Ask(CHANNEL, payload="1.0"),
 }
 STATUSES = [200, 200, 200, 304, 404, 405, 500]
-SLOW = {"reset", "silent"}  # the client's library waits for seconds
-FAULTS = [fault for fault in Wire.FAULTS if fault not in SLOW or THOROUGH == FULL]
+SLOW = {"silent", "trickling"}  # the client's library waits for seconds
+QUICK = {"503", "500", "403", "cut short", "corrupted", "slow"}
+FAULTS = sorted(ALL_FAULTS if THOROUGH == FULL else QUICK)
 NOBODY: Person = {}
 
 

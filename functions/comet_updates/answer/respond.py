@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from comet_updates import names
-from comet_updates.answer.fetch import Document
+from comet_updates.answer.fetch import STALE_MAX_S, Document
 from comet_updates.errors import StoreUnavailableError
 from comet_updates.record import Cache, Outcome
 
-MAX_AGE_S, SHARED_MAX_AGE_S, REVALIDATE_S, STALE_IF_ERROR_S = 300, 60, 60, 604_800
+MAX_AGE_S, SHARED_MAX_AGE_S, REVALIDATE_S = 300, 60, 60
 """How often a client asks, at most (P8), and a cache on the way; how long that may go on while it asks, or fails."""
 
 EVERYWHERE = {
@@ -24,7 +24,7 @@ _PAGE = {
     "content-security-policy": f"default-src 'none'; style-src {_STYLE}; img-src data:; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
 }
-_SHARED = f"s-maxage={SHARED_MAX_AGE_S}, stale-while-revalidate={REVALIDATE_S}, stale-if-error={STALE_IF_ERROR_S}"
+_SHARED = f"s-maxage={SHARED_MAX_AGE_S}, stale-while-revalidate={REVALIDATE_S}, stale-if-error={STALE_MAX_S}"
 _CACHED = f"public, max-age={MAX_AGE_S}, {_SHARED}"
 
 

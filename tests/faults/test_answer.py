@@ -1,0 +1,231 @@
+"""The real answering code in front of an S3 over HTTP that fails, in every way, at every request that it makes.
+
+What must never happen is not in the table: a document that is wrong, 404 for one that exists, or an exception.
+"""
+
+from __future__ import annotations
+
+import time
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+import boto3
+import pytest
+
+from comet_updates import names
+from comet_updates.answer import fetch
+from comet_updates.answer.fetch import WITNESS, Document, Reader, Unchanged
+from comet_updates.answer.respond import respond
+from comet_updates.errors import StoreUnavailableError
+from comet_updates.publish.bucket import etag_of
+from torture import proxy
+from torture.counts import tally
+from torture.proxy import proxied
+
+if TYPE_CHECKING:
+    from tests.conftest import S3
+
+TTL_S = 60.0
+CLIENT_S = 5.0  # so long a client waits
+NO_SUCH_HOST = f"http://{'x' * 64}.invalid"  # longer than a name can be: nobody is asked about it
+NO_NAME = "no name"
+
+TABLE = """
+S3           | new          | known        | missing      | witness      | again        | removed
+refused      | 503          | last         | 503          | 503          | 503          | last
+black hole   | 503          | last         | 503          | 503          | 503          | last
+reset        | next, 503    | next, last   | 404, 503     | 404, 503     | 404, 503     | 404, last
+closed       | next, 503    | next, last   | 404, 503     | 404, 503     | 404, 503     | 404, last
+silent       | next, 503    | next, last   | 404, 503     | 404, 503     | 404, 503     | 404, last
+slow         | next         | next         | 404          | 404          | 404          | 404
+trickling    | next, 503    | next, last   | 503          | 404, 503     | 503          | last
+500          | next, 503    | next, last   | 404, 503     | 404, 503     | 404, 503     | 404, last
+503          | next, 503    | next, last   | 404, 503     | 404, 503     | 404, 503     | 404, last
+403          | next, 503    | next, last   | 404, 503     | 503          | 404          | 404, last
+clock skew   | next, 503    | next, last   | 404, 503     | 503          | 404          | 404, last
+wrong region | 503          | last         | 503          | 503          | 503          | last
+cut short    | next, 503    | next, last   | 503          | 404, 503     | 503          | last
+corrupted    | 503          | last         | 404, 503     | 503          | 404          | 404, last
+wrong etag   | 503          | last         | 404, 503     | 503          | 404          | 404, last
+empty        | 503          | last         | 503          | 503          | 503          | last
+not HTTP     | 503          | last         | 503          | 503          | 503          | last
+answer lost  | next, 503    | next, last   | 404, 503     | 404, 503     | 404, 503     | 404, last
+no name      | 503          | last         | 503          | 503          | 503          | last
+"""
+"""What a client gets where a request to S3 fails once, and where all from that one on do; one word is for both.
+
+`next` is the document as it is now, `last` the one that was answered before.
+"""
+
+
+class Environment:
+    """An execution environment: the answering code with a clock of the test's own, in front of a proxy."""
+
+    def __init__(self, s3: S3, own: ExitStack) -> None:
+        port = urlsplit(s3.endpoint).port
+        assert port
+        self.s3 = s3
+        self.proxy = own.enter_context(proxied(port, hides_missing=True))
+        self.now = 0.0
+        self.gets = 0
+        self._nameless = range(0)
+        self._get = fetch.s3_get(s3.bucket, self.proxy.url)
+        self._lost = fetch.s3_get(s3.bucket, NO_SUCH_HOST)
+        self.reader = Reader(self.get, ttl_s=TTL_S, clock=lambda: self.now, draw=lambda: 0.0)
+
+    def get(self, key: str, validator: str | None) -> Document | Unchanged | None:
+        self.gets += 1
+        return (self._lost if self.gets in self._nameless else self._get)(key, validator)
+
+    def misbehave(self, fault: str, after: int = 0, *, lasting: bool = True) -> None:
+        times = 1_000_000 if lasting else 1
+        if fault == NO_NAME:
+            self._nameless = range(self.gets + after + 1, self.gets + after + 1 + times)
+        else:
+            self.proxy.misbehave(fault, after=after, times=times)
+
+    def heal(self) -> int:
+        """Let S3 work again; gives how often it did not."""
+        self.proxy.heal()
+        faults = self.proxy.faults + len(set(range(1, self.gets + 1)) & set(self._nameless))
+        self._nameless = range(0)
+        return faults
+
+    def start(self) -> None:
+        """As `build` in the handler."""
+        try:
+            self.reader.read(WITNESS)
+        except StoreUnavailableError:
+            return
+
+    def ask(self, path: str) -> tuple[int, str]:
+        started = time.monotonic()
+        answer = respond("GET", path, None, self.reader.read)
+        assert time.monotonic() - started < CLIENT_S
+        return answer.status, answer.body
+
+
+class Site(NamedTuple):
+    """A request to S3 at which it fails.
+
+    Attributes:
+        is_known: whether the document was answered before.
+        exists: whether there is one now.
+        after: how many requests of the same question are answered well before.
+    """
+
+    is_known: bool
+    exists: bool
+    after: int
+
+
+SITES = {
+    "new": Site(is_known=False, exists=True, after=0),
+    "known": Site(is_known=True, exists=True, after=0),
+    "missing": Site(is_known=False, exists=False, after=0),
+    "witness": Site(is_known=False, exists=False, after=1),
+    "again": Site(is_known=False, exists=False, after=2),
+    "removed": Site(is_known=True, exists=False, after=0),
+}
+"""A missing document is asked for twice, with the witness between. A known one has changed meanwhile, or is gone."""
+
+FAULTS = (*proxy.ALL, NO_NAME)
+LAST, NEXT = '{"it is": "the last"}', '{"it is": "the next"}'
+WORDS = {(200, LAST): "last", (200, NEXT): "next"}
+
+
+def outcome(s3: S3, fault: str, number: int, site: Site, *, lasting: bool) -> str:
+    """What a client gets: `next` or `last` of two documents, or a status; then what it gets once S3 works again."""
+    path = f"/v1/fault-{number}/{'lasting' if lasting else 'once'}"
+    key = names.public_key(path)
+    assert key
+    with ExitStack() as own:
+        environment = Environment(s3, own)
+        environment.start()
+        if site.is_known:
+            s3.put(key, LAST.encode())
+            assert environment.ask(path) == (200, LAST)
+        if site.exists:
+            s3.put(key, NEXT.encode())
+        elif site.is_known:
+            s3.delete(key)
+        environment.now += TTL_S
+        environment.misbehave(fault, site.after, lasting=lasting)
+        got = environment.ask(path)
+        faults = environment.heal()
+        environment.now += fetch.RETRY_PAUSE_S
+        status, body = environment.ask(path)
+        right = (200, NEXT) if site.exists else (404, environment.ask("/v1/no/where")[1])
+        allowed = {right, (503, got[1])} | ({(200, LAST)} if site.is_known else set())
+        tally(faults=faults, answers=2, wrong=(got not in allowed) + ((status, body) != right))
+        assert faults
+        assert got in allowed
+        assert (status, body) == right
+        return WORDS.get(got, str(got[0]))
+
+
+def cell(s3: S3, fault: str, site: str) -> str:
+    number = FAULTS.index(fault) * len(SITES) + list(SITES).index(site)
+    once, lasting = (outcome(s3, fault, number, SITES[site], lasting=lasting) for lasting in (False, True))
+    return once if once == lasting else f"{once}, {lasting}"
+
+
+def test_whatever_s3_does_at_whichever_request_clients_get_what_the_table_says(s3: S3) -> None:
+    s3.put(WITNESS, b"{}")
+    cells = [(fault, site) for fault in FAULTS for site in SITES]
+    with ThreadPoolExecutor(16) as pool:
+        got = dict(zip(cells, pool.map(lambda where: cell(s3, *where), cells), strict=True))
+    lines = [["S3", *SITES], *([fault, *(got[fault, site] for site in SITES)] for fault in FAULTS)]
+    table = "\n".join(" | ".join(f"{text:12}" for text in line).rstrip() for line in lines)
+    assert table.splitlines() == TABLE.strip().splitlines(), table
+
+
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault != "slow"])
+def test_for_an_hour_and_up_to_a_week_known_documents_are_answered_and_then_no_more(s3: S3, fault: str) -> None:
+    path = "/v1/hour/stable"
+    key = str(names.public_key(path))
+    s3.put(key, LAST.encode())
+    with ExitStack() as own:
+        environment = Environment(s3, own)
+        assert environment.ask(path) == (200, LAST)
+        s3.put(key, NEXT.encode())
+        environment.misbehave(fault)
+        for now in (TTL_S, 3600.0, fetch.STALE_MAX_S - 1):
+            environment.now = now
+            assert environment.ask(path) == (200, LAST)
+        environment.now += 1
+        status, _ = environment.ask(path)
+        tally(faults=environment.heal(), answers=5, wrong=status != 503)
+        assert status == 503
+        environment.now += fetch.RETRY_PAUSE_S
+        assert environment.ask(path) == (200, NEXT)
+
+
+@pytest.mark.parametrize("fault", ["500", "silent", "refused", "403"])
+def test_many_who_ask_at_once_are_one_attempt(s3: S3, fault: str) -> None:
+    with ExitStack() as own:
+        environment = Environment(s3, own)
+        environment.misbehave(fault)
+        with ThreadPoolExecutor(32) as pool:
+            statuses = list(pool.map(lambda n: environment.ask(f"/v1/many-{n}/stable")[0], range(64)))
+        tally(faults=environment.heal(), answers=64, wrong=sum(status != 503 for status in statuses))
+        assert set(statuses) == {503}
+        assert environment.gets == (2 if fault == "403" else 1), "after a 403, the witness is asked for"
+
+
+def test_a_client_that_checks_nothing_would_pass_on_a_flipped_byte(s3: S3) -> None:
+    """Positive control: the proxy does what it says, with the length and the ETag of the real answer."""
+    s3.put("a", LAST.encode())
+    with ExitStack() as own:
+        environment = Environment(s3, own)
+        environment.misbehave("corrupted")
+        client = boto3.client("s3", endpoint_url=environment.proxy.url)
+        signed = client.generate_presigned_url("get_object", Params={"Bucket": s3.bucket, "Key": "a"})
+        with urllib.request.urlopen(signed) as found:
+            body, etag = found.read(), found.headers["etag"]
+    assert etag == etag_of(LAST.encode())
+    assert len(body) == len(LAST)
+    assert sum(ours != theirs for ours, theirs in zip(LAST.encode(), body, strict=True)) == 1

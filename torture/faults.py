@@ -1,0 +1,150 @@
+"""What an S3 that fails does with one request: each way of it as a function on the client's connection.
+
+The connection is closed afterwards. What happens before there is a connection is up to who listens: see `proxy.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import select
+import socket
+import struct
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NamedTuple
+
+SLOW_S = 0.1
+TRICKLE_S = 0.1
+PATIENCE_S = 30.0  # longer than any client of ours waits
+
+
+class Response(NamedTuple):
+    """A response as it goes over the wire."""
+
+    status: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    def head(self) -> bytes:
+        """All before the body."""
+        lines = [f"HTTP/1.1 {self.status}", *(f"{name}: {value}" for name, value in self.headers), "", ""]
+        return "\r\n".join(lines).encode("latin-1")
+
+    def raw(self) -> bytes:
+        """All of it."""
+        return self.head() + self.body
+
+
+Fault = Callable[[socket.socket, Callable[[], Response]], None]
+"""Misbehaves on the connection of a client; the second argument has the real S3 do what was asked."""
+
+
+def _silent(client: socket.socket, _: Callable[[], Response]) -> None:
+    _wait_for_its_end(client, PATIENCE_S)
+
+
+def _closed(_client: socket.socket, _: Callable[[], Response]) -> None:
+    pass
+
+
+def _reset(client: socket.socket, _: Callable[[], Response]) -> None:
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    raise ConnectionResetError  # and no orderly end
+
+
+def _lost(client: socket.socket, real: Callable[[], Response]) -> None:
+    real()
+    _reset(client, real)
+
+
+def _slow(client: socket.socket, real: Callable[[], Response]) -> None:
+    time.sleep(SLOW_S)
+    client.sendall(real().raw())
+
+
+def _trickling(client: socket.socket, real: Callable[[], Response]) -> None:
+    response = real()
+    client.sendall(response.head())
+    until = time.monotonic() + PATIENCE_S
+    for byte in response.body:
+        if _wait_for_its_end(client, TRICKLE_S) or time.monotonic() > until:
+            return
+        client.sendall(bytes([byte]))
+
+
+def _cut_short(client: socket.socket, real: Callable[[], Response]) -> None:
+    response = real()
+    raw = response.raw()
+    client.sendall(raw[: len(raw) - (len(response.body) // 2 or 20)])
+
+
+def _corrupted(client: socket.socket, real: Callable[[], Response]) -> None:
+    response = real()
+    middle = len(response.body) // 2
+    flipped = bytes(byte ^ (number == middle) for number, byte in enumerate(response.body))
+    client.sendall(response._replace(body=flipped).raw())
+
+
+def _wrong_etag(client: socket.socket, real: Callable[[], Response]) -> None:
+    response = real()
+    other = f'"{hashlib.md5(response.body + b"x", usedforsecurity=False).hexdigest()}"'
+    headers = ((name, other if name.lower() == "etag" else value) for name, value in response.headers)
+    client.sendall(response._replace(headers=tuple(headers)).raw())
+
+
+def _empty(client: socket.socket, _: Callable[[], Response]) -> None:
+    client.sendall(Response("200 OK", (("content-length", "0"), ("connection", "close")), b"").raw())
+
+
+def _nonsense(client: socket.socket, _: Callable[[], Response]) -> None:
+    client.sendall(b"SSH-2.0-nonsense\r\n")
+
+
+def _refusing(status: str, code: str) -> Fault:
+    refusal = _refusal(status, code)
+    return lambda client, _: client.sendall(refusal.raw())
+
+
+def _refusal(status: str, code: str) -> Response:
+    """An error as S3 words it."""
+    body = f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>No.</Message></Error>'.encode()
+    headers = (("content-type", "application/xml"), ("content-length", str(len(body))), ("connection", "close"))
+    return Response(status, headers, body)
+
+
+DENIED = _refusal("403 Forbidden", "AccessDenied")
+
+FAULTS: dict[str, Fault] = {
+    "reset": _reset,
+    "closed": _closed,
+    "silent": _silent,
+    "slow": _slow,
+    "trickling": _trickling,
+    "500": _refusing("500 Internal Server Error", "InternalError"),
+    "503": _refusing("503 Slow Down", "SlowDown"),
+    "403": _refusing("403 Forbidden", "AccessDenied"),
+    "clock skew": _refusing("403 Forbidden", "RequestTimeTooSkewed"),
+    "wrong region": _refusing("301 Moved Permanently", "PermanentRedirect"),
+    "cut short": _cut_short,
+    "corrupted": _corrupted,
+    "wrong etag": _wrong_etag,
+    "empty": _empty,
+    "not HTTP": _nonsense,
+    "answer lost": _lost,
+}
+"""Every way to misbehave on a connection, by its name."""
+
+
+def misbehave(name: str, client: socket.socket, real: Callable[[], Response]) -> None:
+    """Do it, and close the connection."""
+    with suppress(OSError):  # the client had enough
+        FAULTS[name](client, real)
+        client.shutdown(socket.SHUT_RDWR)
+    client.close()
+
+
+def _wait_for_its_end(client: socket.socket, seconds: float) -> bool:
+    """Whether the client hung up within `seconds`."""
+    readable, _, _ = select.select([client], [], [], seconds)
+    return bool(readable) and not client.recv(65536)
