@@ -6,4 +6,6 @@ from torture.checks import Part, checks
 
 ALL: dict[str, Part] = {
     "faults of S3": checks("tests/faults"),
+    "hostile uploads and requests": checks("tests/hostile"),
+    "interleavings and crashes": checks("tests/publish/test_interleavings.py"),
 }

@@ -18,16 +18,17 @@ from comet_updates.answer import fetch
 from tests.conftest import request
 from tests.hostile.counts import Counts
 from tests.hostile.requests import DOCUMENTS, ODD, PATHS, Function, as_text, hostile, possible, run
+from torture.counts import IS_FULL
 
 if TYPE_CHECKING:
     from tests.conftest import Handler
 
-REQUESTS = 20_000
+REQUESTS = 1_000_000 if IS_FULL else 20_000
 pytestmark = pytest.mark.usefixtures("environment", "open_sinks")
 
 
 def test_whatever_is_asked_the_answer_and_the_log_are_from_a_list_made_before() -> None:
-    assert run(seed=1, budget=REQUESTS) == Counts(inputs=REQUESTS, answers=REQUESTS)
+    assert run(seed=1, budget=REQUESTS).told() == Counts(inputs=REQUESTS, answers=REQUESTS)
 
 
 def echoes_the_path(handler: Handler) -> Handler:
