@@ -1,8 +1,10 @@
-"""What a thorough run tried, and what went wrong: the figures that `make torture` adds up."""
+"""What one run tried, and what went wrong: what a test holds against its budget and `make torture` adds up."""
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, astuple, dataclass
+
+from torture.counts import tally
 
 
 @dataclass
@@ -18,3 +20,8 @@ class Counts:
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(*(one + more for one, more in zip(astuple(self), astuple(other), strict=True)))
+
+    def told(self) -> Counts:
+        """Itself, told to `make torture` if that runs."""
+        tally(**asdict(self))
+        return self

@@ -7,7 +7,6 @@ import json
 import random
 import sys
 import tracemalloc
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +18,7 @@ from comet_updates.answer import fetch
 from tests.conftest import request
 from tests.hostile.counts import Counts
 from tests.hostile.requests import DOCUMENTS, ODD, PATHS, Function, as_text, hostile, possible, run
-from torture.counts import IS_FULL, tally
+from torture.counts import IS_FULL
 
 if TYPE_CHECKING:
     from tests.conftest import Handler
@@ -29,9 +28,7 @@ pytestmark = pytest.mark.usefixtures("environment", "open_sinks")
 
 
 def test_whatever_is_asked_the_answer_and_the_log_are_from_a_list_made_before() -> None:
-    counts = run(seed=1, budget=REQUESTS)
-    tally(**asdict(counts))
-    assert counts == Counts(inputs=REQUESTS, answers=REQUESTS)
+    assert run(seed=1, budget=REQUESTS).told() == Counts(inputs=REQUESTS, answers=REQUESTS)
 
 
 def echoes_the_path(handler: Handler) -> Handler:
