@@ -36,7 +36,7 @@ HOMES = {
     "moto": {"cli/local_aws.py"},
     "uvicorn": {"cli/serve.py"},
     "typer": {"cli/__init__.py", "cli/asking.py", "cli/deciding.py", "cli/shipping.py"},
-    "rich": {"cli/asking.py"},
+    "rich": {"cli/asking.py", "cli/question.py"},
     "minisign": {"client/verifying.py"},
     "jinja2": {"formats/pages.py"},
     "markupsafe": {"formats/pages.py"},

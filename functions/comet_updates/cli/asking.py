@@ -175,7 +175,7 @@ def _bar(artifact: Artifact, *, is_hidden: bool) -> Iterator[Advance]:
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn  # noqa: PLC0415 (as above)
 
     console = Console(stderr=True)
-    columns = (BarColumn(), DownloadColumn(binary_units=True), TimeRemainingColumn())
+    columns = (BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=is_hidden or not console.is_terminal) as progress:
         bar = progress.add_task("", total=artifact.size_bytes)
         yield lambda done: progress.update(bar, completed=done)
