@@ -20,7 +20,7 @@ from tests.client.conftest import NOW, Server, http, manifest
 
 CACHE = "public, max-age=300, stale-while-revalidate=600"
 DAY = timedelta(days=1)
-OF_MINISIGN = {"cryptography", "_cffi_backend", "cffi", "typing_extensions"}
+OF_MINISIGN = {"cryptography", "_cffi_backend", "_openssl", "cffi", "typing_extensions"}
 
 
 class Copy:
