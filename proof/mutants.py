@@ -35,6 +35,9 @@ NAMES = "functions/comet_updates/names.py"
 RECORD = "functions/comet_updates/record.py"
 MODEL = "functions/comet_updates/model.py"
 PUBLISH = "functions/comet_updates/publish/handler.py"
+CLIENT_REQUEST = "functions/comet_updates/client/request.py"
+CLIENT_LOOKING = "functions/comet_updates/client/looking.py"
+CLIENT_SCHEDULE = "functions/comet_updates/client/schedule.py"
 TEMPLATE = "template.yaml"
 
 _STARTED = "            started = time.monotonic()\n"
@@ -570,4 +573,42 @@ _IN_TEMPLATE = (
     ),
 )
 
-ALL = (*_IN_HANDLER, *_IN_RULES, *_IN_DROP_IN, *_IN_LOG, *_IN_DOCUMENTS, *_IN_PAGES, *_IN_TEMPLATE)
+_IN_CLIENT = (
+    Mutant(
+        "has the client name its system",
+        "P8",
+        CLIENT_REQUEST,
+        "    return _get(address)\n",
+        '    import platform\n\n    return _get(address, f"User-Agent: updates ({platform.system()})")\n',
+    ),
+    Mutant(
+        "has the client tell its language",
+        "P8",
+        CLIENT_REQUEST,
+        "    return _get(address)\n",
+        "    import os\n\n    return _get(address, f\"Accept-Language: {os.environ.get('LANG')}\")\n",
+    ),
+    Mutant(
+        "has the client tell its version",
+        "P8",
+        CLIENT_LOOKING,
+        "request.ask(address), tls",
+        'request.ask(address._replace(path=f"{address.path}?{app.installed.version}")), tls',
+    ),
+    Mutant(
+        "has all clients ask at the same time of the day",
+        "P8",
+        CLIENT_SCHEDULE,
+        "chance.uniform(0.5 * interval_s, 1.5 * interval_s)",
+        "interval_s",
+    ),
+    Mutant(
+        "has a client ask that is switched off",
+        "P9",
+        CLIENT_LOOKING,
+        "    if known.is_off:\n        return Verdict(Outcome.OFF)\n",
+        "",
+    ),
+)
+
+ALL = (*_IN_HANDLER, *_IN_RULES, *_IN_DROP_IN, *_IN_LOG, *_IN_DOCUMENTS, *_IN_PAGES, *_IN_TEMPLATE, *_IN_CLIENT)

@@ -35,7 +35,7 @@ HOMES = {
     "mypy_boto3_s3": {"publish/bucket.py", "cli/uploading.py"},
     "moto": {"cli/local_aws.py"},
     "uvicorn": {"cli/serve.py"},
-    "rich": {"cli/asking.py", "cli/progress.py"},
+    "rich": {"cli/asking.py", "cli/progress.py", "cli/question.py"},
     "typer": {"cli/__init__.py", "cli/asking.py", "cli/deciding.py", "cli/shipping.py"},
     "minisign": {"client/verifying.py"},
     "jinja2": {"formats/pages.py"},

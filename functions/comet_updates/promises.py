@@ -87,6 +87,9 @@ FROM_MEMORY = Check(
 )
 NOTHING_TO_SAY = Check("privacy/test_answers", "a client never has to say which version it runs")
 TO_ASK = Check("privacy/test_answers", "a manifest says what a client needs to ask its user")
+CLIENT_SAME = Check("privacy/test_client", "what a client sends is the same on every machine")
+CLIENT_OFF = Check("privacy/test_client", "a client that is switched off opens no connection")
+CLIENT_SPREAD = Check("client/test_schedule", "copies are spread evenly over the whole time")
 PARTNERS = Check("privacy/test_answers", "a channel of a partner is answered like any other")
 PAGE = Check("privacy/test_page", "the page says what the table says")
 PAGE_ALONE = Check("privacy/test_page", "the page names no other host and holds no script")
@@ -187,10 +190,12 @@ PROMISES = (
         "compared, and forgotten.",
         "Cache-Control is one of few constants; versions are no part of any address, but below /drop-in/, which is off "
         "unless a product turns it on: there they are compared with one document, reach no sink, and no cache may keep "
-        "the address. A document once read is answered from memory for as long as the bucket fails.",
+        "the address. A document once read is answered from memory while the bucket fails, for up to a week. The "
+        "project's own client sends the same few lines from every machine, at times that are drawn evenly.",
         (
             *(HOW_OFTEN, NOTHING_TO_SAY, FROM_MEMORY, WHO_ASKS_IN_TROUBLE, OLD_VERSION, OLD_VERSION_ALONE),
-            *(OLD_VERSION_FAULT, OLD_VERSION_SEEN, OLD_VERSION_CACHED, EDGE_VERSION, NOT_BACK),
+            *(OLD_VERSION_FAULT, OLD_VERSION_SEEN, OLD_VERSION_CACHED, EDGE_VERSION, NOT_BACK, CLIENT_SAME),
+            CLIENT_SPREAD,
         ),
     ),
     Promise(
@@ -199,8 +204,9 @@ PROMISES = (
         "You decide",
         "The document tells your software what it needs to ask you: the version, what is new, how large it is and "
         "whether it is critical. Nothing in it can force an installation, and the service is not told what you chose.",
-        "The manifest's schema has these fields, and none that installs by itself.",
-        (TO_ASK, NO_FIELD),
+        "The manifest's schema has these fields, and none that installs by itself. The project's own client asks, "
+        "installs nothing, and opens no connection once it is told never to ask again.",
+        (TO_ASK, NO_FIELD, CLIENT_OFF),
     ),
     Promise(
         "P10",

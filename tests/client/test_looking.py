@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import ssl
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +20,7 @@ from tests.client.conftest import NOW, Server, http, manifest
 
 CACHE = "public, max-age=300, stale-while-revalidate=600"
 DAY = timedelta(days=1)
+OF_MINISIGN = {"cryptography", "_cffi_backend", "_openssl", "cffi", "typing_extensions"}
 
 
 class Copy:
@@ -161,3 +164,16 @@ def test_a_group_is_kept_from_look_to_look(copy: Copy) -> None:
     copy.server.answer = lambda _: http(manifest(rollout={"percent": 50}))
     outcomes = {copy.look().outcome for _ in range(10)}
     assert len(outcomes) == 1
+
+
+def test_the_package_needs_three_small_libraries_and_no_more() -> None:
+    """An app that uses it need not have what the command has for terminals, nor anything of the service."""
+    code = (
+        "import sys; before = set(sys.modules)\n"
+        "from comet_updates.client import download, looking\n"
+        "print(*sorted({name.split('.')[0] for name in set(sys.modules) - before} - sys.stdlib_module_names))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    ours_and_theirs = set(run.stdout.split())
+    assert {"comet_updates", "minisign", "packaging", "semver"} <= ours_and_theirs
+    assert ours_and_theirs - {"comet_updates", "minisign", "packaging", "semver"} <= OF_MINISIGN

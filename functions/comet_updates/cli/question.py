@@ -6,12 +6,13 @@ import html
 import re
 from collections.abc import Iterator, Mapping
 
+from rich.filesize import decimal
+
 from comet_updates.client.choice import Outcome, Verdict
 from comet_updates.client.offered import Release
 
 NOTES_MAX_CHARS = 4_000
 _JOINERS = "\u200c\u200d"  # writing systems and emoji need them
-_KIBI = 1024
 
 SAYS = {
     Outcome.UPDATE: "An update is there.",
@@ -35,16 +36,6 @@ def clean(text: str) -> str:
     return "\n".join("".join(c for c in line if c.isprintable() or c in _JOINERS) for line in lines)
 
 
-def size(size_bytes: int) -> str:
-    """A size as people read it."""
-    amount, unit = float(size_bytes), "bytes"
-    for unit in ("bytes", "KiB", "MiB", "GiB"):  # noqa: B007 (the last one stays)
-        if amount < _KIBI:
-            break
-        amount /= _KIBI
-    return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"
-
-
 def notes(told: Mapping[str, str], language: str) -> str:
     """The notes in `language` (`de-AT`, or as in `LANG`), or in one that is close to it, without markup of HTML."""
     wanted = re.split(r"[.@]", language.replace("_", "-"))[0].lower()
@@ -62,7 +53,7 @@ def describe(verdict: Verdict, installed: str, language: str) -> Iterator[str]:
         return
     yield f"  version    {clean(release.display_version)} (installed: {clean(installed)})"
     if verdict.artifact and verdict.artifact.size_bytes:
-        yield f"  size       {size(verdict.artifact.size_bytes)}"
+        yield f"  size       {decimal(verdict.artifact.size_bytes)}"
         yield f"  from       {clean(verdict.artifact.url)}"
     if verdict.is_critical:
         yield "  critical   yes: whoever made it asks to update soon"
