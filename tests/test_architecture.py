@@ -36,7 +36,7 @@ HOMES = {
     "uvicorn": {"cli/serve.py"},
     "typer": {"cli/__init__.py", "cli/deciding.py", "cli/shipping.py"},
     "jinja2": {"formats/pages.py"},
-    "markupsafe": {"formats/pages.py"},
+    "markupsafe": {"formats/index_page.py", "formats/pages.py", "formats/product_page.py"},
     "markdown_it": {"formats/texts.py"},
     "nh3": {"formats/texts.py"},
     "pydantic": {"model.py", "publish/uploads.py"},
