@@ -18,13 +18,13 @@ help: ## Show this help
 run: .venv/serve ## Start the service on this machine, with an S3 and sample releases
 	@.venv/bin/comet-updates serve --samples samples
 
-test: .venv/dev .venv-sam/installed .venv-checkov/installed .venv-sbom/installed .venv-runtime/installed .wheels/installed lint ## Run every check and every test
+test: .venv/dev .venv-sam/installed .venv-checkov/installed .venv-sbom/installed .venv-runtime/installed .wheels/installed tests/privacy/axe/node_modules/.installed lint ## Run every check and every test
 	.venv/bin/python -m pytest
 
 test-clients: .venv/dev .venv-clients/installed tests/clients/electron/node_modules/.installed ## Try the updaters that apps have, against the running service
 	COMET_CLIENTS=1 .venv/bin/python -m pytest tests/clients
 
-quick: .venv/dev ## Run the tests that need no SAM build
+quick: .venv/dev tests/privacy/axe/node_modules/.installed ## Run the tests that need no SAM build
 	.venv/bin/python -m pytest -m "not build"
 
 lint: .venv/dev ## Check style, types and imports
@@ -71,7 +71,7 @@ lock: ## Write every lock file anew (needs uv)
 	tools/lock.sh
 
 clean: ## Remove all that was installed or built
-	rm -rf sbom .venv .venv-sam .venv-checkov .venv-sbom .venv-runtime .venv-clients .venv-bench tests/clients/electron/node_modules bench/peers/node_modules .wheels .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf sbom .venv .venv-sam .venv-checkov .venv-sbom .venv-runtime .venv-clients .venv-bench tests/clients/electron/node_modules bench/peers/node_modules tests/privacy/axe/node_modules .wheels .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # The environments. A changed lock file (as after `git pull`) installs again; nothing else does.
 .venv/bin/python:
@@ -117,6 +117,11 @@ clean: ## Remove all that was installed or built
 	@rm -rf .venv-clients/winsparkle
 	@.venv-clients/bin/python $(PIP_INSTALL) --only-binary :all: --platform win_amd64 --target .venv-clients/winsparkle -r requirements/winsparkle.txt
 	@touch $@
+
+# What looks at the pages for what keeps people out.
+tests/privacy/axe/node_modules/.installed: tests/privacy/axe/package-lock.json
+	@set -e; if command -v npm >/dev/null; then npm ci --prefix tests/privacy/axe --silent --no-audit --no-fund --ignore-scripts; touch $@; \
+		else echo >&2 "npm is missing: axe-core does not look at the pages"; fi
 
 tests/clients/electron/node_modules/.installed: tests/clients/electron/package-lock.json
 	@set -e; if command -v npm >/dev/null; then npm ci --prefix tests/clients/electron --silent --no-audit --no-fund --ignore-scripts --omit=optional; touch $@; \

@@ -39,7 +39,7 @@ HOMES = {
     "typer": {"cli/__init__.py", "cli/asking.py", "cli/deciding.py", "cli/shipping.py"},
     "minisign": {"client/verifying.py"},
     "jinja2": {"formats/pages.py"},
-    "markupsafe": {"formats/pages.py"},
+    "markupsafe": {"formats/index_page.py", "formats/pages.py", "formats/product_page.py"},
     "markdown_it": {"formats/texts.py"},
     "nh3": {"formats/texts.py"},
     "pydantic": {"model.py", "publish/uploads.py"},

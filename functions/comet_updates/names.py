@@ -44,7 +44,10 @@ CONTENT_TYPES = {
 """Every kind of document that is served, by the end of its name."""
 
 PAGES = "public/pages/"
-"""Where the pages for people are, and the news of a product."""
+"""Where the pages for people are, the news of a product, and what the list of products says of it."""
+
+LANGUAGE = r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,4}"
+"""A BCP 47 tag, of the form that all real ones have."""
 
 # A copy in the field may still add its GUID or download number to the path (promise P7). It is dropped here, before
 # anything else can see it: only its shape is looked at. Braces may come as they are or percent-encoded.
@@ -71,6 +74,9 @@ _DROP_IN_FORMS = {
 _DROP_IN_URL = re.compile(rf"{DROP_IN}(?P<product>{NAME})/(?P<channel>{NAME})/(?P<rest>.+)")
 _SCHEMA_URL = re.compile(rf"/schemas/(?:{'|'.join(DESCRIPTIONS)})\.json")
 _PAGE_URL = re.compile(rf"/(?!(?:{_LEGACY_NUMBER})$)(?:{NAME})?")
+_LANGUAGE_URL = re.compile(rf"/(?P<product>{NAME})/(?!(?:{_LEGACY_NUMBER})$)(?P<language>{LANGUAGE})")
+_INDEX_URL = re.compile(r"/page/(?P<number>[2-9]|[1-9][0-9]{1,3})")
+_PAGE_OF = re.compile(rf"{PAGES}(?P<product>{NAME})\.(?:(?:!(?:{LANGUAGE}|[0-9]+)\.)?html|atom|json)")
 _NEWS_URL = re.compile(rf"/(?P<product>{NAME})/feed\.atom")
 _URL_MAX_CHARS = 512  # the longest URL of the grammar has 207
 _S3_KEY_MAX_BYTES = 1024
@@ -126,6 +132,14 @@ def public_key(path: str) -> str | None:
         return f"public{path}"
     if found := _NEWS_URL.fullmatch(path):
         return news_key(found["product"])
+    return _page_key(path)
+
+
+def _page_key(path: str) -> str | None:
+    if found := _INDEX_URL.fullmatch(path):
+        return page_key("index", found["number"])
+    if found := _LANGUAGE_URL.fullmatch(path):
+        return page_key(found["product"], found["language"])
     return page_key(path[1:] or "index") if _PAGE_URL.fullmatch(path) else None
 
 
@@ -162,9 +176,32 @@ def schema_key(name: str) -> str:
     return f"public/schemas/{name}.json"
 
 
-def page_key(name: str) -> str:
-    """The key of a page: `index`, `privacy`, or that of a product."""
-    return f"{PAGES}{name}.html"
+def page_path(name: str, part: str = "") -> str:
+    """The path in the URL of a page, by what `page_key` takes."""
+    if name == "index":
+        return f"/page/{part}" if part else "/"
+    return f"/{name}/{part}" if part else f"/{name}"
+
+
+def page_key(name: str, part: str = "") -> str:
+    """The key of a page: `index`, `privacy`, or that of a product.
+
+    Args:
+        name: of the page.
+        part: a language of a product's page; from 2 on, the number of a page of the index; empty for the first.
+    """
+    return f"{PAGES}{name}.{f'!{part}.' if part else ''}html"  # no name has a `!`, so no other page is called so
+
+
+def entry_key(name: str) -> str:
+    """The key of what the list of products says of a product; of `index`, what it says of all. No URL leads there."""
+    return f"{PAGES}{name}.json"
+
+
+def page_product(key: str) -> str | None:
+    """Whose page, news or entry is at `key`, going by its form; `None` for any other."""
+    found = _PAGE_OF.fullmatch(key)
+    return found["product"] if found else None
 
 
 def news_key(product: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from comet_updates.publish.bucket import Bucket, Stored
+from comet_updates.publish.bucket import Bucket, Current, Stored
 from comet_updates.publish.reconcile import Publisher
 
 if TYPE_CHECKING:
@@ -45,6 +45,9 @@ class Watching(Bucket):
 
     def get(self, stored: Stored) -> bytes:
         return self._watched("get", stored.key, lambda: super(Watching, self).get(stored))
+
+    def current(self, key: str) -> Current | None:
+        return self._watched("current", key, lambda: super(WatchedBucket, self).current(key))
 
     def put(self, key: str, body: bytes, content_type: str, *, replaces: str | None) -> None:
         self._watched("put", key, lambda: super(Watching, self).put(key, body, content_type, replaces=replaces))

@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from comet_updates.errors import ConcurrentPublishError
+from comet_updates.formats import index_page
 from tests.conftest import ROOT, S3, release
 from tests.publish.conftest import WRITES, Rig
 
@@ -29,9 +30,9 @@ PRODUCT = "comet-cursor"
 PUBLIC = f"public/v1/{PRODUCT}"
 IN_ORDER = [
     *[f"{PUBLIC}/{channel}/{name}.json" for channel in ("beta", "stable") for name in ("releases", "manifest")],
-    f"public/pages/{PRODUCT}.html",
+    *[f"public/pages/{PRODUCT}.{kind}" for kind in ("json", "html")],
 ]
-"""Every document of the two channels and the page of the product, in the order in which they are written."""
+"""Every document of the two channels, the product's entry in the list and its page, in the order of writing."""
 
 Change = Callable[[S3], Any]
 Tree = dict[str, bytes]
@@ -125,6 +126,8 @@ SCHEMAS = {"manifest.json": schema("manifest"), "releases.json": schema("history
 def assert_whole(public: str, body: bytes) -> None:
     if public.endswith(".html"):
         assert body.endswith(b"</html>\n")
+    elif public.startswith("public/pages/"):
+        assert index_page.read("", body).name == PRODUCT
     else:
         SCHEMAS[public.rpartition("/")[2]].validate(json.loads(body))
 
@@ -167,9 +170,9 @@ def kill() -> None:
 
 
 PUBLICATIONS: dict[str, tuple[Change, int]] = {
-    "a new release": (put_release("4.2.1"), 5),
-    "a first release on a channel": (put_release("4.2.1", "nightly"), 3),
-    "all of a channel is yanked": (yank("4.2.0"), 5),
+    "a new release": (put_release("4.2.1"), 6),
+    "a first release on a channel": (put_release("4.2.1", "nightly"), 4),
+    "all of a channel is yanked": (yank("4.2.0"), 6),
     "an upload is refused": (put_release("4.3.0", colour="red"), 1),
     "the last release of a channel is deleted": (lambda s3: s3.delete(key("4.1.0", "beta")), 2),
 }
