@@ -31,8 +31,8 @@ VERSIONS = st.from_regex(names.VERSION, fullmatch=True)
         ("/v1", "public/pages/v1.html"),
         ("/comet-cursor/de", "public/pages/comet-cursor.!de.html"),
         ("/comet-cursor/pt-BR", "public/pages/comet-cursor.!pt-BR.html"),
-        ("/page/2", "public/pages/index.!2.html"),
-        ("/page/9999", "public/pages/index.!9999.html"),
+        ("/page/2", "public/pages/page.!2.html"),
+        ("/page/9999", "public/pages/page.!9999.html"),
         ("/comet-cursor/feed.atom", "public/pages/comet-cursor.atom"),
     ],
 )
@@ -201,7 +201,7 @@ def test_the_pages_of_a_product_are_told_from_those_of_any_other(product: str, l
     }
     assert len(ours) == 4
     assert {names.page_product(key) for key in ours} == {product}
-    assert names.public_key(names.page_path("index", str(number))) == names.page_key("index", str(number))
+    assert names.public_key(names.page_path("page", str(number))) == names.page_key("page", str(number))
     assert names.public_key(names.page_path(product, language)) in (names.page_key(product, language), None)
     assert names.place(names.page_key(product, language)).document == f"pages/{product}.!{language}.html"
 

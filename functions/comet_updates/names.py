@@ -73,10 +73,12 @@ _DROP_IN_FORMS = {
 }
 _DROP_IN_URL = re.compile(rf"{DROP_IN}(?P<product>{NAME})/(?P<channel>{NAME})/(?P<rest>.+)")
 _SCHEMA_URL = re.compile(rf"/schemas/(?:{'|'.join(DESCRIPTIONS)})\.json")
-_PAGE_URL = re.compile(rf"/(?!(?:{_LEGACY_NUMBER})$)(?:{NAME})?")
-_LANGUAGE_URL = re.compile(rf"/(?P<product>{NAME})/(?!(?:{_LEGACY_NUMBER})$)(?P<language>{LANGUAGE})")
-_INDEX_URL = re.compile(r"/page/(?P<number>[2-9]|[1-9][0-9]{1,3})")
-_PAGE_OF = re.compile(rf"{PAGES}(?P<product>{NAME})\.(?:(?:!(?:{LANGUAGE}|[0-9]+)\.)?html|atom|json)")
+_PAGE_URL = re.compile(
+    rf"/(?!(?:{_LEGACY_NUMBER})$)(?:(?P<page>{NAME})"
+    rf"(?:/(?P<part>(?!(?:{_LEGACY_NUMBER})$){LANGUAGE}|(?<=/page/)(?:[2-9]|[1-9][0-9]{{1,3}})))?)?"
+)
+_PAGE_OF = re.compile(rf"{PAGES}(?P<product>{NAME})\.(?:(?:!{LANGUAGE}\.)?html|atom|json)")
+_INDEX = re.compile(rf"{PAGES}(?:index\.(?:html|json)|page\.![0-9]+\.html)")
 _NEWS_URL = re.compile(rf"/(?P<product>{NAME})/feed\.atom")
 _URL_MAX_CHARS = 512  # the longest URL of the grammar has 207
 _S3_KEY_MAX_BYTES = 1024
@@ -132,15 +134,7 @@ def public_key(path: str) -> str | None:
         return f"public{path}"
     if found := _NEWS_URL.fullmatch(path):
         return news_key(found["product"])
-    return _page_key(path)
-
-
-def _page_key(path: str) -> str | None:
-    if found := _INDEX_URL.fullmatch(path):
-        return page_key("index", found["number"])
-    if found := _LANGUAGE_URL.fullmatch(path):
-        return page_key(found["product"], found["language"])
-    return page_key(path[1:] or "index") if _PAGE_URL.fullmatch(path) else None
+    return page_key(found["page"] or "index", found["part"] or "") if (found := _PAGE_URL.fullmatch(path)) else None
 
 
 def drop_in(path: str) -> DropIn | None:
@@ -178,8 +172,6 @@ def schema_key(name: str) -> str:
 
 def page_path(name: str, part: str = "") -> str:
     """The path in the URL of a page, by what `page_key` takes."""
-    if name == "index":
-        return f"/page/{part}" if part else "/"
     return f"/{name}/{part}" if part else f"/{name}"
 
 
@@ -187,8 +179,8 @@ def page_key(name: str, part: str = "") -> str:
     """The key of a page: `index`, `privacy`, or that of a product.
 
     Args:
-        name: of the page.
-        part: a language of a product's page; from 2 on, the number of a page of the index; empty for the first.
+        name: of the page; `page` for those of the index after the first.
+        part: a language of a product's page; the number of a page of the index; empty for the first.
     """
     return f"{PAGES}{name}.{f'!{part}.' if part else ''}html"  # no name has a `!`, so no other page is called so
 
@@ -202,6 +194,11 @@ def page_product(key: str) -> str | None:
     """Whose page, news or entry is at `key`, going by its form; `None` for any other."""
     found = _PAGE_OF.fullmatch(key)
     return found["product"] if found else None
+
+
+def is_of_index(key: str) -> bool:
+    """Whether the list of products is at `key`, or a page of it, or what it was made from."""
+    return _INDEX.fullmatch(key) is not None
 
 
 def news_key(product: str) -> str:

@@ -46,9 +46,10 @@ def test_products_stand_in_the_order_of_their_names() -> None:
     assert html.index("Alpha") < html.index("beta") < html.index("Gamma")
 
 
-def test_ten_thousand_products_are_all_on_pages_that_lead_to_each_other() -> None:
+@pytest.mark.parametrize("name", ["a", "&" * 200], ids=["short", "long"])
+def test_ten_thousand_products_are_all_on_pages_that_lead_to_each_other(name: str) -> None:
     latest = (index_page.Latest("stable", "1.0.0", None),)
-    sheets = index_page.render(Entry(f"product-{number:05}", "&" * 200, latest) for number in range(10_000))
+    sheets = index_page.render(Entry(f"product-{number:05}", name, latest) for number in range(10_000))
     assert all(len(sheet) <= pages.MAX_BYTES for sheet in sheets)
     read = [Page(sheet.decode()) for sheet in sheets]
     links = [[link["href"] or "" for link in page.all("a")] for page in read]

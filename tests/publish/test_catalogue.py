@@ -69,11 +69,15 @@ def test_has_as_many_pages_as_it_needs(published: S3, rig: Rig, monkeypatch: pyt
         published.put(page, b"")
     monkeypatch.setattr(pages, "MAX_BYTES", len(published.get(INDEX)) + 4_000)
     rig.publisher.publish_index()
-    assert published.keys("public/pages/index.") == ["public/pages/index.!2.html", INDEX, GATHERED]
+    assert [*published.keys("public/pages/index."), *published.keys("public/pages/page.")] == [
+        INDEX,
+        GATHERED,
+        "public/pages/page.!2.html",
+    ]
     for page in many:
         published.delete(page)
     rig.publisher.publish_index()
-    assert published.keys("public/pages/index.") == [INDEX, GATHERED]
+    assert published.keys("public/pages/page.") == []
 
 
 def test_a_language_has_a_page_while_there_are_notes_in_it(published: S3, rig: Rig) -> None:

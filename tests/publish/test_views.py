@@ -34,7 +34,7 @@ KEYS = (
 )
 OF_NONE = (
     "public/pages/index.html",
-    "public/pages/index.!2.html",
+    "public/pages/page.!2.html",
     "public/pages/index.json",
     "public/pages/privacy.html",
     "public/schemas/release.json",

@@ -72,7 +72,7 @@ def render(entries: Iterable[Entry]) -> list[bytes]:
     left_bytes = room_bytes
     for told in shown:
         listed = pages.part("entry", entry=told)
-        size_bytes = len(listed.encode())
+        size_bytes = len(listed.encode()) + 1  # the end of its line
         if size_bytes > left_bytes:
             sheets.append([])
             left_bytes = room_bytes

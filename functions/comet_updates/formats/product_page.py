@@ -56,7 +56,7 @@ class _Room:
 
     def takes(self, shown: Markup, share_bytes: int) -> bool:
         """Whether it fits into its share, and then takes it from what is left."""
-        size_bytes = len(shown.encode())
+        size_bytes = len(shown.encode()) + 1  # the end of its line
         if size_bytes > min(share_bytes, self.left_bytes):
             return False
         self.left_bytes -= size_bytes

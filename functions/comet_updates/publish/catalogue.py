@@ -20,7 +20,7 @@ _GATHERED = names.entry_key("index")
 
 def own(listed: Mapping[str, str]) -> dict[str, str]:
     """What of `listed`, ETags of what is among the pages by their keys, belongs to the list itself."""
-    return {key: etag for key, etag in listed.items() if names.page_product(key) == "index"}
+    return {key: etag for key, etag in listed.items() if names.is_of_index(key)}
 
 
 def source(listed: Mapping[str, str]) -> dict[str, str | None]:
@@ -47,7 +47,10 @@ def render(bucket: Bucket, listed: Mapping[str, str]) -> dict[str, bytes]:
     known = {product: told for product, told in (gathered | read).items() if wanted.get(product)}
     entries = (index_page.read(product, known[product][1] if product in known else b"") for product in wanted)
     sheets = enumerate(index_page.render(entries), 1)
-    written = {names.page_key("index", str(number) if number > 1 else ""): sheet for number, sheet in sheets}
+    written = {
+        names.page_key("page" if number > 1 else "index", str(number) if number > 1 else ""): sheet
+        for number, sheet in sheets
+    }
     return {**written, _GATHERED: writing.as_json(dict(sorted(known.items())))}
 
 
