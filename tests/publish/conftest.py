@@ -47,7 +47,7 @@ class Watching(Bucket):
         return self._watched("get", stored.key, lambda: super(Watching, self).get(stored))
 
     def current(self, key: str) -> Current | None:
-        return self._watched("current", key, lambda: super(WatchedBucket, self).current(key))
+        return self._watched("current", key, lambda: super(Watching, self).current(key))
 
     def put(self, key: str, body: bytes, content_type: str, *, replaces: str | None) -> None:
         self._watched("put", key, lambda: super(Watching, self).put(key, body, content_type, replaces=replaces))
