@@ -62,4 +62,4 @@ def test_rights_that_are_missing(shop: Shop, wire: Wire) -> None:
         found = said("status", "--bucket", shop.s3.bucket, "--endpoint-url", shop.s3.endpoint)
     finally:
         wire.fault = ""
-    assert "403. Use credentials that may do this; docs/releasing.md lists the rights." in found
+    assert "AccessDenied. Use credentials that may do this; docs/releasing.md lists the rights." in found
