@@ -150,7 +150,8 @@ class World:
     def published(self) -> Tree:
         """What is public and refused of the product."""
         own = self.objects.tree("public/v1/") | self.objects.tree("rejected/")
-        return own | {key: body for key, body in self.objects.tree(names.PAGES).items() if key in OWN_PAGES}
+        pages = self.objects.tree(names.PAGES)
+        return own | {key: body for key, body in pages.items() if names.page_product(key) == PRODUCT}
 
     def upload(self) -> None:
         """Something is decided, and its event sent, twice, or lost."""
