@@ -1,6 +1,6 @@
 # Everything installs into environments beside this file: what a lock file names, by hash, once. Later runs need no network.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-clients quick lint format policy privacy torture schemas build bench lock clean
+.PHONY: help run test test-clients quick lint format policy privacy torture schemas commands sbom build bench fleet lock clean
 
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
@@ -18,13 +18,13 @@ help: ## Show this help
 run: .venv/serve ## Start the service on this machine, with an S3 and sample releases
 	@.venv/bin/comet-updates serve --samples samples
 
-test: .venv/dev .venv-sam/installed .venv-checkov/installed .venv-runtime/installed .wheels/installed lint ## Run every check and every test
+test: .venv/dev .venv-sam/installed .venv-checkov/installed .venv-sbom/installed .venv-runtime/installed .wheels/installed tests/privacy/axe/node_modules/.installed lint ## Run every check and every test
 	.venv/bin/python -m pytest
 
 test-clients: .venv/dev .venv-clients/installed tests/clients/electron/node_modules/.installed ## Try the updaters that apps have, against the running service
 	COMET_CLIENTS=1 .venv/bin/python -m pytest tests/clients
 
-quick: .venv/dev ## Run the tests that need no SAM build
+quick: .venv/dev tests/privacy/axe/node_modules/.installed ## Run the tests that need no SAM build
 	.venv/bin/python -m pytest -m "not build"
 
 lint: .venv/dev ## Check style, types and imports
@@ -48,17 +48,30 @@ torture: .venv/dev ## Hold the service against faults, hostile input and load; t
 schemas: .venv/dev ## Write schemas/ anew from the models
 	.venv/bin/python tools/write_schemas.py
 
+commands: .venv/dev ## Write docs/commands.md anew from the commands
+	.venv/bin/python tools/write_commands.py
+
+sbom: .venv-sbom/installed ## Write sbom/answer.json and sbom/publish.json: what each layer holds, with hashes
+	@mkdir -p sbom
+	@for layer in answer publish; do \
+		.venv-sbom/bin/cyclonedx-py requirements --output-reproducible --of JSON -o sbom/$$layer.json layers/$$layer/requirements.txt; \
+	done
+
 build: .venv-sam/installed .wheels/installed ## Build what `sam deploy` uploads, with byte code
 	tools/build.sh .aws-sam/build
 
-bench: .venv/dev .venv-runtime/installed build ## Measure the cold start of the built package
-	.venv/bin/python -m bench.cold_start
+bench: .venv/dev .venv-runtime/installed .venv-bench/installed bench/peers/node_modules/.installed build ## Measure the speed of everything: the figures and the chart of docs/performance.md
+	.venv/bin/python -m bench
+	.venv-bench/bin/python bench/chart.py
+
+fleet: .venv/dev .venv-bench/installed ## Work out anew what a fleet costs: the figures and charts of docs/cost.md
+	.venv/bin/python -m bench.fleet | .venv-bench/bin/python bench/fleet/charts.py
 
 lock: ## Write every lock file anew (needs uv)
 	tools/lock.sh
 
 clean: ## Remove all that was installed or built
-	rm -rf .venv .venv-sam .venv-checkov .venv-runtime .venv-clients tests/clients/electron/node_modules .wheels .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf sbom .venv .venv-sam .venv-checkov .venv-sbom .venv-runtime .venv-clients .venv-bench tests/clients/electron/node_modules bench/peers/node_modules tests/privacy/axe/node_modules .wheels .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # The environments. A changed lock file (as after `git pull`) installs again; nothing else does.
 .venv/bin/python:
@@ -90,6 +103,12 @@ clean: ## Remove all that was installed or built
 	@.venv-checkov/bin/python $(PIP_INSTALL) -r requirements/checkov.txt
 	@touch $@
 
+.venv-sbom/installed: requirements/sbom.txt
+	@echo >&2 "Installing what lists the layers (once) ..."
+	@test -x .venv-sbom/bin/python || $(PYTHON) -m venv .venv-sbom
+	@.venv-sbom/bin/python $(PIP_INSTALL) -r requirements/sbom.txt
+	@touch $@
+
 # Updaters as apps have them. Where one cannot be had, its tests say so.
 .venv-clients/installed: requirements/clients.txt requirements/winsparkle.txt
 	@echo >&2 "Installing updaters to try (once) ..."
@@ -99,9 +118,18 @@ clean: ## Remove all that was installed or built
 	@.venv-clients/bin/python $(PIP_INSTALL) --only-binary :all: --platform win_amd64 --target .venv-clients/winsparkle -r requirements/winsparkle.txt
 	@touch $@
 
+# What looks at the pages for what keeps people out.
+tests/privacy/axe/node_modules/.installed: tests/privacy/axe/package-lock.json
+	@set -e; if command -v npm >/dev/null; then npm ci --prefix tests/privacy/axe --silent --no-audit --no-fund --ignore-scripts; touch $@; \
+		else echo >&2 "npm is missing: axe-core does not look at the pages"; fi
+
 tests/clients/electron/node_modules/.installed: tests/clients/electron/package-lock.json
 	@set -e; if command -v npm >/dev/null; then npm ci --prefix tests/clients/electron --silent --no-audit --no-fund --ignore-scripts --omit=optional; touch $@; \
 		else echo >&2 "npm is missing: electron-updater is not tried"; fi
+
+bench/peers/node_modules/.installed: bench/peers/package-lock.json
+	@set -e; if command -v npm >/dev/null; then npm ci --prefix bench/peers --silent --no-audit --no-fund --ignore-scripts; touch $@; \
+		else echo >&2 "npm is missing: Hazel is not measured"; fi
 
 # What the layers are built from, so that building again needs no network: for Lambda, and for this machine, since SAM
 # looks at that first.
@@ -115,6 +143,13 @@ tests/clients/electron/node_modules/.installed: tests/clients/electron/package-l
 		done; done; \
 		touch $@; \
 	fi
+
+# What draws the charts.
+.venv-bench/installed: requirements/bench.txt
+	@echo >&2 "Installing matplotlib (once) ..."
+	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python $(PIP_INSTALL) -r requirements/bench.txt
+	@touch $@
 
 .venv-runtime/installed: requirements/runtime.txt
 	@mkdir -p .venv-runtime

@@ -1,117 +1,86 @@
-"""Cold start of the built answering function, beside a hello-world handler and one that only makes a boto3 client.
+"""Cold start of the built answering function through Lambda's own runtime, from the first request to its answer.
 
-`make bench` runs it: each round starts all three, in a random order, through Lambda's own runtime; a figure is from the
-first request to its answer, so it holds the initialisation with its first GET. Compare ratios, not milliseconds.
+Each round starts every function, in a random order. What is called first holds the initialisation, with its GET from
+S3 over TLS. Compare ratios, not milliseconds.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import random
-import shutil
-import statistics
+import re
 import tempfile
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections import defaultdict
 from pathlib import Path
-from typing import NamedTuple
 
-from bench.lambda_runtime import ROOT, lambda_runtime
+from bench.figures import Figure, Row, Section, ratio, spread
+from bench.functions import EVENT, compiled_afresh, functions, zipped_mb
+from bench.lambda_runtime import lambda_runtime
+from bench.object_store import object_store
 
-BUILD = ROOT / ".aws-sam" / "build"
-EVENT = json.loads((ROOT / "events" / "get.json").read_text())
-DOCUMENT = (ROOT / "examples" / "releases" / "comet-cursor" / "stable" / "4.2.1.json").read_bytes()
-HELLO = "def handler(event, context):\n    return {'statusCode': 200}\n"
-CLIENT = "import boto3\ns3 = boto3.client('s3')\n" + HELLO
+COMMAND = "python -m bench cold_start"
+OTHER = EVENT | {"rawPath": "/v1/comet-skies/stable"}
+WARM = 20
+_DURATION = re.compile(rb"INVOKE RTDONE\(.*duration: ([0-9.]+)ms")
 
-
-class Case(NamedTuple):
-    """A function to start."""
-
-    handler: str
-    path: list[Path]
+Times = dict[str, list[float]]
 
 
-class _ObjectStore(BaseHTTPRequestHandler):
-    """Stands in for S3 at its fastest: one document under every key."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        for name, value in (("content-length", str(len(DOCUMENT))), ("etag", '"1"')):
-            self.send_header(name, value)
-        self.send_header("last-modified", "Fri, 20 Nov 2026 12:00:00 GMT")
-        self.end_headers()
-        self.wfile.write(DOCUMENT)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-def measure(cases: dict[str, Case], rounds: int, settings: dict[str, str]) -> dict[str, dict[str, list[float]]]:
-    """Milliseconds of the first and the second request, for each case and round."""
-    times: dict[str, dict[str, list[float]]] = {name: {"first": [], "second": []} for name in cases}
-    for number in range(rounds):
-        print(f"round {number + 1} of {rounds}", flush=True)
-        for name, case in random.sample(sorted(cases.items()), len(cases)):
-            with lambda_runtime(case.handler, case.path, settings) as invoke:
-                for request in ("first", "second"):
+def measure(rounds: int) -> Section:
+    """Cold starts of every function, `rounds` times."""
+    with tempfile.TemporaryDirectory() as scratch, object_store(Path(scratch)) as store:
+        folder = Path(scratch)
+        cases = functions(folder, store)
+        afresh = cases["answer"]._replace(path=compiled_afresh(folder))
+        cases["answer, byte code written by this Python just now"] = afresh
+        del cases["hello-world with our answer"]  # there is none yet
+        times: dict[str, Times] = {name: defaultdict(list) for name in cases}
+        for number in range(-1, rounds):  # the first round is not counted: nothing was in memory
+            for name, case in random.sample(sorted(cases.items()), len(cases)):
+                with lambda_runtime(*case, log=folder / "log") as invoke:
                     started = time.perf_counter()
-                    answer = invoke(EVENT)
-                    times[name][request].append((time.perf_counter() - started) * 1000)
-                    if answer["statusCode"] != 200:  # noqa: PLR2004
-                        raise RuntimeError(f"{name} answered {answer}")
-    return times
+                    answers = [invoke(EVENT)]
+                    first_ms = (time.perf_counter() - started) * 1000
+                    answers += [invoke(EVENT) for _ in range(WARM)] + [invoke(OTHER)]
+                if any(answer["statusCode"] != 200 for answer in answers):  # noqa: PLR2004
+                    raise RuntimeError(f"{name} answered {answers}")
+                durations = [float(ms) for ms in _DURATION.findall((folder / "log").read_bytes())]
+                if number >= 0:
+                    _note(times[name], first_ms, durations)
+    rows = {name: _row(name, times) for name in cases}
+    rows["answer"]["package, MB zipped"] = zipped_mb("AnswerFunction", "AnswerLayer")
+    return Section(
+        command=COMMAND,
+        about=f"{rounds} rounds through the Runtime Interface Emulator and awslambdaric, the built package; "
+        "initialisation and first GET over TLS are part of the first request.",
+        rows=rows,
+        missing={},
+    )
 
 
-def zipped_bytes(folder: Path) -> int:
-    """The size of `folder` as it is deployed."""
-    with tempfile.TemporaryDirectory() as scratch:
-        return Path(shutil.make_archive(f"{scratch}/package", "zip", folder)).stat().st_size
+def _note(times: Times, first_ms: float, durations: list[float]) -> None:
+    """Sort what one start took: in all, and what the runtime says of the invocations alone."""
+    first, *warm, other = durations
+    times["first request"].append(first_ms)
+    times["first invocation"].append(first)
+    times["warm"].append(sorted(warm)[len(warm) // 2])
+    times["other document"].append(other)
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=15)
-    rounds = parser.parse_args().rounds
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _ObjectStore)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    settings = {
-        "BUCKET": "bucket",
-        "MEMORY_TTL_S": "60",
-        "LOG_LEVEL": "INFO",
-        "LOG_SUCCESSES": "true",
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
-        "S3_ENDPOINT": f"http://127.0.0.1:{server.server_port}",
+def _row(name: str, times: dict[str, Times]) -> Row:
+    own, hello, client = times[name], times["hello-world"], times["hello-world with a boto3 client"]
+
+    def against(other: Times) -> Figure:
+        return ratio(own["first request"], other["first request"])
+
+    row: Row = {
+        "first request, ms": spread(own["first request"]),
+        "x hello-world": against(hello),
+        "x boto3 client": against(client),
+        "first invocation, ms": spread(own["first invocation"]),
+        "x a warm one that asks S3": ratio(own["first invocation"], own["other document"]),
+        "x a warm one": ratio(own["first invocation"], own["warm"]),
     }
-    with tempfile.TemporaryDirectory() as scratch:
-        for name, source in (("hello", HELLO), ("client", CLIENT)):
-            (Path(scratch) / f"{name}.py").write_text(source)
-        cases = {
-            "hello": Case("hello.handler", [Path(scratch)]),
-            "client": Case("client.handler", [Path(scratch), BUILD / "PublishLayer" / "python"]),
-            "answer": Case(
-                "comet_updates.answer.handler.handler", [BUILD / "AnswerFunction", BUILD / "AnswerLayer" / "python"]
-            ),
-        }
-        times = measure(cases, rounds, settings)
-    for name, figures in times.items():
-        first, second = (sorted(figures[request]) for request in ("first", "second"))
-        ratios = [own / hello for own, hello in zip(figures["first"], times["hello"]["first"], strict=True)]
-        print(
-            f"{name:7} first {statistics.median(first):6.1f} ms ({first[0]:.1f} to {first[-1]:.1f}), "
-            f"{statistics.median(ratios):.2f} x hello; second {statistics.median(second):.1f} ms"
-        )
-    for folder in ("AnswerFunction", "AnswerLayer", "PublishFunction", "PublishLayer"):
-        print(f"{folder:15} {zipped_bytes(BUILD / folder) / 1e6:.2f} MB zipped")
-
-
-if __name__ == "__main__":
-    main()
+    if name == "answer":
+        row["x byte code written just now"] = against(times["answer, byte code written by this Python just now"])
+    return row

@@ -8,7 +8,7 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,21 +17,50 @@ ROOT = Path(__file__).parents[1]
 PYTHON = ROOT / ".venv-runtime" / "bin" / "python"
 START_S = 5.0
 
-Invoke = Callable[[Mapping[str, Any]], Any]
+
+class Invoke:
+    """Invokes a running function.
+
+    Args:
+        port: where the emulator listens.
+        emulator: its process.
+    """
+
+    PATH = "/2015-03-31/functions/function/invocations"
+
+    def __init__(self, port: int, emulator: int) -> None:
+        self.url = f"http://127.0.0.1:{port}{self.PATH}"
+        self._port = port
+        self._emulator = emulator
+
+    def __call__(self, event: Mapping[str, Any]) -> Any:
+        """What the function answers to `event`."""
+        with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)) as connection:
+            connection.request("POST", self.PATH, json.dumps(event))
+            return json.loads(connection.getresponse().read())
+
+    def process(self) -> Path:
+        """What Linux says of the process of the function, once it was invoked."""
+        tasks = Path(f"/proc/{self._emulator}/task").iterdir()
+        children = [int(child) for task in tasks for child in (task / "children").read_text().split()]
+        return Path(f"/proc/{children[0]}")
 
 
 @contextmanager
-def lambda_runtime(handler: str, path: Sequence[Path], settings: Mapping[str, str]) -> Iterator[Invoke]:
+def lambda_runtime(
+    handler: str, path: Sequence[Path], settings: Mapping[str, str], log: Path | None = None
+) -> Iterator[Invoke]:
     """Run a function as Lambda would; gives what invokes it, once at a time. It initialises at its first invocation.
 
     Args:
         handler: as in the template, `module.function`.
         path: the folders of the function and of its layers, in the order in which Python looks.
         settings: the function's environment.
+        log: takes what the function writes, and what the emulator says of each invocation.
     """
     emulator = next((ROOT / ".venv-sam").glob("lib/python*/site-packages/samcli/local/rapid/aws-lambda-rie-x86_64"))
     port, api_port = free_port(), free_port()
-    command: list[str | Path] = [emulator, "--log-level", "error"]
+    command: list[str | Path] = [emulator, "--log-level", "info" if log else "error"]
     command += ["--runtime-interface-emulator-address", f"127.0.0.1:{port}"]
     command += ["--runtime-api-address", f"127.0.0.1:{api_port}", PYTHON, "-m", "awslambdaric", handler]
     environment = {
@@ -42,18 +71,11 @@ def lambda_runtime(handler: str, path: Sequence[Path], settings: Mapping[str, st
         "AWS_LAMBDA_LOG_FORMAT": "JSON",
         **settings,
     }
-    process = subprocess.Popen(
-        command, cwd=path[0], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
-    )
-
-    def invoke(event: Mapping[str, Any]) -> Any:
-        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
-            connection.request("POST", "/2015-03-31/functions/function/invocations", json.dumps(event))
-            return json.loads(connection.getresponse().read())
-
+    with (log or Path(os.devnull)).open("wb") as output:
+        process = subprocess.Popen(command, cwd=path[0], env=environment, stdout=output, stderr=subprocess.STDOUT)
     try:
         _wait_for(port)
-        yield invoke
+        yield Invoke(port, process.pid)
     finally:
         process.kill()
         process.wait()

@@ -10,12 +10,9 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
-from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any
 
-from cfnlint.rules import CloudFormationLintRule, RuleMatch
 from cfnlint.template import Template as Linted
 
 from comet_updates import deployment
@@ -23,14 +20,12 @@ from comet_updates import deployment
 HERE = Path(__file__).parent
 sys.path.append(str(HERE.parent))  # cfn-lint loads the files of this folder by their paths, from wherever it is called
 
-from policy.expansion import NotExpandedError, Template, expand, load, paths, resources  # noqa: E402
+from policy.expansion import NotExpandedError, Template, load, paths, resources  # noqa: E402
+from policy.rule import Finding, PolicyRule, expanded_of  # noqa: E402
 from policy.statements import as_list, granted, written  # noqa: E402
 
 TRANSFORM = "AWS::Serverless-2016-10-31"
 ATTRIBUTES = {"Type", "Properties", "Condition", "Metadata", "DependsOn", "DeletionPolicy", "UpdateReplacePolicy"}
-CONDITIONAL = {"PipelineRole": "HasPipeline"}
-"""Resource that may be missing → the condition under which it exists. What denies something may never be missing."""
-
 ANSWERING = "AnswerFunction"
 SAM_HASH = r"[0-9a-f]{10}"  # ends the logical id of a layer
 
@@ -38,41 +33,11 @@ REASON = "with the reason why it cannot carry an identifier"
 IN_DEPLOYMENT = f"in functions/comet_updates/deployment.py {REASON}"
 
 
-class Finding(NamedTuple):
-    """A breach of a rule.
-
-    Attributes:
-        place: the logical id of a resource, or the name of a section of the template.
-    """
-
-    place: str
-    problem: str
-    remedy: str
-
-
-class PolicyRule(CloudFormationLintRule):  # type: ignore[misc]  # cfn-lint has no types
-    """A rule that looks at the expanded template. cfn-lint passes over this class itself, since it has no id."""
-
-    tags: ClassVar[list[str]] = ["privacy"]
-
-    def match(self, cfn: Linted) -> list[RuleMatch]:
-        """What cfn-lint calls: the findings, each at the resource of the source that it comes from."""
-        return [RuleMatch(_where(cfn, f.place), f"{f.place}: {f.problem}. {f.remedy}") for f in self._all(cfn)]
-
-    def _all(self, cfn: Linted) -> Iterator[Finding]:
-        with suppress(NotExpandedError):  # E9501 says so, once
-            yield from self.findings(_expanded(cfn))
-
-    def findings(self, expanded: Template) -> Iterator[Finding]:
-        """Each breach of this rule in an expanded template."""
-        raise NotImplementedError
-
-
 class OnlyKnownTypes(PolicyRule):
     id = "E9501"
     shortdesc = "Only resources that were decided on"
     description = (
-        "Types and numbers of resources are deployment.RESOURCE_TYPES; all but a pipeline's role always exist."
+        "Types and numbers of resources are deployment.RESOURCE_TYPES; all but deployment.CONDITIONAL always exist."
     )
 
     def findings(self, expanded: Template) -> Iterator[Finding]:
@@ -85,12 +50,12 @@ class OnlyKnownTypes(PolicyRule):
                 number = f"the template has {found[type_]} of {type_} instead of {allowed[type_]}"
                 yield Finding(place, number, f"Change it back, or write it into RESOURCE_TYPES {IN_DEPLOYMENT}")
 
-    def _all(self, cfn: Linted) -> Iterator[Finding]:
+    def all(self, cfn: Linted) -> Iterator[Finding]:
         transforms = cfn.transform_pre["Transform"]
         if not set(transforms) <= {TRANSFORM}:  # none at all: somebody asks for what CloudFormation has
             yield Finding("Transform", f"{transforms} may add what no rule sees", f"Leave {TRANSFORM} alone")
         try:
-            yield from self.findings(_expanded(cfn))
+            yield from self.findings(expanded_of(cfn))
         except NotExpandedError as error:
             yield Finding(
                 "Resources", f"SAM cannot expand the template: {error}", "Mend it, so that rules can look at it"
@@ -100,14 +65,14 @@ class OnlyKnownTypes(PolicyRule):
 class NothingGoesAway(PolicyRule):
     id = "E9502"
     shortdesc = "What protects is there under all parameters"
-    description = "Only a pipeline's role has a condition, and no resource an attribute that nobody decided on."
+    description = "What has a condition is deployment.CONDITIONAL; no resource has an attribute that nobody decided on."
 
     def findings(self, expanded: Template) -> Iterator[Finding]:
         for name, resource in expanded["Resources"].items():
             condition = resource.get("Condition")
-            if condition != CONDITIONAL.get(name):
-                problem = f"exists under the condition {condition} instead of {CONDITIONAL.get(name)}"
-                yield Finding(name, problem, "Change it back")
+            _, decided = deployment.CONDITIONAL.get(name, ("", None))
+            if condition != decided:
+                yield Finding(name, f"exists under the condition {condition} instead of {decided}", "Change it back")
             for attribute in sorted(resource.keys() - ATTRIBUTES):
                 yield Finding(name, f"has the attribute {attribute}", f"Remove it: there are {sorted(ATTRIBUTES)}")
 
@@ -276,21 +241,3 @@ class AsDecided(PolicyRule):
                 if properties.get(key) != value:
                     problem = f"its {key} is {properties.get(key)} instead of {value}"
                     yield Finding(name, problem, "Change it back, or policy/decided.yaml after a review")
-
-
-def _expanded(cfn: Linted) -> Template:
-    # The file, not `cfn.template`: there cfn-lint has merged Globals already, and SAM would do so once more.
-    return _expand(Path(cfn.filename).read_text(encoding="utf-8"))
-
-
-@cache
-def _expand(text: str) -> Template:
-    return expand(load(text))
-
-
-def _where(cfn: Linted, place: str) -> list[str]:
-    """The path in the source. SAM begins the name of what it adds with the name of what that comes from."""
-    if place in cfn.template:
-        return [place]
-    origins = [name for name in cfn.template.get("Resources", {}) if place.startswith(name)]
-    return ["Resources", max(origins, key=len)] if origins else ["Resources"]

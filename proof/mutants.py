@@ -35,6 +35,9 @@ NAMES = "functions/comet_updates/names.py"
 RECORD = "functions/comet_updates/record.py"
 MODEL = "functions/comet_updates/model.py"
 PUBLISH = "functions/comet_updates/publish/handler.py"
+CLIENT_REQUEST = "functions/comet_updates/client/request.py"
+CLIENT_LOOKING = "functions/comet_updates/client/looking.py"
+CLIENT_SCHEDULE = "functions/comet_updates/client/schedule.py"
 TEMPLATE = "template.yaml"
 
 _STARTED = "            started = time.monotonic()\n"
@@ -203,6 +206,13 @@ _IN_RULES = (
         '_CACHED = f"no-store',
     ),
     Mutant(
+        "has caches keep what an old copy puts into a URL that nobody knows",
+        "P7",
+        RESPOND,
+        'cache_control="private, max-age=60"',
+        'cache_control="public, max-age=60"',
+    ),
+    Mutant(
         "has answers vary by user agent",
         "P2",
         RESPOND,
@@ -279,6 +289,13 @@ _IN_DROP_IN = (
         "    print(theirs)\n    import semver",
     ),
     Mutant("has caches keep the version that a client runs", "P8", DROP_IN, '"no-store"', '"public, max-age=300"'),
+    Mutant(
+        "has caches keep the version that a client runs if it gets nothing",
+        "P8",
+        DROP_IN,
+        "NOT_FOUND._replace(headers=NOT_FOUND.headers | _HEADERS)",
+        "NOT_FOUND",
+    ),
     Mutant("lets a client be sent back", "P8", DROP_IN, "parse(ours) > semver", "parse(ours) != semver"),
 )
 
@@ -383,6 +400,11 @@ _ANSWER_LAYERS = "      Layers: [!Ref AnswerLayer]\n"
 _STAGE = "      StageName: $default\n"
 _BUCKET = "      VersioningConfiguration: {Status: Enabled}\n"
 _RESOURCES = "Resources:\n"
+_CDN = "        Comment: Comet Updates\n"
+_AWAY = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
+_NUMBERED = f"CachePolicyId: {_AWAY}}}"
+_NUMBER = 'MetricName: AnswersAreStale, MetricValue: "1"'
+_KEPT = "          CachePolicyId: !Ref PathAlone\n"
 _VARIABLES = "          MEMORY_TTL_S: !Ref MemoryTtlSeconds\n"
 
 
@@ -506,6 +528,87 @@ _IN_TEMPLATE = (
     _resource("ranks callers", "P4", "{Type: AWS::CloudWatch::InsightRule, Properties: {}}"),
     _resource("counts by address in a firewall", "P4 P6", "{Type: AWS::WAFv2::WebACL, Properties: {}}"),
     _resource("puts a logging cache in front", "P3", "{Type: AWS::CloudFront::Distribution, Properties: {}}"),
+    _template(
+        "keeps a number for each document and minute for 15 months",
+        "P4 P6",
+        _NUMBER,
+        _NUMBER.replace(", MetricValue", ", Dimensions: [{Key: document, Value: $.document}], MetricValue"),
+    ),
+    _template("has the CDN tell clients apart by a cookie", "P2 P4", "CookieBehavior: none", "CookieBehavior: all"),
+    _template(
+        "has the CDN tell clients apart by the query, where old copies put their number",
+        "P7",
+        "QueryStringBehavior: none",
+        "QueryStringBehavior: all",
+    ),
+    _template(
+        "has the CDN log every request", "P4 P6", _CDN, f"{_CDN}        Logging: {{Bucket: x.s3.amazonaws.com}}\n"
+    ),
+    _template(
+        "has the CDN log in real time",
+        "P4 P6",
+        _KEPT,
+        f"{_KEPT}          RealtimeLogConfigArn: arn:aws:cloudfront::123456789012:realtime-log-config/x\n",
+    ),
+    _template(
+        "passes all that a viewer sends on to the function",
+        "P1 P4",
+        _KEPT,
+        f"{_KEPT}          OriginRequestPolicyId: b689b0a8-53d0-40ab-baf2-68738e2966ac\n",
+    ),
+    _template(
+        "has the CDN keep the number of an old copy", "P7", _NUMBERED, _NUMBERED.replace(_AWAY, "!Ref PathAlone")
+    ),
+    _template(
+        "has the CDN keep the version that a client runs",
+        "P8",
+        f"CachePolicyId: {_AWAY} # AWS",
+        "CachePolicyId: !Ref PathAlone # AWS",
+    ),
+    _template(
+        "opens the CDN's door to everyone",
+        "P3",
+        "AuthType: AWS_IAM\n      InvokeMode",
+        "AuthType: NONE\n      InvokeMode",
+    ),
 )
 
-ALL = (*_IN_HANDLER, *_IN_RULES, *_IN_DROP_IN, *_IN_LOG, *_IN_DOCUMENTS, *_IN_PAGES, *_IN_TEMPLATE)
+_IN_CLIENT = (
+    Mutant(
+        "has the client name its system",
+        "P8",
+        CLIENT_REQUEST,
+        "    return _get(address)\n",
+        '    import platform\n\n    return _get(address, f"User-Agent: updates ({platform.system()})")\n',
+    ),
+    Mutant(
+        "has the client tell its language",
+        "P8",
+        CLIENT_REQUEST,
+        "    return _get(address)\n",
+        "    import os\n\n    return _get(address, f\"Accept-Language: {os.environ.get('LANG')}\")\n",
+    ),
+    Mutant(
+        "has the client tell its version",
+        "P8",
+        CLIENT_LOOKING,
+        "request.ask(address), tls",
+        'request.ask(address._replace(path=f"{address.path}?{app.installed.version}")), tls',
+    ),
+    Mutant(
+        "has all clients ask at the same time of the day",
+        "P8",
+        CLIENT_SCHEDULE,
+        "chance.uniform(0.5 * interval_s, 1.5 * interval_s)",
+        "interval_s",
+    ),
+    Mutant(
+        "has a client ask that is switched off",
+        "P9",
+        CLIENT_LOOKING,
+        "    if known.is_off:\n        return Verdict(Outcome.OFF)\n",
+        "",
+    ),
+)
+
+ALL = (*_IN_HANDLER, *_IN_RULES, *_IN_DROP_IN, *_IN_LOG, *_IN_DOCUMENTS, *_IN_PAGES, *_IN_TEMPLATE, *_IN_CLIENT)

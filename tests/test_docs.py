@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import runpy
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -64,7 +68,7 @@ def test_every_drop_in_url_in_the_guide_leads_to_a_document(path: str) -> None:
 
 def decisions() -> list[str]:
     rows = re.findall(r'^\|[^|]*\| `("[^`]+)`', (ROOT / "docs" / "releasing.md").read_text(), re.MULTILINE)
-    assert len(rows) == 6
+    assert len(rows) == 7
     return rows
 
 
@@ -94,6 +98,32 @@ def test_every_command_that_is_shown_exists(page: Path) -> None:
     known = {command.name or command.callback.__name__ for command in _commands(app) if command.callback}
     shown = set(re.findall(r"comet-updates ([a-z][a-z-]+)(?=[ `\n])", page.read_text()))
     assert shown <= known
+
+
+def test_the_page_of_commands_is_what_the_commands_say_of_themselves() -> None:
+    written = runpy.run_path(str(ROOT / "tools" / "write_commands.py"))["render"]()
+    assert (ROOT / "docs" / "commands.md").read_text() == written, "make commands"
+    assert "Exit codes: 0" in written
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
+def test_a_shell_is_told_how_to_complete_the_commands(shell: str) -> None:
+    """Typer asks the process around it which shell it is; where that cannot be seen, it takes the variable's word."""
+    environment = {**os.environ, "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    command = [sys.executable, "-c", "from comet_updates.cli import app; app(prog_name='comet-updates')"]
+    shown = subprocess.run(
+        [*command, "--show-completion", shell], env=environment, stdout=subprocess.PIPE, text=True, check=True
+    )
+    assert "_COMET_UPDATES_COMPLETE" in shown.stdout
+
+
+def test_a_command_is_completed() -> None:
+    environment = {**os.environ, "_COMET_UPDATES_COMPLETE": "complete_bash", "COMP_WORDS": "comet-updates roll"}
+    command = [sys.executable, "-c", "from comet_updates.cli import app; app(prog_name='comet-updates')"]
+    found = subprocess.run(
+        command, env=environment | {"COMP_CWORD": "1"}, stdout=subprocess.PIPE, text=True, check=True
+    )
+    assert found.stdout.split() == ["rollback", "rollout"]
 
 
 def _commands(of: typer.Typer) -> list[CommandInfo]:

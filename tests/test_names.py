@@ -29,6 +29,10 @@ VERSIONS = st.from_regex(names.VERSION, fullmatch=True)
         ("/privacy", "public/pages/privacy.html"),
         ("/comet-cursor", "public/pages/comet-cursor.html"),
         ("/v1", "public/pages/v1.html"),
+        ("/comet-cursor/de", "public/pages/comet-cursor.!de.html"),
+        ("/comet-cursor/pt-BR", "public/pages/comet-cursor.!pt-BR.html"),
+        ("/page/2", "public/pages/page.!2.html"),
+        ("/page/9999", "public/pages/page.!9999.html"),
         ("/comet-cursor/feed.atom", "public/pages/comet-cursor.atom"),
     ],
 )
@@ -105,6 +109,18 @@ def test_the_number_of_a_legacy_copy_is_dropped(suffix: str) -> None:
         "/3f2504e04f8911d39a0c0305e82c3301",
         "/1234567",
         "/dn1234567",
+        "/comet-cursor/dn-1234567",
+        "/comet-cursor/DN-1",
+        "/comet-cursor/3f2504e04f8911d39a0c0305e82c3301",
+        "/comet-cursor/1234567",
+        "/comet-cursor/de/",
+        "/comet-cursor/de/1",
+        "/comet-cursor/elvish",
+        "/page/0",
+        "/page/1",
+        "/page/02",
+        "/page/10000",
+        "/page/2/1",
         "/schemas/release.json/1",
         "/public/v1/comet-cursor/stable/manifest.json",
         f"/v1/{'a' * 65}/stable",
@@ -173,3 +189,23 @@ def test_the_refusal_of_a_long_key_has_a_key_of_its_own() -> None:
 def test_a_setting_that_makes_no_sense_is_refused_by_its_name(variable: str, value: str) -> None:
     with pytest.raises(names.SettingsError, match=f"^environment variable {variable}: "):
         names.settings({variable: value}, variable)
+
+
+@given(NAMES, st.from_regex(names.LANGUAGE, fullmatch=True).filter(str.isascii), st.integers(2, 9_999))
+def test_the_pages_of_a_product_are_told_from_those_of_any_other(product: str, language: str, number: int) -> None:
+    ours = {
+        names.page_key(product),
+        names.page_key(product, language),
+        names.news_key(product),
+        names.entry_key(product),
+    }
+    assert len(ours) == 4
+    assert {names.page_product(key) for key in ours} == {product}
+    assert names.public_key(names.page_path("page", str(number))) == names.page_key("page", str(number))
+    assert names.public_key(names.page_path(product, language)) in (names.page_key(product, language), None)
+    assert names.place(names.page_key(product, language)).document == f"pages/{product}.!{language}.html"
+
+
+@pytest.mark.parametrize("name", ["Draft.html", "notes.txt", "old/x.html", "a.!.html", "a.!de.atom", "a..html", "a"])
+def test_what_lies_among_the_pages_and_is_none_is_of_no_product(name: str) -> None:
+    assert names.page_product(f"public/pages/{name}") is None

@@ -5,14 +5,19 @@ from __future__ import annotations
 import itertools
 import json
 import logging
+import os
+import subprocess
 import sys
 import threading
 import warnings
+from contextlib import redirect_stdout
+from io import StringIO
 
 import pytest
 
 from comet_updates import names, record
 from comet_updates.record import NOT_A_RECORD, Cache, Log, Outcome, Record
+from tests.conftest import ROOT
 
 PLACE = names.Place("comet-cursor", "stable", "manifest.json")
 
@@ -89,7 +94,8 @@ def test_the_level_of_the_deployment_decides_what_is_written(
 
 
 def test_whatever_is_not_a_record_comes_out_as_a_constant(log: Log, capfd: pytest.CaptureFixture[str]) -> None:
-    logger = log._write[logging.ERROR].__self__
+    logger = log._logger
+    assert logger
     logger.error("203.0.113.77")
     logger.error("client %s", "203.0.113.77")
     logger.error({"sourceIp": "203.0.113.77"})
@@ -109,6 +115,95 @@ def test_nobody_else_can_speak(log: Log, capfd: pytest.CaptureFixture[str]) -> N
     thread.join()
     logging.getLogger("comet-updates").handlers[0].handleError(logging.makeLogRecord({"msg": "203.0.113.77"}))
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.usefixtures("open_sinks")
+class TestPowertoolsThatWaitsForTheFirstLine:
+    """By default nothing is written as long as all is well; so it is loaded when something is, amid a request."""
+
+    LINE = Record(Outcome.FAILED).line()
+
+    @pytest.mark.parametrize(("successes", "waits"), [(False, True), (True, False)])
+    def test_it_waits_unless_every_request_is_written(self, *, successes: bool, waits: bool) -> None:
+        log = Log(successes=successes, level="INFO")
+        log.write(Record(Outcome.UNAVAILABLE if successes else Outcome.ANSWERED))
+        assert (log._logger is None) == waits
+
+    def test_a_fault_at_any_moment_of_its_start_costs_no_later_line(self) -> None:
+        """In a process of its own: a fault amid `logging` leaves a lock held, which would stop other threads here."""
+        code = "from tests.test_record import fail_at_every_moment\nassert fail_at_every_moment() > 50"
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+    def test_a_library_that_cannot_be_loaded_is_tried_again(
+        self, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        log = Log(successes=False, level="INFO")
+        with monkeypatch.context() as patch:
+            patch.setitem(sys.modules, "aws_lambda_powertools", None)
+            with pytest.raises(ImportError):
+                log.write(Record(Outcome.FAILED))
+        log.write(Record(Outcome.FAILED))
+        assert capfd.readouterr() == (f"{self.LINE}\n", "")
+
+    @pytest.mark.parametrize("successes", [True, False])
+    def test_its_own_debug_log_stays_shut_and_nothing_is_opened_again(self, *, successes: bool) -> None:
+        """In a new process, where Powertools was never loaded."""
+        code = (
+            "import logging, sys, threading, warnings\n"
+            "from comet_updates.record import Log, Outcome, Record\n"
+            f"log = Log(successes={successes}, level='INFO')\n"
+            "log.write(Record(Outcome.FAILED))\n"
+            "logging.getLogger().error('203.0.113.77')\n"
+            "logging.getLogger('aws_lambda_powertools').error('203.0.113.77')\n"
+            "logging.getLogger('any.library').error('203.0.113.77')\n"
+            "warnings.warn('203.0.113.77')\n"
+            "thread = threading.Thread(target=lambda: {}['203.0.113.77'])\n"
+            "thread.start(), thread.join()\n"
+        )
+        flags = dict.fromkeys(("POWERTOOLS_DEBUG", "POWERTOOLS_DEV", "POWERTOOLS_LOGGER_LOG_EVENT"), "true")
+        run = subprocess.run(
+            [sys.executable, "-c", code], env=os.environ | flags, capture_output=True, text=True, check=True
+        )
+        assert (run.stdout, run.stderr) == (f"{self.LINE}\n", "")
+
+
+def fail_at_every_moment() -> int:
+    """Write the first line with a fault at each call that it leads to, in turn; gives how many there were."""
+    line = f"{Record(Outcome.FAILED).line()}\n"
+    for nth in itertools.count():
+        logging.Logger.manager.loggerDict.pop("comet-updates", None)
+        log, fault = Log(successes=False, level="INFO"), Fault(nth)
+        with redirect_stdout(StringIO()) as out:
+            try:  # not `suppress`, whose own calls would count
+                sys.setprofile(fault)
+                log.write(Record(Outcome.FAILED))
+            except OSError:
+                pass
+            finally:
+                sys.setprofile(None)
+        assert set(out.getvalue().splitlines(keepends=True)) <= {line}
+        with redirect_stdout(StringIO()) as out:
+            log.write(Record(Outcome.FAILED))
+        assert out.getvalue() == line, nth
+        if not fault.fired:
+            return nth
+    raise AssertionError
+
+
+class Fault:
+    """A profiler that raises at one call, as memory or files that run out may at any."""
+
+    def __init__(self, nth: int) -> None:
+        self._left = nth
+        self.fired = False
+
+    def __call__(self, _frame: object, what: str, callee: object) -> None:
+        if what not in ("call", "c_call") or self.fired or callee is sys.setprofile:
+            return
+        if self._left == 0:
+            self.fired = True
+            raise OSError
+        self._left -= 1
 
 
 def test_before_the_log_is_opened_they_could_have(capfd: pytest.CaptureFixture[str]) -> None:

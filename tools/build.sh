@@ -12,6 +12,18 @@ fi
 PATH="$bin:$PATH" AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 \
     .venv-sam/bin/sam build --template template.yaml --build-dir "$folder" >&2
 
+# What the answering function never loads, it does not carry: there is less to fetch at a cold start, and what is in the
+# cloud is what a reviewer reads. Of the libraries it is the rest of Powertools beside its logger, what obstore has for
+# libraries that are not here, and type stubs.
+(
+    cd "$folder/AnswerFunction/comet_updates"
+    rm -r cli client formats publish deployment.py model.py promises.py versions.py
+    cd "$folder/AnswerLayer/python"
+    rm -r aws_lambda_powertools/event_handler aws_lambda_powertools/middleware_factory obstore/auth obstore/fsspec.py
+    find aws_lambda_powertools/utilities -mindepth 1 -maxdepth 1 ! -name __init__.py ! -name jmespath_utils -exec rm -r {} +
+    find . -name '*.pyi' -delete
+)
+
 # Unchecked: valid whatever the files' times are, which zip rounds and builders rewrite. The paths inside are those on
 # Lambda, so that two machines build the same bytes.
 compile() {

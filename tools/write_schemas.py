@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from comet_updates.formats import schemas
+from comet_updates.formats import openapi, schemas
 
 FOLDER = Path(__file__).parents[1] / "schemas"
 
 if __name__ == "__main__":
     for name, body in schemas.render().items():
         (FOLDER / f"{name}.json").write_bytes(body)
+    (FOLDER / "openapi.json").write_bytes(openapi.render())

@@ -27,8 +27,9 @@ class Response(NamedTuple):
     body: bytes
 
     def head(self) -> bytes:
-        """All before the body."""
-        lines = [f"HTTP/1.1 {self.status}", *(f"{name}: {value}" for name, value in self.headers), "", ""]
+        """All before the body. It says that the connection ends: else the client's next request would race that end."""
+        headers = (*self.headers, ("connection", "close"))
+        lines = [f"HTTP/1.1 {self.status}", *(f"{name}: {value}" for name, value in headers), "", ""]
         return "\r\n".join(lines).encode("latin-1")
 
     def raw(self) -> bytes:
@@ -94,7 +95,7 @@ def _wrong_etag(client: socket.socket, real: Callable[[], Response]) -> None:
 
 
 def _empty(client: socket.socket, _: Callable[[], Response]) -> None:
-    client.sendall(Response("200 OK", (("content-length", "0"), ("connection", "close")), b"").raw())
+    client.sendall(Response("200 OK", (("content-length", "0"),), b"").raw())
 
 
 def _nonsense(client: socket.socket, _: Callable[[], Response]) -> None:
@@ -109,7 +110,7 @@ def _refusing(status: str, code: str) -> Fault:
 def _refusal(status: str, code: str) -> Response:
     """An error as S3 words it."""
     body = f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>No.</Message></Error>'.encode()
-    headers = (("content-type", "application/xml"), ("content-length", str(len(body))), ("connection", "close"))
+    headers = (("content-type", "application/xml"), ("content-length", str(len(body))))
     return Response(status, headers, body)
 
 

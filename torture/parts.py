@@ -7,5 +7,8 @@ from torture.checks import Part, checks
 
 ALL: dict[str, Part] = {
     "faults of S3": checks("tests/faults"),
+    "hostile uploads and requests": checks("tests/hostile"),
+    "interleavings and crashes": checks("tests/publish/test_interleavings.py"),
+    "pipelines that are killed": checks("tests/cli/test_interrupted.py"),
     "load": load.run,
 }

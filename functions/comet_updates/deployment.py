@@ -27,19 +27,51 @@ RESOURCE_TYPES = {
     "AWS::SQS::Queue": (2, "uploads and their dead letters: keys of uploads, sent by S3 alone"),
     "AWS::SQS::QueuePolicy": (2, "lets buckets of this account send, and nobody read"),
     "AWS::Logs::LogGroup": (2, "one for each function, kept for days; holds records of finite values"),
-    "AWS::IAM::Role": (3, "what each may do stands in GRANTS"),
+    "AWS::Logs::MetricFilter": (3, "counts lines of the log, by nothing: a number for each minute, of all together"),
+    "AWS::CloudWatch::Alarm": (7, "watches numbers of functions, queue and schedule; none is of a client"),
+    "AWS::CloudWatch::Dashboard": (1, "draws the same numbers, and searches no log"),
+    "AWS::IAM::Role": (4, "what each may do stands in GRANTS"),
     "AWS::Lambda::Function": (2, "answering and publishing"),
     "AWS::Lambda::LayerVersion": (2, "third-party code, locked by hash"),
-    "AWS::Lambda::Permission": (2, "the gateway calls one function, the schedule the other"),
+    "AWS::Lambda::Permission": (4, "the gateway or the CDN calls one function, the schedule the other"),
     "AWS::Lambda::EventSourceMapping": (1, "hands notifications of uploads to the publishing function"),
+    "AWS::Lambda::Url": (1, "the CDN's door to the answering function: whoever does not sign is turned away"),
     "AWS::Events::Rule": (1, "the sweep: a clock with a constant input"),
     "AWS::ApiGatewayV2::Api": (1, "passes every request to the answering function and keeps none"),
     "AWS::ApiGatewayV2::Stage": (1, "throttles all clients together; has no access log"),
+    "AWS::CloudFront::Distribution": (1, "keeps answers by their path; has no log, and passes on no more than that"),
+    "AWS::CloudFront::CachePolicy": (1, "says that the path alone is the key of an answer"),
+    "AWS::CloudFront::OriginAccessControl": (1, "signs what the CDN asks of the function, the same for every client"),
 }
-"""Type of resource → how many there are, and why they cannot carry anything about a client."""
+"""Type of resource → how many the template has, and why they cannot carry anything about a client."""
+
+CONDITIONAL = {
+    "PipelineRole": ("AWS::IAM::Role", "HasPipeline"),
+    "OwnerRole": ("AWS::IAM::Role", "HasOwner"),
+    "Api": ("AWS::ApiGatewayV2::Api", "HasGateway"),
+    "ApiApiGatewayDefaultStage": ("AWS::ApiGatewayV2::Stage", "HasGateway"),
+    "GatewayCalls": ("AWS::Lambda::Permission", "HasGateway"),
+    "Cdn": ("AWS::CloudFront::Distribution", "HasCdn"),
+    "PathAlone": ("AWS::CloudFront::CachePolicy", "HasCdn"),
+    "CdnSigns": ("AWS::CloudFront::OriginAccessControl", "HasCdn"),
+    "CdnDoor": ("AWS::Lambda::Url", "HasCdn"),
+    "CdnCallsTheDoor": ("AWS::Lambda::Permission", "HasCdn"),
+    "CdnCallsTheFunction": ("AWS::Lambda::Permission", "HasCdn"),
+}
+"""Resource that may be missing → its type, and the condition under which it exists.
+
+Of `HasGateway` and `HasCdn` one holds, so that there is one way to the answering function. What denies something may
+never be missing.
+"""
 
 _LOGS = "logs:CreateLogStream logs:PutLogEvents"
-_UPLOADS = "${Bucket.Arn}/products/* ${Bucket.Arn}/channels/* ${Bucket.Arn}/releases/*"
+_UPLOADS = " ".join(f"${{Bucket.Arn}}/{prefix}/*" for prefix in ("products", "channels", "releases", "approvals"))
+_LOOK = _grant(
+    "s3:GetObject s3:GetObjectVersion",
+    f"{_UPLOADS} ${{Bucket.Arn}}/packs/* ${{Bucket.Arn}}/rejected/*",
+    "what pipelines uploaded, and what publishing made of that",
+)
+_LIST = _grant("s3:ListBucket s3:ListBucketVersions", "${Bucket.Arn}", "keys of uploads and of what is public")
 
 GRANTS = {
     "AnswerRole": (
@@ -49,6 +81,7 @@ GRANTS = {
     "PublishRole": (
         _grant("s3:ListBucket s3:ListBucketVersions", "${Bucket.Arn}", "uploads of pipelines; no client writes here"),
         _grant("s3:GetObject s3:GetObjectVersion", _UPLOADS, "uploads of pipelines"),
+        _grant("s3:GetObject s3:PutObject", "${Bucket.Arn}/packs/*", "its own copy of uploads, to read them once"),
         _grant(
             "s3:GetObject s3:PutObject s3:DeleteObject",
             "${Bucket.Arn}/public/* ${Bucket.Arn}/rejected/*",
@@ -58,9 +91,14 @@ GRANTS = {
         _grant(_LOGS, "${PublishLog.Arn}", "writes records of finite values, and cannot read them back"),
     ),
     "PipelineRole": (
-        _grant("s3:PutObject", _UPLOADS, "a pipeline is not a client"),
-        _grant("s3:GetObject s3:GetObjectVersion", f"{_UPLOADS} ${{Bucket.Arn}}/rejected/*", "what pipelines uploaded"),
-        _grant("s3:ListBucket s3:ListBucketVersions", "${Bucket.Arn}", "keys of uploads and of what is public"),
+        _grant("s3:PutObject", "${Bucket.Arn}/channels/* ${Bucket.Arn}/releases/*", "a pipeline is not a client"),
+        _LOOK,
+        _LIST,
+    ),
+    "OwnerRole": (
+        _grant("s3:PutObject", "${Bucket.Arn}/products/* ${Bucket.Arn}/approvals/*", "an owner is not a client"),
+        _LOOK,
+        _LIST,
     ),
 }
 """Role → all that it allows, without any condition."""
@@ -94,6 +132,60 @@ RETENTION_DAYS = (1, 3, 5, 7, 14, 30)
 
 LOGGING = {"LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel": "WARN"}
 """How Lambda itself logs: nothing about a single request that went well."""
+
+COUNTED = {
+    "RefusedUploads": ("PublishLog", '{ $.outcome = "refused" }', "UploadsAreRefused"),
+    "StaleAnswers": ("AnswerLog", '{ $.cache = "stale" }', "AnswersAreStale"),
+    "FailedAnswers": ("AnswerLog", '{ ($.outcome = "unavailable") || ($.outcome = "failed") }', "AnswersFail"),
+}
+"""What is counted in logs: filter → the log, which lines, and the name of the number.
+
+A number is kept for longer than the log: for 15 months. So it says nothing but that something went wrong so many times
+in a minute: not for which document, and of clients there is nothing in the log.
+"""
+
+WATCHED = {
+    "AnswerErrors": ("AWS/Lambda", "Errors", "FunctionName"),
+    "PublishErrors": ("AWS/Lambda", "Errors", "FunctionName"),
+    "LettersAreDead": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName"),
+    "SweepIsLate": ("AWS/Events", "Invocations", "RuleName"),
+    "UploadsAreRefused": ("CometUpdates/", "UploadsAreRefused", ""),
+    "AnswersAreStale": ("CometUpdates/", "AnswersAreStale", ""),
+    "AnswersFail": ("CometUpdates/", "AnswersFail", ""),
+}
+"""Alarm → the namespace of its number (or how that begins), its name, and what it is of: one resource, or nothing."""
+
+PATH_ALONE = {
+    "CookiesConfig": {"CookieBehavior": "none"},
+    "HeadersConfig": {"HeaderBehavior": "none"},
+    "QueryStringsConfig": {"QueryStringBehavior": "none"},
+    "EnableAcceptEncodingGzip": True,
+    "EnableAcceptEncodingBrotli": True,
+}
+"""What the CDN tells answers apart by, besides the path, and passes on to the function.
+
+Of `Accept-Encoding` it makes one of three words itself: whether a client understands brotli, gzip or neither.
+"""
+
+NOT_CACHED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
+"""The id of AWS's own cache policy `CachingDisabled`, the same in every account."""
+
+CDN_PATHS = {
+    "/drop-in/*": False,  # a version may stand in it
+    "/v1/*.atom": True,
+    "/v1/*.json": True,
+    "/v1/*.xml": True,
+    "/v1/*.yml": True,
+    "/v1/*/RELEASES": True,
+    "/v1/*/*/*": False,  # none of these: an old copy has put its number there
+}
+"""Path → whether the CDN may keep the answer, by its URL; the first that fits counts, and any other may be kept.
+
+CloudFront's patterns: `*` is anything, slashes too. No number of an old copy ends like a document.
+"""
+
+CDN_TLS = ("TLSv1.2_2021", "TLSv1.2_2025", "TLSv1.3_2025")
+"""What the CDN may ask of a connection at least, under a name of the publisher's own."""
 
 CONTEXT_TOKENS: dict[str, str] = {}
 """`$context` variables of the gateway that the template may name, with the reason: each is of one request, so none."""

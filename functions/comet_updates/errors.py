@@ -41,6 +41,14 @@ class ForeignFeedError(CometError):
     """A document is not the feed that it should be; the text says where and why."""
 
 
+def printable(text: str, max_chars: int = 200) -> str:
+    """`text` of an upload, cut short, with an escape for each character that a terminal would act on or not show."""
+    cut = text if len(text) <= max_chars else f"{text[:max_chars]}…"
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape", "surrogatepass").decode() for letter in cut
+    )
+
+
 class Problem(NamedTuple):
     """One thing that is wrong with an upload.
 
@@ -92,6 +100,40 @@ class FileInTheWayError(CometError):
         """Name the file at `path`."""
         super().__init__(f"{path} is there already and says something else. Move it away, or choose another --to")
         self.path = path
+
+
+class AddressError(CometError):
+    """A URL is none that the client would ask."""
+
+
+class NoAnswerError(CometError):
+    """A server did not answer as it should: nothing is known of what was asked for."""
+
+    def __init__(self, host: str, problem: str) -> None:
+        """Name the `host` and what it does instead."""
+        super().__init__(f"{host} {problem}")
+        self.host = host
+
+
+class UnreadableOfferError(CometError):
+    """What a service says is offered cannot be understood; nothing is done about it."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        """Name the JSON `path` of the field and its `problem`."""
+        super().__init__(f"what is offered cannot be understood: {path} {problem}")
+        self.path = path
+
+
+class RefusedDownloadError(CometError):
+    """A file that was to be downloaded is not what was offered, or cannot be kept; none has its name."""
+
+
+class StateError(CometError):
+    """What the client has to remember cannot be written, so it does not go on."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        """Name the file at `path` and the `problem`."""
+        super().__init__(f"{path} cannot be written: {problem}. Choose another --state")
 
 
 class PortInUseError(CometError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -34,6 +34,7 @@ NOTES_MAX_CHARS = 100_000
 ARTIFACTS_MAX = 500
 LANGUAGES_MAX = 100
 YANKED_MAX = 2_000
+ROLLOUTS_MAX = 100
 SIZE_MAX_BYTES = 2**53 - 1  # what every JSON reader holds exactly
 
 _RFC3339 = re.compile(
@@ -336,7 +337,17 @@ class Rollout(_Document):
         phased = (self.start, self.interval, self.groups)
         if (self.percent is None) != (None not in phased) or (self.percent is not None and phased != (None,) * 3):
             raise ValueError("give either `percent`, or all of `start`, `interval` and `groups`")
+        try:
+            self.last_group_at()
+        except OverflowError:
+            raise ValueError("the last group would be reached after the year 9999") from None
         return self
+
+    def last_group_at(self) -> datetime | None:
+        """When the last of the groups is reached, the first being reached at the start; `None` without groups."""
+        if self.start is None or self.interval is None or self.groups is None:
+            return None
+        return self.start + timedelta(seconds=self.interval) * (self.groups - 1)
 
 
 class ReleaseRollout(Rollout):
@@ -357,7 +368,28 @@ class ChannelPolicy(Uploaded):
     yanked: Annotated[
         list[Yank], Field(max_length=YANKED_MAX, description="Withdrawn here and wherever this channel is included.")
     ] = []
-    rollout: ReleaseRollout | None = None
+    available_at: Annotated[
+        dict[Version, Timestamp],
+        Field(
+            max_length=YANKED_MAX,
+            description="From when a release of this channel is offered, in place of what it says itself; by version.",
+        ),
+    ] = {}
+    rollout: (
+        Annotated[
+            Annotated[ReleaseRollout, Tag("one")]
+            | Annotated[list[ReleaseRollout], Field(max_length=ROLLOUTS_MAX), Tag("several")],
+            _either("several", "one"),
+        ]
+        | None
+    ) = None
+
+    @property
+    def rollouts(self) -> list[ReleaseRollout]:
+        """The rollouts, however they are written."""
+        if self.rollout is None or isinstance(self.rollout, list):
+            return self.rollout or []
+        return [self.rollout]
 
 
 class Approval(Uploaded):

@@ -30,6 +30,9 @@ SETTINGS = {
 SCHEMAS = ("approval", "channel", "history", "manifest", "product", "rejection", "release")
 """The JSON Schemas of what is uploaded and served, by name."""
 
+DESCRIPTIONS = (*SCHEMAS, "openapi")
+"""These, and the description of all URLs, which is served beside them."""
+
 CONTENT_TYPES = {
     ".json": "application/json",
     ".html": "text/html; charset=utf-8",
@@ -41,7 +44,10 @@ CONTENT_TYPES = {
 """Every kind of document that is served, by the end of its name."""
 
 PAGES = "public/pages/"
-"""Where the pages for people are, and the news of a product."""
+"""Where the pages for people are, the news of a product, and what the list of products says of it."""
+
+LANGUAGE = r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,4}"
+"""A BCP 47 tag, of the form that all real ones have."""
 
 # A copy in the field may still add its GUID or download number to the path (promise P7). It is dropped here, before
 # anything else can see it: only its shape is looked at. Braces may come as they are or percent-encoded.
@@ -50,10 +56,10 @@ _LEGACY_NUMBER = (
     r"|(?:[Dd][Nn]-?)?[0-9]{1,20}"  # a download number
 )
 # `RELEASES` and `RELEASES.json` are what Squirrel asks for.
-_DOCUMENT = r"RELEASES(?:\.json)?|[a-z0-9](?:[a-z0-9-]{0,80}\.){1,2}(?:atom|json|xml|yml)"
+DOCUMENT = r"RELEASES(?:\.json)?|[a-z0-9](?:[a-z0-9-]{0,80}\.){1,2}(?:atom|json|xml|yml)"
 _CHANNEL_URL = re.compile(
     rf"/v1/(?P<product>{NAME})/(?P<channel>{NAME})"
-    rf"(?:/(?P<document>{_DOCUMENT}))?(?:/(?:{_LEGACY_NUMBER}))?"
+    rf"(?:/(?P<document>{DOCUMENT}))?(?:/(?:{_LEGACY_NUMBER}))?"
 )
 DROP_IN = "/drop-in/"
 """Where updaters ask that cannot change the form of their URL: the only ones that say their version."""
@@ -66,8 +72,13 @@ _DROP_IN_FORMS = {
     "RELEASES": re.compile(rf"(?:update/)?win32(?:[_-](?P<computer>x64|ia32|arm64))?{_TOLD}/RELEASES"),
 }
 _DROP_IN_URL = re.compile(rf"{DROP_IN}(?P<product>{NAME})/(?P<channel>{NAME})/(?P<rest>.+)")
-_SCHEMA_URL = re.compile(rf"/schemas/(?:{'|'.join(SCHEMAS)})\.json")
-_PAGE_URL = re.compile(rf"/(?!(?:{_LEGACY_NUMBER})$)(?:{NAME})?")
+_SCHEMA_URL = re.compile(rf"/schemas/(?:{'|'.join(DESCRIPTIONS)})\.json")
+_PAGE_URL = re.compile(
+    rf"/(?!(?:{_LEGACY_NUMBER})$)(?:(?P<page>{NAME})"
+    rf"(?:/(?P<part>(?!(?:{_LEGACY_NUMBER})$){LANGUAGE}|(?<=/page/)(?:[2-9]|[1-9][0-9]{{1,3}})))?)?"
+)
+_PAGE_OF = re.compile(rf"{PAGES}(?P<product>{NAME})\.(?:(?:!{LANGUAGE}\.)?html|atom|json)")
+_INDEX = re.compile(rf"{PAGES}(?:index\.(?:html|json)|page\.![0-9]+\.html)")
 _NEWS_URL = re.compile(rf"/(?P<product>{NAME})/feed\.atom")
 _URL_MAX_CHARS = 512  # the longest URL of the grammar has 207
 _S3_KEY_MAX_BYTES = 1024
@@ -123,7 +134,7 @@ def public_key(path: str) -> str | None:
         return f"public{path}"
     if found := _NEWS_URL.fullmatch(path):
         return news_key(found["product"])
-    return page_key(path[1:] or "index") if _PAGE_URL.fullmatch(path) else None
+    return page_key(found["page"] or "index", found["part"] or "") if (found := _PAGE_URL.fullmatch(path)) else None
 
 
 def drop_in(path: str) -> DropIn | None:
@@ -159,9 +170,35 @@ def schema_key(name: str) -> str:
     return f"public/schemas/{name}.json"
 
 
-def page_key(name: str) -> str:
-    """The key of a page: `index`, `privacy`, or that of a product."""
-    return f"{PAGES}{name}.html"
+def page_path(name: str, part: str = "") -> str:
+    """The path in the URL of a page, by what `page_key` takes."""
+    return f"/{name}/{part}" if part else f"/{name}"
+
+
+def page_key(name: str, part: str = "") -> str:
+    """The key of a page: `index`, `privacy`, or that of a product.
+
+    Args:
+        name: of the page; `page` for those of the index after the first.
+        part: a language of a product's page; the number of a page of the index; empty for the first.
+    """
+    return f"{PAGES}{name}.{f'!{part}.' if part else ''}html"  # no name has a `!`, so no other page is called so
+
+
+def entry_key(name: str) -> str:
+    """The key of what the list of products says of a product; of `index`, what it says of all. No URL leads there."""
+    return f"{PAGES}{name}.json"
+
+
+def page_product(key: str) -> str | None:
+    """Whose page, news or entry is at `key`, going by its form; `None` for any other."""
+    found = _PAGE_OF.fullmatch(key)
+    return found["product"] if found else None
+
+
+def is_of_index(key: str) -> bool:
+    """Whether the list of products is at `key`, or a page of it, or what it was made from."""
+    return _INDEX.fullmatch(key) is not None
 
 
 def news_key(product: str) -> str:

@@ -74,7 +74,11 @@ SILENCE = Check("test_record", "nobody else can speak")
 FEW_LIBRARIES = Check("privacy/test_reach", "answering depends on few libraries")
 FEW_MODULES = Check("test_architecture", "the answering function loads nine modules of ours and no heavy library")
 LEGACY_PATH = Check("test_names", "the number of a legacy copy is dropped")
+LEGACY_CACHED = Check("answer/test_respond", "no cache on the way may keep a url that nobody knows")
+LEGACY_EDGE = Check("template/test_cdn", "the edge keeps no url with the number of an old copy in it")
 TEMPLATE = Check("template/test_expanded", "the template holds every rule")
+EDGE = Check("template/test_cdn", "nothing of a client but the path counts at the edge or is passed on")
+EDGE_VERSION = Check("template/test_cdn", "the edge keeps no url with a version in it")
 RETENTION = Check("privacy/test_log", "a log is kept for days")
 QUIET = Check("privacy/test_log", "by default only what somebody has to act on is logged")
 HOW_OFTEN = Check("privacy/test_answers", "every document says how often to ask")
@@ -83,6 +87,9 @@ FROM_MEMORY = Check(
 )
 NOTHING_TO_SAY = Check("privacy/test_answers", "a client never has to say which version it runs")
 TO_ASK = Check("privacy/test_answers", "a manifest says what a client needs to ask its user")
+CLIENT_SAME = Check("privacy/test_client", "what a client sends is the same on every machine")
+CLIENT_OFF = Check("privacy/test_client", "a client that is switched off opens no connection")
+CLIENT_SPREAD = Check("client/test_schedule", "copies are spread evenly over the whole time")
 PARTNERS = Check("privacy/test_answers", "a channel of a partner is answered like any other")
 PAGE = Check("privacy/test_page", "the page says what the table says")
 PAGE_ALONE = Check("privacy/test_page", "the page names no other host and holds no script")
@@ -99,7 +106,10 @@ PROMISES = (
         "Everything else is never read.",
         "The handler takes the method, the path and If-None-Match out of the event and drops the rest. Whatever else "
         "differs between two requests, all that can be seen afterwards is equal, byte for byte.",
-        (WHO_ASKS, THREE_INPUTS, SEEN_BY, FEW_MODULES, NO_FIELD, WHO_UPLOADS, NO_UPLOADER, EVERY_FAULT_OF_PUBLISHING),
+        (
+            *(WHO_ASKS, THREE_INPUTS, SEEN_BY, FEW_MODULES, NO_FIELD, WHO_UPLOADS, NO_UPLOADER, EDGE),
+            EVERY_FAULT_OF_PUBLISHING,
+        ),
     ),
     Promise(
         "P2",
@@ -108,7 +118,7 @@ PROMISES = (
         "No cookie is ever set. If your software sends one, the answer is the same as without it.",
         "The headers of an answer are a closed list without Set-Cookie; the answer to a request with any cookie, query "
         "or header equals the answer to the bare request.",
-        (WHO_ASKS, NO_REDIRECT),
+        (WHO_ASKS, NO_REDIRECT, EDGE),
     ),
     Promise(
         "P3",
@@ -163,8 +173,12 @@ PROMISES = (
         "not read, and no part or trace of it is kept in any form.",
         "A number at the end of a path is cut off by its shape before anything else sees the path; in a query, a "
         "header, a cookie or a body it is never read. Nothing derived from it differs afterwards, not even a length; "
-        "and no failure of any call can bring it to the log or to the runtime.",
-        (WHO_ASKS, WHO_ASKS_IN_TROUBLE, EVERY_FAULT, NO_CANARY, LEGACY_PATH, SEEN_BY, SILENCE),
+        "no failure of any call can bring it to the log or to the runtime. Where there is a CDN, it keeps no address "
+        "with a number in it, and no cache at all may keep one that nobody knows.",
+        (
+            *(WHO_ASKS, WHO_ASKS_IN_TROUBLE, EVERY_FAULT, NO_CANARY, LEGACY_PATH, LEGACY_CACHED, SEEN_BY, SILENCE),
+            *(EDGE, LEGACY_EDGE),
+        ),
     ),
     Promise(
         "P8",
@@ -174,12 +188,14 @@ PROMISES = (
         "which version it runs: it compares by itself. If the storage fails, what is known is still answered. Only old "
         "copies that cannot help it may say their version in the address, where their publisher allows that: it is "
         "compared, and forgotten.",
-        "Cache-Control is constant; versions are no part of any address, but below /drop-in/, which is off unless a "
-        "product turns it on: there they are compared with one document, reach no sink, and no cache may keep the "
-        "address. A document once read is answered from memory for as long as the bucket fails.",
+        "Cache-Control is one of few constants; versions are no part of any address, but below /drop-in/, which is off "
+        "unless a product turns it on: there they are compared with one document, reach no sink, and no cache may keep "
+        "the address. A document once read is answered from memory while the bucket fails, for up to a week. The "
+        "project's own client sends the same few lines from every machine, at times that are drawn evenly.",
         (
             *(HOW_OFTEN, NOTHING_TO_SAY, FROM_MEMORY, WHO_ASKS_IN_TROUBLE, OLD_VERSION, OLD_VERSION_ALONE),
-            *(OLD_VERSION_FAULT, OLD_VERSION_SEEN, OLD_VERSION_CACHED, NOT_BACK),
+            *(OLD_VERSION_FAULT, OLD_VERSION_SEEN, OLD_VERSION_CACHED, EDGE_VERSION, NOT_BACK, CLIENT_SAME),
+            CLIENT_SPREAD,
         ),
     ),
     Promise(
@@ -188,8 +204,9 @@ PROMISES = (
         "You decide",
         "The document tells your software what it needs to ask you: the version, what is new, how large it is and "
         "whether it is critical. Nothing in it can force an installation, and the service is not told what you chose.",
-        "The manifest's schema has these fields, and none that installs by itself.",
-        (TO_ASK, NO_FIELD),
+        "The manifest's schema has these fields, and none that installs by itself. The project's own client asks, "
+        "installs nothing, and opens no connection once it is told never to ask again.",
+        (TO_ASK, NO_FIELD, CLIENT_OFF),
     ),
     Promise(
         "P10",
@@ -219,6 +236,12 @@ NOT_PROVABLE = (
     (
         "API Gateway adds an id of its own to every answer (apigw-requestid). The service neither sees nor logs "
         "it; it cannot be switched off."
+    ),
+    (
+        "A publisher may put Amazon's CDN, CloudFront, in place of API Gateway; by default there is none. Its edges "
+        "then handle the internet address, and add ids of their own to answers. CloudFront shows the publisher reports "
+        "of which addresses were asked for how often, from which countries and with which kinds of programs, which it "
+        "makes from records of its own; it documents no way to switch them off."
     ),
     (
         "Whoever runs the deployment could deploy something else, or switch logging on for the whole account. "

@@ -12,12 +12,12 @@ import sys
 import threading
 import warnings
 from enum import Enum
-from typing import Any, NamedTuple, TextIO
-
-from aws_lambda_powertools import Logger
-from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from comet_updates import names
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger
 
 
 class Outcome(Enum):
@@ -104,33 +104,39 @@ class Log:
         _close_other_sinks()
         self._successes = successes
         self._level = logging.getLevelNamesMapping()[level]
-        # Explicit values win over POWERTOOLS_LOGGER_LOG_EVENT and its like, which a deployment could set by mistake.
-        logger = Logger(
-            service="comet-updates",
-            logger_formatter=_ClosedFormatter(),
-            logger_handler=_StdoutHandler(),
-            sampling_rate=0,
-        )
-        self._write = {logging.INFO: logger.info, logging.WARNING: logger.warning, logging.ERROR: logger.error}
+        self._handler = _ClosedHandler()
+        # A third of a cold start: it waits for the first line, unless that comes with the first request.
+        self._logger = _powertools(self._handler) if successes else None
 
     def write(self, record: Record) -> None:
         """Write `record`. Whatever is not exactly a `Record` comes out as a constant."""
         if record.level >= self._level and (record.level > logging.INFO or self._successes):
-            self._write[record.level](record)
+            logger = self._logger = self._logger or _powertools(self._handler)
+            write = {logging.INFO: logger.info, logging.WARNING: logger.warning, logging.ERROR: logger.error}
+            write[record.level](record)
 
 
-class _ClosedFormatter(LambdaPowertoolsFormatter):
-    """Formats records and nothing else: no message, no extra key, no exception, no request id, no time."""
+def _powertools(handler: logging.Handler) -> Logger:
+    """The logger of Powertools. Another call after one that failed half-way is as good as the first."""
+    from aws_lambda_powertools import Logger  # noqa: PLC0415 (see `Log`)
 
-    def format(self, record: logging.LogRecord) -> str:
-        return record.msg.line() if type(record.msg) is Record else NOT_A_RECORD
+    logging.getLogger("aws_lambda_powertools").handlers = [logging.NullHandler()]  # what POWERTOOLS_DEBUG opens
+    # Explicit values win over POWERTOOLS_LOGGER_LOG_EVENT and its like, which a deployment could set by mistake.
+    return Logger(service="comet-updates", logger_handler=handler, sampling_rate=0)
 
 
-class _StdoutHandler(logging.StreamHandler[TextIO]):
-    """Writes to what `sys.stdout` is now, as `logging`'s own last resort does with `sys.stderr`."""
+class _ClosedHandler(logging.StreamHandler[TextIO]):
+    """Writes records and nothing else: no message, no extra key, no exception, no request id, no time.
+
+    It does not ask the formatter that it is given. It writes to what `sys.stdout` is now, as `logging`'s own last
+    resort does with `sys.stderr`.
+    """
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)
+
+    def format(self, record: logging.LogRecord) -> str:
+        return record.msg.line() if type(record.msg) is Record else NOT_A_RECORD
 
     @property
     def stream(self) -> TextIO:

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from comet_updates.cli import app
 from comet_updates.publish.bucket import open_bucket
 from comet_updates.publish.reconcile import Publisher
+from tests.client.conftest import authority, certified, downloads, tls  # noqa: F401 (for the tests of `ask`)
 from tests.conftest import S3, release
 
 

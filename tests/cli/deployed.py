@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import io
 import json
+import uuid
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,8 +25,15 @@ ACCOUNT = "123456789012"
 NOT_IN_MOTO = {  # its CloudFormation has none of these, and makes a layer that has no name and is in no function
     "AWS::ApiGatewayV2::Api",
     "AWS::ApiGatewayV2::Stage",
+    "AWS::CloudFront::CachePolicy",
+    "AWS::CloudFront::Distribution",
+    "AWS::CloudFront::OriginAccessControl",
+    "AWS::CloudWatch::Alarm",
+    "AWS::CloudWatch::Dashboard",
     "AWS::Lambda::LayerVersion",
-    "AWS::Lambda::Permission",  # it knows them, but one names the gateway
+    "AWS::Lambda::Permission",  # it knows them, but they name the gateway or the CDN
+    "AWS::Lambda::Url",
+    "AWS::Logs::MetricFilter",
     "AWS::S3::BucketPolicy",
     "AWS::SQS::QueuePolicy",
 }
@@ -52,9 +60,12 @@ class Deployed:
         refused: operation → the error code that it ends with.
         configured: function → what moto forgets of its configuration.
         calls: every call that the audit made.
+
+    Args:
+        use_cdn: deploy it with the CDN in place of the gateway.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, use_cdn: bool = False) -> None:
         self.answers: dict[str, Any] = {
             "DescribeAccountPolicies": {"accountPolicies": []},
             "ListTelemetryRules": {"TelemetryRuleSummaries": []},
@@ -63,12 +74,17 @@ class Deployed:
         }
         self.refused: dict[str, str] = {}
         self.calls: list[tuple[str, str]] = []
-        template = _template()
-        self.ids = _create_stack(template)
+        template = _without({"HasGateway" if use_cdn else "HasCdn"}, _template())
+        self.ids = _create_stack(template, use_cdn=use_cdn)
         _mend_policies(self.ids)
         _add_layers(self.ids, template)
         _add_to_bucket(self.ids)
-        _add_gateway(self.ids)
+        if use_cdn:
+            self.answers |= _add_cdn(self.ids, self.arn("AnswerFunction"))
+        else:
+            _add_gateway(self.ids)
+        _add_callers(self.ids)
+        _add_counts(self.ids)
         _add_trail()
         self.listed = [
             {"LogicalResourceId": name, "ResourceType": made["Type"], "PhysicalResourceId": self.ids.get(name, name)}
@@ -104,6 +120,9 @@ class Deployed:
             answer["StackResourceSummaries"] = self.listed
         if operation == "GetFunctionConfiguration":
             answer.update(self.configured.get(answer.get("FunctionName", ""), {}))
+        if operation == "GetDistributionConfig":  # moto forgets who signs
+            for origin in answer.get("DistributionConfig", {}).get("Origins", {}).get("Items", ()):
+                origin.setdefault("OriginAccessControlId", self.ids["CdnSigns"])
 
 
 _overhearing: list[Deployed] = []
@@ -127,7 +146,12 @@ def botocore_overheard() -> Iterator[None]:
         yield
 
 
-def _create_stack(template: dict[str, Any]) -> dict[str, str]:
+def _without(conditions: set[str], template: dict[str, Any]) -> dict[str, Any]:
+    made = template["Resources"].items()
+    return {**template, "Resources": {name: one for name, one in made if one.get("Condition") not in conditions}}
+
+
+def _create_stack(template: dict[str, Any], *, use_cdn: bool) -> dict[str, str]:
     # moto's ARN of a log lacks the end that AWS's has.
     text = json.dumps(template)
     for log in deployment.LOGS.values():
@@ -142,8 +166,12 @@ def _create_stack(template: dict[str, Any]) -> dict[str, str]:
             del resource["Properties"]["Layers"]
     client("cloudformation").create_stack(
         StackName="comet",
-        TemplateBody=json.dumps({**ours, "Resources": made, "Outputs": {}}),
-        Parameters=[{"ParameterKey": "PipelinePrincipalArn", "ParameterValue": f"arn:aws:iam::{ACCOUNT}:role/ci"}],
+        TemplateBody=json.dumps({**ours, "Rules": {}, "Resources": made, "Outputs": {}}),
+        Parameters=[
+            {"ParameterKey": "PipelinePrincipalArn", "ParameterValue": f"arn:aws:iam::{ACCOUNT}:role/ci"},
+            {"ParameterKey": "OwnerPrincipalArn", "ParameterValue": f"arn:aws:iam::{ACCOUNT}:role/lead"},
+            {"ParameterKey": "UseCdn", "ParameterValue": str(use_cdn).lower()},
+        ],
     )
     listed = client("cloudformation").list_stack_resources(StackName="comet")["StackResourceSummaries"]
     return {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in listed}
@@ -155,9 +183,16 @@ def _mend_policies(ids: dict[str, str]) -> None:
         name = {"RoleName": ids[role], "PolicyName": policy}
         document = ast.literal_eval(client("iam").get_role_policy(**name)["PolicyDocument"])
         client("iam").put_role_policy(**name, PolicyDocument=json.dumps(document))
+        trusted = client("iam").get_role(RoleName=ids[role])["Role"]["AssumeRolePolicyDocument"]
+        if isinstance(trusted, str):
+            trust(ids[role], ast.literal_eval(trusted))
 
 
-OWN_POLICIES = {"AnswerRole": "answer", "PublishRole": "publish", "PipelineRole": "release"}
+def trust(role: str, document: dict[str, Any]) -> None:
+    client("iam").update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(document))
+
+
+OWN_POLICIES = {"AnswerRole": "answer", "PublishRole": "publish", "PipelineRole": "release", "OwnerRole": "own"}
 
 
 def _add_layers(ids: dict[str, str], template: dict[str, Any]) -> None:
@@ -214,6 +249,131 @@ STAGE = {
     "AutoDeploy": True,
     "DefaultRouteSettings": {"ThrottlingRateLimit": 500.0, "ThrottlingBurstLimit": 1000},
 }
+
+
+def _add_cdn(ids: dict[str, str], function: str) -> dict[str, Any]:
+    """What CloudFront makes of the template; gives the answers that moto's has not."""
+    url = client("lambda").create_function_url_config(FunctionName=function, AuthType="AWS_IAM")["FunctionUrl"]
+    resources = _template()["Resources"]
+    signing = resources["CdnSigns"]["Properties"]["OriginAccessControlConfig"] | {"Name": "comet-answer"}
+    made = client("cloudfront").create_origin_access_control(OriginAccessControlConfig=signing)
+    ids |= {"CdnDoor": function, "PathAlone": "path-alone", "CdnSigns": made["OriginAccessControl"]["Id"]}
+    config = distribution_config(ids, url.split("/")[2])
+    ids["Cdn"] = client("cloudfront").create_distribution(DistributionConfig=config)["Distribution"]["Id"]
+    key = resources["PathAlone"]["Properties"]["CachePolicyConfig"]
+    return {"GetCachePolicy": {"CachePolicy": {"CachePolicyConfig": key}}, "GetMonitoringSubscription": {}}
+
+
+def distribution_config(ids: dict[str, str], host: str) -> dict[str, Any]:
+    """The template's, in the words of CloudFront's own API."""
+    said = _template()["Resources"]["Cdn"]["Properties"]["DistributionConfig"]
+    (origin,) = said["Origins"]
+    custom = origin["CustomOriginConfig"]
+    return {
+        "CallerReference": "comet",
+        "Comment": said["Comment"],
+        "Enabled": True,
+        "ViewerCertificate": {"CloudFrontDefaultCertificate": True, "MinimumProtocolVersion": "TLSv1"},
+        "Origins": listed(
+            {
+                "Id": origin["Id"],
+                "DomainName": host,
+                "OriginAccessControlId": ids["CdnSigns"],
+                "CustomHeaders": listed(),
+                "CustomOriginConfig": {
+                    "HTTPPort": 80,
+                    "HTTPSPort": 443,
+                    "OriginProtocolPolicy": custom["OriginProtocolPolicy"],
+                    "OriginSslProtocols": listed(*custom["OriginSSLProtocols"]),
+                },
+            }
+        ),
+        "DefaultCacheBehavior": _behaviour(said["DefaultCacheBehavior"] | {"CachePolicyId": ids["PathAlone"]}),
+        "CacheBehaviors": listed(
+            *(
+                _behaviour(
+                    each if isinstance(each["CachePolicyId"], str) else each | {"CachePolicyId": ids["PathAlone"]}
+                )
+                for each in said["CacheBehaviors"]
+            )
+        ),
+        "CustomErrorResponses": listed(*said["CustomErrorResponses"]),
+    }
+
+
+def _policy(ids: dict[str, str], behaviour: dict[str, Any]) -> str:
+    said = behaviour["CachePolicyId"]
+    return said if isinstance(said, str) else ids["PathAlone"]
+
+
+def _behaviour(said: dict[str, Any]) -> dict[str, Any]:
+    methods = listed(*said["AllowedMethods"]) | {"CachedMethods": listed(*said["CachedMethods"])}
+    return {name: value for name, value in said.items() if name != "CachedMethods"} | {"AllowedMethods": methods}
+
+
+def listed(*items: Any) -> dict[str, Any]:
+    return {"Quantity": len(items), "Items": list(items)}
+
+
+def _add_callers(ids: dict[str, str]) -> None:
+    call("PublishFunction", ids, "events.amazonaws.com", f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{ids[SWEEP]}")
+    if "Cdn" in ids:
+        call(
+            "AnswerFunction",
+            ids,
+            "cloudfront.amazonaws.com",
+            f"arn:aws:cloudfront::{ACCOUNT}:distribution/{ids['Cdn']}",
+        )
+    else:
+        call(
+            "AnswerFunction", ids, "apigateway.amazonaws.com", f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{ids['Api']}/*"
+        )
+
+
+def call(function: str, ids: dict[str, str], principal: str, arn: str = "") -> None:
+    """Let `principal` call `function`."""
+    where = {"SourceArn": arn} if arn else {}
+    client("lambda").add_permission(
+        FunctionName=ids[function],
+        StatementId=uuid.uuid4().hex,
+        Action="lambda:InvokeFunction",
+        Principal=principal,
+        **where,
+    )
+
+
+def _add_counts(ids: dict[str, str]) -> None:
+    resources = _template()["Resources"]
+    for name, (log, pattern, number) in deployment.COUNTED.items():
+        ids[name] = f"comet-{name}"
+        count(ids[log], ids[name], pattern, number)
+    for name in deployment.WATCHED:
+        ids[name] = f"comet-{name}"
+        watch(ids[name], resources[name]["Properties"])
+    ids["Dashboard"] = "comet-dashboard"
+    draw(ids["Dashboard"], json.loads(resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]))
+
+
+def count(log: str, name: str, pattern: str, number: str, **more: Any) -> None:
+    counted = {"metricName": number, "metricNamespace": "CometUpdates/comet", "metricValue": "1"} | more
+    client("logs").put_metric_filter(
+        logGroupName=log, filterName=name, filterPattern=pattern, metricTransformations=[counted]
+    )
+
+
+def watch(name: str, properties: dict[str, Any], **more: Any) -> None:
+    said = {key: value for key, value in properties.items() if key not in ("AlarmActions", "OKActions")}
+    said["Dimensions"] = [dimension | {"Value": "x"} for dimension in said.get("Dimensions", ())]
+    if not isinstance(said["Namespace"], str):
+        said["Namespace"] = "CometUpdates/comet"
+    client("cloudwatch").put_metric_alarm(AlarmName=name, **said | more)
+
+
+def draw(name: str, body: dict[str, Any]) -> None:
+    client("cloudwatch").put_dashboard(DashboardName=name, DashboardBody=json.dumps(body))
+
+
+SWEEP = "PublishFunctionSweep"
 
 
 def _add_trail() -> None:

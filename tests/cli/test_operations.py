@@ -43,6 +43,38 @@ def test_a_yank_offers_the_release_before_and_says_so(stocked: Shop) -> None:
     assert "yanked" not in stocked.s3.json(POLICY)
 
 
+def test_a_rollback_withdraws_the_latest_and_says_what_follows(stocked: Shop) -> None:
+    done = stocked.run("rollback", *STABLE, "--reason", "Crashes.")
+    assert done.exit_code == 0, done.output
+    said = " ".join(done.output.split())
+    assert "4.2.1 is withdrawn from comet-cursor/stable; 4.2.0 is offered." in said
+    assert "copies that have 4.2.1 keep it until a higher version is released" in said
+    assert "release the fix under a version above 4.2.1" in said
+    assert latest(stocked) == "4.2.0"
+    assert stocked.s3.json(POLICY)["yanked"] == [{"version": "4.2.1", "reason": "Crashes."}]
+
+
+def test_a_second_rollback_does_not_withdraw_the_release_before(stocked: Shop) -> None:
+    stocked.run("rollback", *STABLE, "--reason", "Crashes.")
+    again = stocked.run("rollback", *STABLE, "--reason", "Crashes.")
+    assert (again.exit_code, "nothing to do" in again.output) == (0, True)
+    assert latest(stocked) == "4.2.0"
+    stocked.run("yank", *STABLE, "4.2.0", "--reason", "Too.")
+    assert json.loads(stocked.run("rollback", *STABLE, "--reason", "x", "--json").output)["offered"] is None
+
+
+def test_a_rollback_where_nothing_was_offered_is_refused(stocked: Shop) -> None:
+    stocked.policy("nightly")
+    refused = stocked.run("rollback", "comet-cursor", "nightly", "--reason", "x")
+    assert (refused.exit_code, "nothing was offered yet" in refused.output) == (1, True)
+
+
+def test_a_rollout_is_widened_and_ended_by_the_same_command(stocked: Shop) -> None:
+    for percent, words in ((10, "10 %"), (50, "50 %"), (100, "")):
+        assert stocked.run("rollout", *STABLE, "4.2.1", "--percent", str(percent)).exit_code == 0
+        assert stocked.channel()["rollout"] == words
+
+
 def test_a_pin_and_a_pause_hold_until_they_are_taken_back(stocked: Shop) -> None:
     assert stocked.run("pin", *STABLE, "4.2.0").exit_code == 0
     assert latest(stocked) == "4.2.0"
@@ -71,6 +103,35 @@ def test_a_rollout_is_of_one_release(stocked: Shop, how: list[str], decided: dic
     assert latest(stocked) == "4.2.1"
 
 
+def test_a_rollout_leaves_those_of_other_releases_until_they_reach_everyone(stocked: Shop) -> None:
+    for version, percent in (("4.2.0", 100), ("4.2.1", 5), ("4.2.1", 10)):
+        stocked.run("rollout", *STABLE, version, "--percent", str(percent))
+    assert stocked.s3.json(POLICY)["rollout"] == {"version": "4.2.1", "percent": 10}
+    stocked.run("rollout", *STABLE, "4.2.0", "--percent", "50")
+    assert stocked.s3.json(POLICY)["rollout"] == [
+        {"version": "4.2.1", "percent": 10},
+        {"version": "4.2.0", "percent": 50},
+    ]
+    assert stocked.channel()["rollout"] == "10 %"
+
+
+def test_a_release_that_waits_can_be_offered_earlier_or_later(stocked: Shop) -> None:
+    stocked.release("4.3.0", available_at="2098-01-01T00:00:00Z")
+    scheduled = ("schedule", *STABLE, "4.3.0", "--at")
+    assert stocked.run(*scheduled, "2099-01-01T00:00:00Z").exit_code == 0
+    assert stocked.channel()["due"] == {"4.3.0": "2099-01-01T00:00:00+00:00"}
+    assert latest(stocked) == "4.2.1"
+    assert not [key for key, body in stocked.s3.tree("public/").items() if b'4.3.0"' in body]
+    assert stocked.run("unschedule", *STABLE, "4.3.0").exit_code == 0
+    assert stocked.channel()["due"] == {"4.3.0": "2098-01-01T00:00:00+00:00"}
+    assert "available_at" not in stocked.s3.json(POLICY)
+    assert stocked.run(*scheduled, "2026-01-01T00:00:00Z").exit_code == 0
+    assert latest(stocked) == "4.3.0"
+    late = stocked.run(*scheduled, "2099-01-01T00:00:00Z")
+    assert late.exit_code == 1
+    assert "stable offers 4.3.0 already. To withdraw it: comet-updates yank" in late.output
+
+
 def test_a_promoted_release_has_the_same_files(stocked: Shop) -> None:
     done = stocked.run("promote", "comet-cursor", "4.3.0-beta.1", "--from", "beta", "--to", "stable")
     assert done.exit_code == 0, done.output
@@ -90,6 +151,7 @@ def test_another_release_of_that_version_is_never_promoted_over(stocked: Shop) -
 
 COMMANDS = [
     ("yank", *STABLE, "4.2.1", "--reason", "Crashes."),
+    ("rollback", *STABLE, "--reason", "Crashes."),
     ("pin", *STABLE, "4.2.0"),
     ("pause", *STABLE),
     ("rollout", *STABLE, "4.2.1", "--percent", "5"),
@@ -115,6 +177,35 @@ def test_a_second_time_changes_nothing(stocked: Shop, command: tuple[str, ...]) 
     assert stocked.s3.tree() == before
 
 
+@pytest.mark.parametrize(
+    ("before", "command"),
+    [
+        (None, ("rollback", *STABLE, "--reason", "Crashes.")),
+        (None, ("yank", *STABLE, "4.2.1", "--reason", "Crashes.")),
+        (("yank", *STABLE, "4.2.1", "--reason", "Crashes."), ("unyank", *STABLE, "4.2.1")),
+        (None, ("pin", *STABLE, "4.2.0")),
+        (("pin", *STABLE, "4.2.0"), ("unpin", *STABLE)),
+        (None, ("pause", *STABLE)),
+        (("pause", *STABLE), ("resume", *STABLE)),
+        (None, ("rollout", *STABLE, "4.2.1", "--percent", "5")),
+        (None, ("rollout", *STABLE, "4.2.1", "--every", "1d", "--start", "2026-11-20T12:00:00Z")),
+        (None, ("schedule", *STABLE, "4.9.0", "--at", "2098-01-01T00:00:00Z")),
+        (("schedule", *STABLE, "4.9.0", "--at", "2098-01-01T00:00:00Z"), ("unschedule", *STABLE, "4.9.0")),
+        (None, ("promote", "comet-cursor", "4.3.0-beta.1", "--from", "beta", "--to", "stable")),
+    ],
+    ids=lambda given: given[0] if given else "",
+)
+def test_every_decision_says_the_second_time_that_there_is_nothing_to_do(
+    stocked: Shop, before: tuple[str, ...] | None, command: tuple[str, ...]
+) -> None:
+    stocked.release("4.9.0", available_at="2099-01-01T00:00:00Z")
+    if before:
+        stocked.run(*before)
+    assert "wrote " in stocked.run(*command).output
+    again = stocked.run(*command)
+    assert (again.exit_code, "nothing to do: " in again.output) == (0, True), again.output
+
+
 def test_what_a_dry_run_shows_is_what_is_published(stocked: Shop) -> None:
     said = json.loads(stocked.run(*COMMANDS[0], "--dry-run", "--json").output)
     before = stocked.s3.tree("public/v1/")
@@ -129,10 +220,13 @@ def test_what_a_dry_run_shows_is_what_is_published(stocked: Shop) -> None:
     [
         (("yank", *STABLE, "4.2.9", "--reason", "x"), "stable has no release 4.2.9; it has: 4.2.1, 4.2.0"),
         (("pin", "comet-cursor", "stabel", "4.2.1"), "has no channel 'stabel'; it has: beta, stable"),
+        (("rollback", "comet-cursor", "stabel", "--reason", "x"), "has no channel 'stabel'; it has: beta, stable"),
         (("pause", "comet", "stable"), "has no channel 'stable'; it has: none"),
         (("promote", "comet-cursor", "4.2.1", "--from", "beta", "--to", "stable"), "beta has no release 4.2.1"),
         (("yank", *STABLE, "4.2.1", "--reason", ""), "$.yanked[0].reason"),
         (("rollout", *STABLE, "4.2.1", "--every", "1d", "--start", "today"), "$.rollout.start"),
+        (("schedule", *STABLE, "4.2.9", "--at", "2099-01-01T00:00:00Z"), "stable has no release 4.2.9"),
+        (("schedule", *STABLE, "4.2.1", "--at", "2099-01-01T00:00:00Z"), "stable offers 4.2.1 already"),
     ],
     ids=lambda given: given[0] if isinstance(given, tuple) else "",
 )

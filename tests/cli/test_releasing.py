@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import minisign
 import pytest
@@ -24,6 +26,8 @@ from comet_updates.model import Offer, Release
 from comet_updates.publish import uploads
 from tests.cli.conftest import Shop
 from tests.clients.servers import Server
+from tests.conftest import Wire
+from tests.formats import offers
 
 KEY = "releases/comet-cursor/stable/4.2.1.json"
 BUILT = {
@@ -205,19 +209,138 @@ def test_what_a_name_does_not_tell_can_be_said(build: Build) -> None:
     assert build.run("--as", "Other.bin=linux/any/archive", files=["App.bin"]).exit_code == 1
 
 
-def test_it_waits_until_the_release_is_live_or_refused(build: Build) -> None:
-    url = ["--wait", "--service-url", build.server.url, "--timeout", "0.2"]
-    late = build.run(*url)
+def wait(build: Build, *arguments: str) -> Result:
+    return build.run("--wait", "--service-url", build.server.url, "--timeout", "0.1", *arguments)
+
+
+def serve_what_is_public(build: Build, channel: str = "stable") -> None:
+    """The service, as far as it matters here: the documents of a channel at their URLs."""
+    build.shop.publish()
+    for key, body in build.shop.s3.tree(f"public/v1/comet-cursor/{channel}/").items():
+        build.server.files[key.rpartition("/")[2]] = body
+
+
+def test_it_waits_until_the_release_is_live_and_shows_what_each_client_sees(build: Build) -> None:
+    build.shop.release("4.2.0", artifacts=[offers.artifact("linux", "x86_64", "App.AppImage", bundle="appimage")])
+    late = wait(build)
     assert (late.exit_code, "is not live after" in late.output) == (1, True)
-    build.server.files["releases.json"] = b'{"releases": [{"version": "4.2.1"}]}'
-    assert "live at" in build.run(*url).output
-    del build.server.files["releases.json"]
-    problem = {"path": "$.version", "problem": "is wrong", "remedy": "Mend it"}
-    build.shop.s3.put(f"rejected/{KEY}.json", {"schema": 1, "key": KEY, "problems": [problem]})
-    refused = build.run(*url)
+    serve_what_is_public(build)
+    done = wait(build)
+    assert done.exit_code == 0, done.output
+    assert f"live at {build.server.url}/v1/comet-cursor/stable\n" in done.output
+    assert re.search(r"^  manifest.json +4.2.1$", done.output, re.MULTILINE)
+    assert re.search(r"^  tauri.json +4.2.0, needs a semver version and a `minisign`", done.output, re.MULTILINE)
+    said = json.loads(wait(build, "--json").output)
+    assert (said["written"], said["live"]["state"]) == (False, "offered")
+    assert {sight["document"]: sight["version"] for sight in said["live"]["documents"]}["tauri.json"] == "4.2.0"
+
+
+def test_a_document_that_the_service_still_tells_otherwise_is_not_live(build: Build) -> None:
+    build.run()
+    serve_what_is_public(build)
+    assert wait(build).exit_code == 0
+    build.server.files["latest.yml"] = b"older"
+    late = wait(build, "--json")
+    assert late.exit_code == 1
+    documents = json.loads(late.stdout)["live"]["documents"]
+    assert [sight["document"] for sight in documents if not sight["is_live"]] == ["latest.yml"]
+
+
+def test_a_scheduled_release_is_said_to_wait_and_is_no_fault(build: Build) -> None:
+    done = wait(build, "--not-before", "2099-01-01T00:00:00Z")
+    assert done.exit_code == 0
+    assert f"{KEY} is scheduled, and offered from 2099-01-01T00:00:00+00:00 on" in done.output
+
+
+@pytest.mark.parametrize(
+    ("decided", "says"),
+    [
+        ({"pin": "4.2.0"}, "waits, as stable is pinned to 4.2.0: see comet-updates unpin"),
+        ({"paused_at": "2026-01-01T00:00:00Z"}, "waits, as stable is paused since"),
+    ],
+)
+def test_a_release_that_is_held_back_is_said_to_wait(build: Build, decided: dict[str, str], says: str) -> None:
+    build.shop.release("4.2.0")
+    build.shop.policy(**decided)
+    done = wait(build)
+    assert (done.exit_code, says in done.output) == (0, True)
+
+
+def test_a_refusal_is_told_with_every_problem(build: Build) -> None:
+    """The product became stricter between the look and the upload."""
+    build.run()
+    key = "products/comet-cursor.json"
+    build.shop.s3.put(key, {"schema": 1, "product": "comet-cursor", "version_scheme": "build"})
+    refused = wait(build)
     assert refused.exit_code == 1
-    assert "$.version: is wrong. Mend it." in refused.output
+    assert "$.build: is not of the product's version scheme `build`" in " ".join(refused.output.split())
     assert build.run("--wait").exit_code == 2
+
+
+def test_a_first_share_is_shown_with_what_clients_see(build: Build) -> None:
+    build.run("--percent", "5")
+    serve_what_is_public(build)
+    assert "  reaches 5 %\n" in wait(build, "--percent", "5").output
+
+
+class TestUploadingTheFiles:
+    """`--upload-to`: the files first, then the look at their URLs, then the release."""
+
+    def run(self, build: Build, *arguments: str) -> Result:
+        return build.run("--upload-to", f"s3://{build.shop.s3.bucket}/files/4.2.1/", *arguments)
+
+    def test_the_files_are_up_before_anybody_is_told_of_them(self, build: Build, wire: Wire) -> None:
+        before = len(wire)
+        done = self.run(build, "--json")
+        assert done.exit_code == 0, done.output
+        assert [url.rpartition("/")[2] for url in json.loads(done.stdout)["uploaded"]] == list(BUILT)
+        for name, body in BUILT.items():
+            assert build.shop.s3.get(f"files/4.2.1/{name}") == body
+        put = [unquote(path) for method, path, *_ in wire[before:] if method == "PUT"]
+        assert [path.rpartition("/")[2] for path in put] == [*BUILT, "4.2.1.json"]
+
+    def test_a_second_time_changes_nothing(self, build: Build) -> None:
+        assert self.run(build).exit_code == 0
+        before = build.shop.s3.tree()
+        again = json.loads(self.run(build, "--json").output)
+        assert (again["uploaded"], again["written"]) == ([], False)
+        assert build.shop.s3.tree() == before
+
+    def test_what_would_be_refused_sends_nothing(self, build: Build) -> None:
+        build.shop.s3.put("products/comet-cursor.json", {"schema": 1, "product": "comet-cursor", "max_size": 10})
+        before = build.shop.s3.keys()
+        assert self.run(build).exit_code == 1
+        assert build.shop.s3.keys() == before
+
+    def test_files_that_do_not_answer_at_their_url_are_told_to_nobody(self, build: Build) -> None:
+        build.server.files.clear()
+        refused = self.run(build)
+        assert (refused.exit_code, "does not answer" in refused.output) == (1, True)
+        assert build.shop.s3.keys(KEY) == []
+        assert len(build.shop.s3.keys("files/")) == len(BUILT)
+
+    def test_a_dry_run_says_what_is_missing_there_and_sends_nothing(self, build: Build) -> None:
+        build.shop.s3.put("files/4.2.1/App-4.2.1.AppImage", BUILT["App-4.2.1.AppImage"])
+        before = build.shop.s3.keys()
+        done = self.run(build, "--dry-run")
+        assert (done.exit_code, done.output.count("would upload s3://")) == (0, 3)
+        assert build.shop.s3.keys() == before
+
+    def test_another_file_in_the_place_is_named(self, build: Build) -> None:
+        build.shop.s3.put("files/4.2.1/App-4.2.1.AppImage", b"another")
+        refused = self.run(build)
+        assert refused.exit_code == 1
+        assert "is there already, with other content" in " ".join(refused.output.split())
+        assert build.shop.s3.keys(KEY) == []
+
+    def test_no_place_is_wrong_usage(self, build: Build) -> None:
+        assert build.run("--upload-to", "https://example.com/").exit_code == 2
+
+
+def test_quiet_says_nothing_unless_something_is_wrong(build: Build) -> None:
+    assert build.run("-q").output == ""
+    refused = build.run("-q", "--title", "Another")
+    assert "is there already and says something else" in refused.output
 
 
 @pytest.mark.parametrize(

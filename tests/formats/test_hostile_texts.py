@@ -11,7 +11,7 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from comet_updates.formats import atom, electron_updater, manifest, pages, sparkle, squirrel, tauri, velopack
+from comet_updates.formats import atom, electron_updater, manifest, product_page, sparkle, squirrel, tauri, velopack
 from comet_updates.model import NOTES_MAX_CHARS, Offer, Product
 from tests.formats.offers import artifact, complete, offer
 
@@ -93,6 +93,6 @@ def test_what_would_run_is_found() -> None:
 @given(TEXTS | st.sampled_from(HOSTILE), st.sampled_from(["markdown", "html", "text"]))
 def test_no_page_and_no_news_run_or_load_any_of_it(text: str, notes_format: str) -> None:
     given = offered(text, notes_format)
-    page = pages.product(Product(product="p"), [given], has_news=True).decode()
+    page = product_page.render(Product(product="p"), [given], {}, has_news=True)[""].decode()
     (content,) = ET.fromstring(atom.render(given)["feed.atom"].decode()).iter(f"{{{atom.NAMESPACE}}}content")
     assert Page(page).dangers == Page(content.text or "").dangers == []

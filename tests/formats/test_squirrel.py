@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from comet_updates.formats import squirrel
+from comet_updates.formats import squirrel, writing
 from comet_updates.model import Offer
 from tests.formats.offers import HOST, PHASED, artifact, complete, offer, percent, release
 
@@ -34,6 +34,13 @@ class TestWindows:
     def test_groups_cannot_be_said_so_that_the_release_before_is_the_last(self) -> None:
         given = offer(complete("2.0.0"), complete("1.0.0"), rollout=PHASED, is_complete=False)
         assert ["1.0.0" in line for line in lines(given)] == [True]
+
+    def test_it_is_cut_at_its_oldest_end_to_what_can_be_served(self) -> None:
+        """Lambda hands out 6 MB: a list beyond that would be an error for everyone."""
+        long = [f"{major}.0.0" for major in range(3, 0, -1)]
+        given = offer(*(release(version, *[package(f"{version}-{'x' * 1_900}")] * 500) for version in long))
+        assert len(squirrel.render(given)["RELEASES"]) < writing.MAX_BYTES
+        assert {line.partition("/App-")[2].partition("-")[0] for line in lines(given)} == {"3.0.0", "2.0.0"}
 
     def test_a_delta_without_a_full_package_is_left_out(self) -> None:
         given = offer(release("2.0.0", package("2.0.0", "delta")), complete("1.0.0"))

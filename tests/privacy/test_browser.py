@@ -7,6 +7,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -31,9 +32,16 @@ ALONE = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PATHS = ("/", "/privacy", "/comet-cursor")
-WIDTHS = (320, 1280)
+PATHS = ("/", "/privacy", "/comet-cursor", "/comet-cursor/he")
+WIDTHS = (320, 768, 1280)
+AXE = Path(__file__).parent / "axe" / "node_modules" / "axe-core" / "axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 SCHEMES = ("light", "dark")
+
+
+STORES = """async () => [
+  localStorage.length, sessionStorage.length, (await indexedDB.databases()).length, (await caches.keys()).length,
+  (await navigator.serviceWorker.getRegistrations()).length]"""
 
 
 class Visit(NamedTuple):
@@ -42,7 +50,7 @@ class Visit(NamedTuple):
     Attributes:
         requests: every address that it asked for.
         complaints: what it wrote to its console, such as a breach of the page's policy.
-        stored: cookies, and the number of entries in its stores.
+        stored: cookies, and the number of entries in each of its stores.
         overflows: whether one has to scroll sideways.
         landmarks: the accessibility tree, as text.
     """
@@ -80,8 +88,18 @@ class Site(str):
 
 @pytest.fixture
 def site(s3: S3, publish: Handler, answer: Handler) -> Iterator[Site]:
-    """The answering function with one product that has long words."""
-    s3.put("releases/comet-cursor/stable/4.2.1.json", release(title="x" * 200, notes={"en": "w" * 500, "he": "שלום"}))
+    """The answering function with one product that has long words, and all else that a page can show."""
+    long = {"en": f"# New\n\n- [{'w' * 500}](https://www.example.com/)\n\n|a|b|\n|-|-|\n|{'c' * 90}|d|", "he": "שלום"}
+    files = [{**release()["artifacts"][0], "file_name": "f" * 200}]
+    shown = {"title": "x" * 200, "display_version": "4.2.1-" + "v" * 150, "critical": {"below_version": "4.0.0"}}
+    s3.put("releases/comet-cursor/stable/4.2.1.json", release(notes=long, artifacts=files, **shown))
+    s3.put("releases/comet-cursor/stable/4.2.0.json", release("4.2.0", notes={"en": "```\nold\n```"}))
+    s3.put("releases/comet-cursor/stable/4.1.9.json", release("4.1.9"))
+    s3.put("releases/comet-cursor/beta/4.3.0.json", release("4.3.0", channel="beta"))
+    yanked = [{"version": "4.1.9", "reason": "r" * 200}]
+    rollout = {"version": "4.2.1", "percent": 25}
+    decided = {"schema": 1, "product": "comet-cursor", "channel": "stable", "yanked": yanked, "rollout": rollout}
+    s3.put("channels/comet-cursor/stable.json", decided)
     publish(SWEEP, None)
     asked: list[str] = []
 
@@ -116,7 +134,7 @@ def visit(browser: Any, url: str, *, width: int = 1280, scheme: str = "light") -
     page.on("request", lambda request: requests.append(request.url))
     page.on("console", lambda message: complaints.append(message.text))
     page.goto(url, wait_until="networkidle")
-    stored = [context.cookies(), page.evaluate("[localStorage.length, sessionStorage.length]")]
+    stored = [context.cookies(), page.evaluate(STORES)]
     overflows = page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
     seen = Visit(requests, complaints, stored, overflows, page.locator("body").aria_snapshot())
     context.close()
@@ -126,7 +144,7 @@ def visit(browser: Any, url: str, *, width: int = 1280, scheme: str = "light") -
 def test_a_page_is_one_request_to_one_host_and_stores_nothing(browser: Any, site: Site) -> None:
     for path in PATHS:
         seen = visit(browser, site + path)
-        assert (seen.requests, seen.complaints, seen.stored) == ([site + path], [], [[], [0, 0]])
+        assert (seen.requests, seen.complaints, seen.stored) == ([site + path], [], [[], [0] * 5])
     assert site.asked == list(PATHS), "no icon, and nothing else that a browser does not tell of"
 
 
@@ -166,6 +184,88 @@ def test_a_screen_reader_finds_its_way(browser: Any, site: Site) -> None:
         links = [line for line in lines if line.startswith("link")]
         assert links[0].startswith('link "Skip to the content"')
         assert all(line.startswith('link "') for line in links), "every link has a name"
+
+
+def complaints_of_axe(browser: Any, url: str, *, scheme: str = "light", width: int = 1280) -> list[str]:
+    """What axe-core finds on a page of which all is unfolded: rules that are broken, and where."""
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed: make test does it where npm is")
+    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(url)
+    page.evaluate("document.querySelectorAll('details').forEach(d => { d.removeAttribute('name'); d.open = true })")
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("(rules) => axe.run({runOnly: {type: 'tag', values: rules}})", RULES)
+    context.close()
+    assert found["passes"], "it looked"
+    return [f"{broken['id']}: {node['html']}" for broken in found["violations"] for node in broken["nodes"]]
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("path", PATHS)
+def test_axe_finds_nothing(browser: Any, site: Site, path: str, scheme: str) -> None:
+    for width in (320, 1280):
+        assert complaints_of_axe(browser, site + path, scheme=scheme, width=width) == []
+
+
+FAINT = '<p><font color="#808080">faint</font></p>'
+"""As a page may have it without a style of its own; it has less than 4.5 to 1 on either ground."""
+
+
+@pytest.mark.parametrize(
+    ("planted", "rule"),
+    [
+        (FAINT, "color-contrast"),
+        ('<a href="/x"></a>', "link-name"),
+        ("<h2>high</h2><h5>deep</h5>", "heading-order"),
+        ('<p lang="nonsense">x</p>', "valid-lang"),
+        ("<main></main>", "landmark-no-duplicate-main"),
+    ],
+    ids=lambda said: said if said.isascii() and "<" not in said else "planted",
+)
+def test_axe_finds_what_is_planted(browser: Any, site: Site, planted: str, rule: str) -> None:
+    site.planted = planted
+    assert any(found.startswith(f"{rule}:") for found in complaints_of_axe(browser, f"{site}/"))
+
+
+def test_a_picture_from_elsewhere_is_not_loaded_and_a_wide_one_is_noticed(
+    browser: Any, site: Site, elsewhere: Elsewhere
+) -> None:
+    site.planted = f'<img src="{elsewhere}x.gif" width="900" height="9" alt="">'
+    seen = visit(browser, f"{site}/", width=320)
+    assert seen.overflows
+    assert elsewhere.asked == []
+    assert seen.complaints
+
+
+def unmarked(page: Any) -> list[str]:
+    """What gets the focus of the keyboard on the way through a page, and does not show it."""
+    found, first = [], None
+    while True:
+        page.keyboard.press("Tab")
+        at = page.evaluate(
+            """() => {
+              const at = document.activeElement
+              const marks = [null, '::after'].map(part => getComputedStyle(at, part))
+              return [at.outerHTML, marks.some(s => s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 2)]
+            }"""
+        )
+        if at[0] == first or at[0].startswith("<body"):
+            return found
+        first = first or at[0]
+        found += [] if at[1] else [at[0]]
+
+
+def test_the_focus_of_the_keyboard_is_always_seen(browser: Any, site: Site) -> None:
+    context = browser.new_context(bypass_csp=True)
+    page = context.new_page()
+    for path in PATHS:
+        page.goto(site + path)
+        assert unmarked(page) == [], path
+    page.goto(f"{site}/")
+    page.add_style_tag(content="a:focus-visible { outline: 0 !important }")
+    assert unmarked(page), "the positive control"
+    context.close()
 
 
 class Elsewhere(str):

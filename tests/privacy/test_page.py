@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.conftest import S3, Handler
 
 LOADING = {"src", "srcset", "data", "poster", "action", "formaction", "background", "ping", "manifest"}
-VOID = {"meta", "link", "br", "img"}
+VOID = {"meta", "link", "br", "hr", "img"}
 
 
 class Page(HTMLParser):
@@ -90,7 +90,7 @@ def ask(s3: S3, publish: Handler, answer: Handler) -> Handler:
     return answer
 
 
-PATHS = ("/", "/privacy", "/comet-cursor")
+PATHS = ("/", "/privacy", "/comet-cursor", "/comet-cursor/he")
 
 
 def test_the_page_says_what_the_table_says(ask: Handler) -> None:
@@ -152,14 +152,15 @@ def test_the_browser_is_told_to_load_nothing(ask: Handler, path: str) -> None:
 
 
 def test_anyone_can_read_what_is_promised_and_what_was_published(ask: Handler) -> None:
-    index, privacy, product = (Page(ask(request(path), None)["body"]) for path in PATHS)
+    index, privacy, product = (Page(ask(request(path), None)["body"]) for path in PATHS[:3])
     assert {"/privacy", "/comet-cursor"} <= set(index.links)
     assert "What we promise" in privacy.text
     artifact = release()["artifacts"][0]
     assert "Comet Cursor" in product.text
     assert artifact["url"] in product.links
     assert artifact["sha256"] in product.text
-    assert "/v1/comet-cursor/bundled" in product.text
+    assert "https://HOST/v1/comet-cursor/stable" in product.text
+    assert "/v1/comet-cursor/bundled/releases.json" in product.links
     history = json.loads(ask(request("/v1/comet-cursor/stable/releases.json"), None)["body"])
     assert [past["version"] for past in history["releases"]] == ["4.2.1"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from comet_updates.publish.bucket import Bucket, Stored
+from comet_updates.publish.bucket import Bucket, Current, Stored
 from comet_updates.publish.reconcile import Publisher
 
 if TYPE_CHECKING:
@@ -18,11 +18,11 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 WRITES = ("put", "delete")
 
 
-class WatchedBucket(Bucket):
-    """The real bucket; tells `before` and `after` of every operation (its name and first argument)."""
+class Watching(Bucket):
+    """A bucket that tells `before` and `after` of every operation (its name and first argument)."""
 
-    def __init__(self, s3: S3) -> None:
-        super().__init__(s3.client, s3.bucket)
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
         self.operations: list[tuple[str, Any]] = []
         self.before: Callable[[str, Any], None] = lambda _name, _argument: None
         self.after: Callable[[str, Any], None] = lambda _name, _argument: None
@@ -35,31 +35,44 @@ class WatchedBucket(Bucket):
         return result
 
     def etags(self, prefix: str) -> dict[str, str]:
-        return self._watched("etags", prefix, lambda: super(WatchedBucket, self).etags(prefix))
+        return self._watched("etags", prefix, lambda: super(Watching, self).etags(prefix))
 
     def versions(self, prefix: str) -> dict[str, tuple[Stored, ...]]:
-        return self._watched("versions", prefix, lambda: super(WatchedBucket, self).versions(prefix))
+        return self._watched("versions", prefix, lambda: super(Watching, self).versions(prefix))
+
+    def children(self, prefix: str) -> tuple[list[str], list[str]]:
+        return self._watched("children", prefix, lambda: super(Watching, self).children(prefix))
 
     def get(self, stored: Stored) -> bytes:
-        return self._watched("get", stored.key, lambda: super(WatchedBucket, self).get(stored))
+        return self._watched("get", stored.key, lambda: super(Watching, self).get(stored))
+
+    def current(self, key: str) -> Current | None:
+        return self._watched("current", key, lambda: super(Watching, self).current(key))
 
     def put(self, key: str, body: bytes, content_type: str, *, replaces: str | None) -> None:
-        self._watched("put", key, lambda: super(WatchedBucket, self).put(key, body, content_type, replaces=replaces))
+        self._watched("put", key, lambda: super(Watching, self).put(key, body, content_type, replaces=replaces))
 
     def delete(self, key: str, *, replaces: str) -> None:
-        self._watched("delete", key, lambda: super(WatchedBucket, self).delete(key, replaces=replaces))
+        self._watched("delete", key, lambda: super(Watching, self).delete(key, replaces=replaces))
 
     @property
     def writes(self) -> list[str]:
         return [argument for name, argument in self.operations if name in WRITES]
 
 
+class WatchedBucket(Watching):
+    """The real bucket, watched."""
+
+    def __init__(self, s3: S3) -> None:
+        super().__init__(s3.client, s3.bucket)
+
+
 class Rig:
     """A publisher, its bucket and its clock."""
 
-    def __init__(self, s3: S3) -> None:
+    def __init__(self, s3: S3 | Watching) -> None:
         self.now = NOW
-        self.bucket = WatchedBucket(s3)
+        self.bucket = s3 if isinstance(s3, Watching) else WatchedBucket(s3)
         self.publisher = Publisher(self.bucket, lambda: self.now)
 
     def sweep(self) -> None:

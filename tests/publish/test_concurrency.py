@@ -9,10 +9,8 @@ from __future__ import annotations
 import copy
 import itertools
 import json
-import threading
 import uuid
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -21,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from comet_updates.errors import ConcurrentPublishError
+from comet_updates.formats import index_page
 from tests.conftest import ROOT, S3, release
 from tests.publish.conftest import WRITES, Rig
 
@@ -31,9 +30,9 @@ PRODUCT = "comet-cursor"
 PUBLIC = f"public/v1/{PRODUCT}"
 IN_ORDER = [
     *[f"{PUBLIC}/{channel}/{name}.json" for channel in ("beta", "stable") for name in ("releases", "manifest")],
-    f"public/pages/{PRODUCT}.html",
+    *[f"public/pages/{PRODUCT}.{kind}" for kind in ("json", "html")],
 ]
-"""Every document of the two channels and the page of the product, in the order in which they are written."""
+"""Every document of the two channels, the product's entry in the list and its page, in the order of writing."""
 
 Change = Callable[[S3], Any]
 Tree = dict[str, bytes]
@@ -127,6 +126,8 @@ SCHEMAS = {"manifest.json": schema("manifest"), "releases.json": schema("history
 def assert_whole(public: str, body: bytes) -> None:
     if public.endswith(".html"):
         assert body.endswith(b"</html>\n")
+    elif public.startswith("public/pages/"):
+        assert index_page.read("", body).name == PRODUCT
     else:
         SCHEMAS[public.rpartition("/")[2]].validate(json.loads(body))
 
@@ -169,9 +170,9 @@ def kill() -> None:
 
 
 PUBLICATIONS: dict[str, tuple[Change, int]] = {
-    "a new release": (put_release("4.2.1"), 5),
-    "a first release on a channel": (put_release("4.2.1", "nightly"), 3),
-    "all of a channel is yanked": (yank("4.2.0"), 5),
+    "a new release": (put_release("4.2.1"), 6),
+    "a first release on a channel": (put_release("4.2.1", "nightly"), 4),
+    "all of a channel is yanked": (yank("4.2.0"), 6),
     "an upload is refused": (put_release("4.3.0", colour="red"), 1),
     "the last release of a channel is deleted": (lambda s3: s3.delete(key("4.1.0", "beta")), 2),
 }
@@ -324,64 +325,25 @@ def test_a_publisher_that_is_disturbed_again_and_again_leaves_the_rest_to_its_ev
     assert s3.json(f"{PUBLIC}/stable/manifest.json")["version"] == f"4.{next(minors) - 1}.0"
 
 
-class Stepped:
-    """A publisher that makes one request whenever it is told to; reads of uploads go along, they change nothing."""
+@pytest.mark.parametrize("prefix", ["releases", "approvals"])
+def test_a_release_is_not_seen_without_the_pin_that_was_set_before_it(s3: S3, prefix: str) -> None:
+    """Both come while a publisher lists what is uploaded, between two of its requests."""
+    expected = outcome(s3, put_release("4.2.1"), put_policy("stable", pin="4.2.1"), put_release("4.3.0"))
+    s3, slower = begin(s3)
+    offered = set()
 
-    def __init__(self, s3: S3) -> None:
-        self._rig = Rig(s3)
-        self._rig.bucket.before = self._pause
-        self._go, self._paused = threading.Semaphore(0), threading.Semaphore(0)
-        self._is_free = self._is_done = False
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-        self._paused.acquire()
+    def overtake(name: str, where: str) -> None:
+        if (name, where) == ("versions", f"{prefix}/{PRODUCT}/") and not s3.keys(key("4.3.0")):
+            put_policy("stable", pin="4.2.1")(s3)
+            put_release("4.3.0")(s3)
 
-    def _pause(self, name: str, _: object) -> None:
-        if name != "get" and not self._is_free:
-            self._paused.release()
-            self._go.acquire()
+    def look(name: str, where: str) -> None:
+        if name in WRITES and where == f"{PUBLIC}/stable/manifest.json":
+            offered.add(s3.json(where)["version"])
 
-    def _run(self) -> None:
-        try:
-            while not self._is_done:  # an event that fails comes again
-                with suppress(ConcurrentPublishError):
-                    self._rig.publisher.publish(PRODUCT)
-                    self._is_done = True
-        finally:
-            self._is_done = True
-            self._paused.release()
-
-    def step(self) -> bool:
-        """Make one request. False if there is none left to make."""
-        self._go.release()
-        self._paused.acquire()
-        return not self._is_done
-
-    def finish(self) -> None:
-        self._is_free = True
-        self._go.release()
-        self._thread.join()
-
-
-@given(data=st.data())
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_publishers_in_any_interleaving_end_at_the_last_decision(s3: S3, data: DataObject) -> None:
-    uploads = ["4.2.1", *data.draw(st.lists(st.sampled_from(list(CHANGES)), min_size=1, max_size=3), label="changes")]
-    changes = [put_release("4.2.1"), *(CHANGES[name] for name in uploads[1:])]
-    expected = outcome(s3, *changes)
-    s3, _ = begin(s3, lambda _: None)
-    left, running = list(changes), list[Stepped]()
-    try:
-        while left or running:
-            turn = data.draw(st.integers(0, len(running) - (not left)), label="whose turn")
-            if turn == len(running):
-                left.pop(0)(s3)
-                running.append(Stepped(s3))  # its event
-            elif not all(running[turn].step() for _ in range(data.draw(st.integers(1, 9), label="requests"))):
-                del running[turn]
-    finally:
-        for publisher in running:
-            publisher.finish()
+    slower.bucket.before, slower.bucket.after = overtake, look
+    slower.publisher.publish(PRODUCT)
+    assert offered == {"4.2.1"}
     assert published(s3) == expected
 
 

@@ -251,6 +251,38 @@ def test_a_phased_rollout_is_passed_on_without_the_version_that_it_is_of() -> No
     assert decided.rollout == Rollout.model_validate_json(json.dumps(phased))
 
 
+def test_each_release_has_its_own_rollout() -> None:
+    rollouts = [{"version": "1.0.0", "percent": 5}, {"version": "1.1.0", "percent": 10}]
+    both, first = ([release(version) for version in versions] for versions in (("1.0.0", "1.1.0"), ("1.0.0",)))
+    policies = {"stable": policy(rollout=rollouts)}
+    assert decide(Product(product="p"), "stable", policies, both, NOW).rollout == Rollout(percent=10)
+    assert decide(Product(product="p"), "stable", policies, first, NOW).rollout == Rollout(percent=5)
+
+
+@pytest.mark.parametrize(
+    ("own", "decided", "is_offered"),
+    [(BEFORE, AFTER, False), (AFTER, BEFORE, True), (None, AFTER, False), (AFTER, None, False)],
+)
+def test_when_a_release_is_offered_is_decided_by_its_channel_or_by_itself(
+    own: str | None, decided: str | None, *, is_offered: bool
+) -> None:
+    """Wherever the channel is included, too; until then the release is nowhere, as if it were not uploaded."""
+    fields = {"available_at": own} if own else {}
+    known = [release("1.0.0"), release("1.1.0", **fields)]
+    policies = {
+        "stable": policy(available_at={"1.1.0": decided} if decided else {}),
+        "beta": policy("beta", includes=["stable"]),
+    }
+    for channel in policies:
+        offer = decide(Product(product="p"), channel, policies, known, NOW)
+        assert [past.version for past, _ in offer.history] == (["1.1.0", "1.0.0"] if is_offered else ["1.0.0"])
+
+
+def test_a_pause_holds_back_what_was_scheduled_for_later() -> None:
+    policies = {"stable": policy(available_at={"1.0.0": NOW}, paused_at=BEFORE)}
+    assert decide(Product(product="p"), "stable", policies, [release("1.0.0")], NOW).latest is None
+
+
 def test_a_pin_that_cannot_be_compared_decides_nothing() -> None:
     with pytest.raises(VersionSyntaxError, match="Pin the version of a release"):
         offer(Example([release("1.0", build="1")], None, (policy(pin="9.9"),), scheme="build"))

@@ -61,7 +61,9 @@ def test_many_messages_for_one_product_are_one_publication(s3: S3, publish: Hand
     del wire[:]
     publish(batch(*[body(f"releases/comet-cursor/stable/4.2.{n}.json") for n in (1, 2, 3)] * 3), None)
     written = sum(method == "PUT" for method, *_ in wire)
-    assert written == 7, "the appcast, the news twice, the history, the manifest, the page and the list of pages"
+    assert written == 9, (
+        "the appcast, the news twice, the history, the manifest, entry and page, the list and its source"
+    )
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 INDEX = "public/pages/index.html"
 OTHER = "public/pages/other.html"
 PAGE = "public/pages/comet-cursor.html"
+ENTRY = "public/pages/comet-cursor.json"
+GATHERED = "public/pages/index.json"
 NEWS = "public/pages/comet-cursor.atom"
 STABLE = "public/v1/comet-cursor/stable"
 
@@ -50,7 +52,7 @@ def published(s3: S3, rig: Rig) -> S3:
 
 def test_a_release_becomes_the_documents_of_its_channel(published: S3) -> None:
     documents = ("appcast.xml", "feed.atom", "manifest.json", "releases.json")
-    assert published.keys("public/") == [NEWS, PAGE, *(f"{STABLE}/{name}" for name in documents)]
+    assert published.keys("public/") == [NEWS, PAGE, ENTRY, *(f"{STABLE}/{name}" for name in documents)]
     assert published.json(f"{STABLE}/manifest.json") == release("4.2.1")
     assert published.json(f"{STABLE}/releases.json")["releases"] == [release("4.2.1"), release("4.2.0")]
 
@@ -58,7 +60,7 @@ def test_a_release_becomes_the_documents_of_its_channel(published: S3) -> None:
 def test_the_manifest_is_written_after_what_it_could_be_compared_with(s3: S3, rig: Rig) -> None:
     s3.put(key("4.2.1"), release())
     rig.publisher.publish("comet-cursor")
-    *before, manifest, _news, page = rig.bucket.writes
+    *before, manifest, _news, _entry, page = rig.bucket.writes
     assert f"{STABLE}/releases.json" in before
     assert (manifest, page) == (f"{STABLE}/manifest.json", PAGE)
 
@@ -79,7 +81,7 @@ def test_only_what_changed_is_written(published: S3, rig: Rig) -> None:
     ]
     # The stable manifest stays: 4.1.0 is older than what it tells of.
     changed = [f"{STABLE}/{name}" for name in ("appcast.xml", "feed.atom", "releases.json")]
-    assert rig.bucket.writes == [*new, *changed, NEWS, PAGE]
+    assert rig.bucket.writes == [*new, *changed, NEWS, ENTRY, PAGE]
 
 
 def test_deleting_all_that_is_public_is_mended_byte_for_byte(published: S3, rig: Rig) -> None:
@@ -104,7 +106,7 @@ def test_a_channel_that_offers_nothing_any_more_has_no_manifest(published: S3, r
     yanked = [{"version": version, "reason": "broken"} for version in ("4.2.0", "4.2.1")]
     published.put("channels/comet-cursor/stable.json", policy(yanked=yanked))
     rig.publisher.publish("comet-cursor")
-    assert published.keys("public/") == [PAGE, f"{STABLE}/releases.json"]
+    assert published.keys("public/") == [PAGE, ENTRY, f"{STABLE}/releases.json"]
 
 
 def test_a_sweep_after_a_sweep_writes_nothing(published: S3, rig: Rig) -> None:
@@ -168,7 +170,7 @@ class TestThePageOfAProduct:
         s3.put(f"releases/{product}/stable/1.0.0.json", release("1.0.0", product=product))
         rig.sweep()
         assert f"public/v1/{product}/stable/manifest.json" in s3.keys("public/v1/")
-        assert s3.keys("public/pages/") == [INDEX, "public/pages/privacy.html"]
+        assert s3.keys("public/pages/") == [INDEX, GATHERED, "public/pages/privacy.html"]
         assert b"Nothing is published yet" in s3.get(INDEX)
 
     def test_stays_as_it_is_while_a_channel_is_undecided(self, published: S3, rig: Rig) -> None:
@@ -188,8 +190,10 @@ class TestThePageOfAProduct:
         for version in ("4.2.0", "4.2.1"):
             published.delete(key(version))
         rig.sweep()
-        of_others = [f"public/pages/comet-cursor{name}.{kind}" for name in ("-2", ".html") for kind in ("atom", "html")]
-        assert published.keys("public/pages/") == [*of_others, INDEX, "public/pages/privacy.html"]
+        of_others = [
+            f"public/pages/comet-cursor{name}.{kind}" for name in ("-2", ".html") for kind in ("atom", "html", "json")
+        ]
+        assert published.keys("public/pages/") == [*of_others, INDEX, GATHERED, "public/pages/privacy.html"]
 
 
 class TestTheListOfProducts:
@@ -198,7 +202,7 @@ class TestTheListOfProducts:
             published.put(left, b"")
         rig.sweep()
         hrefs = published.get(INDEX).decode().split('href="/')[1:]
-        assert [href.split('"')[0] for href in hrefs] == ["", "privacy", "comet-cursor"]
+        assert [href.split('"')[0] for href in hrefs] == ["", "", "privacy", "comet-cursor", "privacy"]
 
     @pytest.mark.parametrize("stop_at", range(3), ids=["before it lists", "before it writes", "before it looks again"])
     @pytest.mark.parametrize("is_there", [True, False], ids=["added", "gone"])
@@ -236,8 +240,9 @@ class TestTheListOfProducts:
 
         slower.bucket.before = overtake
         slower.publisher.publish_index()
-        assert (faster.bucket.operations, faster.bucket.writes) == ([("etags", "public/pages/")], [])
-        assert slower.bucket.writes == [INDEX, INDEX], "once stale, once right"
+        looked = [("etags", "public/pages/"), ("current", GATHERED)]
+        assert (faster.bucket.operations, faster.bucket.writes) == (looked, [])
+        assert slower.bucket.writes == [INDEX, INDEX], "once stale, once right; what was gathered is the same"
         assert b'href="/other"' in published.get(INDEX)
 
 

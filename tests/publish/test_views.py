@@ -20,7 +20,9 @@ KEYS = (
     "approvals/comet-cursor/stable/4.2.1.json",
     "public/v1/comet-cursor/stable/manifest.json",
     "public/pages/comet-cursor.html",
+    "public/pages/comet-cursor.!pt-BR.html",
     "public/pages/comet-cursor.atom",
+    "public/pages/comet-cursor.json",
     "rejected/products/comet-cursor.json.json",
     "rejected/releases/comet-cursor/stable/4.2.1.json.json",
     "rejected/approvals/comet-cursor/stable/4.2.1.json.json",
@@ -32,6 +34,8 @@ KEYS = (
 )
 OF_NONE = (
     "public/pages/index.html",
+    "public/pages/page.!2.html",
+    "public/pages/index.json",
     "public/pages/privacy.html",
     "public/schemas/release.json",
     "products/stray/1.json",

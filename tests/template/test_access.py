@@ -38,7 +38,7 @@ def _trusts(template: Template, name: str, principal: Any) -> None:
 FAULTS: dict[str, tuple[str, Fault]] = {
     "anyone may be the answering function": ("E9510", lambda t: _trusts(t, "AnswerRole", "*")),
     "anyone may be the publishing function": ("E9510", lambda t: _trusts(t, "PublishRole", {"AWS": "*"})),
-    "anyone may be a pipeline": ("E9510", lambda t: _trusts(t, "PipelineRole", {"AWS": "*"})),
+    "anyone may be an owner": ("E9510", lambda t: _trusts(t, "OwnerRole", {"AWS": "*"})),
     "the answering function publishes": (
         "E9509",
         lambda t: _properties(t, "AnswerFunction").update(Role=_arn("PublishRole")),
@@ -155,13 +155,6 @@ def _paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     for key, item in items:
         yield (*path, key)
         yield from _paths(item, (*path, key))
-
-
-def test_without_a_principal_there_is_no_pipeline_role() -> None:
-    expanded = expand(source())
-    assert expanded["Resources"]["PipelineRole"]["Condition"] == "HasPipeline"
-    assert expanded["Conditions"]["HasPipeline"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "PipelinePrincipalArn"}, ""]}]}
-    assert expanded["Parameters"]["PipelinePrincipalArn"]["Default"] == ""
 
 
 def test_the_queue_takes_notifications_before_the_bucket_sends_them() -> None:

@@ -16,6 +16,7 @@ import pytest
 from bench.lambda_runtime import PYTHON, Invoke, lambda_runtime
 from tests.conftest import ROOT, SWEEP
 from tests.template.test_events import UPLOAD, event
+from tests.test_architecture import ANSWER_MODULES
 
 if TYPE_CHECKING:
     from tests.conftest import S3, Handler
@@ -59,10 +60,18 @@ def test_cfn_lint_finds_no_fault() -> None:
     assert (run.returncode, run.stdout) == (0, "")
 
 
-def test_each_function_is_the_package_and_nothing_else(built: Path) -> None:
-    for function in FUNCTIONS:
-        assert [path.name for path in (built / function).iterdir()] == ["comet_updates"]
-        assert (built / function / "comet_updates" / "answer" / "handler.py").exists()
+def sources(folder: Path) -> set[str]:
+    """The modules that are in a folder, by their names."""
+    parts = (path.relative_to(folder).with_suffix("").parts for path in folder.rglob("*.py"))
+    return {".".join(part).removesuffix(".__init__") for part in parts}
+
+
+def test_the_publishing_function_is_the_package_and_nothing_else(built: Path) -> None:
+    assert sources(built / "PublishFunction") == sources(ROOT / "functions")
+
+
+def test_the_answering_function_is_the_modules_that_a_reviewer_reads_and_nothing_else(built: Path) -> None:
+    assert sources(built / "AnswerFunction") == ANSWER_MODULES
 
 
 def test_the_answering_layer_holds_no_heavy_library(built: Path) -> None:
@@ -141,6 +150,26 @@ def test_the_built_answering_function_answers_in_lambdas_runtime(
         assert (answer["statusCode"], json.loads(answer["body"])["version"]) == (200, "4.2.1")
         assert invoke(event("legacy-guid")) == answer
         assert invoke(event("post"))["statusCode"] == 405
+
+
+def test_the_built_answering_function_writes_what_somebody_has_to_act_on(built: Path) -> None:
+    """With the logger that it loads only then; what its package leaves out is not missed."""
+    event = {"rawPath": "/v1/comet-cursor/stable", "requestContext": {"http": {"method": "GET"}}}
+    code = f"from comet_updates.answer.handler import handler; print(handler({event}, None)['statusCode'])"
+    environment = {
+        "PYTHONPATH": os.pathsep.join([str(built / "AnswerFunction"), str(built / "AnswerLayer" / "python")]),
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "BUCKET": "bucket",
+        "S3_ENDPOINT": "http://127.0.0.1:9",
+        "MEMORY_TTL_S": "60",
+        "LOG_LEVEL": "INFO",
+        "LOG_SUCCESSES": "false",
+    }
+    run = subprocess.run([PYTHON, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    line, status = run.stdout.splitlines()
+    assert (json.loads(line)["outcome"], status, run.stderr) == ("unavailable", "503", "")
 
 
 def test_the_built_publishing_function_publishes_in_lambdas_runtime(

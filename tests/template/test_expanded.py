@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from comet_updates import names
 from tests.conftest import ROOT
 from tests.template.expand import Fault, Template, expand, findings, findings_in, resources, source
 
@@ -122,15 +124,18 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "a log for as long as somebody says": ("E9507", lambda t: t["Parameters"]["LogRetentionDays"].pop("AllowedValues")),
     "a route of its own": (
         "E9508",
-        lambda t: _properties(t)["Events"].update(
-            Clients={"Type": "HttpApi", "Properties": {"ApiId": {"Ref": "Api"}, "Path": "/id/{id}", "Method": "get"}}
+        lambda t: _properties(t).update(
+            Events={
+                "Clients": {
+                    "Type": "HttpApi",
+                    "Properties": {"ApiId": {"Ref": "Api"}, "Path": "/id/{id}", "Method": "get"},
+                }
+            }
         ),
     ),
     "another function answers": (
         "E9508",
-        lambda t: _properties(t, "PublishFunction")["Events"].update(
-            Everything=_properties(t)["Events"].pop("Everything")
-        ),
+        lambda t: t.update(json.loads(json.dumps(t).replace("${AnswerFunction.Arn}", "${PublishFunction.Arn}"))),
     ),
     "SAM's own role": ("E9509", lambda t: _properties(t).pop("Role")),
     "an extension": (
@@ -169,15 +174,36 @@ class TestTheBucket:
     def test_what_people_uploaded_never_expires(self, expanded: Template) -> None:
         (bucket,) = resources(expanded, "AWS::S3::Bucket").values()
         expiring = [rule for rule in bucket["LifecycleConfiguration"]["Rules"] if "Expiration" in repr(rule)]
-        assert {rule["Prefix"] for rule in expiring} == {"public/", "rejected/"}
+        assert {rule["Prefix"] for rule in expiring} == {"public/", "rejected/", "packs/"}
 
     def test_it_refuses_plain_http_and_a_second_write_of_a_release(self, expanded: Template) -> None:
         (bucket_policy,) = resources(expanded, "AWS::S3::BucketPolicy").values()
-        tls, once = bucket_policy["PolicyDocument"]["Statement"]
+        tls, once, *_ = bucket_policy["PolicyDocument"]["Statement"]
         assert (tls["Effect"], tls["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
         assert (once["Effect"], once["Action"]) == ("Deny", "s3:PutObject")
-        assert once["Resource"] == {"Fn::Sub": "${Bucket.Arn}/releases/*"}
+        assert once["Resource"] == [{"Fn::Sub": f"${{Bucket.Arn}}/{prefix}/*"} for prefix in ("releases", "approvals")]
         assert once["Condition"]["Null"] == {"s3:if-none-match": "true"}
+
+    @pytest.mark.parametrize(
+        ("header", "usual"),
+        [
+            ("s3:x-amz-storage-class", "STANDARD"),
+            ("s3:x-amz-server-side-encryption", "AES256"),
+            ("s3:x-amz-server-side-encryption-customer-algorithm", None),
+        ],
+    )
+    def test_it_refuses_an_upload_that_the_functions_could_not_read(
+        self, expanded: Template, header: str, usual: str | None
+    ) -> None:
+        """An upload that is there and cannot be read would stop its product. One without the header is as usual."""
+        (bucket_policy,) = resources(expanded, "AWS::S3::BucketPolicy").values()
+        (denied,) = [
+            s for s in bucket_policy["PolicyDocument"]["Statement"] if header in s["Condition"].get("Null", ())
+        ]
+        assert (denied["Effect"], denied["Principal"], denied["Action"]) == ("Deny", "*", "s3:PutObject")
+        assert denied["Resource"] == [{"Fn::Sub": f"${{Bucket.Arn}}/{prefix}*"} for prefix in names.UPLOAD_PREFIXES]
+        unusual = {"StringNotEquals": {header: usual}} if usual else {}
+        assert denied["Condition"] == {"Null": {header: "false"}} | unusual
 
     def test_every_upload_and_removal_is_notified(self, expanded: Template) -> None:
         (bucket,) = resources(expanded, "AWS::S3::Bucket").values()
@@ -188,7 +214,7 @@ class TestTheBucket:
         assert notified == {
             (event, prefix)
             for event in ("s3:ObjectCreated:*", "s3:ObjectRemoved:*")
-            for prefix in ("products/", "channels/", "releases/")
+            for prefix in ("products/", "channels/", "releases/", "approvals/")
         }
 
 
@@ -211,5 +237,6 @@ def test_the_schedule_sweeps(expanded: Template) -> None:
     assert [target["Input"] for target in rule["Targets"]] == ['{"sweep": true}']
 
 
-def test_the_pipeline_role_exists_only_where_somebody_may_take_it(expanded: Template) -> None:
+def test_a_role_for_people_exists_only_where_somebody_may_take_it(expanded: Template) -> None:
     assert expanded["Resources"]["PipelineRole"]["Condition"] == "HasPipeline"
+    assert expanded["Resources"]["OwnerRole"]["Condition"] == "HasOwner"

@@ -17,8 +17,8 @@ from comet_updates import deployment
 from policy import rules
 from policy.expansion import NotExpandedError, expand, load, paths, resources
 from tests.conftest import ROOT
+from tests.template import test_alarms, test_cdn, test_expanded, test_roles
 from tests.template.expand import Template, source
-from tests.template.test_expanded import FAULTS
 
 ALLOWED: dict[str, list[dict[str, Any]]] = load((ROOT / "policy" / "properties.yaml").read_text())
 
@@ -61,7 +61,8 @@ def test_every_rule_has_a_number_of_its_own_and_a_fault_that_it_finds() -> None:
     loaded = Rules.create_from_directory(str(ROOT / "policy"))
     classes = {rule.__name__ for rule in rules.PolicyRule.__subclasses__()}
     assert {type(rule).__name__ for rule in loaded.values()} == classes
-    assert set(loaded) == {rule for rule, _ in FAULTS.values()} | {rules.AsDecided.id}
+    faults = test_expanded.FAULTS | test_cdn.FAULTS | test_roles.FAULTS | test_alarms.FAULTS
+    assert set(loaded) == {rule for rule, _ in faults.values()} | {rules.AsDecided.id}
     assert all(rule.shortdesc and rule.description and rule.tags for rule in loaded.values())
 
 

@@ -17,6 +17,7 @@ from comet_updates.record import Cache, Outcome
 
 # No cache on the way may keep a URL with a version in it.
 _HEADERS = {**EVERYWHERE, "cache-control": "no-store"}
+UNKNOWN = NOT_FOUND._replace(headers=NOT_FOUND.headers | _HEADERS)
 
 
 def respond(
@@ -32,12 +33,12 @@ def respond(
     try:
         document, cache = read(asked.key) if asked else (None, Cache.NONE)
         if asked is None or document is None:
-            return NOT_FOUND
+            return UNKNOWN
         is_wanted = not document.key.endswith(".json") or _is_newer(json.loads(document.text)["version"], asked.version)
     except StoreUnavailableError:
         return UNAVAILABLE
     except ValueError:  # what the client says is no version
-        return NOT_FOUND
+        return UNKNOWN
     if not is_wanted:
         return Answer(204, _HEADERS, "", Outcome.ANSWERED, document.key, cache)
     fixed = {"content-type": names.content_type(document.key), "content-length": str(document.size_bytes)}

@@ -10,21 +10,22 @@ from comet_updates.answer.fetch import STALE_MAX_S, Document
 from comet_updates.errors import StoreUnavailableError
 from comet_updates.record import Cache, Outcome
 
-MAX_AGE_S = 300
-"""How often a client should ask, at most (promise P8)."""
+MAX_AGE_S, SHARED_MAX_AGE_S, REVALIDATE_S = 300, 60, 60
+"""How often a client asks, at most (P8), and a cache on the way; how long that may go on while it asks, or fails."""
 
 EVERYWHERE = {
     "x-content-type-options": "nosniff",
     "strict-transport-security": "max-age=63072000; includeSubDomains",
 }
 _FEED = {"access-control-allow-origin": "*"}  # feeds are public: any web page may read them
-_STYLE = "'sha256-GCUVyyEiKXc8BGMYYxKxEOenwjcGToTgJgjTiY6sRBk='"
+_STYLE = "'sha256-upy23pUJZgHiqyUyJrWTOyrZH34kP+Sp7aRJhZz1PmI='"
 # A page may use its one stylesheet, by hash. It loads nothing else, sends nothing, and nobody frames it.
 _PAGE = {
     "content-security-policy": f"default-src 'none'; style-src {_STYLE}; img-src data:; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
 }
-_CACHED = f"public, max-age={MAX_AGE_S}, stale-while-revalidate=600, stale-if-error={STALE_MAX_S}"
+_SHARED = f"s-maxage={SHARED_MAX_AGE_S}, stale-while-revalidate={REVALIDATE_S}, stale-if-error={STALE_MAX_S}"
+_CACHED = f"public, max-age={MAX_AGE_S}, {_SHARED}"
 
 
 class Answer(NamedTuple):
@@ -38,19 +39,18 @@ class Answer(NamedTuple):
     cache: Cache = Cache.NONE
 
 
-def _problem(status: int, title: str, outcome: Outcome, **headers: str) -> Answer:
+def _problem(status: int, title: str, outcome: Outcome, cache_control: str = "no-store", **headers: str) -> Answer:
     body = f'{{"type":"about:blank","title":"{title}","status":{status}}}'  # RFC 9457; constant
-    own = {name.replace("_", "-"): value for name, value in headers.items()}
+    own = {name.replace("_", "-"): value for name, value in headers.items()} | {"cache-control": cache_control}
     fixed = {"content-type": "application/problem+json", "content-length": str(len(body))}
     return Answer(status, fixed | own | EVERYWHERE | _FEED, body, outcome)
 
 
-NOT_FOUND = _problem(404, "Not Found", Outcome.NOT_FOUND, cache_control="public, max-age=60")
-NOT_ALLOWED = _problem(
-    405, "Method Not Allowed", Outcome.METHOD_NOT_ALLOWED, allow="GET, HEAD", cache_control="no-store"
-)
-FAILED = _problem(500, "Internal Server Error", Outcome.FAILED, cache_control="no-store")
-UNAVAILABLE = _problem(503, "Service Unavailable", Outcome.UNAVAILABLE, cache_control="no-store", retry_after="30")
+# Who knows what stands in a URL that we do not: no cache on the way may keep it.
+NOT_FOUND = _problem(404, "Not Found", Outcome.NOT_FOUND, cache_control="private, max-age=60")
+NOT_ALLOWED = _problem(405, "Method Not Allowed", Outcome.METHOD_NOT_ALLOWED, allow="GET, HEAD")
+FAILED = _problem(500, "Internal Server Error", Outcome.FAILED)
+UNAVAILABLE = _problem(503, "Service Unavailable", Outcome.UNAVAILABLE, retry_after="30")
 
 
 def respond(

@@ -1,6 +1,6 @@
 """The command `comet-updates`: arguments, printing and exit codes; no decisions.
 
-Exit codes: 0 done, 1 refused, 2 wrong usage.
+The exit codes stand in the help of `main`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,9 +17,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from comet_updates import __version__
-from comet_updates.cli import deciding, shipping
-from comet_updates.cli.deciding import AsJson, BucketName, EndpointUrl
-from comet_updates.errors import CometError
+from comet_updates.cli import asking, deciding, shipping
+from comet_updates.cli.deciding import AsJson, BucketName, EndpointUrl, Quiet
+from comet_updates.errors import CometError, printable
 
 if TYPE_CHECKING:
     from comet_updates.cli.status import Status
@@ -30,6 +29,7 @@ WATCH_S = 3.0
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(shipping.app)
 app.add_typer(deciding.app)
+app.add_typer(asking.app)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 (typer's way)
@@ -45,7 +45,14 @@ def main(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Software updates that cannot tell their users apart."""
+    """Software updates that cannot tell their users apart.
+
+    Exit codes: 0, it is done, was done already, or waits for its time. 1, it was refused, is not so, or S3 fails: what
+    and why is said. 2, the command is not written as it should be.
+
+    Credentials and region come from the AWS_* environment. `--install-completion` completes commands and options in
+    bash, zsh, fish and PowerShell.
+    """
 
 
 @app.command("serve")
@@ -84,6 +91,7 @@ def import_feed(
     base_url: Annotated[str, typer.Option(help="What relative URLs in a file are relative to, with a slash.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing.")] = False,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Take over feeds of Sparkle, electron-updater, Tauri, Squirrel or Velopack.
 
@@ -91,23 +99,16 @@ def import_feed(
     such as one for each system, become one release for each version. Exit code 1: one is no such feed, or a release in
     it would be refused; then nothing is written.
     """
-    from comet_updates.cli import importing  # noqa: PLC0415 (a start of any other command need not load the formats)
+    from comet_updates.cli import importing, progress  # noqa: PLC0415 (no other command need load the formats)
     from comet_updates.formats import feeds  # noqa: PLC0415 (as above)
 
     try:
-        bodies = {source: importing.load(source) for source in sources}
-        with typer.progressbar(length=1, label="Checking", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+        bodies = {source: importing.load(source) for source in progress.each("Reading", sources, quiet=quiet)}
 
-            def progress(releases: list[feeds.Wire]) -> Iterator[feeds.Wire]:
-                bar.length = len(releases)
-                for release in releases:
-                    yield release
-                    bar.update(1)
+        def make_feed(source: str) -> feeds.Feed:
+            return feeds.Feed(product, channel, base_url or (source if source.startswith("https://") else ""))
 
-            def make_feed(source: str) -> feeds.Feed:
-                return feeds.Feed(product, channel, base_url or (source if source.startswith("https://") else ""))
-
-            imported = importing.read(bodies, make_feed, progress)
+        imported = importing.read(bodies, make_feed, lambda them: progress.each("Checking", them, quiet=quiet))
         written = [] if dry_run else importing.write(imported.documents, to)
     except CometError as error:
         typer.echo(f"comet-updates: {error}", err=True)
@@ -116,6 +117,8 @@ def import_feed(
         typer.echo(
             json.dumps({"documents": sorted(imported.documents), "written": written, "remarks": imported.remarks})
         )
+        return
+    if quiet:
         return
     for remark in imported.remarks:
         typer.echo(f"note: {remark}")
@@ -231,7 +234,7 @@ def _show(found: Status) -> None:
             typer.echo(f"behind   {where} {lag.document}: stays at {lag.version}, {lag.why}")
     for key, problems in found.refused.items():
         for problem in problems:
-            typer.echo(f"refused  {key}: {problem}")
+            typer.echo(f"refused  {printable(key, 1_024)}: {problem}")
 
 
 @app.command("audit")

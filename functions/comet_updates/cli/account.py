@@ -17,17 +17,26 @@ READS = {
     ("apigatewayv2", "GetRoutes"): "apigateway:GET",
     ("apigatewayv2", "GetStages"): "apigateway:GET",
     ("cloudformation", "ListStackResources"): "cloudformation:ListStackResources",
+    ("cloudfront", "GetCachePolicy"): "cloudfront:GetCachePolicy",
+    ("cloudfront", "GetDistributionConfig"): "cloudfront:GetDistributionConfig",
+    ("cloudfront", "GetMonitoringSubscription"): "cloudfront:GetMonitoringSubscription",
+    ("cloudfront", "GetOriginAccessControl"): "cloudfront:GetOriginAccessControl",
     ("cloudtrail", "DescribeTrails"): "cloudtrail:DescribeTrails",
     ("cloudtrail", "GetEventSelectors"): "cloudtrail:GetEventSelectors",
+    ("cloudwatch", "DescribeAlarms"): "cloudwatch:DescribeAlarms",
     ("cloudwatch", "DescribeInsightRules"): "cloudwatch:DescribeInsightRules",
+    ("cloudwatch", "GetDashboard"): "cloudwatch:GetDashboard",
+    ("iam", "GetRole"): "iam:GetRole",
     ("iam", "GetRolePolicy"): "iam:GetRolePolicy",
     ("iam", "ListAttachedRolePolicies"): "iam:ListAttachedRolePolicies",
     ("iam", "ListRolePolicies"): "iam:ListRolePolicies",
     ("lambda", "GetFunctionConfiguration"): "lambda:GetFunctionConfiguration",
     ("lambda", "GetFunctionEventInvokeConfig"): "lambda:GetFunctionEventInvokeConfig",
     ("lambda", "GetFunctionUrlConfig"): "lambda:GetFunctionUrlConfig",
+    ("lambda", "GetPolicy"): "lambda:GetPolicy",
     ("lambda", "ListEventSourceMappings"): "lambda:ListEventSourceMappings",
     ("logs", "DescribeAccountPolicies"): "logs:DescribeAccountPolicies",
+    ("logs", "DescribeDeliverySources"): "logs:DescribeDeliverySources",
     ("logs", "DescribeLogGroups"): "logs:DescribeLogGroups",
     ("logs", "DescribeMetricFilters"): "logs:DescribeMetricFilters",
     ("logs", "DescribeSubscriptionFilters"): "logs:DescribeSubscriptionFilters",
@@ -43,10 +52,14 @@ READS = {
 }
 """(service, operation) → the right that it needs. All of them read."""
 
+ELSEWHERE = {("logs", "DescribeDeliverySources"): "us-east-1"}
+"""Calls that are made in one region wherever the stack is: that of CloudFront's logs."""
+
 ABSENT = frozenset(
     {
         "ResourceNotFoundException",
         "NoSuchBucketPolicy",
+        "NoSuchMonitoringSubscription",
         "NoSuchPublicAccessBlockConfiguration",
         "ReplicationConfigurationNotFoundError",
     }
@@ -81,7 +94,7 @@ class Account:
 
     def __init__(self, endpoint_url: str | None = None) -> None:
         self._endpoint_url = endpoint_url
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[str, str | None], Any] = {}
 
     def read(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 (AWS's)
         """What AWS answers, all pages in one; empty where there is nothing to read.
@@ -91,7 +104,7 @@ class Account:
         """
         method = _snake(operation)
         try:
-            client = self._client(service)
+            client = self._client(service, ELSEWHERE.get((service, operation)))
             if client.can_paginate(method):
                 answer: dict[str, Any] = client.get_paginator(method).paginate(**parameters).build_full_result()
             else:
@@ -105,17 +118,18 @@ class Account:
             raise UnseenError(READS[service, operation], type(error).__name__) from error
         return answer
 
-    def _client(self, service: str) -> Any:  # noqa: ANN401 (one type for each service)
-        if service not in self._clients:
+    def _client(self, service: str, region: str | None = None) -> Any:  # noqa: ANN401 (one type for each service)
+        if (service, region) not in self._clients:
             config = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "max_attempts": 3})
             try:
                 session = boto3.session.Session()
-                client = session.client(service, endpoint_url=self._endpoint_url, config=config)  # type: ignore[call-overload]
+                where = {"endpoint_url": self._endpoint_url, "region_name": region}
+                client = session.client(service, config=config, **where)  # type: ignore[call-overload]
             except ValueError as error:
                 raise UnseenError(f"to reach {self._endpoint_url}", "no URL") from error
             client.meta.events.register("before-call", _only_reads(service))
-            self._clients[service] = client
-        return self._clients[service]
+            self._clients[service, region] = client
+        return self._clients[service, region]
 
 
 def _only_reads(service: str) -> Callable[..., None]:

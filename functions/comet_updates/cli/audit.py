@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from typing import NamedTuple
 
 from comet_updates import deployment
-from comet_updates.cli import audit_functions, audit_gateway, audit_roles, audit_storage, audit_surroundings
+from comet_updates.cli import (
+    audit_cdn,
+    audit_counts,
+    audit_functions,
+    audit_gateway,
+    audit_roles,
+    audit_storage,
+    audit_surroundings,
+)
 from comet_updates.cli.account import UnseenError
 from comet_updates.cli.audit_stack import Difference, Differences, Look, MissingResourceError, Read, Stack, stack_of
 from comet_updates.errors import CometError
@@ -94,12 +103,14 @@ def _seen(area: str, differences: Differences) -> Iterator[Finding]:
 
 def _resources(stack: Stack, _: Read) -> Differences:
     there = stack.numbers()
-    for type_ in sorted(there.keys() | deployment.RESOURCE_TYPES.keys()):
-        number, _reason = deployment.RESOURCE_TYPES.get(type_, (0, ""))
-        # The pipelines' role exists only where a principal for it was named.
-        allowed = {number, number - 1} if type_ == "AWS::IAM::Role" else {number}
-        if there[type_] not in allowed:
-            yield Difference(type_, f"is there {there[type_]} times instead of {number}")
+    decided = Counter({type_: number for type_, (number, _) in deployment.RESOURCE_TYPES.items()})
+    for name, (type_, condition) in deployment.CONDITIONAL.items():
+        other_way = condition == ("HasGateway" if stack.has_cdn else "HasCdn")
+        nobody = condition in ("HasPipeline", "HasOwner") and name not in stack.ids  # was named for this role
+        decided[type_] -= other_way or nobody
+    for type_ in sorted(there.keys() | decided.keys()):
+        if there[type_] != decided[type_]:
+            yield Difference(type_, f"is there {there[type_]} times instead of {decided[type_]}")
 
 
 AREAS: Mapping[str, Area] = {
@@ -109,9 +120,14 @@ AREAS: Mapping[str, Area] = {
         (audit_gateway.origins, audit_gateway.routes, audit_gateway.integrations),
         "take it off the gateway, or deploy the template again",
     ),
+    "CDN": Area(
+        (audit_cdn.distribution, audit_cdn.key, audit_cdn.signing, audit_cdn.metrics, audit_cdn.deliveries),
+        "set the distribution back to what the template says",
+    ),
     "functions": Area((audit_functions.configurations,), "set the function back to what the template says"),
     "other ways into the functions": Area(
-        (audit_functions.urls, audit_functions.destinations, audit_functions.sources), "delete it"
+        (audit_functions.urls, audit_functions.callers, audit_functions.destinations, audit_functions.sources),
+        "delete it",
     ),
     "logs": Area(
         (
@@ -122,10 +138,15 @@ AREAS: Mapping[str, Area] = {
         ),
         "delete the filter or the stray log, and set the retention back",
     ),
+    "alarms and dashboard": Area(
+        (audit_counts.alarms, audit_counts.dashboard), "set it back to what the template says"
+    ),
     "policies for all logs of the account": Area(
         (audit_surroundings.log_policies,), "except the logs of the stack from it (selectionCriteria), or delete it"
     ),
-    "roles": Area((audit_roles.attached, audit_roles.inline), "set the role back to what the template says"),
+    "roles": Area(
+        (audit_roles.attached, audit_roles.inline, audit_roles.trust), "set the role back to what the template says"
+    ),
     "bucket": Area(
         (
             audit_storage.bucket_log,

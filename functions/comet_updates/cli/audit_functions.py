@@ -7,6 +7,7 @@ from typing import Any
 
 from comet_updates import deployment
 from comet_updates.cli.account import UnseenError
+from comet_updates.cli.audit_roles import many, read_policy
 from comet_updates.cli.audit_stack import Difference, Differences, Read, Stack
 
 _EXTRAS = ("DeadLetterConfig", "FileSystemConfigs", "VpcConfig", "DurableConfig", "CapacityProviderConfig")
@@ -64,8 +65,41 @@ def _surroundings(_: Stack, __: str, found: Mapping[str, Any]) -> Iterator[str]:
 def urls(stack: Stack, read: Read) -> Differences:
     """A door beside the gateway."""
     for name in deployment.HANDLERS:
-        if read("lambda", "GetFunctionUrlConfig", FunctionName=stack.of(name)):
+        found = read("lambda", "GetFunctionUrlConfig", FunctionName=stack.of(name))
+        if found and not (stack.has_cdn and name == "AnswerFunction"):
             yield Difference(name, "has a URL of its own")
+        elif found and found.get("AuthType") != "AWS_IAM":
+            yield Difference(name, "has a URL that is open to everyone")
+        elif found.get("Cors"):
+            yield Difference(name, "answers by origin (Cors)")
+
+
+def callers(stack: Stack, read: Read) -> Differences:
+    """Who else may call a function."""
+    for name in deployment.HANDLERS:
+        policy = read("lambda", "GetPolicy", FunctionName=stack.of(name)).get("Policy", "{}")
+        allowed = set(_callers(stack, name))
+        for statement in many(read_policy(policy).get("Statement", [])):
+            caller = _caller(statement)
+            if statement.get("Effect") != "Deny" and caller not in allowed:
+                yield Difference(name, f"may be called by {' for '.join(map(str, caller))}")
+
+
+def _callers(stack: Stack, name: str) -> Iterator[tuple[str, str]]:
+    """Principal and ARN of who calls: a service of AWS for a resource of the stack."""
+    if name == "PublishFunction":
+        yield "events.amazonaws.com", stack.arn("PublishFunctionSweep")
+    elif stack.has_cdn:
+        yield "cloudfront.amazonaws.com", stack.arn("Cdn")
+    else:
+        yield "apigateway.amazonaws.com", f"{stack.arn('Api')}/*"
+
+
+def _caller(statement: Mapping[str, Any]) -> tuple[str, str]:
+    principal = statement.get("Principal")
+    service = principal.get("Service") if isinstance(principal, Mapping) else None
+    arns = {key.lower(): arn for test in statement.get("Condition", {}).values() for key, arn in test.items()}
+    return str(service or principal), str(arns.get("aws:sourcearn", "whomever"))
 
 
 def destinations(stack: Stack, read: Read) -> Differences:

@@ -11,6 +11,8 @@ from comet_updates.cli.audit_stack import Difference, Differences, Read, Stack
 
 def stages(stack: Stack, read: Read) -> Differences:
     """Access logs, request logs, variables, throttling."""
+    if stack.has_cdn:
+        return
     found = read("apigatewayv2", "GetStages", ApiId=stack.of("Api")).get("Items", ())
     if (names := [stage["StageName"] for stage in found]) != ["$default"]:
         yield Difference("Api", f"has the stages {names} instead of $default alone")
@@ -34,12 +36,16 @@ def _stage(stage: Mapping[str, Any]) -> Iterator[str]:
 
 def origins(stack: Stack, read: Read) -> Differences:
     """An answer that depends on the page that asks."""
+    if stack.has_cdn:
+        return
     if read("apigatewayv2", "GetApi", ApiId=stack.of("Api")).get("CorsConfiguration"):
         yield Difference("Api", "answers by origin (CorsConfiguration)")
 
 
 def routes(stack: Stack, read: Read) -> Differences:
     """One route for everything, which asks nobody who they are."""
+    if stack.has_cdn:
+        return
     found = read("apigatewayv2", "GetRoutes", ApiId=stack.of("Api")).get("Items", ())
     if (keys := [route["RouteKey"] for route in found]) != ["$default"]:
         yield Difference("Api", f"has the routes {keys} instead of $default alone")
@@ -50,6 +56,8 @@ def routes(stack: Stack, read: Read) -> Differences:
 
 def integrations(stack: Stack, read: Read) -> Differences:
     """Everything goes to the answering function and comes back, unchanged."""
+    if stack.has_cdn:
+        return
     function = re.escape(stack.arn("AnswerFunction"))
     ours = re.compile(rf"(arn:[^/]+:lambda:path/[0-9-]+/functions/)?{function}(/invocations)?")
     for integration in read("apigatewayv2", "GetIntegrations", ApiId=stack.of("Api")).get("Items", ()):

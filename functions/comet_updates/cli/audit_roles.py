@@ -40,8 +40,41 @@ def inline(stack: Stack, read: Read) -> Differences:
 
 
 def _roles(stack: Stack) -> Iterator[str]:
-    """The role of the pipelines exists only where a principal for it was named."""
-    return (name for name in deployment.GRANTS if name != "PipelineRole" or name in stack.ids)
+    """The roles of people and pipelines exist only where somebody was named for them."""
+    return (name for name in deployment.GRANTS if name not in deployment.CONDITIONAL or name in stack.ids)
+
+
+def trust(stack: Stack, read: Read) -> Differences:
+    """Who may take which role: Lambda its functions' own, and nobody both that of pipelines and that of owners."""
+    takers = {}
+    for name in _roles(stack):
+        document = read("iam", "GetRole", RoleName=stack.of(name)).get("Role", {}).get("AssumeRolePolicyDocument", {})
+        allowing = [found for found in many(read_policy(document).get("Statement", [])) if found["Effect"] != "Deny"]
+        takers[name] = {taker for statement in allowing for taker in _takers(statement)}
+        if name not in deployment.CONDITIONAL:
+            for taker in sorted(takers[name] - {"lambda.amazonaws.com"}):
+                yield Difference(name, f"may be taken by {taker}")
+        elif any(not _is_told(statement) for statement in allowing):
+            yield Difference(name, "may be taken by whomever an issuer of tokens knows, or by everyone")
+    for taker in sorted(takers.get("PipelineRole", set()) & takers.get("OwnerRole", set())):
+        yield Difference("OwnerRole", f"may be taken by who releases, too: {taker}")
+
+
+def _takers(statement: Mapping[str, Any]) -> Iterator[str]:
+    principal = statement.get("Principal", "*")
+    named = principal.values() if isinstance(principal, Mapping) else [principal]
+    return (str(one) for some in named for one in many(some))
+
+
+def _is_told(statement: Mapping[str, Any]) -> bool:
+    """Whether it names who may: a principal, or an issuer with the audience and the subject of its tokens."""
+    if "sts:AssumeRoleWithWebIdentity" in many(statement.get("Action")):
+        asked = {
+            (test, key.rpartition(":")[2]) for test, keys in statement.get("Condition", {}).items() for key in keys
+        }
+        subjects = statement.get("Condition", {}).get("StringLike", {}).values()
+        return {("StringEquals", "aud"), ("StringLike", "sub")} <= asked and "*" not in subjects
+    return "*" not in _takers(statement)
 
 
 def _granted(stack: Stack, grant: deployment.Grant) -> _Right:

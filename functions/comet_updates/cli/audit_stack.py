@@ -13,13 +13,16 @@ Read = Callable[..., Mapping[str, Any]]
 """`read(service, operation, **parameters)`: see `Account.read`."""
 
 _ARNS = {
+    "AWS::ApiGatewayV2::Api": "arn:{partition}:execute-api:{region}:{account}:{id}",
+    "AWS::CloudFront::Distribution": "arn:{partition}:cloudfront::{account}:distribution/{id}",
+    "AWS::Events::Rule": "arn:{partition}:events:{region}:{account}:rule/{id}",
     "AWS::IAM::Role": "arn:{partition}:iam::{account}:role/{id}",
     "AWS::Lambda::Function": "arn:{partition}:lambda:{region}:{account}:function:{id}",
     "AWS::Logs::LogGroup": "arn:{partition}:logs:{region}:{account}:log-group:{id}:*",
     "AWS::S3::Bucket": "arn:{partition}:s3:::{id}",
     "AWS::SQS::Queue": "arn:{partition}:sqs:{region}:{account}:{id}",
 }
-"""What `!GetAtt X.Arn` is. The id of a queue is a URL, and its name the end of that."""
+"""What `!GetAtt X.Arn` is, or would be. The id of a queue is a URL, and its name the end of that."""
 
 
 class Difference(NamedTuple):
@@ -67,6 +70,11 @@ class Stack(NamedTuple):
         if self.types[name] == "AWS::SQS::Queue":
             last = last.rsplit("/", 1)[-1]
         return _ARNS[self.types[name]].format(partition=partition, region=region, account=account, id=last)
+
+    @property
+    def has_cdn(self) -> bool:
+        """Whether the CDN leads to the answering function, and not the gateway."""
+        return "Cdn" in self.ids
 
     def numbers(self) -> Counter[str]:
         """How many resources there are of each type."""

@@ -29,18 +29,22 @@ def subscriptions(stack: Stack, read: Read) -> Differences:
 
 def metric_filters(stack: Stack, read: Read) -> Differences:
     """What is counted in a log: a metric is kept for 15 months."""
+    decided = {stack.of(filter_): counted for filter_, counted in deployment.COUNTED.items()}
     for name in deployment.LOGS.values():
         for filter_ in read("logs", "DescribeMetricFilters", logGroupName=stack.of(name)).get("metricFilters", ()):
-            yield Difference(name, f"is counted by {filter_['filterName']}")
+            numbers = filter_.get("metricTransformations", ())
+            found = (name, filter_.get("filterPattern"), ", ".join(number["metricName"] for number in numbers))
+            if found != decided.get(filter_["filterName"]) or any(number.get("dimensions") for number in numbers):
+                yield Difference(name, f"is counted by {filter_['filterName']}, in a way that nobody decided on")
 
 
 def strays(stack: Stack, read: Read) -> Differences:
     """Logs that AWS makes by itself, to be kept for ever."""
     lambdas = {f"/aws/lambda/{stack.of(name)}" for name in deployment.HANDLERS}
-    gateway = f"API-Gateway-Execution-Logs_{stack.of('Api')}/"
-    for prefix in (*sorted(lambdas), gateway):
+    gateways = () if stack.has_cdn else (f"API-Gateway-Execution-Logs_{stack.of('Api')}/",)
+    for prefix in (*sorted(lambdas), *gateways):
         for found in read("logs", "DescribeLogGroups", logGroupNamePrefix=prefix).get("logGroups", ()):
-            if found["logGroupName"] in lambdas or found["logGroupName"].startswith(gateway):
+            if found["logGroupName"] in lambdas or found["logGroupName"].startswith(gateways):
                 yield Difference(found["logGroupName"], "is a log that nobody decided on")
 
 

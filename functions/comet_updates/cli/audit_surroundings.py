@@ -23,7 +23,7 @@ LOG_POLICIES = (  # and DATA_PROTECTION_POLICY, which masks
 _FOREIGN = tuple(
     f"AWS::{service}::"
     for service in (
-        *("Bedrock", "BedrockAgentCore", "CloudFront", "EC2", "EKS", "ElasticLoadBalancingV2", "MSK"),
+        *("Bedrock", "BedrockAgentCore", "EC2", "EKS", "ElasticLoadBalancingV2", "MSK"),
         *("Route53Resolver", "SecurityHub", "WAFv2"),
     )
 )
@@ -119,8 +119,9 @@ def _reads(definition: str, log: str) -> bool:
     return any(fnmatchcase(log, name) for name in names)
 
 
-def telemetry(_: Stack, read: Read) -> Differences:
+def telemetry(stack: Stack, read: Read) -> Differences:
     """Rules that switch logs or traces on for whole kinds of resources."""
     for rule in read("observabilityadmin", "ListTelemetryRules").get("TelemetryRuleSummaries", ()):
-        if not str(rule.get("ResourceType")).startswith(_FOREIGN):
+        foreign = _FOREIGN if stack.has_cdn else (*_FOREIGN, "AWS::CloudFront::")
+        if not str(rule.get("ResourceType")).startswith(foreign):
             yield Difference(f"rule {rule.get('RuleName')}", f"switches telemetry on for {rule.get('ResourceType')}")

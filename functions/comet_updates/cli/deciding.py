@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -38,6 +39,7 @@ def _interval_s(text: str | None) -> int | None:
 BucketName = Annotated[str, typer.Option("--bucket", envvar="BUCKET", help="The bucket's name.")]
 EndpointUrl = Annotated[str | None, typer.Option("--endpoint-url", help="Another S3 than Amazon's.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Write nothing; show what would change for clients.")]
 Product = Annotated[str, typer.Argument(callback=name)]
 Channel = Annotated[str, typer.Argument(callback=name)]
@@ -51,6 +53,7 @@ class Where(NamedTuple):
     endpoint_url: str | None
     dry_run: bool
     as_json: bool
+    quiet: bool = False
 
 
 def _policy(product: str, channel: str, where: Where, edit: Callable[[datetime], Edit]) -> None:
@@ -62,28 +65,49 @@ def _policy(product: str, channel: str, where: Where, edit: Callable[[datetime],
 
 def carry_out(where: Where, make_plan: Callable[[Bucket, datetime], Plan]) -> Plan:
     """Carry a plan out, or show it, and give it. Exit code 1: it makes no sense, would be refused, or S3 fails."""
+    with refusals():
+        plan = execute(where, make_plan)
+    if where.as_json:
+        typer.echo(json.dumps(as_json_of(where, plan)))
+    else:
+        show(where, plan)
+    return plan
+
+
+def execute(where: Where, make_plan: Callable[[Bucket, datetime], Plan]) -> Plan:
+    """Carry a plan out without a word, unless it is only to be shown. Raises `CometError`."""
     from comet_updates.cli import operations  # noqa: PLC0415 (as above)
     from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
 
+    bucket = open_bucket(where.bucket, where.endpoint_url)
+    if where.dry_run:
+        return make_plan(bucket, datetime.now(UTC))
+    return operations.carry_out(bucket, lambda: make_plan(bucket, datetime.now(UTC)))
+
+
+def show(where: Where, plan: Plan) -> None:
+    """Print what was done, or would be."""
+    if plan.body is None:
+        typer.echo(f"nothing to do: {plan.key} says so already")
+        return
+    for key, diff in plan.changes.items():
+        typer.echo(diff if where.dry_run else f"changes {key.removeprefix('public')}")
+    typer.echo(f"{'would write' if where.dry_run else 'wrote'} {plan.key}")
+
+
+def as_json_of(where: Where, plan: Plan) -> dict[str, Any]:
+    """The same for programs."""
+    return {"key": plan.key, "written": plan.body is not None and not where.dry_run, "changes": plan.changes}
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Turn our errors into one paragraph and exit code 1."""
     try:
-        bucket = open_bucket(where.bucket, where.endpoint_url)
-        if where.dry_run:
-            plan = make_plan(bucket, datetime.now(UTC))
-        else:
-            plan = operations.carry_out(bucket, lambda: make_plan(bucket, datetime.now(UTC)))
+        yield
     except CometError as error:
         typer.echo(f"comet-updates: {error}", err=True)
         raise typer.Exit(1) from error
-    if where.as_json:
-        written = plan.body is not None and not where.dry_run
-        typer.echo(json.dumps({"key": plan.key, "written": written, "changes": plan.changes}))
-    elif plan.body is None:
-        typer.echo(f"nothing to do: {plan.key} says so already")
-    else:
-        for key, diff in plan.changes.items():
-            typer.echo(diff if where.dry_run else f"changes {key.removeprefix('public')}")
-        typer.echo(f"{'would write' if where.dry_run else 'wrote'} {plan.key}")
-    return plan
 
 
 @app.command()
@@ -158,6 +182,36 @@ def unyank(
 
 
 @app.command()
+def rollback(
+    product: Product, channel: Channel, *,
+    reason: Annotated[str, typer.Option(help="Why; everybody can read it.")],
+    bucket: BucketName, endpoint_url: EndpointUrl = None, dry_run: DryRun = False, as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Withdraw the latest release of a channel, and say what is offered then and how to go on.
+
+    A second time does nothing: to withdraw the release before, too, `yank` it by its version.
+    """
+    from comet_updates.cli import withdrawal  # noqa: PLC0415 (as above)
+
+    where = Where(bucket, endpoint_url, dry_run, as_json)
+    made: list[withdrawal.Withdrawal] = []
+
+    def make_plan(opened: Bucket, now: datetime) -> Plan:
+        made.append(withdrawal.withdrawal(opened, product, channel, reason, now))
+        return made[-1].plan
+
+    with refusals():
+        plan = execute(where, make_plan)
+    done = made[-1]
+    if as_json:
+        typer.echo(json.dumps(as_json_of(where, plan) | {"withdrawn": done.withdrawn, "offered": done.offered}))
+        return
+    show(where, plan)
+    for sentence in done.says(product, channel):
+        typer.echo(sentence)
+
+
+@app.command()
 def rollout(
     product: Product, channel: Channel, version: Version, *,
     percent: Annotated[int | None, typer.Option(min=0, max=100, help="How many of the users.")] = None,
@@ -166,7 +220,10 @@ def rollout(
     start: Annotated[str | None, typer.Option(help="With --every: from when on, as 2026-11-20T12:00:00Z.")] = None,
     bucket: BucketName, endpoint_url: EndpointUrl = None, dry_run: DryRun = False, as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Reach a share of the users, or one group after another. Each copy draws its number itself and never sends it."""
+    """Reach a share of the users, or one group after another. Each copy draws its number itself and never sends it.
+
+    A larger share goes on with it, 0 stops it, and 100 ends it: then updaters that know no rollouts follow, too.
+    """
     from comet_updates.cli import operations  # noqa: PLC0415 (as above)
 
     if (percent is None) == (every is None):
@@ -211,3 +268,30 @@ def approve(
         return operations.approval(opened, product, channel, version, now)
 
     carry_out(Where(bucket, endpoint_url, dry_run, as_json), make_plan)
+
+
+@app.command()
+def schedule(
+    product: Product, channel: Channel, version: Version, *,
+    at: Annotated[str, typer.Option(metavar="TIME", help="From when on it is offered, as 2026-11-20T12:00:00Z.")],
+    bucket: BucketName, endpoint_url: EndpointUrl = None, dry_run: DryRun = False, as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Offer a release that waits from a moment on, earlier or later than it says itself. Until then nobody sees it.
+
+    What is offered already stays: `yank` withdraws it. To upload a release so that it waits: `release --not-before`.
+    """
+    from comet_updates.cli import operations  # noqa: PLC0415 (as above)
+
+    where = Where(bucket, endpoint_url, dry_run, as_json)
+    _policy(product, channel, where, lambda now: operations.schedule(version, at, now))
+
+
+@app.command()
+def unschedule(
+    product: Product, channel: Channel, version: Version, *, bucket: BucketName, endpoint_url: EndpointUrl = None,
+    dry_run: DryRun = False, as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Undo `schedule`: the release is offered from when it says itself."""
+    from comet_updates.cli import operations  # noqa: PLC0415 (as above)
+
+    _policy(product, channel, Where(bucket, endpoint_url, dry_run, as_json), lambda _: operations.unschedule(version))

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 
 from comet_updates import names
 from comet_updates.errors import ConcurrentPublishError, DecisionError, Problem
-from comet_updates.model import Release
+from comet_updates.model import ROLLOUTS_MAX, Release
 from comet_updates.publish import uploads
 from comet_updates.publish.bucket import Bucket, Stored, etag_of
+from comet_updates.publish.decide import ALL_PERCENT, decide
 from comet_updates.publish.inputs import Inputs
 from comet_updates.publish.loader import Loader, list_inputs
 from comet_updates.publish.reconcile import render
@@ -44,8 +45,8 @@ class Plan(NamedTuple):
     changes: dict[str, str]
 
 
-def policy(bucket: Bucket, product: str, channel: str, edit: Edit, now: datetime) -> Plan:
-    """The plan to `edit` the policy of a channel.
+def policy(bucket: Bucket, product: str, channel: str, edit: Edit, now: datetime, *, may_be_new: bool = False) -> Plan:
+    """The plan to `edit` the policy of a channel, which is there unless it `may_be_new`.
 
     Raises:
         DecisionError: there is no such channel, or the edit makes no sense.
@@ -57,7 +58,7 @@ def policy(bucket: Bucket, product: str, channel: str, edit: Edit, now: datetime
     key = names.channel_key(product, channel)
     if channel in inputs.undecided:
         raise DecisionError(f"{key} is refused as it is: mend that first")
-    if channel not in inputs.channels:
+    if channel not in inputs.channels and not may_be_new:
         there = ", ".join(sorted(inputs.channels)) or "none"
         raise DecisionError(f"{product} has no channel {channel!r}; it has: {there}")
     current = inputs.policies.get(channel)
@@ -141,7 +142,8 @@ class _Scene:
         if there is None and key not in self._listing:
             return self.plan(key, document)
         if there is None:
-            raise DecisionError(f"{key} is there already and was refused. Release a new version")
+            why = " ".join(str(problem) for problem in self.inputs.refusals[key].problems)
+            raise DecisionError(f"{key} is there already and was refused: {why} Or release a new version")
         if told(there.wire) != told(document):
             raise DecisionError(f"{key} is there already and says something else. Release a new version")
         return Plan(key, None, None, {})
@@ -232,7 +234,42 @@ def rollout(version: str, how: Mapping[str, object], *, is_new: bool = False) ->
     def edit(policy: Wire, inputs: Inputs) -> Wire:
         if not is_new:
             _known(inputs, policy["channel"], version)
-        return {**policy, "rollout": {"version": version, **how}}
+        decided = policy.get("rollout", [])
+        others = [
+            known
+            for known in (decided if isinstance(decided, list) else [decided])
+            # What reaches everyone needs no word. The others may come yet, as from a pipeline at the same time.
+            if known["version"] != version and known.get("percent") != ALL_PERCENT
+        ]
+        new = {"version": version, **how}
+        return {**policy, "rollout": [*others[1 - ROLLOUTS_MAX :], new] if others else new}
+
+    return edit
+
+
+def schedule(version: str, at: str, now: datetime) -> Edit:
+    """Offer a release from a moment on, in place of what it says itself. One that is offered by now stays."""
+
+    def edit(policy: Wire, inputs: Inputs) -> Wire:
+        channel = policy["channel"]
+        if policy.get("available_at", {}).get(version) == at:
+            return policy
+        found = _release(inputs, channel, version)
+        assert inputs.product is not None  # noqa: S101 (there is no channel of a product that is refused)
+        offer = decide(inputs.product, channel, inputs.policies, inputs.releases_for(channel), now)
+        if any(past is found for past, _ in offer.history):
+            raise DecisionError(f"{channel} offers {version} already. To withdraw it: comet-updates yank")
+        return {**policy, "available_at": {**policy.get("available_at", {}), version: at}}
+
+    return edit
+
+
+def unschedule(version: str) -> Edit:
+    """Undo `schedule`."""
+
+    def edit(policy: Wire, _inputs: Inputs) -> Wire:
+        left = _without(policy.get("available_at", {}), version)
+        return {**policy, "available_at": left} if left else _without(policy, "available_at")
 
     return edit
 

@@ -1,26 +1,24 @@
-"""Built files → a release document: what each file is, its hashes and signatures, and where it answers."""
+"""Built files → a release document: what each file is, the signatures beside it, and where it answers."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
-import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
 import yaml
 
+from comet_updates.cli.hashing import Sums
 from comet_updates.errors import ArtifactError
 from comet_updates.formats import feeds
 
 Wire = dict[str, Any]
-CHUNK_BYTES = 1 << 20
 TIMEOUT_S = 30
 SIGNATURE_ENDINGS = (".sig", ".minisig", ".edsig")
 """What stands beside a file: of Tauri's builder, of minisign, and what Sparkle's `sign_update` prints."""
@@ -33,18 +31,6 @@ _BUNDLES = {
     ".app.tar.gz": "app",
     "-setup.exe": "nsis",
 }
-# The first bytes of what ends so. A page of an error that was saved in place of the file begins otherwise.
-_MAGIC = {
-    ".exe": b"MZ",
-    ".msi": b"\xd0\xcf\x11\xe0",
-    ".zip": b"PK",
-    ".nupkg": b"PK",
-    ".appimage": b"\x7fELF",
-    ".deb": b"!<arch>",
-    ".rpm": b"\xed\xab\xee\xdb",
-    ".pkg": b"xar!",
-    ".gz": b"\x1f\x8b",
-}
 
 
 class Kind(NamedTuple):
@@ -53,15 +39,6 @@ class Kind(NamedTuple):
     platform: str
     arch: str
     kind: str
-
-
-class Sums(NamedTuple):
-    """What is known of the bytes of a file; hashes in hexadecimal."""
-
-    size_bytes: int
-    sha256: str
-    sha512: str
-    sha1: str
 
 
 def recognise(name: str) -> Kind:
@@ -74,30 +51,13 @@ def recognise(name: str) -> Kind:
     return Kind(platform, "x86_64" if arch == "any" and platform != "macos" else arch, feeds.kind(name))
 
 
-def sums(file: Path, advance: Callable[[int], None] = lambda _: None) -> Sums:
-    """Size and hashes of a file, in one pass. `advance` is told how many bytes were read. Raises `ArtifactError`."""
-    hashes = [hashlib.sha256(), hashlib.sha512(), hashlib.sha1(usedforsecurity=False)]
-    size_bytes, head = 0, b""
-    with file.open("rb") as opened:
-        while chunk := opened.read(CHUNK_BYTES):
-            head = head or chunk[:16]
-            size_bytes += len(chunk)
-            for running in hashes:
-                running.update(chunk)
-            advance(len(chunk))
-    expected = next((magic for ending, magic in _MAGIC.items() if file.name.lower().endswith(ending)), b"")
-    if not size_bytes or not head.startswith(expected):
-        raise ArtifactError(str(file), f"is no {file.suffix or 'file'}: it begins with {head[:8]!r}", "Build it again")
-    return Sums(size_bytes, *(running.hexdigest() for running in hashes))
-
-
 def signatures(file: Path) -> dict[str, str]:
     """What is signed beside a file, by kind of signature. Raises `ArtifactError` for what is no signature."""
     found = {}
     for ending in SIGNATURE_ENDINGS:
         beside = file.with_name(file.name + ending)
         if beside.exists():
-            kind, signature = _signature(beside, beside.read_text(encoding="utf-8").strip())
+            kind, signature = _signature(beside, text(beside).strip())
             found[kind] = signature
     return found
 
@@ -128,7 +88,7 @@ def channel_files(files: Iterable[Path]) -> dict[str, Wire]:
     found: dict[str, Wire] = {}
     for file in files:
         try:
-            listed = yaml.safe_load(file.read_text(encoding="utf-8"))["files"]
+            listed = yaml.safe_load(text(file))["files"]
             found |= {entry["url"]: entry for entry in listed}
         except (yaml.YAMLError, ValueError, KeyError, TypeError) as error:
             raise ArtifactError(str(file), "is no channel file of electron-builder", "Leave it out") from error
@@ -160,11 +120,20 @@ def artifact(file: Path, kind: Kind, found: Sums, base_url: str, told: Mapping[s
         size=found.size_bytes,
         sha256=found.sha256,
         sha512=found.sha512,
-        sha1=found.sha1 if file.name.lower().endswith(".nupkg") else None,
+        sha1=found.sha1,
         signatures=signatures(file),
         bundle=next((bundle for ending, bundle in _BUNDLES.items() if file.name.lower().endswith(ending)), None),
         block_map_size=said.get("blockMapSize"),
     )
+
+
+def text(file: Path) -> str:
+    """What stands in a text file. Raises `ArtifactError` if it cannot be read, or is none."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise ArtifactError(str(file), f"cannot be read: {reason}", "Make it a readable text file") from error
 
 
 def notes(text: str, version: str) -> str:
@@ -189,15 +158,8 @@ def answers(wire: Wire) -> None:
             size = answer.headers.get("content-length")
     except (URLError, OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
+        if isinstance(error, HTTPError):
+            error.close()
         raise ArtifactError(url, f"does not answer: {reason}", "Upload the file first") from error
     if size is not None and int(size) != wire["size"]:
         raise ArtifactError(url, f"has {size} bytes there, and {wire['size']} here", "Upload the same file")
-
-
-def live_versions(url: str) -> set[str]:
-    """The versions in the history at `url`; none while it does not answer."""
-    try:
-        with urlopen(url, timeout=TIMEOUT_S) as answer:  # noqa: S310 (what the person named)
-            return {release["version"] for release in json.load(answer)["releases"]}
-    except (URLError, OSError, ValueError, KeyError):
-        return set()

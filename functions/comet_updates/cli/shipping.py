@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import re
-import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from comet_updates import names
-from comet_updates.cli.deciding import AsJson, BucketName, DryRun, EndpointUrl, Where, carry_out, name
-from comet_updates.errors import ArtifactError, CometError
+from comet_updates.cli import deciding
+from comet_updates.cli.deciding import AsJson, BucketName, DryRun, EndpointUrl, Quiet, Where, name
+from comet_updates.errors import ArtifactError
 
 if TYPE_CHECKING:
+    from comet_updates.cli.following import Sight, Standing
+    from comet_updates.cli.hashing import Sums
     from comet_updates.cli.operations import Plan
     from comet_updates.cli.releasing import Kind, Wire
+    from comet_updates.cli.uploading import Place
     from comet_updates.publish.bucket import Bucket
 
 app = typer.Typer()
@@ -42,7 +46,7 @@ POLL_S = 1.0
 
 def _kinds(told: list[str]) -> dict[str, tuple[Kind, str | None]]:
     """What `--as` says of files, by their names."""
-    from comet_updates.cli.releasing import Kind  # noqa: PLC0415 (a start of any other command need not load AWS)
+    from comet_updates.cli.releasing import Kind  # noqa: PLC0415 (a start of any other command need not load it)
 
     found: dict[str, tuple[Kind, str | None]] = {}
     for text in told:
@@ -56,8 +60,27 @@ def _kinds(told: list[str]) -> dict[str, tuple[Kind, str | None]]:
     return found
 
 
-def _artifacts(files: list[Path], base_url: str, told: list[str]) -> list[Wire]:
-    from comet_updates.cli import releasing  # noqa: PLC0415 (as above)
+class Built(NamedTuple):
+    """A file that was built, what is known of its bytes, and the artifact that it becomes."""
+
+    file: Path
+    sums: Sums
+    wire: Wire
+
+
+def _place(told: str | None, endpoint_url: str | None) -> Place | None:
+    from comet_updates.cli.uploading import Place  # noqa: PLC0415 (as above)
+
+    if told is None:
+        return None
+    said = re.fullmatch(r"s3://([^/]+)(?:/(.*?))?/?", told)
+    if not said:
+        raise typer.BadParameter(f"{told!r}: write s3://BUCKET/FOLDER")
+    return Place(said[1], f"{said[2]}/" if said[2] else "", endpoint_url)
+
+
+def _built(files: list[Path], base_url: str, told: list[str], *, quiet: bool) -> list[Built]:
+    from comet_updates.cli import hashing, progress, releasing  # noqa: PLC0415 (as above)
 
     kinds = _kinds(told)
     beside = (*releasing.SIGNATURE_ENDINGS, ".blockmap")
@@ -66,13 +89,24 @@ def _artifacts(files: list[Path], base_url: str, told: list[str]) -> list[Wire]:
         raise ArtifactError(min(unknown), "is told of with --as and is not among the files", "Name it as it is called")
     said = releasing.channel_files(file for file in files if file.suffix == ".yml")
     made = []
-    total = sum(file.stat().st_size for file in built)
-    with typer.progressbar(length=total, label="Hashing", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+    with progress.in_bytes("Hashing", sum(file.stat().st_size for file in built), quiet=quiet) as advance:
         for file in built:
             kind, from_version = kinds.get(file.name) or (releasing.recognise(file.name), None)
-            wire = releasing.artifact(file, kind, releasing.sums(file, bar.update), base_url, said)
-            made.append(wire | ({"from_version": from_version} if from_version else {}))
+            sums = hashing.sums(file, advance)
+            wire = releasing.artifact(file, kind, sums, base_url, said)
+            made.append(Built(file, sums, wire | ({"from_version": from_version} if from_version else {})))
     return made
+
+
+def _upload(place: Place, built: list[Built], where: Where) -> list[str]:
+    """Send the files that are not there yet, or only look for them. Gives where those go that were not."""
+    from comet_updates.cli import progress, uploading  # noqa: PLC0415 (as above)
+
+    downloads = uploading.Downloads(place)
+    if where.dry_run:
+        return [place.url(each.file) for each in built if not downloads.holds(each.file, each.sums)]
+    with progress.in_bytes("Uploading", sum(each.sums.size_bytes for each in built), quiet=where.quiet) as advance:
+        return [place.url(each.file) for each in built if downloads.put(each.file, each.sums, advance)]
 
 
 @app.command()
@@ -82,7 +116,14 @@ def release(
     product: Annotated[str, typer.Option(callback=name)],
     channel: Annotated[str, typer.Option(callback=name)] = "stable",
     version: Annotated[str, typer.Option()],
-    base_url: Annotated[str, typer.Option(help="Where the files are, without their names.")],
+    base_url: Annotated[str, typer.Option(help="Where clients download the files, without their names.")],
+    upload_to: Annotated[
+        str | None,
+        typer.Option(metavar="S3://BUCKET/FOLDER", help="Send the files there first; what is there is never replaced."),
+    ] = None,
+    upload_endpoint_url: Annotated[
+        str | None, typer.Option(help="With --upload-to: its S3, where it is not that of --endpoint-url.")
+    ] = None,
     build: Annotated[str | None, typer.Option(help="The build number, where clients compare that.")] = None,
     title: Annotated[str | None, typer.Option()] = None,
     notes: Notes = None,
@@ -94,73 +135,132 @@ def release(
     ] = None,
     told: As = None,
     check_urls: Annotated[bool, typer.Option(help="Make sure first that every file answers with its size.")] = True,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait until it is live, or refused.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait until it is live, and show what each client sees; or why it is not.")
+    ] = False,
     service_url: Annotated[str | None, typer.Option(help="With --wait: where the service is.")] = None,
     timeout: Annotated[float, typer.Option(min=0, help="With --wait: for how many seconds.")] = 120,
     bucket: BucketName, endpoint_url: EndpointUrl = None, dry_run: DryRun = False, as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Release built files: recognise them, hash them once, pick up the signatures beside them, and upload the release.
 
-    Nothing is told to anybody before every file answers at its URL. A second time it does nothing. Exit code 1: a
-    file is not what it should be, the release would be refused, or it is not live in time.
+    Nothing is told to anybody before every file answers at its URL. A second time it does nothing; interrupted, it goes
+    on where it was. Exit code 1: a file is not what it should be, the release is refused, or it is not live in time.
     """
     from comet_updates.cli import operations, releasing  # noqa: PLC0415 (as above)
     from comet_updates.formats import feeds  # noqa: PLC0415 (as above)
 
     if wait and not service_url:
         raise typer.BadParameter("--wait needs --service-url")
-    try:
-        artifacts = _artifacts(files, base_url, told or [])
+    where = Where(bucket, endpoint_url, dry_run, as_json, quiet)
+    place = _place(upload_to, upload_endpoint_url or endpoint_url)
+    report: dict[str, Any] = {}
+    with deciding.refusals():
+        built = _built(files, base_url, told or [], quiet=quiet)
         document = {"schema": 1, "product": product, "channel": channel, "version": version} | feeds.given(
             build=build,
             released_at=operations.moment(datetime.now(UTC)),
             available_at=not_before,
             title=title,
-            notes={language: releasing.notes(notes.read_text(encoding="utf-8"), version)} if notes else None,
+            notes={language: releasing.notes(releasing.text(notes), version)} if notes else None,
             critical=critical or None,
-            artifacts=artifacts,
+            artifacts=[each.wire for each in built],
         )
-        if check_urls:
-            for wire in artifacts:
-                releasing.answers(wire)
-    except CometError as error:
-        typer.echo(f"comet-updates: {error}", err=True)
-        raise typer.Exit(1) from error
 
-    def make_plan(opened: Bucket, now: datetime) -> Plan:
-        return operations.release(opened, document, now)
+        def make_plan(opened: Bucket, now: datetime) -> Plan:
+            return operations.release(opened, document, now)
 
-    def make_policy(opened: Bucket, now: datetime) -> Plan:
-        edit = operations.rollout(version, {"percent": percent}, is_new=True)
-        return operations.policy(opened, product, channel, edit, now)
+        # What would be refused is said before anything is sent: the files' keys are then taken for good.
+        deciding.execute(where._replace(dry_run=True), make_plan)
+        if place:
+            report["uploaded"] = _upload(place, built, where)
+            _say(where, *(f"{'would upload' if dry_run else 'uploaded'} {url}" for url in report["uploaded"]))
+        if check_urls and not (place and dry_run):  # a dry run sent nothing that could answer
+            _check_urls(built, quiet=quiet)
+        if percent is not None:
+            edit = operations.rollout(version, {"percent": percent}, is_new=True)
 
-    where = Where(bucket, endpoint_url, dry_run, as_json)
-    if percent is not None:
-        carry_out(where, make_policy)
-    plan = carry_out(where, make_plan)
-    if wait and service_url and not dry_run:
-        _follow(plan.key, service_url, where, timeout)
+            def make_policy(opened: Bucket, now: datetime) -> Plan:
+                return operations.policy(opened, product, channel, edit, now, may_be_new=True)
+
+            policy = deciding.execute(where, make_policy)
+            report["policy"] = deciding.as_json_of(where, policy)
+            _show(where, policy)
+        plan = deciding.execute(where, make_plan)
+        report = deciding.as_json_of(where, plan) | report
+        _show(where, plan)
+        is_well = True
+        if wait and service_url and not dry_run:
+            is_well = _follow(plan.key, service_url, where, timeout, report)
+    if as_json:
+        typer.echo(json.dumps(report))
+    raise typer.Exit(0 if is_well else 1)
 
 
-def _follow(key: str, service_url: str, where: Where, timeout_s: float) -> None:
-    """Wait until the release is told of at its URL. Exit code 1: it was refused, or is not there in time."""
-    from comet_updates.cli import operations, releasing  # noqa: PLC0415 (as above)
+def _check_urls(built: list[Built], *, quiet: bool) -> None:
+    from comet_updates.cli import progress, releasing  # noqa: PLC0415 (as above)
+
+    for each in progress.each("Checking", built, quiet=quiet):
+        releasing.answers(each.wire)
+
+
+def _say(where: Where, *lines: str) -> None:
+    if not where.as_json and not where.quiet:
+        for line in lines:
+            typer.echo(line)
+
+
+def _show(where: Where, plan: Plan) -> None:
+    if not where.as_json and not where.quiet:
+        deciding.show(where, plan)
+
+
+def _follow(key: str, service_url: str, where: Where, timeout_s: float, report: dict[str, Any]) -> bool:
+    """Wait until each client sees what it will, or nothing will change by waiting. Gives whether all is well."""
+    from comet_updates.cli import following  # noqa: PLC0415 (as above)
     from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
 
     upload = names.parse_upload(key)
     assert upload is not None  # noqa: S101 (we made it)
-    url = service_url.rstrip("/") + names.document_path(upload.product, upload.channel, "releases.json")
     opened = open_bucket(where.bucket, where.endpoint_url)
     deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        if upload.version in releasing.live_versions(url):
-            if not where.as_json:
-                typer.echo(f"live at {url.rpartition('/')[0]}")
-            return
-        if problems := operations.refusal(opened, key):
-            for problem in problems:
-                typer.echo(f"comet-updates: refused {key}: {problem}", err=True)
-            raise typer.Exit(1)
+    stands = following.standing(opened, upload, datetime.now(UTC))
+    sights: list[Sight] = []
+    while stands.state == following.OFFERED and stands.offer:
+        sights = following.sights(opened, stands.offer, service_url)
+        is_told = upload.version in following.versions_live(service_url, upload.product, upload.channel)
+        if is_told and all(sight.is_live for sight in sights):
+            break
+        if time.monotonic() >= deadline:
+            typer.echo(f"comet-updates: {key} is not live after {timeout_s:.0f} s. See comet-updates status", err=True)
+            report["live"] = {"state": "late", "documents": [sight._asdict() for sight in sights]}
+            return False
         time.sleep(POLL_S)
-    typer.echo(f"comet-updates: {key} is not live after {timeout_s:.0f} s. See comet-updates status", err=True)
-    raise typer.Exit(1)
+        stands = following.standing(opened, upload, datetime.now(UTC))
+    report["live"] = {
+        "state": stands.state,
+        "says": stands.says,
+        "documents": [sight._asdict() for sight in sights],
+    }
+    return _tell(key, service_url, where, stands, sights)
+
+
+def _tell(key: str, service_url: str, where: Where, stands: Standing, sights: list[Sight]) -> bool:
+    from comet_updates.cli import following  # noqa: PLC0415 (as above)
+
+    if stands.state == following.REFUSED or stands.offer is None:
+        for problem in stands.says:
+            typer.echo(f"comet-updates: refused {key}: {problem}", err=True)
+        return False
+    if stands.state != following.OFFERED:
+        _say(where, *(f"{key} {said}" for said in stands.says))
+        return True
+    path = names.document_path(stands.offer.product, stands.offer.channel, "").rstrip("/")
+    _say(where, f"live at {service_url.rstrip('/')}{path}")
+    width = max((len(sight.document) for sight in sights), default=0)
+    for sight in sights:
+        _say(where, f"  {sight.document:{width}}  {sight.version}{f', {sight.why}' if sight.why else ''}")
+    if reached := following.rollout(stands.offer):
+        _say(where, f"  reaches {reached}")
+    return True

@@ -10,7 +10,7 @@ from comet_updates import formats, names
 from comet_updates.errors import VersionSyntaxError
 from comet_updates.model import ChannelPolicy, Offer, Rollout
 from comet_updates.publish.bucket import Bucket, etag_of
-from comet_updates.publish.decide import counted_channels, decide
+from comet_updates.publish.decide import counted_channels, decide, due_at
 from comet_updates.publish.inputs import Inputs
 from comet_updates.publish.loader import Loader
 from comet_updates.publish.reconcile import render
@@ -88,7 +88,8 @@ def _channels(
         mine = [{key: etag for key, etag in tree.items() if key.startswith(prefix)} for tree in (wanted, public)]
         last = max((at for key, at in written_at.items() if key.startswith(prefix)), default=None)
         counted = counted_channels(channel, inputs.policies)
-        waiting = {r.version: r.due_at for r in inputs.releases if r.channel in counted and r.due_at and r.due_at > now}
+        due = {r.version: due_at(r, inputs.policies) for r in inputs.releases if r.channel in counted}
+        waiting = {version: at for version, at in due.items() if at and at > now}
         yield ChannelStatus(
             product,
             channel,

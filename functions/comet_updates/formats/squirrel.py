@@ -33,11 +33,13 @@ def render(offer: Offer) -> dict[str, bytes]:
 def windows_list(offer: Offer, arches: Sequence[str] = ON_EVERY_WINDOWS) -> bytes | None:
     """`RELEASES` with the packages of each release for the first of `arches` that it has; `None` without any."""
     percent = offer.rollout.percent if offer.rollout else None
-    lines: list[str] = []
-    for release in reversed(offer.candidates(rollouts=percent is not None)):
+    releases: list[str] = []
+    for release in offer.candidates(rollouts=percent is not None):
         staged = f" # {percent}%" if percent is not None and release is offer.latest else ""
-        lines += [f"{package.sha1} {package.url} {package.size}{staged}" for package in _packages(release, arches)]
-    return "\n".join([*lines, ""]).encode() if lines else None
+        packages = _packages(release, arches)
+        releases.append("".join(f"{package.sha1} {package.url} {package.size}{staged}\n" for package in packages))
+    kept = writing.newest(releases, lambda lines: len(lines.encode()))
+    return "".join(reversed(list(kept))).encode() or None
 
 
 def _packages(release: Release, arches: Sequence[str]) -> list[Artifact]:

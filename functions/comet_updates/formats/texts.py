@@ -26,12 +26,17 @@ def title(release: Release) -> str:
 
 def notes(release: Release) -> str:
     """The notes in English, or in the language that the release names first; empty if there are none."""
-    return release.notes.get(FALLBACK) or next(iter(release.notes.values()), "")
+    return release.notes.get(language(release), "")
 
 
-def notes_html(release: Release) -> str:
-    """The same notes as HTML that runs nothing and loads nothing; empty if there are none."""
-    written = notes(release)
+def language(release: Release, wanted: str = FALLBACK) -> str:
+    """The language that its notes are to be read in: the wanted one, English, or the first; empty without any."""
+    return next((tag for tag in (wanted, FALLBACK, *release.notes) if release.notes.get(tag)), "")
+
+
+def notes_html(release: Release, tag: str | None = None) -> str:
+    """The same notes, or those in the language `tag`, as HTML that runs nothing and loads nothing."""
+    written = notes(release) if tag is None else release.notes.get(tag, "")
     if release.notes_format == "markdown":
         written = _MARKDOWN.render(written)
     elif release.notes_format == "text":

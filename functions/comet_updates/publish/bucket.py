@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    NoCredentialsError,
+    ParamValidationError,
+    PartialCredentialsError,
+    ProfileNotFound,
+)
 from botocore.parsers import ResponseParserError
 
 from comet_updates.errors import ConcurrentPublishError, StoreUnavailableError
@@ -20,8 +28,19 @@ if TYPE_CHECKING:
 
 Page = TypeVar("Page", bound=Mapping[str, object])
 MAX_CONNECTIONS = 32
+_REMEDIES = {
+    "404": "Check that --endpoint-url is the URL of an S3",
+    "AccessDenied": "Use credentials that may do this; docs/releasing.md lists the rights",
+    "403": "Use credentials that may do this; docs/releasing.md lists the rights",
+    "ExpiredToken": "Sign in again",
+    "InvalidAccessKeyId": "Check AWS_ACCESS_KEY_ID, and that --endpoint-url is the S3 that it is for",
+    "NoSuchBucket": "Check the name of the bucket, and that --endpoint-url is the S3 that it is in",
+    "SignatureDoesNotMatch": "Check AWS_SECRET_ACCESS_KEY",
+}
 # 412: the object is not what the condition says; 409: somebody is writing it now; 404: If-Match on what is gone.
-_LOST_RACE = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "412", "409", "404"})
+_LOST_RACE = frozenset(
+    {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "NoSuchUpload", "412", "409", "404"}
+)
 
 
 class Stored(NamedTuple):
@@ -55,19 +74,19 @@ class Bucket:
 
     def etags(self, prefix: str) -> dict[str, str]:
         """The ETag of every object below `prefix`, by key."""
-        with _translated_errors():
+        with translated_errors(self._name):
             pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=prefix)
             return {found["Key"]: found["ETag"] for page in _whole(pages) for found in page.get("Contents", ())}
 
     def written_at(self, prefix: str) -> dict[str, datetime]:
         """When every object below `prefix` was written, by key."""
-        with _translated_errors():
+        with translated_errors(self._name):
             pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=prefix)
             return {found["Key"]: found["LastModified"] for page in _whole(pages) for found in page.get("Contents", ())}
 
     def children(self, prefix: str) -> tuple[list[str], list[str]]:
         """What stands directly below `prefix`: keys, and prefixes of more keys."""
-        with _translated_errors():
+        with translated_errors(self._name):
             pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=prefix, Delimiter="/")
             keys, prefixes = [], []
             for page in _whole(pages):
@@ -77,7 +96,7 @@ class Bucket:
 
     def versions(self, prefix: str) -> dict[str, tuple[Stored, ...]]:
         """The versions of every existing object below `prefix` since it was last deleted, the newest first, by key."""
-        with _translated_errors():
+        with translated_errors(self._name):
             pages = _whole(self._s3.get_paginator("list_object_versions").paginate(Bucket=self._name, Prefix=prefix))
             deleted_at: dict[str, datetime] = {}
             for marker in (marker for page in pages for marker in page.get("DeleteMarkers", ())):
@@ -94,7 +113,7 @@ class Bucket:
 
     def get(self, stored: Stored) -> bytes:
         """The bytes of one version, and not others: raises `StoreUnavailableError` for what its ETag does not say."""
-        with _translated_errors():
+        with translated_errors(self._name):
             found = self._s3.get_object(Bucket=self._name, Key=stored.key, VersionId=stored.version_id)
             body = found["Body"].read()
         # Who uploads may choose another encryption, or parts: then the ETag is no MD5, and the size has to do.
@@ -106,7 +125,7 @@ class Bucket:
     def current(self, key: str) -> Current | None:
         """An object as it is; `None` if there is none."""
         try:
-            with _translated_errors():
+            with translated_errors(self._name):
                 found = self._s3.get_object(Bucket=self._name, Key=key)
                 return Current(found["Body"].read(), found["ETag"])
         except ConcurrentPublishError:  # what a condition does not hold for is just not there
@@ -118,7 +137,7 @@ class Bucket:
         Raises:
             ConcurrentPublishError: it was written or deleted meanwhile; nothing is changed.
         """
-        with _translated_errors():
+        with translated_errors(self._name):
             if replaces is None:
                 done = self._s3.put_object(
                     Bucket=self._name, Key=key, Body=body, ContentType=content_type, IfNoneMatch="*"
@@ -132,7 +151,7 @@ class Bucket:
 
     def delete(self, key: str, *, replaces: str) -> None:
         """Delete the object if it still has the ETag `replaces`. Raises `ConcurrentPublishError` as `put` does."""
-        with _translated_errors():
+        with translated_errors(self._name):
             self._s3.delete_object(Bucket=self._name, Key=key, IfMatch=replaces)
 
 
@@ -145,17 +164,36 @@ def _whole(pages: Iterable[Page]) -> list[Page]:
 
 
 @contextmanager
-def _translated_errors() -> Iterator[None]:
+def translated_errors(name: str) -> Iterator[None]:
+    """Raise our own errors in place of boto3's.
+
+    Args:
+        name: of the bucket that is asked.
+
+    Raises:
+        ConcurrentPublishError: somebody else wrote first.
+        StoreUnavailableError: S3 fails or cannot be asked; the text says what to do.
+    """
     try:
         yield
     except ClientError as error:
-        if error.response.get("Error", {}).get("Code") in _LOST_RACE:
+        code = error.response.get("Error", {}).get("Code", "")
+        if code in _LOST_RACE and not error.operation_name.startswith("List"):  # a list can lose no race
             raise ConcurrentPublishError("somebody else wrote first") from error
-        raise StoreUnavailableError("S3 refused a request of the publisher") from error
+        remedy = _REMEDIES.get(code, "Look it up in the S3 documentation")
+        raise StoreUnavailableError(f"S3 refused a request for the bucket {name!r}: {code}. {remedy}.") from error
+    except (NoCredentialsError, PartialCredentialsError, ProfileNotFound, CredentialRetrievalError) as error:
+        raise StoreUnavailableError(
+            f"there are no AWS credentials: {error}. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE."
+        ) from error
+    except ParamValidationError as error:
+        raise StoreUnavailableError(f"{name!r} is no name that a bucket can have. Check --bucket.") from error
     except BotoCoreError as error:
-        raise StoreUnavailableError("S3 did not answer the publisher") from error
+        raise StoreUnavailableError(
+            f"S3 did not answer: {error}. Check the network, --endpoint-url and the region (AWS_REGION)."
+        ) from error
     except (ResponseParserError, LookupError, ValueError) as error:
-        raise StoreUnavailableError("S3 answered the publisher in no form that S3 has") from error
+        raise StoreUnavailableError("what answered is no S3. Check --endpoint-url") from error
 
 
 def etag_of(body: bytes) -> str:
@@ -165,10 +203,19 @@ def etag_of(body: bytes) -> str:
 
 def open_bucket(name: str, endpoint_url: str | None) -> Bucket:
     """The bucket `name` in AWS's S3 or in another, with credentials and region as boto3 reads them from `AWS_*`."""
+    return Bucket(open_client(name, endpoint_url, read_timeout_s=5), name)
+
+
+def open_client(name: str, endpoint_url: str | None, *, read_timeout_s: float) -> S3Client:
+    """boto3's client for an S3 that has the bucket `name`. Raises `StoreUnavailableError` if it cannot be made."""
     config = Config(
         connect_timeout=2,
-        read_timeout=5,
+        read_timeout=read_timeout_s,
         retries={"mode": "standard", "max_attempts": 4},
         max_pool_connections=MAX_CONNECTIONS,
     )
-    return Bucket(boto3.client("s3", endpoint_url=endpoint_url, config=config), name)
+    try:
+        with translated_errors(name):
+            return boto3.client("s3", endpoint_url=endpoint_url, config=config)
+    except ValueError as error:  # what boto3 raises for no URL at all
+        raise StoreUnavailableError(f"{endpoint_url!r} is no URL of an S3. Write it with https://.") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from comet_updates.errors import VersionSyntaxError
 from comet_updates.model import ChannelPolicy, Offer, Product, Release, Rollout
@@ -43,8 +43,8 @@ def decide(
         key=lambda release: _rank(product, release),
         reverse=True,
     )
-    passes = _hold(product, policy, known)
-    offered = [release for release in known if _is_due(release, now) and passes(release)]
+    passes = _hold(product, policy, policies, known)
+    offered = [release for release in known if _is_due(release, policies, now) and passes(release)]
     reasons = {
         (home, yank.version): yank.reason for home in counted if home in policies for yank in policies[home].yanked
     }
@@ -64,17 +64,26 @@ def _rank(product: Product, release: Release) -> tuple[Precedence, float, str, s
     return product.precedence(release), released_at, release.version, release.channel
 
 
-def _is_due(release: Release, now: datetime) -> bool:
-    return release.due_at is None or release.due_at <= now
+def due_at(release: Release, policies: Mapping[str, ChannelPolicy]) -> datetime | None:
+    """From when a release may be offered: as its channel decided, or else as it says itself; `None` for always."""
+    policy = policies.get(release.channel)
+    return (policy.available_at.get(release.version) if policy else None) or release.due_at
 
 
-def _hold(product: Product, policy: ChannelPolicy, known: Sequence[Release]) -> Callable[[Release], bool]:
+def _is_due(release: Release, policies: Mapping[str, ChannelPolicy], now: datetime) -> bool:
+    due = due_at(release, policies)
+    return due is None or due <= now
+
+
+def _hold(
+    product: Product, policy: ChannelPolicy, policies: Mapping[str, ChannelPolicy], known: Sequence[Release]
+) -> Callable[[Release], bool]:
     """Which releases pass what people decided to hold the channel at."""
     if policy.pin is not None:
         return _up_to(product, policy.pin, known)
     if policy.paused_at is not None:
         paused_at = policy.paused_at
-        return lambda release: _is_due(release, paused_at)
+        return lambda release: _is_due(release, policies, paused_at)
     return lambda _: True
 
 
@@ -94,14 +103,12 @@ def _up_to(product: Product, pin: str, known: Sequence[Release]) -> Callable[[Re
 
 def _rollout(policy: ChannelPolicy, latest: Release | None) -> Rollout | None:
     """The rollout of `latest`, if the policy has one for just this version."""
-    if policy.rollout is None or latest is None or policy.rollout.version != latest.version:
-        return None
+    found = next((rollout for rollout in policy.rollouts if latest and rollout.version == latest.version), None)
     # Not checked again: what was read from a text is no text any more.
-    return Rollout.model_construct(**policy.rollout.model_dump(exclude={"version"}))
+    return Rollout.model_construct(**found.model_dump(exclude={"version"})) if found else None
 
 
 def _is_complete(rollout: Rollout, now: datetime) -> bool:
     """Whether everyone may have it: all groups were reached, the first of them at the start."""
-    if rollout.start is None or rollout.interval is None or rollout.groups is None:
-        return rollout.percent == ALL_PERCENT
-    return now >= rollout.start + timedelta(seconds=rollout.interval) * (rollout.groups - 1)
+    last_group_at = rollout.last_group_at()
+    return rollout.percent == ALL_PERCENT if last_group_at is None else now >= last_group_at

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from threading import Lock
 from types import MappingProxyType
 
 from comet_updates import names
@@ -39,6 +40,7 @@ class Loader:
         self._writes_packs = writes_packs
         self._documents: dict[Stored, Upload | RefusedUploadError] = {}
         self._bodies: dict[Stored, bytes] = {}
+        self._parsing = Lock()  # one at a time: half a megabyte of hostile JSON takes a hundred of memory
 
     def load(self, product: str, listing: Listing, planned: Mapping[Stored, bytes] = MappingProxyType({})) -> Inputs:
         """The inputs of `product` as `listing` has them. Raises `StoreUnavailableError`.
@@ -73,9 +75,11 @@ class Loader:
                 upload = uploads.check_key(stored.key)
                 uploads.check_size(stored.key, stored.size_bytes)
                 body = self._body(stored)
-                self._documents[stored] = uploads.parse(uploads.MODELS[upload.kind], stored.key, body)
+                with self._parsing:
+                    self._documents[stored] = uploads.parse(uploads.MODELS[upload.kind], stored.key, body)
             except RefusedUploadError as refusal:
-                self._documents[stored] = refusal
+                # Anew: the one that was raised holds on to the upload, and to all that was made of it.
+                self._documents[stored] = RefusedUploadError(refusal.key, refusal.problems)
         return self._documents[stored]
 
     def _body(self, stored: Stored) -> bytes:

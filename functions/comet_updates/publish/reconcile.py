@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 from comet_updates import formats, names
 from comet_updates.errors import ConcurrentPublishError, Problem, RefusedUploadError, VersionSyntaxError
-from comet_updates.formats import atom, drop_in, pages, schemas
-from comet_updates.publish import uploads
+from comet_updates.formats import atom, drop_in, index_page, openapi, pages, product_page, schemas
+from comet_updates.publish import catalogue, uploads
 from comet_updates.publish.bucket import Bucket, etag_of
 from comet_updates.publish.decide import decide
 from comet_updates.publish.inputs import Inputs
 from comet_updates.publish.loader import Loader, list_inputs
-from comet_updates.publish.views import OWN_PAGES, View, exactly, look, look_at_all, original, product_of_public
+from comet_updates.publish.views import View, exactly, look, look_at_all, original
 
 ATTEMPTS = 5
 """How often a run starts again because another publisher was faster, before it leaves the rest to a retry."""
@@ -106,7 +106,12 @@ class Publisher:
 
     def _publish_once(self, product: str) -> Change:
         view = look(self._bucket, product)
-        change = self._write(*self._differences(product, view))
+        differences = self._differences(product, view)
+        # The listing took several requests. Between two of them somebody may have pinned a channel and then released
+        # to it: we would see the release without the pin, and offer what nobody decided. So: twice the same, or again.
+        if not differences.is_none and list_inputs(self._bucket, product) != view.listing:
+            raise ConcurrentPublishError("the inputs changed while we listed them")
+        change = self._write(*differences)
         # A document that did not have to change cannot fail a slower publisher's condition. If the inputs changed
         # while we wrote, what we wrote may be older than what stood there: look again.
         if (change.written or change.deleted) and list_inputs(self._bucket, product) != view.listing:
@@ -118,22 +123,20 @@ class Publisher:
         rendered = render(inputs, self._clock())
         refusals = inputs.refusals | rendered.refusals
         existing = {key: etag for key, etag in view.existing.items() if not rendered.leaves(key)}
-        return Differences(existing, rendered.documents | _rejections(refusals.values()))
+        return Differences(existing, rendered.documents | rejections(refusals.values()))
 
     def _publish_site_once(self) -> Change:
         existing = self._bucket.etags("public/schemas/") | exactly(self._bucket, names.page_key("privacy"))
         documents = {names.schema_key(name): body for name, body in schemas.render().items()}
+        documents[names.schema_key("openapi")] = openapi.render()
         documents[names.page_key("privacy")] = pages.privacy()
         return self._write(existing, documents)
 
     def _publish_index_once(self) -> Change:
-        own = names.page_key("index")
         listed = self._bucket.etags(names.PAGES)
-        existing = {key: etag for key, etag in listed.items() if key == own}
-        products = _products_of(listed)
-        change = self._write(existing, {own: pages.index(sorted(filter(_has_page, products)))})
+        change = self._write(catalogue.own(listed), catalogue.render(self._bucket, listed))
         # Whoever added a page meanwhile may have found itself in the list that we then replaced: as in `publish`.
-        if change.written and _products_of(self._bucket.etags(names.PAGES)) != products:
+        if change.written and catalogue.source(self._bucket.etags(names.PAGES)) != catalogue.source(listed):
             raise ConcurrentPublishError("the pages changed while we wrote")
         return change
 
@@ -145,7 +148,7 @@ class Publisher:
         }
         strays = self._strays(long_keys=any(key.startswith(names.REJECTED_LONG_KEYS) for key in existing))
         refusals = [refusal for key in strays if (refusal := _refusal(key))]
-        return self._write(existing, _rejections(refusals))
+        return self._write(existing, rejections(refusals))
 
     def _strays(self, *, long_keys: bool) -> list[str]:
         """The uploads that belong to no product; with those whose keys are too long for a refusal by name."""
@@ -205,6 +208,7 @@ def render(inputs: Inputs, now: datetime) -> Rendered:
     refusals: dict[str, RefusedUploadError] = {}
     undecided = set(inputs.undecided)
     offers = []
+    rendered: dict[str, dict[str, bytes]] = {}
     product = inputs.product.product
     for channel in sorted(inputs.channels):
         try:
@@ -216,18 +220,22 @@ def render(inputs: Inputs, now: datetime) -> Rendered:
             undecided.add(channel)
             continue
         offers.append(offer)
-        for name, body in (drop_in.render(offer, inputs.product.drop_in) | formats.render(offer)).items():
+        rendered[channel] = formats.render(offer)
+        for name, body in (drop_in.render(offer, inputs.product.drop_in) | rendered[channel]).items():
             documents[names.document_key(product, channel, name)] = body
     shown = sorted((offer for offer in offers if offer.history), key=lambda offer: offer.channel != "stable")
-    if shown and not undecided and _has_page(product):
+    if shown and not undecided and catalogue.has_page(product):
         news = atom.product(shown)
         if news:
             documents[names.news_key(product)] = news
-        documents[names.page_key(product)] = pages.product(inputs.product, shown, has_news=news is not None)
+        documents[names.entry_key(product)] = index_page.entry(inputs.product, shown)
+        made = product_page.render(inputs.product, shown, rendered, has_news=news is not None)
+        documents |= {names.page_key(product, language): page for language, page in made.items()}
     return Rendered(documents, refusals, undecided)
 
 
-def _rejections(refusals: Iterable[RefusedUploadError]) -> dict[str, bytes]:
+def rejections(refusals: Iterable[RefusedUploadError]) -> dict[str, bytes]:
+    """The documents that say why uploads were refused, by key."""
     return {
         names.rejected_key(refusal.key): uploads.as_json(
             {"schema": 1, "key": refusal.key, "problems": [problem._asdict() for problem in refusal.problems]}
@@ -242,13 +250,3 @@ def _refusal(key: str) -> RefusedUploadError | None:
     except RefusedUploadError as refusal:
         return refusal
     return None
-
-
-def _has_page(product: str) -> bool:
-    """Whether there is a URL for a page of `product`: what looks like the number of a legacy copy has none."""
-    return product not in OWN_PAGES and names.public_key(f"/{product}") is not None
-
-
-def _products_of(page_keys: Iterable[str]) -> set[str]:
-    """The products that these pages are of, whether they should have one or not."""
-    return {product for key in page_keys if key.endswith(".html") and (product := product_of_public(key))}

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any, NoReturn, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from comet_updates import names
-from comet_updates.errors import Problem, RefusedUploadError
+from comet_updates.errors import Problem, RefusedUploadError, printable
 from comet_updates.model import Approval, ChannelPolicy, Product, Release, Uploaded
 
 UPLOAD_MAX_BYTES = 512_000  # ten times the largest single release that we know of
+
+PROBLEMS_MAX = 100
+"""How many problems of one upload are told; a hostile one has a hundred thousand."""
+
+NAME_MAX_CHARS = 256
+"""How long the name of a field may be, longer than any that a model knows. Each problem below it repeats it: half a
+megabyte, well written, would take gigabytes of memory, in pydantic first of all, and end the process."""
+
+_DIGITS_MAX = 20  # of a whole number; the largest that a document may hold has 16
+_FORBIDDEN_FIELD = "__proto__"  # JavaScript that merges objects carelessly would change all objects by it
 
 Document = TypeVar("Document", bound=Uploaded)
 
@@ -73,7 +85,7 @@ def parse(model: type[Document], key: str, body: bytes) -> Document:
         document = model.model_validate_json(body)
     except ValidationError as error:
         see = f"See /schemas/{next(kind for kind, known in MODELS.items() if known is model)}.json"
-        raise RefusedUploadError(key, tuple(_problem(details, wire, see) for details in error.errors())) from error
+        raise RefusedUploadError(key, tuple(_problems(error, wire, see))) from error
     upload = check_key(key)
     lies = tuple(
         Problem(f"$.{field}", f"is {said!r}, but the key says {true!r}", "Make the document and its key agree")
@@ -88,30 +100,59 @@ def parse(model: type[Document], key: str, body: bytes) -> Document:
 
 def _strict_json(key: str, body: bytes) -> dict[str, Any]:
     """The JSON object in `body`; refuses what readers of JSON disagree on (RFC 8259, sections 4, 6 and 8)."""
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
-            raise ValueError(f"the field {twice!r} stands twice")
-        return found
-
-    def no_constant(name: str) -> NoReturn:
-        raise ValueError(f"{name} is not a JSON number")
-
     try:
         text = body.decode("utf-8")
-        wire = json.loads(text, object_pairs_hook=unique, parse_constant=no_constant)
+        wire = json.loads(
+            text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_whole, parse_float=_fraction
+        )
         json.dumps(wire, ensure_ascii=False).encode("utf-8")  # a lone surrogate can be escaped in JSON but not sent
     except UnicodeError:
         refuse(key, "is not UTF-8 text", "Save it as UTF-8, without lone surrogates")
     except RecursionError:
         refuse(key, "is nested too deeply", "Write a plain release document")
-    except ValueError as error:
+    except json.JSONDecodeError as error:
         refuse(key, f"is not JSON: {error}", "Mend the syntax")
+    except ValueError as error:
+        refuse(key, str(error), "Write plain JSON that every reader takes alike")
     if not isinstance(wire, dict):
         refuse(key, "is not a JSON object", "Begin with { and end with }")
     return wire
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
+        raise ValueError(f"has the field '{printable(twice)}' twice")
+    if found and (longest := len(max(found, key=len))) > NAME_MAX_CHARS:
+        raise ValueError(f"has a field with a name of {longest} characters")
+    if _FORBIDDEN_FIELD in found:
+        raise ValueError(f"has a field {_FORBIDDEN_FIELD}")
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"has {name}, which is no number in JSON")
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > _DIGITS_MAX:
+        raise ValueError(f"has a number of {len(digits)} digits")
+    return int(digits)
+
+
+def _fraction(digits: str) -> float:
+    if math.isinf(number := float(digits)):
+        raise ValueError("has a number that is too large")
+    return number
+
+
+def _problems(error: ValidationError, wire: object, see: str) -> Iterator[Problem]:
+    """What pydantic found, up to a bound; the last one says so."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    yield from (_problem(details, wire, see) for details in found[:PROBLEMS_MAX])
+    if len(found) > PROBLEMS_MAX:
+        yield Problem("$", f"has {len(found) - PROBLEMS_MAX} more problems", "Mend these first")
 
 
 def _problem(details: ErrorDetails, wire: object, see: str) -> Problem:
@@ -121,7 +162,7 @@ def _problem(details: ErrorDetails, wire: object, see: str) -> Problem:
         if isinstance(wire, list) and isinstance(step, int):
             path, wire = f"{path}[{step}]", wire[step]
         elif isinstance(wire, dict) and step in wire:
-            path, wire = f"{path}.{step}", wire[step]
+            path, wire = f"{path}.{printable(str(step))}", wire[step]
         elif details["type"] == "missing" and step == details["loc"][-1]:
             path = f"{path}.{step}"
     remedy = _REMEDIES.get(details["type"])

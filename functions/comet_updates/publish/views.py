@@ -28,7 +28,7 @@ class View(NamedTuple):
 
 def look(bucket: Bucket, product: str) -> View:
     """One product, which may be anything that stands in its place in a key. Raises `StoreUnavailableError`."""
-    existing = bucket.etags(f"public/v1/{product}/") | _page(bucket, product) | _rejections(bucket, product)
+    existing = bucket.etags(f"public/v1/{product}/") | _pages(bucket, product) | _rejections(bucket, product)
     return View(existing, dict(list_inputs(bucket, product)))
 
 
@@ -56,10 +56,8 @@ def product_of_public(key: str) -> str | None:
     parts = key.split("/")
     if key.startswith("public/v1/"):
         return parts[2] if len(parts) > 3 else None  # noqa: PLR2004 (what stands in the place of a product)
-    page = key.removeprefix(names.PAGES)
-    product = page.removesuffix(".html").removesuffix(".atom")
-    is_page = page not in (key, product) and names.is_name(product)
-    return product if is_page and product not in OWN_PAGES else None
+    product = names.page_product(key)
+    return product if product not in OWN_PAGES else None
 
 
 def original(rejected_key: str) -> str:
@@ -72,11 +70,12 @@ def exactly(bucket: Bucket, key: str) -> dict[str, str]:
     return {found: etag for found, etag in bucket.etags(key).items() if found == key}
 
 
-def _page(bucket: Bucket, product: str) -> dict[str, str]:
-    """The ETags of the page of `product` and of its news, by their keys."""
-    own = (names.page_key(product), names.news_key(product))
-    listed = {} if product in OWN_PAGES else bucket.etags(f"{names.PAGES}{product}.")
-    return {key: etag for key, etag in listed.items() if key in own}
+def _pages(bucket: Bucket, product: str) -> dict[str, str]:
+    """The ETags of the pages of `product`, of its news and of its entry in the list, by their keys."""
+    if product in OWN_PAGES:
+        return {}
+    listed = bucket.etags(f"{names.PAGES}{product}.")
+    return {key: etag for key, etag in listed.items() if product_of_public(key) == product}
 
 
 def _rejections(bucket: Bucket, product: str) -> dict[str, str]:

@@ -1,0 +1,49 @@
+"""Figures with their spread, and ratios of what was measured in the same round."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import TypedDict
+
+Figure = dict[str, float]
+"""`median`, `p10` and `p90` of several rounds."""
+
+Row = dict[str, float | str | Figure]
+"""What was measured of one case, by the name of the figure with its unit."""
+
+
+class Section(TypedDict):
+    """What one part of the bench measured.
+
+    Attributes:
+        command: what measures it again.
+        about: how, in a sentence or two.
+        rows: by the name of the case.
+        missing: why a case was left out, by its name.
+    """
+
+    command: str
+    about: str
+    rows: dict[str, Row]
+    missing: dict[str, str]
+
+
+def spread(values: Sequence[float]) -> Figure:
+    """Median, 10th and 90th percentile, to four digits."""
+    deciles = statistics.quantiles(values, n=10, method="inclusive") if len(values) > 1 else [values[0]] * 9
+    shown = {"median": statistics.median(values), "p10": deciles[0], "p90": deciles[-1]}
+    return {name: float(f"{value:.4g}") for name, value in shown.items()}
+
+
+def ratio(values: Sequence[float], yardstick: Sequence[float]) -> Figure:
+    """The spread of the ratios of what was measured in the same round."""
+    return spread([value / other for value, other in zip(values, yardstick, strict=True)])
+
+
+def median(rows: Mapping[str, Row], case: str, figure: str) -> float | None:
+    """One figure out of the rows of a section; `None` if it was not measured."""
+    value = rows.get(case, {}).get(figure)
+    if isinstance(value, dict):
+        return value["median"]
+    return float(value) if value is not None else None

@@ -1,0 +1,194 @@
+"""The command `ask`, the reference client at work: arguments, the question to the person, printing and exit codes."""
+
+from __future__ import annotations
+
+import io
+import json
+import ssl
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from random import SystemRandom
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+
+from comet_updates.cli import question
+from comet_updates.cli.deciding import AsJson
+from comet_updates.client import computer, looking, request, schedule
+from comet_updates.client.choice import Installed, Outcome, Verdict
+from comet_updates.client.offered import Artifact
+from comet_updates.errors import AddressError, CometError
+from comet_updates.versions import Scheme
+
+if TYPE_CHECKING:
+    from comet_updates.client.verifying import PublicKey
+
+app = typer.Typer()
+CHANCE = SystemRandom()
+NOTHING_NEW = 3
+NOW, LATER, SKIP, NEVER, NOBODY_ASKED = "now", "later", "skip", "never", ""
+HOUR_S = 3_600
+WEEK_HOURS = 168
+
+
+class Task(NamedTuple):
+    """What was asked for on the command line."""
+
+    app: looking.App
+    folder: Path
+    public_key: PublicKey | None
+    language: str
+    is_yes: bool
+    as_json: bool
+
+
+@app.command("ask")
+def ask(
+    url: Annotated[str, typer.Argument(help="https://HOST/v1/PRODUCT/CHANNEL", metavar="URL")],
+    *,
+    installed: Annotated[
+        str | None, typer.Option(help="The version that is installed; its build number, where these order. Never sent.")
+    ] = None,
+    scheme: Annotated[Scheme, typer.Option(help="How versions of the product are compared.")] = Scheme.SEMVER,
+    public_key: Annotated[
+        str | None, typer.Option(help="Of minisign: take only files that are signed with its key.")
+    ] = None,
+    to: Annotated[Path, typer.Option(file_okay=False, help="The folder to download to.")] = Path(),
+    when_due: Annotated[
+        bool, typer.Option("--when-due", help="Ask only if it is time: for timers, and for the start of an app.")
+    ] = False,
+    every_hours: Annotated[
+        int, typer.Option(min=1, max=WEEK_HOURS, help="How often it is time, on average.")
+    ] = schedule.INTERVAL_S // HOUR_S,
+    language: Annotated[str, typer.Option(envvar="LANG", help="Of the notes that are shown. Never sent.")] = "en",
+    memory: Annotated[
+        Path | None, typer.Option("--state", dir_okay=False, help="The file in which this copy remembers its answers.")
+    ] = None,
+    home: Annotated[
+        Path | None, typer.Option(envvar=["XDG_STATE_HOME", "LOCALAPPDATA"], hidden=True, help="Where it is else.")
+    ] = None,
+    turn: Annotated[
+        bool | None,
+        typer.Option("--on/--off", help="Off: never ask again. On: ask again, also about skipped versions."),
+    ] = None,
+    show_request: Annotated[
+        bool, typer.Option("--show-request", help="Print the request, byte for byte, and send nothing.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Download what is there without a question.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Ask a service for an update, compare it here, and ask you: now, later, skip this version, or never ask again.
+
+    Sends the same bytes from every machine. Downloads and verifies a file; installs and runs nothing. Exit code 0: an
+    update is there, or was downloaded. 1: refused or failed. 3: nothing to do, or the answer was no.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # notes hold letters that a terminal may lack
+    try:
+        channel = request.channel(url)
+    except AddressError as error:
+        raise typer.BadParameter(str(error), param_hint="URL") from error
+    if show_request:
+        typer.echo(request.ask(channel.address), nl=False)
+        return
+    memory = memory or _memory(home, channel)
+    try:
+        if turn is False:
+            looking.switch_off(memory, CHANCE)
+            typer.echo(f"Off: this copy asks no more. --on switches it on again. ({memory})")
+            return
+        if installed is None:
+            raise typer.BadParameter("say which version is installed; it is not sent", param_hint="--installed")
+        if turn:
+            looking.switch_on(memory, CHANCE)
+        own = Installed(scheme, installed)
+        asker = looking.App(channel, own, computer.this(), memory, every_hours * HOUR_S)
+        _ask(Task(asker, to, _key(public_key), language, yes, as_json), only_if_due=when_due)
+    except CometError as error:
+        typer.echo(f"comet-updates: {question.clean(str(error))}", err=True)
+        raise typer.Exit(1) from error
+
+
+def _key(public_key: str | None) -> PublicKey | None:
+    from comet_updates.client import verifying  # noqa: PLC0415 (a start of any other command need not load it)
+
+    return verifying.key(public_key) if public_key else None
+
+
+def _memory(home: Path | None, channel: request.Channel) -> Path:
+    """Where a copy remembers: one file for each channel of a product, in the place that the system has for this."""
+    usual = "Library/Application Support" if sys.platform == "darwin" else ".local/state"
+    return (home or Path.home() / usual) / "comet-updates" / f"{channel.product}-{channel.channel}.json"
+
+
+def _ask(task: Task, *, only_if_due: bool) -> None:
+    tls = ssl.create_default_context()
+    verdict = looking.look(task.app, tls, datetime.now(UTC), CHANCE, only_if_due=only_if_due)
+    say: Callable[[str], None] = (lambda _: None) if task.as_json else typer.echo
+    for line in question.describe(verdict, task.app.installed.version, task.language):
+        say(line)
+    answer = _answer(task) if verdict.artifact else NOBODY_ASKED
+    file = None
+    if verdict.release and answer == SKIP:
+        looking.skip(task.app, verdict.release, CHANCE)
+        say("Skipped: you will hear of the next version.")
+    elif answer == NEVER:
+        looking.switch_off(task.app.memory, CHANCE)
+        say("Off: this copy asks no more. --on switches it on again.")
+    elif verdict.artifact and answer == NOW:
+        file = _download(task, verdict.artifact, tls)
+        say(f"Downloaded and verified: {file}. Nothing was installed.")
+    elif verdict.artifact and answer == NOBODY_ASKED:
+        say("Nothing was downloaded: --yes does.")
+    if task.as_json:
+        typer.echo(json.dumps(_wire(verdict, file)))
+    is_there = verdict.outcome in (Outcome.UPDATE, Outcome.PAGE) and answer in (NOW, NOBODY_ASKED)
+    raise typer.Exit(0 if is_there else NOTHING_NEW)
+
+
+def _answer(task: Task) -> str:
+    """What the person answers; `NOBODY_ASKED` if there is none. Who goes away without an answer says: later."""
+    if task.is_yes:
+        return NOW
+    if task.as_json or not sys.stdin.isatty():
+        return NOBODY_ASKED
+    from rich.prompt import Prompt  # noqa: PLC0415 (as above)
+
+    try:
+        return Prompt.ask("Download it?", choices=[NOW, LATER, SKIP, NEVER], default=LATER)
+    except (EOFError, KeyboardInterrupt):
+        return LATER
+
+
+def _download(task: Task, artifact: Artifact, tls: ssl.SSLContext) -> Path:
+    from comet_updates.cli import progress  # noqa: PLC0415 (as above)
+    from comet_updates.client.download import download  # noqa: PLC0415 (as above)
+
+    with progress.in_bytes("Downloading", artifact.size_bytes, quiet=task.as_json) as advance:
+        done = 0
+
+        def so_far(size_bytes: int) -> None:
+            nonlocal done
+            advance(size_bytes - done)
+            done = size_bytes
+
+        return download(artifact, task.folder, tls, task.public_key, so_far)
+
+
+def _wire(verdict: Verdict, file: Path | None) -> dict[str, Any]:
+    """What `--json` prints."""
+    release, artifact = verdict.release, verdict.artifact
+    return {
+        "outcome": verdict.outcome.value,
+        "version": release.version if release else None,
+        "display_version": release.display_version if release else None,
+        "notes": release.notes if release else {},
+        "link": release.link if release else None,
+        "critical": verdict.is_critical,
+        "url": artifact.url if artifact else None,
+        "size": artifact.size_bytes if artifact else None,
+        "file": str(file) if file else None,
+    }

@@ -1,0 +1,35 @@
+"""What is watched and drawn: numbers of our own resources, and of nothing that a request says."""
+
+from __future__ import annotations
+
+import json
+
+from comet_updates import deployment
+from comet_updates.cli.audit_stack import Difference, Differences, Read, Stack
+
+_DRAWN = {"alarm", "metric", "text"}
+
+
+def alarms(stack: Stack, read: Read) -> Differences:
+    """Each alarm is there, watches what it should, and is not silenced."""
+    names = {stack.of(name): name for name in deployment.WATCHED}
+    found = read("cloudwatch", "DescribeAlarms", AlarmNames=list(names)).get("MetricAlarms", ())
+    for alarm in found:
+        name = names[alarm["AlarmName"]]
+        by = ", ".join(dimension["Name"] for dimension in alarm.get("Dimensions", ()))
+        watched = (str(alarm.get("Namespace")), alarm.get("MetricName"), by)
+        namespace, *number = deployment.WATCHED[name]
+        if not watched[0].startswith(namespace) or [*watched[1:]] != number:
+            yield Difference(name, f"watches {' '.join(map(str, watched))}")
+        if not alarm.get("ActionsEnabled", True):
+            yield Difference(name, "is silenced: nobody is told")
+    for missing in sorted(names.keys() - {alarm["AlarmName"] for alarm in found}):
+        yield Difference(names[missing], "is gone")
+
+
+def dashboard(stack: Stack, read: Read) -> Differences:
+    """It draws numbers, and searches no log."""
+    body = read("cloudwatch", "GetDashboard", DashboardName=stack.of("Dashboard")).get("DashboardBody") or "{}"
+    for widget in json.loads(body).get("widgets", ()):
+        if widget.get("type") not in _DRAWN:
+            yield Difference("Dashboard", f"has a widget of type {widget.get('type')}")

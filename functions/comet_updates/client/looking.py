@@ -1,0 +1,96 @@
+"""One look for an update: whether it is time, the question to the service, and what its answer means for this copy."""
+
+from __future__ import annotations
+
+import ssl
+from datetime import datetime
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+from comet_updates.client import choice, offered, request, schedule, state, wire
+from comet_updates.client.choice import Installed, Outcome, Verdict
+from comet_updates.client.computer import Computer
+from comet_updates.errors import NoAnswerError
+
+FOUND, NOT_FOUND = 200, 404
+
+
+class App(NamedTuple):
+    """What an app knows of itself.
+
+    Attributes:
+        channel: what it asks for.
+        installed: what it is. Never sent.
+        computer: what it runs on. Never sent.
+        memory: the file in which it remembers what `state` says.
+        interval_s: how often it asks, on average.
+    """
+
+    channel: request.Channel
+    installed: Installed
+    computer: Computer
+    memory: Path
+    interval_s: float = schedule.INTERVAL_S
+
+
+def look(app: App, tls: ssl.SSLContext, now: datetime, chance: Random, *, only_if_due: bool) -> Verdict:
+    """Ask what is offered, and compare it here; with one request, or none if this copy is switched off.
+
+    When to ask next is written down before: a program that dies while it asks does not ask again at once.
+
+    Args:
+        app: who looks.
+        tls: by what the service is known.
+        now: aware.
+        chance: what draws the group and the times.
+        only_if_due: ask only if it is time. A copy that never asked draws a time, and waits for it.
+
+    Raises:
+        NoAnswerError: the service does not answer as it should.
+        UnreadableOfferError: its answer cannot be understood.
+        VersionSyntaxError: a version in it, or the installed one, does not parse under the product's scheme.
+        StateError: nothing can be remembered. Nothing was asked then.
+    """
+    known = state.read(app.memory, chance)
+    if known.is_off:
+        return Verdict(Outcome.OFF)
+    app.installed.rank(app.installed.version)
+    if only_if_due and known.next_check is None:
+        state.write(app.memory, known._replace(next_check=schedule.first(now, app.interval_s, chance)))
+        return Verdict(Outcome.NOT_DUE)
+    if only_if_due and not known.is_due(now):
+        return Verdict(Outcome.NOT_DUE)
+    failures = min(known.failures + 1, state.FAILURES_MAX)
+    failed = known._replace(failures=failures, next_check=schedule.after_failure(now, failures, 0, chance))
+    state.write(app.memory, failed)
+    address = app.channel.address
+    reply, body = wire.document(address, request.ask(address), tls, offered.MANIFEST_MAX_BYTES)
+    told_s = schedule.told_s(reply.header("cache-control"), reply.header("retry-after"), now)
+    if reply.status not in (FOUND, NOT_FOUND):
+        at = schedule.after_failure(now, failures, told_s, chance)
+        state.write(app.memory, failed._replace(next_check=at))
+        raise NoAnswerError(address.name, f"answers with status {reply.status}")
+    # What signed metadata (TUF) says of these bytes is to be checked here, before anything reads them.
+    release = offered.parse(body, app.channel.product) if reply.status == FOUND else None
+    at = schedule.after_answer(now, app.interval_s, told_s, chance)
+    state.write(app.memory, known._replace(failures=0, next_check=at))
+    if release is None:
+        return Verdict(Outcome.NOTHING)
+    return choice.choose(release, app.installed, app.computer, group=known.group, skipped=known.skipped, now=now)
+
+
+def skip(app: App, release: offered.Release, chance: Random) -> None:
+    """Say nothing of `release`, nor of anything lower, any more. Raises `StateError`."""
+    known = state.read(app.memory, chance)
+    state.write(app.memory, known._replace(skipped=choice.known_as(release, app.installed)))
+
+
+def switch_off(memory: Path, chance: Random) -> None:
+    """Never ask again. Raises `StateError`."""
+    state.write(memory, state.read(memory, chance)._replace(is_off=True))
+
+
+def switch_on(memory: Path, chance: Random) -> None:
+    """Ask again, and say something of what was skipped, too. Raises `StateError`."""
+    state.write(memory, state.read(memory, chance)._replace(is_off=False, skipped=None))

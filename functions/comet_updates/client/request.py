@@ -1,0 +1,90 @@
+"""URL → the bytes of a request: all that this client ever sends. Pure.
+
+Asking has no input but the URL that the app was built with, so that every copy on every machine sends the same bytes:
+no User-Agent, no version, no language, no cookie, and no If-None-Match, which would tell what a copy saw last.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+from urllib.parse import quote, urlsplit
+
+from comet_updates import names
+from comet_updates.errors import AddressError
+
+LOOPBACK = ("localhost", "127.0.0.1")
+"""Where a service may be asked without TLS: on this machine, to try it."""
+
+URL_MAX_CHARS = 2_000  # as in the model of a release
+
+_HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
+_CHANNEL = re.compile(rf"/v1/(?P<product>{names.NAME})/(?P<channel>{names.NAME})")
+
+
+class Address(NamedTuple):
+    """Whom to ask, and for what. `path` is what stands in the request, with the query."""
+
+    host: str
+    port: int
+    path: str
+    is_tls: bool
+
+    @property
+    def name(self) -> str:
+        """The host as the request names it: with its port, unless that is the usual one."""
+        return self.host if self.port == (443 if self.is_tls else 80) else f"{self.host}:{self.port}"
+
+
+class Channel(NamedTuple):
+    """A channel of a product at a service."""
+
+    address: Address
+    product: str
+    channel: str
+
+
+def channel(url: str) -> Channel:
+    """The channel at `https://{host}/v1/{product}/{channel}`. Raises `AddressError` for any other form."""
+    address = _address(url, schemes=("https", "http"))
+    found = _CHANNEL.fullmatch(address.path)
+    if not found or not (address.is_tls or address.host in LOOPBACK):
+        raise AddressError("write it as https://updates.example.com/v1/{product}/{channel}")
+    return Channel(address, found["product"], found["channel"])
+
+
+def file(url: str) -> Address:
+    """Where an artifact is. Raises `AddressError` for anything but a plain https:// URL."""
+    return _address(url, schemes=("https",))
+
+
+def ask(address: Address) -> bytes:
+    """The request for what a channel offers."""
+    return _get(address)
+
+
+def download(address: Address, offset: int) -> bytes:
+    """The request for a file, without its first `offset` bytes. It says nothing else."""
+    return _get(address, *((f"Range: bytes={offset}-",) if offset else ()))
+
+
+def _get(address: Address, *headers: str) -> bytes:
+    lines = (f"GET {address.path} HTTP/1.1", f"Host: {address.name}", *headers, "Connection: close", "", "")
+    return "\r\n".join(lines).encode("ascii")
+
+
+def _address(url: str, schemes: tuple[str, ...]) -> Address:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise AddressError("it is no URL") from error
+    if parts.scheme not in schemes or not _HOST.fullmatch(host) or port == 0 or len(url) > URL_MAX_CHARS:
+        raise AddressError(f"it must begin with {schemes[0]}:// and a host")
+    if parts.username is not None or parts.password is not None:
+        raise AddressError("it must not hold a user name")
+    is_tls = parts.scheme == "https"
+    # Real URLs hold spaces and letters of all scripts; what is percent-encoded already stays as it is.
+    path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~", errors="replace")
+    query = f"?{quote(parts.query, safe='/?%:@!$&()*+,;=~', errors='replace')}" if parts.query else ""
+    return Address(host, port or (443 if is_tls else 80), path + query, is_tls)

@@ -1,0 +1,93 @@
+"""The list of products: what each says of itself, and the pages that are made of that.
+
+An entry is what a product leaves beside its page, so that the list can be made without looking at its releases.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from markupsafe import Markup
+
+from comet_updates.formats import pages, writing
+from comet_updates.model import Offer, Product
+
+CHANNELS_MAX = 6
+"""How many channels of a product the list names; its page has all."""
+
+
+class Latest(NamedTuple):
+    """What a channel offers, and since when, if that is known."""
+
+    channel: str
+    version: str
+    since: datetime | None
+
+
+class Entry(NamedTuple):
+    """What the list says of a product.
+
+    Attributes:
+        product: its name in URLs.
+        name: as people know it.
+        latest: of its channels that offer something, in the order to be shown.
+        more: how many channels are left out.
+    """
+
+    product: str
+    name: str
+    latest: tuple[Latest, ...] = ()
+    more: int = 0
+
+
+def entry(about: Product, offers: Sequence[Offer]) -> bytes:
+    """What the list is to say of a product, for `read`; the offers in the order to be shown."""
+    told = [
+        [offer.channel, offer.latest.display_version or offer.latest.version, _written(offer.latest.due_at)]
+        for offer in offers
+        if offer.latest
+    ]
+    more = max(0, len(told) - CHANNELS_MAX)
+    return writing.as_json({"name": about.name or about.product, "latest": told[:CHANNELS_MAX], "more": more})
+
+
+def read(product: str, body: bytes | str) -> Entry:
+    """What `entry` wrote; of what it did not write, the name in the URL alone."""
+    try:
+        said = json.loads(body)
+        latest = tuple(Latest(str(channel), str(version), _read(since)) for channel, version, since in said["latest"])
+        return Entry(product, str(said["name"]), latest, int(said["more"]))
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return Entry(product, product)
+
+
+def render(entries: Iterable[Entry]) -> list[bytes]:
+    """The pages of the list, by name, each as long as a page may be; one page if nothing is listed."""
+    shown = sorted(entries, key=lambda told: (told.name.casefold(), told.product))
+    room_bytes = pages.MAX_BYTES - len(_page([], 99, 99))
+    sheets: list[list[Markup]] = [[]]
+    left_bytes = room_bytes
+    for told in shown:
+        listed = pages.part("entry", entry=told)
+        size_bytes = len(listed.encode()) + 1  # the end of its line
+        if size_bytes > left_bytes:
+            sheets.append([])
+            left_bytes = room_bytes
+        sheets[-1].append(listed)
+        left_bytes -= size_bytes
+    return [_page(sheet, number, len(sheets)) for number, sheet in enumerate(sheets, 1)]
+
+
+def _page(listed: Sequence[Markup], number: int, last: int) -> bytes:
+    return pages.render("index", entries=listed, number=number, last=last)
+
+
+def _written(since: datetime | None) -> str | None:
+    return writing.moment(since) if since else None
+
+
+def _read(since: str | None) -> datetime | None:
+    return datetime.fromisoformat(since) if since is not None else None

@@ -1,0 +1,112 @@
+"""What can be asked and what is answered, as an OpenAPI 3.1 description; made of the grammar in `names`.
+
+Source: the OpenAPI Specification 3.1.1. Drop-in URLs are not in it: what they end in is several segments, which a
+parameter of a path cannot be.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from comet_updates import names
+from comet_updates.formats.schemas import DIALECT
+
+Json = dict[str, Any]
+
+HEADERS = {
+    "cache-control": "How long the answer may be kept.",
+    "content-length": "In bytes.",
+    "etag": "A hash of the document's bytes and of nothing else: the same for everyone.",
+    "x-content-type-options": "Constant.",
+    "strict-transport-security": "Constant.",
+    "access-control-allow-origin": "Constant, but for pages: any web page may read what is public.",
+    "content-security-policy": "Of pages: they load nothing.",
+}
+"""The headers of an answer that has a document, besides `content-type`."""
+
+_CONTENT: dict[str, Json] = {ending: {kind.partition(";")[0]: {}} for ending, kind in names.CONTENT_TYPES.items()}
+_FEEDS: Json = {kind: {} for ending, content in _CONTENT.items() if ending != ".html" for kind in content}
+PATHS: dict[str, tuple[str, Json]] = {
+    "/": ("The products, as a page for people", _CONTENT[".html"]),
+    "/privacy": ("What is promised and how it is checked, as a page for people", _CONTENT[".html"]),
+    "/{product}": ("What a product offers, as a page for people", _CONTENT[".html"]),
+    "/{product}/feed.atom": ("News of a product", _CONTENT[".atom"]),
+    "/schemas/{name}.json": ("The form of a document, or this description", _CONTENT[".json"]),
+    "/v1/{product}/{channel}": (
+        "The latest release of a channel",
+        {"application/json": {"schema": {"$ref": "manifest.json"}}},
+    ),
+    "/v1/{product}/{channel}/releases.json": (
+        "All releases of a channel, the latest first",
+        {"application/json": {"schema": {"$ref": "history.json"}}},
+    ),
+    "/v1/{product}/{channel}/{document}": ("What a channel offers, as one updater reads it", _FEEDS),
+}
+"""Path → what it gives, and as what."""
+
+_SEGMENTS = {
+    "product": f"^{names.NAME}$",
+    "channel": f"^{names.NAME}$",
+    "document": f"^(?:{names.DOCUMENT})$",
+    "name": f"^(?:{'|'.join(names.DESCRIPTIONS)})$",
+}
+_PROBLEM = {
+    "type": "object",
+    "required": ["type", "title", "status"],
+    "additionalProperties": False,
+    "properties": {"type": {"const": "about:blank"}, "title": {"type": "string"}, "status": {"type": "integer"}},
+}
+_REFUSAL = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/problem"}}}
+
+
+def render() -> bytes:
+    """The description, as an indented JSON document."""
+    description = {
+        "openapi": "3.1.0",
+        "jsonSchemaDialect": DIALECT,
+        "info": {
+            "title": "Comet Updates",
+            "version": "1",
+            "summary": "Which release of a product is the latest; the same answer for everyone.",
+            "description": "The query, cookies, the body and all headers but `If-None-Match` are never read.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": {path: _path(path, summary, content) for path, (summary, content) in PATHS.items()},
+        "components": {
+            "schemas": {"problem": _PROBLEM},
+            "headers": {name: {"description": said, "schema": {"type": "string"}} for name, said in HEADERS.items()},
+        },
+    }
+    return json.dumps(description, indent=2).encode() + b"\n"
+
+
+def _path(path: str, summary: str, content: Json) -> Json:
+    """GET and HEAD of one path."""
+    headers = {name: {"$ref": f"#/components/headers/{name}"} for name in HEADERS}
+    responses = {
+        "200": {"description": "The document.", "headers": headers, "content": content},
+        "304": {"description": "The client has it already.", "headers": headers},
+        "404": {"description": "There is none.", "content": _REFUSAL},
+        "503": {"description": "The storage fails; ask again later.", "content": _REFUSAL},
+    }
+    parameters: list[Json] = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": _SEGMENTS[name]}}
+        for name in re.findall(r"\{(\w+)\}", path)
+    ]
+    parameters.append({"name": "if-none-match", "in": "header", "required": False, "schema": {"type": "string"}})
+    return {
+        "parameters": parameters,
+        "get": {"summary": summary, "responses": responses},
+        "head": {
+            "summary": f"{summary}: the headers alone",
+            "responses": {
+                # The type is told and the body is not there: a schema would ask for one.
+                status: response | {"content": {kind: {} for kind in response["content"]}}
+                if "content" in response
+                else response
+                for status, response in responses.items()
+            },
+        },
+    }

@@ -1,0 +1,67 @@
+"""How to point an updater at a channel: what to write into an app, for each document that the channel has."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+from comet_updates import names
+
+
+class Pointer(NamedTuple):
+    """What to write for one updater.
+
+    Attributes:
+        updater: its name.
+        path: the path in the URL of a document that it reads.
+        setting: what to write; `HOST` stands for the host of the page.
+    """
+
+    updater: str
+    path: str
+    setting: str
+
+
+_CODE = r"""win_sparkle_set_appcast_url("{base}/appcast.xml");
+win_sparkle_set_eddsa_public_key("your key");"""
+_PLIST = r"""<key>SUFeedURL</key>
+<string>{base}/appcast.xml</string>
+<key>SUPublicEDKey</key>
+<string>your key</string>"""
+_NET = r"""new SparkleUpdater("{base}/appcast.xml",
+    new Ed25519Checker(SecurityMode.OnlyVerifySoftwareDownloads, "your key"))"""
+_ELECTRON = r"""publish:
+  provider: generic
+  url: {base}"""
+_TAURI = r""""plugins": {"updater": {
+  "endpoints": ["{base}/tauri.json"],
+  "pubkey": "your key"
+}}"""
+_MAC = r"""autoUpdater.setFeedURL({
+  url: "{base}/RELEASES.json",
+  serverType: "json"
+})"""
+_VELOPACK = r"""new UpdateManager(new SimpleWebSource("{base}"))"""
+
+# By the documents, of which one is enough, in the order of preference.
+_UPDATERS: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    ("Sparkle, for macOS", ("appcast.xml",), _PLIST),
+    ("WinSparkle, for Windows", ("appcast.xml",), _CODE),
+    ("NetSparkle, for .NET", ("appcast.xml",), _NET),
+    ("electron-updater", ("latest.yml", "latest-mac.yml", "latest-linux.yml", "latest-linux-arm64.yml"), _ELECTRON),
+    ("Tauri", ("tauri.json",), _TAURI),
+    ("Squirrel.Windows", ("RELEASES",), 'new UpdateManager("{base}")'),
+    ("Squirrel.Mac", ("RELEASES.json",), _MAC),
+    ("Velopack", ("releases.win.json", "releases.osx.json", "releases.linux.json"), _VELOPACK),
+    ("An updater of your own", ("manifest.json",), "curl {base}"),
+)
+
+
+def find(product: str, channel: str, documents: Collection[str]) -> list[Pointer]:
+    """The updaters that can read one of `documents`, which are those of the channel."""
+    base = f"https://HOST/v1/{product}/{channel}"
+    return [
+        Pointer(updater, names.document_path(product, channel, there[0]), setting.replace("{base}", base))
+        for updater, read, setting in _UPDATERS
+        if (there := [document for document in read if document in documents])
+    ]

@@ -1,0 +1,233 @@
+"""The page of a product: what each channel offers, with downloads and history, and how to point an updater at it.
+
+The notes are in one language on each page, which links to the others; nothing looks at what a browser asks for. What
+does not fit on a page is left out, in this order: the oldest history, notes, files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from markupsafe import Markup
+
+from comet_updates import names
+from comet_updates.formats import pages, pointers, texts, words
+from comet_updates.model import ARTIFACTS_MAX, Offer, Product, Release
+
+CHANNELS_MAX = 25
+"""How many channels are shown; more are only named, as far as there is room."""
+NAMED_MAX = 200
+HISTORY_MAX = 50
+"""How many releases of a channel are shown; `releases.json` has all."""
+
+_SPACE = Markup(" ")
+
+
+@dataclass
+class _Channel:
+    """What is shown of a channel: HTML."""
+
+    offer: Offer
+    files: list[Markup] = field(default_factory=list)
+    updates: list[Markup] = field(default_factory=list)
+    missing_files: int = 0
+    notes: Markup = field(default_factory=Markup)
+    has_long_notes: bool = False
+    history: list[Markup] = field(default_factory=list)
+    is_cut: bool = False
+
+    @classmethod
+    def widest(cls, offer: Offer) -> _Channel:
+        """With all that can be said of it but what stands in its lists."""
+        return cls(offer, [_SPACE], [_SPACE], ARTIFACTS_MAX, _SPACE, has_long_notes=True, history=[_SPACE], is_cut=True)
+
+    @property
+    def name(self) -> str:
+        return self.offer.channel
+
+
+class _Room:
+    """How much still fits."""
+
+    def __init__(self, left_bytes: int) -> None:
+        self.left_bytes = left_bytes
+
+    def takes(self, shown: Markup, share_bytes: int) -> bool:
+        """Whether it fits into its share, and then takes it from what is left."""
+        size_bytes = len(shown.encode()) + 1  # the end of its line
+        if size_bytes > min(share_bytes, self.left_bytes):
+            return False
+        self.left_bytes -= size_bytes
+        return True
+
+
+def render(
+    about: Product, offers: Sequence[Offer], documents: Mapping[str, Collection[str]], *, has_news: bool
+) -> dict[str, bytes]:
+    """The pages, by language; that without a language is the first of the others' as well.
+
+    Args:
+        about: the product.
+        offers: of its channels, in the order to be shown.
+        documents: what there is for updaters, by channel.
+        has_news: whether there is a feed to point to.
+    """
+    languages = _languages(about, offers)
+    made = {}
+    for number, language in enumerate(languages or [texts.FALLBACK]):
+        page = _Page(about, offers, documents, languages, language, has_news=has_news)
+        made[language if number else ""] = page.render()
+    return made
+
+
+def _languages(about: Product, offers: Sequence[Offer]) -> list[str]:
+    """Those of the notes that are shown, that of the first page first: the product's, English, or any."""
+    told = {
+        language: None
+        for offer in offers[:CHANNELS_MAX]
+        for release, _ in offer.history[:HISTORY_MAX]
+        for language in release.notes
+        if names.public_key(names.page_path(about.product, language))
+    }
+    order = [*about.languages, texts.FALLBACK, *sorted(told)]
+    return list(dict.fromkeys(language for language in order if language in told))
+
+
+class _Page:
+    """One page in the making, in one language."""
+
+    def __init__(
+        self,
+        about: Product,
+        offers: Sequence[Offer],
+        documents: Mapping[str, Collection[str]],
+        languages: Sequence[str],
+        language: str,
+        *,
+        has_news: bool,
+    ) -> None:
+        self._about = about
+        self._offers = offers
+        self._documents = documents
+        self._languages = languages
+        self._language = language
+        self._has_news = has_news
+        self._channels: list[_Channel] = []
+
+    def render(self) -> bytes:
+        room = self._furnish()
+        for fill, share in ((self._add_files, 0.5), (self._add_notes, 0.7), (self._add_history, 1.0)):
+            self._fill(room, fill, share)
+        return self._html()
+
+    def _furnish(self) -> _Room:
+        """Set up as many channels as leave half of the page to what stands in them; give what is left."""
+        number = CHANNELS_MAX
+        while True:
+            self._channels = [_Channel.widest(offer) for offer in self._offers[:number]]
+            size_bytes = len(self._html())
+            if size_bytes < pages.MAX_BYTES // 2 or number == 1:
+                break
+            number //= 2
+        self._channels = [_Channel(offer) for offer in self._offers[:number]]
+        return _Room(pages.MAX_BYTES - size_bytes)
+
+    def _fill(self, room: _Room, fill: Callable[[_Channel, _Room, int], None], share: float) -> None:
+        """Give each channel its part of this share of the room, and what those before it left of theirs."""
+        kept_bytes = int(room.left_bytes * (1 - share))
+        for number, channel in enumerate(self._channels):
+            fill(channel, room, (room.left_bytes - kept_bytes) // (len(self._channels) - number))
+
+    def _add_files(self, channel: _Channel, room: _Room, share_bytes: int) -> None:
+        if channel.offer.latest is None:
+            return
+        for number, artifact in enumerate(channel.offer.latest.artifacts):
+            shown = pages.part("file", artifact=artifact, words=words)
+            before_bytes = room.left_bytes
+            if not room.takes(shown, share_bytes):
+                channel.missing_files = len(channel.offer.latest.artifacts) - number
+                return
+            share_bytes -= before_bytes - room.left_bytes
+            (channel.updates if artifact.kind == "delta" else channel.files).append(shown)
+
+    def _add_notes(self, channel: _Channel, room: _Room, share_bytes: int) -> None:
+        if channel.offer.latest is None:
+            return
+        notes = self._notes(channel.offer.latest, share_bytes)
+        if notes is not None and room.takes(notes, share_bytes):
+            channel.notes = notes
+        else:
+            channel.has_long_notes = True
+
+    def _add_history(self, channel: _Channel, room: _Room, share_bytes: int) -> None:
+        before = [past for past in channel.offer.history if past[0] is not channel.offer.latest]
+        channel.is_cut = len(before) > HISTORY_MAX
+        shown_channels = {shown.name for shown in self._channels}
+        for release, withdrawn in before[:HISTORY_MAX]:
+            is_told_elsewhere = release.channel != channel.name and release.channel in shown_channels
+            notes = Markup() if is_told_elsewhere else self._notes(release, share_bytes)
+            shown = self._past(channel, release, withdrawn, notes)
+            before_bytes = room.left_bytes
+            if not room.takes(shown, share_bytes):
+                channel.is_cut = True
+                return
+            share_bytes -= before_bytes - room.left_bytes
+            channel.history.append(shown)
+
+    def _past(self, channel: _Channel, release: Release, withdrawn: str | None, notes: Markup | None) -> Markup:
+        return pages.part(
+            "past",
+            product=self._about.product,
+            channel=channel,
+            release=release,
+            withdrawn=withdrawn,
+            notes=notes or "",
+            has_long_notes=notes is None,
+        )
+
+    def _notes(self, release: Release, max_bytes: int) -> Markup | None:
+        """The notes in the page's language, or in another that they have; `None` if they are too long."""
+        language = texts.language(release, self._language)
+        if len(release.notes.get(language, "")) > max_bytes:  # HTML is longer, and takes its time
+            return None
+        html = Markup(_flat(texts.notes_html(release, language)))  # noqa: S704 (sanitised)
+        shown = pages.part("notes", html=html, language=language)
+        return shown if len(shown.encode()) <= max_bytes else None
+
+    def _html(self) -> bytes:
+        product = self._about.product
+        others = [offer.channel for offer in self._offers[len(self._channels) :]]
+        first = next((channel.offer for channel in self._channels if channel.offer.latest), None)
+        return pages.render(
+            "product",
+            product=product,
+            name=self._about.name or product,
+            homepage=self._about.homepage,
+            has_news=self._has_news,
+            channels=self._channels,
+            others=others[:NAMED_MAX],
+            more=len(others[NAMED_MAX:]),
+            pointers=pointers.find(product, first.channel, self._documents.get(first.channel, ())) if first else [],
+            pointed=first.channel if first else "",
+            languages=self._switch(),
+            words=words,
+        )
+
+    def _switch(self) -> Iterable[tuple[str, str, str, bool]]:
+        """Of each language: its tag, its name, where its page is, and whether that is this one."""
+        return [
+            (
+                language,
+                words.language(language),
+                names.page_path(self._about.product, language if number else ""),
+                language == self._language,
+            )
+            for number, language in enumerate(self._languages)
+        ]
+
+
+def _flat(html: str) -> str:
+    """Notes whose headings are no headings of the page, which has its own; tags are as the sanitiser writes them."""
+    return re.sub(r"</h[1-6]>", "</strong></p>", re.sub(r"<h[1-6]>", "<p><strong>", html))

@@ -1,0 +1,106 @@
+"""How a release is put into words, for pages: systems, languages and rollouts."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from comet_updates.model import Artifact, Rollout
+
+SYSTEMS = {"windows": "Windows", "macos": "macOS", "linux": "Linux", "android": "Android", "freebsd": "FreeBSD"}
+_PROCESSORS = {
+    "x86_64": "64-bit, x86-64",
+    "aarch64": "ARM, 64-bit",
+    "i686": "32-bit, x86",
+    "armv7": "ARM, 32-bit",
+    "riscv64": "RISC-V, 64-bit",
+    "universal": "all processors",
+    "any": "all processors",
+}
+_MAC_PROCESSORS = {"x86_64": "Intel", "aarch64": "Apple silicon", "universal": "Intel and Apple silicon"}
+
+LANGUAGES = {
+    "ar": "العربية",
+    "bg": "Български",
+    "ca": "Català",
+    "cs": "Čeština",
+    "da": "Dansk",
+    "de": "Deutsch",
+    "el": "Ελληνικά",
+    "en": "English",
+    "es": "Español",
+    "et": "Eesti",
+    "fa": "فارسی",
+    "fi": "Suomi",
+    "fr": "Français",
+    "he": "עברית",
+    "hi": "हिन्दी",
+    "hr": "Hrvatski",
+    "hu": "Magyar",
+    "id": "Indonesia",
+    "it": "Italiano",
+    "ja": "日本語",
+    "ko": "한국어",
+    "lt": "Lietuvių",
+    "lv": "Latviešu",
+    "nb": "Norsk bokmål",
+    "nl": "Nederlands",
+    "pl": "Polski",
+    "pt": "Português",
+    "ro": "Română",
+    "ru": "Русский",
+    "sk": "Slovenčina",
+    "sl": "Slovenščina",
+    "sr": "Српски",
+    "sv": "Svenska",
+    "th": "ไทย",
+    "tr": "Türkçe",
+    "uk": "Українська",
+    "vi": "Tiếng Việt",
+    "zh": "中文",
+}
+"""What languages call themselves, by their tag."""
+
+
+def system(artifact: Artifact) -> str:
+    """What the file is for."""
+    return SYSTEMS.get(artifact.platform, artifact.platform)
+
+
+def processor(artifact: Artifact) -> str:
+    """Which processors the file is for, in the words of its system's users."""
+    own = _MAC_PROCESSORS if artifact.platform == "macos" else _PROCESSORS
+    return own.get(artifact.arch, _PROCESSORS[artifact.arch])
+
+
+def language(tag: str) -> str:
+    """What the language calls itself, with the rest of its tag; the tag where that is not known."""
+    primary, dash, rest = tag.partition("-")
+    name = LANGUAGES.get(primary.lower())
+    return tag if name is None else f"{name} ({rest})" if dash else name
+
+
+def rollout(decided: Rollout | None) -> str:
+    """Whom the latest release reaches."""
+    if decided is None:
+        return "It is offered to everyone."
+    if decided.percent is not None:
+        return (
+            f"It is rolling out: it reaches {decided.percent} percent of the copies. "
+            "Each decides for itself whether it is among them, and tells nobody."
+        )
+    interval_s, groups = decided.interval or 0, decided.groups or 1
+    said = f"It is rolling out in {groups} groups, one every {_interval(interval_s)}"
+    if decided.start:
+        end = decided.start + timedelta(seconds=interval_s) * (groups - 1)
+        said += f" from {_day(decided)} on; by {end.day} {end:%B %Y} it has reached everyone"
+    return f"{said}. Each copy drew its group itself, and tells nobody."
+
+
+def _day(decided: Rollout) -> str:
+    return f"{decided.start.day} {decided.start:%B %Y}" if decided.start else ""
+
+
+def _interval(seconds: int) -> str:
+    units = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
+    unit, unit_s = next(found for found in units if seconds % found[1] == 0)
+    return unit if seconds == unit_s else f"{seconds // unit_s} {unit}s"

@@ -1,0 +1,329 @@
+"""`comet-updates ask` as its user has it: the real command in a process of its own, over real TLS, at a terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import boto3
+import minisign
+import pytest
+import trustme
+from typer.testing import CliRunner
+
+from bench.lambda_runtime import free_port
+from comet_updates.cli import app
+from tests.client.conftest import Server, artifact, http, manifest
+from tests.client.test_verifying import signature
+from tests.conftest import REGION, ROOT, release
+
+COMMAND = Path(sys.executable).parent / "comet-updates"
+BODY = b"the new version" * 10_000
+DOWNLOAD = b"GET /app.bin"
+PATIENCE_S = 30
+
+
+class Ended(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Copy:
+    """A copy of an app on this machine, with a home of its own."""
+
+    def __init__(self, server: Server, home: Path, authority: Path) -> None:
+        self.server, self.home = server, home
+        self.url = f"{server.url}/v1/comet-cursor/stable"
+        self.state = home / "state" / "comet-updates" / "comet-cursor-stable.json"
+        self._environ = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "XDG_STATE_HOME": str(home / "state"),
+            "SSL_CERT_FILE": str(authority),
+            "COLUMNS": "200",
+        }
+        self.release: dict[str, Any] = {"artifacts": [wire(server)]}
+        server.answer = lambda request: http(BODY) if DOWNLOAD in request else http(manifest(**self.release))
+
+    def command(self, *arguments: str) -> list[str]:
+        return [str(COMMAND), "ask", self.url, "--installed", "4.2.0", *arguments]
+
+    def ask(self, *arguments: str) -> Ended:
+        """Run it where nobody can answer."""
+        ran = subprocess.run(
+            self.command(*arguments),
+            cwd=self.home,
+            env=self._environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE_S,
+        )
+        return Ended(ran.returncode, ran.stdout, ran.stderr)
+
+    def answer(self, said: str) -> Ended:
+        """Run it at a terminal, and answer its question."""
+        ours, theirs = pty.openpty()
+        try:
+            os.write(ours, said.encode())
+            ran = subprocess.run(
+                self.command(),
+                cwd=self.home,
+                env=self._environ,
+                stdin=theirs,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=PATIENCE_S,
+            )
+        finally:
+            os.close(theirs)
+            os.close(ours)
+        return Ended(ran.returncode, ran.stdout, ran.stderr)
+
+    def downloaded(self) -> list[str]:
+        return [file.name for file in self.home.iterdir() if file.is_file()]
+
+    def downloads(self) -> int:
+        return sum(DOWNLOAD in request for request in self.server.received)
+
+
+def wire(server: Server, **fields: Any) -> dict[str, Any]:
+    said = artifact(BODY, f"{server.url}/app.bin")
+    return {
+        "platform": sys.platform.replace("darwin", "macos"),
+        "arch": "any",
+        "kind": "archive",
+        "url": said.url,
+        "size": said.size_bytes,
+        "sha256": said.sha256,
+    } | fields
+
+
+@pytest.fixture
+def copy(downloads: Server, tmp_path: Path, authority: trustme.CA) -> Copy:
+    home = tmp_path / "home"
+    home.mkdir()
+    file = tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(str(file))
+    return Copy(downloads, home, file)
+
+
+def test_an_update_is_shown_and_nothing_is_downloaded_unasked(copy: Copy) -> None:
+    ended = copy.ask()
+    assert ended.code == 0
+    assert "version    4.2.1 (installed: 4.2.0)" in ended.out
+    assert "size       150.0 kB" in ended.out
+    assert "Fixes a crash when the pointer theme changes." in ended.out
+    assert (copy.downloaded(), copy.server.connections) == ([], 1)
+
+
+def test_yes_downloads_and_verifies(copy: Copy) -> None:
+    ended = copy.ask("--yes", "--to", "files")
+    assert ended.code == 0
+    assert "Downloaded and verified: files/app.bin. Nothing was installed." in ended.out
+    assert (copy.home / "files" / "app.bin").read_bytes() == BODY
+
+
+def test_for_programs_all_is_one_json_document(copy: Copy) -> None:
+    asked, downloaded = copy.ask("--json"), copy.ask("--json", "--yes")
+    assert (asked.code, downloaded.code, asked.err, downloaded.err) == (0, 0, "", "")
+    said = json.loads(asked.out)
+    assert (said["outcome"], said["version"], said["size"], said["file"]) == ("update", "4.2.1", len(BODY), None)
+    assert json.loads(downloaded.out) == said | {"file": "app.bin"}
+
+
+def test_nothing_new_has_an_exit_code_of_its_own(copy: Copy) -> None:
+    ended = copy.ask("--installed", "4.2.1")
+    assert (ended.code, ended.out) == (3, "This is the latest version.\n")
+
+
+def test_who_has_a_withdrawn_version_is_told_and_not_led_back(copy: Copy) -> None:
+    ended = copy.ask("--installed", "4.3.0", "--yes")
+    assert ended.code == 3
+    assert "newer than what is offered: it was withdrawn" in ended.out
+    assert copy.downloads() == 0
+
+
+class TestAPerson:
+    """Each answer: the exit code, and what is asked for then and later."""
+
+    def test_says_now(self, copy: Copy) -> None:
+        ended = copy.answer("now\n")
+        assert (ended.code, copy.downloaded()) == (0, ["app.bin"])
+        assert "Download it? [now/later/skip/never] (later)" in ended.out
+
+    @pytest.mark.parametrize("said", ["later\n", "\n", "\x04", "perhaps\n\n"], ids=repr)
+    def test_says_later_in_many_ways(self, copy: Copy, said: str) -> None:
+        assert copy.answer(said).code == 3
+        assert (copy.downloaded(), copy.server.connections) == ([], 1)
+        assert copy.answer("now\n").code == 0
+
+    def test_says_skip(self, copy: Copy) -> None:
+        assert copy.answer("skip\n").code == 3
+        assert copy.server.connections == 1
+        ended = copy.ask("--yes")
+        assert (ended.code, copy.downloads()) == (3, 0)
+        assert "This version is skipped" in ended.out
+        copy.release["version"] = "4.3.0"
+        assert copy.ask("--yes").code == 0
+
+    def test_says_never(self, copy: Copy) -> None:
+        assert copy.answer("never\n").code == 3
+        assert copy.server.connections == 1
+        for more in ((), ("--yes",), ("--json",), ("--when-due",)):
+            assert copy.ask(*more).code == 3
+        assert copy.server.connections == 1, "off means off"
+        assert copy.ask("--on").code == 0
+        assert copy.server.connections == 2
+
+
+def test_off_needs_no_request_and_no_version(copy: Copy) -> None:
+    ended = subprocess.run(
+        [COMMAND, "ask", copy.url, "--off"], env=copy._environ, capture_output=True, text=True, check=True
+    )
+    assert "Off: this copy asks no more" in ended.stdout
+    assert copy.ask("--yes").code == 3
+    assert copy.server.connections == 0
+
+
+def test_when_it_is_not_time_nothing_is_asked(copy: Copy) -> None:
+    assert copy.ask("--when-due").code == 3
+    assert copy.server.connections == 0
+    said = json.loads(copy.state.read_text())
+    copy.state.write_text(json.dumps(said | {"next_check": "2026-01-01T00:00:00+00:00"}))
+    assert copy.ask("--when-due").code == 0
+    assert copy.server.connections == 1
+
+
+def test_the_request_that_is_shown_is_the_one_that_arrives(copy: Copy) -> None:
+    shown = subprocess.run([COMMAND, "ask", copy.url, "--show-request"], capture_output=True, check=True).stdout
+    assert copy.server.connections == 0
+    copy.ask()
+    assert copy.server.received == [shown]
+
+
+def test_only_what_the_key_signed_is_taken(copy: Copy) -> None:
+    pair, other = minisign.KeyPair.generate(), minisign.KeyPair.generate()
+    copy.release["artifacts"] = [wire(copy.server, signatures={"minisign": signature(BODY, pair)})]
+    refused = copy.ask("--yes", "--public-key", other.public_key.to_base64().decode())
+    assert (refused.code, copy.downloaded()) == (1, [])
+    assert "not signed with the key that this app trusts" in refused.err
+    assert copy.ask("--yes", "--public-key", pair.public_key.to_base64().decode()).code == 0
+
+
+FAILURES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "the service is down": (lambda _: http(status="503 Service Unavailable"), "answers with status 503"),
+    "the service sends elsewhere": (lambda _: http(status="302 Found", location="https://a.example"), "status 302"),
+    "the answer is a page": (lambda _: http(b"<html>"), "$ is no JSON"),
+    "the answer is another product's": (lambda _: http(manifest(product="other")), "$.product"),
+    "the version is none": (lambda _: http(manifest("four")), "'four' is not a version"),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_what_fails_is_told_in_one_line(copy: Copy, failure: str) -> None:
+    copy.server.answer, problem = FAILURES[failure]
+    ended = copy.ask("--yes")
+    assert (ended.code, ended.out, len(ended.err.splitlines())) == (1, "", 1)
+    assert problem in ended.err
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"), [(BODY[:-1] + b"!", "has not the hash"), (BODY + b"!", "more than"), (BODY[:-1], "has 149999")]
+)
+def test_a_wrong_file_is_told_and_gone(copy: Copy, body: bytes, problem: str) -> None:
+    copy.server.answer = lambda request: http(body) if DOWNLOAD in request else http(manifest(**copy.release))
+    ended = copy.ask("--yes")
+    assert ended.code == 1
+    assert problem in ended.err
+    assert copy.downloaded() == []
+
+
+def test_an_unknown_authority_is_refused(copy: Copy, tmp_path: Path) -> None:
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    ended = copy.ask()
+    assert (ended.code, copy.server.received) == (1, [])
+    assert "cannot show that it is this host" in ended.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["https://updates.example.com/"],
+        ["http://updates.example.com/v1/a/b"],
+        ["https://updates.example.com/v1/a/b"],
+        ["https://updates.example.com/v1/a/b", "--installed", "1.0.0", "--scheme", "roman"],
+        ["https://updates.example.com/v1/a/b", "--installed", "1.0.0", "--every-hours", "0"],
+    ],
+    ids=["no channel", "no TLS", "no version", "no scheme", "no interval"],
+)
+def test_wrong_usage_is_told_before_anything_happens(tmp_path: Path, arguments: list[str]) -> None:
+    ran = CliRunner().invoke(app, ["ask", *arguments, "--state", str(tmp_path / "state.json")])
+    assert ran.exit_code == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_needs_no_more_than_its_extra(copy: Copy) -> None:
+    """What only publishing, answering and trying need can be missing. The positive control: what `ask` needs cannot."""
+    blocked = "import sys; sys.modules.update(dict.fromkeys({}))\nfrom comet_updates.cli import app; app()"
+
+    def without(*packages: str) -> int:
+        code = blocked.format(repr(packages))
+        command = [sys.executable, "-c", code, *copy.command("--yes")[1:]]
+        return subprocess.run(command, cwd=copy.home, env=copy._environ, capture_output=True, check=False).returncode
+
+    assert without("boto3", "botocore", "yaml", "obstore", "jinja2", "markupsafe", "moto", "uvicorn", "nh3") == 0
+    (copy.home / "app.bin").unlink()
+    assert without("minisign") != 0
+
+
+@pytest.fixture
+def service() -> Iterator[tuple[str, Any]]:
+    """The real service, and its S3."""
+    port, s3_port = free_port(), free_port()
+    process = subprocess.Popen(
+        [COMMAND, "serve"],
+        cwd=ROOT,
+        env=os.environ | {"PORT": str(port), "S3_PORT": str(s3_port)},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert process.stdout
+    assert process.stdout.readline().startswith("ready")
+    endpoint = f"http://127.0.0.1:{s3_port}"
+    secrets = {"aws_access_key_id": "any", "aws_secret_access_key": "any"}
+    yield f"http://127.0.0.1:{port}", boto3.client("s3", endpoint_url=endpoint, region_name=REGION, **secrets)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+
+
+def test_a_release_reaches_a_copy_through_the_real_service(service: tuple[str, Any], copy: Copy) -> None:
+    url, s3 = service
+    copy.url = f"{url}/v1/comet-cursor/stable"
+    assert copy.ask().code == 3, "nothing is offered yet"
+    document = release(artifacts=[wire(copy.server)])
+    s3.put_object(Bucket="comet-updates", Key="releases/comet-cursor/stable/4.2.1.json", Body=json.dumps(document))
+    for _ in range(40):
+        if (ended := copy.ask("--yes")).code == 0:
+            break
+    assert ended.code == 0, ended
+    assert (copy.home / "app.bin").read_bytes() == BODY
+    yanked = {"schema": 1, "product": "comet-cursor", "channel": "stable", "pin": "4.1.0"}
+    s3.put_object(Bucket="comet-updates", Key="channels/comet-cursor/stable.json", Body=json.dumps(yanked))
+    for _ in range(40):
+        if (ended := copy.ask("--installed", "4.2.1")).out.startswith("Nothing is offered"):
+            break
+    assert ended.code == 3, ended

@@ -1,0 +1,165 @@
+"""`release` is killed, and started twice at once: what is there is whole, and the next run completes it.
+
+Processes of their own against the S3 of the tests; one is killed when a number of its requests has arrived, so that the
+same seed kills at the same places. `make torture` kills more often.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from comet_updates.cli.uploading import PART_BYTES
+from comet_updates.model import Release
+from comet_updates.publish import uploads
+from tests.cli.conftest import Shop
+from tests.conftest import ON_THIS_MACHINE, ROOT, S3, Wire
+from torture.counts import IS_FULL, tally
+
+KILLS = 50 if IS_FULL else 8
+REQUESTS = 24
+"""About how many a whole run sends, and a few more: so that some are killed by nobody."""
+
+KEY = "releases/comet-cursor/stable/4.2.1.json"
+POLICY = "channels/comet-cursor/stable.json"
+
+
+class Pipeline:
+    """Built files, and the command that releases them, as a process of its own."""
+
+    def __init__(self, folder: Path, s3: S3) -> None:
+        self.s3 = s3
+        self.files = {
+            "App-4.2.1.AppImage": b"\x7fELF" + random.Random(1).randbytes(2 * PART_BYTES + 1_000),
+            "App-4.2.1.exe": b"MZ" + random.Random(2).randbytes(1_000),
+        }
+        self._named = []
+        for name, body in self.files.items():
+            (folder / name).write_bytes(body)
+            self._named.append(str(folder / name))
+
+    def start(self, *arguments: str, version: str = "4.2.1") -> subprocess.Popen[str]:
+        command = ["release", *self._named, "--product", "comet-cursor", "--version", version]
+        command += ["--base-url", "https://downloads.example.com/4.2.1", "--no-check-urls"]
+        command += ["--bucket", self.s3.bucket, "--endpoint-url", self.s3.endpoint, *arguments]
+        return subprocess.Popen(
+            [sys.executable, "-c", "from comet_updates.cli import app; app()", *command],
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "functions"), **ON_THIS_MACHINE},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def uploading(self) -> subprocess.Popen[str]:
+        return self.start("--upload-to", f"s3://{self.s3.bucket}/files", "--percent", "5")
+
+    def check_what_is_there(self) -> None:
+        """A release that is there is whole, was written once, and has its files and its first share."""
+        versions = self.s3.client.list_object_versions(Bucket=self.s3.bucket, Prefix="releases/").get("Versions", [])
+        assert len({version["Key"] for version in versions}) == len(versions)
+        for version in versions:
+            release = uploads.parse(Release, version["Key"], self.s3.get(version["Key"]))
+            assert len(release.artifacts) == len(self.files)
+            for artifact in release.artifacts:
+                body = self.s3.get(f"files/{artifact.url_name}")
+                assert (len(body), hashlib.sha256(body).hexdigest()) == (artifact.size, artifact.sha256)
+            assert self.s3.json(POLICY)["rollout"] == {"version": "4.2.1", "percent": 5}
+        for key in self.s3.keys("files/"):
+            assert self.s3.get(key) == self.files[key.removeprefix("files/")], "a file is there whole, or not at all"
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path, s3: S3) -> Pipeline:
+    return Pipeline(tmp_path, s3)
+
+
+def kill_after(requests: int, wire: Wire, process: subprocess.Popen[str]) -> bool:
+    """Kill a process when it has sent so many requests. Gives `False` if it was done before."""
+    left = threading.Semaphore(requests - 1)
+
+    def count() -> None:
+        if not left.acquire(blocking=False):
+            process.send_signal(signal.SIGKILL)
+
+    wire.watch = count
+    try:
+        output, _ = process.communicate(timeout=60)
+    finally:
+        wire.watch = lambda: None
+    assert process.returncode in (0, -signal.SIGKILL), output
+    return process.returncode != 0
+
+
+@pytest.mark.parametrize("requests", random.Random(20_261_120).choices(range(1, REQUESTS + 1), k=KILLS))
+def test_a_release_that_is_killed_anywhere_is_completed_by_the_next_run(
+    pipeline: Pipeline, wire: Wire, requests: int
+) -> None:
+    before = len(wire)
+    tally(crashes=kill_after(requests, wire, pipeline.uploading()))
+    pipeline.check_what_is_there()
+    output, _ = (second := pipeline.uploading()).communicate(timeout=60)
+    assert second.returncode == 0, output
+    pipeline.check_what_is_there()
+    assert [*pipeline.s3.keys("files/")] == [f"files/{name}" for name in sorted(pipeline.files)]
+    assert pipeline.s3.keys("releases/") == [KEY]
+    assert pipeline.s3.client.list_multipart_uploads(Bucket=pipeline.s3.bucket).get("Uploads", []) == []
+    parts = [query for method, _, query, *_ in wire[before:] if method == "PUT" and "partNumber" in query]
+    assert len({query.split("uploadId=")[1].split("&")[0] for query in parts}) == 1, (
+        "the second run continues the first"
+    )
+
+
+def test_a_whole_run_sends_about_as_many_requests_as_we_kill_among(pipeline: Pipeline, wire: Wire) -> None:
+    before = len(wire)
+    assert not kill_after(1_000, wire, pipeline.uploading())
+    assert REQUESTS * 0.7 <= len(wire) - before <= REQUESTS
+
+
+ROUNDS = 3
+
+
+@pytest.mark.parametrize("arguments", [(), ("--percent", "5")], ids=["to all", "to a share"])
+def test_of_two_pipelines_at_once_none_loses_anything(
+    pipeline: Pipeline, shop: Shop, wire: Wire, arguments: tuple[str, ...]
+) -> None:
+    """The first write of each is held until that of the other is there: both decided before either wrote."""
+    shop.release("1.0.0")
+    for turn in range(1, ROUNDS + 1):
+        both = threading.Barrier(2)
+        firsts = threading.Semaphore(2)
+
+        def meet(both: threading.Barrier = both, firsts: threading.Semaphore = firsts) -> None:
+            method, path, *_ = wire[-1]
+            if method == "PUT" and (not arguments or "/channels/" in path) and firsts.acquire(blocking=False):
+                with suppress(threading.BrokenBarrierError):
+                    both.wait(timeout=10)
+
+        wire.watch = meet
+        try:
+            versions = [f"1.{turn}.0", f"1.{turn}.1"]
+            processes = [pipeline.start(*arguments, version=version) for version in versions]
+            outputs = [process.communicate(timeout=60)[0] for process in processes]
+        finally:
+            wire.watch = lambda: None
+        assert [process.returncode for process in processes] == [0, 0], outputs
+        shop.publish()
+        history = shop.s3.json("public/v1/comet-cursor/stable/releases.json")["releases"]
+        assert [past["version"] for past in history[:2]] == versions[::-1]
+        assert len(history) == 1 + 2 * turn
+        manifest = shop.s3.json("public/v1/comet-cursor/stable/manifest.json")
+        assert manifest["version"] == versions[1]
+        if arguments:
+            assert manifest["rollout"] == {"percent": 5}
+            decided = {each["version"]: each["percent"] for each in shop.s3.json(POLICY)["rollout"]}
+            assert decided == {f"1.{past}.{patch}": 5 for past in range(1, turn + 1) for patch in (0, 1)}
+    assert json.loads(shop.run("status", "--json").output)["refused"] == {}

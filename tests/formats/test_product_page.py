@@ -1,0 +1,256 @@
+"""The page of a product: what it says of an offer, what it makes of hostile texts, and that it can always be served."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from comet_updates.formats import pages, pointers, product_page, texts
+from comet_updates.model import ARTIFACTS_MAX, NOTES_MAX_CHARS, Offer, Product, Rollout
+from tests.formats.html import Page, skipped
+from tests.formats.offers import artifact, offer, release
+
+HOSTILE = """<script>x()</script>"'><img src=x onerror=x()>&amp;{{ 7 * 7 }}"""
+WORST = "&" * 200  # five bytes each
+
+
+def product(*offers: Offer, documents: dict[str, list[str]] | None = None, language: str = "", **fields: Any) -> Page:
+    return Page(rendered(*offers, documents=documents, **fields)[language].decode())
+
+
+def rendered(*offers: Offer, documents: dict[str, list[str]] | None = None, **fields: Any) -> dict[str, bytes]:
+    return product_page.render(Product(product="p", **fields), offers, documents or {}, has_news=True)
+
+
+WHOLE = offer(
+    release(
+        "2.0.0",
+        artifact("windows", "x86_64", "setup.exe"),
+        artifact("linux", "aarch64", "app.delta", "delta", from_version="1.0.0", size=4_200_000),
+        released_at="2026-11-03T12:00:00Z",
+        notes={"en": "New:\n- a tail", "he": "שלום"},
+    ),
+    release("1.5.0", notes={"en": "Old"}),
+    yanked=("1.5.0",),
+)
+
+
+def test_a_page_says_what_is_offered_and_from_which_host() -> None:
+    page = product(WHOLE, name="Comet Cursor", homepage="https://www.example.com/")
+    links = {link["href"]: link for link in page.all("a")}
+    for name in ("setup.exe", "app.delta"):
+        assert links[f"https://downloads.example.com/{name}"]["rel"] == "noreferrer nofollow"
+    assert "https://www.example.com/" in links
+    text = " ".join(page.text.split())
+    for said in (
+        "Comet Cursor",
+        "2.0.0",
+        "since 3 November 2026",
+        "Windows 64-bit, x86-64 Installer",
+        "Linux ARM, 64-bit Delta from 1.0.0, 4 MB",
+        "setup.exe from downloads.example.com",
+        "SHA-256 " + "ab" * 32,
+        "It is offered to everyone.",
+        "withdrawn broken",
+    ):
+        assert said in text
+
+
+def test_what_updaters_alone_can_use_stands_apart() -> None:
+    html = rendered(WHOLE)[""].decode()
+    assert html.index("setup.exe") < html.index("<summary>Smaller files") < html.index("app.delta")
+
+
+def test_a_mac_s_processors_have_their_own_names() -> None:
+    text = product(offer(release("1.0.0", artifact("macos", "aarch64", "a.zip"), artifact("haiku", "any", "b")))).text
+    assert "Apple silicon" in text
+    assert "haiku all processors" in " ".join(text.split())
+
+
+def test_without_a_homepage_there_is_no_link_to_one() -> None:
+    assert all((link["href"] or "").startswith(("/", "#")) for link in product(offer(release("1.0.0"))).all("a"))
+
+
+@pytest.mark.parametrize(
+    ("critical", "said"),
+    [(True, "critical"), ({"below_version": "1.2.0"}, "critical for versions below 1.2.0"), (False, None)],
+    ids=str,
+)
+def test_a_critical_release_is_marked_and_for_whom(critical: object, said: str | None) -> None:
+    text = product(offer(release("1.0.0", critical=critical))).text
+    assert ("critical" in text) is (said is not None)
+    assert said is None or said in text
+    assert critical is not True or "below" not in text
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"percent": 10}, "it reaches 10 percent of the copies."),
+        ({"groups": 7, "interval": 86_400}, "in 7 groups, one every day from 20 November 2026 on; by 26 November 2026"),
+        ({"groups": 2, "interval": 172_800}, "one every 2 days "),
+        ({"groups": 2, "interval": 5_400}, "one every 90 minutes "),
+        ({"groups": 2, "interval": 1}, "one every second "),
+    ],
+    ids=str,
+)
+def test_a_rollout_is_told_in_words(fields: dict[str, Any], said: str) -> None:
+    start = {} if "percent" in fields else {"start": "2026-11-20T12:00:00Z"}
+    page = product(offer(release("1.0.0"), rollout=Rollout(**fields, **start)))
+    assert said in page.text
+    assert [bar["value"] for bar in page.all("progress")] == (["10"] if "percent" in fields else [])
+
+
+class TestItsNotes:
+    def test_are_markdown_whose_headings_are_none_of_the_page(self) -> None:
+        page = product(offer(release("1.0.0", notes={"en": "# Big\n\n###### small\n\n- *one*\n\n|a|\n|-|\n|b|"})))
+        assert {"em", "li", "table", "strong"} <= {tag for tag, _ in page.elements}
+        assert (page.levels.count(1), skipped(page.levels)) == (1, [])
+
+    def test_are_in_one_language_on_each_page_which_links_to_the_others(self) -> None:
+        offered = offer(
+            release("2.0.0", notes={"en": "new", "he": "חדש", "de": "neu"}), release("1.0.0", notes={"en": "old"})
+        )
+        made = rendered(offered, languages=["de"])
+        assert list(made) == ["", "en", "he"], "the product's own language first"
+        for language, tag, said in (("", "de", "neu"), ("en", "en", "new"), ("he", "he", "חדש")):
+            page = Page(made[language].decode())
+            assert [notes["lang"] for notes in page.all("div")] == [tag, "en"], "what has no other is in English"
+            assert said in page.text
+            switch = {link["hreflang"]: link for link in page.all("a") if "hreflang" in link}
+            assert {at: link["href"] for at, link in switch.items()} == {"de": "/p", "en": "/p/en", "he": "/p/he"}
+            assert [at for at, link in switch.items() if link.get("aria-current")] == [tag]
+
+    def test_need_no_switch_in_one_language(self) -> None:
+        made = rendered(offer(release("1.0.0", notes={"de": "neu"})))
+        assert list(made) == [""]
+        assert "Language of the notes" not in made[""].decode()
+
+    def test_in_a_language_that_no_url_can_name_are_on_no_page_of_their_own(self) -> None:
+        assert list(rendered(offer(release("1.0.0", notes={"en": "x", "dn-12345": "y", "elvish": "z"})))) == [""]
+
+    def test_are_told_once_where_two_channels_offer_the_same(self) -> None:
+        old, new = release("1.0.0", notes={"en": "old news"}), release("2.0.0-b", channel="beta")
+        page = product(offer(old), offer(new, old, channel="beta"))
+        assert page.text.count("old news") == 1
+        assert "from stable" in page.text
+
+
+class TestPointing:
+    DOCUMENTS = ("appcast.xml", "latest-mac.yml", "tauri.json", "RELEASES", "RELEASES.json", "releases.osx.json")
+
+    def test_names_the_updaters_whose_documents_are_there_with_their_urls(self) -> None:
+        page = product(WHOLE, documents={"stable": [*self.DOCUMENTS, "manifest.json"]})
+        paths = [link["href"] for link in page.all("a") if (link["href"] or "").startswith("/v1/p/stable/")]
+        assert {f"/v1/p/stable/{name}" for name in self.DOCUMENTS} <= set(paths)
+        assert "https://HOST/v1/p/stable/appcast.xml" in page.text
+        assert "An updater of your own" in page.text
+
+    def test_names_none_whose_document_is_not_there(self) -> None:
+        assert [pointer.updater for pointer in pointers.find("p", "beta", ["tauri.json", "feed.atom"])] == ["Tauri"]
+        assert "For updaters" not in product(offer(channel="stable")).text
+
+    def test_is_at_the_first_channel_that_offers_something(self) -> None:
+        page = product(offer(), offer(release("1.0.0"), channel="beta"), documents={"beta": ["manifest.json"]})
+        assert "curl https://HOST/v1/p/beta" in page.text
+
+
+def test_whatever_people_upload_is_text() -> None:
+    hostile = release(
+        "1.0.0",
+        artifact("windows", "x86_64", '"><script>x()</script>', "delta", from_version=HOSTILE, min_os=HOSTILE),
+        display_version=HOSTILE,
+        notes_format="text",
+        notes={"en": HOSTILE},
+        critical={"below_version": HOSTILE},
+    )
+    withdrawn = release("0.9.0", display_version=HOSTILE, notes={"en": HOSTILE}, notes_format="text")
+    shown = Offer("p", "stable", hostile, None, ((hostile, None), (withdrawn, HOSTILE)))
+    page = product(shown, name=HOSTILE, homepage='https://example.com/"onclick=x()')
+    assert page.text.count(HOSTILE) == 10, "title, name, version, critical, notes, delta, system; three in the history"
+    assert not page.all("script")
+    assert not page.all("img")
+    assert not [name for _, attrs in page.elements for name in attrs if name.startswith("on")]
+
+
+def test_what_is_not_escaped_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages._ENVIRONMENT, "autoescape", False)
+    pages._ENVIRONMENT.cache.clear()  # type: ignore[union-attr]
+    page = product(offer(release("1.0.0", display_version=HOSTILE)))
+    pages._ENVIRONMENT.cache.clear()  # type: ignore[union-attr]
+    assert page.all("script")
+
+
+def test_a_page_is_the_same_whenever_it_is_made() -> None:
+    assert rendered(WHOLE) == rendered(WHOLE)
+
+
+class TestAPageThatWouldBeTooLong:
+    def test_lacks_the_oldest_of_its_history_and_links_to_all_of_it(self) -> None:
+        past = [release(f"{number}.0.0") for number in range(product_page.HISTORY_MAX + 2, 0, -1)]
+        page = product(offer(*past))
+        assert "What came before does not fit here" in page.text
+        assert [
+            f"{number}.0.0" for number in (52, 2, 1) if f">{number}.0.0<" in rendered(offer(*past))[""].decode()
+        ] == [
+            "52.0.0",
+            "2.0.0",
+        ]
+        assert "/v1/p/stable/releases.json" in [link["href"] for link in page.all("a")]
+
+    def test_lacks_notes_that_are_too_long_and_links_to_them(self) -> None:
+        past = [release(f"{number}.0.0", notes={"en": f"Notes {number} {'x' * 30_000}"}) for number in range(30, 0, -1)]
+        text = product(offer(*past)).text
+        assert "Notes 30" in text
+        assert "Notes 29" in text
+        assert "Notes 1 " not in text
+        assert "1.0.0" in text
+        assert "What was new is too long for this page" in text
+
+    def test_does_not_lack_what_fits(self) -> None:
+        text = product(WHOLE).text
+        assert "too long" not in text
+        assert "does not fit" not in text
+
+    @pytest.mark.parametrize("channels", [1, 3])
+    def test_looks_only_at_the_newest_of_ten_thousand_releases(
+        self, monkeypatch: pytest.MonkeyPatch, channels: int
+    ) -> None:
+        rendering, read = texts.notes_html, []
+        monkeypatch.setattr(texts, "notes_html", lambda release, tag: read.append(tag) or rendering(release, tag))
+        past = [release(f"{number}.0.0", notes={"en": "Fixes a crash."}) for number in range(10_000, 0, -1)]
+        (html,) = rendered(*(offer(*past, channel=f"c{number}") for number in range(channels))).values()
+        assert len(html) < pages.MAX_BYTES
+        assert 0 < len(read) <= channels * (product_page.HISTORY_MAX + 1)
+
+    @pytest.mark.parametrize("channels", [1, 40, 1_000])
+    @pytest.mark.parametrize("sign", ["<", "x", "\n", "&\n\n", "- x\n", "ü"])
+    def test_is_cut_to_what_may_be_served(self, channels: int, sign: str) -> None:
+        notes = {"en": (sign * NOTES_MAX_CHARS)[:NOTES_MAX_CHARS]}
+        past = [release(f"{number}.0.0", artifact("windows", "any", "a.exe"), notes=notes) for number in (3, 2, 1)]
+        (html,) = rendered(*(offer(*past, channel=f"c{number}") for number in range(channels))).values()
+        assert len(html) <= pages.MAX_BYTES
+        text = Page(html.decode()).text
+        assert text.count("3.0.0") >= min(channels, product_page.CHANNELS_MAX), "with its latest version"
+        assert text.count("a.exe") >= min(channels, product_page.CHANNELS_MAX), "and what to download"
+        if channels > product_page.CHANNELS_MAX:
+            assert "c39" in text, "the others are named"
+
+    def test_is_cut_whatever_the_texts(self) -> None:
+        url = f"https://downloads.example.com/{'&' * 1_900}"
+        files = [artifact("windows", "any", "a.exe", file_name=WORST, url=url, min_os=WORST)] * ARTIFACTS_MAX
+        worst = release(
+            "1.0.0", *files, title=WORST, display_version=WORST, link=url, critical={"below_version": WORST}
+        )
+        offers = [offer(worst, channel=f"{number:02}{'c' * 62}") for number in range(100)]
+        page = rendered(*offers, name=WORST, homepage=url)[""]
+        assert len(page) <= pages.MAX_BYTES
+        assert "more files, in" in Page(page.decode()).text
+
+
+def test_the_news_of_a_product_are_linked_where_there_are_any() -> None:
+    about = Product(product="p")
+    with_news, without = (product_page.render(about, [WHOLE], {}, has_news=there)[""] for there in (True, False))
+    assert with_news.count(b'href="/p/feed.atom"') == 2
+    assert b"feed.atom" not in without

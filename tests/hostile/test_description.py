@@ -1,0 +1,66 @@
+"""The service on this machine, asked by schemathesis for all that its own description says and forbids."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench.lambda_runtime import free_port
+from tests.cli.test_serve import start
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SCHEMATHESIS = Path(sys.executable).parent / "schemathesis"
+EXAMPLES = 30
+"""For each of sixteen operations, besides what schemathesis works out itself."""
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[str]:
+    port = free_port()
+    process = start(port, free_port())
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("ready ")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=10)
+
+
+def asked(description: str, service: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Ask all that a description (a URL or a file) allows, and what it forbids."""
+    # A name of the right form that nobody published is 404, which is no fault.
+    options = ["--checks=all", "--exclude-checks=positive_data_acceptance", f"--max-examples={EXAMPLES}", "--seed=1"]
+    command = [SCHEMATHESIS, "run", description, "--url", service, *options, "--no-color", "--generation-database=none"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_the_service_answers_as_it_describes_itself(service: str, tmp_path: Path) -> None:
+    run = asked(f"{service}/schemas/openapi.json", service, tmp_path)
+    assert run.returncode == 0, run.stdout
+    assert "16 selected / 16 total" in run.stdout
+
+
+def test_what_the_service_does_not_say_of_itself_is_noticed(service: str, tmp_path: Path) -> None:
+    """The positive control: a description that lacks a status, and asks for a field that is not there."""
+    with urllib.request.urlopen(f"{service}/schemas/openapi.json") as answer:
+        description = json.load(answer)
+    for path in description["paths"].values():
+        del path["get"]["responses"]["404"]
+    schema = {"type": "object", "required": ["who-asked"]}
+    description["paths"] = {path: description["paths"][path] for path in ("/", "/schemas/{name}.json")}
+    got = description["paths"]["/schemas/{name}.json"]["get"]["responses"]["200"]
+    got["content"]["application/json"] = {"schema": schema}
+    (tmp_path / "description.json").write_text(json.dumps(description))
+    run = asked("description.json", service, tmp_path)
+    assert run.returncode == 1
+    assert "who-asked" in run.stdout

@@ -1,0 +1,116 @@
+"""Hostile uploads through the real publishing function: thorough, and in a short form in `test_uploads.py`."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from itertools import islice
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import jsonschema
+
+from comet_updates import names
+from comet_updates.publish.bucket import Stored
+from comet_updates.publish.loader import Loader
+from comet_updates.publish.uploads import PROBLEMS_MAX
+from tests.conftest import ROOT, SWEEP, notification, release
+from tests.hostile import corpus
+from tests.hostile.counts import Counts
+
+if TYPE_CHECKING:
+    from comet_updates.publish.inputs import Inputs
+    from tests.conftest import S3, Handler
+
+NOW = datetime(2026, 11, 27, tzinfo=UTC)
+REJECTION = jsonschema.Draft202012Validator(json.loads((ROOT / "schemas" / "rejection.json").read_text()))
+REJECTION_MAX_BYTES = 1_000 * PROBLEMS_MAX
+MANIFEST = "public/v1/comet-cursor/stable/manifest.json"
+
+
+def etags(s3: S3) -> dict[str, str]:
+    """What is public: by key, the hash of each document."""
+    pages = s3.client.get_paginator("list_objects_v2").paginate(Bucket=s3.bucket, Prefix="public/")
+    return {found["Key"]: found["ETag"] for page in pages for found in page["Contents"]}
+
+
+def begin(s3: S3, publish: Handler) -> dict[str, str]:
+    """Publish a release that nothing that follows may change. Gives what is public."""
+    s3.put(corpus.key("4.2.1"), release())
+    publish(SWEEP, None)
+    assert s3.json(MANIFEST)["version"] == "4.2.1"
+    return etags(s3)
+
+
+def tried(s3: S3, publish: Handler, attacks: dict[str, corpus.Attack]) -> dict[str, list[str]]:
+    """Upload each attack, tell the publisher, and take it away again. What went wrong, by its name."""
+    public = begin(s3, publish)
+    found = {}
+    for name, attack in attacks.items():
+        if faults := [*_tried(s3, publish, attack, public)]:
+            found[name] = faults
+    s3.put(corpus.key("4.2.2"), release("4.2.2"))
+    publish(notification(corpus.key("4.2.2")), None)
+    if s3.json(MANIFEST)["version"] != "4.2.2" or s3.keys("rejected/"):
+        found["a sound release after all that"] = ["is not published, or a refusal stays though its upload is gone"]
+    return found
+
+
+def _tried(s3: S3, publish: Handler, attack: corpus.Attack, public: dict[str, str]) -> Iterable[str]:
+    s3.put(attack.key, attack.body)
+    if publish(notification(quote(attack.key)), None)["batchItemFailures"]:
+        yield "the event comes again"
+    if changed := {*etags(s3).items()} ^ {*public.items()}:
+        yield f"it changes {sorted({key for key, _ in changed})}"
+    rejected = names.rejected_key(attack.key)
+    try:
+        body = s3.get(rejected)
+    except s3.client.exceptions.NoSuchKey:
+        yield "nothing says why"
+    else:
+        yield from refusal_faults(body, attack)
+    s3.delete(attack.key)
+    s3.delete(rejected)  # as the next run would
+
+
+def refusal_faults(body: bytes, attack: corpus.Attack) -> Iterable[str]:
+    """What is wrong with a refusal."""
+    refusal: Any = json.loads(body)
+    if len(body) > REJECTION_MAX_BYTES:
+        yield f"the refusal has {len(body)} bytes"
+    if not REJECTION.is_valid(refusal) or refusal["key"] != attack.key:
+        yield "the refusal does not name the file"
+    if attack.path not in {problem["path"] for problem in refusal["problems"]}:
+        yield f"the refusal names {sorted(problem['path'] for problem in refusal['problems'])[:3]}, not {attack.path}"
+    if not all(problem["problem"] and problem["remedy"] for problem in refusal["problems"]):
+        yield "the refusal says no remedy"
+    texts = [problem[said] for problem in refusal["problems"] for said in ("path", "problem", "remedy")]
+    if not "".join(texts).isprintable():
+        yield "the refusal holds what a terminal would act on"
+
+
+def load_from_memory(bodies: Iterable[bytes]) -> Inputs:
+    """Read uploads as the publisher does, from a bucket that is only a dictionary; for a process of its own."""
+    stored = {Stored(corpus.key(f"9.{n}.0"), "1", "", len(body), NOW): body for n, body in enumerate(bodies)}
+    bucket: Any = SimpleNamespace(get=stored.__getitem__, current=lambda _: None)
+    return Loader(bucket).load(corpus.PRODUCT, {one.key: (one,) for one in stored})
+
+
+def run(s3: S3, publish: Handler, attacks: dict[str, corpus.Attack], *, seed: int, budget: int) -> Counts:
+    """These attacks, then `budget` uploads broken at random: each is published or refused, and nothing is lost."""
+    counts = Counts(inputs=len(attacks), wrong=len(tried(s3, publish, attacks)))
+    version, key = "9.9.9", corpus.key("9.9.9")
+    for body in islice(corpus.mutated(random.Random(seed)), budget):
+        written = s3.client.put_object(Bucket=s3.bucket, Key=key, Body=body)["VersionId"]
+        failed = publish(notification(key), None)["batchItemFailures"]
+        released = {past["version"] for past in s3.json("public/v1/comet-cursor/stable/releases.json")["releases"]}
+        is_refused = bool(s3.keys(names.rejected_key(key)))
+        counts.inputs += 1
+        counts.wrong += bool(failed) or is_refused == (version in released)
+        counts.lost += "4.2.1" not in released
+        # For good, so that it is as if it had never been, and the run does not grow slower and slower.
+        s3.client.delete_object(Bucket=s3.bucket, Key=key, VersionId=written)
+    return counts

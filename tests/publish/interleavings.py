@@ -1,0 +1,272 @@
+"""Publishers, uploads, events and crashes in any order, against a model: what each state of the bucket decides.
+
+One thing happens at a time, chosen at random: an upload; an event that arrives, late, twice or never; one more request
+of one of the publishers at work; the death of one of them between two requests. After every write a reader looks.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from comet_updates import names
+from comet_updates.errors import ConcurrentPublishError
+from comet_updates.publish.loader import Loader, list_inputs
+from comet_updates.publish.reconcile import rejections, render
+from tests.conftest import release
+from tests.hostile.counts import Counts
+from tests.publish.conftest import NOW, Rig, Watching
+from tests.publish.memory import MemoryBucket, Objects
+
+PRODUCT = "comet-cursor"
+CHANNELS = ("stable", "beta", "nightly")
+OWN_PAGES = (names.page_key(PRODUCT), names.news_key(PRODUCT))
+PUBLISHERS = 3
+UPLOADS = 6
+RECEIVED_MAX = 5
+"""How often an event comes before it is with the dead letters, as the template has it."""
+
+Tree = dict[str, bytes]
+
+
+class KilledError(BaseException):
+    """What a publisher meets when Lambda ends it: nothing of ours may catch it."""
+
+
+class WatchedMemory(Watching, MemoryBucket):
+    """A bucket in memory, watched."""
+
+
+class Stepped:
+    """A publisher that makes one request whenever it is told to; reads of uploads go along, they change nothing.
+
+    Args:
+        rig: what publishes.
+        work: what it does.
+    """
+
+    def __init__(self, rig: Rig, work: Callable[[Rig], object]) -> None:
+        self._rig = rig
+        self._work = work
+        self._rig.bucket.before = self._pause
+        self._go, self._paused = threading.Semaphore(0), threading.Semaphore(0)
+        self._is_free = self._is_done = self._is_killed = False
+        self.is_acknowledged = False
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+        self._paused.acquire()
+
+    def _pause(self, name: str, _: object) -> None:
+        if name != "get" and not self._is_free:
+            self._paused.release()
+            self._go.acquire()
+            if self._is_killed:
+                raise KilledError
+
+    def _run(self) -> None:
+        with suppress(KilledError, ConcurrentPublishError):
+            self._work(self._rig)
+            self.is_acknowledged = True
+        self._is_done = True
+        self._paused.release()
+
+    def step(self) -> bool:
+        """Make one request. False if there is none left to make."""
+        self._go.release()
+        self._paused.acquire()
+        if self._is_done:
+            self._thread.join()
+        return not self._is_done
+
+    def kill(self) -> None:
+        """End it before its next request."""
+        self._is_killed = True
+        self.step()
+
+    def finish(self) -> None:
+        """Let it go to its end."""
+        self._is_free = True
+        self._go.release()
+        self._thread.join()
+
+
+@dataclass
+class Reader:
+    """Sees every public document after every write, and remembers the oldest decision that it may be of."""
+
+    states: list[Tree] = field(default_factory=list)
+    seen: dict[str, int] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+
+    def look(self, key: str, body: bytes | None) -> None:
+        """Note what is at `key`: it has to be what some state of the bucket decides, and none before the last seen."""
+        at = self.seen.get(key, 0)
+        found = next((n for n in range(at, len(self.states)) if self.states[n].get(key) == body), None)
+        if found is None:
+            is_old = any(state.get(key) == body for state in self.states[:at])
+            self.faults.append(f"{key} is {'older than before' if is_old else 'what nobody ever decided'}")
+        else:
+            self.seen[key] = found
+
+
+class World:
+    """A bucket with its publishers and its queue."""
+
+    def __init__(self, rng: random.Random, make_rig: Callable[[Objects], Rig] | None = None) -> None:
+        self.rng = rng
+        self.objects = Objects()
+        self.reader = Reader()
+        self.counts = Counts(interleavings=1)
+        self.running: list[tuple[Stepped, tuple[str, int]]] = []
+        self.events: list[tuple[str, int]] = []  # what is to be looked at, and how often it came already
+        self._make_rig = make_rig or (lambda objects: Rig(WatchedMemory(objects)))
+        self._serial = 0
+        for key, document in BEGINNING.items():
+            self.objects.put(key, as_json(document))
+        self._rig().publisher.publish(PRODUCT)
+        self.reader.states.append(self.decided())
+        self.objects.changed = self._changed
+
+    def _rig(self) -> Rig:
+        return self._make_rig(self.objects)
+
+    def _changed(self, key: str) -> None:
+        if key.startswith("public/v1/") or key in OWN_PAGES:
+            self.reader.look(key, self.objects.body(key))
+
+    def decided(self) -> Tree:
+        """What is to be public and refused of the product, from scratch: render(decide(bucket))."""
+        bucket = MemoryBucket(self.objects)
+        inputs = Loader(bucket).load(PRODUCT, list_inputs(bucket, PRODUCT))
+        rendered = render(inputs, NOW)
+        assert not rendered.undecided
+        return rendered.documents | rejections((inputs.refusals | rendered.refusals).values())
+
+    def published(self) -> Tree:
+        """What is public and refused of the product."""
+        own = self.objects.tree("public/v1/") | self.objects.tree("rejected/")
+        pages = self.objects.tree(names.PAGES)
+        return own | {key: body for key, body in pages.items() if names.page_product(key) == PRODUCT}
+
+    def upload(self) -> None:
+        """Something is decided, and its event sent, twice, or lost."""
+        if self.rng.random() < 0.7:
+            self.objects.tick(self.rng.randint(0, 2))  # moments are told to the second
+        self._serial += 1
+        self.counts.inputs += 1
+        key, body = self._change()
+        self.objects.put(key, body)
+        self.reader.states.append(self.decided())
+        self.events += [(PRODUCT, 0)] * self.rng.choice([0, 1, 1, 1, 2])
+
+    def _change(self) -> tuple[str, bytes | None]:
+        channel = self.rng.choice(CHANNELS)
+        released = list(self.objects.tree("releases/"))
+        match self.rng.randrange(10 if released else 4):
+            case 0 | 1 | 2 | 3:
+                version = f"{self.rng.choice([1, 4, 5])}.{self._serial}.0"
+                return names.release_key(PRODUCT, channel, version), as_json(quiet_release(version, channel))
+            case 4:
+                return self.rng.choice(released), None
+            case 5:  # over what is there
+                return self.rng.choice(released), as_json(quiet_release(f"9.{self._serial}.0", channel))
+            case 6:
+                key = names.channel_key(PRODUCT, channel)
+                # Junk alone would leave the channel as it happens to be: then it is not known what to expect.
+                return key, (b"{" if self.objects.body(key) and self.rng.random() < 0.5 else None)
+            case _:
+                decided = self.rng.choice(DECISIONS)
+                return names.channel_key(PRODUCT, channel), as_json(policy(channel, **decided))
+
+    def deliver(self) -> None:
+        """Any of the events arrives, or a sweep begins."""
+        event = self.events.pop(self.rng.randrange(len(self.events))) if self.events else ("", 0)
+        self.running.append((Stepped(self._rig(), work(event[0])), event))
+
+    def step(self) -> None:
+        """One of the publishers makes some requests, or dies."""
+        at = self.rng.randrange(len(self.running))
+        publisher, event = self.running[at]
+        if self.rng.random() < 0.1:
+            self.counts.crashes += 1
+            publisher.kill()
+        elif all(publisher.step() for _ in range(self.rng.choice([1, 1, 1, 2, 5, 9]))):
+            return
+        del self.running[at]
+        if not publisher.is_acknowledged and event[0] and event[1] + 1 < RECEIVED_MAX:
+            self.events.append((event[0], event[1] + 1))
+
+    def play(self) -> Counts:
+        """Until all is uploaded and nobody works any more; then one sweep."""
+        left = UPLOADS
+        try:
+            while left or self.running or self.events:
+                chosen = self.rng.random()
+                if left and chosen < 0.2:
+                    for _ in range(min(left, self.rng.choice([1, 1, 2, 3]))):  # some before the next request of anyone
+                        left -= 1
+                        self.upload()
+                elif len(self.running) < PUBLISHERS and (chosen < 0.35 or not self.running):
+                    self.deliver()
+                elif self.running:
+                    self.step()
+        finally:
+            for publisher, _ in self.running:
+                publisher.finish()
+        self._rig().sweep()
+        expected, published = self.decided(), self.published()
+        self.counts.answers += len(self.reader.seen)
+        self.counts.wrong += len(self.reader.faults) + len([key for key in published if key not in expected])
+        self.counts.lost += len([key for key in expected if published.get(key) != expected[key]])
+        return self.counts
+
+
+def work(product: str) -> Callable[[Rig], object]:
+    """What an event asks for; a sweep, if it names no product."""
+    return (lambda rig: rig.publisher.publish(product)) if product else Rig.sweep
+
+
+def as_json(document: dict[str, Any]) -> bytes:
+    return json.dumps(document).encode()
+
+
+def quiet_release(version: str, channel: str) -> dict[str, Any]:
+    """A release that only our own documents tell of: a few writes show what many would, and sooner."""
+    document = release(version, channel)
+    del document["released_at"]
+    document["artifacts"][0]["platform"] = "haiku"
+    return document
+
+
+def policy(channel: str, **fields: Any) -> dict[str, Any]:
+    return {"schema": 1, "product": PRODUCT, "channel": channel, **fields}
+
+
+DECISIONS: tuple[dict[str, Any], ...] = (
+    {},
+    {"includes": ["stable"]},
+    {"includes": ["stable", "beta"]},
+    {"pin": "4.2.0"},
+    {"paused_at": "2026-11-20T00:00:00Z"},
+    {"yanked": [{"version": "4.2.0", "reason": "broken"}]},
+    {"rollout": {"version": "4.2.0", "percent": 10}},
+)
+BEGINNING = {
+    names.release_key(PRODUCT, "stable", "4.2.0"): quiet_release("4.2.0", "stable"),
+    names.release_key(PRODUCT, "beta", "4.1.0"): quiet_release("4.1.0", "beta"),
+    names.channel_key(PRODUCT, "beta"): policy("beta", includes=["stable"]),
+}
+"""What is uploaded and published before anything else happens."""
+
+
+def run(*, seed: int, budget: int) -> Counts:
+    """Play `budget` worlds."""
+    counts = Counts()
+    for number in range(budget):
+        counts += World(random.Random(f"{seed} {number}")).play()
+    return counts

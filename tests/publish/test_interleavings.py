@@ -1,0 +1,94 @@
+"""Publishers that overtake, repeat, miss and die, in any order: a reader never goes back, and nothing is lost."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.publish import interleavings
+from tests.publish.conftest import Rig
+from tests.publish.interleavings import MemoryBucket, Objects, Stepped, WatchedMemory, World
+from torture.counts import IS_FULL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+WORLDS = 1_000 if IS_FULL else 40
+
+
+@settings(deadline=None, max_examples=WORLDS)
+@given(st.integers(0, 2**32))
+def test_in_any_interleaving_a_reader_never_goes_back_and_the_last_sweep_says_what_was_decided(seed: int) -> None:
+    world = World(random.Random(seed))
+    counts = world.play().told()
+    assert world.reader.faults == []
+    assert (counts.wrong, counts.lost) == (0, 0)
+
+
+def test_a_run_is_the_sum_of_its_worlds() -> None:
+    counts = interleavings.run(seed=1, budget=3)
+    assert (counts.interleavings, counts.wrong, counts.lost) == (3, 0, 0)
+    assert min(counts.inputs, counts.crashes, counts.answers) > 3
+
+
+class Blind(WatchedMemory):
+    """Writes whatever stands there."""
+
+    def _only_if(self, key: str, replaces: str | None) -> None:
+        pass
+
+
+class Torn(WatchedMemory):
+    """Lists what is uploaded once, whatever comes later."""
+
+    def __init__(self, objects: Objects) -> None:
+        super().__init__(objects)
+        self._listed: dict[str, Any] = {}
+
+    def versions(self, prefix: str) -> Any:
+        return self._listed.setdefault(prefix, super().versions(prefix))
+
+
+class Forgetful(WatchedMemory):
+    """Does not do its last write."""
+
+    def put(self, key: str, body: bytes, content_type: str, *, replaces: str | None) -> None:
+        if not key.endswith("manifest.json"):
+            super().put(key, body, content_type, replaces=replaces)
+
+
+@pytest.mark.parametrize(
+    ("broken", "fault", "seed"),
+    [(Blind, "older than before", 178), (Torn, "what nobody ever decided", 0), (Forgetful, "lost", 0)],
+    ids=["blind", "torn", "forgetful"],
+)
+def test_publishers_that_do_without_one_of_the_rules_are_noticed(
+    broken: Callable[[Objects], WatchedMemory], fault: str, seed: int
+) -> None:
+    """The positive control; it begins where the fault is soon met."""
+    found: set[str] = set()
+    for number in range(seed, seed + 300):
+        world = World(random.Random(number), lambda objects: Rig(broken(objects)))
+        counts = world.play()
+        found |= {told.rpartition(" is ")[2] for told in world.reader.faults} | ({"lost"} if counts.lost else set())
+        if fault in found:
+            return
+    pytest.fail(f"not noticed: {fault}")
+
+
+def test_a_publisher_is_killed_between_two_requests() -> None:
+    objects = Objects()
+    objects.put(
+        "releases/comet-cursor/stable/4.2.0.json", interleavings.as_json(interleavings.quiet_release("4.2.0", "stable"))
+    )
+    rig = Rig(WatchedMemory(objects))
+    publisher = Stepped(rig, lambda rig: rig.publisher.publish("comet-cursor"))
+    while not MemoryBucket(objects).etags("public/"):
+        publisher.step()
+    publisher.kill()
+    assert not publisher.is_acknowledged
+    assert len(MemoryBucket(objects).etags("public/")) == 1

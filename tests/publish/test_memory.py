@@ -1,0 +1,74 @@
+"""The bucket in memory is as good as one over HTTP: the same requests give the same answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from comet_updates.errors import ConcurrentPublishError
+from comet_updates.publish.bucket import Bucket, etag_of
+from tests.publish.memory import MemoryBucket, Objects
+from tests.publish.test_concurrency import another_bucket
+
+if TYPE_CHECKING:
+    from tests.conftest import S3
+
+KEYS = st.sampled_from(["a/x", "a/b/x", "a/b/y", "a/c/x", "b"])
+BODIES = st.sampled_from([b"1", b"2"])
+ETAGS = st.none() | BODIES.map(etag_of)
+STEPS = st.lists(
+    st.tuples(st.just("upload"), KEYS, BODIES | st.none())
+    | st.tuples(st.just("put"), KEYS, BODIES, ETAGS)
+    | st.tuples(st.just("delete"), KEYS, BODIES.map(etag_of)),
+    max_size=12,
+)
+
+
+def done(bucket: Bucket, step: tuple[object, ...]) -> bool:
+    """Whether a conditional write is carried out."""
+    try:
+        match step:
+            case ("put", str(key), bytes(body), replaces):
+                bucket.put(key, body, "text/plain", replaces=replaces)  # type: ignore[arg-type]
+            case ("delete", str(key), str(replaces)):
+                bucket.delete(key, replaces=replaces)
+    except ConcurrentPublishError:
+        return False
+    return True
+
+
+def seen(bucket: Bucket, deleted: set[str]) -> object:
+    """All that a publisher can ask; of what was deleted the newest version alone, since all happens in one second."""
+    versions = {
+        key: [(s.etag, s.size_bytes) for s in stored[: 1 if key in deleted else None]]
+        for key, stored in bucket.versions("a/").items()
+    }
+    bodies = {s.key: bucket.get(s) for stored in bucket.versions("").values() for s in stored[-1:]}
+    current = [bucket.current(key) for key in ("a/x", "b", "c")]
+    children = [bucket.children(prefix) for prefix in ("", "a/")]
+    # moto goes on to tell of a folder whose last object is deleted.
+    folders = [[folder for folder in found if bucket.etags(folder)] for _, found in children]
+    return bucket.etags("a/"), bucket.etags(""), [keys for keys, _ in children], folders, versions, bodies, current
+
+
+@given(STEPS)
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_it_answers_as_a_bucket_over_http_does(s3: S3, steps: list[tuple[object, ...]]) -> None:
+    s3, objects = another_bucket(s3), Objects()
+    http, memory = Bucket(s3.client, s3.bucket), MemoryBucket(objects)
+    deleted = set()
+    for step in steps:
+        match step:
+            case ("upload", str(key), None):
+                s3.delete(key)
+                objects.put(key, None)
+                deleted.add(key)
+            case ("upload", str(key), bytes(body)):
+                s3.put(key, body)
+                objects.put(key, body)
+            case _:
+                assert done(http, step) == done(memory, step)
+                deleted |= {str(step[1])} if step[0] == "delete" else set()
+        assert seen(http, deleted) == seen(memory, deleted)

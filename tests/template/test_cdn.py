@@ -1,0 +1,247 @@
+"""The CDN: what it keeps, for how long, what it passes on, and that each rule finds the faults that it is there for."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from comet_updates import deployment, names
+from comet_updates.answer import respond
+from policy import cdn
+from tests.conftest import ROOT
+from tests.template.expand import Fault, Template, expand, findings, resources, source
+
+LAYERS = 3
+"""Caches that an answer may pass: of an edge, of its region, and the origin shield."""
+
+
+@pytest.fixture(scope="module")
+def expanded() -> Template:
+    return expand(source())
+
+
+@pytest.fixture(scope="module")
+def config(expanded: Template) -> Any:
+    (distribution,) = resources(expanded, "AWS::CloudFront::Distribution").values()
+    return distribution["DistributionConfig"]
+
+
+def test_there_is_one_way_to_the_answering_function(expanded: Template) -> None:
+    ways = {"AWS::ApiGatewayV2::Api": "false", "AWS::Lambda::Url": "true", "AWS::CloudFront::Distribution": "true"}
+    for type_, used in ways.items():
+        (found,) = [resource for resource in expanded["Resources"].values() if resource["Type"] == type_]
+        assert expanded["Conditions"][found["Condition"]] == {"Fn::Equals": [{"Ref": "UseCdn"}, used]}
+    assert expanded["Parameters"]["UseCdn"]["AllowedValues"] == ["true", "false"]
+    callers = [found["Principal"] for found in resources(expanded, "AWS::Lambda::Permission").values()]
+    assert sorted(callers) == ["apigateway.amazonaws.com", *["cloudfront.amazonaws.com"] * 2, "events.amazonaws.com"]
+
+
+def test_without_a_word_there_is_no_cdn(expanded: Template) -> None:
+    """docs/decisions/0005-cdn.md says why."""
+    assert expanded["Parameters"]["UseCdn"]["Default"] == "false"
+
+
+def test_nothing_of_a_client_but_the_path_counts_at_the_edge_or_is_passed_on(expanded: Template, config: Any) -> None:
+    (policy,) = resources(expanded, "AWS::CloudFront::CachePolicy").values()
+    assert policy["CachePolicyConfig"]["ParametersInCacheKeyAndForwardedToOrigin"] == deployment.PATH_ALONE
+    assert {repr(value) for value in deployment.PATH_ALONE.values() if value is not True} == {
+        "{'CookieBehavior': 'none'}",
+        "{'HeaderBehavior': 'none'}",
+        "{'QueryStringBehavior': 'none'}",
+    }
+    for behaviour in (config["DefaultCacheBehavior"], *config["CacheBehaviors"]):
+        assert behaviour["CachePolicyId"] in ({"Ref": "PathAlone"}, deployment.NOT_CACHED)
+        assert behaviour.keys() <= cdn.BEHAVIOUR  # none of which passes anything on
+
+
+def test_the_edge_keeps_no_url_with_a_version_in_it(config: Any) -> None:
+    first = config["CacheBehaviors"][0]
+    assert (first["PathPattern"], first["CachePolicyId"]) == (f"{names.DROP_IN}*", deployment.NOT_CACHED)
+
+
+def kept(config: Any, path: str) -> bool:
+    """Whether CloudFront may keep the answer to `path`: the first behaviour counts whose pattern fits."""
+    for behaviour in config["CacheBehaviors"]:
+        pattern = re.escape(behaviour["PathPattern"]).replace(r"\*", ".*")
+        if re.fullmatch(pattern, path):
+            return bool(behaviour["CachePolicyId"] != deployment.NOT_CACHED)
+    return bool(config["DefaultCacheBehavior"]["CachePolicyId"] != deployment.NOT_CACHED)
+
+
+NAMES = st.from_regex(names.NAME, fullmatch=True)
+DOCUMENTS = ("releases.json", "appcast.xml", "latest-mac.yml", "feed.atom", "RELEASES", "RELEASES.json")
+
+
+@given(NAMES, NAMES, st.uuids(), st.integers(0, 10**20 - 1))
+def test_the_edge_keeps_no_url_with_the_number_of_an_old_copy_in_it(
+    config: Any, product: str, channel: str, guid: UUID, number: int
+) -> None:
+    braced = (f"{{{guid}}}", f"%7B{guid}%7D".upper())
+    shapes = (guid, *braced, guid.hex, guid.hex.upper(), number, f"DN{number}", f"dn-{number}")
+    for shape in shapes:
+        for url in (f"/v1/{product}/{channel}", *(f"/v1/{product}/{channel}/{document}" for document in DOCUMENTS)):
+            assert names.public_key(f"{url}/{shape}") == names.public_key(url)  # an old copy's URL, or nothing is shown
+            assert not kept(config, f"{url}/{shape}")
+
+
+@given(NAMES, NAMES)
+def test_the_edge_keeps_what_is_the_same_for_everyone(config: Any, product: str, channel: str) -> None:
+    """Positive control of the test above; and without it the load would grow with the number of clients."""
+    documents = [f"/v1/{product}/{channel}/{document}" for document in DOCUMENTS]
+    pages = ("/", f"/{product}", f"/{product}/feed.atom", "/schemas/release.json")
+    for url in (f"/v1/{product}/{channel}", *documents, *pages):
+        assert kept(config, url)
+
+
+def test_the_edge_knows_how_a_document_ends() -> None:
+    endings = {ending for ending in names.CONTENT_TYPES if ending not in ("", ".html")}
+    assert {path.removeprefix("/v1/*") for path in deployment.CDN_PATHS if path.startswith("/v1/*.")} == endings
+
+
+def test_every_error_that_cloudfront_would_keep_is_asked_for_again(config: Any) -> None:
+    kept = {found["ErrorCode"]: found["ErrorCachingMinTTL"] for found in config["CustomErrorResponses"]}
+    assert kept == dict.fromkeys((403, 404, 500, 502, 503, 504), 0)
+    constant = (respond.NOT_FOUND, respond.NOT_ALLOWED, respond.FAILED, respond.UNAVAILABLE)
+    assert {answer.status for answer in constant} - {405} <= set(kept)  # the edge itself refuses other methods
+
+
+def test_a_published_release_is_at_every_edge_within_the_time_that_the_docs_say(expanded: Template) -> None:
+    memory = expanded["Parameters"]["MemoryTtlSeconds"]["Default"]
+    longest = memory + LAYERS * (respond.SHARED_MAX_AGE_S + respond.REVALIDATE_S)
+    (said,) = re.findall(r"visible everywhere within (\d+) seconds", (ROOT / "docs" / "cdn.md").read_text())
+    assert int(said) == longest
+
+
+def test_what_the_function_says_of_caches_is_not_cut_short(expanded: Template) -> None:
+    (policy,) = resources(expanded, "AWS::CloudFront::CachePolicy").values()
+    times = {name: value for name, value in policy["CachePolicyConfig"].items() if name.endswith("TTL")}
+    assert times == {"MinTTL": 0, "DefaultTTL": 0, "MaxTTL": respond.STALE_MAX_S}
+    assert respond.SHARED_MAX_AGE_S <= respond.MAX_AGE_S
+
+
+def test_a_region_without_a_shield_can_name_another(expanded: Template) -> None:
+    regions = expanded["Parameters"]["OriginShieldRegion"]["AllowedValues"]
+    assert expanded["Parameters"]["OriginShieldRegion"]["Default"] == ""
+    assert {"us-east-1", "eu-central-1", "ap-northeast-1"} <= set(regions)
+
+
+def _cdn(template: Template) -> Any:
+    return template["Resources"]["Cdn"]["Properties"]["DistributionConfig"]
+
+
+def _key(template: Template) -> Any:
+    policy = template["Resources"]["PathAlone"]["Properties"]["CachePolicyConfig"]
+    return policy["ParametersInCacheKeyAndForwardedToOrigin"]
+
+
+def _default(template: Template, **changes: Any) -> None:
+    _cdn(template)["DefaultCacheBehavior"].update(changes)
+
+
+def _drop_in(template: Template, **changes: Any) -> None:
+    _cdn(template)["CacheBehaviors"][0].update(changes)
+
+
+def _resource(template: Template, name: str, **changes: Any) -> None:
+    template["Resources"][name]["Properties"].update(changes)
+
+
+FUNCTION = [{"EventType": "viewer-request", "FunctionARN": "arn:aws:cloudfront::1:function/x"}]
+FAULTS: dict[str, tuple[str, Fault]] = {
+    "a cookie in the key": ("E9511", lambda t: _key(t).update(CookiesConfig={"CookieBehavior": "all"})),
+    "a header in the key": (
+        "E9511",
+        lambda t: _key(t).update(HeadersConfig={"HeaderBehavior": "whitelist", "Headers": ["User-Agent"]}),
+    ),
+    "a query in the key": ("E9511", lambda t: _key(t).update(QueryStringsConfig={"QueryStringBehavior": "all"})),
+    "the client's own words of what it can unpack": ("E9511", lambda t: _key(t).pop("EnableAcceptEncodingGzip")),
+    "another cache policy": ("E9511", lambda t: _default(t, CachePolicyId="658327ea-f89d-4fab-a63d-7e88639e58f6")),
+    "settings of the elder kind": ("E9511", lambda t: _default(t, ForwardedValues={"QueryString": True})),
+    "all of the client to the function": (
+        "E9511",
+        lambda t: _default(t, OriginRequestPolicyId="b689b0a8-53d0-40ab-baf2-68738e2966ac"),
+    ),
+    "headers of the edge's own": ("E9511", lambda t: _default(t, ResponseHeadersPolicyId="x")),
+    "code at the edge": ("E9511", lambda t: _default(t, FunctionAssociations=FUNCTION)),
+    "a function at the edge": ("E9511", lambda t: _default(t, LambdaFunctionAssociations=FUNCTION)),
+    "a log in real time": (
+        "E9511",
+        lambda t: _default(t, RealtimeLogConfigArn="arn:aws:cloudfront::1:realtime-log-config/x"),
+    ),
+    "a log": ("E9511", lambda t: _cdn(t).update(Logging={"Bucket": "x.s3.amazonaws.com", "IncludeCookies": True})),
+    "a firewall": ("E9511", lambda t: _cdn(t).update(WebACLId="arn:aws:wafv2:us-east-1:1:global/webacl/x")),
+    "more metrics": (
+        "E9501",
+        lambda t: t["Resources"].update(More={"Type": "AWS::CloudFront::MonitoringSubscription", "Properties": {}}),
+    ),
+    "a log of the new kind": (
+        "E9501",
+        lambda t: t["Resources"].update(More={"Type": "AWS::Logs::DeliverySource", "Properties": {"Name": "x"}}),
+    ),
+    "other methods": ("E9511", lambda t: _default(t, AllowedMethods=["GET", "HEAD", "OPTIONS"])),
+    "plain HTTP": ("E9511", lambda t: _default(t, ViewerProtocolPolicy="redirect-to-https")),
+    "plain HTTP for old copies": ("E9511", lambda t: _drop_in(t, ViewerProtocolPolicy="allow-all")),
+    "numbers in the cache": (
+        "E9511",
+        lambda t: _cdn(t)["CacheBehaviors"][-1].update(CachePolicyId={"Ref": "PathAlone"}),
+    ),
+    "numbers in the cache, since the order is another": ("E9511", lambda t: _cdn(t)["CacheBehaviors"].reverse()),
+    "versions in the cache": ("E9511", lambda t: _drop_in(t, CachePolicyId={"Ref": "PathAlone"})),
+    "versions in the cache, since nobody says otherwise": ("E9511", lambda t: _cdn(t).pop("CacheBehaviors")),
+    "an old TLS": ("E9511", lambda t: _cdn(t)["ViewerCertificate"]["Fn::If"][1].update(MinimumProtocolVersion="TLSv1")),
+    "no TLS of ours": ("E9511", lambda t: _cdn(t).update(ViewerCertificate={"CloudFrontDefaultCertificate": True})),
+    "an old TLS to the function": (
+        "E9510",
+        lambda t: _cdn(t)["Origins"][0]["CustomOriginConfig"].update(OriginSSLProtocols=["TLSv1"]),
+    ),
+    "a name of the client's country for the function": (
+        "E9503",
+        lambda t: _cdn(t)["Origins"][0].update(OriginCustomHeaders=[{"HeaderName": "x", "HeaderValue": "y"}]),
+    ),
+    "errors are kept": ("E9510", lambda t: _cdn(t)["CustomErrorResponses"][1].update(ErrorCachingMinTTL=300)),
+    "an elder protocol": ("E9510", lambda t: _cdn(t).update(HttpVersion="http1.1")),
+    "no shield": ("E9510", lambda t: _cdn(t)["Origins"][0].pop("OriginShield")),
+    "a door for everyone": ("E9512", lambda t: _resource(t, "CdnDoor", AuthType="NONE")),
+    "a door to publishing": (
+        "E9512",
+        lambda t: _resource(t, "CdnDoor", TargetFunctionArn={"Fn::GetAtt": ["PublishFunction", "Arn"]}),
+    ),
+    "a door for web pages": ("E9503", lambda t: _resource(t, "CdnDoor", Cors={"AllowOrigins": ["*"]})),
+    "requests that are not signed": (
+        "E9512",
+        lambda t: t["Resources"]["CdnSigns"]["Properties"]["OriginAccessControlConfig"].update(SigningBehavior="never"),
+    ),
+    "everyone may call": ("E9512", lambda t: _resource(t, "CdnCallsTheDoor", Principal="*")),
+    "every distribution may call": (
+        "E9512",
+        lambda t: t["Resources"]["CdnCallsTheDoor"]["Properties"].pop("SourceArn"),
+    ),
+    "a call past the door": (
+        "E9510",
+        lambda t: t["Resources"]["CdnCallsTheFunction"]["Properties"].pop("InvokedViaFunctionUrl"),
+    ),
+    "gateway and CDN at once": ("E9512", lambda t: t["Conditions"].update(HasGateway={"Fn::Equals": ["a", "a"]})),
+    "a CDN that cannot be left out": ("E9502", lambda t: t["Resources"]["Cdn"].pop("Condition")),
+}
+"""Fault → the rule that has to find it, and how to plant it."""
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_is_found(fault: str, tmp_path: Path) -> None:
+    rule, plant = FAULTS[fault]
+    template = source()
+    plant(template)
+    assert rule in {finding.rule for finding in findings(template, tmp_path)}
+
+
+@pytest.mark.parametrize("version", deployment.CDN_TLS)
+def test_a_newer_tls_is_no_fault_of_the_rule(version: str, tmp_path: Path) -> None:
+    template = source()
+    _cdn(template)["ViewerCertificate"]["Fn::If"][1].update(MinimumProtocolVersion=version)
+    assert "E9511" not in {finding.rule for finding in findings(template, tmp_path)}

@@ -1,0 +1,59 @@
+"""What each layer holds, as `make sbom` lists it; and that the answering function's list is short and explained."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.template.test_build import need
+
+CYCLONEDX = ROOT / ".venv-sbom" / "bin" / "cyclonedx-py"
+ANSWER_MAX = 5
+"""How many packages may stand between a request and its answer."""
+
+
+def locked(layer: str) -> dict[str, set[str]]:
+    """The hashes of each package of a layer, by its name and version."""
+    text = (ROOT / "layers" / layer / "requirements.txt").read_text()
+    lines = re.findall(r"^([a-z0-9-]+)==(\S+?)(?: ;[^\\]*)? \\\n((?:    --hash=.+\n?)+)", text, re.MULTILINE)
+    return {f"{name}@{version}": set(re.findall("sha256:([0-9a-f]{64})", hashes)) for name, version, hashes in lines}
+
+
+def listed(layer: str, folder: Path) -> bytes:
+    """The bill of materials, made as the Makefile does."""
+    need(CYCLONEDX.exists(), "cyclonedx-py")
+    (command,) = re.findall(r"(\.venv-sbom/bin/cyclonedx-py .*);", (ROOT / "Makefile").read_text())
+    arguments = command.replace("$$layer", layer).replace(f"sbom/{layer}.json", str(folder / "sbom.json")).split()
+    subprocess.run(arguments, cwd=ROOT, check=True, capture_output=True)
+    return (folder / "sbom.json").read_bytes()
+
+
+@pytest.mark.parametrize("layer", ["answer", "publish"])
+def test_it_names_every_package_of_a_layer_with_its_hashes_and_is_always_the_same(layer: str, tmp_path: Path) -> None:
+    body = listed(layer, tmp_path)
+    bill: dict[str, Any] = json.loads(body)
+    found = {
+        component["purl"].removeprefix("pkg:pypi/"): {
+            said["content"] for reference in component["externalReferences"] for said in reference.get("hashes", ())
+        }
+        for component in bill["components"]
+    }
+    assert bill["bomFormat"] == "CycloneDX"
+    assert found == locked(layer)
+    assert all(found.values())
+    assert listed(layer, tmp_path) == body
+
+
+def test_what_the_answering_function_needs_is_short_and_each_has_its_reason() -> None:
+    packages = {package.partition("@")[0] for package in locked("answer")}
+    explained = re.findall(
+        r"^\| `([a-z0-9-]+)` \| .{20,} \|$", (ROOT / "docs/supply-chain.md").read_text(), re.MULTILINE
+    )
+    assert sorted(packages) == sorted(explained)
+    assert len(packages) <= ANSWER_MAX

@@ -1,0 +1,39 @@
+"""The page about security names tests, and each of them exists."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import pytest
+
+from tests.conftest import ROOT
+
+PAGE = (ROOT / "docs" / "security.md").read_text()
+NAMED = re.findall(r"`((?:[a-z]+/)?test_[a-z_]+): ([^`]+)`", PAGE)
+
+
+def named_in(file: str) -> set[str]:
+    """The tests of a file, also those inside of classes."""
+    tree = ast.parse((ROOT / "tests" / f"{file}.py").read_text())
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+
+
+@pytest.mark.parametrize(("file", "sentence"), NAMED)
+def test_every_test_that_is_named_exists(file: str, sentence: str) -> None:
+    assert f"test_{sentence.replace(' ', '_')}" in named_in(file)
+
+
+def test_every_threat_names_one_but_the_flood_that_nobody_stops() -> None:
+    rows = [
+        row for row in re.findall(r"^\| (.+) \|$", PAGE, re.MULTILINE) if not row.startswith(("they try", "what hap"))
+    ]
+    without = [row for row in rows if "test_" not in row]
+    assert len(rows) > 20
+    assert [row.partition(" |")[0] for row in without] == ["ask so often that nobody else is answered"]
+
+
+def test_vulnerabilities_are_reported_in_private_and_to_no_address_that_we_made_up() -> None:
+    page = (ROOT / "SECURITY.md").read_text()
+    assert "Report a vulnerability" in page
+    assert "@" not in page
