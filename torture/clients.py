@@ -61,10 +61,15 @@ class Judge:
             return "a body that is not what its ETag says"
         if told.status not in (200, 304):
             return f"{told.status} for a known document"
-        spans = self._right[path].get(told.etag, ())
+        return self._not_right_now(path, told.etag, begun)
+
+    def _not_right_now(self, path: str, tag: str, begun: int) -> str:
+        spans = self._right[path].get(tag, ())
+        if not spans:
+            return "a document that was never decided"
         possible = [span for span in spans if span.first < begun and span.last >= self._seen[path]]
         if not possible:
-            return "a document that was never decided" if not spans else f"an older document: {list(spans)}"
+            return f"a document that is not right at this time: {list(spans)}, after {begun} decisions"
         self._seen[path] = max(self._seen[path], min(possible, key=lambda span: span.last).first)
         return ""
 

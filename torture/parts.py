@@ -10,5 +10,5 @@ ALL: dict[str, Part] = {
     "hostile uploads and requests": checks("tests/hostile"),
     "interleavings and crashes": checks("tests/publish/test_interleavings.py"),
     "pipelines that are killed": checks("tests/cli/test_interrupted.py"),
-    "load": load.run,
+    "full rate": load.run,
 }

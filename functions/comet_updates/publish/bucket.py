@@ -74,19 +74,19 @@ class Bucket:
 
     def etags(self, prefix: str) -> dict[str, str]:
         """The ETag of every object below `prefix`, by key."""
-        with translated_errors(self._name):
+        with _of_s3(self._name):
             pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=prefix)
             return {found["Key"]: found["ETag"] for page in _whole(pages) for found in page.get("Contents", ())}
 
     def written_at(self, prefix: str) -> dict[str, datetime]:
         """When every object below `prefix` was written, by key."""
-        with translated_errors(self._name):
+        with _of_s3(self._name):
             pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=prefix)
             return {found["Key"]: found["LastModified"] for page in _whole(pages) for found in page.get("Contents", ())}
 
     def children(self, prefix: str) -> tuple[list[str], list[str]]:
         """What stands directly below `prefix`: keys, and prefixes of more keys."""
-        with translated_errors(self._name):
+        with _of_s3(self._name):
             pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=prefix, Delimiter="/")
             keys, prefixes = [], []
             for page in _whole(pages):
@@ -96,7 +96,7 @@ class Bucket:
 
     def versions(self, prefix: str) -> dict[str, tuple[Stored, ...]]:
         """The versions of every existing object below `prefix` since it was last deleted, the newest first, by key."""
-        with translated_errors(self._name):
+        with _of_s3(self._name):
             pages = _whole(self._s3.get_paginator("list_object_versions").paginate(Bucket=self._name, Prefix=prefix))
             deleted_at: dict[str, datetime] = {}
             for marker in (marker for page in pages for marker in page.get("DeleteMarkers", ())):
@@ -113,7 +113,7 @@ class Bucket:
 
     def get(self, stored: Stored) -> bytes:
         """The bytes of one version, and not others: raises `StoreUnavailableError` for what its ETag does not say."""
-        with translated_errors(self._name):
+        with _of_s3(self._name):
             found = self._s3.get_object(Bucket=self._name, Key=stored.key, VersionId=stored.version_id)
             body = found["Body"].read()
         # Who uploads may choose another encryption, or parts: then the ETag is no MD5, and the size has to do.
@@ -125,7 +125,7 @@ class Bucket:
     def current(self, key: str) -> Current | None:
         """An object as it is; `None` if there is none."""
         try:
-            with translated_errors(self._name):
+            with _of_s3(self._name):
                 found = self._s3.get_object(Bucket=self._name, Key=key)
                 return Current(found["Body"].read(), found["ETag"])
         except ConcurrentPublishError:  # what a condition does not hold for is just not there
@@ -137,7 +137,7 @@ class Bucket:
         Raises:
             ConcurrentPublishError: it was written or deleted meanwhile; nothing is changed.
         """
-        with translated_errors(self._name):
+        with _of_s3(self._name):
             if replaces is None:
                 done = self._s3.put_object(
                     Bucket=self._name, Key=key, Body=body, ContentType=content_type, IfNoneMatch="*"
@@ -151,8 +151,18 @@ class Bucket:
 
     def delete(self, key: str, *, replaces: str) -> None:
         """Delete the object if it still has the ETag `replaces`. Raises `ConcurrentPublishError` as `put` does."""
-        with translated_errors(self._name):
+        with _of_s3(self._name):
             self._s3.delete_object(Bucket=self._name, Key=key, IfMatch=replaces)
+
+
+@contextmanager
+def _of_s3(name: str) -> Iterator[None]:
+    """As `translated_errors`; an answer that no S3 gives is a failure of S3, too."""
+    try:
+        with translated_errors(name):
+            yield
+    except (ResponseParserError, LookupError, ValueError) as error:
+        raise StoreUnavailableError("what answered is no S3. Check --endpoint-url.") from error
 
 
 def _whole(pages: Iterable[Page]) -> list[Page]:
@@ -192,8 +202,6 @@ def translated_errors(name: str) -> Iterator[None]:
         raise StoreUnavailableError(
             f"S3 did not answer: {error}. Check the network, --endpoint-url and the region (AWS_REGION)."
         ) from error
-    except (ResponseParserError, LookupError, ValueError) as error:
-        raise StoreUnavailableError("what answered is no S3. Check --endpoint-url") from error
 
 
 def etag_of(body: bytes) -> str:

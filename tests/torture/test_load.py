@@ -1,0 +1,71 @@
+"""The load of `make torture`, shortly: nothing is wrong, and what is planted is noticed."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+from torture.clients import Judge, Told
+from torture.decisions import Span, etag
+
+SECONDS = 8
+PATH, ONE, TWO = "/v1/ash/stable", b"one", b"two"
+RIGHT = {PATH: {etag(ONE): [Span(0, 3)], etag(TWO): [Span(4, 9)]}}
+
+
+def torture(**planted: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"TORTURE_MINUTES": str(SECONDS / 60)} | planted
+    command = [sys.executable, "-m", "torture", "--only", "full rate"]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+def figures(done: subprocess.CompletedProcess[str]) -> dict[str, int]:
+    line = done.stdout.splitlines()[-1]
+    assert line.startswith("torture: "), done.stderr
+    return {name: int(number) for name, number in re.findall(r"(\w+)=(\d+)", line)}
+
+
+def test_while_s3_fails_and_releases_are_published_no_answer_is_wrong_and_nothing_is_lost() -> None:
+    done = torture()
+    counted = figures(done)
+    assert (counted["wrong"], counted["lost"]) == (0, 0), done.stdout
+    assert counted["answers"] > counted["faults"] > 0
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(("planted", "figure"), [("byte", "wrong"), ("release", "lost")])
+def test_what_is_planted_is_noticed(planted: str, figure: str) -> None:
+    done = torture(TORTURE_PLANTED=planted)
+    assert figures(done)[figure] > 0
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "told", "begun", "wrong"),
+    [
+        pytest.param(PATH, Told(200, etag(ONE), ONE), 1, "", id="what is live"),
+        pytest.param(PATH, Told(304, etag(ONE), b""), 1, "", id="the copy that is known"),
+        pytest.param(PATH, Told(200, etag(ONE), TWO), 9, "not what its ETag", id="a mixed answer"),
+        pytest.param(PATH, Told(200, etag(b"x"), b"x"), 9, "never decided", id="what nobody decided"),
+        pytest.param(PATH, Told(200, etag(TWO), TWO), 4, "not right at this time", id="what is not uploaded yet"),
+        pytest.param(PATH, Told(304, etag(TWO), b""), 9, "another copy", id="304 for another copy"),
+        pytest.param(PATH, Told(503, "", b""), 9, "503 for a known", id="unavailable"),
+        pytest.param("/v1/unknown/stable", Told(404, "", b""), 9, "", id="unknown"),
+        pytest.param("/v1/unknown/stable", Told(200, etag(ONE), ONE), 9, "unknown", id="an answer for nothing"),
+    ],
+)
+def test_each_answer_is_held_against_what_was_decided(path: str, told: Told, begun: int, wrong: str) -> None:
+    said = Judge(RIGHT).is_right(path, told, etag(ONE), begun)
+    assert wrong in said
+    assert bool(said) == bool(wrong)
+
+
+def test_an_older_document_after_a_newer_one_is_wrong() -> None:
+    judge = Judge(RIGHT)
+    assert not judge.is_right(PATH, Told(200, etag(TWO), TWO), "", 9)
+    assert judge.is_right(PATH, Told(200, etag(ONE), ONE), "", 9)
