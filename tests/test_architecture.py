@@ -24,8 +24,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "formats": {"errors", "names", "model", "promises"},
     "answer": {"errors", "names", "record"},
     "client": {"errors", "names", "versions"},
-    "publish": {"errors", "names", "record", "versions", "model", "formats"},
-    "cli": {"deployment", "errors", "names", "record", "versions", "model", "formats", "answer", "publish", "client"},
+    "trust": {"errors", "names"},
+    "publish": {"errors", "names", "record", "versions", "model", "formats", "trust"},
+    "cli": {
+        *("deployment", "errors", "names", "record", "versions", "model", "formats", "trust"),
+        *("answer", "publish", "client"),
+    },
 }
 """Part of the package → the parts that it may import."""
 
@@ -38,6 +42,9 @@ HOMES = {
     "rich": {"cli/asking.py", "cli/progress.py", "cli/question.py"},
     "typer": {"cli/__init__.py", "cli/asking.py", "cli/deciding.py", "cli/shipping.py"},
     "minisign": {"client/verifying.py"},
+    "tuf": {"publish/freshness.py", "trust/metadata.py", "trust/signing.py"},
+    "securesystemslib": {"trust/metadata.py", "trust/signing.py"},
+    "cryptography": {"trust/signing.py"},
     "jinja2": {"formats/pages.py"},
     "markupsafe": {"formats/index_page.py", "formats/pages.py", "formats/product_page.py"},
     "markdown_it": {"formats/texts.py"},

@@ -84,6 +84,18 @@ class DecisionError(CometError):
     """What somebody decided makes no sense as things are; nothing is written."""
 
 
+class SigningError(CometError):
+    """A key cannot sign what it should."""
+
+    def __init__(self, key: str, problem: str) -> None:
+        """Name the `key` as it was given, a URI or a file, and its `problem`."""
+        super().__init__(f"the key {key} {problem}.")
+
+
+class UnknownKeyError(SigningError):
+    """A key is none of those that may sign this."""
+
+
 class ArtifactError(CometError):
     """A file that is to be released is not what it should be, or not where it should be."""
 

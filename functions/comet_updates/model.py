@@ -294,6 +294,9 @@ class Product(Uploaded):
         Field(max_length=100, description="By channel: every artifact has a signature of one of these kinds."),
     ] = {}
     max_size: Annotated[int, Field(ge=1, le=SIZE_MAX_BYTES, description="Of an artifact, in bytes.")] | None = None
+    requires_signature: Annotated[
+        bool, Field(description="Nobody is offered what is not signed with the product's key, as TUF metadata.")
+    ] = False
     drop_in: Annotated[
         list[Literal["electron", "tauri"]],
         Field(

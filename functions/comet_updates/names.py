@@ -24,6 +24,7 @@ SETTINGS = {
     "MEMORY_TTL_S": r"[0-9]+(\.[0-9]+)?",
     "LOG_LEVEL": "INFO|WARNING|ERROR",
     "LOG_SUCCESSES": "true|false",
+    "ONLINE_KEY": "none|[a-z0-9]+:.+",
 }
 """The environment variables of the functions, and what they may hold."""
 
@@ -39,12 +40,20 @@ CONTENT_TYPES = {
     ".yml": "application/yaml",
     ".xml": "application/xml",
     ".atom": "application/atom+xml",
+    ".minisig": "text/plain; charset=utf-8",
     "": "text/plain; charset=utf-8",
 }
 """Every kind of document that is served, by the end of its name."""
 
 PAGES = "public/pages/"
 """Where the pages for people are, the news of a product, and what the list of products says of it."""
+
+METADATA = "public/tuf/metadata/"
+TARGETS = "public/tuf/targets/"
+"""Where clients of TUF find what is signed, and what that speaks of."""
+
+MANIFEST = "manifest.json"
+TIMESTAMP = f"{METADATA}timestamp.json"
 
 LANGUAGE = r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,4}"
 """A BCP 47 tag, of the form that all real ones have."""
@@ -56,7 +65,7 @@ _LEGACY_NUMBER = (
     r"|(?:[Dd][Nn]-?)?[0-9]{1,20}"  # a download number
 )
 # `RELEASES` and `RELEASES.json` are what Squirrel asks for.
-DOCUMENT = r"RELEASES(?:\.json)?|[a-z0-9](?:[a-z0-9-]{0,80}\.){1,2}(?:atom|json|xml|yml)"
+DOCUMENT = r"RELEASES(?:\.json)?|[a-z0-9](?:[a-z0-9-]{0,80}\.){1,2}(?:atom|json|minisig|xml|yml)"
 _CHANNEL_URL = re.compile(
     rf"/v1/(?P<product>{NAME})/(?P<channel>{NAME})"
     rf"(?:/(?P<document>{DOCUMENT}))?(?:/(?:{_LEGACY_NUMBER}))?"
@@ -79,6 +88,12 @@ _PAGE_URL = re.compile(
 )
 _PAGE_OF = re.compile(rf"{PAGES}(?P<product>{NAME})\.(?:(?:!{LANGUAGE}\.)?html|atom|json)")
 _INDEX = re.compile(rf"{PAGES}(?:index\.(?:html|json)|page\.![0-9]+\.html)")
+# What TUF's metadata and what that speaks of are called: docs/security.md. A product's role bears its name.
+_NUMBER = "[1-9][0-9]{0,8}"
+_METADATA = re.compile(
+    rf"{METADATA}(?P<version>{_NUMBER})\.(?P<role>root|targets|snapshot|product\.(?P<product>{NAME}))\.json"
+)
+_TARGET = re.compile(rf"{TARGETS}(?P<product>{NAME})/{NAME}/[0-9a-f]{{64}}\.{MANIFEST}")
 _NEWS_URL = re.compile(rf"/(?P<product>{NAME})/feed\.atom")
 _URL_MAX_CHARS = 512  # the longest URL of the grammar has 207
 _S3_KEY_MAX_BYTES = 1024
@@ -103,7 +118,10 @@ class DropIn(NamedTuple):
 
 
 class Upload(NamedTuple):
-    """What the key of an upload says. `channel` is empty for a product, `version` for a product and a channel."""
+    """What the key of an upload says.
+
+    `channel` is empty for a product, `version` for a product and a channel. Of what is trusted `channel` is the role.
+    """
 
     kind: str
     product: str
@@ -129,9 +147,11 @@ def public_key(path: str) -> str | None:
     if len(path) > _URL_MAX_CHARS:
         return None
     if found := _CHANNEL_URL.fullmatch(path):
-        return document_key(found["product"], found["channel"], found["document"] or "manifest.json")
+        return document_key(found["product"], found["channel"], found["document"] or MANIFEST)
     if _SCHEMA_URL.fullmatch(path):
         return f"public{path}"
+    if (key := f"public{path}") == TIMESTAMP or _METADATA.fullmatch(key) or _TARGET.fullmatch(key):
+        return key
     if found := _NEWS_URL.fullmatch(path):
         return news_key(found["product"])
     return page_key(found["page"] or "index", found["part"] or "") if (found := _PAGE_URL.fullmatch(path)) else None
@@ -206,8 +226,49 @@ def news_key(product: str) -> str:
     return f"{PAGES}{product}.atom"
 
 
+def product_role(product: str) -> str:
+    """The TUF role that speaks for a product, and for nothing else."""
+    return f"product.{product}"
+
+
+def metadata_key(role: str, version: int) -> str:
+    """The key of one version of public TUF metadata. The timestamp alone has none: see `TIMESTAMP`."""
+    return f"{METADATA}{version}.{role}.json"
+
+
+class Metadata(NamedTuple):
+    """What the key of TUF metadata says; `product` is `None` for the roles that are not of one."""
+
+    role: str
+    version: int
+    product: str | None
+
+
+def metadata(key: str) -> Metadata | None:
+    """The inverse of `metadata_key`; `None` for any other key."""
+    found = _METADATA.fullmatch(key)
+    return Metadata(found["role"], int(found["version"]), found["product"]) if found else None
+
+
+def target_path(product: str, channel: str) -> str:
+    """What TUF calls the manifest of a channel."""
+    return f"{product}/{channel}/{MANIFEST}"
+
+
+def target_key(path: str, sha256: str) -> str:
+    """The key of one state of a target, by its `target_path` and its SHA-256 in hexadecimal."""
+    folder, _, name = path.rpartition("/")
+    return f"{TARGETS}{folder}/{sha256}.{name}"
+
+
+def target_product(key: str) -> str | None:
+    """Whose target is at `key`; `None` for any other key."""
+    found = _TARGET.fullmatch(key)
+    return found["product"] if found else None
+
+
 def place(key: str) -> Place:
-    """The inverse of `document_key`, `schema_key`, `page_key` and `news_key`, for keys that they made."""
+    """Where the document at `key` belongs, for a key that `public_key` gave."""
     parts = key.split("/")
     return Place(parts[2], parts[3], parts[4]) if parts[1] == "v1" else Place("", "", f"{parts[1]}/{parts[2]}")
 
@@ -243,13 +304,25 @@ def pack_key(product: str) -> str:
     return f"packs/{product}.json.gz"
 
 
-UPLOAD_PREFIXES = ("products/", "channels/", "releases/", "approvals/")
+def signed_key(product: str, version: int) -> str:
+    """The key of what a pipeline signed: the TUF metadata of a product, in one of its versions."""
+    return f"signed/{product}/{version}.json"
+
+
+def trust_key(role: str, version: int) -> str:
+    """The key of what the owners of the offline keys signed: a version of `root` or `targets`."""
+    return f"trust/{role}/{version}.json"
+
+
+UPLOAD_PREFIXES = ("products/", "channels/", "releases/", "approvals/", "signed/", "trust/")
 _VERSIONED = rf"(?P<product>{NAME})/(?P<channel>{NAME})/(?P<version>{VERSION})\.json"
 _UPLOADS = (
     ("product", re.compile(rf"products/(?P<product>{NAME})\.json")),
     ("channel", re.compile(rf"channels/(?P<product>{NAME})/(?P<channel>{NAME})\.json")),
     ("release", re.compile(rf"releases/{_VERSIONED}")),
     ("approval", re.compile(rf"approvals/{_VERSIONED}")),
+    ("signed", re.compile(rf"signed/(?P<product>{NAME})/(?P<version>{_NUMBER})\.json")),
+    ("trust", re.compile(rf"trust/(?P<channel>root|targets)/(?P<version>{_NUMBER})\.json")),
 )
 
 
@@ -258,11 +331,11 @@ def parse_upload(key: str) -> Upload | None:
     for kind, pattern in _UPLOADS:
         if found := pattern.fullmatch(key):
             said = found.groupdict()
-            return Upload(kind, said["product"], said.get("channel") or "", said.get("version") or "")
+            return Upload(kind, said.get("product") or "", said.get("channel") or "", said.get("version") or "")
     return None
 
 
-PRODUCT_FOLDERS = ("channels", "releases", "approvals")
+PRODUCT_FOLDERS = ("channels", "releases", "approvals", "signed")
 """Where a product has a folder of uploads of its own."""
 
 

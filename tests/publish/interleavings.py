@@ -17,7 +17,7 @@ from typing import Any
 from comet_updates import names
 from comet_updates.errors import ConcurrentPublishError
 from comet_updates.publish.loader import Loader, list_inputs
-from comet_updates.publish.reconcile import rejections, render
+from comet_updates.publish.rendering import rejections, render
 from tests.conftest import release
 from tests.hostile.counts import Counts
 from tests.publish.conftest import NOW, Rig, Watching

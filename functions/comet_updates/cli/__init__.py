@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from comet_updates import __version__
-from comet_updates.cli import asking, deciding, shipping
+from comet_updates.cli import asking, deciding, keys, shipping
 from comet_updates.cli.deciding import AsJson, BucketName, EndpointUrl, Quiet
 from comet_updates.errors import CometError, printable
 
@@ -30,6 +30,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(shipping.app)
 app.add_typer(deciding.app)
 app.add_typer(asking.app)
+app.add_typer(keys.app, name="keys")
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 (typer's way)
@@ -40,7 +41,17 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 (typer's way)
 
 @app.callback()
 def main(
+    context: typer.Context,
     *,
+    sign_with: Annotated[
+        str,
+        typer.Option(
+            envvar="COMET_SIGN_WITH", help="The key that signs what is decided: file2:key.pem, awskms:ARN, hsm:..."
+        ),
+    ] = "",
+    sign_appcast_with: Annotated[
+        str, typer.Option(envvar="COMET_SIGN_APPCAST_WITH", help="The same for Sparkle's signed feed: file2:key.pem.")
+    ] = "",
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
@@ -53,6 +64,8 @@ def main(
     Credentials and region come from the AWS_* environment. `--install-completion` completes commands and options in
     bash, zsh, fish and PowerShell.
     """
+    del version  # its callback ended the program
+    context.obj = deciding.SignWith(sign_with, sign_appcast_with)
 
 
 @app.command("serve")

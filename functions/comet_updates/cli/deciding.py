@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
+import click
 import typer
 
 from comet_updates import names
@@ -44,6 +45,18 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Write nothing; show wha
 Product = Annotated[str, typer.Argument(callback=name)]
 Channel = Annotated[str, typer.Argument(callback=name)]
 Version = Annotated[str, typer.Argument()]
+
+
+class SignWith(NamedTuple):
+    """The URIs of the keys that sign what is decided; empty for none.
+
+    Attributes:
+        uri: of the key that speaks for the product, for TUF and minisign.
+        appcast_uri: of the key that the product's Sparkle knows.
+    """
+
+    uri: str = ""
+    appcast_uri: str = ""
 
 
 class Where(NamedTuple):
@@ -82,22 +95,46 @@ def execute(where: Where, make_plan: Callable[[Bucket, datetime], Plan]) -> Plan
     bucket = open_bucket(where.bucket, where.endpoint_url)
     if where.dry_run:
         return make_plan(bucket, datetime.now(UTC))
-    return operations.carry_out(bucket, lambda: make_plan(bucket, datetime.now(UTC)))
+    keys = click.get_current_context().find_object(SignWith)
+    if keys is None or not keys.uri:
+        return operations.carry_out(bucket, lambda: make_plan(bucket, datetime.now(UTC)))
+    from comet_updates.cli import sealing  # noqa: PLC0415 (as above)
+
+    def sign(plan: Plan) -> Plan:
+        product = names.product_of(plan.key)
+        assert product is not None  # noqa: S101 (all plans are of one)
+        signed = sealing.seal(bucket, product, datetime.now(UTC), keys, plan.then)
+        return plan._replace(signed=(*plan.signed, *signed), then=None)
+
+    # And again afterwards: of two pipelines at once, neither knew what the other was about to write.
+    return sign(operations.carry_out(bucket, lambda: make_plan(bucket, datetime.now(UTC)), sign))
 
 
 def show(where: Where, plan: Plan) -> None:
     """Print what was done, or would be."""
     if plan.body is None:
         typer.echo(f"nothing to do: {plan.key} says so already")
+        _tell_signed(plan)
         return
     for key, diff in plan.changes.items():
         typer.echo(diff if where.dry_run else f"changes {key.removeprefix('public')}")
     typer.echo(f"{'would write' if where.dry_run else 'wrote'} {plan.key}")
+    _tell_signed(plan)
+
+
+def _tell_signed(plan: Plan) -> None:
+    for key in plan.signed:
+        typer.echo(f"signed {key}")
 
 
 def as_json_of(where: Where, plan: Plan) -> dict[str, Any]:
     """The same for programs."""
-    return {"key": plan.key, "written": plan.body is not None and not where.dry_run, "changes": plan.changes}
+    return {
+        "key": plan.key,
+        "written": plan.body is not None and not where.dry_run,
+        "changes": plan.changes,
+        "signed": list(plan.signed),
+    }
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from comet_updates.publish.bucket import Bucket, Stored, etag_of
 from comet_updates.publish.decide import ALL_PERCENT, decide
 from comet_updates.publish.inputs import Inputs
 from comet_updates.publish.loader import Loader, list_inputs
-from comet_updates.publish.reconcile import render
+from comet_updates.publish.rendering import render
 
 Wire = dict[str, Any]
 Edit = Callable[[Wire, Inputs], Wire]
@@ -37,12 +37,16 @@ class Plan(NamedTuple):
         body: the document; `None` if all is as it should be already.
         replaces: the ETag of what stands there now; `None` for nothing.
         changes: the public documents that change, each as a diff, by key.
+        then: all that is known once it is written; `None` if that is not known.
+        signed: the keys of what was signed for it.
     """
 
     key: str
     body: bytes | None
     replaces: str | None
     changes: dict[str, str]
+    then: Inputs | None = None
+    signed: tuple[str, ...] = ()
 
 
 def policy(bucket: Bucket, product: str, channel: str, edit: Edit, now: datetime, *, may_be_new: bool = False) -> Plan:
@@ -129,7 +133,8 @@ class _Scene:
         then = self._loader.load(self._product, {**self._listing, key: (planned, *versions)}, {planned: body})
         if key in then.refusals:
             raise then.refusals[key]
-        return Plan(key, body, versions[0].etag if versions else None, _changes(self.inputs, then, self._now))
+        changes = _changes(self.inputs, then, self._now)
+        return Plan(key, body, versions[0].etag if versions else None, changes, then)
 
     def plan_release(self, document: Wire, told: Callable[[Wire], Wire]) -> Plan:
         """The plan to write a release, once: nothing, if what is `told` of one that is there is the same.
@@ -157,13 +162,18 @@ def refusal(bucket: Bucket, key: str) -> list[str]:
     return [str(Problem(**problem)) for problem in problems]
 
 
-def carry_out(bucket: Bucket, make_plan: Callable[[], Plan]) -> Plan:
+def carry_out(bucket: Bucket, make_plan: Callable[[], Plan], sign: Callable[[Plan], Plan] = lambda plan: plan) -> Plan:
     """Write what a plan says, and make another if somebody wrote meanwhile. Gives the plan that was carried out.
 
-    Raises what `make_plan` raises, and `ConcurrentPublishError` if others kept writing.
+    Args:
+        bucket: where to.
+        make_plan: the plan, as things are.
+        sign: has signed what follows from it, before it is written: then nothing waits for a signature.
+
+    Raises what `make_plan` and `sign` raise, and `ConcurrentPublishError` if others kept writing.
     """
     for _ in range(ATTEMPTS):
-        plan = make_plan()
+        plan = sign(make_plan())
         if plan.body is None:
             return plan
         try:

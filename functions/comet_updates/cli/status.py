@@ -13,7 +13,8 @@ from comet_updates.publish.bucket import Bucket, etag_of
 from comet_updates.publish.decide import counted_channels, decide, due_at
 from comet_updates.publish.inputs import Inputs
 from comet_updates.publish.loader import Loader
-from comet_updates.publish.reconcile import render
+from comet_updates.publish.rendering import Rendered, render
+from comet_updates.publish.seals import Seals
 from comet_updates.publish.views import look, look_at_all
 
 
@@ -61,23 +62,27 @@ class Status(NamedTuple):
 def status(bucket: Bucket, product: str | None, now: datetime) -> Status:
     """What is live at `now`, of one product or of all. Raises `StoreUnavailableError`."""
     views = {product: look(bucket, product)} if product else look_at_all(bucket)
-    written_at = bucket.written_at(f"public/v1/{product}/" if product else "public/v1/")
+    listed = bucket.listed(f"public/v1/{product}/" if product else "public/v1/")
+    written_at = {key: found.written_at for key, found in listed.items()}
+    seals = Seals(bucket)
+    seals.look()
     found = Status([], {})
     for name, view in sorted(views.items()):
         inputs = Loader(bucket).load(name, view.listing)
-        found.channels.extend(_channels(inputs, view.existing, written_at, now))
-        for key, refusal in inputs.refusals.items():
+        rendered = seals.apply(name, render(inputs, now), view)
+        found.channels.extend(_channels(inputs, rendered, view.existing, written_at, now))
+        for key, refusal in {**inputs.refusals, **rendered.refusals}.items():
             found.refused[key] = [str(problem) for problem in refusal.problems]
     return found
 
 
 def _channels(
-    inputs: Inputs, public: dict[str, str], written_at: dict[str, datetime], now: datetime
+    inputs: Inputs, rendered: Rendered, public: dict[str, str], written_at: dict[str, datetime], now: datetime
 ) -> Iterator[ChannelStatus]:
     if inputs.product is None:
         return
     product = inputs.product.product
-    wanted = {key: etag_of(body) for key, body in render(inputs, now).documents.items()}
+    wanted = {key: etag_of(body) for key, body in rendered.documents.items()}
     for channel in sorted(inputs.channels):
         policy = inputs.policies.get(channel) or ChannelPolicy(product=product, channel=channel)
         try:

@@ -81,6 +81,18 @@ def render(offer: Offer) -> dict[str, bytes]:
     return documents
 
 
+def signed(appcast: bytes, signature: str) -> bytes:
+    """An appcast with its signature, for apps with `SURequireSignedFeed` (Sparkle 2.9 and newer).
+
+    Source: Sparkle `SPUExtractSignedFeed.m`: the last comment is cut off, and what is before it is signed.
+
+    Args:
+        appcast: all that is signed.
+        signature: of just these bytes, Ed25519, in base64.
+    """
+    return appcast + f"<!-- sparkle-signatures:\nedSignature: {signature}\nlength: {len(appcast)}\n-->\n".encode()
+
+
 def _items(offer: Offer, release: Release) -> Iterator[_Item]:
     """The items of a release, for those systems that can be told how far it is rolled out."""
     is_pending = _is_pending(offer, release)

@@ -53,6 +53,13 @@ class Stored(NamedTuple):
     written_at: datetime
 
 
+class Listed(NamedTuple):
+    """What a listing tells of an object."""
+
+    etag: str
+    written_at: datetime
+
+
 class Current(NamedTuple):
     """An object as it is now."""
 
@@ -72,17 +79,19 @@ class Bucket:
         self._s3 = client
         self._name = name
 
+    def listed(self, prefix: str) -> dict[str, Listed]:
+        """What the bucket says of every object below `prefix`, by key."""
+        with _of_s3(self._name):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=prefix)
+            return {
+                found["Key"]: Listed(found["ETag"], found["LastModified"])
+                for page in _whole(pages)
+                for found in page.get("Contents", ())
+            }
+
     def etags(self, prefix: str) -> dict[str, str]:
         """The ETag of every object below `prefix`, by key."""
-        with _of_s3(self._name):
-            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=prefix)
-            return {found["Key"]: found["ETag"] for page in _whole(pages) for found in page.get("Contents", ())}
-
-    def written_at(self, prefix: str) -> dict[str, datetime]:
-        """When every object below `prefix` was written, by key."""
-        with _of_s3(self._name):
-            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=prefix)
-            return {found["Key"]: found["LastModified"] for page in _whole(pages) for found in page.get("Contents", ())}
+        return {key: found.etag for key, found in self.listed(prefix).items()}
 
     def children(self, prefix: str) -> tuple[list[str], list[str]]:
         """What stands directly below `prefix`: keys, and prefixes of more keys."""

@@ -18,7 +18,8 @@ from urllib.parse import unquote_plus
 from comet_updates import names
 from comet_updates.errors import CometError, SettingsError
 from comet_updates.publish.bucket import open_bucket
-from comet_updates.publish.reconcile import Change, Publisher
+from comet_updates.publish.changes import Change
+from comet_updates.publish.reconcile import Publisher
 from comet_updates.record import Log, Outcome, Record
 
 
@@ -37,13 +38,15 @@ class Settings(NamedTuple):
     endpoint_url: str | None  # `None` for AWS's own S3
     log_level: str
     log_successes: bool
+    online_key: str | None  # the URI of the key that signs how fresh TUF's metadata is
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         """Read the settings. Raises `SettingsError` for one that is missing or makes no sense."""
-        variables = ("BUCKET", "S3_ENDPOINT", "LOG_LEVEL", "LOG_SUCCESSES")
-        bucket, endpoint, level, successes = names.settings(environment, *variables)
-        return cls(bucket, None if endpoint == "aws" else endpoint, level, successes == "true")
+        variables = ("BUCKET", "S3_ENDPOINT", "LOG_LEVEL", "LOG_SUCCESSES", "ONLINE_KEY")
+        bucket, endpoint, level, successes, key = names.settings(environment, *variables)
+        endpoint_url = None if endpoint == "aws" else endpoint
+        return cls(bucket, endpoint_url, level, successes == "true", None if key == "none" else key)
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
@@ -96,23 +99,29 @@ class Run:
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 # Not a notification: it comes again until it is with the dead letters.
                 failed.add(message_id)
+        everyone = set().union(*senders.values())
+        if senders:
+            self._publisher.look_at_trust()
         for product, message_ids in senders.items():
             if not self._done(product, self._strays_or(product)):
                 failed |= message_ids
         # Whatever the run did: it may be the second after one that was killed before it came here.
-        if senders and not self._done(None, self._publisher.publish_index):
-            failed |= set().union(*senders.values())
+        for publish in (self._publisher.publish_index, self._publisher.publish_trust) if senders else ():
+            if not self._done(None, publish):
+                failed |= everyone
         return sorted(failed)
 
     def sweep(self) -> None:
         """Publish everything. Raises `SweepFailedError` in the end if something of it failed."""
         try:
+            self._publisher.look_at_trust()
             seen = self._publisher.look_at_all()
         except CometError:
             raise SweepFailedError("the bucket could not be listed") from None
         done = [self._done(None, self._publisher.refuse_strays)]
         for product, view in sorted(seen.items()):
             done.append(self._done(product, functools.partial(self._publisher.publish, product, view)))
+        done.append(self._done(None, self._publisher.publish_trust))
         done.append(self._done(None, self._publisher.publish_site))  # last: it lists the pages of the products
         if not all(done):
             raise SweepFailedError("not everything could be published")
@@ -145,5 +154,7 @@ def _keys(body: str) -> list[str]:
 @functools.cache
 def _run() -> Run:
     settings = Settings.from_environment(os.environ)
-    publisher = Publisher(open_bucket(settings.bucket, settings.endpoint_url), lambda: datetime.now(UTC))
+    publisher = Publisher(
+        open_bucket(settings.bucket, settings.endpoint_url), lambda: datetime.now(UTC), settings.online_key
+    )
     return Run(publisher, Log(successes=settings.log_successes, level=settings.log_level))

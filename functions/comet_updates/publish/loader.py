@@ -50,6 +50,7 @@ class Loader:
             listing: what is in the bucket, and perhaps what is not yet.
             planned: the bytes of the latter.
         """
+        listing = {key: versions for key, versions in listing.items() if not key.startswith("signed/")}  # see `seals`
         if len(self._documents) > REMEMBERED_MAX:
             self._documents.clear()
         counting = (versions[-1] if key.startswith("releases/") else versions[0] for key, versions in listing.items())

@@ -6,29 +6,25 @@ a run that is late, doubled, killed or out of order is mended by the next.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from comet_updates import formats, names
-from comet_updates.errors import ConcurrentPublishError, Problem, RefusedUploadError, VersionSyntaxError
-from comet_updates.formats import atom, drop_in, index_page, openapi, pages, product_page, schemas
+from comet_updates import names
+from comet_updates.errors import ConcurrentPublishError, RefusedUploadError
+from comet_updates.formats import openapi, pages, schemas
 from comet_updates.publish import catalogue, uploads
 from comet_updates.publish.bucket import Bucket, etag_of
-from comet_updates.publish.decide import decide
-from comet_updates.publish.inputs import Inputs
+from comet_updates.publish.changes import Change, write
+from comet_updates.publish.freshness import REFUSED_TRUST, Freshness
 from comet_updates.publish.loader import Loader, list_inputs
+from comet_updates.publish.rendering import rejections, render
+from comet_updates.publish.seals import Seals
 from comet_updates.publish.views import View, exactly, look, look_at_all, original
+from comet_updates.trust.metadata import Anchor
 
 ATTEMPTS = 5
 """How often a run starts again because another publisher was faster, before it leaves the rest to a retry."""
-
-
-class Change(NamedTuple):
-    """What a run did to one product."""
-
-    written: tuple[str, ...] = ()
-    deleted: tuple[str, ...] = ()
 
 
 class Differences(NamedTuple):
@@ -54,12 +50,20 @@ class Publisher:
     Args:
         bucket: where everything is.
         clock: the time now, aware; a release is offered once it is due.
+        online_key: the URI of the key that signs how fresh TUF's metadata is; `None` for none.
     """
 
-    def __init__(self, bucket: Bucket, clock: Callable[[], datetime]) -> None:
+    def __init__(self, bucket: Bucket, clock: Callable[[], datetime], online_key: str | None = None) -> None:
         self._bucket = bucket
         self._clock = clock
         self._loader = Loader(bucket, writes_packs=True)
+        self._seals = Seals(bucket)
+        self._freshness = Freshness(bucket, clock, online_key)
+        self._anchor: Anchor | None = None
+
+    def look_at_trust(self) -> None:
+        """See who may sign what, for all that is published from now on. Raises `StoreUnavailableError`."""
+        self._anchor = self._seals.look()
 
     def publish(self, product: str, seen: View | None = None) -> Change:
         """Publish all channels of `product`, which may be anything that stands in its place in a key.
@@ -82,11 +86,18 @@ class Publisher:
         Raises what `publish` raises.
         """
         site, index = self._until_undisturbed(self._publish_site_once), self.publish_index()
-        return Change(site.written + index.written, site.deleted + index.deleted)
+        return site.and_then(index)
 
     def publish_index(self) -> Change:
         """Publish the list of the products that have a page. Raises what `publish` raises."""
         return self._until_undisturbed(self._publish_index_once)
+
+    def publish_trust(self) -> Change:
+        """Publish who may sign what, and that all that is signed is fresh; nothing if nobody signs.
+
+        Raises what `publish` raises, and `SigningError`.
+        """
+        return self._until_undisturbed(lambda: self._freshness.publish(self._anchor))
 
     def refuse_strays(self) -> Change:
         """Say of every upload that belongs to no product why it does not count. Raises what `publish` raises."""
@@ -111,7 +122,7 @@ class Publisher:
         # to it: we would see the release without the pin, and offer what nobody decided. So: twice the same, or again.
         if not differences.is_none and list_inputs(self._bucket, product) != view.listing:
             raise ConcurrentPublishError("the inputs changed while we listed them")
-        change = self._write(*differences)
+        change = write(self._bucket, *differences)
         # A document that did not have to change cannot fail a slower publisher's condition. If the inputs changed
         # while we wrote, what we wrote may be older than what stood there: look again.
         if (change.written or change.deleted) and list_inputs(self._bucket, product) != view.listing:
@@ -120,7 +131,7 @@ class Publisher:
 
     def _differences(self, product: str, view: View) -> Differences:
         inputs = self._loader.load(product, view.listing)
-        rendered = render(inputs, self._clock())
+        rendered = self._seals.apply(product, render(inputs, self._clock()), view)
         refusals = inputs.refusals | rendered.refusals
         existing = {key: etag for key, etag in view.existing.items() if not rendered.leaves(key)}
         return Differences(existing, rendered.documents | rejections(refusals.values()))
@@ -130,11 +141,11 @@ class Publisher:
         documents = {names.schema_key(name): body for name, body in schemas.render().items()}
         documents[names.schema_key("openapi")] = openapi.render()
         documents[names.page_key("privacy")] = pages.privacy()
-        return self._write(existing, documents)
+        return write(self._bucket, existing, documents)
 
     def _publish_index_once(self) -> Change:
         listed = self._bucket.etags(names.PAGES)
-        change = self._write(catalogue.own(listed), catalogue.render(self._bucket, listed))
+        change = write(self._bucket, catalogue.own(listed), catalogue.render(self._bucket, listed))
         # Whoever added a page meanwhile may have found itself in the list that we then replaced: as in `publish`.
         if change.written and catalogue.source(self._bucket.etags(names.PAGES)) != catalogue.source(listed):
             raise ConcurrentPublishError("the pages changed while we wrote")
@@ -145,10 +156,11 @@ class Publisher:
             key: etag
             for key, etag in self._bucket.etags("rejected/").items()
             if names.product_of(original(key)) is None  # of a stray, or of a long key: that one does not say whose
+            and not key.startswith(REFUSED_TRUST)
         }
         strays = self._strays(long_keys=any(key.startswith(names.REJECTED_LONG_KEYS) for key in existing))
         refusals = [refusal for key in strays if (refusal := _refusal(key))]
-        return self._write(existing, rejections(refusals))
+        return write(self._bucket, existing, rejections(refusals))
 
     def _strays(self, *, long_keys: bool) -> list[str]:
         """The uploads that belong to no product; with those whose keys are too long for a refusal by name."""
@@ -162,86 +174,6 @@ class Publisher:
                 below = self._bucket.etags(prefix)
                 keys += [key for key in below if names.rejected_key(key).startswith(names.REJECTED_LONG_KEYS)]
         return sorted({key for key in keys if not key.endswith("/")})
-
-    def _write(self, existing: Mapping[str, str], wanted: Mapping[str, bytes]) -> Change:
-        """Make the objects `existing` (ETags by key) be `wanted`: put what differs, in its order; delete the rest."""
-        written, deleted = [], []
-        for key, body in wanted.items():
-            etag = existing.get(key)
-            if etag is None and key.startswith(names.REJECTED_LONG_KEYS):  # these are not listed by product
-                etag = self._bucket.etags(key).get(key)
-            if etag != etag_of(body):
-                self._bucket.put(key, body, names.content_type(key), replaces=etag)
-                written.append(key)
-        for key in sorted(set(existing) - set(wanted)):
-            self._bucket.delete(key, replaces=existing[key])
-            deleted.append(key)
-        return Change(tuple(written), tuple(deleted))
-
-
-class Rendered(NamedTuple):
-    """What should be public of a product.
-
-    Attributes:
-        documents: by key, in the order in which they are to be written.
-        refusals: of policies that nothing could be decided from, by key.
-        undecided: the channels of which it is not known what should be public; `None` for all of them.
-    """
-
-    documents: dict[str, bytes]
-    refusals: dict[str, RefusedUploadError]
-    undecided: set[str] | None
-
-    def leaves(self, key: str) -> bool:
-        """Whether the object at `key` stays as it is, for want of a decision."""
-        if key.startswith(names.PAGES):
-            return self.undecided is None or bool(self.undecided)
-        # Below public/v1/{product}/ an administrator may leave anything, such as a folder.
-        return key.startswith("public/") and (self.undecided is None or key.split("/")[3] in self.undecided)
-
-
-def render(inputs: Inputs, now: datetime) -> Rendered:
-    """What should be public of a product at `now`. Pure: the same arguments give the same bytes."""
-    if inputs.product is None:
-        return Rendered({}, {}, None)
-    documents: dict[str, bytes] = {}
-    refusals: dict[str, RefusedUploadError] = {}
-    undecided = set(inputs.undecided)
-    offers = []
-    rendered: dict[str, dict[str, bytes]] = {}
-    product = inputs.product.product
-    for channel in sorted(inputs.channels):
-        try:
-            offer = decide(inputs.product, channel, inputs.policies, inputs.releases_for(channel), now)
-        except VersionSyntaxError as error:
-            key = names.channel_key(product, channel)
-            problem = Problem("$.pin", f"{error.version!r} cannot be compared under `{error.scheme}`", error.remedy)
-            refusals[key] = RefusedUploadError(key, (problem,))
-            undecided.add(channel)
-            continue
-        offers.append(offer)
-        rendered[channel] = formats.render(offer)
-        for name, body in (drop_in.render(offer, inputs.product.drop_in) | rendered[channel]).items():
-            documents[names.document_key(product, channel, name)] = body
-    shown = sorted((offer for offer in offers if offer.history), key=lambda offer: offer.channel != "stable")
-    if shown and not undecided and catalogue.has_page(product):
-        news = atom.product(shown)
-        if news:
-            documents[names.news_key(product)] = news
-        documents[names.entry_key(product)] = index_page.entry(inputs.product, shown)
-        made = product_page.render(inputs.product, shown, rendered, has_news=news is not None)
-        documents |= {names.page_key(product, language): page for language, page in made.items()}
-    return Rendered(documents, refusals, undecided)
-
-
-def rejections(refusals: Iterable[RefusedUploadError]) -> dict[str, bytes]:
-    """The documents that say why uploads were refused, by key."""
-    return {
-        names.rejected_key(refusal.key): uploads.as_json(
-            {"schema": 1, "key": refusal.key, "problems": [problem._asdict() for problem in refusal.problems]}
-        )
-        for refusal in refusals
-    }
 
 
 def _refusal(key: str) -> RefusedUploadError | None:

@@ -29,7 +29,7 @@ class View(NamedTuple):
 def look(bucket: Bucket, product: str) -> View:
     """One product, which may be anything that stands in its place in a key. Raises `StoreUnavailableError`."""
     existing = bucket.etags(f"public/v1/{product}/") | _pages(bucket, product) | _rejections(bucket, product)
-    return View(existing, dict(list_inputs(bucket, product)))
+    return View(existing | _trusted(bucket, product), dict(list_inputs(bucket, product)))
 
 
 def look_at_all(bucket: Bucket) -> dict[str, View]:
@@ -56,7 +56,9 @@ def product_of_public(key: str) -> str | None:
     parts = key.split("/")
     if key.startswith("public/v1/"):
         return parts[2] if len(parts) > 3 else None  # noqa: PLR2004 (what stands in the place of a product)
-    product = names.page_product(key)
+    if signed := names.metadata(key):
+        return signed.product
+    product = names.target_product(key) or names.page_product(key)
     return product if product not in OWN_PAGES else None
 
 
@@ -76,6 +78,12 @@ def _pages(bucket: Bucket, product: str) -> dict[str, str]:
         return {}
     listed = bucket.etags(f"{names.PAGES}{product}.")
     return {key: etag for key, etag in listed.items() if product_of_public(key) == product}
+
+
+def _trusted(bucket: Bucket, product: str) -> dict[str, str]:
+    """The ETags of what was signed for `product`, and of its targets, by their keys."""
+    signed = {key: etag for key, etag in bucket.etags(names.METADATA).items() if product_of_public(key) == product}
+    return signed | bucket.etags(f"{names.TARGETS}{product}/")
 
 
 def _rejections(bucket: Bucket, product: str) -> dict[str, str]:

@@ -1,0 +1,150 @@
+"""Has signed what a product offers now, and what it will once something scheduled is due, with the product's key.
+
+What is to be published follows from what is uploaded and the time alone. So whoever releases knows the bytes before
+the publishing function makes them, and signs these.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from tuf.api.metadata import Metadata, Targets
+
+from comet_updates import names
+from comet_updates.cli.deciding import SignWith
+from comet_updates.errors import ConcurrentPublishError, SigningError
+from comet_updates.publish.bucket import Bucket
+from comet_updates.publish.decide import due_at
+from comet_updates.publish.inputs import Inputs
+from comet_updates.publish.loader import Loader, list_inputs
+from comet_updates.publish.rendering import render
+from comet_updates.publish.seals import Seals, manifests
+from comet_updates.trust import signing
+from comet_updates.trust.metadata import Seal
+
+ATTEMPTS = 5
+MOMENTS_MAX = 10
+"""How far ahead is signed: so many moments at which something changes."""
+
+RENEWED_BELOW = signing.PRODUCT_LIFE / 2
+"""A signature with less than this to live is made anew, whatever is decided."""
+
+
+class State(NamedTuple):
+    """What is offered for a while.
+
+    Attributes:
+        manifests: of each channel, by `names.target_path`.
+        appcasts: what the appcast of a channel is meanwhile, by the same path; more than one if a rollout ends.
+    """
+
+    manifests: dict[str, bytes]
+    appcasts: dict[str, list[bytes]]
+
+
+def seal(
+    bucket: Bucket,
+    product: str,
+    now: datetime,
+    keys: SignWith,
+    then: Inputs | None = None,
+    *,
+    is_renewal: bool = False,
+) -> list[str]:
+    """Have signed what is not signed yet; gives the keys of what was uploaded for that.
+
+    Args:
+        bucket: where everything is.
+        product: its name.
+        now: aware.
+        keys: what signs.
+        then: all that will be known of the product; as it is in the bucket, if left out.
+        is_renewal: sign what is signed already, too.
+
+    Raises:
+        SigningError: the key speaks not for this product, or cannot be had.
+        StoreUnavailableError: S3 fails.
+        ConcurrentPublishError: others kept signing.
+    """
+    for _ in range(ATTEMPTS):
+        try:
+            return _seal(bucket, product, now, keys, then, is_renewal=is_renewal)
+        except ConcurrentPublishError:
+            continue
+    raise ConcurrentPublishError(f"others kept signing for {product}. Try again")
+
+
+def _seal(
+    bucket: Bucket, product: str, now: datetime, keys: SignWith, then: Inputs | None, *, is_renewal: bool
+) -> list[str]:
+    seals = Seals(bucket)
+    anchor = seals.look()
+    if anchor is None or anchor.targets is None:
+        raise SigningError(keys.uri, "speaks for no product: comet-updates keys begin comes first")
+    listing = list_inputs(bucket, product)
+    known = [found for _, found in seals.signed(listing)]
+    states = list(_states(product, then or Loader(bucket).load(product, listing), now))
+    if not (known or any(state.manifests for state in states)):
+        return []  # nothing is offered, and nothing was
+    if not is_renewal and _are_signed(states, known, now):
+        return []
+    written = []
+    version = 1 + max((found.version for found in known), default=0)
+    for state in states:
+        while (key := names.signed_key(product, version)) in listing:  # with a key that counts no longer
+            version += 1
+        body = _signed(anchor.targets, product, version, state, keys=keys, now=now)
+        bucket.put(key, body, names.CONTENT_TYPES[".json"], replaces=None)
+        written.append(key)
+        version += 1
+    return written
+
+
+def _signed(targets: Targets, product: str, version: int, state: State, *, keys: SignWith, now: datetime) -> bytes:
+    """The metadata of one state."""
+    role = names.product_role(product)
+    public = signing.keys_of(targets, role)
+    signed = {}
+    for path, body in state.manifests.items():
+        beside: dict[str, Any] = {}
+        if minisign := signing.minisign(keys.uri, public, path, body, now):
+            beside["minisign"] = minisign
+        if keys.appcast_uri and path in state.appcasts:
+            beside["appcast"] = [signing.appcast(keys.appcast_uri, appcast) for appcast in state.appcasts[path]]
+        signed[path] = (body, beside)
+    metadata = Metadata(signing.product(version, now, signed))
+    signing.sign(metadata, targets, role, keys.uri)
+    return metadata.to_bytes()
+
+
+def _states(product: str, inputs: Inputs, now: datetime) -> Iterator[State]:
+    """What is offered now, and then from each moment on at which something is due; each but once."""
+    due = [due_at(release, inputs.policies) for release in inputs.releases]
+    ends = [rollout.last_group_at() for policy in inputs.policies.values() for rollout in policy.rollouts]
+    moments = sorted({at for at in due + ends if at and now < at < now + signing.PRODUCT_LIFE})[:MOMENTS_MAX]
+    state: State | None = None
+    for at in (now, *moments):
+        rendered = render(inputs, at)
+        if rendered.undecided is None or rendered.undecided:
+            return  # of some channel nobody knows what it offers
+        offered = manifests(product, rendered)
+        if state is None or state.manifests != offered:
+            if state is not None:
+                yield state
+            state = State(offered, defaultdict(list))
+        for path in offered:
+            appcast = rendered.documents.get(names.document_key(product, path.split("/")[1], "appcast.xml"))
+            if appcast is not None and appcast not in state.appcasts[path]:
+                state.appcasts[path].append(appcast)
+    if state is not None:
+        yield state
+
+
+def _are_signed(states: Sequence[State], known: Sequence[Seal], now: datetime) -> bool:
+    """Whether the last that was signed is just this, and lives on for a while."""
+    last = known[: len(states)][::-1]
+    hashes = [{path: signing.sha256(body) for path, body in state.manifests.items()} for state in states]
+    return [found.state for found in last] == hashes and all(found.expires - now > RENEWED_BELOW for found in last)

@@ -1,0 +1,168 @@
+"""Says what is newest of all that is signed, and that this was so a moment ago: TUF's snapshot and timestamp.
+
+What people and pipelines signed is passed on as it is. The online key signs these two alone, so whoever steals it can
+keep clients at an older state for a while, and nothing else. Like everything here this is level-triggered: what should
+be there follows from what is there and the time.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
+
+from comet_updates import names
+from comet_updates.errors import RefusedUploadError, SigningError
+from comet_updates.publish.bucket import Bucket, Listed
+from comet_updates.publish.changes import Change, write
+from comet_updates.publish.rendering import rejections
+from comet_updates.trust import signing
+from comet_updates.trust.metadata import Anchor, parse, vouched
+
+REFUSED_TRUST = names.rejected_key("trust/").removesuffix(".json")
+TIMESTAMP_RENEWED = timedelta(days=2)
+SNAPSHOT_RENEWED = timedelta(days=7)
+"""With so much of their life left they are signed again: a sweep that fails for a day or two harms nobody."""
+
+KEPT = timedelta(days=1)
+"""For how long a state stays that is not the newest, for clients and caches on their way through it."""
+
+
+class Fresh(NamedTuple):
+    """What the online key has said, and still may."""
+
+    timestamp: Timestamp | None = None
+    snapshot: Snapshot | None = None
+
+
+class Freshness:
+    """Signs snapshot and timestamp where they are missing, wrong or nearly over.
+
+    Args:
+        bucket: where everything is.
+        clock: the time now, aware.
+        online_key: the URI of the key; `None` for none, and then there is nothing to sign either.
+    """
+
+    def __init__(self, bucket: Bucket, clock: Callable[[], datetime], online_key: str | None) -> None:
+        self._bucket = bucket
+        self._clock = clock
+        self._online_key = online_key
+
+    def publish(self, anchor: Anchor | None) -> Change:
+        """Publish what `anchor` vouches for, and what is newest. Nothing without one.
+
+        Raises:
+            ConcurrentPublishError: others wrote meanwhile.
+            SigningError: the online key is not there, or not the one that the root names.
+            StoreUnavailableError: S3 fails.
+        """
+        if anchor is None:
+            return Change()
+        passed_on = self._pass_on(anchor)
+        listed = self._bucket.listed(names.METADATA)
+        versions = newest(anchor, listed)
+        if Targets.type not in versions:
+            return passed_on
+        now, before = self._clock(), self._bucket.current(names.TIMESTAMP)
+        said = self._said(anchor.root, before.body if before else None)
+        snapshot = next_snapshot(said, versions, listed, now)
+        timestamp = next_timestamp(said, snapshot, now)
+        documents = {}
+        if snapshot is not None:
+            documents[names.metadata_key(Snapshot.type, snapshot.version)] = self._sign(anchor.root, snapshot)
+        if timestamp is not None:
+            documents[names.TIMESTAMP] = self._sign(anchor.root, timestamp)
+        change = write(self._bucket, {names.TIMESTAMP: before.etag} if before and timestamp else {}, documents)
+        current = snapshot or said.snapshot
+        kept = versions | ({Snapshot.type: current.version} if current else {})
+        return passed_on.and_then(change).and_then(self._tidy(listed, kept, now))
+
+    def _pass_on(self, anchor: Anchor) -> Change:
+        """Publish what people signed, and say of what does not count why."""
+        listed = self._bucket.etags(names.METADATA)
+        there = {key: etag for key, etag in listed.items() if key in anchor.documents}
+        return write(self._bucket, there, anchor.documents).and_then(
+            write(self._bucket, self._bucket.etags(REFUSED_TRUST), rejections(anchor.refusals.values()))
+        )
+
+    def _said(self, root: Root, body: bytes | None) -> Fresh:
+        """What the online key said, as far as the root that counts now vouches for it."""
+        with suppress(RefusedUploadError):
+            timestamp = vouched(names.TIMESTAMP, parse(names.TIMESTAMP, body or b"", Timestamp), root, Timestamp.type)
+            key = names.metadata_key(Snapshot.type, timestamp.signed.snapshot_meta.version)
+            found = self._bucket.current(key)
+            with suppress(RefusedUploadError):
+                snapshot = vouched(key, parse(key, found.body if found else b"", Snapshot), root, Snapshot.type)
+                return Fresh(timestamp.signed, snapshot.signed)
+            return Fresh(timestamp.signed)
+        return Fresh()
+
+    def _sign(self, root: Root, signed: Snapshot | Timestamp) -> bytes:
+        if self._online_key is None:
+            raise SigningError("ONLINE_KEY", "is not set, and clients of TUF will soon find everything out of date")
+        metadata: Metadata[Any] = Metadata(signed)
+        signing.sign(metadata, root, signed.type, self._online_key)
+        return metadata.to_bytes()
+
+    def _tidy(self, listed: Mapping[str, Listed], current: Mapping[str, int], now: datetime) -> Change:
+        """Delete what nobody asks for any more: what stopped being the newest a day ago."""
+        over = outdated(listed, current, now)
+        return write(self._bucket, {key: listed[key].etag for key in over}, {})
+
+
+def newest(anchor: Anchor, listed: Mapping[str, object]) -> dict[str, int]:
+    """The newest version of each role that a snapshot speaks of, among the keys that are there."""
+    versions: dict[str, int] = {}
+    for key in listed:
+        found = names.metadata(key)
+        if found and found.product and anchor.targets and signing.keys_of(anchor.targets, found.role):
+            versions[found.role] = max(found.version, versions.get(found.role, 0))
+    if anchor.targets is not None:
+        versions[Targets.type] = anchor.targets.version
+    return versions
+
+
+def next_snapshot(
+    said: Fresh, versions: Mapping[str, int], listed: Mapping[str, object], now: datetime
+) -> Snapshot | None:
+    """The snapshot that has to be signed; `None` if the one that is there will do.
+
+    No version goes back in it and no role goes missing, or clients would refuse it.
+    """
+    meta = said.snapshot.meta if said.snapshot else {}
+    before = {name.removesuffix(".json"): known.version for name, known in meta.items()}
+    wanted = {role: max(versions.get(role, 0), before.get(role, 0)) for role in {**versions, **before}}
+    if said.snapshot and wanted == before and said.snapshot.expires - now > SNAPSHOT_RENEWED:
+        return None
+    there = (found.version for key in listed if (found := names.metadata(key)) and found.role == Snapshot.type)
+    known = said.timestamp.snapshot_meta.version if said.timestamp else 0
+    return signing.snapshot(max(known, *there, 0) + 1, now, wanted)
+
+
+def next_timestamp(said: Fresh, snapshot: Snapshot | None, now: datetime) -> Timestamp | None:
+    """The timestamp that has to be signed; `None` if the one that is there will do."""
+    if snapshot is None and said.timestamp and said.timestamp.expires - now > TIMESTAMP_RENEWED:
+        return None
+    of = snapshot or said.snapshot
+    assert of is not None  # noqa: S101 (where none is there, there is a new one)
+    return signing.timestamp(said.timestamp.version + 1 if said.timestamp else 1, now, of.version)
+
+
+def outdated(listed: Mapping[str, Listed], current: Mapping[str, int], now: datetime) -> list[str]:
+    """The keys of metadata whose place a newer version took more than `KEPT` ago. Never a root: all are needed."""
+    roles: dict[str, list[int]] = defaultdict(list)
+    for key in listed:
+        if (found := names.metadata(key)) and found.role in current and found.version <= current[found.role]:
+            roles[found.role].append(found.version)
+    return [
+        names.metadata_key(role, version)
+        for role, versions in roles.items()
+        for version, later in pairwise(sorted(versions))
+        if now - listed[names.metadata_key(role, later)].written_at > KEPT
+    ]

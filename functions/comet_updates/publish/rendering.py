@@ -1,0 +1,83 @@
+"""(inputs, now) → what should be public of a product, and why something of it is not. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+from comet_updates import formats, names
+from comet_updates.errors import Problem, RefusedUploadError, VersionSyntaxError
+from comet_updates.formats import atom, drop_in, index_page, product_page
+from comet_updates.publish import catalogue, uploads
+from comet_updates.publish.decide import decide
+from comet_updates.publish.inputs import Inputs
+
+
+class Rendered(NamedTuple):
+    """What should be public of a product.
+
+    Attributes:
+        documents: by key, in the order in which they are to be written.
+        refusals: of policies that nothing could be decided from, by key.
+        undecided: the channels of which it is not known what should be public; `None` for all of them.
+        requires_signature: whether the product asks that nobody is offered what its key did not sign.
+    """
+
+    documents: dict[str, bytes]
+    refusals: dict[str, RefusedUploadError]
+    undecided: set[str] | None
+    requires_signature: bool = False
+
+    def leaves(self, key: str) -> bool:
+        """Whether the object at `key` stays as it is, for want of a decision."""
+        if key.startswith(names.PAGES):
+            return self.undecided is None or bool(self.undecided)
+        if key.startswith((names.METADATA, names.TARGETS)):  # clients on their way through an older state need it yet
+            return key not in self.documents
+        # Below public/v1/{product}/ an administrator may leave anything, such as a folder.
+        return key.startswith("public/") and (self.undecided is None or key.split("/")[3] in self.undecided)
+
+
+def render(inputs: Inputs, now: datetime) -> Rendered:
+    """What should be public of a product at `now`. Pure: the same arguments give the same bytes."""
+    if inputs.product is None:
+        return Rendered({}, {}, None)
+    documents: dict[str, bytes] = {}
+    refusals: dict[str, RefusedUploadError] = {}
+    undecided = set(inputs.undecided)
+    offers = []
+    rendered: dict[str, dict[str, bytes]] = {}
+    product = inputs.product.product
+    for channel in sorted(inputs.channels):
+        try:
+            offer = decide(inputs.product, channel, inputs.policies, inputs.releases_for(channel), now)
+        except VersionSyntaxError as error:
+            key = names.channel_key(product, channel)
+            problem = Problem("$.pin", f"{error.version!r} cannot be compared under `{error.scheme}`", error.remedy)
+            refusals[key] = RefusedUploadError(key, (problem,))
+            undecided.add(channel)
+            continue
+        offers.append(offer)
+        rendered[channel] = formats.render(offer)
+        for name, body in (drop_in.render(offer, inputs.product.drop_in) | rendered[channel]).items():
+            documents[names.document_key(product, channel, name)] = body
+    shown = sorted((offer for offer in offers if offer.history), key=lambda offer: offer.channel != "stable")
+    if shown and not undecided and catalogue.has_page(product):
+        news = atom.product(shown)
+        if news:
+            documents[names.news_key(product)] = news
+        documents[names.entry_key(product)] = index_page.entry(inputs.product, shown)
+        made = product_page.render(inputs.product, shown, rendered, has_news=news is not None)
+        documents |= {names.page_key(product, language): page for language, page in made.items()}
+    return Rendered(documents, refusals, undecided, inputs.product.requires_signature)
+
+
+def rejections(refusals: Iterable[RefusedUploadError]) -> dict[str, bytes]:
+    """The documents that say why uploads were refused, by key."""
+    return {
+        names.rejected_key(refusal.key): uploads.as_json(
+            {"schema": 1, "key": refusal.key, "problems": [problem._asdict() for problem in refusal.problems]}
+        )
+        for refusal in refusals
+    }

@@ -1,0 +1,161 @@
+"""Which signed state a product is in: what clients of TUF get of it, and what they do not get yet.
+
+Nothing here can make a signature. A state that nobody signed is not passed on to clients of TUF, who stay with the one
+before; where the product asks for it, nobody gets it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from comet_updates import names
+from comet_updates.errors import Problem, RefusedUploadError
+from comet_updates.formats import sparkle
+from comet_updates.publish import uploads
+from comet_updates.publish.bucket import Bucket, Stored, etag_of
+from comet_updates.publish.inputs import Listing
+from comet_updates.publish.rendering import Rendered
+from comet_updates.publish.views import View
+from comet_updates.trust.metadata import Anchor, Seal, read_anchor, read_seal
+from comet_updates.trust.signing import sha256
+
+LOOKED_AT_MAX = 16
+"""How many of the newest signatures of a product are looked at: one for now, and some for what is due later."""
+
+_KEY_REMEDY = "Use signed/{product}/{number}.json; comet-updates release does it"
+_UNSIGNED = "is not signed with the key of the product, as its document asks (requires_signature)"
+_SIGN = "Sign it: comet-updates keys renew {product}"
+
+
+class Chosen(NamedTuple):
+    """The state that a product is in, if somebody signed it, and why other signatures do not count, by key."""
+
+    seal: Seal | None
+    refusals: Mapping[str, RefusedUploadError]
+
+
+class Seals:
+    """Reads what was signed, each version once: it never changes.
+
+    Args:
+        bucket: where it is.
+    """
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+        self._bodies: dict[tuple[str, str], bytes] = {}  # by key and ETag
+        self._anchor: Anchor | None = None
+
+    def look(self) -> Anchor | None:
+        """Who may say what, as it is now; `None` if nobody does. Raises `StoreUnavailableError`."""
+        found = {key: versions[-1] for key, versions in self._bucket.versions("trust/").items()}
+        usable = {key: stored for key, stored in found.items() if names.parse_upload(key) and _is_small(stored)}
+        self._anchor = read_anchor({key: self._read(stored) for key, stored in usable.items()})
+        return self._anchor
+
+    def apply(self, product: str, rendered: Rendered, view: View) -> Rendered:
+        """What should be public of a product, with what is signed of it. Raises `StoreUnavailableError`.
+
+        Args:
+            product: its name.
+            rendered: what was decided.
+            view: what is there; `look` was called before.
+        """
+        chosen = self._choose(product, rendered, view)
+        documents, undecided = rendered.documents, rendered.undecided
+        refusals = {**rendered.refusals, **chosen.refusals}
+        if chosen.seal is not None:
+            documents = documents | _sealed(product, rendered, chosen.seal)
+        elif rendered.requires_signature and not undecided and (held := _held(product, rendered, view)):
+            documents, undecided = {}, None
+            refusals |= {refusal.key: refusal for refusal in held}
+        return rendered._replace(documents=documents, undecided=undecided, refusals=refusals)
+
+    def signed(
+        self, listing: Listing, refusals: dict[str, RefusedUploadError] | None = None
+    ) -> Iterator[tuple[Stored, Seal]]:
+        """What counts of the signatures in `listing`, the newest first; notes in `refusals` why others do not."""
+        refusals = {} if refusals is None else refusals
+        numbered: dict[int, Stored] = {}
+        for key, versions in listing.items():
+            if not key.startswith("signed/"):
+                continue
+            upload = names.parse_upload(key)
+            if upload is None:
+                refusals[key] = _refusal(key, "no upload has a key like this", _KEY_REMEDY)
+            elif not _is_small(versions[-1]):
+                refusals[key] = _refusal(key, f"is larger than {uploads.UPLOAD_MAX_BYTES} bytes", "Use fewer channels")
+            else:
+                numbered[int(upload.version)] = versions[-1]
+        if self._anchor is None or self._anchor.targets is None:
+            return
+        for version in sorted(numbered, reverse=True)[:LOOKED_AT_MAX]:
+            stored = numbered[version]
+            try:
+                yield stored, read_seal(self._anchor.targets, stored.key, self._read(stored))
+            except RefusedUploadError as refusal:
+                refusals[stored.key] = refusal
+
+    def _choose(self, product: str, rendered: Rendered, view: View) -> Chosen:
+        """The newest signature of what is decided now. None that is older than what clients of TUF have already."""
+        refusals: dict[str, RefusedUploadError] = {}
+        wanted = {path: sha256(body) for path, body in manifests(product, rendered).items()}
+        for stored, seal in self.signed(view.listing, refusals):
+            if not rendered.undecided and seal.state == wanted:
+                return Chosen(seal, refusals)
+            if view.existing.get(names.metadata_key(names.product_role(product), seal.version)) == stored.etag:
+                break
+        return Chosen(None, refusals)
+
+    def _read(self, stored: Stored) -> bytes:
+        place = (stored.key, stored.etag)
+        if place not in self._bodies:
+            self._bodies[place] = self._bucket.get(stored)
+        return self._bodies[place]
+
+
+def _sealed(product: str, rendered: Rendered, seal: Seal) -> dict[str, bytes]:
+    """What a seal adds to the documents, or puts in their place, by key."""
+    documents: dict[str, bytes] = {}
+    for path, body in manifests(product, rendered).items():
+        target, channel = seal.manifests[path], path.split("/")[1]
+        documents[names.target_key(path, target.sha256)] = body
+        if target.minisign is not None:
+            documents[names.document_key(product, channel, f"{names.MANIFEST}.minisig")] = target.minisign.encode()
+        key = names.document_key(product, channel, "appcast.xml")
+        unsigned = rendered.documents.get(key, b"")
+        for appcast in target.appcasts:
+            if appcast.sha256 == sha256(unsigned):
+                documents[key] = sparkle.signed(unsigned, appcast.signature)
+    documents[names.metadata_key(names.product_role(product), seal.version)] = seal.body
+    return documents
+
+
+def manifests(product: str, rendered: Rendered) -> dict[str, bytes]:
+    """What is signed of a product: the manifest of each of its channels, by `names.target_path`."""
+    found = ((names.place(key), body) for key, body in rendered.documents.items() if key.startswith("public/v1/"))
+    return {
+        names.target_path(product, place.channel): body for place, body in found if place.document == names.MANIFEST
+    }
+
+
+def _held(product: str, rendered: Rendered, view: View) -> list[RefusedUploadError]:
+    """Why what is decided is not offered: of each channel that would change, the release that it would offer."""
+    refusals = []
+    for path, body in manifests(product, rendered).items():
+        key = names.document_key(product, path.split("/")[1], names.MANIFEST)
+        if view.existing.get(key) != etag_of(body):
+            offered = json.loads(body)
+            release = names.release_key(product, offered["channel"], offered["version"])
+            refusals.append(_refusal(release, _UNSIGNED, _SIGN.format(product=product)))
+    return refusals
+
+
+def _is_small(stored: Stored) -> bool:
+    return stored.size_bytes <= uploads.UPLOAD_MAX_BYTES
+
+
+def _refusal(key: str, problem: str, remedy: str) -> RefusedUploadError:
+    return RefusedUploadError(key, (Problem("$", problem, remedy),))

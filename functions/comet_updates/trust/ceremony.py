@@ -1,0 +1,159 @@
+"""What the owners of the offline keys decide, as the next version of root or targets, for them to sign. Pure.
+
+Nothing changes its argument: each gives a new version, valid for a year from `now` on, without a signature.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+from datetime import datetime
+from typing import Any, TypeVar
+
+from securesystemslib.signer import Key
+from tuf.api.metadata import DelegatedRole, Delegations, Metadata, Root, Snapshot, Targets, Timestamp
+
+from comet_updates import names
+from comet_updates.errors import DecisionError
+from comet_updates.trust.signing import OFFLINE_LIFE, later
+
+ROLES = {"root": (Root.type,), "targets": (Targets.type,), "online": (Snapshot.type, Timestamp.type)}
+"""Who signs what, by the name that people use."""
+
+_Offline = TypeVar("_Offline", Root, Targets)
+
+
+def first_root(root: Sequence[Key], threshold: int, targets: Sequence[Key], online: Key, now: datetime) -> Root:
+    """The root that clients are shipped with.
+
+    Args:
+        root: the keys that vouch for the next root.
+        threshold: how many of them it takes.
+        targets: the keys of which any says which key speaks for which product.
+        online: the key that signs snapshot and timestamp.
+        now: aware.
+
+    Raises:
+        DecisionError: there are not as many keys as it takes.
+    """
+    made = Root(1, expires=later(now, OFFLINE_LIFE), consistent_snapshot=True)
+    for name, keys in (("root", root), ("targets", targets), ("online", [online])):
+        for role in ROLES[name]:
+            for key in keys:
+                made.add_key(key, role)
+    return _with_threshold(made, Root.type, threshold)
+
+
+def first_targets(now: datetime) -> Targets:
+    """Nobody speaks for any product."""
+    return Targets(1, expires=later(now, OFFLINE_LIFE), delegations=Delegations({}, roles={}))
+
+
+def delegated(targets: Targets, product: str, keys: Sequence[Key], threshold: int, now: datetime) -> Targets:
+    """These keys, and no others, speak for a product. Raises `DecisionError` if there are fewer than it takes."""
+    made = _next(targets, now)
+    role = names.product_role(product)
+    delegations = made.delegations or Delegations({}, roles={})
+    roles = dict(delegations.roles or {})
+    if not 1 <= threshold <= len(keys):
+        raise DecisionError(f"{product} has {len(keys)} keys, and {threshold} of them would have to sign")
+    everything = names.target_path(product, "*")
+    roles[role] = DelegatedRole(role, [key.keyid for key in keys], threshold, terminating=True, paths=[everything])
+    known = {**delegations.keys, **{key.keyid: key for key in keys}}
+    used = {keyid for delegated in roles.values() for keyid in delegated.keyids}
+    made.delegations = Delegations({keyid: key for keyid, key in known.items() if keyid in used}, roles)
+    return made
+
+
+def renewed(metadata: _Offline, now: datetime) -> _Offline:
+    """The same for another year."""
+    return _next(metadata, now)
+
+
+def rotated(root: Root, who: str, added: Sequence[Key], removed: Sequence[str], now: datetime) -> Root:
+    """Other keys for a part of `ROLES`.
+
+    Args:
+        root: as it is.
+        who: `root`, `targets` or `online`.
+        added: new keys.
+        removed: ids of keys that count no longer.
+        now: aware.
+
+    Raises:
+        DecisionError: one of those is not there, or too few would be left.
+    """
+    made = _next(root, now)
+    for role in ROLES[who]:
+        for keyid in removed:
+            if keyid not in made.roles[role].keyids:
+                raise DecisionError(f"{who} has no key {keyid}; it has: {', '.join(made.roles[role].keyids)}")
+            made.revoke_key(keyid, role)
+        for key in added:
+            made.add_key(key, role)
+        _with_threshold(made, role, made.roles[role].threshold)
+    return made
+
+
+def without(root: Root, targets: Targets, keyid: str, now: datetime) -> tuple[Root | None, Targets | None]:
+    """What follows from a stolen key: the next root and the next targets, each `None` if the key was not in it.
+
+    A product whose only key it was has none then, and cannot release until somebody delegates to another.
+
+    Raises:
+        DecisionError: root, targets or the online key would be left without enough keys: `rotated` takes new ones.
+    """
+    parts = [who for who, roles in ROLES.items() if keyid in root.roles[roles[0]].keyids]
+    next_root: Root | None = None
+    for who in parts:
+        next_root = rotated(next_root or root, who, [], [keyid], now)
+    if next_root is not None:
+        next_root.version = root.version + 1
+    roles = targets.delegations.roles or {} if targets.delegations else {}
+    next_targets: Targets | None = None
+    for role in roles.values():
+        if keyid not in role.keyids:
+            continue
+        left = [targets.get_key(other) for other in role.keyids if other != keyid]
+        product = role.name.removeprefix(names.product_role(""))
+        if left:
+            next_targets = delegated(next_targets or targets, product, left, min(role.threshold, len(left)), now)
+        else:
+            next_targets = undelegated(next_targets or targets, product, now)
+    if next_targets is not None:
+        next_targets.version = targets.version + 1
+    if next_root is None and next_targets is None:
+        raise DecisionError(f"no role has the key {keyid}")
+    return next_root, next_targets
+
+
+def undelegated(targets: Targets, product: str, now: datetime) -> Targets:
+    """Nobody speaks for a product any more."""
+    made = _next(targets, now)
+    roles = dict(made.delegations.roles or {}) if made.delegations else {}
+    roles.pop(names.product_role(product), None)
+    used = {keyid for delegated in roles.values() for keyid in delegated.keyids}
+    known = made.delegations.keys if made.delegations else {}
+    made.delegations = Delegations({keyid: key for keyid, key in known.items() if keyid in used}, roles)
+    return made
+
+
+def unsigned(metadata: Root | Targets) -> bytes:
+    """The metadata as a file, for those who have to sign it."""
+    made: Metadata[Any] = Metadata(metadata)
+    return made.to_bytes()
+
+
+def _next(metadata: _Offline, now: datetime) -> _Offline:
+    made = deepcopy(metadata)
+    made.version += 1
+    made.expires = later(now, OFFLINE_LIFE)
+    return made
+
+
+def _with_threshold(root: Root, role: str, threshold: int) -> Root:
+    keys = len(root.roles[role].keyids)
+    if not 1 <= threshold <= keys:
+        raise DecisionError(f"{role} has {keys} keys, and {threshold} of them would have to sign")
+    root.roles[role].threshold = threshold
+    return root

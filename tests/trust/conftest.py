@@ -1,0 +1,190 @@
+"""A publisher who signs: keys in files, the ceremony by the commands' own functions, and clients of TUF over HTTP."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+from tuf.ngclient import Updater, UpdaterConfig
+from werkzeug.serving import make_server
+from werkzeug.wrappers import Request, Response
+
+from comet_updates import names
+from comet_updates.cli import sealing, trust_folder
+from comet_updates.cli.deciding import SignWith
+from comet_updates.publish.bucket import Bucket
+from comet_updates.publish.handler import Run
+from comet_updates.publish.reconcile import Publisher
+from comet_updates.record import Log
+from tests.conftest import S3, release, request
+
+if TYPE_CHECKING:
+    from tests.conftest import Handler
+
+PRODUCT, CHANNEL = "comet-cursor", "stable"
+PATH = names.target_path(PRODUCT, CHANNEL)
+
+
+class Web:
+    """The answering function over HTTP, and what was asked of it: path and status of each request, and bytes."""
+
+    def __init__(self, answer: Handler) -> None:
+        self.asked: list[tuple[str, int]] = []
+        self.sent_bytes = 0
+        self.replaced: dict[str, bytes] = {}  # what a thief of the CDN answers instead
+        self._answer = answer
+        self._server = make_server("127.0.0.1", 0, Request.application(self._serve), threaded=True)
+        self.url = f"http://127.0.0.1:{self._server.port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def _serve(self, asked: Request) -> Response:
+        told = self._answer(request(asked.path, asked.method), None)
+        body, status = told["body"].encode(), told["statusCode"]
+        if asked.path in self.replaced:
+            body, status = self.replaced[asked.path], 200
+        self.asked.append((asked.path, status))
+        self.sent_bytes += len(body)
+        return Response(body, status)
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class House:
+    """A publisher with its keys, its bucket and its clock.
+
+    Attributes:
+        folder: where root and targets lie.
+        online: the URI of the online key that the publishing function has.
+    """
+
+    def __init__(self, s3: S3, folder: Path) -> None:
+        self.s3 = s3
+        self.bucket = Bucket(s3.client, s3.bucket)
+        self.keys = folder / "keys"
+        self.keys.mkdir()
+        self.folder = folder / "trust"
+        self.now = datetime.now(UTC)
+        self.online = self.key("online")
+        self.publisher = Publisher(self.bucket, lambda: self.now, self.online)
+
+    def key(self, name: str) -> str:
+        """The URI of a key, which is made if it is not there."""
+        file = self.keys / f"{name}.pem"
+        if not file.exists():
+            trust_folder.create(file)
+        return f"file2:{file}"
+
+    def public(self, name: str) -> Path:
+        self.key(name)
+        return self.keys / f"{name}.pem.pub"
+
+    def keyid(self, name: str) -> str:
+        from comet_updates.trust import signing
+
+        return signing.public_key(self.key(name)).keyid
+
+    def begin(self) -> None:
+        """The first ceremony: two of three keys for root, one for targets, one for each product."""
+        trust_folder.begin(
+            self.folder,
+            [self.public(name) for name in ("root-a", "root-b", "root-c")],
+            [self.public("targets")],
+            self.public("online"),
+            threshold=2,
+            now=self.now,
+            is_dry=False,
+        )
+        self.sign("root-a", "root-b", "targets")
+        self.delegate(PRODUCT, "product")
+
+    def delegate(self, product: str, *keys: str) -> None:
+        trust_folder.delegate(
+            self.folder, product, [self.public(key) for key in keys], 1, now=self.now, is_dry=False
+        )
+        self.sign("targets")
+        self.publish_trust()
+
+    def sign(self, *keys: str) -> None:
+        for key in keys:
+            trust_folder.sign(self.folder, self.key(key), is_dry=False)
+
+    def publish_trust(self) -> None:
+        trust_folder.publish(self.folder, self.bucket, is_dry=False)
+
+    def release(self, version: str, key: str = "product", **fields: Any) -> None:
+        """Release and sign, as the command does."""
+        document = release(version, **fields)
+        self.s3.put(names.release_key(document["product"], document["channel"], version), document)
+        self.seal(document["product"], key)
+
+    def seal(self, product: str = PRODUCT, key: str = "product", **options: Any) -> list[str]:
+        return sealing.seal(self.bucket, product, self.now, SignWith(self.key(key)), **options)
+
+    def sweep(self) -> None:
+        """What the publishing function does every few minutes."""
+        Run(self.publisher, Log(successes=False, level="ERROR")).sweep()
+
+    def later(self, **span: float) -> None:
+        self.now += timedelta(**span)
+
+    @property
+    def first_root(self) -> bytes:
+        return (self.folder / "root" / "1.json").read_bytes()
+
+
+class Client(NamedTuple):
+    """A stock client of TUF that was shipped with a root.
+
+    Attributes:
+        web: whom it asks.
+        root: what it was shipped with.
+        folder: where it remembers.
+    """
+
+    web: Web
+    root: bytes
+    folder: Path
+
+    def check(self, path: str = PATH) -> bytes | None:
+        """What is latest, verified; `None` if there is nothing. Raises what python-tuf raises."""
+        metadata, targets = self.folder / "metadata", self.folder / "targets"
+        for each in (metadata, targets):
+            each.mkdir(parents=True, exist_ok=True)
+        updater = Updater(
+            str(metadata),
+            f"{self.web.url}/tuf/metadata/",
+            str(targets),
+            f"{self.web.url}/tuf/targets/",
+            config=UpdaterConfig(),
+            bootstrap=self.root,
+        )
+        found = updater.get_targetinfo(path)
+        if found is None:
+            return None
+        known = updater.find_cached_target(found) or updater.download_target(found)
+        return Path(known).read_bytes()
+
+
+@pytest.fixture
+def house(s3: S3, tmp_path: Path, open_sinks: None) -> House:
+    house = House(s3, tmp_path)
+    house.begin()
+    return house
+
+
+@pytest.fixture
+def web(answer: Handler) -> Iterator[Web]:
+    web = Web(answer)
+    yield web
+    web.close()
+
+
+@pytest.fixture
+def client(house: House, web: Web, tmp_path: Path) -> Client:
+    return Client(web, house.first_root, tmp_path / "client")
