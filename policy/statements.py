@@ -52,6 +52,10 @@ def arn(value: Any) -> str:
             return f"${{{name}.{attribute}}}"
         case {"Fn::Sub": str(text)} if len(value) == 1:
             return text
+        case {"Fn::If": ["HasOnlineKey", {"Ref": "OnlineKeyArn"}, {"Fn::Sub": str(nowhere)}]} if nowhere.endswith(
+            ":key/none"
+        ):
+            return "${OnlineKeyArn}"
     return str(value)
 
 

@@ -10,7 +10,11 @@ from typing import NamedTuple
 
 
 class Grant(NamedTuple):
-    """Actions that a role allows on resources; `${Name.Arn}` stands for the ARN of that resource of the stack."""
+    """Actions that a role allows on resources.
+
+    `${Name.Arn}` stands for the ARN of that resource of the stack, and `${OnlineKeyArn}` for the key that a deployment
+    names, or for one that does not exist.
+    """
 
     actions: frozenset[str]
     resources: frozenset[str]
@@ -65,7 +69,9 @@ never be missing.
 """
 
 _LOGS = "logs:CreateLogStream logs:PutLogEvents"
-_UPLOADS = " ".join(f"${{Bucket.Arn}}/{prefix}/*" for prefix in ("products", "channels", "releases", "approvals"))
+_UPLOADS = " ".join(
+    f"${{Bucket.Arn}}/{prefix}/*" for prefix in ("products", "channels", "releases", "approvals", "signed", "trust")
+)
 _LOOK = _grant(
     "s3:GetObject s3:GetObjectVersion",
     f"{_UPLOADS} ${{Bucket.Arn}}/packs/* ${{Bucket.Arn}}/rejected/*",
@@ -88,15 +94,24 @@ GRANTS = {
             "what is published; no event that it gets holds a request of a client",
         ),
         _grant("sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes", "${UploadQueue.Arn}", "keys of uploads"),
+        _grant("kms:Sign", "${OnlineKeyArn}", "which versions are newest, and when; no request of a client gets here"),
         _grant(_LOGS, "${PublishLog.Arn}", "writes records of finite values, and cannot read them back"),
     ),
     "PipelineRole": (
-        _grant("s3:PutObject", "${Bucket.Arn}/channels/* ${Bucket.Arn}/releases/*", "a pipeline is not a client"),
+        _grant(
+            "s3:PutObject",
+            "${Bucket.Arn}/channels/* ${Bucket.Arn}/releases/* ${Bucket.Arn}/signed/*",
+            "a pipeline is no client",
+        ),
         _LOOK,
         _LIST,
     ),
     "OwnerRole": (
-        _grant("s3:PutObject", "${Bucket.Arn}/products/* ${Bucket.Arn}/approvals/*", "an owner is not a client"),
+        _grant(
+            "s3:PutObject",
+            "${Bucket.Arn}/products/* ${Bucket.Arn}/approvals/* ${Bucket.Arn}/trust/*",
+            "an owner is no client",
+        ),
         _LOOK,
         _LIST,
     ),
@@ -116,6 +131,7 @@ ENVIRONMENT = {
         "S3_ENDPOINT": "AWS's own S3: pinned to `aws`",
         "LOG_LEVEL": "which of the finite records are written",
         "LOG_SUCCESSES": "whether records of successes are written; they hold no more than others",
+        "ONLINE_KEY": "which key signs how fresh TUF's metadata is, or none",
     },
 }
 """Function → its environment variables, and why each is harmless. No debug flag of a library is among them."""
@@ -174,6 +190,7 @@ CDN_PATHS = {
     "/drop-in/*": False,  # a version may stand in it
     "/v1/*.atom": True,
     "/v1/*.json": True,
+    "/v1/*.minisig": True,
     "/v1/*.xml": True,
     "/v1/*.yml": True,
     "/v1/*/RELEASES": True,

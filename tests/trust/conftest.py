@@ -104,9 +104,7 @@ class House:
         self.delegate(PRODUCT, "product")
 
     def delegate(self, product: str, *keys: str) -> None:
-        trust_folder.delegate(
-            self.folder, product, [self.public(key) for key in keys], 1, now=self.now, is_dry=False
-        )
+        trust_folder.delegate(self.folder, product, [self.public(key) for key in keys], 1, now=self.now, is_dry=False)
         self.sign("targets")
         self.publish_trust()
 

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 from comet_updates import deployment
 from comet_updates.cli.audit_stack import Difference, Differences, Read, Stack
 
+_KEY = re.compile(r"^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$")  # which one, the deployment says
+
 
 class _Right(NamedTuple):
     """A statement that allows something; what it does not say is empty, and what it says in other words `None`."""
@@ -86,6 +88,7 @@ def _rights(document: str | Mapping[str, Any]) -> Iterator[_Right]:
     for statement in many(read_policy(document).get("Statement", [])):
         if statement.get("Effect") != "Deny":
             actions, resources = many(statement.get("Action")), many(statement.get("Resource"))
+            resources = [_KEY.sub("${OnlineKeyArn}", str(resource)) for resource in resources]
             yield _Right(frozenset(actions), frozenset(resources), _condition(statement.get("Condition", {})))
 
 

@@ -5,7 +5,9 @@ Both are the handlers that Lambda runs, configured as Lambda configures them: th
 
 from __future__ import annotations
 
+import shutil
 import socket
+import tempfile
 from collections.abc import Callable, MutableMapping
 from pathlib import Path
 from typing import NamedTuple
@@ -13,9 +15,10 @@ from typing import NamedTuple
 import uvicorn
 
 from comet_updates import names
-from comet_updates.cli import gateway
+from comet_updates.cli import gateway, sample_keys
 from comet_updates.cli.local_aws import LocalAws
 from comet_updates.errors import PortInUseError
+from comet_updates.publish.bucket import open_bucket
 from comet_updates.publish.handler import handler as publish
 
 HOST = "127.0.0.1"
@@ -32,13 +35,18 @@ class Ports(NamedTuple):
 
 
 def serve(
-    ports: Ports, samples: Path | None, environment: MutableMapping[str, str], say: Callable[[str], None]
+    ports: Ports,
+    samples: Path | None,
+    online_key: str,
+    environment: MutableMapping[str, str],
+    say: Callable[[str], None],
 ) -> None:
     """Run the service until it is interrupted.
 
     Args:
         ports: both on loopback.
-        samples: a folder laid out like the bucket, uploaded at the start.
+        samples: a folder laid out like the bucket, uploaded at the start, and signed with keys that are thrown away.
+        online_key: the URI of the key that signs how fresh TUF's metadata is; empty for that of the samples, or none.
         environment: the process's; the handlers' settings are written to it.
         say: prints a line for the person who started it.
 
@@ -50,9 +58,12 @@ def serve(
     aws = LocalAws(ports.s3, BUCKET, REGION)
     _configure(environment, aws.endpoint_url)
     aws.start()
+    keys = Path(tempfile.mkdtemp(prefix="comet-updates-"))
     try:
         if samples:
             aws.upload(samples)
+            online_key = online_key or sample_keys.sign(open_bucket(BUCKET, aws.endpoint_url), keys)
+        environment["ONLINE_KEY"] = online_key or "none"
         publish({"sweep": True}, None)
         # Imported only now: it reads its settings and does its first GET when it is loaded, as on Lambda.
         from comet_updates.answer.handler import handler as answer  # noqa: PLC0415
@@ -61,6 +72,7 @@ def serve(
         _Server(answer, ports.service, lambda: _greet(ports, say)).run()
     finally:
         aws.stop()
+        shutil.rmtree(keys)
 
 
 class _Server(uvicorn.Server):
@@ -129,5 +141,8 @@ Upload a newer one with any S3 client (bucket {BUCKET}, any credentials), and as
 Upload a broken one, and read why it was refused:
   echo '{{}}' | curl -T - {s3}/{BUCKET}/{broken}
   curl --aws-sigv4 aws:amz:{REGION}:s3 --user any:any {s3}/{BUCKET}/{names.rejected_key(broken)}
+
+Have a stock client of TUF verify what is latest, from nothing but the root:
+  .venv/bin/python examples/clients/tuf_client.py {service} comet-cursor stable
 
 Stop with Ctrl-C; nothing is kept.""")
