@@ -69,9 +69,13 @@ never be missing.
 """
 
 _LOGS = "logs:CreateLogStream logs:PutLogEvents"
-_UPLOADS = " ".join(
-    f"${{Bucket.Arn}}/{prefix}/*" for prefix in ("products", "channels", "releases", "approvals", "signed", "trust")
-)
+
+
+def _below(*prefixes: str) -> str:
+    return " ".join(f"${{Bucket.Arn}}/{prefix}/*" for prefix in prefixes)
+
+
+_UPLOADS = _below("products", "channels", "releases", "approvals", "signed", "trust")
 _LOOK = _grant(
     "s3:GetObject s3:GetObjectVersion",
     f"{_UPLOADS} ${{Bucket.Arn}}/packs/* ${{Bucket.Arn}}/rejected/*",
@@ -98,20 +102,12 @@ GRANTS = {
         _grant(_LOGS, "${PublishLog.Arn}", "writes records of finite values, and cannot read them back"),
     ),
     "PipelineRole": (
-        _grant(
-            "s3:PutObject",
-            "${Bucket.Arn}/channels/* ${Bucket.Arn}/releases/* ${Bucket.Arn}/signed/*",
-            "a pipeline is no client",
-        ),
+        _grant("s3:PutObject", _below("channels", "releases", "signed"), "a pipeline is not a client"),
         _LOOK,
         _LIST,
     ),
     "OwnerRole": (
-        _grant(
-            "s3:PutObject",
-            "${Bucket.Arn}/products/* ${Bucket.Arn}/approvals/* ${Bucket.Arn}/trust/*",
-            "an owner is no client",
-        ),
+        _grant("s3:PutObject", _below("products", "approvals", "trust"), "an owner is not a client"),
         _LOOK,
         _LIST,
     ),

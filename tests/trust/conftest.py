@@ -20,6 +20,7 @@ from comet_updates.publish.bucket import Bucket
 from comet_updates.publish.handler import Run
 from comet_updates.publish.reconcile import Publisher
 from comet_updates.record import Log
+from comet_updates.trust import signing
 from tests.conftest import S3, release, request
 
 if TYPE_CHECKING:
@@ -85,8 +86,6 @@ class House:
         return self.keys / f"{name}.pem.pub"
 
     def keyid(self, name: str) -> str:
-        from comet_updates.trust import signing
-
         return signing.public_key(self.key(name)).keyid
 
     def begin(self) -> None:

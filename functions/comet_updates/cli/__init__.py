@@ -41,7 +41,6 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 (typer's way)
 
 @app.callback()
 def main(
-    context: typer.Context,
     *,
     sign_with: Annotated[
         str,
@@ -65,7 +64,7 @@ def main(
     bash, zsh, fish and PowerShell.
     """
     del version  # its callback ended the program
-    context.obj = deciding.SignWith(sign_with, sign_appcast_with)
+    deciding.SIGNS_WITH.set(deciding.SignWith(sign_with, sign_appcast_with))
 
 
 @app.command("serve")

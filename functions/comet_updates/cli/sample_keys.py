@@ -38,5 +38,10 @@ def sign(bucket: Bucket, folder: Path) -> str:
     return _uri(folder, "online")
 
 
+def product_key(folder: Path) -> str:
+    """The URI of the key that signs for the products in the samples, once they are signed with keys in `folder`."""
+    return _uri(folder, "product")
+
+
 def _uri(folder: Path, name: str) -> str:
     return f"file2:{folder / name}.pem"

@@ -69,7 +69,7 @@ def serve(
         from comet_updates.answer.handler import handler as answer  # noqa: PLC0415
 
         aws.trigger(publish)
-        _Server(answer, ports.service, lambda: _greet(ports, say)).run()
+        _Server(answer, ports.service, lambda: _greet(ports, sample_keys.product_key(keys), say)).run()
     finally:
         aws.stop()
         shutil.rmtree(keys)
@@ -125,7 +125,7 @@ def _configure(environment: MutableMapping[str, str], endpoint_url: str) -> None
     )
 
 
-def _greet(ports: Ports, say: Callable[[str], None]) -> None:
+def _greet(ports: Ports, product_key: str, say: Callable[[str], None]) -> None:
     service, s3 = f"http://{HOST}:{ports.service}", f"http://{HOST}:{ports.s3}"
     upload, broken = (names.release_key("comet-cursor", "stable", version) for version in ("4.2.1", "4.2.2"))
     say(f"""\
@@ -144,5 +144,8 @@ Upload a broken one, and read why it was refused:
 
 Have a stock client of TUF verify what is latest, from nothing but the root:
   .venv/bin/python examples/clients/tuf_client.py {service} comet-cursor stable
+
+It stays with what is signed. To sign what you uploaded, as a pipeline does when it releases:
+  .venv/bin/comet-updates --sign-with {product_key} keys renew comet-cursor --bucket {BUCKET} --endpoint-url {s3}
 
 Stop with Ctrl-C; nothing is kept.""")
