@@ -6,14 +6,18 @@ import os
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from comet_updates.publish.bucket import Bucket
+from comet_updates.publish.handler import Run
 from comet_updates.publish.reconcile import Publisher
+from comet_updates.record import Log
 from tests.conftest import ROOT, S3, release
-from tests.trust.conftest import PATH, Client, House, Web
+from tests.trust.conftest import PATH, Client, Web
 
 if TYPE_CHECKING:
     from tests.conftest import Handler
@@ -55,9 +59,9 @@ def test_the_documented_commands_lead_clients_through_every_loss(s3: S3, answer:
             )
             assert done.returncode == 0, (title, done.stdout, done.stderr)
             online = "online-2.pem" if (tmp_path / "online-2.pem").exists() else "online.pem"
-            house = House.__new__(House)
-            house.publisher = _publisher(s3, tmp_path / online)
-            house.sweep()
+            bucket = Bucket(s3.client, s3.bucket)
+            publisher = Publisher(bucket, lambda: datetime.now(UTC), f"file2:{tmp_path / online}")
+            Run(publisher, Log(successes=False, level="ERROR")).sweep()
             client = client or Client(web, (tmp_path / "trust" / "root" / "1.json").read_bytes(), tmp_path / "client")
             new = client._replace(folder=tmp_path / f"new-{number}")
             assert client.check() == new.check() == s3.get(f"public/v1/{PATH}"), title
@@ -71,11 +75,3 @@ assert sys.argv[1:4] == ["s3", "rm", "--recursive"], sys.argv
 bucket, _, prefix = sys.argv[4].removeprefix("s3://").partition("/")
 boto3.resource("s3").Bucket(bucket).objects.filter(Prefix=prefix).delete()
 """
-
-
-def _publisher(s3: S3, key: Path) -> Publisher:
-    from datetime import UTC, datetime
-
-    from comet_updates.publish.bucket import Bucket
-
-    return Publisher(Bucket(s3.client, s3.bucket), lambda: datetime.now(UTC), f"file2:{key}")
