@@ -13,6 +13,7 @@ import pytest
 from moto import mock_aws
 from typer.testing import CliRunner
 
+from comet_updates import names
 from comet_updates.cli import app
 from comet_updates.cli.account import READS, Account, NotAReadError, UnseenError
 from comet_updates.cli.audit import AREAS, Finding, NoStackError, Status, audit
@@ -202,6 +203,11 @@ def _policy_of_the_account(criteria: str) -> Plant:
 def _ranking(*logs: str, state: str = "ENABLED") -> Plant:
     definition = json.dumps({"Schema": {"Name": "CloudWatchLogRule", "Version": 1}, "LogGroupNames": logs})
     return _answers(DescribeInsightRules={"InsightRules": [{"Name": "x", "State": state, "Definition": definition}]})
+
+
+def _copied(*rules: dict[str, Any]) -> Plant:
+    copied = [rule | {"Destination": {"Bucket": "arn:aws:s3:::x"}} for rule in rules]
+    return _answers(GetBucketReplication={"ReplicationConfiguration": {"Role": "x", "Rules": copied}})
 
 
 def _telemetry(type_: str) -> Plant:
@@ -607,9 +613,10 @@ DIFFERENCES: dict[str, tuple[str, str, Plant]] = {
     ),
     "a copy of the bucket": (
         "bucket",
-        "copied",
-        _answers(GetBucketReplication={"ReplicationConfiguration": {"Role": "x", "Rules": []}}),
+        "is copied to arn:aws:s3:::x: all that is in it",
+        _copied({"Filter": {"Prefix": "releases/"}}, {"Filter": {}}),
     ),
+    "a copy of what is public": ("bucket", "is copied to arn:aws:s3:::x: public/", _copied({"Prefix": "public/"})),
     "a list of the bucket": (
         "bucket",
         "listed",
@@ -860,6 +867,10 @@ HARMLESS: dict[str, Plant] = {
         "repo:acme/app:environment:release", aud="sts.amazonaws.com"
     ),
     "telemetry of a CDN of others": _telemetry("AWS::CloudFront::Distribution"),
+    "uploads for a second region": _copied(
+        *({"Filter": {"Prefix": prefix}} for prefix in names.UPLOAD_PREFIXES),
+        {"Filter": {"And": {"Prefix": "releases/", "Tags": []}}},
+    ),
     "a principal that is kept out": _trusted("PipelineRole", Effect="Deny", Principal="*"),
 }
 
