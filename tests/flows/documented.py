@@ -17,7 +17,7 @@ from tests.conftest import REGION
 SERVICES = {"s3api": "s3"}
 """What the command line calls otherwise than boto3."""
 
-OF_THE_COMMAND_LINE = {"query", "output", "parameter-overrides"}
+OF_THE_COMMAND_LINE = {"query", "output"}
 
 
 class UnknownCommandError(Exception):
