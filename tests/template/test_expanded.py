@@ -135,7 +135,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     ),
     "another function answers": (
         "E9508",
-        lambda t: t.update(json.loads(json.dumps(t).replace("${AnswerFunction.Arn}", "${PublishFunction.Arn}"))),
+        lambda t: t.update(json.loads(json.dumps(t).replace("${AnswerFunctionAliaslive}", "${PublishFunction.Arn}"))),
     ),
     "SAM's own role": ("E9509", lambda t: _properties(t).pop("Role")),
     "an extension": (

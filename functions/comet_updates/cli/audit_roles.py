@@ -47,14 +47,14 @@ def _roles(stack: Stack) -> Iterator[str]:
 
 
 def trust(stack: Stack, read: Read) -> Differences:
-    """Who may take which role: Lambda its functions' own, and nobody both that of pipelines and that of owners."""
+    """Who may take which role: AWS's services their own, and nobody both that of pipelines and that of owners."""
     takers = {}
     for name in _roles(stack):
         document = read("iam", "GetRole", RoleName=stack.of(name)).get("Role", {}).get("AssumeRolePolicyDocument", {})
         allowing = [found for found in many(read_policy(document).get("Statement", [])) if found["Effect"] != "Deny"]
         takers[name] = {taker for statement in allowing for taker in _takers(statement)}
         if name not in deployment.CONDITIONAL:
-            for taker in sorted(takers[name] - {"lambda.amazonaws.com"}):
+            for taker in sorted(takers[name] - {deployment.TAKEN_BY[name]}):
                 yield Difference(name, f"may be taken by {taker}")
         elif any(not _is_told(statement) for statement in allowing):
             yield Difference(name, "may be taken by whomever an issuer of tokens knows, or by everyone")
