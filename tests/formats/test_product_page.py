@@ -62,6 +62,12 @@ def test_a_page_says_what_is_offered_and_from_which_host() -> None:
         assert said in text
 
 
+def test_why_a_release_was_withdrawn_is_not_taken_for_what_was_new() -> None:
+    html = rendered(WHOLE)[""].decode()
+    assert html.index('<p class="bad" dir="auto">broken</p>') < html.index("Old")
+    assert html.count('class="bad"') == 1
+
+
 def test_what_updaters_alone_can_use_stands_apart() -> None:
     html = rendered(WHOLE)[""].decode()
     assert html.index("setup.exe") < html.index("<summary>Smaller files") < html.index("app.delta")
