@@ -123,7 +123,7 @@ def measure(rounds: int) -> Section:
     return Section(
         command=COMMAND,
         about=f"python-tuf as the client; bytes of answers without their headers. {rounds} starts of the built "
-        "publishing function through the Runtime Interface Emulator, each with its first event, one upload; S3 is moto's.",
+        "publishing function through the Runtime Interface Emulator, its first event an upload; S3 is moto's.",
         rows=rows,
         missing={},
     )
