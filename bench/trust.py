@@ -7,6 +7,7 @@ bytes are the same.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import tempfile
 import time
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import boto3
 from moto.server import ThreadedMotoServer
@@ -33,7 +35,7 @@ from comet_updates.publish.reconcile import Publisher
 
 COMMAND = "python -m bench trust"
 PRODUCTS = (1, 100)
-DAYS, SWEEPS_A_DAY = 30, 6  # there are more sweeps; what is signed follows the time, not how many there are
+DAYS, SWEEPS_A_DAY = 30, 4  # there are more sweeps; what is signed follows the time, not how many there are
 HANDLER = "comet_updates.publish.handler.handler"
 SIGNED, UNSIGNED = "publishing function, all signed", "publishing function, nobody signs"
 
@@ -204,6 +206,7 @@ def _moto() -> Iterator[str]:
     """An S3 over HTTP with an empty bucket."""
     os.environ |= {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": "us-east-1"}
     os.environ["AWS_REGION"] = "us-east-1"
+    logging.getLogger("werkzeug").disabled = True  # it would print a line for every request
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=free_port(), verbose=False)
     server.start()
     endpoint_url = f"http://127.0.0.1:{server.get_host_and_port()[1]}"
@@ -212,9 +215,8 @@ def _moto() -> Iterator[str]:
     s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     try:
         yield endpoint_url
-    finally:  # what is in it outlives the server, in this process
-        boto3.resource("s3", endpoint_url=endpoint_url).Bucket(BUCKET).object_versions.delete()
-        s3.delete_bucket(Bucket=BUCKET)
+    finally:
+        urlopen(Request(f"{endpoint_url}/moto-api/reset", method="POST")).close()  # else it outlives the server here
         server.stop()
 
 
