@@ -17,7 +17,7 @@ from comet_updates import names
 from comet_updates.cli import sealing, trust_folder
 from comet_updates.cli.deciding import SignWith
 from comet_updates.publish.bucket import Bucket
-from comet_updates.publish.handler import Run
+from comet_updates.publish.handler import Run, SweepFailedError
 from comet_updates.publish.reconcile import Publisher
 from comet_updates.record import Log
 from comet_updates.trust import signing
@@ -73,14 +73,16 @@ class House:
         online: the URI of the online key that the publishing function has.
     """
 
-    def __init__(self, s3: S3, folder: Path) -> None:
+    failed = SweepFailedError
+
+    def __init__(self, s3: S3, folder: Path, online: str = "") -> None:
         self.s3 = s3
         self.bucket = Bucket(s3.client, s3.bucket)
         self.keys = folder / "keys"
         self.keys.mkdir()
         self.folder = folder / "trust"
         self.now = datetime.now(UTC)
-        self.online = self.key("online")
+        self.online = online or self.key("online")
         self.publisher = Publisher(self.bucket, lambda: self.now, self.online)
 
     def key(self, name: str) -> str:
@@ -103,7 +105,7 @@ class House:
             self.folder,
             [self.public(name) for name in ("root-a", "root-b", "root-c")],
             [self.public("targets")],
-            self.public("online"),
+            self.keys / "online.pem.pub",
             threshold=2,
             now=self.now,
             is_dry=False,
