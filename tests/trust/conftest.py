@@ -37,12 +37,16 @@ class Web:
         self.asked: list[tuple[str, int]] = []
         self.sent_bytes = 0
         self.replaced: dict[str, bytes] = {}  # what a thief of the CDN answers instead
+        self.endless: set[str] = set()  # and where he never comes to an end
         self._answer = answer
         self._server = make_server("127.0.0.1", 0, Request.application(self._serve), threaded=True)
         self.url = f"http://127.0.0.1:{self._server.port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def _serve(self, asked: Request) -> Response:
+        if asked.path in self.endless:
+            self.asked.append((asked.path, 200))
+            return Response(self._more())
         told = self._answer(request(asked.path, asked.method), None)
         body, status = told["body"].encode(), told["statusCode"]
         if asked.path in self.replaced:
@@ -50,6 +54,11 @@ class Web:
         self.asked.append((asked.path, status))
         self.sent_bytes += len(body)
         return Response(body, status)
+
+    def _more(self) -> Iterator[bytes]:
+        while True:
+            self.sent_bytes += 100_000
+            yield b" " * 100_000
 
     def close(self) -> None:
         self._server.shutdown()
@@ -129,6 +138,22 @@ class House:
         """What the publishing function does every few minutes."""
         Run(self.publisher, Log(successes=False, level="ERROR")).sweep()
 
+    def rotate(self, who: str, added: str, removed: str, *signers: str) -> None:
+        """Exchange a key of root, of targets or the online one, as the commands do, and publish that."""
+        trust_folder.rotate(self.folder, who, [self.public(added)], [self.keyid(removed)], now=self.now, is_dry=False)
+        self.sign(*signers)
+        self.publish_trust()
+
+    def use_online(self, name: str) -> None:
+        """The deployment gets another online key."""
+        self.online = self.key(name)
+        self.publisher = Publisher(self.bucket, lambda: self.now, self.online)
+
+    def delete(self, prefix: str) -> None:
+        """What an administrator deletes."""
+        for key in self.s3.keys(prefix):
+            self.s3.delete(key)
+
     def later(self, **span: float) -> None:
         self.now += timedelta(**span)
 
@@ -187,3 +212,9 @@ def web(answer: Handler) -> Iterator[Web]:
 @pytest.fixture
 def client(house: House, web: Web, tmp_path: Path) -> Client:
     return Client(web, house.first_root, tmp_path / "client")
+
+
+@pytest.fixture
+def newcomer(house: House, web: Web, tmp_path: Path) -> Client:
+    """Another one, which asks for the first time."""
+    return Client(web, house.first_root, tmp_path / "newcomer")

@@ -8,7 +8,7 @@ be there follows from what is there and the time.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -22,7 +22,7 @@ from comet_updates.publish.bucket import Bucket, Listed
 from comet_updates.publish.changes import Change, write
 from comet_updates.publish.rendering import rejections
 from comet_updates.trust import signing
-from comet_updates.trust.metadata import Anchor, parse, vouched
+from comet_updates.trust.metadata import Anchor, parse, read, vouched
 
 REFUSED_TRUST = names.rejected_key("trust/").removesuffix(".json")
 TIMESTAMP_RENEWED = timedelta(days=2)
@@ -38,6 +38,11 @@ class Fresh(NamedTuple):
 
     timestamp: Timestamp | None = None
     snapshot: Snapshot | None = None
+
+    def version_of(self, role: str) -> int | None:
+        """The version that is the newest of a role; `None` for one that it does not know."""
+        meta = self.snapshot.meta.get(f"{role}.json") if self.snapshot else None
+        return meta.version if meta else None
 
 
 class Freshness:
@@ -65,12 +70,12 @@ class Freshness:
         if anchor is None:
             return Change()
         passed_on = self._pass_on(anchor)
-        listed = self._bucket.listed(names.METADATA)
-        versions = newest(anchor, listed)
-        if Targets.type not in versions:
+        if anchor.targets is None:
             return passed_on
+        listed = self._bucket.listed(names.METADATA)
         now, before = self._clock(), self._bucket.current(names.TIMESTAMP)
         said = self._said(anchor.root, before.body if before else None)
+        versions = {Targets.type: anchor.targets.version} | self._newest(anchor.targets, listed, said)
         snapshot = next_snapshot(said, versions, listed, now)
         timestamp = next_timestamp(said, snapshot, now)
         documents = {}
@@ -103,6 +108,28 @@ class Freshness:
             return Fresh(timestamp.signed)
         return Fresh()
 
+    def _newest(self, targets: Targets, listed: Mapping[str, object], said: Fresh) -> dict[str, int]:
+        """The newest version that is there of each product's role.
+
+        Only what the product's key signed counts: a version that was once said to be the newest can never be taken
+        back, so whoever may write to the bucket must not have the online key say one that nobody can have.
+        """
+        newest: dict[str, int] = {}
+        for role, versions in published(targets, listed).items():
+            for version in versions:
+                if version == said.version_of(role) or self._is_vouched(targets, role, version):
+                    newest[role] = version
+                    break
+        return newest
+
+    def _is_vouched(self, targets: Targets, role: str, version: int) -> bool:
+        key = names.metadata_key(role, version)
+        found = self._bucket.current(key)
+        with suppress(RefusedUploadError):
+            vouched(key, read(key, found.body if found else b"", version, Targets), targets, role)
+            return True
+        return False
+
     def _sign(self, root: Root, signed: Snapshot | Timestamp) -> bytes:
         if self._online_key is None:
             raise SigningError("ONLINE_KEY", "is not set, and clients of TUF will soon find everything out of date")
@@ -116,16 +143,14 @@ class Freshness:
         return write(self._bucket, {key: listed[key].etag for key in over}, {})
 
 
-def newest(anchor: Anchor, listed: Mapping[str, object]) -> dict[str, int]:
-    """The newest version of each role that a snapshot speaks of, among the keys that are there."""
-    versions: dict[str, int] = {}
+def published(targets: Targets, listed: Iterable[str]) -> dict[str, list[int]]:
+    """The versions that are there, the highest first, of each product's role that some key speaks for."""
+    versions: dict[str, list[int]] = defaultdict(list)
     for key in listed:
         found = names.metadata(key)
-        if found and found.product and anchor.targets and signing.keys_of(anchor.targets, found.role):
-            versions[found.role] = max(found.version, versions.get(found.role, 0))
-    if anchor.targets is not None:
-        versions[Targets.type] = anchor.targets.version
-    return versions
+        if found and found.product and signing.keys_of(targets, found.role):
+            versions[found.role].append(found.version)
+    return {role: sorted(numbers, reverse=True) for role, numbers in versions.items()}
 
 
 def next_snapshot(
@@ -140,9 +165,10 @@ def next_snapshot(
     wanted = {role: max(versions.get(role, 0), before.get(role, 0)) for role in {**versions, **before}}
     if said.snapshot and wanted == before and said.snapshot.expires - now > SNAPSHOT_RENEWED:
         return None
-    there = (found.version for key in listed if (found := names.metadata(key)) and found.role == Snapshot.type)
-    known = said.timestamp.snapshot_meta.version if said.timestamp else 0
-    return signing.snapshot(max(known, *there, 0) + 1, now, wanted)
+    version = next_version(said.timestamp.snapshot_meta.version if said.timestamp else 0, now)
+    while names.metadata_key(Snapshot.type, version) in listed:  # of a run that was killed after it
+        version += 1
+    return signing.snapshot(version, now, wanted)
 
 
 def next_timestamp(said: Fresh, snapshot: Snapshot | None, now: datetime) -> Timestamp | None:
@@ -151,16 +177,32 @@ def next_timestamp(said: Fresh, snapshot: Snapshot | None, now: datetime) -> Tim
         return None
     of = snapshot or said.snapshot
     assert of is not None  # noqa: S101 (where none is there, there is a new one)
-    return signing.timestamp(said.timestamp.version + 1 if said.timestamp else 1, now, of.version)
+    return signing.timestamp(next_version(said.timestamp.version if said.timestamp else 0, now), now, of.version)
+
+
+def next_version(before: int, now: datetime) -> int:
+    """A version after `before`, and after all that there ever were: clients never go back, whatever is lost here.
+
+    No less than the minutes since 1970, so that it has eight digits, and nine in the year 2160.
+    """
+    return max(before + 1, int(now.timestamp()) // 60)
 
 
 def outdated(listed: Mapping[str, Listed], current: Mapping[str, int], now: datetime) -> list[str]:
-    """The keys of metadata whose place a newer version took more than `KEPT` ago. Never a root: all are needed."""
+    """The keys of metadata whose place a newer version took more than `KEPT` ago. Never a root: all are needed.
+
+    And of what is above the newest without counting, once it is there for as long: no publisher is on its way to it.
+    """
     roles: dict[str, list[int]] = defaultdict(list)
-    for key in listed:
-        if (found := names.metadata(key)) and found.role in current and found.version <= current[found.role]:
+    astray = []
+    for key, found in ((key, names.metadata(key)) for key in listed):
+        if found is None or found.role not in current:
+            continue
+        if found.version <= current[found.role]:
             roles[found.role].append(found.version)
-    return [
+        elif now - listed[key].written_at > KEPT:
+            astray.append(key)
+    return astray + [
         names.metadata_key(role, version)
         for role, versions in roles.items()
         for version, later in pairwise(sorted(versions))

@@ -1,0 +1,238 @@
+"""What to do once a key is stolen: the functions behind the commands in their order, as in docs/security.md.
+
+In the end clients get the honest state again: new ones, and those that saw what the thief signed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tuf.api.exceptions import RepositoryError, UnsignedMetadataError
+from tuf.api.metadata import Targets
+
+from comet_updates import names
+from comet_updates.cli import trust_folder
+from comet_updates.errors import DecisionError
+from comet_updates.trust import ceremony, signing
+from tests.trust.conftest import PATH, PRODUCT
+from tests.trust.thief import EVIL, ROLE, Thief, signed, targets_of, version_of
+
+if TYPE_CHECKING:
+    from tests.trust.conftest import Client, House
+
+
+@pytest.fixture
+def thief(house: House) -> Thief:
+    house.release("4.2.1")
+    house.sweep()
+    return Thief(house)
+
+
+def test_of_a_stolen_key_of_root(house: House, client: Client, newcomer: Client, thief: Thief) -> None:
+    assert version_of(client.check()) == "4.2.1"
+
+    house.rotate("root", "root-d", "root-a", "root-b", "root-c")
+    house.sweep()
+
+    for each in (client, newcomer):
+        assert version_of(each.check()) == "4.2.1"
+    # And now his key is one of none: with the next that he steals he has one of two again, not two.
+    root = thief.read(names.metadata_key("root", 2))
+    mine = ceremony.rotated(root, "targets", [signing.public_key(thief.own)], [], house.now)
+    house.s3.put(names.metadata_key("root", 3), signed(mine, house.key("root-a"), house.key("root-b")))
+    with pytest.raises(UnsignedMetadataError):
+        client.check()
+
+
+def test_a_new_root_that_too_few_signed_is_not_published(house: House, client: Client, thief: Thief) -> None:
+    """So that a ceremony that is interrupted harms nobody."""
+    trust_folder.rotate(
+        house.folder, "root", [house.public("root-d")], [house.keyid("root-a")], now=house.now, is_dry=False
+    )
+    house.sign("root-b")
+    with pytest.raises(Exception, match="is not signed with enough of the keys"):
+        house.publish_trust()
+    house.sweep()
+    assert version_of(client.check()) == "4.2.1"
+
+    house.sign("root-c")
+    house.publish_trust()
+    house.sweep()
+    assert version_of(client.check()) == "4.2.1"
+
+
+def test_of_a_stolen_key_of_targets(house: House, client: Client, newcomer: Client, thief: Thief) -> None:
+    before = thief.metadata(Targets.type)
+    evil = ceremony.delegated(before, PRODUCT, [signing.public_key(thief.own)], 1, house.now)
+    theirs = names.trust_key(Targets.type, evil.version)
+    house.s3.put(theirs, signed(evil, house.key("targets")))
+    thief.product(2, thief.own)
+    house.sweep()
+    assert client.check() == EVIL
+
+    house.delete(theirs)
+    house.rotate("targets", "targets-2", "targets", "root-a", "root-b", "targets-2")
+    house.seal(is_renewal=True)
+    house.sweep()
+
+    for each in (client, newcomer):
+        assert version_of(each.check()) == "4.2.1"
+    house.s3.put(names.trust_key(Targets.type, evil.version + 1), signed(evil, house.key("targets")))
+    house.sweep()
+    for each in (client, newcomer):
+        assert version_of(each.check()) == "4.2.1"
+
+
+def test_what_the_thief_of_the_targets_key_uploaded_has_to_be_deleted_first(house: House, thief: Thief) -> None:
+    evil = ceremony.delegated(thief.metadata(Targets.type), PRODUCT, [signing.public_key(thief.own)], 1, house.now)
+    house.s3.put(names.trust_key(Targets.type, evil.version), signed(evil, house.key("targets")))
+    with pytest.raises(DecisionError, match="says something else"):
+        house.rotate("targets", "targets-2", "targets", "root-a", "root-b", "targets-2")
+
+
+def test_of_a_stolen_key_of_a_product(house: House, client: Client, newcomer: Client, thief: Thief) -> None:
+    thief.product(2, house.key("product"))
+    house.sweep()
+    assert client.check() == EVIL
+
+    house.delegate(PRODUCT, "product-2")
+    house.seal(key="product-2")
+    house.sweep()
+
+    for each in (client, newcomer):
+        assert version_of(each.check()) == "4.2.1"
+    # What he signs counts no longer, wherever he puts it.
+    house.s3.put(names.signed_key(PRODUCT, 9), signed(targets_of(9, house, {PATH: EVIL}), house.key("product")))
+    thief.product(9, house.key("product"))
+    house.sweep()
+    for each in (client, newcomer):
+        assert version_of(each.check()) == "4.2.1"
+
+
+def test_between_a_new_key_of_a_product_and_its_signature_clients_refuse(
+    house: House, client: Client, thief: Thief
+) -> None:
+    assert version_of(client.check()) == "4.2.1"
+    house.delegate(PRODUCT, "product-2")
+    house.sweep()
+    with pytest.raises(UnsignedMetadataError):
+        client.check()
+
+    house.seal(key="product-2")
+    house.sweep()
+    assert version_of(client.check()) == "4.2.1"
+
+
+def test_revoking_the_only_key_of_a_product_ends_it_until_another_is_named(
+    house: House, client: Client, newcomer: Client, thief: Thief
+) -> None:
+    thief.product(2, house.key("product"))
+    house.sweep()
+    assert client.check() == EVIL
+
+    trust_folder.revoke(house.folder, house.keyid("product"), now=house.now, is_dry=False)
+    house.sign("targets")
+    house.publish_trust()
+    house.sweep()
+    assert (client.check(), newcomer.check()) == (None, None)
+
+    house.delegate(PRODUCT, "product-2")
+    house.seal(key="product-2")
+    house.sweep()
+    for each in (client, newcomer):
+        assert version_of(each.check()) == "4.2.1"
+
+
+def test_of_a_stolen_online_key(house: House, client: Client, newcomer: Client, thief: Thief) -> None:
+    house.release("4.3.0")
+    house.sweep()
+    assert version_of(client.check()) == "4.3.0"
+    thief.fresh(house.online, **{ROLE: 1})
+    with pytest.raises(RepositoryError):
+        client.check()
+    assert version_of(newcomer.check()) == "4.2.1"
+
+    stolen = house.online
+    house.rotate("online", "online-2", "online", "root-a", "root-b")
+    house.use_online("online-2")
+    house.sweep()
+
+    for each in (client, newcomer):
+        assert version_of(each.check()) == "4.3.0"
+    thief.fresh(stolen)
+    with pytest.raises(UnsignedMetadataError):
+        client.check()
+    house.sweep()
+    assert version_of(client.check()) == "4.3.0"
+
+
+class TestFastForward:
+    """Versions so high that nothing honest comes after them, for a client that has seen them."""
+
+    def test_by_the_online_key(self, house: House, client: Client, newcomer: Client, thief: Thief) -> None:
+        thief.fresh(house.online, version=900_000_000)
+        thief.timestamp(house.online, 2**31, 900_000_000)
+        assert version_of(client.check()) == "4.2.1"  # and it remembers
+        house.release("4.3.0")
+        house.s3.delete(names.TIMESTAMP)
+        house.sweep()
+        with pytest.raises(RepositoryError):
+            client.check()
+
+        house.rotate("online", "online-2", "online", "root-a", "root-b")
+        house.use_online("online-2")
+        house.delete(names.METADATA)
+        house.sweep()
+
+        for each in (client, newcomer):
+            assert version_of(each.check()) == "4.3.0"
+        house.release("4.4.0")
+        house.sweep()
+        for each in (client, newcomer):
+            assert version_of(each.check()) == "4.4.0"
+
+    @pytest.mark.parametrize("deletes", [True, False])
+    def test_by_the_key_of_a_product(
+        self, house: House, client: Client, newcomer: Client, thief: Thief, *, deletes: bool
+    ) -> None:
+        """With the online key exchanged nothing has to be deleted, but it may be."""
+        body = thief.product(999_999_999, house.key("product"))
+        house.s3.put(names.signed_key(PRODUCT, 999_999_999), body)
+        house.sweep()
+        assert client.check() == EVIL
+
+        house.delegate(PRODUCT, "product-2")
+        house.seal(key="product-2")
+        house.sweep()
+        with pytest.raises(RepositoryError):
+            client.check()  # the snapshot cannot go back
+
+        house.rotate("online", "online-2", "online", "root-a", "root-b")
+        house.use_online("online-2")
+        if deletes:
+            house.delete(names.METADATA)
+        house.sweep()
+        for each in (client, newcomer):
+            assert version_of(each.check()) == "4.2.1"
+        house.release("4.3.0", "product-2")
+        house.sweep()
+        for each in (client, newcomer):
+            assert version_of(each.check()) == "4.3.0"
+
+    @pytest.mark.parametrize("what", ["a snapshot", "a product", "the timestamp"])
+    def test_without_a_key_nobody_can_bring_the_online_key_to_it(
+        self, house: House, client: Client, newcomer: Client, thief: Thief, what: str
+    ) -> None:
+        assert version_of(client.check()) == "4.2.1"
+        key = {
+            "a snapshot": names.metadata_key("snapshot", 999_999_999),
+            "a product": names.metadata_key(ROLE, 999_999_999),
+            "the timestamp": names.TIMESTAMP,
+        }[what]
+        thief.put(key, signed(targets_of(999_999_999, house, {PATH: EVIL}), thief.own))
+        house.later(minutes=1)
+        house.release("4.3.0")
+        house.sweep()
+        for each in (client, newcomer):
+            assert version_of(each.check()) == "4.3.0"

@@ -1,0 +1,94 @@
+"""An attacker who writes to the bucket, or answers in the CDN's place, and signs with just the keys that he stole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from securesystemslib.signer import Signer
+from tuf.api.metadata import Metadata, MetaFile, Snapshot, TargetFile, Targets, Timestamp
+
+from comet_updates import names
+from comet_updates.trust import signing
+from tests.trust.conftest import PATH, PRODUCT
+
+if TYPE_CHECKING:
+    from tests.trust.conftest import House
+
+ROLE = names.product_role(PRODUCT)
+EVIL = b'{"version":"6.6.6","artifacts":[{"url":"https://evil.example/setup.exe"}]}\n'
+"""What nobody of the house decided."""
+
+
+def signed(metadata: Any, *uris: str) -> bytes:
+    """Signed with keys of which nobody asks whether they may."""
+    made: Metadata[Any] = Metadata(metadata)
+    for uri in uris:
+        made.sign(Signer.from_priv_key_uri(uri, signing.public_key(uri)), append=True)
+    return made.to_bytes()
+
+
+def targets_of(version: int, house: House, bodies: Mapping[str, bytes]) -> Targets:
+    """Metadata of a role over these files."""
+    files = {path: TargetFile.from_data(path, body, ["sha256"]) for path, body in bodies.items()}
+    return Targets(version, expires=house.now + timedelta(days=80), targets=files)
+
+
+class Thief:
+    """Whoever may write to the bucket.
+
+    Args:
+        house: whose bucket it is. Of its keys he uses those that a test gives him, and no others.
+    """
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self.own = house.key("thief")
+
+    def put(self, key: str, body: bytes) -> None:
+        self._house.s3.put(key, body)
+
+    def metadata(self, role: str) -> Any:
+        """What is newest of a role, as everybody can read it."""
+        found = [known for key in self._house.s3.keys(names.METADATA) if (known := names.metadata(key))]
+        version = max(known.version for known in found if known.role == role)
+        return self.read(names.metadata_key(role, version))
+
+    def read(self, key: str) -> Any:
+        return Metadata.from_bytes(self._house.s3.get(key)).signed
+
+    def file(self, body: bytes, path: str = PATH) -> None:
+        """Put a target where a client looks for it that was told its hash."""
+        self.put(names.target_key(path, signing.sha256(body)), body)
+
+    def product(self, version: int, uri: str, body: bytes = EVIL, path: str = PATH, role: str = ROLE) -> bytes:
+        """Publish metadata of a product, and the manifest that it speaks of; gives its bytes."""
+        made = signed(targets_of(version, self._house, {path: body}), uri)
+        self.file(body, path)
+        self.put(names.metadata_key(role, version), made)
+        return made
+
+    def fresh(self, online: str, *, version: int | None = None, **versions: int) -> None:
+        """Say with the `online` key that other versions of some roles are the newest, in the next snapshot or in that
+        `version`; dots of roles are written `__`.
+        """
+        timestamp = self.read(names.TIMESTAMP)
+        before = self.read(names.metadata_key(Snapshot.type, timestamp.snapshot_meta.version))
+        said = {name: meta.version for name, meta in before.meta.items()}
+        said |= {f"{role}.json": number for role, number in versions.items()}
+        number = version or before.version + 1
+        later = self._house.now + timedelta(days=3)
+        meta = {name: MetaFile(of) for name, of in said.items()}
+        self.put(names.metadata_key(Snapshot.type, number), signed(Snapshot(number, expires=later, meta=meta), online))
+        self.timestamp(online, timestamp.version + 1, number)
+
+    def timestamp(self, online: str, version: int, snapshot: int, *, lives: timedelta = timedelta(days=3)) -> None:
+        made = Timestamp(version, expires=self._house.now + lives, snapshot_meta=MetaFile(snapshot))
+        self.put(names.TIMESTAMP, signed(made, online))
+
+
+def version_of(manifest: bytes | None) -> str | None:
+    """Which release a manifest offers."""
+    return json.loads(manifest)["version"] if manifest else None
