@@ -21,7 +21,7 @@ run: .venv/serve ## Start the service on this machine, with an S3 and sample rel
 test: .venv/dev .venv-sam/installed .venv-checkov/installed .venv-sbom/installed .venv-runtime/installed .wheels/installed tests/privacy/axe/node_modules/.installed lint ## Run every check and every test
 	.venv/bin/python -m pytest
 
-test-clients: .venv/dev .venv-clients/installed tests/clients/electron/node_modules/.installed ## Try the updaters that apps have, against the running service
+test-clients: .venv/dev .venv-clients/installed .venv-tufup/installed tests/clients/electron/node_modules/.installed ## Try the updaters that apps have, against the running service
 	COMET_CLIENTS=1 .venv/bin/python -m pytest tests/clients
 
 quick: .venv/dev tests/privacy/axe/node_modules/.installed ## Run the tests that need no SAM build
@@ -71,7 +71,7 @@ lock: ## Write every lock file anew (needs uv)
 	tools/lock.sh
 
 clean: ## Remove all that was installed or built
-	rm -rf sbom .venv .venv-sam .venv-checkov .venv-sbom .venv-runtime .venv-clients .venv-bench tests/clients/electron/node_modules bench/peers/node_modules tests/privacy/axe/node_modules .wheels .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf sbom .venv .venv-sam .venv-checkov .venv-sbom .venv-runtime .venv-clients .venv-tufup .venv-bench tests/clients/electron/node_modules bench/peers/node_modules tests/privacy/axe/node_modules .wheels .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # The environments. A changed lock file (as after `git pull`) installs again; nothing else does.
 .venv/bin/python:
@@ -116,6 +116,13 @@ clean: ## Remove all that was installed or built
 	@.venv-clients/bin/python $(PIP_INSTALL) -r requirements/clients.txt
 	@rm -rf .venv-clients/winsparkle
 	@.venv-clients/bin/python $(PIP_INSTALL) --only-binary :all: --platform win_amd64 --target .venv-clients/winsparkle -r requirements/winsparkle.txt
+	@touch $@
+
+# It pins its own python-tuf.
+.venv-tufup/installed: requirements/tufup.txt
+	@echo >&2 "Installing tufup to try (once) ..."
+	@test -x .venv-tufup/bin/python || $(PYTHON) -m venv .venv-tufup
+	@.venv-tufup/bin/python $(PIP_INSTALL) -r requirements/tufup.txt
 	@touch $@
 
 # What looks at the pages for what keeps people out.

@@ -14,6 +14,7 @@ compile --python-version 3.11 --group sam pyproject.toml -o requirements/sam.txt
 compile --python-version 3.11 --group checkov pyproject.toml -o requirements/checkov.txt
 compile --python-version 3.11 --group sbom pyproject.toml -o requirements/sbom.txt
 compile --python-version 3.11 --group clients pyproject.toml -o requirements/clients.txt
+compile --python-version 3.11 --group tufup pyproject.toml -o requirements/tufup.txt
 compile --python-version 3.11 --no-deps --group winsparkle pyproject.toml -o requirements/winsparkle.txt
 compile --python-version 3.11 --group bench pyproject.toml -o requirements/bench.txt
 compile --python-version 3.13 --group runtime pyproject.toml -o requirements/runtime.txt

@@ -250,9 +250,9 @@ def metadata(key: str) -> Metadata | None:
     return Metadata(found["role"], int(found["version"]), found["product"]) if found else None
 
 
-def target_path(product: str, channel: str) -> str:
-    """What TUF calls the manifest of a channel."""
-    return f"{product}/{channel}/{MANIFEST}"
+def target_path(product: str, channel: str, name: str = MANIFEST) -> str:
+    """What TUF calls the manifest of a channel, or another file of it that is on the publisher's host."""
+    return f"{product}/{channel}/{name}"
 
 
 def target_key(path: str, sha256: str) -> str:

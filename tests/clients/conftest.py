@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -88,12 +88,12 @@ class Service(NamedTuple):
             time.sleep(0.2)
 
 
-@pytest.fixture(scope="session")
-def service() -> Iterator[Service]:
+@contextmanager
+def serving(*options: str) -> Iterator[Service]:
     """`comet-updates serve`, without releases."""
     port, s3_port = free_port(), free_port()
     process = subprocess.Popen(
-        [COMMAND, "serve"],
+        [COMMAND, "serve", *options],
         cwd=ROOT,
         env=os.environ | {"PORT": str(port), "S3_PORT": str(s3_port)},
         text=True,
@@ -113,6 +113,13 @@ def service() -> Iterator[Service]:
     )
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def service() -> Iterator[Service]:
+    """One that all updaters ask that know no TUF."""
+    with serving() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -35,6 +35,7 @@ class Web:
 
     def __init__(self, answer: Handler) -> None:
         self.asked: list[tuple[str, int]] = []
+        self.headers: list[dict[str, str]] = []
         self.sent_bytes = 0
         self.replaced: dict[str, bytes] = {}  # what a thief of the CDN answers instead
         self.endless: set[str] = set()  # and where he never comes to an end
@@ -44,6 +45,7 @@ class Web:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def _serve(self, asked: Request) -> Response:
+        self.headers.append({name.lower(): value for name, value in asked.headers})
         if asked.path in self.endless:
             self.asked.append((asked.path, 200))
             return Response(self._more())

@@ -6,8 +6,9 @@ the publishing function makes them, and signs these.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ from comet_updates import names
 from comet_updates.cli.deciding import SignWith
 from comet_updates.errors import ConcurrentPublishError, SigningError
 from comet_updates.publish.bucket import Bucket
-from comet_updates.publish.decide import due_at
+from comet_updates.publish.decide import ALL_PERCENT, due_at
 from comet_updates.publish.inputs import Inputs
 from comet_updates.publish.loader import Loader, list_inputs
 from comet_updates.publish.rendering import render
@@ -115,9 +116,28 @@ def _signed(targets: Targets, product: str, version: int, state: State, *, keys:
         if keys.appcast_uri and path in state.appcasts:
             beside["appcast"] = [signing.appcast(keys.appcast_uri, appcast) for appcast in state.appcasts[path]]
         signed[path] = (body, beside)
-    metadata = Metadata(signing.product(version, now, signed))
+    metadata = Metadata(signing.product(version, now, signed, _archives(product, state.manifests)))
     signing.sign(metadata, targets, role, keys.uri)
     return metadata.to_bytes()
+
+
+def _archives(product: str, manifests: Mapping[str, bytes]) -> dict[str, signing.Archive]:
+    """What tufup looks for of each channel: the archive of what it offers, if just one is called as tufup asks.
+
+    Not of a release that reaches some of its users: tufup knows no rollouts.
+    """
+    archives = {}
+    for path, body in manifests.items():
+        offered = json.loads(body)
+        name = f"{product}-{offered['version']}.tar.gz"
+        found = {
+            signing.Archive(file["size"], file["sha256"].lower())
+            for file in offered.get("artifacts", ())
+            if file["kind"] == "archive" and file["url"].endswith(f"/{name}") and {"size", "sha256"} <= file.keys()
+        }
+        if len(found) == 1 and offered.get("rollout", {"percent": ALL_PERCENT}).get("percent") == ALL_PERCENT:
+            archives[names.target_path(product, path.split("/")[1], name)] = found.pop()
+    return archives
 
 
 def _states(product: str, inputs: Inputs, now: datetime) -> Iterator[State]:

@@ -57,7 +57,7 @@ def delegated(targets: Targets, product: str, keys: Sequence[Key], threshold: in
     roles = dict(delegations.roles or {})
     if not 1 <= threshold <= len(keys):
         raise DecisionError(f"{product} has {len(keys)} keys, and {threshold} of them would have to sign")
-    everything = names.target_path(product, "*")
+    everything = names.target_path(product, "*", "*")
     roles[role] = DelegatedRole(role, [key.keyid for key in keys], threshold, terminating=True, paths=[everything])
     known = {**delegations.keys, **{key.keyid: key for key in keys}}
     used = {keyid for delegated in roles.values() for keyid in delegated.keyids}

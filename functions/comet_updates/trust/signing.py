@@ -11,7 +11,8 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from securesystemslib.exceptions import KeyMismatchError, UnverifiedSignatureError
@@ -43,9 +44,30 @@ def timestamp(version: int, now: datetime, snapshot_version: int) -> Timestamp:
     return Timestamp(version, expires=later(now, TIMESTAMP_LIFE), snapshot_meta=MetaFile(snapshot_version))
 
 
-def product(version: int, now: datetime, manifests: Mapping[str, tuple[bytes, Mapping[str, Any]]]) -> Targets:
-    """What a product offers: the manifest of each channel, by `names.target_path`, and what stands beside its hash."""
-    targets = {}
+class Archive(NamedTuple):
+    """What is known of a file that is on the publisher's host; the hash in hexadecimal."""
+
+    size_bytes: int
+    sha256: str
+
+
+def product(
+    version: int,
+    now: datetime,
+    manifests: Mapping[str, tuple[bytes, Mapping[str, Any]]],
+    archives: Mapping[str, Archive] = MappingProxyType({}),
+) -> Targets:
+    """What a product offers.
+
+    Args:
+        version: of the metadata.
+        now: aware.
+        manifests: that of each channel, by `names.target_path`, and what stands beside its hash.
+        archives: files of their releases, by `names.target_path`.
+    """
+    targets = {
+        path: TargetFile(archive.size_bytes, {"sha256": archive.sha256}, path) for path, archive in archives.items()
+    }
     for path, (body, custom) in sorted(manifests.items()):
         beside = {"custom": dict(custom)} if custom else {}
         hashes = {"sha256": sha256(body)}
