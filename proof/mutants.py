@@ -592,8 +592,9 @@ _IN_CLIENT = (
         "has the client tell its version",
         "P8",
         CLIENT_LOOKING,
-        "request.ask(address), tls",
-        'request.ask(address._replace(path=f"{address.path}?{app.installed.version}")), tls',
+        "app.source.ask(app.channel,",
+        "app.source.ask(app.channel._replace(address=app.channel.address._replace("
+        'path=f"{app.channel.address.path}?{app.installed.version}")),',
     ),
     Mutant(
         "has all clients ask at the same time of the day",

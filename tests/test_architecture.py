@@ -40,10 +40,16 @@ HOMES = {
     "moto": {"cli/local_aws.py"},
     "uvicorn": {"cli/serve.py"},
     "rich": {"cli/asking.py", "cli/progress.py", "cli/question.py"},
-    "typer": {"cli/__init__.py", "cli/asking.py", "cli/deciding.py", "cli/shipping.py"},
+    "click": {"cli/deciding.py", "cli/keys.py"},
+    "typer": {"cli/__init__.py", "cli/asking.py", "cli/deciding.py", "cli/keys.py", "cli/shipping.py"},
     "minisign": {"client/verifying.py"},
-    "tuf": {"publish/freshness.py", "trust/metadata.py", "trust/signing.py"},
-    "securesystemslib": {"trust/metadata.py", "trust/signing.py"},
+    "tuf": {
+        *("cli/sealing.py", "cli/trust_folder.py", "client/by_tuf.py", "publish/freshness.py"),
+        *("trust/ceremony.py", "trust/metadata.py", "trust/signing.py"),
+    },
+    "securesystemslib": {
+        *("cli/trust_folder.py", "client/by_tuf.py", "trust/ceremony.py", "trust/metadata.py", "trust/signing.py")
+    },
     "cryptography": {"trust/signing.py"},
     "jinja2": {"formats/pages.py"},
     "markupsafe": {"formats/index_page.py", "formats/pages.py", "formats/product_page.py"},
