@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import cold_start, handler, hashing, logs, page, publishing, service, warm
+from bench import cold_start, handler, hashing, logs, page, publishing, service, trust, warm
 from bench.figures import Section
 
 PARTS: dict[str, Callable[[int], Section]] = {
@@ -20,8 +20,9 @@ PARTS: dict[str, Callable[[int], Section]] = {
     "service": service.measure,
     "publishing": publishing.measure,
     "hashing": hashing.measure,
+    "trust": trust.measure,
 }
-ROUNDS = {"cold_start": 25, "warm": 7, "handler": 15, "service": 9, "publishing": 3, "hashing": 5}
+ROUNDS = {"cold_start": 25, "warm": 7, "handler": 15, "service": 9, "publishing": 3, "hashing": 5, "trust": 5}
 
 
 def main() -> None:

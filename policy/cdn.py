@@ -15,7 +15,7 @@ from policy.expansion import Template, resources
 from policy.rule import Finding, PolicyRule
 from policy.statements import as_list, written
 
-ANSWERING = "AnswerFunction"
+LIVE = f"AnswerFunctionAlias{deployment.LIVE}"
 READING = ["GET", "HEAD"]
 BEHAVIOUR = {
     "TargetOriginId",
@@ -95,16 +95,16 @@ class OneDoor(PolicyRule):
     id = "E9512"
     shortdesc = "Only the CDN gets through the function's URL"
     description = (
-        "A URL leads to the answering function, which Lambda opens to signed requests alone; the CDN signs them all; "
-        "whoever else may call a function is named with the one resource that does."
+        "A URL leads to the answering function's alias, which Lambda opens to signed requests alone; the CDN signs "
+        "them all; whoever else may call a function is named with the one resource that does."
     )
 
     def findings(self, expanded: Template) -> Iterator[Finding]:
         for name, url in resources(expanded, "AWS::Lambda::Url").items():
             if url.get("AuthType") != "AWS_IAM":
                 yield Finding(name, f"is open to everyone (AuthType {url.get('AuthType')})", "Set AWS_IAM")
-            if url.get("TargetFunctionArn") != {"Fn::GetAtt": [ANSWERING, "Arn"]}:
-                yield Finding(name, f"leads to {url.get('TargetFunctionArn')}", f"Let it lead to {ANSWERING}")
+            if url.get("TargetFunctionArn") != {"Ref": LIVE}:
+                yield Finding(name, f"leads to {url.get('TargetFunctionArn')}", f"Let it lead to {LIVE}")
         conditions = expanded.get("Conditions", {})
         if {name: conditions.get(name) for name in ONE_WAY} != ONE_WAY:
             yield Finding("Conditions", "gateway and CDN may both be there, or neither", f"Let them be {ONE_WAY}")

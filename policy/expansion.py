@@ -7,6 +7,7 @@ names none, is what has to be looked at.
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +19,9 @@ from samtranslator.utils.py27hash_fix import to_py27_compatible_template, undo_m
 from samtranslator.yaml_helper import yaml_parse
 
 Template = dict[str, Any]
+
+# SAM looks for switches of its own service, and warns that there are none: here there never are any.
+logging.getLogger("samtranslator.feature_toggle.feature_toggle").setLevel(logging.ERROR)
 
 REGION = "us-east-1"  # SAM wants one; what it makes of our template is the same in all
 PACKAGED = {"CodeUri": "s3://bucket/code", "ContentUri": "s3://bucket/layer"}

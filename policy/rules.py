@@ -73,7 +73,9 @@ class NothingGoesAway(PolicyRule):
             _, decided = deployment.CONDITIONAL.get(name, ("", None))
             if condition != decided:
                 yield Finding(name, f"exists under the condition {condition} instead of {decided}", "Change it back")
-            for attribute in sorted(resource.keys() - ATTRIBUTES):
+            # An alias may be left to CodeDeploy; rule E9515 says how.
+            allowed = ATTRIBUTES | ({"UpdatePolicy"} if resource.get("Type") == "AWS::Lambda::Alias" else set())
+            for attribute in sorted(resource.keys() - allowed):
                 yield Finding(name, f"has the attribute {attribute}", f"Remove it: there are {sorted(ATTRIBUTES)}")
 
 
@@ -182,10 +184,12 @@ class LogsAreKeptForDays(PolicyRule):
 class OneRoute(PolicyRule):
     id = "E9508"
     shortdesc = "The gateway passes everything to one function"
-    description = "There is one route, $default, to the answering function; the gateway tells no two requests apart."
+    description = (
+        "There is one route, $default, to the answering function's alias; the gateway tells no two requests apart."
+    )
 
     def findings(self, expanded: Template) -> Iterator[Finding]:
-        function = f"functions/${{{ANSWERING}.Arn}}/invocations"
+        function = f"functions/${{{ANSWERING}Alias{deployment.LIVE}}}/invocations"
         uri = "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/" + function
         for name, api in resources(expanded, "AWS::ApiGatewayV2::Api").items():
             routes = api.get("Body", {}).get("paths", {})
@@ -196,8 +200,8 @@ class OneRoute(PolicyRule):
             for path, methods in routes.items():
                 for method, route in methods.items():
                     if route.get("x-amazon-apigateway-integration", {}).get("uri") != {"Fn::Sub": uri}:
-                        problem = f"{path} {method} goes to another than {ANSWERING}"
-                        yield Finding(name, problem, f"Let {ANSWERING} answer it, or remove the route")
+                        problem = f"{path} {method} goes to another than the alias of {ANSWERING}"
+                        yield Finding(name, problem, f"Let {ANSWERING} answer it as deployed, or remove the route")
 
 
 class FunctionsAreOurs(PolicyRule):

@@ -52,6 +52,8 @@ def arn(value: Any) -> str:
             return f"${{{name}.{attribute}}}"
         case {"Fn::Sub": str(text)} if len(value) == 1:
             return text
+        case {"Fn::If": ["HasOnlineKey", {"Ref": "OnlineKeyArn"}, {"Fn::Sub": str(no_key)}]}:
+            return "${OnlineKeyArn}" if no_key.endswith(":key/none") else no_key
     return str(value)
 
 

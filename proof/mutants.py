@@ -38,6 +38,9 @@ PUBLISH = "functions/comet_updates/publish/handler.py"
 CLIENT_REQUEST = "functions/comet_updates/client/request.py"
 CLIENT_LOOKING = "functions/comet_updates/client/looking.py"
 CLIENT_SCHEDULE = "functions/comet_updates/client/schedule.py"
+CLIENT_STATE = "functions/comet_updates/client/state.py"
+CLIENT_WIRE = "functions/comet_updates/client/wire.py"
+CLIENT_COMMAND = "functions/comet_updates/cli/asking.py"
 TEMPLATE = "template.yaml"
 
 _STARTED = "            started = time.monotonic()\n"
@@ -223,8 +226,8 @@ _IN_RULES = (
         "takes the number of a legacy copy for a part of the key",
         "P7",
         NAMES,
-        'found["document"] or "manifest.json")',
-        'path.rpartition("/")[2] if path.count("/") == 4 else "manifest.json")',
+        'found["document"] or MANIFEST)',
+        'path.rpartition("/")[2] if path.count("/") == 4 else MANIFEST)',
     ),
     Mutant("refuses legacy copies", "P7", NAMES, r"(?:/(?:{_LEGACY_NUMBER}))?", ""),
     Mutant("reads what was uploaded", "P4", NAMES, 'return f"public{document', 'return f"releases{document'),
@@ -375,12 +378,67 @@ _IN_DOCUMENTS = (
 
 BASE = "functions/comet_updates/formats/templates/base.html.jinja"
 PRIVACY = "functions/comet_updates/formats/templates/privacy.html.jinja"
+PRODUCT = "functions/comet_updates/formats/templates/product.html.jinja"
+FILE = "functions/comet_updates/formats/templates/file.html.jinja"
+PAGES = "functions/comet_updates/formats/pages.py"
+TEXTS = "functions/comet_updates/formats/texts.py"
 _MAIN = '<main id="main">\n'
 
 _IN_PAGES = (
     Mutant("loads a picture from elsewhere", "P3 P11", BASE, _MAIN, f'{_MAIN}<img src="https://example.org/x.gif">\n'),
     Mutant("loads a font from elsewhere", "P3 P11", BASE, "<style>", "<style>@import 'https://example.org/x.css';"),
     Mutant("runs a script on its pages", "P3 P11", BASE, _MAIN, f"{_MAIN}<script>1</script>\n"),
+    Mutant(
+        "asks visitors for their address",
+        "P3 P11",
+        BASE,
+        _MAIN,
+        f'{_MAIN}<form><input name="mail" type="email"></form>\n',
+    ),
+    Mutant(
+        "sends visitors elsewhere",
+        "P3 P11",
+        BASE,
+        '<meta name="referrer"',
+        '<meta http-equiv="refresh" content="0; url=https://example.org/">\n<meta name="referrer"',
+    ),
+    Mutant(
+        "tells another host in advance that somebody may come",
+        "P3 P11",
+        BASE,
+        '<meta name="referrer"',
+        '<link rel="preconnect" href="https://downloads.example.com">\n<meta name="referrer"',
+    ),
+    Mutant(
+        "counts who reads the page of a product",
+        "P3 P11",
+        PRODUCT,
+        '<h1 dir="auto">',
+        '<img src="/v1/{{ product }}/stable/seen.gif" alt="">\n<h1 dir="auto">',
+    ),
+    Mutant(
+        "has downloads go through somebody who counts them",
+        "P3 P11",
+        FILE,
+        '<a href="{{ artifact.url }}"',
+        '<a href="https://count.example.org/?to={{ artifact.url | urlencode }}"',
+    ),
+    Mutant(
+        "shows the pictures in notes, from wherever they are",
+        "P3 P11",
+        TEXTS,
+        'tags=_TAGS, attributes={"a": {"href"}}',
+        'tags=_TAGS | {"img"}, attributes={"a": {"href"}, "img": {"src"}}',
+    ),
+    Mutant("takes what publishers write for its own HTML", "P3 P11", PAGES, "autoescape=True", "autoescape=False"),
+    Mutant(
+        "shows a page in the language that a browser asks for",
+        "P1 P2",
+        HANDLER,
+        _STARTED,
+        _STARTED + '            if str(event["headers"].get("accept-language"))[:2] == "he":\n'
+        '                event["rawPath"] += "/he"\n',
+    ),
     Mutant("lets its pages load anything", "P3", RESPOND, "default-src 'none'; style", "default-src *; style"),
     Mutant("lets other sites frame its pages", "P3", RESPOND, "frame-ancestors 'none'", "frame-ancestors *"),
     Mutant("leaves a promise out", "P11", PRIVACY, "in promises %}\n<section", "in promises[1:] %}\n<section"),
@@ -573,6 +631,25 @@ _IN_TEMPLATE = (
     ),
 )
 
+
+def _remembering(name: str, line: str, of_reply: str) -> Mutant:
+    """The client remembers something of a reply, and sends it with its next request, as a `line` of it."""
+    old = (
+        "            stream.sendall(request)\n"
+        '            response = opened.enter_context(HTTPResponse(stream, method="GET"))\n'
+        "            response.begin()\n"
+    )
+    new = (
+        '            seen = globals().get("SEEN")\n'
+        f'            more = ({line} + "\\r\\nConnection: ") if seen else "Connection: "\n'
+        '            stream.sendall(request.replace(b"Connection: ", more.encode()))\n'
+        '            response = opened.enter_context(HTTPResponse(stream, method="GET"))\n'
+        "            response.begin()\n"
+        f'            globals()["SEEN"] = {of_reply}\n'
+    )
+    return Mutant(name, "P8", CLIENT_WIRE, old, new)
+
+
 _IN_CLIENT = (
     Mutant(
         "has the client name its system",
@@ -602,6 +679,91 @@ _IN_CLIENT = (
         CLIENT_SCHEDULE,
         "chance.uniform(0.5 * interval_s, 1.5 * interval_s)",
         "interval_s",
+    ),
+    Mutant(
+        "has the client name itself, as every copy would",
+        "P8",
+        CLIENT_REQUEST,
+        "    return _get(address)\n",
+        '    return _get(address, "User-Agent: comet-updates/0.1.0")\n',
+    ),
+    Mutant(
+        "has the client tell its group",
+        "P8",
+        CLIENT_LOOKING,
+        "app.source.ask(app.channel,",
+        "app.source.ask(app.channel._replace(address=app.channel.address._replace("
+        'path=f"{app.channel.address.path}?group={known.group}")),',
+    ),
+    _remembering("has the client tell what it saw last", 'f"If-None-Match: {seen}"', 'response.headers.get("etag")'),
+    _remembering("has the client keep cookies", 'f"Cookie: {seen}"', 'response.headers.get("set-cookie")'),
+    Mutant(
+        "has the client ask through whoever the environment names",
+        "P3 P8",
+        CLIENT_WIRE,
+        "socket.create_connection((address.host, address.port), timeout=SILENCE_S)",
+        'socket.create_connection(("127.0.0.1", 9) if "HTTP_PROXY" in __import__("os").environ '
+        "else (address.host, address.port), timeout=SILENCE_S)",
+    ),
+    Mutant(
+        "has the client believe any server",
+        "P3",
+        CLIENT_WIRE,
+        "tls.wrap_socket(stream",
+        "ssl._create_unverified_context().wrap_socket(stream",
+    ),
+    Mutant(
+        "has the client go where it is sent",
+        "P3",
+        CLIENT_WIRE,
+        "    return reply, body\n",
+        '    if reply.header("location"):\n        from urllib.request import urlopen\n\n'
+        '        body = urlopen(reply.header("location")).read()\n    return reply, body\n',
+    ),
+    Mutant(
+        "has the client tell the host of a file who sent it",
+        "P3",
+        CLIENT_REQUEST,
+        'f"Range: bytes={offset}-",) if offset else ()',
+        'f"Range: bytes={offset}-",) if offset else ("Referer: https://updates.example.com/",)',
+    ),
+    Mutant(
+        "has a copy ask as soon as it is installed",
+        "P8",
+        CLIENT_SCHEDULE,
+        "chance.uniform(0, interval_s)",
+        "0",
+    ),
+    Mutant("has all copies try again together", "P8", CLIENT_SCHEDULE, "chance.uniform(0, longest_s)", "longest_s"),
+    Mutant(
+        "has the name of the machine decide when it asks",
+        "P8",
+        CLIENT_COMMAND,
+        "datetime.now(UTC), CHANCE, only_if_due",
+        'datetime.now(UTC), __import__("random").Random(computer.platform.node()), only_if_due',
+    ),
+    Mutant(
+        "has the name of the machine decide its group",
+        "P8",
+        CLIENT_STATE,
+        "State(chance.randrange(GROUPS))",
+        'State(hash(__import__("platform").node()) % GROUPS)',
+    ),
+    Mutant(
+        "has a client download without a question",
+        "P9",
+        CLIENT_COMMAND,
+        "        return NOBODY_ASKED\n",
+        "        return NOW\n",
+    ),
+    Mutant(
+        "has a client tell that a version was skipped",
+        "P9",
+        CLIENT_COMMAND,
+        "        looking.skip(task.app, verdict.release, CHANCE)\n",
+        "        looking.skip(task.app, verdict.release, CHANCE)\n"
+        "        address = task.app.channel.address\n"
+        "        looking.wire.document(address, request.ask(address), tls, 10**6)\n",
     ),
     Mutant(
         "has a client ask that is switched off",

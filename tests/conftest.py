@@ -160,6 +160,7 @@ def environment(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEMORY_TTL_S", "0")
     monkeypatch.setenv("LOG_LEVEL", "INFO")
     monkeypatch.setenv("LOG_SUCCESSES", "true")
+    monkeypatch.setenv("ONLINE_KEY", "none")
 
 
 @pytest.fixture

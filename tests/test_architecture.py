@@ -40,8 +40,7 @@ HOMES = {
     "moto": {"cli/local_aws.py"},
     "uvicorn": {"cli/serve.py"},
     "rich": {"cli/asking.py", "cli/progress.py", "cli/question.py"},
-    "click": {"cli/deciding.py", "cli/keys.py"},
-    "typer": {"cli/__init__.py", "cli/asking.py", "cli/deciding.py", "cli/keys.py", "cli/shipping.py"},
+    "typer": {*(f"cli/{name}.py" for name in ("__init__", "asking", "deciding", "keys", "shipping"))},
     "minisign": {"client/verifying.py"},
     "tuf": {
         *("cli/sealing.py", "cli/trust_folder.py", "client/by_tuf.py", "publish/freshness.py"),

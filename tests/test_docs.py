@@ -95,9 +95,15 @@ def test_links_and_make_targets_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_that_is_shown_exists(page: Path) -> None:
-    known = {command.name or command.callback.__name__ for command in _commands(app) if command.callback}
-    shown = set(re.findall(r"comet-updates ([a-z][a-z-]+)(?=[ `\n])", page.read_text()))
-    assert shown <= known
+    text = page.read_text()
+    groups = {
+        group.name: group.typer_instance for group in app.registered_groups if group.name and group.typer_instance
+    }
+    shown = set(re.findall(r"comet-updates (?:--[a-z-]+ \S+ )*([a-z][a-z-]+)(?=[ `\n])", text))
+    assert shown <= _names(app) | groups.keys()
+    for name, group in groups.items():
+        below = set(re.findall(rf"comet-updates (?:--[a-z-]+ \S+ )*{name} ([a-z]+)", text))
+        assert below <= _names(group)
 
 
 def test_the_page_of_commands_is_what_the_commands_say_of_themselves() -> None:
@@ -124,6 +130,10 @@ def test_a_command_is_completed() -> None:
         command, env=environment | {"COMP_CWORD": "1"}, stdout=subprocess.PIPE, text=True, check=True
     )
     assert found.stdout.split() == ["rollback", "rollout"]
+
+
+def _names(of: typer.Typer) -> set[str]:
+    return {command.name or command.callback.__name__ for command in _commands(of) if command.callback}
 
 
 def _commands(of: typer.Typer) -> list[CommandInfo]:

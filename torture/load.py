@@ -278,4 +278,5 @@ def _set_environment(endpoint_url: str) -> None:
         MEMORY_TTL_S=str(TTL_S),
         LOG_LEVEL="ERROR",
         LOG_SUCCESSES="false",
+        ONLINE_KEY="none",
     )

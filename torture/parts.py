@@ -1,4 +1,4 @@
-"""The parts of `make torture`, in their order. Each says in its own module or tests what it does."""
+"""The parts of `make torture`, the longest first. Each says in its own module or tests what it does."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from torture import load
 from torture.checks import Part, checks
 
 ALL: dict[str, Part] = {
-    "faults of S3": checks("tests/faults"),
     "hostile uploads and requests": checks("tests/hostile"),
     "interleavings and crashes": checks("tests/publish/test_interleavings.py"),
+    "faults of S3": checks("tests/faults"),
     "pipelines that are killed": checks("tests/cli/test_interrupted.py"),
     "full rate": load.run,
 }
+
+ALONE = {"full rate"}
+"""What has the machine to itself, after all others: it measures."""

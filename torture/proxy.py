@@ -140,6 +140,8 @@ class Proxy:
     def _answer(self, client: socket.socket, request: Request, upstream: http.client.HTTPConnection) -> bool:
         """Answer one request; gives whether the connection goes on."""
         with self._lock:
+            if self._fault in BEFORE_ANY_CONNECTION and len(self.requests) in self._numbers:
+                return False  # it came in on another connection while the door was being shut
             fault = self._fault if len(self.requests) in self._numbers and self._fault in FAULTS else ""
             self.requests.append((request.method, request.target))
             self.faults += bool(fault)

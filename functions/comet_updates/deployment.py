@@ -10,7 +10,11 @@ from typing import NamedTuple
 
 
 class Grant(NamedTuple):
-    """Actions that a role allows on resources; `${Name.Arn}` stands for the ARN of that resource of the stack."""
+    """Actions that a role allows on resources.
+
+    `${Name.Arn}` stands for the ARN of that resource of the stack, and `${OnlineKeyArn}` for the key that a deployment
+    names, or for one that does not exist.
+    """
 
     actions: frozenset[str]
     resources: frozenset[str]
@@ -30,8 +34,12 @@ RESOURCE_TYPES = {
     "AWS::Logs::MetricFilter": (3, "counts lines of the log, by nothing: a number for each minute, of all together"),
     "AWS::CloudWatch::Alarm": (7, "watches numbers of functions, queue and schedule; none is of a client"),
     "AWS::CloudWatch::Dashboard": (1, "draws the same numbers, and searches no log"),
-    "AWS::IAM::Role": (4, "what each may do stands in GRANTS"),
+    "AWS::CodeDeploy::Application": (1, "a name that deployments stand under"),
+    "AWS::CodeDeploy::DeploymentGroup": (1, "how many requests a new version gets and when; never which, or whose"),
+    "AWS::IAM::Role": (5, "what each may do stands in GRANTS"),
+    "AWS::Lambda::Alias": (1, "which version answers; between two of them Lambda draws lots for each request"),
     "AWS::Lambda::Function": (2, "answering and publishing"),
+    "AWS::Lambda::Version": (1, "the answering function as it was deployed, code and settings"),
     "AWS::Lambda::LayerVersion": (2, "third-party code, locked by hash"),
     "AWS::Lambda::Permission": (4, "the gateway or the CDN calls one function, the schedule the other"),
     "AWS::Lambda::EventSourceMapping": (1, "hands notifications of uploads to the publishing function"),
@@ -64,8 +72,17 @@ Of `HasGateway` and `HasCdn` one holds, so that there is one way to the answerin
 never be missing.
 """
 
+LIVE = "live"
+"""The alias of the answering function: all that may call it calls this."""
+
 _LOGS = "logs:CreateLogStream logs:PutLogEvents"
-_UPLOADS = " ".join(f"${{Bucket.Arn}}/{prefix}/*" for prefix in ("products", "channels", "releases", "approvals"))
+
+
+def _below(*prefixes: str) -> str:
+    return " ".join(f"${{Bucket.Arn}}/{prefix}/*" for prefix in prefixes)
+
+
+_UPLOADS = _below("products", "channels", "releases", "approvals", "signed", "trust")
 _LOOK = _grant(
     "s3:GetObject s3:GetObjectVersion",
     f"{_UPLOADS} ${{Bucket.Arn}}/packs/* ${{Bucket.Arn}}/rejected/*",
@@ -78,6 +95,14 @@ GRANTS = {
         _grant("s3:GetObject", "${Bucket.Arn}/public/*", "reads what is public anyway; cannot write, list or search"),
         _grant(_LOGS, "${AnswerLog.Arn}", "writes records of finite values, and cannot read them back"),
     ),
+    "DeployRole": (
+        _grant(
+            "lambda:GetAlias lambda:UpdateAlias lambda:GetProvisionedConcurrencyConfig",
+            f"${{AnswerFunction.Arn}} ${{AnswerFunction.Arn}}:{LIVE}",
+            "says which of the versions that were deployed answers; cannot make one, call one or change one",
+        ),
+        _grant("cloudwatch:DescribeAlarms", "*", "whether a number of WATCHED is too high; none is of a client"),
+    ),
     "PublishRole": (
         _grant("s3:ListBucket s3:ListBucketVersions", "${Bucket.Arn}", "uploads of pipelines; no client writes here"),
         _grant("s3:GetObject s3:GetObjectVersion", _UPLOADS, "uploads of pipelines"),
@@ -88,20 +113,28 @@ GRANTS = {
             "what is published; no event that it gets holds a request of a client",
         ),
         _grant("sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes", "${UploadQueue.Arn}", "keys of uploads"),
+        _grant("kms:Sign", "${OnlineKeyArn}", "which versions are newest, and when; no request of a client gets here"),
         _grant(_LOGS, "${PublishLog.Arn}", "writes records of finite values, and cannot read them back"),
     ),
     "PipelineRole": (
-        _grant("s3:PutObject", "${Bucket.Arn}/channels/* ${Bucket.Arn}/releases/*", "a pipeline is not a client"),
+        _grant("s3:PutObject", _below("channels", "releases", "signed"), "a pipeline is not a client"),
         _LOOK,
         _LIST,
     ),
     "OwnerRole": (
-        _grant("s3:PutObject", "${Bucket.Arn}/products/* ${Bucket.Arn}/approvals/*", "an owner is not a client"),
+        _grant("s3:PutObject", _below("products", "approvals", "trust"), "an owner is not a client"),
         _LOOK,
         _LIST,
     ),
 }
 """Role → all that it allows, without any condition."""
+
+TAKEN_BY = {
+    "AnswerRole": "lambda.amazonaws.com",
+    "PublishRole": "lambda.amazonaws.com",
+    "DeployRole": "codedeploy.amazonaws.com",
+}
+"""Role → the service of AWS that takes it; the others are taken by whom a parameter names."""
 
 ENVIRONMENT = {
     "AnswerFunction": {
@@ -116,6 +149,7 @@ ENVIRONMENT = {
         "S3_ENDPOINT": "AWS's own S3: pinned to `aws`",
         "LOG_LEVEL": "which of the finite records are written",
         "LOG_SUCCESSES": "whether records of successes are written; they hold no more than others",
+        "ONLINE_KEY": "which key signs how fresh TUF's metadata is, or none",
     },
 }
 """Function → its environment variables, and why each is harmless. No debug flag of a library is among them."""
@@ -155,6 +189,18 @@ WATCHED = {
 }
 """Alarm → the namespace of its number (or how that begins), its name, and what it is of: one resource, or nothing."""
 
+GRADUALLY = "Canary10Percent10Minutes"
+"""How a new version of the answering function comes: it gets a tenth of the requests for ten minutes, drawn by lots.
+
+An alarm needs two periods of five minutes at the most, so that it tells before all requests get there.
+"""
+
+GOES_BACK_ON = ("AnswerErrors", "AnswersFail", "AnswersAreStale")
+"""Alarms at which the version before answers all requests again.
+
+The last one tells of S3, and not of a version. But a new version has nothing in memory, and so must not come then.
+"""
+
 PATH_ALONE = {
     "CookiesConfig": {"CookieBehavior": "none"},
     "HeadersConfig": {"HeaderBehavior": "none"},
@@ -174,6 +220,7 @@ CDN_PATHS = {
     "/drop-in/*": False,  # a version may stand in it
     "/v1/*.atom": True,
     "/v1/*.json": True,
+    "/v1/*.minisig": True,
     "/v1/*.xml": True,
     "/v1/*.yml": True,
     "/v1/*/RELEASES": True,

@@ -464,6 +464,9 @@ class Offer:
         rollout: how `latest` reaches its users; `None` for all at once.
         history: all that was offered, the highest first, with the reason of those that were withdrawn.
         is_complete: whether the rollout has reached everyone, or there is none.
+        is_pinned: whether nothing higher than a version is offered for now. Which one is not said: it may be none that
+            anybody knows of yet.
+        paused_at: since when nothing new is offered; `None` if that is not so, or if a pin decides.
     """
 
     product: str
@@ -472,6 +475,8 @@ class Offer:
     rollout: Rollout | None
     history: tuple[tuple[Release, str | None], ...]
     is_complete: bool = True
+    is_pinned: bool = False
+    paused_at: datetime | None = None
 
     def candidates(self, *, rollouts: bool = False) -> tuple[Release, ...]:
         """What may be offered, the best first: a format takes the first that it can carry.

@@ -88,6 +88,13 @@ FROM_MEMORY = Check(
 NOTHING_TO_SAY = Check("privacy/test_answers", "a client never has to say which version it runs")
 TO_ASK = Check("privacy/test_answers", "a manifest says what a client needs to ask its user")
 CLIENT_SAME = Check("privacy/test_client", "what a client sends is the same on every machine")
+CLIENT_BARE = Check("privacy/test_client", "a client names the document and the host and nothing else")
+CLIENT_DOWNLOAD = Check("privacy/test_client", "a download names the file and the host and nothing else")
+CLIENT_DRAWS = Check("privacy/test_client", "what a copy draws does not come from its machine")
+CLIENT_UNASKED = Check("privacy/test_client", "nothing is downloaded unasked")
+CLIENT_SILENT = Check("privacy/test_client", "no answer of a person is told")
+CLIENT_TRUST = Check("client/test_wire", "a server that nobody vouches for gets no request")
+CLIENT_STAYS = Check("client/test_wire", "a redirect is not followed")
 CLIENT_OFF = Check("privacy/test_client", "a client that is switched off opens no connection")
 CLIENT_SPREAD = Check("client/test_schedule", "copies are spread evenly over the whole time")
 PARTNERS = Check("privacy/test_answers", "a channel of a partner is answered like any other")
@@ -130,8 +137,12 @@ PROMISES = (
         "the one that the publisher's document names, which your software sees first.",
         "Every connection of the answering function is recorded in the checks, and all go to its own bucket; there is "
         "no redirect among its answers; a Content-Security-Policy forbids pages to load anything; its role allows one "
-        "read and its own log.",
-        (ONE_CORRESPONDENT, FEW_LIBRARIES, ONLY_GETS, NO_REDIRECT, PAGE_ALONE, PAGE_POLICY, TEMPLATE),
+        "read and its own log. The project's own client follows no redirect, asks only a server that can show that it "
+        "is the right one, and tells the host of a file nothing but which file.",
+        (
+            *(ONE_CORRESPONDENT, FEW_LIBRARIES, ONLY_GETS, NO_REDIRECT, PAGE_ALONE, PAGE_POLICY, TEMPLATE),
+            *(CLIENT_DOWNLOAD, CLIENT_TRUST, CLIENT_STAYS),
+        ),
     ),
     Promise(
         "P4",
@@ -191,11 +202,12 @@ PROMISES = (
         "Cache-Control is one of few constants; versions are no part of any address, but below /drop-in/, which is off "
         "unless a product turns it on: there they are compared with one document, reach no sink, and no cache may keep "
         "the address. A document once read is answered from memory while the bucket fails, for up to a week. The "
-        "project's own client sends the same few lines from every machine, at times that are drawn evenly.",
+        "project's own client sends the same three lines from every machine, at times that are drawn evenly and owe "
+        "nothing to the machine.",
         (
             *(HOW_OFTEN, NOTHING_TO_SAY, FROM_MEMORY, WHO_ASKS_IN_TROUBLE, OLD_VERSION, OLD_VERSION_ALONE),
             *(OLD_VERSION_FAULT, OLD_VERSION_SEEN, OLD_VERSION_CACHED, EDGE_VERSION, NOT_BACK, CLIENT_SAME),
-            CLIENT_SPREAD,
+            *(CLIENT_BARE, CLIENT_SPREAD, CLIENT_DRAWS),
         ),
     ),
     Promise(
@@ -205,8 +217,9 @@ PROMISES = (
         "The document tells your software what it needs to ask you: the version, what is new, how large it is and "
         "whether it is critical. Nothing in it can force an installation, and the service is not told what you chose.",
         "The manifest's schema has these fields, and none that installs by itself. The project's own client asks, "
-        "installs nothing, and opens no connection once it is told never to ask again.",
-        (TO_ASK, NO_FIELD, CLIENT_OFF),
+        "downloads nothing before the answer, installs nothing, tells nobody what the answer was, and opens no "
+        "connection once it is told never to ask again.",
+        (TO_ASK, NO_FIELD, CLIENT_OFF, CLIENT_UNASKED, CLIENT_SILENT),
     ),
     Promise(
         "P10",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import io
 import json
-import uuid
+import re
 import zipfile
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -18,6 +19,7 @@ import botocore.handlers
 import pytest
 
 from comet_updates import deployment
+from policy import deploying
 from tests.conftest import REGION
 from tests.template.expand import expand, source
 
@@ -30,9 +32,13 @@ NOT_IN_MOTO = {  # its CloudFormation has none of these, and makes a layer that 
     "AWS::CloudFront::OriginAccessControl",
     "AWS::CloudWatch::Alarm",
     "AWS::CloudWatch::Dashboard",
+    "AWS::CodeDeploy::Application",
+    "AWS::CodeDeploy::DeploymentGroup",
+    "AWS::Lambda::Alias",
     "AWS::Lambda::LayerVersion",
     "AWS::Lambda::Permission",  # it knows them, but they name the gateway or the CDN
     "AWS::Lambda::Url",
+    "AWS::Lambda::Version",
     "AWS::Logs::MetricFilter",
     "AWS::S3::BucketPolicy",
     "AWS::SQS::QueuePolicy",
@@ -59,6 +65,8 @@ class Deployed:
         answers: operation → what is answered in AWS's place, where moto has no answer or not the one that is needed.
         refused: operation → the error code that it ends with.
         configured: function → what moto forgets of its configuration.
+        urls: function → its URLs, as Lambda lists them: moto knows none of an alias.
+        policies: function and alias, or version, or nothing → who may call it: moto has one for all versions.
         calls: every call that the audit made.
 
     Args:
@@ -69,21 +77,30 @@ class Deployed:
         self.answers: dict[str, Any] = {
             "DescribeAccountPolicies": {"accountPolicies": []},
             "ListTelemetryRules": {"TelemetryRuleSummaries": []},
-            "GetFunctionEventInvokeConfig": {},
+            "ListFunctionEventInvokeConfigs": {},
             "ListBucketAnalyticsConfigurations": {},
         }
         self.refused: dict[str, str] = {}
         self.calls: list[tuple[str, str]] = []
+        self.urls: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+        self.policies: defaultdict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
         template = _without({"HasGateway" if use_cdn else "HasCdn"}, _template())
         self.ids = _create_stack(template, use_cdn=use_cdn)
         _mend_policies(self.ids)
         _add_layers(self.ids, template)
         _add_to_bucket(self.ids)
+        self._version = next(name for name in template["Resources"] if name.startswith("AnswerFunctionVersion"))
+        self.ids |= {GROUP: GROUP, APPLICATION: APPLICATION, ALIAS: f"{self.arn('AnswerFunction')}:{deployment.LIVE}"}
+        client("lambda").create_alias(
+            FunctionName=self.ids["AnswerFunction"], Name=deployment.LIVE, FunctionVersion=self._publish()
+        )
+        self.answers["GetDeploymentGroup"] = {"deploymentGroupInfo": _deployment_group()}
         if use_cdn:
-            self.answers |= _add_cdn(self.ids, self.arn("AnswerFunction"))
+            url = self.open_url("AnswerFunction", deployment.LIVE, AuthType="AWS_IAM")
+            self.answers |= _add_cdn(self.ids, url)
         else:
             _add_gateway(self.ids)
-        _add_callers(self.ids)
+        self._add_callers()
         _add_counts(self.ids)
         _add_trail()
         self.listed = [
@@ -98,6 +115,46 @@ class Deployed:
     def arn(self, name: str) -> str:
         return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{self.ids[name]}"
 
+    def deploy(self) -> None:
+        """Have the answering function's configuration answer."""
+        client("lambda").update_alias(
+            FunctionName=self.ids["AnswerFunction"], Name=deployment.LIVE, FunctionVersion=self._publish()
+        )
+
+    def _publish(self) -> str:
+        made = client("lambda").publish_version(FunctionName=self.ids["AnswerFunction"])
+        self.ids[self._version] = f"{self.arn('AnswerFunction')}:{made['Version']}"
+        for listed in getattr(self, "listed", ()):
+            if listed["LogicalResourceId"] == self._version:
+                listed["PhysicalResourceId"] = self.ids[self._version]
+        return str(made["Version"])
+
+    def open_url(self, function: str, qualifier: str = "", **config: Any) -> str:
+        """Give the function a URL; gives that."""
+        arn = f"{self.arn(function)}:{qualifier}" if qualifier else self.arn(function)
+        url = f"https://{len(self.urls[function])}{function.lower()}.lambda-url.{REGION}.on.aws/"
+        self.urls[self.ids[function]].append({"FunctionArn": arn, "FunctionUrl": url, **config})
+        return url
+
+    def call(self, function: str, principal: str, arn: str = "", qualifier: str = deployment.LIVE) -> None:
+        """Let `principal` call `function`."""
+        statement: dict[str, Any] = {"Effect": "Allow", "Action": "lambda:InvokeFunction"}
+        statement["Principal"] = principal if principal == "*" else {"Service": principal}
+        if arn:
+            statement["Condition"] = {"ArnLike": {"AWS:SourceArn": arn}}
+        self.policies[self.ids[function], qualifier].append(statement)
+
+    def _add_callers(self) -> None:
+        here = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{self.ids[SWEEP]}"
+        self.call("PublishFunction", "events.amazonaws.com", here, qualifier="")
+        if "Cdn" in self.ids:
+            for _ in range(2):  # one for the URL, one for the function
+                arn = f"arn:aws:cloudfront::{ACCOUNT}:distribution/{self.ids['Cdn']}"
+                self.call("AnswerFunction", "cloudfront.amazonaws.com", arn)
+        else:
+            arn = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{self.ids['Api']}/*"
+            self.call("AnswerFunction", "apigateway.amazonaws.com", arn)
+
     @contextmanager
     def overheard(self) -> Iterator[None]:
         """Every botocore call meanwhile is noted, and answered or refused as `answers` and `refused` say."""
@@ -107,12 +164,18 @@ class Deployed:
         finally:
             _overhearing.remove(self)
 
-    def before_call(self, service: str, operation: str) -> Any:
+    def before_call(self, service: str, operation: str, request: dict[str, Any]) -> Any:
         self.calls.append((service, operation))
         if operation in self.refused:
             return SimpleNamespace(status_code=403), {"Error": {"Code": self.refused[operation], "Message": ""}}
         if operation in self.answers:
             return SimpleNamespace(status_code=200), dict(self.answers[operation])
+        function = re.sub(r".*/functions/([^/]+)/.*", r"\1", request["url_path"])
+        if operation == "ListFunctionUrlConfigs":
+            return SimpleNamespace(status_code=200), {"FunctionUrlConfigs": self.urls[function]}
+        if operation == "GetPolicy":
+            statements = self.policies[function, request["query_string"].get("Qualifier", "")]
+            return SimpleNamespace(status_code=200), {"Policy": json.dumps({"Statement": statements})}
         return None
 
     def after_call(self, operation: str, answer: dict[str, Any]) -> None:
@@ -128,8 +191,8 @@ class Deployed:
 _overhearing: list[Deployed] = []
 
 
-def _before_call(model: Any, **_: Any) -> Any:
-    return _overhearing[-1].before_call(model.service_model.service_name, model.name) if _overhearing else None
+def _before_call(model: Any, params: dict[str, Any], **_: Any) -> Any:
+    return _overhearing[-1].before_call(model.service_model.service_name, model.name, params) if _overhearing else None
 
 
 def _after_call(model: Any, parsed: dict[str, Any], **_: Any) -> None:
@@ -192,7 +255,14 @@ def trust(role: str, document: dict[str, Any]) -> None:
     client("iam").update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(document))
 
 
-OWN_POLICIES = {"AnswerRole": "answer", "PublishRole": "publish", "PipelineRole": "release", "OwnerRole": "own"}
+OWN_POLICIES = {
+    "AnswerRole": "answer",
+    "DeployRole": "deploy",
+    "PublishRole": "publish",
+    "PipelineRole": "release",
+    "OwnerRole": "own",
+}
+ALIAS, GROUP, APPLICATION = deploying.ALIAS, deploying.GROUP, "ServerlessDeploymentApplication"
 
 
 def _add_layers(ids: dict[str, str], template: dict[str, Any]) -> None:
@@ -232,11 +302,10 @@ def _add_gateway(ids: dict[str, str]) -> None:
     """What API Gateway makes of the OpenAPI document that SAM writes."""
     gateway = client("apigatewayv2")
     ids["Api"] = gateway.create_api(Name="comet", ProtocolType="HTTP")["ApiId"]
-    function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{ids['AnswerFunction']}"
     integration = gateway.create_integration(
         ApiId=ids["Api"],
         IntegrationType="AWS_PROXY",
-        IntegrationUri=f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{function}/invocations",
+        IntegrationUri=f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{ids[ALIAS]}/invocations",
         PayloadFormatVersion="2.0",
     )
     target = f"integrations/{integration['IntegrationId']}"
@@ -251,13 +320,27 @@ STAGE = {
 }
 
 
-def _add_cdn(ids: dict[str, str], function: str) -> dict[str, Any]:
+def _deployment_group() -> dict[str, Any]:
+    """What CodeDeploy makes of the template, and shows; moto forgets most of it."""
+    return {
+        "deploymentConfigName": f"CodeDeployDefault.Lambda{deployment.GRADUALLY}",
+        "alarmConfiguration": {
+            "enabled": True,
+            "alarms": [{"name": f"comet-{name}"} for name in deployment.GOES_BACK_ON],
+        },
+        "autoRollbackConfiguration": {
+            "enabled": True,
+            "events": _template()["Resources"][GROUP]["Properties"]["AutoRollbackConfiguration"]["Events"],
+        },
+    }
+
+
+def _add_cdn(ids: dict[str, str], url: str) -> dict[str, Any]:
     """What CloudFront makes of the template; gives the answers that moto's has not."""
-    url = client("lambda").create_function_url_config(FunctionName=function, AuthType="AWS_IAM")["FunctionUrl"]
     resources = _template()["Resources"]
     signing = resources["CdnSigns"]["Properties"]["OriginAccessControlConfig"] | {"Name": "comet-answer"}
     made = client("cloudfront").create_origin_access_control(OriginAccessControlConfig=signing)
-    ids |= {"CdnDoor": function, "PathAlone": "path-alone", "CdnSigns": made["OriginAccessControl"]["Id"]}
+    ids |= {"CdnDoor": ids[ALIAS], "PathAlone": "path-alone", "CdnSigns": made["OriginAccessControl"]["Id"]}
     config = distribution_config(ids, url.split("/")[2])
     ids["Cdn"] = client("cloudfront").create_distribution(DistributionConfig=config)["Distribution"]["Id"]
     key = resources["PathAlone"]["Properties"]["CachePolicyConfig"]
@@ -313,33 +396,6 @@ def _behaviour(said: dict[str, Any]) -> dict[str, Any]:
 
 def listed(*items: Any) -> dict[str, Any]:
     return {"Quantity": len(items), "Items": list(items)}
-
-
-def _add_callers(ids: dict[str, str]) -> None:
-    call("PublishFunction", ids, "events.amazonaws.com", f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{ids[SWEEP]}")
-    if "Cdn" in ids:
-        call(
-            "AnswerFunction",
-            ids,
-            "cloudfront.amazonaws.com",
-            f"arn:aws:cloudfront::{ACCOUNT}:distribution/{ids['Cdn']}",
-        )
-    else:
-        call(
-            "AnswerFunction", ids, "apigateway.amazonaws.com", f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{ids['Api']}/*"
-        )
-
-
-def call(function: str, ids: dict[str, str], principal: str, arn: str = "") -> None:
-    """Let `principal` call `function`."""
-    where = {"SourceArn": arn} if arn else {}
-    client("lambda").add_permission(
-        FunctionName=ids[function],
-        StatementId=uuid.uuid4().hex,
-        Action="lambda:InvokeFunction",
-        Principal=principal,
-        **where,
-    )
 
 
 def _add_counts(ids: dict[str, str]) -> None:

@@ -13,17 +13,18 @@ import pytest
 from moto import mock_aws
 from typer.testing import CliRunner
 
+from comet_updates import names
 from comet_updates.cli import app
 from comet_updates.cli.account import READS, Account, NotAReadError, UnseenError
 from comet_updates.cli.audit import AREAS, Finding, NoStackError, Status, audit
 from comet_updates.deployment import COUNTED
 from tests.cli.deployed import (
     ACCOUNT,
+    ALIAS,
     OWN_POLICIES,
     STAGE,
     Deployed,
     botocore_overheard,
-    call,
     client,
     count,
     draw,
@@ -78,7 +79,11 @@ def _answers(**answers: Any) -> Plant:
 
 
 def _configure(function: str = "AnswerFunction", **changes: Any) -> Plant:
-    return lambda d: client("lambda").update_function_configuration(FunctionName=d.ids[function], **changes)
+    def plant(deployed: Deployed) -> None:
+        client("lambda").update_function_configuration(FunctionName=deployed.ids[function], **changes)
+        deployed.deploy()
+
+    return plant
 
 
 def _configured(**changes: Any) -> Plant:
@@ -96,6 +101,7 @@ def _variables(**changes: str | None) -> Plant:
         own = client("lambda").get_function_configuration(FunctionName=name)["Environment"]["Variables"]
         variables = {variable: str(value) for variable, value in (own | changes).items() if value is not None}
         client("lambda").update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+        deployed.deploy()
 
     return plant
 
@@ -199,6 +205,11 @@ def _ranking(*logs: str, state: str = "ENABLED") -> Plant:
     return _answers(DescribeInsightRules={"InsightRules": [{"Name": "x", "State": state, "Definition": definition}]})
 
 
+def _copied(*rules: dict[str, Any]) -> Plant:
+    copied = [rule | {"Destination": {"Bucket": "arn:aws:s3:::x"}} for rule in rules]
+    return _answers(GetBucketReplication={"ReplicationConfiguration": {"Role": "x", "Rules": copied}})
+
+
 def _telemetry(type_: str) -> Plant:
     return _answers(ListTelemetryRules={"TelemetryRuleSummaries": [{"RuleName": "x", "ResourceType": type_}]})
 
@@ -254,6 +265,22 @@ def _by_token(subject: str, **equal: str) -> Plant:
     )
 
 
+def _other_alias(deployed: Deployed) -> None:
+    function = deployed.ids["PublishFunction"]
+    client("lambda").publish_version(FunctionName=function)
+    client("lambda").create_alias(FunctionName=function, Name="old", FunctionVersion="1")
+    deployed.call("PublishFunction", "*", qualifier="old")
+
+
+def _group(**changes: Any) -> Plant:
+    return lambda d: d.answers["GetDeploymentGroup"]["deploymentGroupInfo"].update(changes)
+
+
+def _alias(**changes: Any) -> Plant:
+    return lambda d: client("lambda").update_alias(FunctionName=d.ids["AnswerFunction"], Name="live", **changes)
+
+
+DEPLOYMENT = "deployment of the answering function"
 ALARMS = "alarms and dashboard"
 WATCHES = source()["Resources"]["AnswerErrors"]["Properties"]
 STAGES, ROUTES, DOORS = "stages of the gateway", "routes of the gateway", "other ways into the functions"
@@ -299,27 +326,62 @@ DIFFERENCES: dict[str, tuple[str, str, Plant]] = {
     "a function whose name only begins like ours": (
         ROUTES,
         "-copy",
-        _integration(lambda d: f"{d.arn('AnswerFunction')}-copy"),
+        _integration(lambda d: f"{d.arn('AnswerFunction')}-copy:live"),
     ),
+    "the function instead of its alias": (ROUTES, "sends requests to", _integration(lambda d: d.arn("AnswerFunction"))),
+    "a version of long ago": (ROUTES, "sends requests to", _integration(lambda d: f"{d.arn('AnswerFunction')}:1")),
     "a function of the same name in another account": (
         ROUTES,
         "999999999999",
-        _integration(lambda d: d.arn("AnswerFunction").replace(ACCOUNT, "9" * 12)),
+        _integration(lambda d: d.ids[ALIAS].replace(ACCOUNT, "9" * 12)),
     ),
     "a request that is changed": (
         ROUTES,
         "(RequestParameters)",
-        _integration(
-            lambda d: d.arn("AnswerFunction"), RequestParameters={"append:header.who": "$context.identity.sourceIp"}
-        ),
+        _integration(lambda d: d.ids[ALIAS], RequestParameters={"append:header.who": "$context.identity.sourceIp"}),
     ),
     "a cookie from the gateway": (
         ROUTES,
         "(ResponseParameters)",
         _integration(
-            lambda d: d.arn("AnswerFunction"),
+            lambda d: d.ids[ALIAS],
             ResponseParameters={"200": {"append:header.set-cookie": "$context.requestId"}},
         ),
+    ),
+    "a version that was not deployed": (
+        DEPLOYMENT,
+        "answers with version $LATEST instead of 1",
+        _alias(FunctionVersion="$LATEST"),
+    ),
+    "two versions": (
+        DEPLOYMENT,
+        "answers with version 2, too",
+        _alias(RoutingConfig={"AdditionalVersionWeights": {"2": 0.5}}),
+    ),
+    "all clients at once": (
+        DEPLOYMENT,
+        "deploys as CodeDeployDefault.LambdaAllAtOnce",
+        _group(deploymentConfigName="CodeDeployDefault.LambdaAllAtOnce"),
+    ),
+    "a deployment that heeds no alarm": (
+        DEPLOYMENT,
+        "stays at a new version on AnswerErrors",
+        _group(alarmConfiguration={"enabled": False, "alarms": [{"name": "comet-AnswerErrors"}]}),
+    ),
+    "a deployment that heeds some alarms": (
+        DEPLOYMENT,
+        "stays at a new version on AnswersFail",
+        _group(alarmConfiguration={"enabled": True, "alarms": [{"name": "comet-AnswerErrors"}]}),
+    ),
+    "a deployment that never goes back": (
+        DEPLOYMENT,
+        "does not go back by itself",
+        _group(autoRollbackConfiguration={"enabled": True, "events": ["DEPLOYMENT_FAILURE"]}),
+    ),
+    "a deployment that anyone may do": (
+        "roles",
+        "DeployRole may be taken by *",
+        _trusted("DeployRole", Principal={"AWS": "*"}),
     ),
     "a debug flag": ("functions", "AnswerFunction reads POWERTOOLS_DEV", _variables(POWERTOOLS_DEV="1")),
     "a missing variable": ("functions", "lacks LOG_LEVEL", _variables(LOG_LEVEL=None)),
@@ -350,23 +412,52 @@ DIFFERENCES: dict[str, tuple[str, str, Plant]] = {
     "a URL of its own": (
         DOORS,
         "AnswerFunction has a URL of its own",
-        lambda d: client("lambda").create_function_url_config(FunctionName=d.ids["AnswerFunction"], AuthType="NONE"),
+        lambda d: d.open_url("AnswerFunction", AuthType="NONE"),
+    ),
+    "a URL of the alias": (
+        DOORS,
+        "AnswerFunction has a URL of its own",
+        lambda d: d.open_url("AnswerFunction", "live", AuthType="AWS_IAM"),
     ),
     "a queue for failed requests": (
         DOORS,
         "sends events on",
-        _answers(GetFunctionEventInvokeConfig={"DestinationConfig": {"OnFailure": {"Destination": "x"}}}),
+        _answers(
+            ListFunctionEventInvokeConfigs={
+                "FunctionEventInvokeConfigs": [{}, {"DestinationConfig": {"OnFailure": {"Destination": "x"}}}]
+            }
+        ),
     ),
     "a caller more": (
         DOORS,
-        "AnswerFunction may be called by * for whomever",
-        lambda d: call("AnswerFunction", d.ids, "*"),
+        "AnswerFunction live may be called by * for whomever",
+        lambda d: d.call("AnswerFunction", "*"),
+    ),
+    "a caller of the function itself": (
+        DOORS,
+        "AnswerFunction may be called by apigateway.amazonaws.com for arn:aws:execute-api:",
+        lambda d: d.call(
+            "AnswerFunction",
+            "apigateway.amazonaws.com",
+            f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{d.ids['Api']}/*",
+            qualifier="",
+        ),
+    ),
+    "a caller of an old version": (
+        DOORS,
+        "AnswerFunction 1 may be called by * for whomever",
+        lambda d: (_configure(Timeout=9)(d), d.call("AnswerFunction", "*", qualifier="1")),
+    ),
+    "another alias": (
+        DOORS,
+        "PublishFunction old may be called by * for whomever",
+        _other_alias,
     ),
     "another gateway": (
         DOORS,
         "may be called by apigateway.amazonaws.com for arn:aws:execute-api:us-east-1:123456789012:other/*",
-        lambda d: call(
-            "AnswerFunction", d.ids, "apigateway.amazonaws.com", f"arn:aws:execute-api:{REGION}:{ACCOUNT}:other/*"
+        lambda d: d.call(
+            "AnswerFunction", "apigateway.amazonaws.com", f"arn:aws:execute-api:{REGION}:{ACCOUNT}:other/*"
         ),
     ),
     "another source of events": (
@@ -522,9 +613,10 @@ DIFFERENCES: dict[str, tuple[str, str, Plant]] = {
     ),
     "a copy of the bucket": (
         "bucket",
-        "copied",
-        _answers(GetBucketReplication={"ReplicationConfiguration": {"Role": "x", "Rules": []}}),
+        "is copied to arn:aws:s3:::x: all that is in it",
+        _copied({"Filter": {"Prefix": "releases/"}}, {"Filter": {}}),
     ),
+    "a copy of what is public": ("bucket", "is copied to arn:aws:s3:::x: public/", _copied({"Prefix": "public/"})),
     "a list of the bucket": (
         "bucket",
         "listed",
@@ -708,27 +800,28 @@ OF_THE_CDN: dict[str, tuple[str, str, Plant]] = {
     "a door for everyone": (
         DOORS,
         "has a URL that is open to everyone",
-        lambda d: client("lambda").update_function_url_config(FunctionName=d.ids["AnswerFunction"], AuthType="NONE"),
+        lambda d: d.urls[d.ids["AnswerFunction"]][0].update(AuthType="NONE"),
     ),
     "a door for web pages": (
         DOORS,
         "answers by origin",
-        lambda d: client("lambda").update_function_url_config(
-            FunctionName=d.ids["AnswerFunction"], Cors={"AllowOrigins": ["*"]}
-        ),
+        lambda d: d.urls[d.ids["AnswerFunction"]][0].update(Cors={"AllowOrigins": ["*"]}),
     ),
     "a door to publishing": (
         DOORS,
         "PublishFunction has a URL of its own",
-        lambda d: client("lambda").create_function_url_config(
-            FunctionName=d.ids["PublishFunction"], AuthType="AWS_IAM"
-        ),
+        lambda d: d.open_url("PublishFunction", AuthType="AWS_IAM"),
+    ),
+    "a door past the alias": (
+        DOORS,
+        "AnswerFunction has a URL of its own",
+        lambda d: d.open_url("AnswerFunction", AuthType="AWS_IAM"),
     ),
     "another distribution": (
         DOORS,
         "may be called by cloudfront.amazonaws.com for",
-        lambda d: call(
-            "AnswerFunction", d.ids, "cloudfront.amazonaws.com", f"arn:aws:cloudfront::{ACCOUNT}:distribution/OTHER"
+        lambda d: d.call(
+            "AnswerFunction", "cloudfront.amazonaws.com", f"arn:aws:cloudfront::{ACCOUNT}:distribution/OTHER"
         ),
     ),
     "telemetry of the CDN": ("telemetry rules", "CloudFront", _telemetry("AWS::CloudFront::Distribution")),
@@ -774,6 +867,10 @@ HARMLESS: dict[str, Plant] = {
         "repo:acme/app:environment:release", aud="sts.amazonaws.com"
     ),
     "telemetry of a CDN of others": _telemetry("AWS::CloudFront::Distribution"),
+    "uploads for a second region": _copied(
+        *({"Filter": {"Prefix": prefix}} for prefix in names.UPLOAD_PREFIXES),
+        {"Filter": {"And": {"Prefix": "releases/", "Tags": []}}},
+    ),
     "a principal that is kept out": _trusted("PipelineRole", Effect="Deny", Principal="*"),
 }
 
@@ -825,7 +922,7 @@ class TestWhatMayNotBeRead:
         assert _unseen(with_cdn, OF_ONE_WAY["cdn"]) == _needs(OF_ONE_WAY["cdn"])
 
     def test_hides_nothing_of_what_else_is_seen_in_its_area(self, deployed: Deployed) -> None:
-        deployed.refused["GetFunctionUrlConfig"] = "AccessDeniedException"
+        deployed.refused["ListFunctionUrlConfigs"] = "AccessDeniedException"
         DIFFERENCES["a queue for failed requests"][2](deployed)
         assert {(finding.area, finding.status) for finding in _wrong(deployed)} == {
             (DOORS, Status.UNSEEN),
@@ -865,8 +962,9 @@ class TestReading:
             account().read("logs", "DescribeLogGroups")
 
     def test_gives_nothing_where_nothing_is(self, deployed: Deployed) -> None:
-        function = deployed.ids["AnswerFunction"]
-        assert account().read("lambda", "GetFunctionUrlConfig", FunctionName=function) == {}
+        bucket = deployed.ids["Bucket"]
+        client("s3").delete_bucket_policy(Bucket=bucket)
+        assert account().read("s3", "GetBucketPolicy", Bucket=bucket) == {}
 
 
 @pytest.mark.usefixtures("deployed")

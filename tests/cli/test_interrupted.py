@@ -27,7 +27,7 @@ from tests.conftest import ON_THIS_MACHINE, ROOT, S3, Wire
 from torture.counts import IS_FULL, tally
 
 KILLS = 50 if IS_FULL else 8
-REQUESTS = 24
+REQUESTS = 28
 """About how many a whole run sends, and a few more: so that some are killed by nobody."""
 
 KEY = "releases/comet-cursor/stable/4.2.1.json"

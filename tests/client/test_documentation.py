@@ -38,7 +38,7 @@ def test_the_request_in_the_documentation_is_the_one_that_is_sent() -> None:
     assert shown.replace("\n", "\r\n") + "\r\n" == request.ask(address).decode()
 
 
-def test_the_client_in_javascript_finds_the_same_file_and_sends_two_headers(
+def test_the_client_in_javascript_finds_the_same_file_and_sends_one_header(
     downloads: Server, authority: trustme.CA, tmp_path: Path
 ) -> None:
     if not shutil.which("node"):
@@ -61,4 +61,4 @@ def test_the_client_in_javascript_finds_the_same_file_and_sends_two_headers(
     (file,) = document["artifacts"]
     assert json.loads(run.stdout) == [file, None, None, None, file, file]
     (sent,) = downloads.received
-    assert [line.split(b":")[0] for line in sent.split(b"\r\n")[1:-2]] == [b"Host", b"Connection"]
+    assert [line.split(b":")[0] for line in sent.split(b"\r\n")[1:-2]] == [b"Host"]

@@ -93,13 +93,14 @@ class Front(Server):
 
     Args:
         service_port: the service's, on loopback.
+        tls: what it shows of itself; plain HTTP without.
 
     Attributes:
         files_at: where files are said to be, and where else they are: for a client that would not trust our authority.
     """
 
-    def __init__(self, service_port: int) -> None:
-        super().__init__()
+    def __init__(self, service_port: int, tls: ssl.SSLContext | None = None) -> None:
+        super().__init__(tls)
         self._service_port = service_port
         self.files_at: tuple[str, str] = ("", "")
 

@@ -102,6 +102,7 @@ def published(s3_endpoint: str) -> Iterator[tuple[S3, Handler]]:
         patch.setenv("MEMORY_TTL_S", "60")
         patch.setenv("LOG_LEVEL", "INFO")
         patch.setenv("LOG_SUCCESSES", "false")
+        patch.setenv("ONLINE_KEY", "none")
         world.start("comet_updates.publish.handler")(SWEEP, None)
         yield world.s3, world.start("comet_updates.answer.handler")
 

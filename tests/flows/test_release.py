@@ -161,8 +161,10 @@ def test_a_pause_holds_back_what_comes_and_lets_it_go(world: World) -> None:
     world.decide(paused_at="2026-10-02T00:00:00Z")
     world.release("4.2.1", released_at="2026-10-03T00:00:00Z")
     assert world.latest() == "4.2.0"
+    assert "held back since" in world.ask("/comet-cursor")["body"]
     world.decide()
     assert world.latest() == "4.2.1"
+    assert "held back" not in world.ask("/comet-cursor")["body"]
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from comet_updates.formats import pages, pointers, product_page, texts
-from comet_updates.model import ARTIFACTS_MAX, NOTES_MAX_CHARS, Offer, Product, Rollout
+from comet_updates import formats
+from comet_updates.formats import atom, drop_in, index_page, pages, pointers, product_page, texts
+from comet_updates.model import ARTIFACTS_MAX, NOTES_MAX_CHARS, ChannelPolicy, Offer, Product, Release, Rollout
+from comet_updates.publish.decide import decide
 from tests.formats.html import Page, skipped
-from tests.formats.offers import artifact, offer, release
+from tests.formats.offers import artifact, complete, offer, release
 
 HOSTILE = """<script>x()</script>"'><img src=x onerror=x()>&amp;{{ 7 * 7 }}"""
 WORST = "&" * 200  # five bytes each
@@ -57,6 +62,12 @@ def test_a_page_says_what_is_offered_and_from_which_host() -> None:
         assert said in text
 
 
+def test_why_a_release_was_withdrawn_is_not_taken_for_what_was_new() -> None:
+    html = rendered(WHOLE)[""].decode()
+    assert html.index('<p class="bad" dir="auto">broken</p>') < html.index("Old")
+    assert html.count('class="bad"') == 1
+
+
 def test_what_updaters_alone_can_use_stands_apart() -> None:
     html = rendered(WHOLE)[""].decode()
     assert html.index("setup.exe") < html.index("<summary>Smaller files") < html.index("app.delta")
@@ -100,6 +111,58 @@ def test_a_rollout_is_told_in_words(fields: dict[str, Any], said: str) -> None:
     page = product(offer(release("1.0.0"), rollout=Rollout(**fields, **start)))
     assert said in page.text
     assert [bar["value"] for bar in page.all("progress")] == (["10"] if "percent" in fields else [])
+
+
+HELD: dict[str, dict[str, Any]] = {
+    "This channel stays at 1.0.0 for now.": {"pin": "1.0.0"},
+    "New releases have been held back since 5 November 2026.": {"paused_at": "2026-11-05T00:00:00Z"},
+}
+
+
+def decided(*releases: Release, **policy: Any) -> Offer:
+    """What the channel offers under a policy; its releases came out a week apart, from the first of November on."""
+    document = json.dumps({"schema": 1, "product": "p", "channel": "stable", **policy})
+    policies = {"stable": ChannelPolicy.model_validate_json(document)}
+    return decide(Product(product="p"), "stable", policies, releases, datetime(2026, 12, 1, tzinfo=UTC))
+
+
+class TestAChannelThatIsHeld:
+    @pytest.mark.parametrize("said", HELD)
+    def test_says_so(self, said: str) -> None:
+        old, new = (release(f"{number}.0.0", released_at=f"2026-11-0{number * 4}T00:00:00Z") for number in (1, 2))
+        held, free = (product(decided(old, new, **policy)).text for policy in (HELD[said], {}))
+        assert said in held
+        assert said not in free
+        assert "2.0.0" in free
+
+    @pytest.mark.parametrize(
+        "policy", [{"pin": "1.0.0"}, {"pin": "9.9.9"}, {"pin": "2.0.0"}, HELD[list(HELD)[1]]], ids=str
+    )
+    def test_says_nothing_that_depends_on_what_is_held_back(self, policy: dict[str, Any]) -> None:
+        """Neither that there is more, nor which version the pin names: it may be of no release that is public."""
+        old = release("1.0.0", released_at="2026-11-04T00:00:00Z")
+        higher = release("2.0.0", available_at="2027-01-01T00:00:00Z", notes={"en": "secret"})
+        with_more, without = (rendered(decided(*known, **policy)) for known in ((old, higher), (old,)))
+        assert with_more == without
+        assert b"2.0.0" not in with_more[""]
+        assert b"9.9.9" not in with_more[""]
+        assert b"This channel" in with_more[""] or b"held back" in with_more[""]
+
+    def test_that_offers_nothing_names_no_version(self) -> None:
+        text = product(decided(release("2.0.0"), pin="1.0.0")).text
+        assert "This channel offers nothing new for now." in text
+        assert "1.0.0" not in text
+
+    @pytest.mark.parametrize("held", [{"is_pinned": True}, {"paused_at": datetime(2026, 11, 5, tzinfo=UTC)}], ids=str)
+    def test_is_told_to_people_only(self, held: dict[str, Any]) -> None:
+        """No document for a program changes: what a client reads is the same as if nothing higher were there."""
+        free = offer(complete("1.1.0"), complete("1.0.0"))
+        shown = replace(free, **held)
+        assert formats.render(shown) == formats.render(free)
+        assert drop_in.render(shown, ["electron", "tauri"]) == drop_in.render(free, ["electron", "tauri"])
+        assert atom.product([shown]) == atom.product([free])
+        assert index_page.entry(Product(product="p"), [shown]) == index_page.entry(Product(product="p"), [free])
+        assert rendered(shown) != rendered(free), "positive control: the page does"
 
 
 class TestItsNotes:

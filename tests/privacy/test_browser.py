@@ -95,11 +95,14 @@ def site(s3: S3, publish: Handler, answer: Handler) -> Iterator[Site]:
     s3.put("releases/comet-cursor/stable/4.2.1.json", release(notes=long, artifacts=files, **shown))
     s3.put("releases/comet-cursor/stable/4.2.0.json", release("4.2.0", notes={"en": "```\nold\n```"}))
     s3.put("releases/comet-cursor/stable/4.1.9.json", release("4.1.9"))
-    s3.put("releases/comet-cursor/beta/4.3.0.json", release("4.3.0", channel="beta"))
     yanked = [{"version": "4.1.9", "reason": "r" * 200}]
     rollout = {"version": "4.2.1", "percent": 25}
     decided = {"schema": 1, "product": "comet-cursor", "channel": "stable", "yanked": yanked, "rollout": rollout}
     s3.put("channels/comet-cursor/stable.json", decided)
+    for channel, held in {"beta": {"pin": "4.3.0"}, "nightly": {"paused_at": "2026-11-05T00:00:00Z"}}.items():
+        s3.put(f"releases/comet-cursor/{channel}/4.3.0.json", release("4.3.0", channel=channel))
+        policy = {"schema": 1, "product": "comet-cursor", "channel": channel, **held}
+        s3.put(f"channels/comet-cursor/{channel}.json", policy)
     publish(SWEEP, None)
     asked: list[str] = []
 

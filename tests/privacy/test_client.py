@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
+import ssl
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from datetime import datetime, tzinfo
 from pathlib import Path
-from typing import NamedTuple
+from random import Random
+from typing import Any, NamedTuple
 
 import pytest
+import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from comet_updates.cli import app
-from comet_updates.client import request
-from tests.client.conftest import Server, http, manifest
+from comet_updates.cli import app, asking
+from comet_updates.client import looking, request
+from comet_updates.client.download import download
+from tests.client.conftest import NOW, Server, artifact, http, manifest
 from tests.privacy.conftest import tally, tried
 
 TEXTS = st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), min_size=1, max_size=12)
@@ -76,6 +82,23 @@ OTHER = Copy(
 )
 
 
+class Host(Server):
+    """Where files are, with what a client needs to trust it."""
+
+    trust: ssl.SSLContext
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    authority = trustme.CA()
+    certified, trust = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("localhost").configure_cert(certified)
+    authority.configure_trust(trust)
+    with Host(lambda _: http(b"new"), certified) as server:
+        server.trust = trust
+        yield server
+
+
 @pytest.fixture
 def service() -> Iterator[Server]:
     """Answers as ours does, and tries to be known again: with a cookie and an ETag of each client's own."""
@@ -87,9 +110,15 @@ def service() -> Iterator[Server]:
         yield server
 
 
-def sent(server: Server, copy: Copy, *more: str) -> list[bytes]:
+def sent(server: Server, copy: Copy) -> list[bytes]:
     """All that `copy` sends when it asks twice, the second time with what it remembers of the first."""
     before = len(server.received)
+    run(server, copy, times=2)
+    return server.received[before:]
+
+
+def run(server: Server, copy: Copy, *more: str, times: int = 1, codes: tuple[int, ...] = (0, 3)) -> dict[str, Any]:
+    """Have `copy` ask, and give what it remembers then."""
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         memory = Path(folder) / copy.machine[1].encode().hex() / "state.json"
         if copy.state is not None:
@@ -103,10 +132,11 @@ def sent(server: Server, copy: Copy, *more: str) -> list[bytes]:
             patch.setenv(name, value)
         asked = ["ask", f"{server.url}/v1/comet-cursor/stable", "--installed", copy.version]
         asked += ["--language", f"x{copy.language}", "--state", str(memory), "--every-hours", str(copy.hours), *more]
-        for _ in range(2):
+        for _ in range(times):
             ran = CliRunner().invoke(app, asked)
-            assert ran.exit_code in (0, 3), ran.output
-    return server.received[before:]
+            assert ran.exit_code in codes, ran.output
+        remembered: dict[str, Any] = json.loads(memory.read_text())
+        return remembered
 
 
 def test_what_a_client_sends_is_the_same_on_every_machine(service: Server) -> None:
@@ -119,6 +149,52 @@ def test_what_a_client_sends_is_the_same_on_every_machine(service: Server) -> No
         tally(pairs=2)
 
     compared()
+
+
+def test_a_client_names_the_document_and_the_host_and_nothing_else(service: Server) -> None:
+    """Not what everyone would send alike either, such as its own name; nor, the second time, what it was told."""
+    lines = ["GET /v1/comet-cursor/stable HTTP/1.1", f"Host: 127.0.0.1:{service.port}", "Connection: close", "", ""]
+    assert sent(service, ONE) == ["\r\n".join(lines).encode()] * 2
+
+
+def test_a_download_names_the_file_and_the_host_and_nothing_else(host: Host, tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in OTHER.environment.items():
+            patch.setenv(name, value)
+        download(artifact(b"new", f"{host.url}/app.bin"), tmp_path, host.trust)
+    lines = ["GET /app.bin HTTP/1.1", f"Host: localhost:{host.port}", "Connection: close", "", ""]
+    assert host.received == ["\r\n".join(lines).encode()]
+
+
+def drawn(server: Server, copy: Copy) -> tuple[set[Any], set[Any]]:
+    """The groups that new copies on one machine draw, and their next times."""
+    remembered = [run(server, copy._replace(state=None)) for _ in range(8)]
+    return {one["group"] for one in remembered}, {one["next_check"] for one in remembered}
+
+
+def test_what_a_copy_draws_does_not_come_from_its_machine(service: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A number that the machine decides would be an id of the machine: the time of asking would tell it."""
+    now = frozen(monkeypatch)
+    groups, times = drawn(service, ONE)
+    assert (len(groups) > 1, len(times)) == (True, 8)
+    assert max(times) > now.isoformat(), "times were drawn"
+    drawing = looking.look
+    monkeypatch.setattr(
+        looking, "look", lambda app, tls, at, _, **how: drawing(app, tls, at, Random(platform.node()), **how)
+    )
+    assert [len(found) for found in drawn(service, ONE)] == [1, 1], "positive control: a seed of the machine's name"
+
+
+def frozen(monkeypatch: pytest.MonkeyPatch) -> datetime:
+    """A clock that stands still, so that whatever differs was drawn."""
+
+    class Frozen(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return NOW.astimezone(tz)
+
+    monkeypatch.setattr(asking, "datetime", Frozen)
+    return NOW
 
 
 def test_what_a_whole_process_sends_is_the_same_for_every_user(service: Server, tmp_path: Path) -> None:
@@ -142,9 +218,32 @@ def test_a_client_that_is_switched_off_opens_no_connection(service: Server) -> N
     assert len(sent(service, OTHER)) == service.connections == 2, "switched on, it does"
 
 
-def test_no_answer_of_a_person_is_told(service: Server) -> None:
-    """Whether a person wants the update or not, nothing more is sent to the service than the question before."""
-    assert sent(service, ONE) == sent(service, ONE._replace(state={**(OTHER.state or {}), "skipped": "9.0.0"}))
+def offer_file_of(host: Host, service: Server) -> None:
+    """Have the service offer a file that fits every computer of `ONE`'s kind."""
+    file = {"platform": "linux", "arch": "any", "kind": "archive", "url": f"{host.url}/app.bin", "size": 3}
+    service.answer = lambda _: http(manifest(artifacts=[file | {"sha256": hashlib.sha256(b"new").hexdigest()}]))
+
+
+def test_no_answer_of_a_person_is_told(service: Server, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a person answers, now or before, nothing more is sent to anyone than the question to the service."""
+    offer_file_of(host, service)
+    asked: list[str] = []
+    for answer in (asking.LATER, asking.SKIP, asking.NEVER):
+        monkeypatch.setattr(asking, "_answer", lambda _, answer=answer: asked.append(answer) or answer)
+        before = len(service.received)
+        run(service, ONE)
+        run(service, ONE._replace(state={**(OTHER.state or {}), "skipped": "9.0.0"}))
+        assert len(service.received) == service.connections == before + 2
+    assert asked == [asking.LATER, asking.SKIP, asking.NEVER], "who skipped is not asked"
+    assert (len(set(service.received)), host.connections) == (1, 0)
+
+
+def test_nothing_is_downloaded_unasked(service: Server, host: Host) -> None:
+    offer_file_of(host, service)
+    run(service, ONE)
+    assert host.connections == 0
+    run(service, ONE, "--yes", codes=(1,))  # this host is none that the command trusts
+    assert host.connections == 1, "positive control: asked to, it tries"
 
 
 Leak = Callable[[bytes, Copy], bytes]

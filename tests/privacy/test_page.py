@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from tests.conftest import S3, Handler
 
 LOADING = {"src", "srcset", "data", "poster", "action", "formaction", "background", "ping", "manifest"}
-VOID = {"meta", "link", "br", "hr", "img"}
+VOID = {"meta", "link", "br", "hr", "img", "input"}
+ACTING = {"script", "form", "input", "button", "iframe", "frame", "object", "embed", "base", "portal"}
+"""What runs, shows something from elsewhere, or takes something from a visitor."""
 
 
 class Page(HTMLParser):
@@ -57,6 +59,7 @@ class Page(HTMLParser):
             self.links.append(given["href"])
         self.loads += [value for name, value in given.items() if name in LOADING or (name == "href" and not leads)]
         self.loads += [f"inline {name}" for name in given if name.startswith("on") or name == "style"]
+        self.loads += [tag] * (tag in ACTING) + [given[name] for name in given if name == "http-equiv"]
         if tag not in VOID:
             self._open.append(tag)
 
@@ -71,21 +74,27 @@ class Page(HTMLParser):
 
 
 def foreign(page: Page) -> list[str]:
-    """What a page would load from anywhere, or run."""
+    """What a page would load from anywhere, run, or ask of a visitor."""
     in_style = [style for style in page.styles if "url(" in style or "@import" in style]
-    return [address for address in page.loads if address != "data:,"] + in_style + ["script"] * ("script" in page.tags)
+    return [address for address in page.loads if address != "data:,"] + in_style
 
 
 def words(text: str) -> str:
     return " ".join(text.split())
 
 
+FOREIGN = '<img src="https://tracker.example/x.gif">'
+"""What a publisher may write by mistake, or copy from elsewhere."""
+
+
 @pytest.fixture
 def ask(s3: S3, publish: Handler, answer: Handler) -> Handler:
     """The answering function in front of two channels of one product."""
-    s3.put("products/comet-cursor.json", {"product": "comet-cursor", "name": "Comet Cursor"})
-    s3.put("releases/comet-cursor/stable/4.2.1.json", release(notes={"en": "<script>alert(1)</script>", "he": "שלום"}))
-    s3.put("releases/comet-cursor/bundled/4.2.1.json", release(channel="bundled"))
+    s3.put("products/comet-cursor.json", {"product": "comet-cursor", "name": f"Comet Cursor {FOREIGN}"})
+    notes = {"en": f"<script>alert(1)</script>\n\n{FOREIGN}\n\n![](https://tracker.example/x.gif)", "he": "שלום"}
+    s3.put("releases/comet-cursor/stable/4.2.1.json", release(notes=notes))
+    html = {"notes": notes, "notes_format": "html"}
+    s3.put("releases/comet-cursor/bundled/4.2.1.json", release(channel="bundled", **html))
     publish(SWEEP, None)
     return answer
 
@@ -126,6 +135,10 @@ def test_the_page_names_no_other_host_and_holds_no_script(ask: Handler, path: st
         '<p onclick="x()"></p>',
         "<style>p{background:url(https://tracker.example/x)}</style>",
         '<form action="https://tracker.example/"></form>',
+        '<input name="mail">',
+        '<iframe srcdoc="x"></iframe>',
+        '<link rel="preconnect" href="https://tracker.example">',
+        '<meta http-equiv="refresh" content="0; url=https://tracker.example/">',
     ],
 )
 def test_what_would_be_loaded_or_run_is_found(planted: str) -> None:

@@ -147,7 +147,7 @@ class TestListing:
 
 OPERATIONS: dict[str, Callable[[Bucket], Any]] = {
     "etags": lambda bucket: bucket.etags(""),
-    "written at": lambda bucket: bucket.written_at(""),
+    "listed": lambda bucket: bucket.listed(""),
     "children": lambda bucket: bucket.children(""),
     "versions": lambda bucket: bucket.versions(""),
     "get": lambda bucket: bucket.get(Stored("a", "v", '"e"', 1, datetime.now(UTC))),

@@ -283,6 +283,28 @@ def test_a_pause_holds_back_what_was_scheduled_for_later() -> None:
     assert decide(Product(product="p"), "stable", policies, [release("1.0.0")], NOW).latest is None
 
 
+@pytest.mark.parametrize(
+    ("decided", "is_pinned", "paused_at"),
+    [
+        ({}, False, None),
+        ({"pin": "1.0.0"}, True, None),
+        ({"paused_at": BEFORE}, False, BEFORE),
+        ({"paused_at": NOW}, False, NOW.isoformat()),
+        ({"paused_at": AFTER}, False, None),
+        ({"pin": "1.0.0", "paused_at": BEFORE}, True, None),
+    ],
+    ids=["neither", "pinned", "paused", "paused at this very moment", "to be paused", "both: the pin decides"],
+)
+def test_that_a_channel_is_held_is_told_once_it_is(
+    decided: dict[str, Any], paused_at: str | None, *, is_pinned: bool
+) -> None:
+    offered = offer(Example([release("1.0.0")], None, (policy(**decided),)))
+    assert (offered.is_pinned, offered.paused_at) == (
+        is_pinned,
+        datetime.fromisoformat(paused_at) if paused_at else None,
+    )
+
+
 def test_a_pin_that_cannot_be_compared_decides_nothing() -> None:
     with pytest.raises(VersionSyntaxError, match="Pin the version of a release"):
         offer(Example([release("1.0", build="1")], None, (policy(pin="9.9"),), scheme="build"))

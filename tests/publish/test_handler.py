@@ -181,7 +181,15 @@ def test_a_sweep_needs_no_event(s3: S3, publish: Handler) -> None:
 
 @pytest.mark.parametrize(
     ("variable", "value"),
-    [("BUCKET", None), ("BUCKET", ""), ("S3_ENDPOINT", None), ("LOG_SUCCESSES", None), ("LOG_SUCCESSES", "yes")],
+    [
+        ("BUCKET", None),
+        ("BUCKET", ""),
+        ("S3_ENDPOINT", None),
+        ("LOG_SUCCESSES", None),
+        ("LOG_SUCCESSES", "yes"),
+        ("ONLINE_KEY", None),
+        ("ONLINE_KEY", "key.pem"),
+    ],
 )
 def test_a_setting_that_is_missing_or_makes_no_sense_stops_the_start_and_is_named(
     environment: None, open_sinks: None, monkeypatch: pytest.MonkeyPatch, variable: str, value: str | None

@@ -69,7 +69,7 @@ def test_publishing_again_writes_nothing_and_reads_no_upload_again(published: S3
     change = rig.publisher.publish("comet-cursor")
     assert (change.written, change.deleted, rig.bucket.writes) == ((), (), [])
     assert [name for name, _ in rig.bucket.operations if name == "get"] == []
-    assert [name for name, _ in rig.bucket.operations] == ["etags"] * 6 + ["versions"] * 4, "and looks only once"
+    assert [name for name, _ in rig.bucket.operations] == ["etags"] * 9 + ["versions"] * 5, "and looks only once"
 
 
 def test_only_what_changed_is_written(published: S3, rig: Rig) -> None:

@@ -136,7 +136,7 @@ def running(built: Path, function: str, settings: dict[str, str]) -> AbstractCon
 
 @pytest.fixture
 def settings(s3: S3, environment: None) -> dict[str, str]:
-    names = ("BUCKET", "S3_ENDPOINT", "MEMORY_TTL_S", "LOG_LEVEL", "LOG_SUCCESSES")
+    names = ("BUCKET", "S3_ENDPOINT", "MEMORY_TTL_S", "LOG_LEVEL", "LOG_SUCCESSES", "ONLINE_KEY")
     return {name: value for name, value in os.environ.items() if name.startswith("AWS_") or name in names}
 
 

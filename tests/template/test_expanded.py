@@ -135,7 +135,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     ),
     "another function answers": (
         "E9508",
-        lambda t: t.update(json.loads(json.dumps(t).replace("${AnswerFunction.Arn}", "${PublishFunction.Arn}"))),
+        lambda t: t.update(json.loads(json.dumps(t).replace("${AnswerFunctionAliaslive}", "${PublishFunction.Arn}"))),
     ),
     "SAM's own role": ("E9509", lambda t: _properties(t).pop("Role")),
     "an extension": (
@@ -178,10 +178,11 @@ class TestTheBucket:
 
     def test_it_refuses_plain_http_and_a_second_write_of_a_release(self, expanded: Template) -> None:
         (bucket_policy,) = resources(expanded, "AWS::S3::BucketPolicy").values()
+        written_once = ("releases", "approvals", "signed", "trust")
         tls, once, *_ = bucket_policy["PolicyDocument"]["Statement"]
         assert (tls["Effect"], tls["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
         assert (once["Effect"], once["Action"]) == ("Deny", "s3:PutObject")
-        assert once["Resource"] == [{"Fn::Sub": f"${{Bucket.Arn}}/{prefix}/*"} for prefix in ("releases", "approvals")]
+        assert once["Resource"] == [{"Fn::Sub": f"${{Bucket.Arn}}/{prefix}/*"} for prefix in written_once]
         assert once["Condition"]["Null"] == {"s3:if-none-match": "true"}
 
     @pytest.mark.parametrize(
@@ -214,7 +215,7 @@ class TestTheBucket:
         assert notified == {
             (event, prefix)
             for event in ("s3:ObjectCreated:*", "s3:ObjectRemoved:*")
-            for prefix in ("products/", "channels/", "releases/", "approvals/")
+            for prefix in names.UPLOAD_PREFIXES
         }
 
 

@@ -14,10 +14,10 @@ import pytest
 from cfnlint.rules import Rules
 
 from comet_updates import deployment
-from policy import rules
+from policy import deploying, rules
 from policy.expansion import NotExpandedError, expand, load, paths, resources
 from tests.conftest import ROOT
-from tests.template import test_alarms, test_cdn, test_expanded, test_roles
+from tests.template import test_alarms, test_cdn, test_deploying, test_expanded, test_roles
 from tests.template.expand import Template, source
 
 ALLOWED: dict[str, list[dict[str, Any]]] = load((ROOT / "policy" / "properties.yaml").read_text())
@@ -61,8 +61,8 @@ def test_every_rule_has_a_number_of_its_own_and_a_fault_that_it_finds() -> None:
     loaded = Rules.create_from_directory(str(ROOT / "policy"))
     classes = {rule.__name__ for rule in rules.PolicyRule.__subclasses__()}
     assert {type(rule).__name__ for rule in loaded.values()} == classes
-    faults = test_expanded.FAULTS | test_cdn.FAULTS | test_roles.FAULTS | test_alarms.FAULTS
-    assert set(loaded) == {rule for rule, _ in faults.values()} | {rules.AsDecided.id}
+    suites = (test_expanded, test_cdn, test_roles, test_alarms, test_deploying)
+    assert set(loaded) == {rule for suite in suites for rule, _ in suite.FAULTS.values()} | {rules.AsDecided.id}
     assert all(rule.shortdesc and rule.description and rule.tags for rule in loaded.values())
 
 
@@ -92,7 +92,7 @@ class TestTheReasonsForProperties:
 
     def test_nothing_can_be_added_without_one(self) -> None:
         """Wherever a new key goes in the properties of a resource, a rule that looks at properties speaks."""
-        looks = [rules.OnlyKnownProperties(), rules.OnlyKnownGrants(), rules.AsDecided()]
+        looks = [rules.OnlyKnownProperties(), rules.OnlyKnownGrants(), rules.AsDecided(), deploying.GoesBackByItself()]
         expanded = expand(source())
         for name in expanded["Resources"]:
             for number, _ in enumerate(_maps(expanded["Resources"][name]["Properties"])):

@@ -182,6 +182,8 @@ UPLOADS = {
     "approvals/comet-cursor/stable/4.2.1.json": "OwnerRole",
     "channels/comet-cursor/stable.json": "PipelineRole",
     "releases/comet-cursor/stable/4.2.1.json": "PipelineRole",
+    "signed/comet-cursor/1.json": "PipelineRole",
+    "trust/root/1.json": "OwnerRole",
 }
 
 
@@ -212,14 +214,26 @@ KEYS = {
     "public/v1/comet-cursor/stable/manifest.json",
     "rejected/releases/comet-cursor/stable/4.2.1.json.json",
     "packs/comet-cursor.json",
+    "signed/comet-cursor/1.json",
+    "trust/root/1.json",
 }
 
 
 @pytest.mark.parametrize(
     ("role", "writes"),
     [
-        ("PipelineRole", {"releases/comet-cursor/stable/4.2.1.json", "channels/comet-cursor/stable.json"}),
-        ("OwnerRole", {"products/comet-cursor.json", "approvals/comet-cursor/stable/4.2.1.json"}),
+        (
+            "PipelineRole",
+            {
+                "releases/comet-cursor/stable/4.2.1.json",
+                "channels/comet-cursor/stable.json",
+                "signed/comet-cursor/1.json",
+            },
+        ),
+        (
+            "OwnerRole",
+            {"products/comet-cursor.json", "approvals/comet-cursor/stable/4.2.1.json", "trust/root/1.json"},
+        ),
     ],
 )
 def test_a_stolen_credential_can_write_what_its_role_is_for_and_delete_nothing(

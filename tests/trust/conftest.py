@@ -17,9 +17,10 @@ from comet_updates import names
 from comet_updates.cli import sealing, trust_folder
 from comet_updates.cli.deciding import SignWith
 from comet_updates.publish.bucket import Bucket
-from comet_updates.publish.handler import Run
+from comet_updates.publish.handler import Run, SweepFailedError
 from comet_updates.publish.reconcile import Publisher
 from comet_updates.record import Log
+from comet_updates.trust import signing
 from tests.conftest import S3, release, request
 
 if TYPE_CHECKING:
@@ -63,14 +64,16 @@ class House:
         online: the URI of the online key that the publishing function has.
     """
 
-    def __init__(self, s3: S3, folder: Path) -> None:
+    failed = SweepFailedError
+
+    def __init__(self, s3: S3, folder: Path, online: str = "") -> None:
         self.s3 = s3
         self.bucket = Bucket(s3.client, s3.bucket)
         self.keys = folder / "keys"
         self.keys.mkdir()
         self.folder = folder / "trust"
         self.now = datetime.now(UTC)
-        self.online = self.key("online")
+        self.online = online or self.key("online")
         self.publisher = Publisher(self.bucket, lambda: self.now, self.online)
 
     def key(self, name: str) -> str:
@@ -85,8 +88,6 @@ class House:
         return self.keys / f"{name}.pem.pub"
 
     def keyid(self, name: str) -> str:
-        from comet_updates.trust import signing
-
         return signing.public_key(self.key(name)).keyid
 
     def begin(self) -> None:
@@ -95,7 +96,7 @@ class House:
             self.folder,
             [self.public(name) for name in ("root-a", "root-b", "root-c")],
             [self.public("targets")],
-            self.public("online"),
+            self.keys / "online.pem.pub",
             threshold=2,
             now=self.now,
             is_dry=False,
@@ -104,9 +105,7 @@ class House:
         self.delegate(PRODUCT, "product")
 
     def delegate(self, product: str, *keys: str) -> None:
-        trust_folder.delegate(
-            self.folder, product, [self.public(key) for key in keys], 1, now=self.now, is_dry=False
-        )
+        trust_folder.delegate(self.folder, product, [self.public(key) for key in keys], 1, now=self.now, is_dry=False)
         self.sign("targets")
         self.publish_trust()
 

@@ -41,7 +41,6 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 (typer's way)
 
 @app.callback()
 def main(
-    context: typer.Context,
     *,
     sign_with: Annotated[
         str,
@@ -65,7 +64,7 @@ def main(
     bash, zsh, fish and PowerShell.
     """
     del version  # its callback ended the program
-    context.obj = deciding.SignWith(sign_with, sign_appcast_with)
+    deciding.SIGNS_WITH.set(deciding.SignWith(sign_with, sign_appcast_with))
 
 
 @app.command("serve")
@@ -76,12 +75,15 @@ def serve_here(
     ] = None,
     port: Annotated[int, typer.Option(envvar="PORT", min=1, max=65535, help="Where the service listens.")] = 8080,
     s3_port: Annotated[int, typer.Option(envvar="S3_PORT", min=1, max=65535, help="Where its S3 listens.")] = 9090,
+    online_key: Annotated[
+        str, typer.Option(help="The key that signs how fresh all is, file2:key.pem: to rehearse with keys of your own.")
+    ] = "",
 ) -> None:
     """Run the whole service on this machine, with an S3 of its own, until Ctrl-C."""
     from comet_updates.cli import serve  # noqa: PLC0415 (needs the extra `serve`, which nothing else does)
 
     try:
-        serve.serve(serve.Ports(port, s3_port), samples, os.environ, typer.echo)
+        serve.serve(serve.Ports(port, s3_port), samples, online_key, os.environ, typer.echo)
     except CometError as error:
         typer.echo(f"comet-updates: {error}", err=True)
         raise typer.Exit(1) from error

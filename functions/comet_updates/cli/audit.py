@@ -11,6 +11,7 @@ from comet_updates import deployment
 from comet_updates.cli import (
     audit_cdn,
     audit_counts,
+    audit_deployment,
     audit_functions,
     audit_gateway,
     audit_roles,
@@ -125,6 +126,10 @@ AREAS: Mapping[str, Area] = {
         "set the distribution back to what the template says",
     ),
     "functions": Area((audit_functions.configurations,), "set the function back to what the template says"),
+    "deployment of the answering function": Area(
+        (audit_deployment.alias, audit_deployment.group),
+        "wait for a deployment that is under way, or deploy the template again with DeployGradually=true",
+    ),
     "other ways into the functions": Area(
         (audit_functions.urls, audit_functions.callers, audit_functions.destinations, audit_functions.sources),
         "delete it",

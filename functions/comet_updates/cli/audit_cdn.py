@@ -74,8 +74,9 @@ def _behaviour(behaviour: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _origin(stack: Stack, read: Read, origin: Mapping[str, Any]) -> Iterator[str]:
-    url = read("lambda", "GetFunctionUrlConfig", FunctionName=stack.of("AnswerFunction")).get("FunctionUrl", "")
-    if url.split("/")[2:3] != [origin.get("DomainName")]:
+    urls = read("lambda", "ListFunctionUrlConfigs", FunctionName=stack.of("AnswerFunction"))
+    ours = [url["FunctionUrl"] for url in urls.get("FunctionUrlConfigs", ()) if url.get("FunctionArn") == stack.live]
+    if [url.split("/")[2] for url in ours] != [origin.get("DomainName")]:
         yield f"asks {origin.get('DomainName')} instead of the answering function"
     if origin.get("OriginAccessControlId") != stack.of("CdnSigns"):
         yield "does not sign what it asks as was decided"

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 from comet_updates import deployment
 from comet_updates.cli.audit_stack import Difference, Differences, Read, Stack
 
+_KEY = re.compile(r"^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$")  # which one, the deployment says
+
 
 class _Right(NamedTuple):
     """A statement that allows something; what it does not say is empty, and what it says in other words `None`."""
@@ -45,14 +47,14 @@ def _roles(stack: Stack) -> Iterator[str]:
 
 
 def trust(stack: Stack, read: Read) -> Differences:
-    """Who may take which role: Lambda its functions' own, and nobody both that of pipelines and that of owners."""
+    """Who may take which role: AWS's services their own, and nobody both that of pipelines and that of owners."""
     takers = {}
     for name in _roles(stack):
         document = read("iam", "GetRole", RoleName=stack.of(name)).get("Role", {}).get("AssumeRolePolicyDocument", {})
         allowing = [found for found in many(read_policy(document).get("Statement", [])) if found["Effect"] != "Deny"]
         takers[name] = {taker for statement in allowing for taker in _takers(statement)}
         if name not in deployment.CONDITIONAL:
-            for taker in sorted(takers[name] - {"lambda.amazonaws.com"}):
+            for taker in sorted(takers[name] - {deployment.TAKEN_BY[name]}):
                 yield Difference(name, f"may be taken by {taker}")
         elif any(not _is_told(statement) for statement in allowing):
             yield Difference(name, "may be taken by whomever an issuer of tokens knows, or by everyone")
@@ -86,6 +88,7 @@ def _rights(document: str | Mapping[str, Any]) -> Iterator[_Right]:
     for statement in many(read_policy(document).get("Statement", [])):
         if statement.get("Effect") != "Deny":
             actions, resources = many(statement.get("Action")), many(statement.get("Resource"))
+            resources = [_KEY.sub("${OnlineKeyArn}", str(resource)) for resource in resources]
             yield _Right(frozenset(actions), frozenset(resources), _condition(statement.get("Condition", {})))
 
 

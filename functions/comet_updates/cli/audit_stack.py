@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from comet_updates import deployment
 from comet_updates.errors import CometError
 
 Read = Callable[..., Mapping[str, Any]]
@@ -70,6 +71,11 @@ class Stack(NamedTuple):
         if self.types[name] == "AWS::SQS::Queue":
             last = last.rsplit("/", 1)[-1]
         return _ARNS[self.types[name]].format(partition=partition, region=region, account=account, id=last)
+
+    @property
+    def live(self) -> str:
+        """The ARN of the alias of the answering function, which all that may call it calls."""
+        return f"{self.arn('AnswerFunction')}:{deployment.LIVE}"
 
     @property
     def has_cdn(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from comet_updates import deployment
+from comet_updates import deployment, names
 from comet_updates.cli.audit_roles import many, read_policy
 from comet_updates.cli.audit_stack import Difference, Differences, Read, Stack
 
@@ -84,9 +84,14 @@ def bucket_policy(stack: Stack, read: Read) -> Differences:
 
 
 def copies(stack: Stack, read: Read) -> Differences:
-    """Who else gets what is in the bucket."""
-    if read("s3", "GetBucketReplication", Bucket=stack.of("Bucket")).get("ReplicationConfiguration"):
-        yield Difference("Bucket", "is copied elsewhere")
+    """Who else gets what is in the bucket: a second region may have the uploads, as docs/operating.md says."""
+    found = read("s3", "GetBucketReplication", Bucket=stack.of("Bucket")).get("ReplicationConfiguration", {})
+    for rule in found.get("Rules", ()):
+        filter_ = rule.get("Filter") or {}
+        prefix = filter_.get("Prefix") or filter_.get("And", {}).get("Prefix") or rule.get("Prefix") or ""
+        if not prefix.startswith(names.UPLOAD_PREFIXES):
+            target = rule.get("Destination", {}).get("Bucket")
+            yield Difference("Bucket", f"is copied to {target}: {prefix or 'all that is in it'}")
 
 
 def inventories(stack: Stack, read: Read) -> Differences:

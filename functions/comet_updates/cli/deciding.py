@@ -6,10 +6,10 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-import click
 import typer
 
 from comet_updates import names
@@ -59,6 +59,10 @@ class SignWith(NamedTuple):
     appcast_uri: str = ""
 
 
+SIGNS_WITH = ContextVar("SIGNS_WITH", default=SignWith())  # noqa: B039 (it cannot change)
+"""What the options before the command's name say."""
+
+
 class Where(NamedTuple):
     """What all of these commands are told."""
 
@@ -95,8 +99,8 @@ def execute(where: Where, make_plan: Callable[[Bucket, datetime], Plan]) -> Plan
     bucket = open_bucket(where.bucket, where.endpoint_url)
     if where.dry_run:
         return make_plan(bucket, datetime.now(UTC))
-    keys = click.get_current_context().find_object(SignWith)
-    if keys is None or not keys.uri:
+    keys = SIGNS_WITH.get()
+    if not keys.uri:
         return operations.carry_out(bucket, lambda: make_plan(bucket, datetime.now(UTC)))
     from comet_updates.cli import sealing  # noqa: PLC0415 (as above)
 

@@ -10,10 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import click
 import typer
 
-from comet_updates.cli.deciding import AsJson, BucketName, EndpointUrl, SignWith, name, refusals
+from comet_updates.cli.deciding import SIGNS_WITH, AsJson, BucketName, EndpointUrl, SignWith, name, refusals
 
 if TYPE_CHECKING:
     from comet_updates.cli.trust_folder import Written
@@ -49,6 +48,15 @@ def export(
     with refusals():
         for line in trust_folder.export(uri, file):
             typer.echo(line)
+
+
+@app.command("id")
+def key_id(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, metavar="KEY.pub")]) -> None:
+    """Print what a key is called in root and targets."""
+    from comet_updates.cli import trust_folder  # noqa: PLC0415 (as above)
+
+    with refusals():
+        typer.echo(trust_folder.public(file).keyid)
 
 
 @app.command()
@@ -162,8 +170,8 @@ def renew(
 
 
 def _key() -> SignWith:
-    keys = click.get_current_context().find_object(SignWith)
-    if keys is None or not keys.uri:
+    keys = SIGNS_WITH.get()
+    if not keys.uri:
         raise typer.BadParameter(
             "which key signs? Write comet-updates --sign-with URI keys ..., or set COMET_SIGN_WITH"
         )

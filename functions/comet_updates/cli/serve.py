@@ -5,7 +5,9 @@ Both are the handlers that Lambda runs, configured as Lambda configures them: th
 
 from __future__ import annotations
 
+import shutil
 import socket
+import tempfile
 from collections.abc import Callable, MutableMapping
 from pathlib import Path
 from typing import NamedTuple
@@ -13,9 +15,10 @@ from typing import NamedTuple
 import uvicorn
 
 from comet_updates import names
-from comet_updates.cli import gateway
+from comet_updates.cli import gateway, sample_keys
 from comet_updates.cli.local_aws import LocalAws
 from comet_updates.errors import PortInUseError
+from comet_updates.publish.bucket import open_bucket
 from comet_updates.publish.handler import handler as publish
 
 HOST = "127.0.0.1"
@@ -32,13 +35,18 @@ class Ports(NamedTuple):
 
 
 def serve(
-    ports: Ports, samples: Path | None, environment: MutableMapping[str, str], say: Callable[[str], None]
+    ports: Ports,
+    samples: Path | None,
+    online_key: str,
+    environment: MutableMapping[str, str],
+    say: Callable[[str], None],
 ) -> None:
     """Run the service until it is interrupted.
 
     Args:
         ports: both on loopback.
-        samples: a folder laid out like the bucket, uploaded at the start.
+        samples: a folder laid out like the bucket, uploaded at the start, and signed with keys that are thrown away.
+        online_key: the URI of the key that signs how fresh TUF's metadata is; empty for that of the samples, or none.
         environment: the process's; the handlers' settings are written to it.
         say: prints a line for the person who started it.
 
@@ -50,17 +58,21 @@ def serve(
     aws = LocalAws(ports.s3, BUCKET, REGION)
     _configure(environment, aws.endpoint_url)
     aws.start()
+    keys = Path(tempfile.mkdtemp(prefix="comet-updates-"))
     try:
         if samples:
             aws.upload(samples)
+            online_key = online_key or sample_keys.sign(open_bucket(BUCKET, aws.endpoint_url), keys)
+        environment["ONLINE_KEY"] = online_key or "none"
         publish({"sweep": True}, None)
         # Imported only now: it reads its settings and does its first GET when it is loaded, as on Lambda.
         from comet_updates.answer.handler import handler as answer  # noqa: PLC0415
 
         aws.trigger(publish)
-        _Server(answer, ports.service, lambda: _greet(ports, say)).run()
+        _Server(answer, ports.service, lambda: _greet(ports, sample_keys.product_key(keys), say)).run()
     finally:
         aws.stop()
+        shutil.rmtree(keys)
 
 
 class _Server(uvicorn.Server):
@@ -113,7 +125,7 @@ def _configure(environment: MutableMapping[str, str], endpoint_url: str) -> None
     )
 
 
-def _greet(ports: Ports, say: Callable[[str], None]) -> None:
+def _greet(ports: Ports, product_key: str, say: Callable[[str], None]) -> None:
     service, s3 = f"http://{HOST}:{ports.service}", f"http://{HOST}:{ports.s3}"
     upload, broken = (names.release_key("comet-cursor", "stable", version) for version in ("4.2.1", "4.2.2"))
     say(f"""\
@@ -129,5 +141,11 @@ Upload a newer one with any S3 client (bucket {BUCKET}, any credentials), and as
 Upload a broken one, and read why it was refused:
   echo '{{}}' | curl -T - {s3}/{BUCKET}/{broken}
   curl --aws-sigv4 aws:amz:{REGION}:s3 --user any:any {s3}/{BUCKET}/{names.rejected_key(broken)}
+
+Have a stock client of TUF verify what is latest, from nothing but the root:
+  .venv/bin/python examples/clients/tuf_client.py {service} comet-cursor stable
+
+It stays with what is signed. To sign what you uploaded, as a pipeline does when it releases:
+  .venv/bin/comet-updates --sign-with {product_key} keys renew comet-cursor --bucket {BUCKET} --endpoint-url {s3}
 
 Stop with Ctrl-C; nothing is kept.""")

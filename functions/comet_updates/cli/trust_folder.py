@@ -78,8 +78,8 @@ def begin(
     """Write the first root and the first targets. Raises `DecisionError`, also if there are any."""
     if _newest(folder, Root.type):
         raise DecisionError(f"{folder} has a root already. To exchange its keys: comet-updates keys rotate")
-    keys = [[_public(file) for file in files] for files in (root, targets)]
-    first = ceremony.first_root(keys[0], threshold, keys[1], _public(online), now)
+    keys = [[public(file) for file in files] for files in (root, targets)]
+    first = ceremony.first_root(keys[0], threshold, keys[1], public(online), now)
     return _write(folder, [first, ceremony.first_targets(now)], is_dry=is_dry)
 
 
@@ -87,18 +87,20 @@ def delegate(
     folder: Path, product: str, keys: Sequence[Path], threshold: int, *, now: datetime, is_dry: bool
 ) -> Written:
     """Write the next targets, in which only `keys` speak for `product`. Raises `DecisionError`."""
-    public = [_public(file) for file in keys]
-    return _write(folder, [ceremony.delegated(_targets(folder), product, public, threshold, now)], is_dry=is_dry)
+    speaking = [public(file) for file in keys]
+    return _write(folder, [ceremony.delegated(_targets(folder), product, speaking, threshold, now)], is_dry=is_dry)
 
 
 def rotate(
     folder: Path, who: str, add: Sequence[Path], remove: Sequence[str], *, now: datetime, is_dry: bool
 ) -> Written:
-    """Write the next root, with other keys. Raises `DecisionError`."""
-    root = ceremony.rotated(_root(folder), who, [_public(file) for file in add], remove, now)
-    # What the keys that are gone signed counts no longer, so there is to be something that the new ones can sign.
-    next_targets = [ceremony.renewed(_targets(folder), now)] if who == "targets" else []
-    return _write(folder, [root, *next_targets], is_dry=is_dry)
+    """Write the next root, with other keys; or without, the next of that for another year. Raises `DecisionError`."""
+    made: list[Root | Targets] = []
+    if add or remove or who != Targets.type:
+        made.append(ceremony.rotated(_root(folder), who, [public(file) for file in add], remove, now))
+    if who == Targets.type:  # what keys signed that are gone counts no longer: there is to be something to sign
+        made.append(ceremony.renewed(_targets(folder), now))
+    return _write(folder, made, is_dry=is_dry)
 
 
 def revoke(folder: Path, keyid: str, *, now: datetime, is_dry: bool) -> Written:
@@ -178,13 +180,14 @@ def _export(key: SSlibKey, uri: str, file: Path) -> list[str]:
     file.write_text(json.dumps({"keyid": key.keyid, **key.to_dict()}, indent=2) + "\n", encoding="utf-8")
     lines = [f"key {key.keyid}", f"sign with {uri}", f"wrote {file}"]
     if key.scheme == ED25519:
-        public = bytes.fromhex(key.keyval["public"])
-        minisign = minisig.public_key(signing.key_number(key), public).splitlines()[1]
-        lines += [f"for minisign {minisign}", f"for Sparkle {base64.b64encode(public).decode()}"]
+        raw = bytes.fromhex(key.keyval["public"])
+        minisign = minisig.public_key(signing.key_number(key), raw).splitlines()[1]
+        lines += [f"for minisign {minisign}", f"for Sparkle {base64.b64encode(raw).decode()}"]
     return lines
 
 
-def _public(file: Path) -> Key:
+def public(file: Path) -> Key:
+    """A public key that `create` or `export` wrote. Raises `SigningError`."""
     try:
         told = json.loads(file.read_text(encoding="utf-8"))
         return Key.from_dict(told.pop("keyid"), told)
@@ -243,12 +246,15 @@ def _missing(folder: Path, metadata: Metadata[Any]) -> str:
 
 
 def _write(folder: Path, made: Sequence[Root | Targets], *, is_dry: bool) -> Written:
+    """Write the next versions. One that nobody signed yet is still being decided: it takes its place."""
     files = []
     for metadata in made:
+        newest = _newest(folder, metadata.type)
+        if newest is not None and not Metadata.from_bytes(newest.read_bytes()).signatures:
+            metadata.version = int(newest.stem)
         file = folder / metadata.type / f"{metadata.version}.json"
         files.append(str(file))
         if not is_dry:
             file.parent.mkdir(parents=True, exist_ok=True)
-            with file.open("xb") as opened:
-                opened.write(ceremony.unsigned(metadata))
+            file.write_bytes(ceremony.unsigned(metadata))
     return Written(files, ["now each of those who have to sign: comet-updates --sign-with KEY keys sign"], not is_dry)

@@ -55,7 +55,10 @@ def decide(
     )
     latest = next((release for release, yanked in history if yanked is None), None)
     rollout = _rollout(policy, latest)
-    return Offer(product.product, channel, latest, rollout, history, rollout is None or _is_complete(rollout, now))
+    is_complete = rollout is None or _is_complete(rollout, now)
+    paused_at = _paused_at(policy, now)
+    is_pinned = policy.pin is not None
+    return Offer(product.product, channel, latest, rollout, history, is_complete, is_pinned, paused_at)
 
 
 def _rank(product: Product, release: Release) -> tuple[Precedence, float, str, str]:
@@ -99,6 +102,11 @@ def _up_to(product: Product, pin: str, known: Sequence[Release]) -> Callable[[Re
         raise VersionSyntaxError(pin, scheme.value, "Pin the version of a release that is uploaded")
     highest = precedence(scheme, pin)
     return lambda release: product.precedence(release) <= highest
+
+
+def _paused_at(policy: ChannelPolicy, now: datetime) -> datetime | None:
+    """Since when the channel is paused; `None` before the moment has come, which is nobody's business until then."""
+    return policy.paused_at if policy.pin is None and policy.paused_at and policy.paused_at <= now else None
 
 
 def _rollout(policy: ChannelPolicy, latest: Release | None) -> Rollout | None:

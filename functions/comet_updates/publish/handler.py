@@ -100,15 +100,14 @@ class Run:
                 # Not a notification: it comes again until it is with the dead letters.
                 failed.add(message_id)
         everyone = set().union(*senders.values())
-        if senders:
-            self._publisher.look_at_trust()
+        if senders and not self._has_seen_trust():
+            return sorted(failed | everyone)
         for product, message_ids in senders.items():
             if not self._done(product, self._strays_or(product)):
                 failed |= message_ids
         # Whatever the run did: it may be the second after one that was killed before it came here.
-        for publish in (self._publisher.publish_index, self._publisher.publish_trust) if senders else ():
-            if not self._done(None, publish):
-                failed |= everyone
+        if senders and not all([self._done(None, self._publisher.publish_index), self._is_fresh()]):
+            failed |= everyone
         return sorted(failed)
 
     def sweep(self) -> None:
@@ -121,10 +120,23 @@ class Run:
         done = [self._done(None, self._publisher.refuse_strays)]
         for product, view in sorted(seen.items()):
             done.append(self._done(product, functools.partial(self._publisher.publish, product, view)))
-        done.append(self._done(None, self._publisher.publish_trust))
+        done.append(self._is_fresh())
         done.append(self._done(None, self._publisher.publish_site))  # last: it lists the pages of the products
         if not all(done):
             raise SweepFailedError("not everything could be published")
+
+    def _has_seen_trust(self) -> bool:
+        """See who may sign what; without that nothing is published, since it might be what nobody signed."""
+        try:
+            self._publisher.look_at_trust()
+        except CometError:
+            self._log.write(Record(Outcome.FAILED))
+            return False
+        return True
+
+    def _is_fresh(self) -> bool:
+        """Say that all that is signed is fresh, where anything is."""
+        return not self._publisher.has_trust or self._done(None, self._publisher.publish_trust)
 
     def _strays_or(self, product: str | None) -> Callable[[], Change]:
         return self._publisher.refuse_strays if product is None else lambda: self._publisher.publish(product)

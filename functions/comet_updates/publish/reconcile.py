@@ -92,6 +92,11 @@ class Publisher:
         """Publish the list of the products that have a page. Raises what `publish` raises."""
         return self._until_undisturbed(self._publish_index_once)
 
+    @property
+    def has_trust(self) -> bool:
+        """Whether anybody may sign anything, as far as was seen."""
+        return self._anchor is not None
+
     def publish_trust(self) -> Change:
         """Publish who may sign what, and that all that is signed is fresh; nothing if nobody signs.
 

@@ -1,0 +1,47 @@
+"""Signs the samples of the service on one machine: the whole ceremony, with keys that are thrown away afterwards."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from comet_updates import names
+from comet_updates.cli import sealing, trust_folder
+from comet_updates.cli.deciding import SignWith
+from comet_updates.publish.bucket import Bucket
+
+
+def sign(bucket: Bucket, folder: Path) -> str:
+    """Sign all that is in `bucket`; gives the URI of the online key.
+
+    Args:
+        bucket: with releases, and nothing signed yet.
+        folder: takes the keys.
+
+    Raises `StoreUnavailableError`.
+    """
+    now, trust = datetime.now(UTC), folder / "trust"
+    for name in ("root", "targets", "online", "product"):
+        trust_folder.create(folder / f"{name}.pem")
+    public = {name: folder / f"{name}.pem.pub" for name in ("root", "targets", "online", "product")}
+    trust_folder.begin(
+        trust, [public["root"]], [public["targets"]], public["online"], threshold=1, now=now, is_dry=False
+    )
+    products = sorted({product for key in bucket.etags("releases/") if (product := names.product_of(key))})
+    for product in products:
+        trust_folder.delegate(trust, product, [public["product"]], 1, now=now, is_dry=False)
+    for name in ("root", "targets"):
+        trust_folder.sign(trust, _uri(folder, name), is_dry=False)
+    trust_folder.publish(trust, bucket, is_dry=False)
+    for product in products:
+        sealing.seal(bucket, product, now, SignWith(_uri(folder, "product")))
+    return _uri(folder, "online")
+
+
+def product_key(folder: Path) -> str:
+    """The URI of the key that signs for the products in the samples, once they are signed with keys in `folder`."""
+    return _uri(folder, "product")
+
+
+def _uri(folder: Path, name: str) -> str:
+    return f"file2:{folder / name}.pem"

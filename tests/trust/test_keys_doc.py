@@ -1,0 +1,77 @@
+"""docs/keys.md: its commands are run, section by section, and a stock client of TUF looks after each."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from comet_updates.publish.bucket import Bucket
+from comet_updates.publish.handler import Run
+from comet_updates.publish.reconcile import Publisher
+from comet_updates.record import Log
+from tests.conftest import ROOT, S3, release
+from tests.trust.conftest import PATH, Client, Web
+
+if TYPE_CHECKING:
+    from tests.conftest import Handler
+
+DOC = (ROOT / "docs" / "keys.md").read_text()
+SECTIONS = [
+    (title, re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
+    for title, text in re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", DOC, re.DOTALL | re.MULTILINE)
+]
+
+
+def test_each_section_has_commands() -> None:
+    assert len(SECTIONS) == 6
+    assert all(blocks for _, blocks in SECTIONS)
+
+
+@pytest.mark.usefixtures("open_sinks")
+def test_the_documented_commands_lead_clients_through_every_loss(s3: S3, answer: Handler, tmp_path: Path) -> None:
+    s3.put("releases/comet-cursor/stable/4.2.1.json", release())
+    commands = tmp_path / "bin"
+    commands.mkdir()
+    (commands / "comet-updates").symlink_to(Path(sys.executable).with_name("comet-updates"))
+    aws = commands / "aws"  # the command is not among what the tests install
+    aws.write_text(f"#!{sys.executable}\n{AWS}")
+    aws.chmod(0o755)
+    environment = {
+        **os.environ,
+        "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}",
+        "AWS_ENDPOINT_URL": s3.endpoint,
+        "BUCKET": s3.bucket,
+    }
+    web = Web(answer)
+    client: Client | None = None
+    try:
+        for number, (title, blocks) in enumerate(SECTIONS):
+            script = "\n".join(["set -eu", *blocks])
+            done = subprocess.run(
+                ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, (title, done.stdout, done.stderr)
+            online = "online-2.pem" if (tmp_path / "online-2.pem").exists() else "online.pem"
+            bucket = Bucket(s3.client, s3.bucket)
+            publisher = Publisher(bucket, lambda: datetime.now(UTC), f"file2:{tmp_path / online}")
+            Run(publisher, Log(successes=False, level="ERROR")).sweep()
+            client = client or Client(web, (tmp_path / "trust" / "root" / "1.json").read_bytes(), tmp_path / "client")
+            new = client._replace(folder=tmp_path / f"new-{number}")
+            assert client.check() == new.check() == s3.get(f"public/v1/{PATH}"), title
+    finally:
+        web.close()
+
+
+AWS = """
+import os, sys, boto3
+assert sys.argv[1:4] == ["s3", "rm", "--recursive"], sys.argv
+bucket, _, prefix = sys.argv[4].removeprefix("s3://").partition("/")
+boto3.resource("s3").Bucket(bucket).objects.filter(Prefix=prefix).delete()
+"""

@@ -1,0 +1,91 @@
+"""The online key in a KMS: what is asked of it, and how often."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from moto.kms.utils import ECDSAPrivateKey
+
+from comet_updates.cli import trust_folder
+from tests.trust.conftest import PATH, Client, House, Web
+
+if TYPE_CHECKING:
+    from tests.conftest import S3, Wire
+
+
+@pytest.fixture
+def kms(s3: S3, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A client of moto's KMS, which signs digests as AWS's does: moto itself hashes them once more."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", s3.endpoint)
+
+    def sign(self: ECDSAPrivateKey, message: bytes, signing_algorithm: str) -> bytes:
+        assert signing_algorithm == "ECDSA_SHA_256"
+        assert len(message) == hashlib.sha256().digest_size
+        signature: bytes = self.private_key.sign(message, ec.ECDSA(Prehashed(hashes.SHA256())))
+        return signature
+
+    monkeypatch.setattr(ECDSAPrivateKey, "sign", sign)
+    return boto3.client("kms")
+
+
+@pytest.fixture
+def house(kms: Any, s3: S3, tmp_path: Path, open_sinks: None) -> House:
+    """With an online key in the KMS, which the ceremony knows by its public half."""
+    arn = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
+    house = House(s3, tmp_path, online=f"awskms:{arn}")
+    trust_folder.export(house.online, house.keys / "online.pem.pub")
+    house.begin()
+    return house
+
+
+def asked(wire: Wire, since: int = 0) -> Counter[str]:
+    """What was asked of the KMS, by the name of the operation."""
+    targets = (dict(headers).get("HTTP_X_AMZ_TARGET", "") for _, _, _, headers, _ in wire[since:])
+    return Counter(target.removeprefix("TrentService.") for target in targets if target.startswith("TrentService."))
+
+
+def test_clients_verify_what_a_key_in_the_kms_signed(house: House, web: Web, tmp_path: Path) -> None:
+    house.release("4.2.1")
+    house.sweep()
+    assert Client(web, house.first_root, tmp_path / "client").check() == house.s3.get(f"public/v1/{PATH}")
+
+
+def test_publishing_signs_twice_for_each_release_and_asks_the_kms_nothing_else(house: House, wire: Wire) -> None:
+    house.sweep()
+    since = len(wire)
+    house.release("4.2.1")
+    house.sweep()
+    assert asked(wire, since) == {"Sign": 2}
+    house.sweep()
+    assert asked(wire, since) == {"Sign": 2}
+
+
+def test_a_month_without_a_release_takes_about_as_many_signatures_as_it_has_days(house: House, wire: Wire) -> None:
+    house.release("4.2.1")
+    house.sweep()
+    since = len(wire)
+    house.publisher.look_at_trust()
+    for _ in range(30 * 4):
+        house.later(hours=6)
+        house.publisher.publish_trust()
+    assert 30 <= asked(wire, since)["Sign"] <= 40
+
+
+def test_a_kms_that_does_not_sign_stops_no_other_document(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.release("4.2.1")
+    house.sweep()
+    before = house.s3.get("public/tuf/metadata/timestamp.json")
+    monkeypatch.setattr(ECDSAPrivateKey, "sign", lambda *_: b"no signature")
+    house.release("4.3.0")
+    with pytest.raises(house.failed):
+        house.sweep()
+    assert house.s3.json(f"public/v1/{PATH}")["version"] == "4.3.0"
+    assert house.s3.get("public/tuf/metadata/timestamp.json") == before
