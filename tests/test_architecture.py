@@ -43,10 +43,12 @@ HOMES = {
     "typer": {*(f"cli/{name}.py" for name in ("__init__", "asking", "deciding", "keys", "shipping"))},
     "minisign": {"client/verifying.py"},
     "tuf": {
-        *("cli/sealing.py", "cli/trust_folder.py", "publish/freshness.py"),
+        *("cli/sealing.py", "cli/trust_folder.py", "client/by_tuf.py", "publish/freshness.py"),
         *("trust/ceremony.py", "trust/metadata.py", "trust/signing.py"),
     },
-    "securesystemslib": {"cli/trust_folder.py", "trust/ceremony.py", "trust/metadata.py", "trust/signing.py"},
+    "securesystemslib": {
+        *("cli/trust_folder.py", "client/by_tuf.py", "trust/ceremony.py", "trust/metadata.py", "trust/signing.py")
+    },
     "cryptography": {"trust/signing.py"},
     "jinja2": {"formats/pages.py"},
     "markupsafe": {"formats/index_page.py", "formats/pages.py", "formats/product_page.py"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import NamedTuple
 
 
@@ -121,10 +122,41 @@ class AddressError(CometError):
 class NoAnswerError(CometError):
     """A server did not answer as it should: nothing is known of what was asked for."""
 
-    def __init__(self, host: str, problem: str) -> None:
-        """Name the `host` and what it does instead."""
+    def __init__(self, host: str, problem: str, told_s: float = 0) -> None:
+        """Name the `host`, what it does instead, and for how many seconds it said not to ask again."""
         super().__init__(f"{host} {problem}")
         self.host = host
+        self.told_s = told_s
+
+
+class Distrust(Enum):
+    """Why an answer is not trusted, as people read it."""
+
+    FORGED = "it is not what those signed whom this app trusts. Somebody may have changed it on its way"
+    UNSIGNED = "nobody signed it"
+    OF_ANOTHER = "it is signed, but for another product or channel"
+    OUT_OF_DATE = "it is out of date. Something newer may be held back, or the clock of this computer is wrong"
+    ROLLED_BACK = "it is older than what was there before. Somebody may have put it in the place of something newer"
+    TOO_LARGE = "it is larger than it may be"
+    UNREADABLE = "its signed metadata is none, or contradicts itself"
+
+
+class UntrustedAnswerError(CometError):
+    """Nobody whom the app trusts vouches for what was answered; nothing of it was taken."""
+
+    def __init__(self, host: str, why: Distrust) -> None:
+        """Name the `host` that answered, and why it is not trusted."""
+        super().__init__(f"what {host} answers is not to be trusted: {why.value}. Nothing was taken")
+        self.host = host
+        self.why = why
+
+
+class UnusableRootError(CometError):
+    """What an app was shipped with is no root of TUF."""
+
+    def __init__(self) -> None:
+        """Say it."""
+        super().__init__("the root is none of TUF: take /tuf/metadata/1.root.json, as whoever signs it gave it to you")
 
 
 class UnreadableOfferError(CometError):

@@ -17,6 +17,7 @@ import typer
 from comet_updates.cli import question
 from comet_updates.cli.deciding import AsJson
 from comet_updates.client import computer, looking, request, schedule
+from comet_updates.client.answer import Source, Tls
 from comet_updates.client.choice import Installed, Outcome, Verdict
 from comet_updates.client.offered import Artifact
 from comet_updates.errors import AddressError, CometError
@@ -55,6 +56,13 @@ def ask(
     public_key: Annotated[
         str | None, typer.Option(help="Of minisign: take only files that are signed with its key.")
     ] = None,
+    root: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Of TUF: take only what its keys vouch for, and nothing stale."),
+    ] = None,
+    manifest_key: Annotated[
+        str | None, typer.Option(help="Of minisign: take only a manifest that is signed with its key, and in date.")
+    ] = None,
     to: Annotated[Path, typer.Option(file_okay=False, help="The folder to download to.")] = Path(),
     when_due: Annotated[
         bool, typer.Option("--when-due", help="Ask only if it is time: for timers, and for the start of an app.")
@@ -74,7 +82,7 @@ def ask(
         typer.Option("--on/--off", help="Off: never ask again. On: ask again, also about skipped versions."),
     ] = None,
     show_request: Annotated[
-        bool, typer.Option("--show-request", help="Print the request, byte for byte, and send nothing.")
+        bool, typer.Option("--show-request", help="Print all requests, byte for byte, and send nothing.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Download what is there without a question.")] = False,
     as_json: AsJson = False,
@@ -91,11 +99,14 @@ def ask(
         channel = request.channel(url)
     except AddressError as error:
         raise typer.BadParameter(str(error), param_hint="URL") from error
-    if show_request:
-        typer.echo(request.ask(channel.address), nl=False)
-        return
+    if root and manifest_key:
+        raise typer.BadParameter("TUF vouches for more: leave out the other", param_hint="--manifest-key")
     memory = memory or _memory(home, channel)
     try:
+        source = _source(root, manifest_key)
+        if show_request:
+            typer.echo(b"".join(source.requests(channel)), nl=False)
+            return
         if turn is False:
             looking.switch_off(memory, CHANCE)
             typer.echo(f"Off: this copy asks no more. --on switches it on again. ({memory})")
@@ -105,7 +116,7 @@ def ask(
         if turn:
             looking.switch_on(memory, CHANCE)
         own = Installed(scheme, installed)
-        asker = looking.App(channel, own, computer.this(), memory, every_hours * HOUR_S)
+        asker = looking.App(channel, own, computer.this(), memory, every_hours * HOUR_S, source)
         _ask(Task(asker, to, _key(public_key), language, yes, as_json), only_if_due=when_due)
     except CometError as error:
         typer.echo(f"comet-updates: {question.clean(str(error))}", err=True)
@@ -116,6 +127,19 @@ def _key(public_key: str | None) -> PublicKey | None:
     from comet_updates.client import verifying  # noqa: PLC0415 (a start of any other command need not load it)
 
     return verifying.key(public_key) if public_key else None
+
+
+def _source(root: Path | None, manifest_key: str | None) -> Source:
+    """What has to vouch for an answer. Raises `UnusableRootError`, or `RefusedDownloadError` for a key that is none."""
+    if root:
+        from comet_updates.client import by_tuf  # noqa: PLC0415 (as above)
+
+        return by_tuf.shipped(root.read_bytes())
+    if key := _key(manifest_key):
+        from comet_updates.client.by_minisign import Minisign  # noqa: PLC0415 (as above)
+
+        return Minisign(key)
+    return Tls()
 
 
 def _memory(home: Path | None, channel: request.Channel) -> Path:
@@ -144,7 +168,7 @@ def _ask(task: Task, *, only_if_due: bool) -> None:
     elif verdict.artifact and answer == NOBODY_ASKED:
         say("Nothing was downloaded: --yes does.")
     if task.as_json:
-        typer.echo(json.dumps(_wire(verdict, file)))
+        typer.echo(json.dumps(_wire(task.app, verdict, file)))
     is_there = verdict.outcome in (Outcome.UPDATE, Outcome.PAGE) and answer in (NOW, NOBODY_ASKED)
     raise typer.Exit(0 if is_there else NOTHING_NEW)
 
@@ -178,11 +202,12 @@ def _download(task: Task, artifact: Artifact, tls: ssl.SSLContext) -> Path:
         return download(artifact, task.folder, tls, task.public_key, so_far)
 
 
-def _wire(verdict: Verdict, file: Path | None) -> dict[str, Any]:
+def _wire(app: looking.App, verdict: Verdict, file: Path | None) -> dict[str, Any]:
     """What `--json` prints."""
     release, artifact = verdict.release, verdict.artifact
     return {
         "outcome": verdict.outcome.value,
+        "vouched_by": _vouching(app, verdict),
         "version": release.version if release else None,
         "display_version": release.display_version if release else None,
         "notes": release.notes if release else {},
@@ -192,3 +217,10 @@ def _wire(verdict: Verdict, file: Path | None) -> dict[str, Any]:
         "size": artifact.size_bytes if artifact else None,
         "file": str(file) if file else None,
     }
+
+
+def _vouching(app: looking.App, verdict: Verdict) -> str | None:
+    """What vouched for the answer; nothing if nobody was asked, or without TLS on this machine."""
+    is_asked = verdict.outcome not in (Outcome.OFF, Outcome.NOT_DUE)
+    is_vouched_for = app.channel.address.is_tls or not isinstance(app.source, Tls)
+    return app.source.vouching if is_asked and is_vouched_for else None

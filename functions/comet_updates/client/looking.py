@@ -8,12 +8,11 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from comet_updates.client import choice, offered, request, schedule, state, wire
+from comet_updates.client import choice, offered, request, schedule, state
+from comet_updates.client.answer import Source, Tls
 from comet_updates.client.choice import Installed, Outcome, Verdict
 from comet_updates.client.computer import Computer
 from comet_updates.errors import NoAnswerError
-
-FOUND, NOT_FOUND = 200, 404
 
 
 class App(NamedTuple):
@@ -25,6 +24,7 @@ class App(NamedTuple):
         computer: what it runs on. Never sent.
         memory: the file in which it remembers what `state` says.
         interval_s: how often it asks, on average.
+        source: what has to vouch for an answer.
     """
 
     channel: request.Channel
@@ -32,10 +32,11 @@ class App(NamedTuple):
     computer: Computer
     memory: Path
     interval_s: float = schedule.INTERVAL_S
+    source: Source = Tls()
 
 
 def look(app: App, tls: ssl.SSLContext, now: datetime, chance: Random, *, only_if_due: bool) -> Verdict:
-    """Ask what is offered, and compare it here; with one request, or none if this copy is switched off.
+    """Ask what is offered, and compare it here; as `app.source` does, or not at all if this copy is switched off.
 
     When to ask next is written down before: a program that dies while it asks does not ask again at once.
 
@@ -48,9 +49,10 @@ def look(app: App, tls: ssl.SSLContext, now: datetime, chance: Random, *, only_i
 
     Raises:
         NoAnswerError: the service does not answer as it should.
+        UntrustedAnswerError: nobody whom the app trusts vouches for its answer.
         UnreadableOfferError: its answer cannot be understood.
         VersionSyntaxError: a version in it, or the installed one, does not parse under the product's scheme.
-        StateError: nothing can be remembered. Nothing was asked then.
+        StateError: nothing can be remembered.
     """
     known = state.read(app.memory, chance)
     if known.is_off:
@@ -64,16 +66,15 @@ def look(app: App, tls: ssl.SSLContext, now: datetime, chance: Random, *, only_i
     failures = min(known.failures + 1, state.FAILURES_MAX)
     failed = known._replace(failures=failures, next_check=schedule.after_failure(now, failures, 0, chance))
     state.write(app.memory, failed)
-    address = app.channel.address
-    reply, body = wire.document(address, request.ask(address), tls, offered.MANIFEST_MAX_BYTES)
-    told_s = schedule.told_s(reply.header("cache-control"), reply.header("retry-after"), now)
-    if reply.status not in (FOUND, NOT_FOUND):
-        at = schedule.after_failure(now, failures, told_s, chance)
+    try:
+        answer = app.source.ask(app.channel, app.memory, tls, now)
+    except NoAnswerError as error:
+        at = schedule.after_failure(now, failures, error.told_s, chance)
         state.write(app.memory, failed._replace(next_check=at))
-        raise NoAnswerError(address.name, f"answers with status {reply.status}")
-    # What signed metadata (TUF) says of these bytes is to be checked here, before anything reads them.
-    release = offered.parse(body, app.channel.product) if reply.status == FOUND else None
-    at = schedule.after_answer(now, app.interval_s, told_s, chance)
+        raise
+    # Whoever has to vouch for these bytes did.
+    release = None if answer.body is None else offered.parse(answer.body, app.channel.product)
+    at = schedule.after_answer(now, app.interval_s, answer.told_s, chance)
     state.write(app.memory, known._replace(failures=0, next_check=at))
     if release is None:
         return Verdict(Outcome.NOTHING)

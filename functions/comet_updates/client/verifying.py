@@ -64,3 +64,11 @@ def check(file: Path, artifact: Artifact, public_key: PublicKey | None) -> None:
         public_key.verify_file(file, minisign.Signature.from_bytes(text))
     except ValueError as error:  # of base64, and the root of all that minisign raises
         raise RefusedDownloadError("the file is not signed with the key that this app trusts") from error
+
+
+def trusted_comment(body: bytes, signature: bytes, public_key: PublicKey) -> str:
+    """What the key signed together with `body`. Raises `ValueError`, the root of what minisign raises, if none."""
+    read = minisign.Signature.from_bytes(signature)
+    public_key.verify(body, read)
+    comment: str = read.trusted_comment
+    return comment
