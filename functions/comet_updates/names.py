@@ -81,7 +81,7 @@ _DROP_IN_FORMS = {
     "RELEASES": re.compile(rf"(?:update/)?win32(?:[_-](?P<computer>x64|ia32|arm64))?{_TOLD}/RELEASES"),
 }
 _DROP_IN_URL = re.compile(rf"{DROP_IN}(?P<product>{NAME})/(?P<channel>{NAME})/(?P<rest>.+)")
-_SCHEMA_URL = re.compile(rf"/schemas/(?:{'|'.join(DESCRIPTIONS)})\.json")
+_SCHEMA = re.compile(rf"public/schemas/(?:{'|'.join(DESCRIPTIONS)})\.json")
 _PAGE_URL = re.compile(
     rf"/(?!(?:{_LEGACY_NUMBER})$)(?:(?P<page>{NAME})"
     rf"(?:/(?P<part>(?!(?:{_LEGACY_NUMBER})$){LANGUAGE}|(?<=/page/)(?:[2-9]|[1-9][0-9]{{1,3}})))?)?"
@@ -94,6 +94,7 @@ _METADATA = re.compile(
     rf"{METADATA}(?P<version>{_NUMBER})\.(?P<role>root|targets|snapshot|product\.(?P<product>{NAME}))\.json"
 )
 _TARGET = re.compile(rf"{TARGETS}(?P<product>{NAME})/{NAME}/[0-9a-f]{{64}}\.{MANIFEST}")
+_SERVED_AS_THEY_ARE_CALLED = (_SCHEMA, _METADATA, _TARGET, re.compile(re.escape(TIMESTAMP)))
 _NEWS_URL = re.compile(rf"/(?P<product>{NAME})/feed\.atom")
 _URL_MAX_CHARS = 512  # the longest URL of the grammar has 207
 _S3_KEY_MAX_BYTES = 1024
@@ -148,10 +149,8 @@ def public_key(path: str) -> str | None:
         return None
     if found := _CHANNEL_URL.fullmatch(path):
         return document_key(found["product"], found["channel"], found["document"] or MANIFEST)
-    if _SCHEMA_URL.fullmatch(path):
+    if any(pattern.fullmatch(f"public{path}") for pattern in _SERVED_AS_THEY_ARE_CALLED):
         return f"public{path}"
-    if (key := f"public{path}") == TIMESTAMP or _METADATA.fullmatch(key) or _TARGET.fullmatch(key):
-        return key
     if found := _NEWS_URL.fullmatch(path):
         return news_key(found["product"])
     return page_key(found["page"] or "index", found["part"] or "") if (found := _PAGE_URL.fullmatch(path)) else None
