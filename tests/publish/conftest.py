@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from comet_updates.publish.bucket import Bucket, Current, Stored
+from comet_updates.publish.bucket import Bucket, Current, Listed, Stored
 from comet_updates.publish.reconcile import Publisher
 
 if TYPE_CHECKING:
@@ -34,8 +34,12 @@ class Watching(Bucket):
         self.after(name, argument)
         return result
 
+    def listed(self, prefix: str) -> dict[str, Listed]:
+        return self._watched("listed", prefix, lambda: super(Watching, self).listed(prefix))
+
     def etags(self, prefix: str) -> dict[str, str]:
-        return self._watched("etags", prefix, lambda: super(Watching, self).etags(prefix))
+        listed = super().listed  # so that a look at the ETags is one operation, not two
+        return self._watched("etags", prefix, lambda: {key: found.etag for key, found in listed(prefix).items()})
 
     def versions(self, prefix: str) -> dict[str, tuple[Stored, ...]]:
         return self._watched("versions", prefix, lambda: super(Watching, self).versions(prefix))

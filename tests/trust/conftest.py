@@ -16,12 +16,12 @@ from werkzeug.wrappers import Request, Response
 from comet_updates import names
 from comet_updates.cli import sealing, trust_folder
 from comet_updates.cli.deciding import SignWith
-from comet_updates.publish.bucket import Bucket
 from comet_updates.publish.handler import Run, SweepFailedError
 from comet_updates.publish.reconcile import Publisher
 from comet_updates.record import Log
 from comet_updates.trust import signing
 from tests.conftest import S3, release, request
+from tests.publish.conftest import WatchedBucket
 
 if TYPE_CHECKING:
     from tests.conftest import Handler
@@ -79,7 +79,7 @@ class House:
 
     def __init__(self, s3: S3, folder: Path, online: str = "") -> None:
         self.s3 = s3
-        self.bucket = Bucket(s3.client, s3.bucket)
+        self.bucket = WatchedBucket(s3)
         self.keys = folder / "keys"
         self.keys.mkdir()
         self.folder = folder / "trust"
@@ -150,6 +150,16 @@ class House:
         """The deployment gets another online key."""
         self.online = self.key(name)
         self.publisher = Publisher(self.bucket, lambda: self.now, self.online)
+
+    def put(self, key: str, **document: Any) -> None:
+        """Upload a document of a product or a channel, without a signature."""
+        self.s3.put(key, {"schema": 1, "product": PRODUCT, **document})
+
+    def writes(self, prefix: str = "") -> list[str]:
+        """What was written or deleted since the last time."""
+        found = [key for key in self.bucket.writes if key.startswith(prefix)]
+        self.bucket.operations.clear()
+        return found
 
     def delete(self, prefix: str) -> None:
         """What an administrator deletes."""

@@ -1,0 +1,176 @@
+"""What the owners of the offline keys decide, as the next version of root or targets."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from tuf.api.metadata import Root, Targets
+
+from comet_updates.errors import DecisionError
+from comet_updates.trust import ceremony, signing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from securesystemslib.signer import SSlibKey
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+LATER = NOW + timedelta(days=30)
+A_YEAR = timedelta(days=365)
+PRODUCT, ROLE = "comet-cursor", "product.comet-cursor"
+Make = Callable[[str], "SSlibKey"] if TYPE_CHECKING else object
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Make:
+    """The public half of a key by its name, always the same."""
+    made: dict[str, SSlibKey] = {}
+
+    def of(name: str) -> SSlibKey:
+        if name not in made:
+            made[name] = signing.create(tmp_path / f"{name}.pem")
+        return made[name]
+
+    return of
+
+
+@pytest.fixture
+def root(key: Make) -> Root:
+    return ceremony.first_root([key("a"), key("b"), key("c")], 2, [key("targets")], key("online"), NOW)
+
+
+@pytest.fixture
+def targets(key: Make) -> Targets:
+    return ceremony.delegated(ceremony.first_targets(NOW), PRODUCT, [key("product")], 1, NOW)
+
+
+def test_the_first_root_names_who_signs_what_and_lives_for_a_year(root: Root, key: Make) -> None:
+    assert {role: [root.get_key(keyid) for keyid in of.keyids] for role, of in root.roles.items()} == {
+        "root": [key("a"), key("b"), key("c")],
+        "targets": [key("targets")],
+        "snapshot": [key("online")],
+        "timestamp": [key("online")],
+    }
+    assert (root.version, root.expires, root.consistent_snapshot) == (1, NOW + A_YEAR, True)
+    assert {role: of.threshold for role, of in root.roles.items()} == {
+        "root": 2, "targets": 1, "snapshot": 1, "timestamp": 1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("threshold", [0, 4])
+def test_more_signatures_than_keys_cannot_be_asked_for_nor_none(key: Make, threshold: int) -> None:
+    with pytest.raises(DecisionError, match=f"root has 3 keys, and {threshold} of them would have to sign"):
+        ceremony.first_root([key("a"), key("b"), key("c")], threshold, [key("targets")], key("online"), NOW)
+    with pytest.raises(DecisionError, match="has 1 keys, and 2 of them"):
+        ceremony.delegated(ceremony.first_targets(NOW), PRODUCT, [key("a")], 2, NOW)
+
+
+def test_a_product_has_a_role_for_its_own_files_only(targets: Targets, key: Make) -> None:
+    assert targets.delegations
+    assert targets.delegations.roles
+    role = targets.delegations.roles[ROLE]
+    assert (role.keyids, role.threshold, role.terminating) == ([key("product").keyid], 1, True)
+    assert role.is_delegated_path("comet-cursor/stable/manifest.json")
+    assert role.is_delegated_path("comet-cursor/stable/comet-cursor-4.2.1.tar.gz")
+    for other in ("comet-cursor2/stable/manifest.json", "comet-cursor/manifest.json", "comet-cursor/a/b/manifest.json"):
+        assert not role.is_delegated_path(other)
+
+
+def test_delegating_again_leaves_the_new_keys_alone_and_forgets_those_of_nobody(targets: Targets, key: Make) -> None:
+    again = ceremony.delegated(targets, PRODUCT, [key("x"), key("y")], 2, LATER)
+    assert again.delegations
+    assert again.delegations.roles
+    assert again.delegations.roles[ROLE].keyids == [key("x").keyid, key("y").keyid]
+    assert set(again.delegations.keys) == {key("x").keyid, key("y").keyid}
+    assert (again.version, again.expires) == (targets.version + 1, LATER + A_YEAR)
+
+
+def test_a_key_of_two_products_stays_while_one_of_them_has_it(targets: Targets, key: Make) -> None:
+    two = ceremony.delegated(targets, "comet-other", [key("product")], 1, NOW)
+    one = ceremony.undelegated(two, PRODUCT, NOW)
+    assert one.delegations
+    assert one.delegations.roles
+    assert (set(one.delegations.roles), set(one.delegations.keys)) == ({"product.comet-other"}, {key("product").keyid})
+
+
+def test_nothing_changes_what_it_is_given(root: Root, targets: Targets, key: Make) -> None:
+    before = root.to_dict(), targets.to_dict()
+    ceremony.renewed(root, LATER)
+    ceremony.rotated(root, "root", [key("d")], [key("a").keyid], LATER)
+    ceremony.delegated(targets, PRODUCT, [key("x")], 1, LATER)
+    ceremony.undelegated(targets, PRODUCT, LATER)
+    ceremony.without(root, targets, key("product").keyid, LATER)
+    assert (root.to_dict(), targets.to_dict()) == before
+
+
+def test_renewed_is_the_same_for_another_year(root: Root) -> None:
+    renewed = ceremony.renewed(root, LATER)
+    assert (renewed.version, renewed.expires) == (2, LATER + A_YEAR)
+    assert (renewed.roles, renewed.keys) == (root.roles, root.keys)
+
+
+def test_the_online_key_is_exchanged_for_both_of_its_roles(root: Root, key: Make) -> None:
+    rotated = ceremony.rotated(root, "online", [key("new")], [key("online").keyid], NOW)
+    assert [rotated.roles[role].keyids for role in ("snapshot", "timestamp")] == [[key("new").keyid]] * 2
+    assert key("online").keyid not in rotated.keys
+
+
+def test_no_role_is_left_with_too_few_keys(root: Root, key: Make) -> None:
+    with pytest.raises(DecisionError, match="snapshot has 0 keys"):
+        ceremony.rotated(root, "online", [], [key("online").keyid], NOW)
+    with pytest.raises(DecisionError, match="root has 1 keys, and 2 of them"):
+        ceremony.rotated(root, "root", [], [key("a").keyid, key("b").keyid], NOW)
+
+
+def test_a_key_that_is_not_there_cannot_be_taken_away(root: Root, key: Make) -> None:
+    with pytest.raises(DecisionError, match=f"targets has no key {key('a').keyid}; it has: {key('targets').keyid}"):
+        ceremony.rotated(root, "targets", [], [key("a").keyid], NOW)
+
+
+class TestWithout:
+    """What follows from a stolen key."""
+
+    def test_of_a_key_of_root_is_the_next_root(self, root: Root, targets: Targets, key: Make) -> None:
+        next_root, next_targets = ceremony.without(root, targets, key("a").keyid, NOW)
+        assert next_root
+        assert (next_root.version, next_root.roles["root"].keyids) == (2, [key("b").keyid, key("c").keyid])
+        assert next_targets is None
+
+    def test_of_a_key_of_a_product_is_the_next_targets(self, root: Root, targets: Targets, key: Make) -> None:
+        both = ceremony.delegated(targets, PRODUCT, [key("product"), key("other")], 2, NOW)
+        next_root, next_targets = ceremony.without(root, both, key("product").keyid, NOW)
+        assert next_root is None
+        assert next_targets
+        assert next_targets.version == both.version + 1
+        role = next_targets.get_delegated_role(ROLE)
+        assert (role.keyids, role.threshold) == ([key("other").keyid], 1)
+
+    def test_of_the_only_one_is_a_product_without_any(self, root: Root, targets: Targets, key: Make) -> None:
+        _, next_targets = ceremony.without(root, targets, key("product").keyid, NOW)
+        assert next_targets
+        assert next_targets.delegations
+        assert (next_targets.delegations.roles, next_targets.delegations.keys) == ({}, {})
+
+    def test_of_one_for_several_things_is_one_version_of_each(self, root: Root, key: Make) -> None:
+        everywhere = ceremony.rotated(root, "targets", [key("a")], [], NOW)
+        targets = ceremony.first_targets(NOW)
+        for product in (PRODUCT, "comet-other"):
+            targets = ceremony.delegated(targets, product, [key("a"), key("b")], 1, NOW)
+        next_root, next_targets = ceremony.without(everywhere, targets, key("a").keyid, NOW)
+        assert next_root
+        assert next_targets
+        assert (next_root.version, next_targets.version) == (everywhere.version + 1, targets.version + 1)
+        assert key("a").keyid not in next_root.keys
+        assert next_targets.delegations
+        assert key("a").keyid not in next_targets.delegations.keys
+
+    def test_of_a_key_of_nobody_is_nothing(self, root: Root, targets: Targets, key: Make) -> None:
+        with pytest.raises(DecisionError, match="no role has the key"):
+            ceremony.without(root, targets, key("thief").keyid, NOW)
+
+    def test_the_online_key_cannot_just_be_taken_away(self, root: Root, targets: Targets, key: Make) -> None:
+        with pytest.raises(DecisionError, match="snapshot has 0 keys"):
+            ceremony.without(root, targets, key("online").keyid, NOW)
