@@ -6,11 +6,13 @@ import json
 import logging
 import threading
 import time
+from collections import deque
 from contextlib import suppress
 from pathlib import Path
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
+from moto.core.model_instances import model_data
 from moto.server import ThreadedMotoServer
 
 from comet_updates import names
@@ -70,6 +72,7 @@ class LocalAws:
                 ]
             },
         )
+        _forget_copies()
 
     def upload(self, folder: Path) -> None:
         """Upload what is in `folder`, each file under its path there."""
@@ -116,3 +119,13 @@ class LocalAws:
     def _arn(self, queue: str) -> str:
         attributes = self._sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
         return attributes["Attributes"]["QueueArn"]
+
+
+def _forget_copies() -> None:
+    """Have moto keep no list of all that it ever made.
+
+    It copies every version in a bucket for each listing, and keeps the copies: gigabytes within minutes.
+    """
+    for service in ("s3", "sqs"):
+        for model in model_data[service].values():
+            model.instances_tracked = deque(maxlen=0)  # type: ignore[attr-defined]  # moto's metaclass adds it
