@@ -313,7 +313,8 @@ def trust_key(role: str, version: int) -> str:
     return f"trust/{role}/{version}.json"
 
 
-UPLOAD_PREFIXES = ("products/", "channels/", "releases/", "approvals/", "signed/", "trust/")
+TRUST = "trust/"
+UPLOAD_PREFIXES = ("products/", "channels/", "releases/", "approvals/", "signed/", TRUST)
 _VERSIONED = rf"(?P<product>{NAME})/(?P<channel>{NAME})/(?P<version>{VERSION})\.json"
 _UPLOADS = (
     ("product", re.compile(rf"products/(?P<product>{NAME})\.json")),

@@ -162,7 +162,8 @@ def publish(folder: Path, bucket: Bucket, *, is_dry: bool) -> Written:
     there = bucket.etags("trust/")
     for key, body in documents.items():
         if key in there and there[key] != etag_of(body):
-            raise DecisionError(f"{key} is there already and says something else. Fetch it, and begin anew from there")
+            remedy = "If one of you uploaded it, fetch it and begin anew from there; if not, have it deleted"
+            raise DecisionError(f"{key} is there already and says something else. {remedy}")
     anchor = read_anchor(documents)
     refusals = {} if anchor is None else dict(anchor.refusals)
     for refusal in refusals.values():

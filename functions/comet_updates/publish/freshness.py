@@ -21,6 +21,7 @@ from comet_updates.errors import RefusedUploadError, SigningError
 from comet_updates.publish.bucket import Bucket, Listed
 from comet_updates.publish.changes import Change, write
 from comet_updates.publish.rendering import rejections
+from comet_updates.publish.views import original
 from comet_updates.trust import signing
 from comet_updates.trust.metadata import Anchor, parse, read, vouched
 
@@ -92,8 +93,9 @@ class Freshness:
         """Publish what people signed, and say of what does not count why."""
         listed = self._bucket.etags(names.METADATA)
         there = {key: etag for key, etag in listed.items() if key in anchor.documents}
+        told = {key: etag for key, etag in self._bucket.etags(REFUSED_TRUST).items() if is_of_trust(key)}
         return write(self._bucket, there, anchor.documents).and_then(
-            write(self._bucket, self._bucket.etags(REFUSED_TRUST), rejections(anchor.refusals.values()))
+            write(self._bucket, told, rejections(anchor.refusals.values()))
         )
 
     def _said(self, root: Root, body: bytes | None) -> Fresh:
@@ -141,6 +143,12 @@ class Freshness:
         """Delete what nobody asks for any more: what stopped being the newest a day ago."""
         over = outdated(listed, current, now)
         return write(self._bucket, {key: listed[key].etag for key in over}, {})
+
+
+def is_of_trust(rejected_key: str) -> bool:
+    """Whether this is the refusal of what people signed, and not of a stray below the same prefix."""
+    upload = names.parse_upload(original(rejected_key))
+    return upload is not None and upload.kind == "trust"
 
 
 def published(targets: Targets, listed: Iterable[str]) -> dict[str, list[int]]:

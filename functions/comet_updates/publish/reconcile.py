@@ -16,7 +16,7 @@ from comet_updates.formats import openapi, pages, schemas
 from comet_updates.publish import catalogue, uploads
 from comet_updates.publish.bucket import Bucket, etag_of
 from comet_updates.publish.changes import Change, write
-from comet_updates.publish.freshness import REFUSED_TRUST, Freshness
+from comet_updates.publish.freshness import Freshness, is_of_trust
 from comet_updates.publish.loader import Loader, list_inputs
 from comet_updates.publish.rendering import rejections, render
 from comet_updates.publish.seals import Seals
@@ -161,7 +161,7 @@ class Publisher:
             key: etag
             for key, etag in self._bucket.etags("rejected/").items()
             if names.product_of(original(key)) is None  # of a stray, or of a long key: that one does not say whose
-            and not key.startswith(REFUSED_TRUST)
+            and not is_of_trust(key)
         }
         strays = self._strays(long_keys=any(key.startswith(names.REJECTED_LONG_KEYS) for key in existing))
         refusals = [refusal for key in strays if (refusal := _refusal(key))]
@@ -171,6 +171,9 @@ class Publisher:
         """The uploads that belong to no product; with those whose keys are too long for a refusal by name."""
         keys: list[str] = []
         for prefix in names.UPLOAD_PREFIXES:
+            if prefix == names.TRUST:  # all of it is of no product
+                keys += self._bucket.etags(prefix)
+                continue
             found, folders = self._bucket.children(prefix)
             keys += [key for key in found if names.product_of(key) is None]
             if prefix == "products/":  # no product has a folder there

@@ -1,0 +1,311 @@
+"""Which signed state a product is in, on a real bucket: what clients get of it, and what they do not get yet."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tuf.api.metadata import TargetFile
+
+from comet_updates import names
+from comet_updates.publish import uploads
+from comet_updates.publish.seals import LOOKED_AT_MAX
+from comet_updates.trust import ceremony, signing
+from tests.conftest import release
+from tests.trust.conftest import PATH, PRODUCT
+from tests.trust.thief import EVIL, ROLE, Thief, signed, targets_of, version_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.trust.conftest import Client, House
+
+PLAIN = f"public/v1/{PATH}"
+POLICY = names.channel_key(PRODUCT, "stable")
+
+
+@pytest.fixture
+def released(house: House) -> House:
+    house.release("4.2.1")
+    house.sweep()
+    return house
+
+
+def unsigned_release(house: House, version: str) -> None:
+    house.s3.put(names.release_key(PRODUCT, "stable", version), release(version))
+
+
+def plain(house: House) -> str | None:
+    """What clients get that know no TUF."""
+    return version_of(house.s3.get(PLAIN))
+
+
+def versions(house: House) -> list[int]:
+    """Which versions of the product's metadata are public."""
+    found = (names.metadata(key) for key in house.s3.keys(names.METADATA))
+    return sorted(known.version for known in found if known and known.role == ROLE)
+
+
+def _custom(house: House) -> bytes:
+    made = targets_of(2, house, {PATH: EVIL})
+    made.targets[PATH].unrecognized_fields["custom"] = {"minisign": 7}
+    return signed(made, house.key("product"))
+
+
+BAD_SIGNATURES: dict[str, tuple[str, Callable[[House], bytes], str]] = {
+    "no JSON": ("2", lambda _: b"\x00", "$"),
+    "no metadata": ("2", lambda _: b"{}", "$"),
+    "metadata of another kind": ("2", lambda house: house.first_root, "$.signed._type"),
+    "another version": ("3", lambda house: signed(targets_of(2, house, {}), house.key("product")), "$.signed.version"),
+    "no signature": ("2", lambda house: signed(targets_of(2, house, {})), "$.signatures"),
+    "another key": ("2", lambda house: signed(targets_of(2, house, {}), house.key("targets")), "$.signatures"),
+    "what cannot be passed on": ("2", _custom, f"$.signed.targets['{PATH}'].custom"),
+    "too much": ("2", lambda _: b" " * (uploads.UPLOAD_MAX_BYTES + 1), "$"),
+    "no number": ("two", lambda house: signed(targets_of(2, house, {}), house.key("product")), "$"),
+    "a number that no key has": ("1000000000", lambda _: b"{}", "$"),
+}
+
+
+class TestRefusals:
+    """A refusal names the key, the field and the remedy; what is public stays."""
+
+    @pytest.mark.parametrize(("number", "body", "path"), BAD_SIGNATURES.values(), ids=BAD_SIGNATURES)
+    def test_of_a_signature(
+        self, released: House, client: Client, number: str, body: Callable[[House], bytes], path: str
+    ) -> None:
+        key = f"signed/{PRODUCT}/{number}.json"
+        before = released.s3.tree("public/")
+        released.s3.put(key, body(released))
+        released.sweep()
+
+        refusal = released.s3.json(names.rejected_key(key))
+        (problem,) = refusal["problems"]
+        assert (refusal["key"], problem["path"]) == (key, path)
+        assert problem["problem"]
+        assert problem["remedy"]
+        assert released.s3.tree("public/") == before
+        assert version_of(client.check()) == "4.2.1"
+
+        released.s3.delete(key)
+        released.sweep()
+        assert released.s3.keys("rejected/") == []
+
+    def test_not_of_a_sound_one(self, released: House) -> None:
+        """The control."""
+        released.seal(is_renewal=True)
+        released.sweep()
+        assert released.s3.keys("rejected/") == []
+        assert versions(released) == [1, 2]
+
+    @pytest.mark.parametrize("role", ["root", "targets"])
+    def test_of_what_owners_of_offline_keys_did_not_sign(self, released: House, client: Client, role: str) -> None:
+        thief = Thief(released)
+        found = ceremony.renewed(thief.metadata(role), released.now)
+        key = names.trust_key(role, found.version)
+        before = released.s3.tree("public/")
+        for body, path in ((signed(found, thief.own), "$.signatures"), (b"junk", "$")):
+            released.s3.put(key, body)
+            released.sweep()
+            (problem,) = released.s3.json(names.rejected_key(key))["problems"]
+            assert (problem["path"], bool(problem["remedy"])) == (path, True)
+            assert released.s3.tree("public/") == before
+            assert version_of(client.check()) == "4.2.1"
+            released.s3.delete(key)
+            released.sweep()
+            assert released.s3.keys("rejected/") == []
+
+    @pytest.mark.parametrize("has_trust", [True, False])
+    @pytest.mark.parametrize("key", ["trust/online/1.json", "trust/1.json", "trust/root/one.json"])
+    def test_of_a_key_that_nothing_has_below_trust(self, released: House, key: str, *, has_trust: bool) -> None:
+        if not has_trust:
+            released.delete("trust/")
+        released.s3.put(key, b"{}")
+        released.sweep()
+        refused = names.rejected_key(key)
+        (problem,) = released.s3.json(refused)["problems"]
+        assert problem["problem"] == "no upload has a key like this"
+
+        released.writes()
+        released.sweep()
+        assert released.writes("rejected/") == []  # it is told once
+        released.s3.delete(key)
+        released.sweep()
+        assert released.s3.keys("rejected/") == []
+
+    def test_what_was_signed_first_under_a_number_counts_whatever_is_put_over_it(
+        self, released: House, client: Client
+    ) -> None:
+        for key in (names.trust_key("targets", 2), names.signed_key(PRODUCT, 1)):
+            released.s3.put(key, b"junk")
+        released.release("4.3.0")
+        released.sweep()
+        assert version_of(client.check()) == "4.3.0"
+        assert released.s3.keys("rejected/") == []
+
+    def test_junk_with_high_numbers_hides_what_is_signed_until_it_is_deleted(
+        self, released: House, client: Client
+    ) -> None:
+        """Who may upload signatures may do that much; each one of it is refused by name."""
+        junk = [names.signed_key(PRODUCT, 100 + number) for number in range(LOOKED_AT_MAX)]
+        for key in junk:
+            released.s3.put(key, b"junk")
+        released.release("4.3.0")
+        released.sweep()
+        assert version_of(client.check()) == "4.2.1"
+        assert set(released.s3.keys("rejected/")) == {names.rejected_key(key) for key in junk}
+
+        for key in junk:
+            released.s3.delete(key)
+        released.sweep()
+        assert version_of(client.check()) == "4.3.0"
+
+
+class TestUnsigned:
+    """What a pipeline released without its key."""
+
+    def test_plain_clients_get_it_at_once_and_those_of_tuf_once_it_is_signed(
+        self, released: House, client: Client
+    ) -> None:
+        unsigned_release(released, "4.3.0")
+        released.sweep()
+        assert (plain(released), version_of(client.check())) == ("4.3.0", "4.2.1")
+
+        released.seal()
+        released.sweep()
+        assert (plain(released), version_of(client.check())) == ("4.3.0", "4.3.0")
+
+    def test_where_the_product_asks_for_signatures_nobody_gets_it(self, released: House, client: Client) -> None:
+        released.put(names.product_key(PRODUCT), requires_signature=True)
+        released.sweep()
+        before = released.s3.tree("public/v1/")
+        unsigned_release(released, "4.3.0")
+        released.sweep()
+
+        assert released.s3.tree("public/v1/") == before
+        assert version_of(client.check()) == "4.2.1"
+        key = names.release_key(PRODUCT, "stable", "4.3.0")
+        assert released.s3.json(names.rejected_key(key)) == {
+            "schema": 1,
+            "key": key,
+            "problems": [
+                {
+                    "path": "$",
+                    "problem": "is not signed with the key of the product, as its document asks (requires_signature)",
+                    "remedy": f"Sign it: comet-updates keys renew {PRODUCT}",
+                }
+            ],
+        }
+
+        released.seal(is_renewal=True)
+        released.sweep()
+        assert (plain(released), version_of(client.check())) == ("4.3.0", "4.3.0")
+        assert released.s3.keys("rejected/") == []
+
+    def test_a_first_release_of_such_a_product_is_held_back_altogether(self, house: House) -> None:
+        house.put(names.product_key(PRODUCT), requires_signature=True)
+        unsigned_release(house, "4.2.1")
+        house.sweep()
+        assert house.s3.keys("public/v1/") == []
+
+        house.seal()
+        house.sweep()
+        assert plain(house) == "4.2.1"
+
+    def test_without_anybody_who_may_sign_such_a_product_offers_nothing_new(self, s3: Any, house: House) -> None:
+        house.put(names.product_key(PRODUCT), requires_signature=True)
+        house.delete("trust/")
+        unsigned_release(house, "4.2.1")
+        house.sweep()
+        assert s3.keys("public/v1/") == []
+        assert s3.json(names.rejected_key(names.release_key(PRODUCT, "stable", "4.2.1")))["problems"]
+
+
+class TestTime:
+    """What is signed ahead."""
+
+    def test_a_scheduled_release_is_signed_before_and_followed_at_its_moment(
+        self, released: House, client: Client
+    ) -> None:
+        due = released.now.replace(microsecond=0)
+        released.release("4.3.0", available_at=f"{due.replace(year=due.year):%Y-%m-%dT%H:%M:%SZ}")
+        released.sweep()
+        assert version_of(client.check()) == "4.3.0"  # the control: it is due
+        released.later(hours=1)
+        due = released.now.replace(microsecond=0)
+        released.later(hours=-1)
+        released.release("4.4.0", available_at=f"{due:%Y-%m-%dT%H:%M:%SZ}")
+        signatures = released.s3.keys(f"signed/{PRODUCT}/")
+        released.sweep()
+        assert (plain(released), version_of(client.check())) == ("4.3.0", "4.3.0")
+
+        released.later(hours=1, minutes=1)
+        released.sweep()
+        assert (plain(released), version_of(client.check())) == ("4.4.0", "4.4.0")
+        assert released.s3.keys(f"signed/{PRODUCT}/") == signatures
+        assert released.seal() == []  # nor is there anything to sign now
+
+    def test_what_is_to_come_is_not_public_before(self, released: House) -> None:
+        released.later(hours=1)
+        due = f"{released.now:%Y-%m-%dT%H:%M:%SZ}"
+        released.later(hours=-1)
+        released.release("4.4.0", available_at=due)
+        released.sweep()
+        assert not [key for key, body in released.s3.tree("public/").items() if b"4.4.0" in body]
+
+
+class TestBackAgain:
+    """A decision that leads back to what was offered before."""
+
+    def test_it_is_a_higher_version_of_the_same_state(self, released: House, client: Client) -> None:
+        first = released.s3.get(PLAIN)
+        released.release("4.3.0")
+        released.sweep()
+        assert version_of(client.check()) == "4.3.0"
+
+        released.put(POLICY, channel="stable", yanked=[{"version": "4.3.0", "reason": "Crashes."}])
+        released.sweep()
+        assert (plain(released), version_of(client.check())) == ("4.2.1", "4.3.0")  # nobody signed that yet
+        assert versions(released) == [1, 2]
+
+        assert released.seal() == [names.signed_key(PRODUCT, 3)]
+        released.sweep()
+        assert client.check() == first
+        assert versions(released) == [1, 2, 3]
+
+    def test_an_old_signature_that_is_uploaded_again_changes_nothing(self, released: House, client: Client) -> None:
+        first = released.s3.get(names.signed_key(PRODUCT, 1))
+        released.release("4.3.0")
+        released.sweep()
+        released.s3.put(names.signed_key(PRODUCT, 4), first)
+        released.s3.put(names.signed_key(PRODUCT, 1), first)
+        released.sweep()
+        assert version_of(client.check()) == "4.3.0"
+        assert names.rejected_key(names.signed_key(PRODUCT, 4)) in released.s3.keys("rejected/")
+
+
+def test_other_files_of_a_product_do_not_keep_a_state_from_being_found(released: House, client: Client) -> None:
+    """Such as tufup's archive."""
+    made = targets_of(2, released, {PATH: released.s3.get(PLAIN)})
+    archive = f"{PRODUCT}/stable/{PRODUCT}-4.2.1.tar.gz"
+    made.targets[archive] = TargetFile(7, {"sha256": "00" * 32}, archive)
+    released.s3.put(names.signed_key(PRODUCT, 2), signed(made, released.key("product")))
+    released.sweep()
+    assert versions(released) == [1, 2]
+    assert version_of(client.check()) == "4.2.1"
+
+
+def test_the_signature_of_the_manifest_is_beside_it(released: House) -> None:
+    written = released.s3.get(f"{PLAIN}.minisig").decode()
+    assert (
+        written
+        == json.loads(released.s3.get(names.signed_key(PRODUCT, 1)))["signed"]["targets"][PATH]["custom"]["minisign"]
+    )
+    unsigned_release(released, "4.3.0")
+    released.sweep()
+    assert f"{PLAIN}.minisig" not in released.s3.keys("public/v1/")  # it would be of other bytes
+
+
+def test_the_target_is_just_the_public_manifest(released: House) -> None:
+    body = released.s3.get(PLAIN)
+    assert released.s3.get(names.target_key(PATH, signing.sha256(body))) == body
