@@ -37,6 +37,7 @@ MODEL = "functions/comet_updates/model.py"
 PUBLISH = "functions/comet_updates/publish/handler.py"
 CLIENT_REQUEST = "functions/comet_updates/client/request.py"
 CLIENT_LOOKING = "functions/comet_updates/client/looking.py"
+CLIENT_BY_TUF = "functions/comet_updates/client/by_tuf.py"
 CLIENT_SCHEDULE = "functions/comet_updates/client/schedule.py"
 CLIENT_STATE = "functions/comet_updates/client/state.py"
 CLIENT_WIRE = "functions/comet_updates/client/wire.py"
@@ -734,6 +735,13 @@ _IN_CLIENT = (
         "chance.uniform(0, interval_s)",
         "0",
     ),
+    Mutant(
+        "has a client of TUF ask for what it has not seen alone",
+        "P8",
+        CLIENT_BY_TUF,
+        "_manifest(channel, self.root, Path(nothing), service)",
+        "_manifest(channel, self.root, folder, service)",
+    ),
     Mutant("has all copies try again together", "P8", CLIENT_SCHEDULE, "chance.uniform(0, longest_s)", "longest_s"),
     Mutant(
         "has the name of the machine decide when it asks",
@@ -762,8 +770,9 @@ _IN_CLIENT = (
         CLIENT_COMMAND,
         "        looking.skip(task.app, verdict.release, CHANCE)\n",
         "        looking.skip(task.app, verdict.release, CHANCE)\n"
+        "        from comet_updates.client import wire\n\n"
         "        address = task.app.channel.address\n"
-        "        looking.wire.document(address, request.ask(address), tls, 10**6)\n",
+        "        wire.document(address, request.ask(address), tls, 10**6)\n",
     ),
     Mutant(
         "has a client ask that is switched off",

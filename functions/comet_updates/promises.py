@@ -88,6 +88,8 @@ FROM_MEMORY = Check(
 NOTHING_TO_SAY = Check("privacy/test_answers", "a client never has to say which version it runs")
 TO_ASK = Check("privacy/test_answers", "a manifest says what a client needs to ask its user")
 CLIENT_SAME = Check("privacy/test_client", "what a client sends is the same on every machine")
+CLIENT_VERIFIES = Check("privacy/test_client", "what a client that verifies sends is the same on every machine")
+CLIENT_SAW = Check("privacy/test_client", "what a client sends never says what it saw before")
 CLIENT_BARE = Check("privacy/test_client", "a client names the document and the host and nothing else")
 CLIENT_DOWNLOAD = Check("privacy/test_client", "a download names the file and the host and nothing else")
 CLIENT_DRAWS = Check("privacy/test_client", "what a copy draws does not come from its machine")
@@ -202,12 +204,12 @@ PROMISES = (
         "Cache-Control is one of few constants; versions are no part of any address, but below /drop-in/, which is off "
         "unless a product turns it on: there they are compared with one document, reach no sink, and no cache may keep "
         "the address. A document once read is answered from memory while the bucket fails, for up to a week. The "
-        "project's own client sends the same three lines from every machine, at times that are drawn evenly and owe "
-        "nothing to the machine.",
+        "project's own client sends the same lines from every machine, whatever it saw before, at times that are drawn "
+        "evenly and owe nothing to the machine.",
         (
             *(HOW_OFTEN, NOTHING_TO_SAY, FROM_MEMORY, WHO_ASKS_IN_TROUBLE, OLD_VERSION, OLD_VERSION_ALONE),
             *(OLD_VERSION_FAULT, OLD_VERSION_SEEN, OLD_VERSION_CACHED, EDGE_VERSION, NOT_BACK, CLIENT_SAME),
-            *(CLIENT_BARE, CLIENT_SPREAD, CLIENT_DRAWS),
+            *(CLIENT_VERIFIES, CLIENT_SAW, CLIENT_BARE, CLIENT_SPREAD, CLIENT_DRAWS),
         ),
     ),
     Promise(

@@ -15,6 +15,7 @@ from comet_updates.publish.bucket import open_bucket
 from comet_updates.publish.reconcile import Publisher
 from tests.client.conftest import authority, certified, downloads, tls  # noqa: F401 (for the tests of `ask`)
 from tests.conftest import S3, release
+from tests.trust.conftest import house, web  # noqa: F401 (as above)
 
 
 class Shop:

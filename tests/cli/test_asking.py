@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -19,10 +20,12 @@ import trustme
 from typer.testing import CliRunner
 
 from bench.lambda_runtime import free_port
-from comet_updates.cli import app
+from comet_updates.cli import app, trust_folder
 from tests.client.conftest import Server, artifact, http, manifest
+from tests.client.repository import NEW, Repository
 from tests.client.test_verifying import signature
 from tests.conftest import REGION, ROOT, release
+from tests.trust.conftest import House, Web
 
 COMMAND = Path(sys.executable).parent / "comet-updates"
 BODY = b"the new version" * 10_000
@@ -221,6 +224,128 @@ def test_only_what_the_key_signed_is_taken(copy: Copy) -> None:
     assert (refused.code, copy.downloaded()) == (1, [])
     assert "not signed with the key that this app trusts" in refused.err
     assert copy.ask("--yes", "--public-key", pair.public_key.to_base64().decode()).code == 0
+
+
+class TestVouching:
+    """`--root` and `--manifest-key`: what has to vouch for the answer, and what a person reads where nothing does."""
+
+    @pytest.fixture
+    def repository(self, copy: Copy, tmp_path: Path) -> Repository:
+        """A publisher who signs; the copy gets its root and its answers."""
+        made = Repository(tmp_path / "keys")
+        (copy.home / "1.root.json").write_bytes(made.first_root)
+        made.offer(manifest(**copy.release))
+        copy.server.answer = lambda asked: http(BODY) if DOWNLOAD in asked else made.answer(asked)
+        return made
+
+    @pytest.mark.usefixtures("repository")
+    def test_by_tuf_an_update_is_downloaded(self, copy: Copy) -> None:
+        ended = copy.ask("--root", "1.root.json", "--json", "--yes")
+        assert ended.code == 0, ended.err
+        said = json.loads(ended.out)
+        assert (said["vouched_by"], said["version"], said["file"]) == ("tuf", "4.2.1", "app.bin")
+
+    @pytest.mark.usefixtures("repository")
+    def test_what_is_remembered_lies_beside_the_state(self, copy: Copy) -> None:
+        copy.ask("--root", "1.root.json")
+        remembered = copy.state.with_suffix(".tuf")
+        assert {"root_history", "timestamp.json", "snapshot.json"} <= {file.name for file in remembered.iterdir()}
+
+    @pytest.mark.parametrize(
+        ("break_it", "problem"),
+        [
+            (lambda made, _: made.documents.update(Repository(made._folder / "thief").documents), "Somebody may"),
+            (lambda made, before: made.documents.update(before), "in the place of something newer"),
+            (lambda made, _: made.documents.update({"/tuf/metadata/timestamp.json": b" " * 20_000}), "larger"),
+        ],
+        ids=["forged", "rolled back", "huge"],
+    )
+    def test_what_is_not_to_be_trusted_is_told_in_one_line(
+        self, copy: Copy, repository: Repository, break_it: Callable[[Repository, dict[str, bytes]], None], problem: str
+    ) -> None:
+        before = dict(repository.documents)
+        repository.offer(manifest("4.3.0", **copy.release))
+        assert copy.ask("--root", "1.root.json").code == 0
+        Repository(repository._folder / "thief").offer(NEW)
+        break_it(repository, before)
+        ended = copy.ask("--root", "1.root.json", "--yes")
+        assert (ended.code, ended.out, copy.downloaded()) == (1, "", ["1.root.json"])
+        assert len(ended.err.splitlines()) == 1
+        assert "is not to be trusted" in ended.err
+        assert problem in ended.err
+        assert ended.err.endswith("Nothing was taken\n")
+
+    def test_a_key_asks_for_a_signed_manifest(self, copy: Copy) -> None:
+        pair, body = minisign.KeyPair.generate(), manifest(**copy.release)
+        key = pair.public_key.to_base64().decode()
+
+        def answers(year: int) -> Callable[[bytes], bytes]:
+            trusted = f"timestamp:1 expires:{year}-01-01T00:00:00Z file:comet-cursor/stable/manifest.json"
+            signed = bytes(pair.secret_key.sign(body, trusted_comment=trusted))
+            return lambda asked: http(signed if b".minisig " in asked else body)
+
+        copy.server.answer = answers(9999)
+        ended = copy.ask("--manifest-key", key, "--json")
+        assert (ended.code, json.loads(ended.out)["vouched_by"]) == (0, "minisign")
+        copy.server.answer = answers(2020)
+        ended = copy.ask("--manifest-key", key)
+        assert (ended.code, ended.out) == (1, "")
+        assert "is out of date" in ended.err
+        copy.server.answer = lambda asked: http(b"", "404 Not Found") if b".minisig " in asked else http(body)
+        assert "nobody signed it" in copy.ask("--manifest-key", key).err
+
+    def test_nothing_vouches_where_nobody_is_asked(self, copy: Copy) -> None:
+        assert json.loads(copy.ask("--json").out)["vouched_by"] == "tls"
+        assert json.loads(copy.ask("--json", "--when-due").out)["vouched_by"] is None
+
+    @pytest.mark.usefixtures("repository")
+    def test_all_requests_are_shown_as_they_arrive(self, copy: Copy) -> None:
+        """Numbers and hashes are what the service says; everything else is known before."""
+        key = minisign.KeyPair.generate().public_key.to_base64().decode()
+        for arguments, count in ((("--root", "1.root.json"), 6), (("--manifest-key", key), 2)):
+            shown = copy.ask(*arguments, "--show-request").out
+            seen = len(copy.server.received)
+            copy.ask(*arguments)
+            arrived = b"".join(copy.server.received[seen:]).decode()
+            pattern = re.escape(shown.replace("\n", "\r\n").replace("\r\r", "\r"))
+            pattern = pattern.replace("<number>", "[0-9]+").replace("<sha256>", "[0-9a-f]{64}")
+            assert re.fullmatch(pattern, arrived), arrived
+            assert arrived.count("GET ") == count
+
+    @pytest.mark.usefixtures("repository")
+    @pytest.mark.parametrize(
+        ("arguments", "code", "problem"),
+        [
+            (("--root", "missing.json"), 2, "does not exist"),
+            (("--root", "1.root.json", "--manifest-key", "RW"), 2, "vouches for more"),
+            (("--root", "no.json"), 1, "the root is none of TUF"),
+            (("--manifest-key", "RW"), 1, "the public key is none"),
+        ],
+        ids=["missing", "two", "no root", "no key"],
+    )
+    def test_what_cannot_vouch_is_told_before_anything_is_asked(
+        self, copy: Copy, arguments: tuple[str, ...], code: int, problem: str
+    ) -> None:
+        (copy.home / "no.json").write_text("{}")
+        ended = copy.ask(*arguments)
+        assert (ended.code, copy.server.connections) == (code, 0)
+        assert problem in ended.err
+
+
+def test_what_the_service_publishes_is_taken_by_tuf_and_by_minisign(house: House, web: Web, tmp_path: Path) -> None:
+    """From the command that signs, through the publishing and the answering function, to the command that asks."""
+    house.release("4.3.0")
+    house.sweep()
+    root = tmp_path / "1.root.json"
+    root.write_bytes(house.first_root)
+    told = trust_folder.export(house.key("product"), tmp_path / "product.pub")
+    (key,) = (line.removeprefix("for minisign ") for line in told if line.startswith("for minisign "))
+    for way, *arguments in (("tuf", "--root", str(root)), ("minisign", "--manifest-key", key)):
+        asked = ["ask", f"{web.url}/v1/comet-cursor/stable", "--installed", "4.2.0", "--json", *arguments]
+        ran = CliRunner().invoke(app, [*asked, "--state", str(tmp_path / way)])
+        assert ran.exit_code in (0, 3), ran.output
+        said = json.loads(ran.stdout.splitlines()[-1])  # what is before that, the answering function logs
+        assert (said["version"], said["vouched_by"]) == ("4.3.0", way)
 
 
 FAILURES: dict[str, tuple[Callable[[bytes], bytes], str]] = {

@@ -11,11 +11,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
+import minisign
 import pytest
 import trustme
 from hypothesis import given
@@ -23,9 +24,10 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from comet_updates.cli import app, asking
-from comet_updates.client import looking, request
+from comet_updates.client import by_tuf, looking, request
 from comet_updates.client.download import download
 from tests.client.conftest import NOW, Server, artifact, http, manifest
+from tests.client.repository import NEW, OLD, Repository
 from tests.privacy.conftest import tally, tried
 
 TEXTS = st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), min_size=1, max_size=12)
@@ -110,10 +112,10 @@ def service() -> Iterator[Server]:
         yield server
 
 
-def sent(server: Server, copy: Copy) -> list[bytes]:
+def sent(server: Server, copy: Copy, *more: str) -> list[bytes]:
     """All that `copy` sends when it asks twice, the second time with what it remembers of the first."""
     before = len(server.received)
-    run(server, copy, times=2)
+    run(server, copy, *more, times=2)
     return server.received[before:]
 
 
@@ -149,6 +151,88 @@ def test_what_a_client_sends_is_the_same_on_every_machine(service: Server) -> No
         tally(pairs=2)
 
     compared()
+
+
+class Signed(NamedTuple):
+    """A service whose answers are signed, and the options of a client that verifies them.
+
+    Attributes:
+        house: the publisher.
+        server: its service, which tries to know a client again, too.
+        options: by what vouches for an answer.
+    """
+
+    house: Repository
+    server: Server
+    options: dict[str, tuple[str, str]]
+
+
+@pytest.fixture
+def signed(tmp_path: Path) -> Iterator[Signed]:
+    house, pair = Repository(tmp_path / "keys"), minisign.KeyPair.generate()
+    house.offer(OLD)
+    house.documents["/v1/comet-cursor/stable"] = OLD
+    comment = f"timestamp:1 expires:{datetime.now(UTC).year + 1}-01-01T00:00:00Z file:comet-cursor/stable/manifest.json"
+    signature = bytes(pair.secret_key.sign(OLD, trusted_comment=comment))
+    house.documents["/v1/comet-cursor/stable/manifest.json.minisig"] = signature
+    root = tmp_path / "1.root.json"
+    root.write_bytes(house.first_root)
+    told = iter(range(1_000_000))
+    with Server(lambda _: b"") as server:
+        server.answer = lambda asked: house.answer(asked).replace(
+            b"\r\n", f'\r\netag: "{next(told)}"\r\nset-cookie: id={next(told)}\r\n'.encode(), 1
+        )
+        key = pair.public_key.to_base64().decode()
+        yield Signed(house, server, {"tuf": ("--root", str(root)), "minisign": ("--manifest-key", key)})
+
+
+@pytest.mark.parametrize(("vouching", "requests"), [("tuf", 6), ("minisign", 2)])
+def test_what_a_client_that_verifies_sends_is_the_same_on_every_machine(
+    signed: Signed, vouching: str, requests: int
+) -> None:
+    options = signed.options[vouching]
+    first = sent(signed.server, ONE, *options)
+    lines = [f"Host: 127.0.0.1:{signed.server.port}", "Connection: close", "", ""]
+    assert [request.decode().split("\r\n")[1:] for request in first] == [lines] * 2 * requests
+    assert first[:requests] == first[requests:], "the second time, too"
+
+    @tried(5)
+    @given(copies())
+    def compared(copy: Copy) -> None:
+        assert sent(signed.server, copy, *options) == first
+        tally(pairs=2)
+
+    compared()
+
+
+def asked_of(signed: Signed, memory: Path) -> list[bytes]:
+    """What a copy sends that verifies by TUF and has this memory."""
+    before = len(signed.server.received)
+    where = f"{signed.server.url}/v1/comet-cursor/stable"
+    command = ["ask", where, "--installed", "4.2.0", "--state", str(memory), *signed.options["tuf"]]
+    ran = CliRunner().invoke(app, command)
+    assert ran.exit_code in (0, 3), ran.output
+    return signed.server.received[before:]
+
+
+def test_what_a_client_sends_never_says_what_it_saw_before(
+    signed: Signed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy that asks for the first time, one that asked just now, and one that was off while all changed."""
+    new, kept, off = (tmp_path / name / "state.json" for name in ("new", "kept", "off"))
+    asked_of(signed, off)
+    signed.house.renew_root()
+    signed.house.offer(NEW)
+    asked_of(signed, kept)
+    assert asked_of(signed, new) == asked_of(signed, kept) == asked_of(signed, off)
+    whole = by_tuf._manifest
+    remembering = kept.with_suffix(".tuf")
+    monkeypatch.setattr(
+        by_tuf, "_manifest", lambda channel, root, _, fetcher: whole(channel, root, remembering, fetcher)
+    )
+    once = asked_of(signed, kept)
+    signed.house.offer(NEW)
+    assert len(once) != len(asked_of(signed, kept)), "positive control: python-tuf with a memory"
 
 
 def test_a_client_names_the_document_and_the_host_and_nothing_else(service: Server) -> None:
