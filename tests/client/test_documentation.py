@@ -15,7 +15,8 @@ import trustme
 
 from comet_updates.client import request
 from comet_updates.client.choice import Outcome
-from tests.client.conftest import Server, http
+from tests.client.conftest import NOW, Server, http
+from tests.client.test_by_minisign import BODY, OTHER, PAIR, comment, signature
 from tests.conftest import ROOT, release
 
 
@@ -36,6 +37,32 @@ def test_the_request_in_the_documentation_is_the_one_that_is_sent() -> None:
     (shown,) = re.findall(r"--show-request\n(.*?)```", (ROOT / "docs" / "clients" / "ask.md").read_text(), re.DOTALL)
     address = request.channel("https://updates.example.com/v1/comet-cursor/stable").address
     assert shown.replace("\n", "\r\n") + "\r\n" == request.ask(address).decode()
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_taken"),
+    [
+        ({}, True),
+        ({"body": b'{"version": "9"}'}, False),
+        ({"comment": comment(f"{NOW:%Y-%m-%d}T00:00:00Z")}, False),
+        ({"comment": comment(path="comet-cursor/beta/manifest.json")}, False),
+        ({"comment": "timestamp:1"}, False),
+        ({"pair": OTHER}, False),
+    ],
+    ids=["as it should be", "forged", "out of date", "another channel", "without an end", "another key"],
+)
+def test_a_signed_manifest_is_verified_as_the_documentation_shows_it(
+    changed: dict[str, Any], *, is_taken: bool
+) -> None:
+    defined: dict[str, Any] = {}
+    exec(compile(example_in("your-own.md", "py"), "your-own.md", "exec"), defined)
+    defined["KEY"] = PAIR.public_key
+    signed = signature(BODY, changed.get("comment", comment("9999-01-01T00:00:00Z")), changed.get("pair", PAIR))
+    if is_taken:
+        assert defined["verified"](BODY, signed) == json.loads(BODY)
+    else:
+        with pytest.raises(ValueError, match=r"signed for|failed|incompatible|isoformat"):
+            defined["verified"](changed.get("body", BODY), signed)
 
 
 def test_the_client_in_javascript_finds_the_same_file_and_sends_one_header(
