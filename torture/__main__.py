@@ -13,8 +13,8 @@ from torture import parts
 from torture.checks import Part
 from torture.counts import Counts
 
-PROCESSES = 2
-"""How many parts run at once: one waits for an S3 that is silent while another reckons."""
+PROCESSES = 3
+"""How many parts run at once: one waits for an S3 that is silent while two others reckon."""
 
 
 def main(*, only: Annotated[str, typer.Option(help="Run only the parts whose name contains this.")] = "") -> None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from comet_updates import names
 from comet_updates.publish.bucket import Bucket
 from comet_updates.publish.reconcile import Publisher
+from tests.publish.memory import MemoryBucket, Objects
 
 PRODUCTS = ("ash", "birch", "cedar", "elm")
 DOCUMENTS = ("releases.json", "appcast.xml", "feed.atom")
@@ -62,19 +63,16 @@ def etag(body: bytes) -> str:
     return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
 
 
-def rehearse(bucket: Bucket, client: Any, name: str, made: Sequence[Decision]) -> Right:  # noqa: ANN401 (boto3's)
-    """Publish every decision where nothing fails, and note what is right after it.
-
-    Args:
-        bucket: an empty one.
-        client: boto3's S3, to upload with.
-        name: of the bucket.
-        made: the decisions.
-    """
-    publisher = Publisher(bucket, lambda: datetime.now(UTC))
+def rehearse(made: Sequence[Decision]) -> tuple[Right, Bucket]:
+    """Publish every decision where nothing fails, and note what is right after it; gives the bucket in the end, too."""
+    objects = Objects()
+    objects.now = datetime.now(UTC)
+    bucket = MemoryBucket(objects)
+    publisher = Publisher(bucket, lambda: objects.now)
     right: dict[str, dict[str, list[Span]]] = {}
     for number, decision in enumerate(made):
-        client.put_object(Bucket=name, Key=decision.key, Body=decision.body)
+        objects.tick()
+        objects.put(decision.key, decision.body)
         publisher.publish(decision.product)
         for path in paths(decision.product):
             found = bucket.current(names.public_key(path) or "")
@@ -84,7 +82,7 @@ def rehearse(bucket: Bucket, client: Any, name: str, made: Sequence[Decision]) -
                     was[-1] = Span(was[-1].first, number - 1)
             if found:
                 spans.setdefault(etag(found.body), []).append(Span(number, len(made)))
-    return right
+    return right, bucket
 
 
 def _release(product: str, version: str) -> dict[str, Any]:

@@ -35,7 +35,7 @@ MINUTES = float(os.environ.get("TORTURE_MINUTES", "10"))
 PLANTED = os.environ.get("TORTURE_PLANTED", "")
 """What to do wrong, to see that it is noticed: `byte`, a byte of an answer; `release`, one that is not published."""
 
-BUCKET, REHEARSAL, REGION = "load", "rehearsal", "us-east-1"
+BUCKET, REGION = "load", "us-east-1"
 TTL_S = 1
 BETWEEN_DECISIONS_S = 3.0
 FAULTY_S = (0.05, 0.5, 3.0)
@@ -71,9 +71,7 @@ def run(counts: Counts) -> bool:
 
 def _run(counts: Counts, aws: LocalAws, made: list[decisions.Decision]) -> bool:
     s3 = boto3.client("s3", endpoint_url=aws.endpoint_url)
-    s3.create_bucket(Bucket=REHEARSAL)
-    s3.put_bucket_versioning(Bucket=REHEARSAL, VersioningConfiguration={"Status": "Enabled"})
-    right = decisions.rehearse(open_bucket(REHEARSAL, aws.endpoint_url), s3, REHEARSAL, made)
+    right, rehearsed = decisions.rehearse(made)
     s3_port = int(aws.endpoint_url.rpartition(":")[2])
     with proxied(s3_port, hides_missing=True) as for_answers, proxied(s3_port) as for_publishing:
         os.environ["S3_ENDPOINT"] = for_publishing.url
@@ -88,7 +86,7 @@ def _run(counts: Counts, aws: LocalAws, made: list[decisions.Decision]) -> bool:
             _prime(service, right)
             aws.trigger(publish)
             found, memory = _hold(service, right, made, s3, [for_answers, for_publishing])
-            lost = _lost(aws)
+            lost = _lost(rehearsed, open_bucket(BUCKET, aws.endpoint_url))
             late = _late(service, right, len(made))
         counts.add(
             faults=for_answers.faults + for_publishing.faults,
@@ -161,9 +159,8 @@ def _prime(service: Service, right: decisions.Right) -> None:
     connection.close()
 
 
-def _lost(aws: LocalAws) -> int:
+def _lost(rehearsed: Bucket, real: Bucket) -> int:
     """How many public documents are not what was decided last, once the queue and the sweeps had their time."""
-    rehearsed, real = (open_bucket(name, aws.endpoint_url) for name in (REHEARSAL, BUCKET))
     until = time.monotonic() + SETTLED_WITHIN_S
     while (lost := _differences(rehearsed, real)) and time.monotonic() < until:
         time.sleep(1)
