@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
-from tuf.ngclient import Updater, UpdaterConfig
+from tuf.ngclient import Updater
+from tuf.ngclient.urllib3_fetcher import Urllib3Fetcher
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
@@ -39,6 +40,8 @@ class Web:
         self.sent_bytes = 0
         self.replaced: dict[str, bytes] = {}  # what a thief of the CDN answers instead
         self.endless: set[str] = set()  # and where he never comes to an end
+        self.stalled: set[str] = set()  # or stops after a byte, until `goes_on`
+        self.goes_on = threading.Event()
         self._answer = answer
         self._server = make_server("127.0.0.1", 0, Request.application(self._serve), threaded=True)
         self.url = f"http://127.0.0.1:{self._server.port}"
@@ -49,6 +52,8 @@ class Web:
         if asked.path in self.endless:
             self.asked.append((asked.path, 200))
             return Response(self._more())
+        if asked.path in self.stalled:
+            return Response(self._stall())
         told = self._answer(request(asked.path, asked.method), None)
         body, status = told["body"].encode(), told["statusCode"]
         if asked.path in self.replaced:
@@ -62,7 +67,12 @@ class Web:
             self.sent_bytes += 100_000
             yield b" " * 100_000
 
+    def _stall(self) -> Iterator[bytes]:
+        yield b"{"
+        self.goes_on.wait()
+
     def close(self) -> None:
+        self.goes_on.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -187,7 +197,7 @@ class Client(NamedTuple):
     root: bytes
     folder: Path
 
-    def check(self, path: str = PATH) -> bytes | None:
+    def check(self, path: str = PATH, *, patience_s: int = 30) -> bytes | None:
         """What is latest, verified; `None` if there is nothing. Raises what python-tuf raises."""
         metadata, targets = self.folder / "metadata", self.folder / "targets"
         for each in (metadata, targets):
@@ -197,7 +207,7 @@ class Client(NamedTuple):
             f"{self.web.url}/tuf/metadata/",
             str(targets),
             f"{self.web.url}/tuf/targets/",
-            config=UpdaterConfig(),
+            fetcher=Urllib3Fetcher(socket_timeout=patience_s),
             bootstrap=self.root,
         )
         found = updater.get_targetinfo(path)

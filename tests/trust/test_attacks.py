@@ -17,6 +17,7 @@ from tuf.api.exceptions import (
     ExpiredMetadataError,
     LengthOrHashMismatchError,
     RepositoryError,
+    SlowRetrievalError,
     UnsignedMetadataError,
 )
 from tuf.api.metadata import Snapshot, Targets
@@ -255,6 +256,19 @@ class TestEndlessData:
         with pytest.raises(DownloadLengthMismatchError, match=f"maximum allowed length of {len(honest)}$"):
             client.check()
         assert web.sent_bytes < IN_THE_PIPES
+
+
+@pytest.mark.usefixtures("released")
+def test_slow_retrieval_ends_when_nothing_comes_any_more(client: Client, web: Web) -> None:
+    """'An attacker responds to clients with a very slow stream of data.' python-tuf waits 30 s for the next byte, the
+    test one. Who sends a byte now and then is only held by the limits above.
+    """
+    web.stalled = {names.TIMESTAMP.removeprefix("public")}
+    with pytest.raises(SlowRetrievalError):
+        client.check(patience_s=1)
+
+    web.stalled = set()
+    assert version_of(client.check(patience_s=1)) == "4.3.0"
 
 
 class TestMixAndMatch:

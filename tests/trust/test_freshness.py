@@ -1,0 +1,296 @@
+"""Snapshot and timestamp: signed where they are missing, wrong or nearly over, and never otherwise."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tuf.api.metadata import Snapshot, Targets, Timestamp
+
+from comet_updates import names
+from comet_updates.errors import SigningError
+from comet_updates.publish.bucket import Listed
+from comet_updates.publish.freshness import Fresh, next_snapshot, next_timestamp, next_version, outdated
+from comet_updates.publish.handler import SweepFailedError
+from comet_updates.publish.reconcile import Publisher
+from comet_updates.trust import signing
+from tests.conftest import release
+from tests.publish.conftest import WRITES, WatchedBucket
+from tests.trust.conftest import PATH, PRODUCT
+from tests.trust.thief import ROLE, Thief, version_of
+
+if TYPE_CHECKING:
+    from tests.trust.conftest import Client, House
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+MINUTES = int(NOW.timestamp()) // 60
+DAY = timedelta(days=1)
+
+
+class TestNumbers:
+    """Section 5.4 and 5.5 of the specification: no version that a client knows goes back."""
+
+    def test_they_follow_the_time_and_one_another(self) -> None:
+        assert next_version(0, NOW) == MINUTES
+        assert next_version(MINUTES, NOW) == MINUTES + 1
+        assert next_version(MINUTES + 7, NOW) == MINUTES + 8
+        assert next_version(MINUTES + 7, NOW + DAY) == MINUTES + 24 * 60
+
+    def test_a_snapshot_has_none_that_is_there_already(self) -> None:
+        there = {names.metadata_key(Snapshot.type, MINUTES + number): None for number in (0, 1)}
+        made = next_snapshot(Fresh(), {ROLE: 1}, there, NOW)
+        assert made
+        assert made.version == MINUTES + 2
+
+    def test_it_is_not_led_ahead_by_what_anybody_may_put_there(self) -> None:
+        made = next_snapshot(Fresh(), {ROLE: 1}, {names.metadata_key(Snapshot.type, 999_999_999): None}, NOW)
+        assert made
+        assert made.version == MINUTES
+
+    def test_they_have_as_many_digits_as_a_key_may(self) -> None:
+        in_a_hundred_years = NOW.replace(year=NOW.year + 100)
+        assert names.metadata(names.metadata_key(Snapshot.type, next_version(0, in_a_hundred_years)))
+
+
+class TestSnapshot:
+    """What is newest of each role."""
+
+    def of(self, **versions: int) -> Fresh:
+        return Fresh(signing.timestamp(5, NOW, 7), signing.snapshot(7, NOW, versions))
+
+    def test_the_same_is_not_signed_again_until_half_of_its_life_is_over(self) -> None:
+        said = self.of(targets=2)
+        assert next_snapshot(said, {"targets": 2}, {}, NOW + 6 * DAY) is None
+        assert next_snapshot(said, {"targets": 2}, {}, NOW + 7 * DAY) is not None
+
+    def test_a_newer_version_is_said_at_once(self) -> None:
+        made = next_snapshot(self.of(targets=2), {"targets": 3}, {}, NOW)
+        assert made
+        assert {name: meta.version for name, meta in made.meta.items()} == {"targets.json": 3}
+
+    def test_no_version_goes_back_and_no_role_goes_missing(self) -> None:
+        made = next_snapshot(self.of(targets=2, a=9, b=1), {"targets": 3, "a": 4}, {}, NOW)
+        assert made
+        assert {name: meta.version for name, meta in made.meta.items()} == {"targets.json": 3, "a.json": 9, "b.json": 1}
+
+    def test_of_a_timestamp_it_is_one_day_of_three(self) -> None:
+        said = self.of(targets=2)
+        assert next_timestamp(said, None, NOW + DAY - timedelta(seconds=1)) is None
+        made = next_timestamp(said, None, NOW + DAY)
+        assert made
+        assert (made.expires, made.snapshot_meta.version) == (NOW + 4 * DAY, 7)
+
+
+class TestOutdated:
+    """What nobody asks for any more."""
+
+    def listed(self, **ages: timedelta) -> dict[str, Listed]:
+        """By role and version, with a `_` between; how long ago it was written."""
+        return {
+            names.metadata_key(role, int(version)): Listed("etag", NOW - age)
+            for (role, version), age in ((name.split("_"), age) for name, age in ages.items())
+        }
+
+    def test_it_is_what_was_replaced_more_than_a_day_ago(self) -> None:
+        listed = self.listed(snapshot_1=9 * DAY, snapshot_2=2 * DAY, snapshot_3=DAY / 2)
+        # 1 was replaced two days ago; 2 half a day ago, however old it is itself.
+        assert outdated(listed, {"snapshot": 3}, NOW) == [names.metadata_key("snapshot", 1)]
+
+    def test_it_is_never_a_root(self) -> None:
+        listed = self.listed(root_1=99 * DAY, root_2=98 * DAY, root_3=97 * DAY)
+        assert outdated(listed, {"snapshot": 3, "targets": 1}, NOW) == []
+
+    def test_it_is_what_lies_above_the_newest_for_a_day_without_counting(self) -> None:
+        listed = self.listed(snapshot_3=9 * DAY, snapshot_4=DAY / 2, snapshot_9=2 * DAY)
+        assert outdated(listed, {"snapshot": 3}, NOW) == [names.metadata_key("snapshot", 9)]
+
+    def test_of_what_no_snapshot_speaks_of_nothing_is_known(self) -> None:
+        assert outdated(self.listed(targets_1=9 * DAY, targets_2=9 * DAY), {"snapshot": 3}, NOW) == []
+
+
+@pytest.fixture
+def released(house: House) -> House:
+    house.release("4.2.1")
+    house.sweep()
+    house.writes()
+    return house
+
+
+class TestSweeps:
+    """On a real bucket."""
+
+    def test_nothing_is_written_nor_signed_when_nothing_changed(self, released: House) -> None:
+        for _ in range(3):
+            released.later(minutes=5)
+            released.sweep()
+        assert released.writes() == []
+
+    def test_a_timestamp_is_signed_once_a_day_and_a_snapshot_once_a_week(self, released: House, client: Client) -> None:
+        signatures = []
+        for _ in range(14 * 4):
+            released.later(hours=6, seconds=1)
+            released.sweep()
+            signatures += [key for key in released.writes(names.METADATA) if key in released.s3.keys(key)]
+        assert signatures.count(names.TIMESTAMP) == 14
+        assert len(signatures) == 14 + 2
+        assert version_of(client.check()) == "4.2.1"
+
+    def test_a_release_is_two_signatures_of_the_online_key(self, released: House) -> None:
+        released.release("4.3.0")
+        released.writes()
+        released.sweep()
+        written = released.writes(names.METADATA)
+        assert [key.rpartition("/")[2].partition(".")[2] for key in written] == [
+            f"{ROLE}.json",
+            "snapshot.json",
+            "json",
+        ]
+
+    def test_outdated_metadata_goes_after_a_day_but_no_root(self, released: House, client: Client) -> None:
+        released.rotate("root", "root-d", "root-a", "root-b", "root-c")
+        released.release("4.3.0")
+        released.sweep()
+        before = set(released.s3.keys(names.METADATA))
+        released.later(hours=20)
+        released.sweep()
+        assert before <= set(released.s3.keys(names.METADATA))
+
+        released.later(hours=5)
+        released.sweep()
+        left = [known for key in released.s3.keys(names.METADATA) if (known := names.metadata(key))]
+        assert sorted(known.version for known in left if known.role == "root") == [1, 2]
+        assert {known.role: known.version for known in left if known.role in (ROLE, "targets")} == {
+            ROLE: 2,
+            "targets": 2,
+        }
+        assert len([known for known in left if known.role == "snapshot"]) == 1
+        assert version_of(client.check()) == "4.3.0"
+
+    @pytest.mark.parametrize("what", ["public/", "public/tuf/", names.METADATA, names.TARGETS, names.TIMESTAMP])
+    def test_what_is_deleted_comes_back_and_clients_that_knew_it_go_on(
+        self, released: House, client: Client, newcomer: Client, what: str
+    ) -> None:
+        released.release("4.3.0")
+        released.sweep()
+        assert version_of(client.check()) == "4.3.0"
+
+        released.delete(what)
+        released.later(minutes=5)
+        released.sweep()
+        for each in (client, newcomer):
+            assert version_of(each.check()) == "4.3.0"
+        released.release("4.4.0")
+        released.sweep()
+        for each in (client, newcomer):
+            assert version_of(each.check()) == "4.4.0"
+
+    def test_it_all_begins_anew_in_another_bucket_from_what_was_uploaded(self, released: House, client: Client) -> None:
+        """As after the loss of a region."""
+        assert version_of(client.check()) == "4.2.1"
+        uploaded = {key: body for key, body in released.s3.tree().items() if not key.startswith("public/")}
+        released.delete("")
+        for key, body in uploaded.items():
+            released.s3.put(key, body)
+        released.later(minutes=5)
+        released.sweep()
+        assert version_of(client.check()) == "4.2.1"
+
+    @pytest.mark.parametrize("online_key", [None, "other"])
+    def test_without_the_online_key_the_sweep_fails_and_all_else_is_published(
+        self, released: House, client: Client, online_key: str | None
+    ) -> None:
+        uri = released.key(online_key) if online_key else None
+        released.publisher = Publisher(released.bucket, lambda: released.now, uri)
+        released.release("4.3.0")
+        with pytest.raises(SweepFailedError):
+            released.sweep()
+        assert version_of(released.s3.get(f"public/v1/{PATH}")) == "4.3.0"
+        assert version_of(client.check()) == "4.2.1"
+        released.publisher.look_at_trust()
+        with pytest.raises(SigningError, match="ONLINE_KEY is not set" if uri is None else "is none of the keys"):
+            released.publisher.publish_trust()
+
+    def test_where_nobody_signs_nothing_is_below_tuf(self, house: House) -> None:
+        house.delete("trust/")
+        house.s3.put(names.release_key(PRODUCT, "stable", "4.2.1"), release("4.2.1"))
+        house.sweep()
+        assert house.s3.keys("public/tuf/") == []
+        assert house.s3.keys("public/v1/")
+
+
+class KilledError(BaseException):
+    """What a publisher meets when Lambda ends it."""
+
+
+class TestKilled:
+    """A run that ends after any of its writes is completed by the next."""
+
+    def test_after_each_write(self, released: House, client: Client) -> None:
+        assert version_of(client.check()) == "4.2.1"
+        released.release("4.3.0")
+        before = released.s3.tree()
+        released.sweep()
+        done = len(released.writes("public/")) or 1
+        for after in range(1, done + 1):
+            released.delete("public/")
+            for key, body in before.items():
+                released.s3.put(key, body)
+            count = 0
+
+            def kill(name: str, _key: Any, after: int = after) -> None:
+                nonlocal count
+                count += name in WRITES
+                if count == after:
+                    raise KilledError
+
+            released.bucket.after = kill
+            with pytest.raises(KilledError):
+                released.sweep()
+            released.bucket.after = lambda _name, _key: None
+            # Whoever asks meanwhile gets one of the two, or nothing yet; and then what it is.
+            meanwhile, then = (
+                client._replace(folder=client.folder / f"{after}-{when}") for when in ("meanwhile", "then")
+            )
+            assert version_of(meanwhile.check()) in {"4.2.1", "4.3.0"}
+            released.later(minutes=1)
+            released.sweep()
+            assert version_of(then.check()) == "4.3.0"
+        assert done > 5
+        assert version_of(client.check()) == "4.3.0"
+
+
+class TestTwoAtOnce:
+    """Publishers that overtake one another."""
+
+    @pytest.mark.parametrize("before", ["targets", ROLE, "snapshot", "timestamp"])
+    def test_clients_get_what_was_decided_last(
+        self, released: House, client: Client, newcomer: Client, before: str
+    ) -> None:
+        """While one is about to write metadata of that role, all is decided anew and published by another."""
+        assert version_of(client.check()) == "4.2.1"
+        other = Publisher(WatchedBucket(released.s3), lambda: released.now, released.online)
+        overtaken = []
+
+        def overtake(name: str, key: Any) -> None:
+            if name == "put" and f"{before}.json" in str(key) and str(key).startswith(names.METADATA) and not overtaken:
+                overtaken.append(key)
+                released.release("4.4.0")
+                other.look_at_trust()
+                other.publish(PRODUCT)
+                other.publish_trust()
+
+        released.release("4.3.0")
+        if before == "targets":
+            released.delegate("comet-other", "other")
+        released.bucket.before = overtake
+        released.sweep()
+        released.bucket.before = lambda _name, _key: None
+        assert overtaken
+        released.sweep()
+
+        for each in (client, newcomer):
+            assert version_of(each.check()) == "4.4.0"
+        timestamp = Thief(released).read(names.TIMESTAMP)
+        assert isinstance(timestamp, Timestamp)
+        assert isinstance(Thief(released).metadata(Targets.type), Targets)
