@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from comet_updates.errors import ConcurrentPublishError
-from comet_updates.publish.bucket import Bucket, Current, Stored, etag_of
+from comet_updates.publish.bucket import Bucket, Current, Listed, Stored, etag_of
 
 
 class _Version(NamedTuple):
@@ -56,8 +56,11 @@ class MemoryBucket(Bucket):
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
 
-    def etags(self, prefix: str) -> dict[str, str]:
-        return {key: etag_of(body) for key, body in self._objects.tree(prefix).items()}
+    def listed(self, prefix: str) -> dict[str, Listed]:
+        found = self._objects.tree(prefix)
+        return {
+            key: Listed(etag_of(body), self._objects.versions[key][-1].stored.written_at) for key, body in found.items()
+        }
 
     def children(self, prefix: str) -> tuple[list[str], list[str]]:
         below = [key.removeprefix(prefix) for key in self._objects.tree(prefix)]
