@@ -33,6 +33,8 @@ def checks(*paths: str, root: Path = ROOT) -> Part:
             with said.open("w") as output:
                 done = subprocess.run(command, cwd=root, env=environment, stdout=output, check=False)
             print(said.read_text(), end="", flush=True)
+            if done.returncode < 0:
+                print(f"\nended by signal {-done.returncode}, which none of our tests sends to itself", flush=True)
             counts.add_tally(sums, figures)
         return done.returncode == 0
 
