@@ -16,7 +16,7 @@ from cfnlint.runner.template import run_template_by_file_paths
 from policy.expansion import Template, expand, load, resources
 from tests.conftest import ROOT
 
-__all__ = ["Fault", "Finding", "Template", "expand", "findings", "resources", "source"]
+__all__ = ["Fault", "Finding", "Template", "expand", "findings", "findings_with", "resources", "source"]
 
 
 Fault = Callable[[Template], Any]
@@ -50,6 +50,13 @@ def findings(template: Template, folder: Path) -> list[Finding]:
     file = folder / "template.json"
     file.write_text(json.dumps(template))
     return findings_in(file)
+
+
+def findings_with(plant: Fault, folder: Path) -> list[Finding]:
+    """What they find in our own template once a fault is planted in it."""
+    template = source()
+    plant(template)
+    return findings(template, folder)
 
 
 def findings_in(file: Path) -> list[Finding]:

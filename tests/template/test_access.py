@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from policy.rules import AsDecided
-from tests.template.expand import Fault, Template, expand, findings, source
+from tests.template.expand import Fault, Template, expand, findings_with, source
 
 
 def _arn(name: str) -> dict[str, list[str]]:
@@ -145,9 +145,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_found(fault: str, tmp_path: Path) -> None:
     rule, plant = FAULTS[fault]
-    template = source()
-    plant(template)
-    assert rule in {finding.rule for finding in findings(template, tmp_path)}
+    assert rule in {finding.rule for finding in findings_with(plant, tmp_path)}
 
 
 def _paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

@@ -13,7 +13,7 @@ from comet_updates import deployment, names
 from comet_updates.record import Cache, Outcome, Record
 from proof.facts import log_lines
 from tests.conftest import ROOT
-from tests.template.expand import Fault, Template, expand, findings, resources, source
+from tests.template.expand import Fault, Template, expand, findings_with, resources, source
 
 GUIDE = ROOT / "docs" / "operating.md"
 
@@ -135,6 +135,4 @@ FAULTS: dict[str, tuple[str, Fault]] = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_found(fault: str, tmp_path: Path) -> None:
     rule, plant = FAULTS[fault]
-    template = source()
-    plant(template)
-    assert rule in {finding.rule for finding in findings(template, tmp_path)}
+    assert rule in {finding.rule for finding in findings_with(plant, tmp_path)}

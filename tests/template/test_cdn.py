@@ -15,7 +15,7 @@ from comet_updates import deployment, names
 from comet_updates.answer import respond
 from policy import cdn
 from tests.conftest import ROOT
-from tests.template.expand import Fault, Template, expand, findings, resources, source
+from tests.template.expand import Fault, Template, expand, findings, findings_with, resources, source
 
 LAYERS = 3
 """Caches that an answer may pass: of an edge, of its region, and the origin shield."""
@@ -235,9 +235,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_found(fault: str, tmp_path: Path) -> None:
     rule, plant = FAULTS[fault]
-    template = source()
-    plant(template)
-    assert rule in {finding.rule for finding in findings(template, tmp_path)}
+    assert rule in {finding.rule for finding in findings_with(plant, tmp_path)}
 
 
 @pytest.mark.parametrize("version", deployment.CDN_TLS)

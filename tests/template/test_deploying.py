@@ -10,7 +10,7 @@ import pytest
 
 from comet_updates import deployment
 from policy import deploying
-from tests.template.expand import Fault, Template, expand, findings, resources, source
+from tests.template.expand import Fault, Template, expand, findings_with, resources, source
 
 FUNCTION = "AnswerFunction"
 
@@ -202,6 +202,4 @@ FAULTS: dict[str, tuple[str, Fault]] = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_found(fault: str, tmp_path: Path) -> None:
     rule, plant = FAULTS[fault]
-    template = source()
-    plant(template)
-    assert rule in {finding.rule for finding in findings(template, tmp_path)}
+    assert rule in {finding.rule for finding in findings_with(plant, tmp_path)}

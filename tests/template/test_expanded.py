@@ -12,7 +12,7 @@ import pytest
 
 from comet_updates import names
 from tests.conftest import ROOT
-from tests.template.expand import Fault, Template, expand, findings, findings_in, resources, source
+from tests.template.expand import Fault, Template, expand, findings_in, findings_with, resources, source
 
 
 @pytest.fixture(scope="module")
@@ -156,9 +156,7 @@ SAYS_WHERE_WHAT_AND_HOW = re.compile(r"\w+: .+\. [A-Z].+", re.DOTALL)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_found(fault: str, tmp_path: Path) -> None:
     rule, plant = FAULTS[fault]
-    template = source()
-    plant(template)
-    found = findings(template, tmp_path)
+    found = findings_with(plant, tmp_path)
     assert rule in {finding.rule for finding in found}
     assert [finding for finding in found if not SAYS_WHERE_WHAT_AND_HOW.fullmatch(finding.message)] == []
 

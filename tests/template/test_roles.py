@@ -15,7 +15,7 @@ from moto import mock_aws
 from moto.core import set_initial_no_auth_action_count
 
 from comet_updates import deployment
-from tests.template.expand import Fault, Template, expand, findings, source
+from tests.template.expand import Fault, Template, expand, findings_with, source
 
 GITHUB = {
     "PipelineOidcIssuer": "token.actions.githubusercontent.com",
@@ -313,6 +313,4 @@ FAULTS: dict[str, tuple[str, Fault]] = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_found(fault: str, tmp_path: Path) -> None:
     rule, plant = FAULTS[fault]
-    template = source()
-    plant(template)
-    assert rule in {finding.rule for finding in findings(template, tmp_path)}
+    assert rule in {finding.rule for finding in findings_with(plant, tmp_path)}

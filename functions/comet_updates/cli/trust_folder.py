@@ -142,9 +142,7 @@ def show(folder: Path) -> list[Line]:
         lines.append(Line(f"{signed.type}/{signed.version}", _day(signed), role.threshold, role.keyids, signatures))
     online = root.get_delegated_role(Timestamp.type)
     lines.append(Line("online", _day(root), online.threshold, online.keyids, []))
-    delegated = (targets.delegations.roles or {}) if targets.delegations else {}
-    for name, of in delegated.items():
-        product = name.removeprefix(names.product_role(""))
+    for product, of in ceremony.speakers(targets).items():
         lines.append(Line(product, _day(targets), of.threshold, of.keyids, []))
     return lines
 
@@ -165,11 +163,10 @@ def publish(folder: Path, bucket: Bucket, *, is_dry: bool) -> Written:
             remedy = "If one of you uploaded it, fetch it and begin anew from there; if not, have it deleted"
             raise DecisionError(f"{key} is there already and says something else. {remedy}")
     anchor = read_anchor(documents)
-    refusals = {} if anchor is None else dict(anchor.refusals)
-    for refusal in refusals.values():
-        raise refusal
     if anchor is None:
         raise DecisionError(f"the first root in {folder} is not signed by enough: comet-updates keys show")
+    for refusal in anchor.refusals.values():
+        raise refusal
     missing = {key: body for key, body in documents.items() if key not in there}
     for key, body in () if is_dry else missing.items():
         bucket.put(key, body, names.CONTENT_TYPES[".json"], replaces=None)

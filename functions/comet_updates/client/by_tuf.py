@@ -28,8 +28,8 @@ from comet_updates.client import offered, request
 from comet_updates.client.answer import NOT_FOUND, Answer, document
 from comet_updates.errors import Distrust, NoAnswerError, StateError, UntrustedAnswerError, UnusableRootError
 
-METADATA = f"/{names.METADATA.removeprefix('public/')}"
-TIMESTAMP = f"/{names.TIMESTAMP.removeprefix('public/')}"
+METADATA = names.METADATA.removeprefix("public")
+TIMESTAMP = names.TIMESTAMP.removeprefix("public")
 
 SIGNED_MAX_BYTES = 512_000  # of what people and pipelines sign: the service takes no larger upload
 SNAPSHOT_MAX_BYTES = 2_000_000  # thirty thousand products
@@ -154,12 +154,12 @@ def _manifest(channel: request.Channel, root: bytes, folder: Path, fetcher: Fetc
 
 
 def _metadata(role: str, version: int) -> str:
-    return f"/{names.metadata_key(role, version).removeprefix('public/')}"
+    return names.metadata_key(role, version).removeprefix("public")
 
 
 def _target(channel: request.Channel, sha256: str) -> str:
     key = names.target_key(names.target_path(channel.product, channel.channel), sha256)
-    return f"/{key.removeprefix('public/')}"
+    return key.removeprefix("public")
 
 
 def _body(answer: Answer) -> bytes:

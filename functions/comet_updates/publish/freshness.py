@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
@@ -32,6 +32,9 @@ SNAPSHOT_RENEWED = timedelta(days=7)
 
 KEPT = timedelta(days=1)
 """For how long a state stays that is not the newest, for clients and caches on their way through it."""
+
+
+_Online = TypeVar("_Online", Snapshot, Timestamp)
 
 
 class Fresh(NamedTuple):
@@ -70,10 +73,10 @@ class Freshness:
         """
         if anchor is None:
             return Change()
-        passed_on = self._pass_on(anchor)
+        listed = self._bucket.listed(names.METADATA)
+        passed_on = self._pass_on(anchor, listed)
         if anchor.targets is None:
             return passed_on
-        listed = self._bucket.listed(names.METADATA)
         now, before = self._clock(), self._bucket.current(names.TIMESTAMP)
         said = self._said(anchor.root, before.body if before else None)
         versions = {Targets.type: anchor.targets.version} | self._newest(anchor.targets, listed, said)
@@ -89,10 +92,9 @@ class Freshness:
         kept = versions | ({Snapshot.type: current.version} if current else {})
         return passed_on.and_then(change).and_then(self._tidy(listed, kept, now))
 
-    def _pass_on(self, anchor: Anchor) -> Change:
+    def _pass_on(self, anchor: Anchor, listed: Mapping[str, Listed]) -> Change:
         """Publish what people signed, and say of what does not count why."""
-        listed = self._bucket.etags(names.METADATA)
-        there = {key: etag for key, etag in listed.items() if key in anchor.documents}
+        there = {key: found.etag for key, found in listed.items() if key in anchor.documents}
         told = {key: etag for key, etag in self._bucket.etags(REFUSED_TRUST).items() if is_of_trust(key)}
         return write(self._bucket, there, anchor.documents).and_then(
             write(self._bucket, told, rejections(anchor.refusals.values()))
@@ -100,15 +102,12 @@ class Freshness:
 
     def _said(self, root: Root, body: bytes | None) -> Fresh:
         """What the online key said, as far as the root that counts now vouches for it."""
-        with suppress(RefusedUploadError):
-            timestamp = vouched(names.TIMESTAMP, parse(names.TIMESTAMP, body or b"", Timestamp), root, Timestamp.type)
-            key = names.metadata_key(Snapshot.type, timestamp.signed.snapshot_meta.version)
-            found = self._bucket.current(key)
-            with suppress(RefusedUploadError):
-                snapshot = vouched(key, parse(key, found.body if found else b"", Snapshot), root, Snapshot.type)
-                return Fresh(timestamp.signed, snapshot.signed)
-            return Fresh(timestamp.signed)
-        return Fresh()
+        timestamp = _signed(root, names.TIMESTAMP, body, Timestamp)
+        if timestamp is None:
+            return Fresh()
+        key = names.metadata_key(Snapshot.type, timestamp.snapshot_meta.version)
+        found = self._bucket.current(key)
+        return Fresh(timestamp, _signed(root, key, found.body if found else None, Snapshot))
 
     def _newest(self, targets: Targets, listed: Mapping[str, object], said: Fresh) -> dict[str, int]:
         """The newest version that is there of each product's role.
@@ -143,6 +142,14 @@ class Freshness:
         """Delete what nobody asks for any more: what stopped being the newest a day ago."""
         over = outdated(listed, current, now)
         return write(self._bucket, {key: listed[key].etag for key in over}, {})
+
+
+def _signed(root: Root, key: str, body: bytes | None, kind: type[_Online]) -> _Online | None:
+    """What `body` says, if `root` vouches for it; `None` otherwise, and for nothing."""
+    try:
+        return vouched(key, parse(key, body or b"", kind), root, kind.type).signed
+    except RefusedUploadError:
+        return None
 
 
 def is_of_trust(rejected_key: str) -> bool:

@@ -21,7 +21,6 @@ from comet_updates.publish.loader import Loader, list_inputs
 from comet_updates.publish.rendering import rejections, render
 from comet_updates.publish.seals import Seals
 from comet_updates.publish.views import View, exactly, look, look_at_all, original
-from comet_updates.trust.metadata import Anchor
 
 ATTEMPTS = 5
 """How often a run starts again because another publisher was faster, before it leaves the rest to a retry."""
@@ -59,11 +58,10 @@ class Publisher:
         self._loader = Loader(bucket, writes_packs=True)
         self._seals = Seals(bucket)
         self._freshness = Freshness(bucket, clock, online_key)
-        self._anchor: Anchor | None = None
 
     def look_at_trust(self) -> None:
         """See who may sign what, for all that is published from now on. Raises `StoreUnavailableError`."""
-        self._anchor = self._seals.look()
+        self._seals.look()
 
     def publish(self, product: str, seen: View | None = None) -> Change:
         """Publish all channels of `product`, which may be anything that stands in its place in a key.
@@ -95,14 +93,14 @@ class Publisher:
     @property
     def has_trust(self) -> bool:
         """Whether anybody may sign anything, as far as was seen."""
-        return self._anchor is not None
+        return self._seals.anchor is not None
 
     def publish_trust(self) -> Change:
         """Publish who may sign what, and that all that is signed is fresh; nothing if nobody signs.
 
         Raises what `publish` raises, and `SigningError`.
         """
-        return self._until_undisturbed(lambda: self._freshness.publish(self._anchor))
+        return self._until_undisturbed(lambda: self._freshness.publish(self._seals.anchor))
 
     def refuse_strays(self) -> Change:
         """Say of every upload that belongs to no product why it does not count. Raises what `publish` raises."""

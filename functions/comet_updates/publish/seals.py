@@ -24,6 +24,9 @@ from comet_updates.trust.signing import sha256
 LOOKED_AT_MAX = 16
 """How many of the newest signatures of a product are looked at: one for now, and some for what is due later."""
 
+REMEMBERED_MAX_BYTES = 32_000_000
+"""How much of what was signed stays in memory; beyond that it is read anew."""
+
 _KEY_REMEDY = "Use signed/{product}/{number}.json; comet-updates release does it"
 _UNSIGNED = "is not signed with the key of the product, as its document asks (requires_signature)"
 _SIGN = "Sign it: comet-updates keys renew {product}"
@@ -41,19 +44,22 @@ class Seals:
 
     Args:
         bucket: where it is.
+
+    Attributes:
+        anchor: who may say what, as it was at the last `look`; `None` if nobody does.
     """
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
         self._bodies: dict[tuple[str, str], bytes] = {}  # by key and ETag
-        self._anchor: Anchor | None = None
+        self.anchor: Anchor | None = None
 
     def look(self) -> Anchor | None:
-        """Who may say what, as it is now; `None` if nobody does. Raises `StoreUnavailableError`."""
+        """See who may say what, and give it. Raises `StoreUnavailableError`."""
         found = {key: versions[-1] for key, versions in self._bucket.versions("trust/").items()}
         usable = {key: stored for key, stored in found.items() if names.parse_upload(key) and _is_small(stored)}
-        self._anchor = read_anchor({key: self._read(stored) for key, stored in usable.items()})
-        return self._anchor
+        self.anchor = read_anchor({key: self._read(stored) for key, stored in usable.items()})
+        return self.anchor
 
     def apply(self, product: str, rendered: Rendered, view: View) -> Rendered:
         """What should be public of a product, with what is signed of it. Raises `StoreUnavailableError`.
@@ -89,12 +95,12 @@ class Seals:
                 refusals[key] = _refusal(key, f"is larger than {uploads.UPLOAD_MAX_BYTES} bytes", "Use fewer channels")
             else:
                 numbered[int(upload.version)] = versions[-1]
-        if self._anchor is None or self._anchor.targets is None:
+        if self.anchor is None or self.anchor.targets is None:
             return
         for version in sorted(numbered, reverse=True)[:LOOKED_AT_MAX]:
             stored = numbered[version]
             try:
-                yield stored, read_seal(self._anchor.targets, stored.key, self._read(stored))
+                yield stored, read_seal(self.anchor.targets, stored.key, self._read(stored))
             except RefusedUploadError as refusal:
                 refusals[stored.key] = refusal
 
@@ -112,6 +118,8 @@ class Seals:
     def _read(self, stored: Stored) -> bytes:
         place = (stored.key, stored.etag)
         if place not in self._bodies:
+            if sum(map(len, self._bodies.values())) + stored.size_bytes > REMEMBERED_MAX_BYTES:
+                self._bodies.clear()
             self._bodies[place] = self._bucket.get(stored)
         return self._bodies[place]
 

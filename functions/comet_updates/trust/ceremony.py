@@ -5,7 +5,7 @@ Nothing changes its argument: each gives a new version, valid for a year from `n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from datetime import datetime
 from typing import Any, TypeVar
@@ -51,23 +51,19 @@ def first_targets(now: datetime) -> Targets:
 
 def delegated(targets: Targets, product: str, keys: Sequence[Key], threshold: int, now: datetime) -> Targets:
     """These keys, and no others, speak for a product. Raises `DecisionError` if there are fewer than it takes."""
-    made = _next(targets, now)
-    role = names.product_role(product)
-    delegations = made.delegations or Delegations({}, roles={})
-    roles = dict(delegations.roles or {})
     if not 1 <= threshold <= len(keys):
         raise DecisionError(f"{product} has {len(keys)} keys, and {threshold} of them would have to sign")
-    everything = names.target_path(product, "*", "*")
-    roles[role] = DelegatedRole(role, [key.keyid for key in keys], threshold, terminating=True, paths=[everything])
-    known = {**delegations.keys, **{key.keyid: key for key in keys}}
-    used = {keyid for delegated in roles.values() for keyid in delegated.keyids}
-    made.delegations = Delegations({keyid: key for keyid, key in known.items() if keyid in used}, roles)
-    return made
+    role, everything = names.product_role(product), names.target_path(product, "*", "*")
+    speaking = DelegatedRole(role, [key.keyid for key in keys], threshold, terminating=True, paths=[everything])
+    return _with_speakers(targets, {**speakers(targets), product: speaking}, keys, now)
 
 
 def renewed(metadata: _Offline, now: datetime) -> _Offline:
-    """The same for another year."""
-    return _next(metadata, now)
+    """The same in its next version, for another year."""
+    made = deepcopy(metadata)
+    made.version += 1
+    made.expires = later(now, OFFLINE_LIFE)
+    return made
 
 
 def rotated(root: Root, who: str, added: Sequence[Key], removed: Sequence[str], now: datetime) -> Root:
@@ -83,7 +79,7 @@ def rotated(root: Root, who: str, added: Sequence[Key], removed: Sequence[str], 
     Raises:
         DecisionError: one of those is not there, or too few would be left.
     """
-    made = _next(root, now)
+    made = renewed(root, now)
     for role in ROLES[who]:
         for keyid in removed:
             if keyid not in made.roles[role].keyids:
@@ -109,13 +105,11 @@ def without(root: Root, targets: Targets, keyid: str, now: datetime) -> tuple[Ro
         next_root = rotated(next_root or root, who, [], [keyid], now)
     if next_root is not None:
         next_root.version = root.version + 1
-    roles = targets.delegations.roles or {} if targets.delegations else {}
     next_targets: Targets | None = None
-    for role in roles.values():
+    for product, role in speakers(targets).items():
         if keyid not in role.keyids:
             continue
         left = [targets.get_key(other) for other in role.keyids if other != keyid]
-        product = role.name.removeprefix(names.product_role(""))
         if left:
             next_targets = delegated(next_targets or targets, product, left, min(role.threshold, len(left)), now)
         else:
@@ -129,13 +123,8 @@ def without(root: Root, targets: Targets, keyid: str, now: datetime) -> tuple[Ro
 
 def undelegated(targets: Targets, product: str, now: datetime) -> Targets:
     """Nobody speaks for a product any more."""
-    made = _next(targets, now)
-    roles = dict(made.delegations.roles or {}) if made.delegations else {}
-    roles.pop(names.product_role(product), None)
-    used = {keyid for delegated in roles.values() for keyid in delegated.keyids}
-    known = made.delegations.keys if made.delegations else {}
-    made.delegations = Delegations({keyid: key for keyid, key in known.items() if keyid in used}, roles)
-    return made
+    others = {name: role for name, role in speakers(targets).items() if name != product}
+    return _with_speakers(targets, others, [], now)
 
 
 def unsigned(metadata: Root | Targets) -> bytes:
@@ -144,10 +133,21 @@ def unsigned(metadata: Root | Targets) -> bytes:
     return made.to_bytes()
 
 
-def _next(metadata: _Offline, now: datetime) -> _Offline:
-    made = deepcopy(metadata)
-    made.version += 1
-    made.expires = later(now, OFFLINE_LIFE)
+def speakers(targets: Targets) -> dict[str, DelegatedRole]:
+    """Who speaks for which product, by its name."""
+    roles = (targets.delegations and targets.delegations.roles) or {}
+    return {name.removeprefix(names.product_role("")): role for name, role in roles.items()}
+
+
+def _with_speakers(
+    targets: Targets, roles: Mapping[str, DelegatedRole], added: Sequence[Key], now: datetime
+) -> Targets:
+    """The next targets with just these roles, and the keys that they name, of those there are and those `added`."""
+    made = renewed(targets, now)
+    known = {**(made.delegations.keys if made.delegations else {}), **{key.keyid: key for key in added}}
+    used = {keyid for role in roles.values() for keyid in role.keyids}
+    kept = {keyid: key for keyid, key in known.items() if keyid in used}
+    made.delegations = Delegations(kept, {role.name: role for role in roles.values()})
     return made
 
 
