@@ -159,11 +159,12 @@ OPERATIONS: dict[str, Callable[[Bucket], Any]] = {
 
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
 class TestAnS3ThatFails:
+    @pytest.mark.parametrize("fault", ["503", "wrong region"])
     def test_is_unavailable_when_it_says_so(
-        self, s3: S3, wire: Wire, monkeypatch: pytest.MonkeyPatch, operation: Callable[[Bucket], Any]
+        self, s3: S3, wire: Wire, monkeypatch: pytest.MonkeyPatch, operation: Callable[[Bucket], Any], fault: str
     ) -> None:
         once = Config(retries={"total_max_attempts": 1})
-        monkeypatch.setattr(wire, "fault", "503")
+        monkeypatch.setattr(wire, "fault", fault)
         with pytest.raises(StoreUnavailableError):
             operation(Bucket(boto3.client("s3", endpoint_url=s3.endpoint, config=once), s3.bucket))
 

@@ -170,7 +170,8 @@ def _of_s3(name: str) -> Iterator[None]:
     try:
         with translated_errors(name):
             yield
-    except (ResponseParserError, LookupError, ValueError) as error:
+    except (ResponseParserError, LookupError, ValueError, RecursionError) as error:
+        # The last is boto3, on its way to one region after another, as long as it is sent on.
         raise StoreUnavailableError("what answered is no S3. Check --endpoint-url.") from error
 
 
