@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated
@@ -45,7 +46,11 @@ def _failed(done: Iterable[tuple[str, bool]]) -> list[str]:
 
 def _run(name: str, part: Part, counts: Counts) -> tuple[str, bool]:
     started = time.monotonic()
-    is_well = part(counts)
+    try:
+        is_well = part(counts)
+    except Exception:  # noqa: BLE001 (the others, and the line, come all the same)
+        traceback.print_exc()
+        is_well = False
     print(f"== {name}: {time.monotonic() - started:.0f} s, {'well' if is_well else 'FAILED'}", flush=True)
     return name, is_well
 

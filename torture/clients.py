@@ -9,7 +9,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 from torture.decisions import Right, etag
@@ -146,9 +145,11 @@ def _one(seed: int, port: int, right: Right, begun: Any, is_over: Callable[[], b
             told = connection.ask(path, sent)
         except (OSError, ValueError, KeyError, IndexError) as error:
             told = Told(0, "", repr(error).encode())
-            with suppress(OSError):
-                connection.close()
+            connection.close()
+            try:
                 connection = Connection(port)
+            except OSError as refused:
+                return Found(len(seconds), seconds, wrong + 1, [*words, f"nobody listens any more: {refused}"])
         seconds.append(time.perf_counter() - started)
         if said := judge.is_right(path, told, sent, begun.value):
             wrong += 1

@@ -6,6 +6,7 @@ queue, the publishing function and a release pipeline. Each function asks S3 thr
 
 from __future__ import annotations
 
+import io
 import multiprocessing
 import os
 import random
@@ -15,7 +16,7 @@ import statistics
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,6 +27,7 @@ from comet_updates.cli import gateway
 from comet_updates.cli.gateway import Handler
 from comet_updates.cli.local_aws import LocalAws
 from comet_updates.publish.bucket import Bucket, open_bucket
+from comet_updates.record import Outcome
 from torture import clients, decisions, proxy
 from torture.clients import Connection, Found
 from torture.counts import Counts
@@ -33,7 +35,8 @@ from torture.proxy import Proxy, proxied
 
 MINUTES = float(os.environ.get("TORTURE_MINUTES", "10"))
 PLANTED = os.environ.get("TORTURE_PLANTED", "")
-"""What to do wrong, to see that it is noticed: `byte`, a byte of an answer; `release`, one that is not published."""
+"""What to do wrong, to see that it is noticed: `byte`, a byte of an answer; `release`, one that is not published;
+`end`, the service ends."""
 
 BUCKET, REGION = "load", "us-east-1"
 TTL_S = 1
@@ -44,6 +47,24 @@ MEMORY_GROWTH_MAX_MB = 8.0
 MEMORY_COUNTS_FROM_MINUTES = 2.0  # before that, a process still grows to its size
 
 
+class Held(NamedTuple):
+    """How it went.
+
+    Attributes:
+        found: what clients saw.
+        memory: of the service in MB, second by second.
+        late: how many documents were not answered as they are in the end.
+        lost: how many were not published as decided.
+        faults: how often an S3 misbehaved.
+    """
+
+    found: Found
+    memory: list[float]
+    late: int
+    lost: int
+    faults: int
+
+
 class Service(NamedTuple):
     """The answering function, in a process of its own."""
 
@@ -51,7 +72,9 @@ class Service(NamedTuple):
     port: int
 
     def memory_mb(self) -> float:
-        """What it has in memory now."""
+        """What it has in memory now. Raises `ChildProcessError` if it has ended."""
+        if not self.process.is_alive():
+            raise ChildProcessError(f"the service ended by itself, with exit code {self.process.exitcode}")
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         (kilobytes,) = re.findall(r"VmRSS:\s+(\d+) kB", status)
         return int(kilobytes) / 1024
@@ -62,14 +85,18 @@ def run(counts: Counts) -> bool:
     made = list(decisions.decisions(max(8, int(MINUTES * 60 / BETWEEN_DECISIONS_S))))
     aws = LocalAws(_free_port(), BUCKET, REGION)
     _set_environment(aws.endpoint_url)
-    aws.start()
-    try:
-        return _run(counts, aws, made)
-    finally:
-        aws.stop()
+    with redirect_stdout(io.StringIO()) as log:  # of publishing: a line for each time that it failed
+        aws.start()
+        try:
+            held = _run(aws, made)
+        finally:
+            aws.stop()
+    counts.add(faults=held.faults, answers=held.found.answers, wrong=held.found.wrong + held.late, lost=held.lost)
+    print(f"publishing failed {log.getvalue().count(Outcome.FAILED.value)} times, and was tried again")
+    return _report(held)
 
 
-def _run(counts: Counts, aws: LocalAws, made: list[decisions.Decision]) -> bool:
+def _run(aws: LocalAws, made: list[decisions.Decision]) -> Held:
     s3 = boto3.client("s3", endpoint_url=aws.endpoint_url)
     right, rehearsed = decisions.rehearse(made)
     s3_port = int(aws.endpoint_url.rpartition(":")[2])
@@ -88,13 +115,7 @@ def _run(counts: Counts, aws: LocalAws, made: list[decisions.Decision]) -> bool:
             found, memory = _hold(service, right, made, s3, [for_answers, for_publishing])
             lost = _lost(rehearsed, open_bucket(BUCKET, aws.endpoint_url))
             late = _late(service, right, len(made))
-        counts.add(
-            faults=for_answers.faults + for_publishing.faults,
-            answers=found.answers,
-            wrong=found.wrong + late,
-            lost=lost,
-        )
-    return _report(found, memory, late, lost)
+        return Held(found, memory, late, lost, for_answers.faults + for_publishing.faults)
 
 
 def _hold(
@@ -111,25 +132,28 @@ def _hold(
     here, there = spawn.Pipe()
     asking = spawn.Process(target=_ask, args=(service.port, right, begun, over, there))
     asking.start()
+    there.close()  # so that its end is noticed here
     faulty = [threading.Thread(target=_fail, args=(each, seed, over)) for seed, each in enumerate(proxies)]
     for thread in faulty:
         thread.start()
     memory, started = [], time.monotonic()
     until, left = started + MINUTES * 60, made[first:]
     pause = MINUTES * 60 / (len(left) + 1)
-    while (now := time.monotonic()) < until:
-        if left and now >= started + pause * (len(made) - first - len(left) + 1):
-            begun.value += 1
-            decision = left.pop(0)
-            if not (PLANTED == "release" and not left):
-                s3.put_object(Bucket=BUCKET, Key=decision.key, Body=decision.body)
-        memory.append(service.memory_mb())
-        time.sleep(min(1.0, pause / 4))
-    over.set()
-    found: Found = here.recv()
-    asking.join()
-    for thread in faulty:
-        thread.join()
+    try:
+        while (now := time.monotonic()) < until:
+            if left and now >= started + pause * (len(made) - first - len(left) + 1):
+                begun.value += 1
+                decision = left.pop(0)
+                if not (PLANTED == "release" and not left):
+                    s3.put_object(Bucket=BUCKET, Key=decision.key, Body=decision.body)
+            memory.append(service.memory_mb())
+            time.sleep(min(1.0, pause / 4))
+    finally:
+        over.set()
+        found: Found = here.recv()
+        asking.join()
+        for thread in faulty:
+            thread.join()
     return found, memory
 
 
@@ -187,7 +211,8 @@ def _late(service: Service, right: decisions.Right, number: int) -> int:
     return late
 
 
-def _report(found: Found, memory: list[float], late: int, lost: int) -> bool:
+def _report(held: Held) -> bool:
+    found, memory = held.found, held.memory
     seconds = sorted(found.seconds)
     rate = found.answers / (MINUTES * 60)
     parts = ", ".join(
@@ -199,8 +224,8 @@ def _report(found: Found, memory: list[float], late: int, lost: int) -> bool:
     print(f"memory: {early:.1f} MB in the second quarter, {end:.1f} MB in the last")
     for word in found.words:
         print(f"wrong: {word}")
-    if late or lost:
-        print(f"in the end {lost} documents are not published, and {late} not answered, as decided last")
+    if held.late or held.lost:
+        print(f"in the end {held.lost} documents are not published, and {held.late} not answered, as decided last")
     return MINUTES < MEMORY_COUNTS_FROM_MINUTES or end - early <= MEMORY_GROWTH_MAX_MB
 
 
@@ -225,7 +250,8 @@ def _serve(endpoint_url: str, port: int) -> None:
     from comet_updates.answer.handler import handler  # noqa: PLC0415 (it reads its settings)
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # its log is not looked at here
-    served = _with_wrong_byte(handler) if PLANTED == "byte" else handler
+    planted = {"byte": _with_wrong_byte, "end": _that_ends}.get(PLANTED)
+    served = planted(handler) if planted else handler
     application = gateway.application(served)
     options: dict[str, Any] = {"lifespan": "off", "log_config": None, "access_log": False, "server_header": False}
     uvicorn.run(application, host=proxy.HOST, port=port, **options)
@@ -244,6 +270,20 @@ def _with_wrong_byte(handler: Handler) -> Handler:
         return answer
 
     return wrong
+
+
+def _that_ends(handler: Handler) -> Handler:
+    """A handler that ends its process, once all are asking."""
+    asked = 0
+
+    def ending(event: dict[str, Any], context: object) -> dict[str, Any]:
+        nonlocal asked
+        asked += 1
+        if asked > 500:  # noqa: PLR2004
+            os._exit(3)
+        return handler(event, context)
+
+    return ending
 
 
 def _until_it_listens(port: int) -> None:

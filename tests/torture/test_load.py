@@ -40,12 +40,13 @@ def test_while_s3_fails_and_releases_are_published_no_answer_is_wrong_and_nothin
 
 
 def test_what_is_planted_is_noticed() -> None:
-    """Both at once: each has processes and ports of its own, and fails however slow it is."""
+    """All at once: each has processes and ports of its own, and fails however slow it is."""
     with ThreadPoolExecutor() as pool:
-        runs = {planted: pool.submit(torture, TORTURE_PLANTED=planted) for planted in ("byte", "release")}
-    byte, release = runs["byte"].result(), runs["release"].result()
+        byte, release, end = pool.map(lambda planted: torture(TORTURE_PLANTED=planted), ("byte", "release", "end"))
     assert (figures(byte)["wrong"] > 0, byte.returncode) == (True, 1)
     assert (figures(release)["lost"] > 0, release.returncode) == (True, 1)
+    assert (figures(end)["answers"], end.returncode) == (0, 1)
+    assert "the service ended by itself, with exit code 3" in end.stderr
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,23 @@ def test_what_is_lost_is_a_failure() -> None:
     assert not command.run({"it": loses})
 
 
+def test_a_part_that_breaks_is_a_failure_and_the_others_run_all_the_same(capfd: pytest.CaptureFixture[str]) -> None:
+    def breaks(_: Counts) -> bool:
+        raise ChildProcessError("it ended")
+
+    def counts_one(counts: Counts) -> bool:
+        counts.add(answers=1)
+        return True
+
+    assert not command.run({"it": breaks, "another": counts_one})
+    said = capfd.readouterr()
+    assert said.out.splitlines()[-2:] == [
+        "FAILED: it",
+        "torture: faults=0 inputs=0 crashes=0 interleavings=0 answers=1 wrong=0 lost=0",
+    ]
+    assert "ChildProcessError: it ended" in said.err
+
+
 def test_a_figure_that_the_line_does_not_have_is_refused() -> None:
     with pytest.raises(KeyError):
         counts.tally(wrnog=1)
