@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 SLOW_S = 0.1
 TRICKLE_S = 0.1
+FAR_TOO_LONG_BYTES = 50_000_000  # sent of an answer that says it is longer by far
 PATIENCE_S = 30.0  # longer than any client of ours waits
 
 
@@ -94,6 +95,27 @@ def _wrong_etag(client: socket.socket, real: Callable[[], Response]) -> None:
     client.sendall(response._replace(headers=tuple(headers)).raw())
 
 
+def _in_part(client: socket.socket, real: Callable[[], Response]) -> None:
+    response = real()
+    half = response.body[: len(response.body) // 2]
+    whole = str(len(response.body))
+    said = {"content-length": str(len(half)), "content-range": f"bytes 0-{len(half) - 1}/{whole}"}
+    kept = {name: value for name, value in response.headers if name.lower() != "content-length"}
+    client.sendall(Response("206 Partial Content", tuple((kept | said).items()), half).raw())
+
+
+def _as_if_packed(client: socket.socket, real: Callable[[], Response]) -> None:
+    response = real()
+    client.sendall(response._replace(headers=(*response.headers, ("content-encoding", "gzip"))).raw())
+
+
+def _far_too_long(client: socket.socket, real: Callable[[], Response]) -> None:
+    kept = tuple((name, value) for name, value in real().headers if name.lower() != "content-length")
+    client.sendall(Response("200 OK", (*kept, ("content-length", str(10**15))), b"").head())
+    for _ in range(FAR_TOO_LONG_BYTES // 65_536):
+        client.sendall(bytes(65_536))
+
+
 def _empty(client: socket.socket, _: Callable[[], Response]) -> None:
     client.sendall(Response("200 OK", (("content-length", "0"),), b"").raw())
 
@@ -102,9 +124,10 @@ def _nonsense(client: socket.socket, _: Callable[[], Response]) -> None:
     client.sendall(b"SSH-2.0-nonsense\r\n")
 
 
-def _refusing(status: str, code: str) -> Fault:
+def _refusing(status: str, code: str, *headers: tuple[str, str]) -> Fault:
     refusal = _refusal(status, code)
-    return lambda client, _: client.sendall(refusal.raw())
+    raw = refusal._replace(headers=(*refusal.headers, *headers)).raw()
+    return lambda client, _: client.sendall(raw)
 
 
 def _refusal(status: str, code: str) -> Response:
@@ -126,8 +149,14 @@ FAULTS: dict[str, Fault] = {
     "503": _refusing("503 Slow Down", "SlowDown"),
     "403": _refusing("403 Forbidden", "AccessDenied"),
     "clock skew": _refusing("403 Forbidden", "RequestTimeTooSkewed"),
+    "400": _refusing("400 Bad Request", "BadRequest"),
+    "sent on": _refusing("307 Temporary Redirect", "TemporaryRedirect", ("location", "http://127.0.0.1:1/")),
     "wrong region": _refusing("301 Moved Permanently", "PermanentRedirect"),
     "cut short": _cut_short,
+    "in part": _in_part,
+    "as if packed": _as_if_packed,
+    "far too long": _far_too_long,
+    "error in 200": _refusing("200 OK", "InternalError"),
     "corrupted": _corrupted,
     "wrong etag": _wrong_etag,
     "empty": _empty,

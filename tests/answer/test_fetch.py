@@ -333,6 +333,7 @@ def _status(line: bytes, body: bytes = b"", length: int | None = None) -> Callab
         pytest.param(_status(b"503 Slow Down"), id="503 SlowDown"),
         pytest.param(_status(b"301 Moved Permanently"), id="wrong region"),
         pytest.param(_status(b"200 OK", b'{"versi', length=100), id="cut short"),
+        pytest.param(_status(b"304 Not Modified"), id="not modified, though nobody asked"),
         pytest.param(lambda connection: connection.sendall(b"SSH-2.0-nonsense\r\n"), id="not HTTP"),
         pytest.param(lambda _: time.sleep(6), id="silent"),
     ],
@@ -345,6 +346,11 @@ def test_an_s3_that_misbehaves_is_unavailable_within_the_time_that_clients_wait(
     with pytest.raises(StoreUnavailableError):
         get(KEY, None)
     assert time.monotonic() - started < 5
+
+
+def test_what_lambda_could_not_hand_out_is_not_read(aws: str) -> None:
+    with pytest.raises(BrokenDocumentError):
+        fetch.s3_get("bucket", _listen(_status(b"200 OK", length=fetch.DOCUMENT_MAX_BYTES + 1)))(KEY, None)
 
 
 def test_an_s3_that_refuses_connections_is_unavailable(aws: str) -> None:

@@ -41,8 +41,14 @@ slow         | done         | done         | done         | done
 503          | done, again  | done, again  | done, again  | done, again
 403          | again        | again        | again        | again
 clock skew   | again        | again        | again        | again
+400          | again        | again        | again        | again
+sent on      | done, again  | done, again  | done, again  | done, again
 wrong region | done, again  | done, again  | done, again  | done, again
 cut short    | done, again  | done, again  | again        | done, again
+in part      | again        | again        | again        | done, again
+as if packed | done         | done         | done         | done
+far too long | done, again  | done, again  | again        | done, again
+error in 200 | done, again  | done, again  | again        | done, again
 corrupted    | done, again  | done, again  | again        | done, again
 wrong etag   | done, again  | done, again  | done, again  | again
 empty        | again        | again        | again        | again

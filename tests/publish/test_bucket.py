@@ -151,6 +151,7 @@ OPERATIONS: dict[str, Callable[[Bucket], Any]] = {
     "children": lambda bucket: bucket.children(""),
     "versions": lambda bucket: bucket.versions(""),
     "get": lambda bucket: bucket.get(Stored("a", "v", '"e"', 1, datetime.now(UTC))),
+    "current": lambda bucket: bucket.current("a"),
     "put": lambda bucket: bucket.put("a", b"", "text/plain", replaces=None),
     "put over": lambda bucket: bucket.put("a", b"", "text/plain", replaces='"e"'),
     "delete": lambda bucket: bucket.delete("a", replaces='"e"'),
@@ -177,6 +178,19 @@ class TestAnS3ThatFails:
     def test_is_unavailable_when_the_bucket_is_not_there(self, s3: S3, operation: Callable[[Bucket], Any]) -> None:
         with pytest.raises(StoreUnavailableError):
             operation(Bucket(s3.client, "no-such-bucket"))
+
+
+def test_bytes_that_are_not_what_the_etag_says_are_not_what_s3_stores(
+    s3: S3, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3.put("a", b"1")
+    bucket = open_bucket(s3.bucket, s3.endpoint)
+    (stored,) = bucket.versions("a")["a"]
+    monkeypatch.setattr(wire, "fault", "corrupted")
+    with pytest.raises(StoreUnavailableError):
+        bucket.get(stored)
+    with pytest.raises(StoreUnavailableError):
+        bucket.current("a")
 
 
 def test_one_failure_is_tried_again(s3: S3, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MEMORY_MAX_BYTES = 32_000_000  # a quarter of the smallest function's memory
 STALE_MAX_S = 604_800  # a week: a yank must not stay hidden for longer, and no outage of S3 has come near it
+DOCUMENT_MAX_BYTES = 6_000_000  # Lambda hands out no more, and publishing writes none that comes near it
 RETRY_PAUSE_S = 5.0  # after a failure S3 is left alone for so long: one outage is not one time-out per request
 JITTER = 0.2  # each wait is up to so much shorter, by chance: environments that began together do not ask together
 TRY_TIMEOUT_S = 1  # from the first byte sent to the last received; S3 takes some hundredths of a second
@@ -190,12 +191,16 @@ def s3_get(bucket: str, endpoint_url: str | None) -> Get:
     def get(key: str, validator: str | None) -> Document | Unchanged | None:
         try:
             found = store.get(key, options={"if_none_match": validator} if validator else None)
-            body, validator = bytes(found.bytes()), found.meta["e_tag"]
-            # What is written in one piece and with S3's own encryption has the MD5 of its bytes for an ETag.
-            if validator != f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"':
+            if found.meta["size"] > DOCUMENT_MAX_BYTES:
                 raise BrokenDocumentError
-            return Document(key, body.decode(), len(body), f'"{hashlib.sha256(body).hexdigest()[:32]}"', validator)
+            body, etag = bytes(found.bytes()), found.meta["e_tag"]
+            # What is written in one piece and with S3's own encryption has the MD5 of its bytes for an ETag.
+            if etag != f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"':
+                raise BrokenDocumentError
+            return Document(key, body.decode(), len(body), f'"{hashlib.sha256(body).hexdigest()[:32]}"', etag)
         except NotModifiedError:
+            if validator is None:  # then nobody asked
+                raise BrokenDocumentError from None
             return Unchanged()
         except FileNotFoundError:
             return None

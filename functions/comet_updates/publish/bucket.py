@@ -25,6 +25,7 @@ from comet_updates.errors import ConcurrentPublishError, StoreUnavailableError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 Page = TypeVar("Page", bound=Mapping[str, object])
 MAX_CONNECTIONS = 32
@@ -124,19 +125,14 @@ class Bucket:
         """The bytes of one version, and not others: raises `StoreUnavailableError` for what its ETag does not say."""
         with _of_s3(self._name):
             found = self._s3.get_object(Bucket=self._name, Key=stored.key, VersionId=stored.version_id)
-            body = found["Body"].read()
-        # Who uploads may choose another encryption, or parts: then the ETag is no MD5, and the size has to do.
-        is_md5 = "-" not in stored.etag and found.get("ServerSideEncryption", "AES256") == "AES256"
-        if len(body) != stored.size_bytes or (is_md5 and etag_of(body) != stored.etag):
-            raise StoreUnavailableError("S3 sent other bytes than it stores")
-        return body
+            return _body(found, stored.etag, stored.size_bytes)
 
     def current(self, key: str) -> Current | None:
-        """An object as it is; `None` if there is none."""
+        """An object as it is; `None` if there is none. Raises `StoreUnavailableError` as `get` does."""
         try:
             with _of_s3(self._name):
                 found = self._s3.get_object(Bucket=self._name, Key=key)
-                return Current(found["Body"].read(), found["ETag"])
+                return Current(_body(found, found["ETag"], found["ContentLength"]), found["ETag"])
         except ConcurrentPublishError:  # what a condition does not hold for is just not there
             return None
 
@@ -173,6 +169,16 @@ def _of_s3(name: str) -> Iterator[None]:
     except (ResponseParserError, LookupError, ValueError, RecursionError) as error:
         # The last is boto3, on its way to one region after another, as long as it is sent on.
         raise StoreUnavailableError("what answered is no S3. Check --endpoint-url.") from error
+
+
+def _body(found: GetObjectOutputTypeDef, etag: str, size_bytes: int) -> bytes:
+    """The bytes that S3 sends; raises `StoreUnavailableError` if they are not those of this ETag and size."""
+    body = found["Body"].read()
+    # Who uploads may choose another encryption, or parts: then the ETag is no MD5, and the size has to do.
+    is_md5 = "-" not in etag and found.get("ServerSideEncryption", "AES256") == "AES256"
+    if len(body) != size_bytes or (is_md5 and etag_of(body) != etag):
+        raise StoreUnavailableError("S3 sent other bytes than it stores")
+    return body
 
 
 def _whole(pages: Iterable[Page]) -> list[Page]:
