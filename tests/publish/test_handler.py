@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from comet_updates.publish.changes import Change
 from tests.conftest import SWEEP, fresh_import, notification, release
 
 if TYPE_CHECKING:
@@ -110,6 +111,22 @@ def test_one_products_failure_is_not_the_others(s3: S3, publish: Handler, monkey
     with pytest.raises(sweep_failed(publish), match=r"^not everything could be published$"):
         publish(SWEEP, None)
     assert {key.split("/")[2] for key in s3.keys("public/v1/")} == {"a", "c"}
+
+
+def test_a_sweep_does_not_always_begin_with_the_same_product(
+    s3: S3, publish: Handler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or one that takes all the time there is would keep it from those after it for good."""
+    for product in ("a", "b", "c"):
+        s3.put(f"releases/{product}/stable/1.0.0.json", release("1.0.0", product=product))
+    publish(SWEEP, None)
+    swept: list[str] = []
+    publisher = publish.__globals__["_run"]()._publisher  # type: ignore[attr-defined]
+    monkeypatch.setattr(publisher, "publish", lambda product, _: swept.append(product) or Change())
+    for _ in range(30):
+        publish(SWEEP, None)
+    assert len(swept) == 30 * 3
+    assert len(set(swept[::3])) > 1
 
 
 def test_nothing_of_the_uploader_is_logged(s3: S3, publish: Handler, capfd: pytest.CaptureFixture[str]) -> None:

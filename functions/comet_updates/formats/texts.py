@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import html
 
 import nh3
@@ -36,9 +37,13 @@ def language(release: Release, wanted: str = FALLBACK) -> str:
 
 def notes_html(release: Release, tag: str | None = None) -> str:
     """The same notes, or those in the language `tag`, as HTML that runs nothing and loads nothing."""
-    written = notes(release) if tag is None else release.notes.get(tag, "")
-    if release.notes_format == "markdown":
+    return _html(notes(release) if tag is None else release.notes.get(tag, ""), release.notes_format)
+
+
+@functools.lru_cache(maxsize=128)  # several documents show the same notes, and hostile ones take a second each time
+def _html(written: str, notes_format: str) -> str:
+    if notes_format == "markdown":
         written = _MARKDOWN.render(written)
-    elif release.notes_format == "text":
+    elif notes_format == "text":
         written = f"<pre>{html.escape(written)}</pre>" if written else ""
     return nh3.clean(written, tags=_TAGS, attributes={"a": {"href"}}, url_schemes={"https", "http", "mailto"})

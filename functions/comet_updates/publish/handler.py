@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import random
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -118,7 +119,8 @@ class Run:
         except CometError:
             raise SweepFailedError("the bucket could not be listed") from None
         done = [self._done(None, self._publisher.refuse_strays)]
-        for product, view in sorted(seen.items()):
+        # In another order each time: if one of them takes all the time there is, others than last time come before it.
+        for product, view in random.sample(sorted(seen.items()), len(seen)):
             done.append(self._done(product, functools.partial(self._publisher.publish, product, view)))
         done.append(self._is_fresh())
         done.append(self._done(None, self._publisher.publish_site))  # last: it lists the pages of the products
