@@ -15,7 +15,7 @@ from tuf.api.metadata import Metadata, Root, TargetFile, Targets
 from comet_updates import names
 from comet_updates.errors import RefusedUploadError
 from comet_updates.trust import ceremony, signing
-from comet_updates.trust.metadata import Anchor, read_anchor, read_seal
+from comet_updates.trust.metadata import NOBODY, read_anchor, read_seal
 from tests.trust.thief import signed
 
 if TYPE_CHECKING:
@@ -70,12 +70,6 @@ def uploaded(keys: Keys, root: Root, targets: Targets) -> dict[str, bytes]:
     }
 
 
-def anchor_of(uploaded: dict[str, bytes]) -> Anchor:
-    anchor = read_anchor(uploaded)
-    assert anchor is not None
-    return anchor
-
-
 class TestAnchor:
     """Section 5.3 of the specification: 'Version N+1 of the root metadata file MUST have been signed by: (1) a
     threshold of keys specified in the trusted root metadata file (version N), and (2) a threshold of keys specified in
@@ -83,18 +77,27 @@ class TestAnchor:
     """
 
     def test_it_is_what_enough_people_signed_root_first(self, uploaded: dict[str, bytes]) -> None:
-        anchor = anchor_of(uploaded)
-        assert (anchor.root.version, anchor.targets and anchor.targets.version, anchor.refusals) == (1, 2, {})
+        anchor = read_anchor(uploaded)
+        assert (anchor.root and anchor.root.version, anchor.targets and anchor.targets.version, anchor.refusals) == (
+            1,
+            2,
+            {},
+        )
         assert list(anchor.documents) == [names.metadata_key("root", 1), names.metadata_key("targets", 2)]
         assert list(anchor.documents.values()) == list(uploaded.values())
 
     def test_without_a_first_root_there_is_none(self, uploaded: dict[str, bytes]) -> None:
-        assert read_anchor({}) is None
-        assert read_anchor({key: body for key, body in uploaded.items() if "root" not in key}) is None
+        assert read_anchor({}) == NOBODY
+        assert read_anchor({key: body for key, body in uploaded.items() if "root" not in key}) == NOBODY
 
     @pytest.mark.parametrize("signers", [("a",), ("a", "thief"), ()])
-    def test_a_first_root_that_too_few_signed_is_none(self, keys: Keys, root: Root, signers: tuple[str, ...]) -> None:
-        assert read_anchor({names.trust_key("root", 1): signed(root, *keys.uris(*signers))}) is None
+    def test_a_first_root_that_too_few_signed_is_refused(
+        self, keys: Keys, root: Root, uploaded: dict[str, bytes], signers: tuple[str, ...]
+    ) -> None:
+        key = names.trust_key("root", 1)
+        anchor = read_anchor(uploaded | {key: signed(root, *keys.uris(*signers))})
+        assert anchor._replace(refusals={}) == NOBODY
+        assert set(anchor.refusals) == {key}
 
     @pytest.mark.parametrize(
         ("signers", "counts"),
@@ -109,28 +112,32 @@ class TestAnchor:
     ) -> None:
         after = ceremony.rotated(root, "root", keys.public("c"), [keys.public("a")[0].keyid], NOW)
         key = names.trust_key("root", 2)
-        anchor = anchor_of(uploaded | {key: signed(after, *keys.uris(*signers))})
+        anchor = read_anchor(uploaded | {key: signed(after, *keys.uris(*signers))})
+        assert anchor.root
         assert anchor.root.version == (2 if counts else 1)
         assert (names.metadata_key("root", 2) in anchor.documents) == counts
         assert set(anchor.refusals) == (set() if counts else {key})
 
     def test_after_a_gap_no_root_counts(self, keys: Keys, root: Root, uploaded: dict[str, bytes]) -> None:
         third = ceremony.renewed(ceremony.renewed(root, NOW), NOW)
-        anchor = anchor_of(uploaded | {names.trust_key("root", 3): signed(third, *keys.uris("a", "b"))})
+        anchor = read_anchor(uploaded | {names.trust_key("root", 3): signed(third, *keys.uris("a", "b"))})
+        assert anchor.root
         assert anchor.root.version == 1
+        (refusal,) = anchor.refusals.values()
+        assert (refusal.key, refusal.problems[0].remedy) == (names.trust_key("root", 3), "Upload that one, too")
 
     def test_a_root_has_consistent_snapshots(self, keys: Keys, root: Root, uploaded: dict[str, bytes]) -> None:
         after = ceremony.renewed(root, NOW)
         after.consistent_snapshot = False
         key = names.trust_key("root", 2)
-        (problem,) = anchor_of(uploaded | {key: signed(after, *keys.uris("a", "b"))}).refusals[key].problems
+        (problem,) = read_anchor(uploaded | {key: signed(after, *keys.uris("a", "b"))}).refusals[key].problems
         assert problem.path == "$.signed.consistent_snapshot"
 
     def test_targets_that_do_not_count_leave_those_before(
         self, keys: Keys, targets: Targets, uploaded: dict[str, bytes]
     ) -> None:
         key = names.trust_key("targets", 3)
-        anchor = anchor_of(uploaded | {key: signed(ceremony.renewed(targets, NOW), keys.uri("thief"))})
+        anchor = read_anchor(uploaded | {key: signed(ceremony.renewed(targets, NOW), keys.uri("thief"))})
         assert anchor.targets
         assert anchor.targets.version == 2
         assert "version 1 of root names for targets" in str(anchor.refusals[key])

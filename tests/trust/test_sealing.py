@@ -20,7 +20,7 @@ from comet_updates.formats import sparkle
 from comet_updates.trust import signing
 from tests.conftest import release
 from tests.trust.conftest import PATH, PRODUCT
-from tests.trust.thief import version_of
+from tests.trust.thief import signed, targets_of, version_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -95,6 +95,15 @@ class TestWhenToSign:
         upload(house, "4.2.1")
         with pytest.raises(SigningError, match="comet-updates keys begin comes first"):
             house.seal()
+
+    def test_after_the_highest_number_there_is_only_another_key_signs(self, house: House) -> None:
+        upload(house, "4.2.1")
+        highest = 999_999_999
+        house.s3.put(names.signed_key(PRODUCT, highest), signed(targets_of(highest, house, {}), house.key("product")))
+        with pytest.raises(SigningError, match="Give the product another key"):
+            house.seal()
+        house.delegate(PRODUCT, "product-2")
+        assert house.seal(key="product-2") == [names.signed_key(PRODUCT, 1)]
 
     def test_of_two_at_once_the_slower_one_signs_after_the_other(self, house: House) -> None:
         upload(house, "4.2.1")

@@ -33,6 +33,11 @@ MOMENTS_MAX = 10
 RENEWED_BELOW = signing.PRODUCT_LIFE / 2
 """A signature with less than this to live is made anew, whatever is decided."""
 
+_FULL = (
+    "cannot sign after the highest number there is, which somebody signed for {product}. Give the product another key,"
+    " as docs/keys.md does for one that is stolen"
+)
+
 
 class State(NamedTuple):
     """What is offered for a while.
@@ -66,7 +71,7 @@ def seal(
         is_renewal: sign what is signed already, too.
 
     Raises:
-        SigningError: the key speaks not for this product, or cannot be had.
+        SigningError: the key speaks not for this product, or cannot be had; or no number is left.
         StoreUnavailableError: S3 fails.
         ConcurrentPublishError: others kept signing.
     """
@@ -83,7 +88,7 @@ def _seal(
 ) -> list[str]:
     seals = Seals(bucket)
     anchor = seals.look()
-    if anchor is None or anchor.targets is None:
+    if anchor.targets is None:
         raise SigningError(keys.uri, "speaks for no product: comet-updates keys begin comes first")
     listing = list_inputs(bucket, product)
     known = [found for _, found in seals.signed(listing)]
@@ -97,6 +102,8 @@ def _seal(
     for state in states:
         while (key := names.signed_key(product, version)) in listing:  # with a key that counts no longer
             version += 1
+        if names.parse_upload(key) is None:
+            raise SigningError(keys.uri, _FULL.format(product=product))
         body = _signed(anchor.targets, product, version, state, keys=keys, now=now)
         bucket.put(key, body, names.CONTENT_TYPES[".json"], replaces=None)
         written.append(key)

@@ -63,19 +63,17 @@ class Freshness:
         self._clock = clock
         self._online_key = online_key
 
-    def publish(self, anchor: Anchor | None) -> Change:
-        """Publish what `anchor` vouches for, and what is newest. Nothing without one.
+    def publish(self, anchor: Anchor) -> Change:
+        """Publish what `anchor` vouches for, and what is newest.
 
         Raises:
             ConcurrentPublishError: others wrote meanwhile.
             SigningError: the online key is not there, or not the one that the root names.
             StoreUnavailableError: S3 fails.
         """
-        if anchor is None:
-            return Change()
         listed = self._bucket.listed(names.METADATA)
         passed_on = self._pass_on(anchor, listed)
-        if anchor.targets is None:
+        if anchor.root is None or anchor.targets is None:
             return passed_on
         now, before = self._clock(), self._bucket.current(names.TIMESTAMP)
         said = self._said(anchor.root, before.body if before else None)

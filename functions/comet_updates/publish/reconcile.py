@@ -21,6 +21,7 @@ from comet_updates.publish.loader import Loader, list_inputs
 from comet_updates.publish.rendering import rejections, render
 from comet_updates.publish.seals import Seals
 from comet_updates.publish.views import View, exactly, look, look_at_all, original
+from comet_updates.trust.metadata import NOBODY
 
 ATTEMPTS = 5
 """How often a run starts again because another publisher was faster, before it leaves the rest to a retry."""
@@ -92,8 +93,8 @@ class Publisher:
 
     @property
     def has_trust(self) -> bool:
-        """Whether anybody may sign anything, as far as was seen."""
-        return self._seals.anchor is not None
+        """Whether anybody may sign anything, or tried to say so, as far as was seen."""
+        return self._seals.anchor != NOBODY
 
     def publish_trust(self) -> Change:
         """Publish who may sign what, and that all that is signed is fresh; nothing if nobody signs.
@@ -159,7 +160,7 @@ class Publisher:
             key: etag
             for key, etag in self._bucket.etags("rejected/").items()
             if names.product_of(original(key)) is None  # of a stray, or of a long key: that one does not say whose
-            and not is_of_trust(key)
+            and not (self.has_trust and is_of_trust(key))
         }
         strays = self._strays(long_keys=any(key.startswith(names.REJECTED_LONG_KEYS) for key in existing))
         refusals = [refusal for key in strays if (refusal := _refusal(key))]

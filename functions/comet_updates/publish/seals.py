@@ -7,8 +7,11 @@ before; where the product asks for it, nobody gets it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import NamedTuple
+
+from tuf.api.metadata import Targets
 
 from comet_updates import names
 from comet_updates.errors import Problem, RefusedUploadError
@@ -18,11 +21,11 @@ from comet_updates.publish.bucket import Bucket, Stored, etag_of
 from comet_updates.publish.inputs import Listing
 from comet_updates.publish.rendering import Rendered
 from comet_updates.publish.views import View
-from comet_updates.trust.metadata import Anchor, Seal, read_anchor, read_seal
+from comet_updates.trust.metadata import NOBODY, Anchor, Seal, read_anchor, read_seal
 from comet_updates.trust.signing import sha256
 
-LOOKED_AT_MAX = 16
-"""How many of the newest signatures of a product are looked at: one for now, and some for what is due later."""
+COUNTING_MAX = 16
+"""How many of the newest signatures that count are looked at: one for now, and some for what is due later."""
 
 REMEMBERED_MAX_BYTES = 32_000_000
 """How much of what was signed stays in memory; beyond that it is read anew."""
@@ -46,19 +49,21 @@ class Seals:
         bucket: where it is.
 
     Attributes:
-        anchor: who may say what, as it was at the last `look`; `None` if nobody does.
+        anchor: who may say what, as it was at the last `look`.
     """
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
         self._bodies: dict[tuple[str, str], bytes] = {}  # by key and ETag
-        self.anchor: Anchor | None = None
+        self.anchor = NOBODY
 
-    def look(self) -> Anchor | None:
+    def look(self) -> Anchor:
         """See who may say what, and give it. Raises `StoreUnavailableError`."""
         found = {key: versions[-1] for key, versions in self._bucket.versions("trust/").items()}
-        usable = {key: stored for key, stored in found.items() if names.parse_upload(key) and _is_small(stored)}
-        self.anchor = read_anchor({key: self._read(stored) for key, stored in usable.items()})
+        uploaded = {key: stored for key, stored in found.items() if names.parse_upload(key)}
+        anchor = read_anchor({key: self._read(stored) for key, stored in uploaded.items() if _is_small(stored)})
+        large = {key: _too_large(key) for key, stored in uploaded.items() if not _is_small(stored)}
+        self.anchor = anchor._replace(refusals={**anchor.refusals, **large})
         return self.anchor
 
     def apply(self, product: str, rendered: Rendered, view: View) -> Rendered:
@@ -82,7 +87,7 @@ class Seals:
     def signed(
         self, listing: Listing, refusals: dict[str, RefusedUploadError] | None = None
     ) -> Iterator[tuple[Stored, Seal]]:
-        """What counts of the signatures in `listing`, the newest first; notes in `refusals` why others do not."""
+        """The newest that count of the signatures in `listing`; notes in `refusals` why others do not."""
         refusals = {} if refusals is None else refusals
         numbered: dict[int, Stored] = {}
         for key, versions in listing.items():
@@ -92,17 +97,21 @@ class Seals:
             if upload is None:
                 refusals[key] = _refusal(key, "no upload has a key like this", _KEY_REMEDY)
             elif not _is_small(versions[-1]):
-                refusals[key] = _refusal(key, f"is larger than {uploads.UPLOAD_MAX_BYTES} bytes", "Use fewer channels")
+                refusals[key] = _too_large(key)
             else:
                 numbered[int(upload.version)] = versions[-1]
-        if self.anchor is None or self.anchor.targets is None:
-            return
-        for version in sorted(numbered, reverse=True)[:LOOKED_AT_MAX]:
-            stored = numbered[version]
+        if self.anchor.targets is not None:
+            newest = (numbered[version] for version in sorted(numbered, reverse=True))
+            yield from islice(self._counting(self.anchor.targets, newest, refusals), COUNTING_MAX)
+
+    def _counting(
+        self, targets: Targets, stored: Iterable[Stored], refusals: dict[str, RefusedUploadError]
+    ) -> Iterator[tuple[Stored, Seal]]:
+        for one in stored:
             try:
-                yield stored, read_seal(self.anchor.targets, stored.key, self._read(stored))
+                yield one, read_seal(targets, one.key, self._read(one))
             except RefusedUploadError as refusal:
-                refusals[stored.key] = refusal
+                refusals[one.key] = refusal
 
     def _choose(self, product: str, rendered: Rendered, view: View) -> Chosen:
         """The newest signature of what is decided now. None that is older than what clients of TUF have already."""
@@ -163,6 +172,10 @@ def _held(product: str, rendered: Rendered, view: View) -> list[RefusedUploadErr
 
 def _is_small(stored: Stored) -> bool:
     return stored.size_bytes <= uploads.UPLOAD_MAX_BYTES
+
+
+def _too_large(key: str) -> RefusedUploadError:
+    return _refusal(key, f"is larger than {uploads.UPLOAD_MAX_BYTES} bytes", "Sign for fewer products, or channels")
 
 
 def _refusal(key: str, problem: str, remedy: str) -> RefusedUploadError:

@@ -29,13 +29,13 @@ class Anchor(NamedTuple):
     """Who may say what.
 
     Attributes:
-        root: the newest root that the one before it vouches for.
+        root: the newest root that the one before it vouches for; `None` as long as nobody signed a first one.
         targets: the newest metadata that its keys signed: which key speaks for which product; `None` for none.
         documents: what clients read of these, by key, in the order in which it is to be written.
         refusals: why an upload does not count, by its key.
     """
 
-    root: Root
+    root: Root | None
     targets: Targets | None
     documents: Mapping[str, bytes]
     refusals: Mapping[str, RefusedUploadError]
@@ -83,8 +83,12 @@ class Seal(NamedTuple):
         return {path: target.sha256 for path, target in self.manifests.items()}
 
 
-def read_anchor(uploaded: Mapping[str, bytes]) -> Anchor | None:
-    """Who may say what; `None` as long as nobody signed a first root.
+NOBODY = Anchor(None, None, {}, {})
+"""That nobody may say anything."""
+
+
+def read_anchor(uploaded: Mapping[str, bytes]) -> Anchor:
+    """Who may say what.
 
     Args:
         uploaded: what the owners of the offline keys signed, by key.
@@ -102,8 +106,13 @@ def read_anchor(uploaded: Mapping[str, bytes]) -> Anchor | None:
             refusals[key] = refusal
             break
         documents[names.metadata_key(Root.type, version)] = uploaded[key]
+    for version in _versions(uploaded, Root.type):
+        key = names.trust_key(Root.type, version)
+        if names.metadata_key(Root.type, version) not in documents and key not in refusals:
+            problem = Problem("$", f"does not count as long as version {version - 1} does not", "Upload that one, too")
+            refusals[key] = RefusedUploadError(key, (problem,))
     if root is None:
-        return None
+        return Anchor(None, None, documents, refusals)
     targets: Targets | None = None
     for version in sorted(_versions(uploaded, Targets.type), reverse=True):
         key = names.trust_key(Targets.type, version)
