@@ -40,7 +40,7 @@ def notes_html(release: Release, tag: str | None = None) -> str:
     return _html(notes(release) if tag is None else release.notes.get(tag, ""), release.notes_format)
 
 
-@functools.lru_cache(maxsize=128)  # several documents show the same notes, and hostile ones take a second each time
+@functools.lru_cache(maxsize=64)  # several documents show the same notes, and hostile ones take a second each time
 def _html(written: str, notes_format: str) -> str:
     if notes_format == "markdown":
         written = _MARKDOWN.render(written)
