@@ -1,0 +1,77 @@
+"""Publishing what is signed, in front of an S3 over HTTP that fails: clients of TUF go on, and never back."""
+
+from __future__ import annotations
+
+import random
+from contextlib import suppress
+from itertools import cycle
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from comet_updates import names
+from comet_updates.publish.reconcile import Publisher
+from tests.faults.test_publish import IMPATIENT
+from tests.publish.conftest import Watching
+from tests.trust.conftest import PRODUCT
+from tests.trust.thief import version_of
+from torture.counts import IS_FULL, tally
+from torture.proxy import proxied
+
+if TYPE_CHECKING:
+    from tests.trust.conftest import Client, House
+
+TRIED = ("corrupted", "answer lost")
+if IS_FULL:  # one of each kind: those that a request ends with, and those that look like an answer
+    TRIED += ("reset", "503", "not HTTP", "in part", "wrong etag", "empty")
+UNCHECKED = IMPATIENT.merge(Config(response_checksum_validation="when_required"))
+"""Without what boto3 checks by itself of an object that was written with a checksum."""
+
+POLICY = names.channel_key(PRODUCT, "stable")
+
+
+def test_whatever_s3_does_at_whichever_request_clients_of_tuf_get_the_one_or_the_other_state_and_then_the_new_one(
+    house: House, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(random, "random", lambda: 0.0)  # boto3 waits by chance before it tries again
+    house.release("4.2.1")
+    house.release("4.3.0")
+    house.sweep()
+    decided = cycle(["4.2.1", "4.3.0"])
+    with proxied(urlsplit(house.s3.endpoint).port or 0) as between:
+        s3 = boto3.client("s3", endpoint_url=between.url, config=UNCHECKED)
+
+        def decide() -> str:
+            """Pin the channel to the other version, signed; and begin anew, as boto3 tries again only so often."""
+            version = next(decided)
+            house.put(POLICY, channel="stable", pin=version)
+            house.seal()
+            house.publisher = Publisher(Watching(s3, house.s3.bucket), lambda: house.now, house.online)
+            return version
+
+        decide()
+        house.sweep()  # the first reads everything
+        del between.requests[:]
+        decide()
+        house.sweep()
+        signed = [at for at, (_, target) in enumerate(between.requests) if "tuf" in target]
+        assert {between.requests[at][0] for at in signed} == {"GET", "PUT"}
+        for fault in TRIED:
+            for at in signed:
+                before, version = version_of(client.check()), decide()
+                faults = between.faults
+                between.misbehave(fault, after=at, times=1)
+                with suppress(house.failed):
+                    house.sweep()
+                between.heal()
+                meanwhile = version_of(client.check())
+                house.sweep()
+                then = version_of(client.check())
+                faults = between.faults - faults
+                tally(faults=faults, answers=2, wrong=meanwhile not in (before, version), lost=then != version)
+                assert faults
+                assert meanwhile in (before, version)
+                assert then == version
