@@ -11,8 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import NamedTuple
 
-from tuf.api.metadata import Targets
-
 from comet_updates import names
 from comet_updates.errors import Problem, RefusedUploadError
 from comet_updates.formats import sparkle
@@ -100,18 +98,19 @@ class Seals:
                 refusals[key] = _too_large(key)
             else:
                 numbered[int(upload.version)] = versions[-1]
-        if self.anchor.targets is not None:
-            newest = (numbered[version] for version in sorted(numbered, reverse=True))
-            yield from islice(self._counting(self.anchor.targets, newest, refusals), COUNTING_MAX)
+        newest = (numbered[version] for version in sorted(numbered, reverse=True))
+        yield from islice(self._counting(newest, refusals), COUNTING_MAX)
 
     def _counting(
-        self, targets: Targets, stored: Iterable[Stored], refusals: dict[str, RefusedUploadError]
+        self, signatures: Iterable[Stored], refusals: dict[str, RefusedUploadError]
     ) -> Iterator[tuple[Stored, Seal]]:
-        for one in stored:
+        if self.anchor.targets is None:
+            return
+        for stored in signatures:
             try:
-                yield one, read_seal(targets, one.key, self._read(one))
+                yield stored, read_seal(self.anchor.targets, stored.key, self._read(stored))
             except RefusedUploadError as refusal:
-                refusals[one.key] = refusal
+                refusals[stored.key] = refusal
 
     def _choose(self, product: str, rendered: Rendered, view: View) -> Chosen:
         """The newest signature of what is decided now. None that is older than what clients of TUF have already."""
