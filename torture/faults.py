@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 SLOW_S = 0.1
 TRICKLE_S = 0.1
-FAR_TOO_LONG_BYTES = 50_000_000  # sent of an answer that says it is longer by far
+FAR_TOO_LONG_BYTES = 1_000_000  # sent of an answer that says it is longer by far; more would only slow other tests
 PATIENCE_S = 30.0  # longer than any client of ours waits
 
 
