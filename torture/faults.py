@@ -98,10 +98,15 @@ def _wrong_etag(client: socket.socket, real: Callable[[], Response]) -> None:
 def _in_part(client: socket.socket, real: Callable[[], Response]) -> None:
     response = real()
     half = response.body[: len(response.body) // 2]
-    whole = str(len(response.body))
-    said = {"content-length": str(len(half)), "content-range": f"bytes 0-{len(half) - 1}/{whole}"}
-    kept = {name: value for name, value in response.headers if name.lower() != "content-length"}
-    client.sendall(Response("206 Partial Content", tuple((kept | said).items()), half).raw())
+    part = ("content-range", f"bytes 0-{len(half) - 1}/{len(response.body)}")
+    headers = (*_of_length(response, len(half)), part)
+    client.sendall(Response("206 Partial Content", headers, half).raw())
+
+
+def _of_length(response: Response, size_bytes: int) -> tuple[tuple[str, str], ...]:
+    """Its headers, with another length."""
+    kept = ((name, value) for name, value in response.headers if name.lower() != "content-length")
+    return (*kept, ("content-length", str(size_bytes)))
 
 
 def _as_if_packed(client: socket.socket, real: Callable[[], Response]) -> None:
@@ -110,8 +115,7 @@ def _as_if_packed(client: socket.socket, real: Callable[[], Response]) -> None:
 
 
 def _far_too_long(client: socket.socket, real: Callable[[], Response]) -> None:
-    kept = tuple((name, value) for name, value in real().headers if name.lower() != "content-length")
-    client.sendall(Response("200 OK", (*kept, ("content-length", str(10**15))), b"").head())
+    client.sendall(Response("200 OK", _of_length(real(), 10**15), b"").head())
     for _ in range(FAR_TOO_LONG_BYTES // 65_536):
         client.sendall(bytes(65_536))
 
