@@ -216,14 +216,18 @@ def fresh_import(module: str) -> Any:
 
     What the tests imported themselves stays what `import` gives afterwards.
     """
-    ours = {name: loaded for name, loaded in sys.modules.items() if name.split(".")[0] == "comet_updates"}
-    for name in ours:
-        del sys.modules[name]
+    ours = _take_modules()
     _forget_logger()
     try:
         return importlib.import_module(module)
     finally:
+        _take_modules()
         sys.modules.update(ours)
+
+
+def _take_modules() -> dict[str, Any]:
+    """Remove our modules from those that `import` knows, and return them."""
+    return {name: sys.modules.pop(name) for name in [*sys.modules] if name.split(".")[0] == "comet_updates"}
 
 
 @pytest.fixture

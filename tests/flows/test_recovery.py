@@ -25,6 +25,8 @@ RELEASE = "releases/comet-cursor/stable/4.2.1.json"
 POLICY = "channels/comet-cursor/stable.json"
 MANIFEST = "public/v1/comet-cursor/stable/manifest.json"
 
+pytestmark = pytest.mark.http
+
 
 @pytest.fixture
 def live(s3: S3, publish: Handler) -> S3:

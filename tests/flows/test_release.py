@@ -49,6 +49,7 @@ def world(s3: S3, publish: Handler, answer: Handler) -> World:
     return World(s3, publish, answer)
 
 
+@pytest.mark.http
 def test_the_first_release_of_a_product_needs_nothing_else(world: World) -> None:
     assert world.ask()["statusCode"] == 404
     world.release("4.2.1")
@@ -142,6 +143,7 @@ def test_beta_follows_stable_once_that_is_newer(world: World) -> None:
     assert world.latest(BETA) == "4.3.0"
 
 
+@pytest.mark.http
 def test_a_yank_offers_the_previous_release_again_and_says_why(world: World) -> None:
     world.release("4.2.0")
     world.release("4.2.1")

@@ -33,8 +33,7 @@ MANIFEST = "public/v1/comet-cursor/stable/manifest.json"
 
 def etags(s3: S3) -> dict[str, str]:
     """What is public: by key, the hash of each document."""
-    pages = s3.client.get_paginator("list_objects_v2").paginate(Bucket=s3.bucket, Prefix="public/")
-    return {found["Key"]: found["ETag"] for page in pages for found in page["Contents"]}
+    return s3.as_bucket().etags("public/")
 
 
 def begin(s3: S3, publish: Handler) -> dict[str, str]:
@@ -66,12 +65,10 @@ def _tried(s3: S3, publish: Handler, attack: corpus.Attack, public: dict[str, st
     if changed := {*etags(s3).items()} ^ {*public.items()}:
         yield f"it changes {sorted({key for key, _ in changed})}"
     rejected = names.rejected_key(attack.key)
-    try:
-        body = s3.get(rejected)
-    except s3.client.exceptions.NoSuchKey:
-        yield "nothing says why"
+    if refusal := s3.as_bucket().current(rejected):
+        yield from refusal_faults(refusal.body, attack)
     else:
-        yield from refusal_faults(body, attack)
+        yield "nothing says why"
     s3.delete(attack.key)
     s3.delete(rejected)  # as the next run would
 
@@ -104,7 +101,7 @@ def run(s3: S3, publish: Handler, attacks: dict[str, corpus.Attack], *, seed: in
     counts = Counts(inputs=len(attacks), wrong=len(tried(s3, publish, attacks)))
     version, key = "9.9.9", corpus.key("9.9.9")
     for body in islice(corpus.mutated(random.Random(seed)), budget):
-        written = s3.client.put_object(Bucket=s3.bucket, Key=key, Body=body)["VersionId"]
+        s3.put(key, body)
         failed = publish(notification(key), None)["batchItemFailures"]
         released = {past["version"] for past in s3.json("public/v1/comet-cursor/stable/releases.json")["releases"]}
         is_refused = bool(s3.keys(names.rejected_key(key)))
@@ -112,5 +109,5 @@ def run(s3: S3, publish: Handler, attacks: dict[str, corpus.Attack], *, seed: in
         counts.wrong += bool(failed) or is_refused == (version in released)
         counts.lost += "4.2.1" not in released
         # For good, so that it is as if it had never been, and the run does not grow slower and slower.
-        s3.client.delete_object(Bucket=s3.bucket, Key=key, VersionId=written)
+        s3.purge(key)
     return counts

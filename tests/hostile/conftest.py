@@ -1,0 +1,7 @@
+"""A bucket in memory; for tests that are marked `http`, in an S3 over HTTP."""
+
+from __future__ import annotations
+
+from tests.publish.memory import s3
+
+__all__ = ["s3"]
