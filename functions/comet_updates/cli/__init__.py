@@ -96,9 +96,9 @@ def import_feed(
         typer.Argument(help="Files or https:// URLs: appcast.xml, latest.yml, RELEASES, ...", metavar="SOURCE..."),
     ],
     *,
-    product: Annotated[str, typer.Option(help="Whose releases they are.", callback=deciding.name)],
+    product: Annotated[str, typer.Option(help="Whose releases they are.", callback=deciding.product_name)],
     channel: Annotated[
-        str, typer.Option(help="Where they go, unless the feed names a channel.", callback=deciding.name)
+        str, typer.Option(help="Where they go, unless the feed names a channel.", callback=deciding.channel_name)
     ] = "stable",
     to: Annotated[
         Path, typer.Option(file_okay=False, help="The folder to write to, laid out like the bucket.")
@@ -205,8 +205,8 @@ def show_status(
 
 @app.command("history")
 def show_history(
-    product: Annotated[str, typer.Argument(callback=deciding.name)],
-    channel: Annotated[str, typer.Argument(callback=deciding.name)],
+    product: Annotated[str, typer.Argument(callback=deciding.product_name)],
+    channel: Annotated[str, typer.Argument(callback=deciding.channel_name)],
     *,
     bucket: BucketName,
     endpoint_url: EndpointUrl = None,

@@ -23,10 +23,21 @@ app = typer.Typer()
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
-def name(text: str) -> str:
-    """A product or a channel. Raises typer's error, which leads to exit code 2."""
+def product_name(text: str) -> str:
+    """Return the name of a product. Raises typer's error, which leads to exit code 2."""
+    return _name(text, names.forbidden(text, product=True))
+
+
+def channel_name(text: str) -> str:
+    """Return the name of a channel. Raises typer's error, which leads to exit code 2."""
+    return _name(text, names.forbidden(text, product=False))
+
+
+def _name(text: str, reason: str | None) -> str:
+    if reason:
+        raise typer.BadParameter(f"{text!r} {reason}. Choose another name.")
     if not names.is_name(text):
-        raise typer.BadParameter(f"{text!r} is no name: use lower-case letters, digits, dots and dashes")
+        raise typer.BadParameter(f"{text!r} is not a name. Use lower-case letters, digits, dots and dashes.")
     return text
 
 
@@ -42,8 +53,8 @@ EndpointUrl = Annotated[str | None, typer.Option("--endpoint-url", help="Another
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Write nothing; show what would change for clients.")]
-Product = Annotated[str, typer.Argument(callback=name)]
-Channel = Annotated[str, typer.Argument(callback=name)]
+Product = Annotated[str, typer.Argument(callback=product_name)]
+Channel = Annotated[str, typer.Argument(callback=channel_name)]
 Version = Annotated[str, typer.Argument()]
 
 
@@ -281,8 +292,8 @@ def rollout(
 @app.command()
 def promote(
     product: Product, version: Version, *,
-    source: Annotated[str, typer.Option("--from", help="The channel that it is on.", callback=name)],
-    target: Annotated[str, typer.Option("--to", help="The channel that it goes to.", callback=name)],
+    source: Annotated[str, typer.Option("--from", help="The channel that it is on.", callback=channel_name)],
+    target: Annotated[str, typer.Option("--to", help="The channel that it goes to.", callback=channel_name)],
     bucket: BucketName, endpoint_url: EndpointUrl = None, dry_run: DryRun = False, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Release on another channel what is released on one: the same files, unchanged."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from comet_updates.cli.deciding import SIGNS_WITH, AsJson, BucketName, EndpointUrl, SignWith, name, refusals
+from comet_updates.cli.deciding import SIGNS_WITH, AsJson, BucketName, EndpointUrl, SignWith, product_name, refusals
 
 if TYPE_CHECKING:
     from comet_updates.cli.trust_folder import Written
@@ -82,7 +82,7 @@ def begin(
 
 @app.command()
 def delegate(
-    folder: Folder, product: Annotated[str, typer.Argument(callback=name)], keys: PublicKeys, *,
+    folder: Folder, product: Annotated[str, typer.Argument(callback=product_name)], keys: PublicKeys, *,
     threshold: Threshold = 1, dry_run: DryRun = False, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Say which keys speak for a product from now on: these, and no others. Then: keys sign."""
@@ -157,8 +157,8 @@ def publish(
 
 @app.command()
 def renew(
-    product: Annotated[str, typer.Argument(callback=name)], *, bucket: BucketName, endpoint_url: EndpointUrl = None,
-    as_json: AsJson = False,
+    product: Annotated[str, typer.Argument(callback=product_name)], *,
+    bucket: BucketName, endpoint_url: EndpointUrl = None, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Sign again what a product offers, with the key of --sign-with: before 90 days are over, or for a new key."""
     from comet_updates.cli import sealing  # noqa: PLC0415 (as above)

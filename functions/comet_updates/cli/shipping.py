@@ -13,7 +13,7 @@ import typer
 
 from comet_updates import names
 from comet_updates.cli import deciding
-from comet_updates.cli.deciding import AsJson, BucketName, DryRun, EndpointUrl, Quiet, Where, name
+from comet_updates.cli.deciding import AsJson, BucketName, DryRun, EndpointUrl, Quiet, Where, channel_name, product_name
 from comet_updates.errors import ArtifactError
 
 if TYPE_CHECKING:
@@ -113,8 +113,8 @@ def _upload(place: Place, built: list[Built], where: Where) -> list[str]:
 def release(
     files: Files,
     *,
-    product: Annotated[str, typer.Option(callback=name)],
-    channel: Annotated[str, typer.Option(callback=name)] = "stable",
+    product: Annotated[str, typer.Option(callback=product_name)],
+    channel: Annotated[str, typer.Option(callback=channel_name)] = "stable",
     version: Annotated[str, typer.Option()],
     base_url: Annotated[str, typer.Option(help="Where clients download the files, without their names.")],
     upload_to: Annotated[

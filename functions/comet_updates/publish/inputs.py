@@ -100,7 +100,7 @@ class _Run:
         key = names.product_key(self._product)
         if key in self._listing:
             self.inputs.product = self._last(key, Product)
-        elif names.is_name(self._product):
+        elif names.is_product(self._product):
             self.inputs.product = Product(product=self._product)
 
     def take_policies(self) -> None:
