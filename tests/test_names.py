@@ -63,7 +63,7 @@ GUID = "3f2504e0-4f89-11d3-9a0c-0305e82c3301"
 
 @pytest.mark.parametrize("place", PLACES)
 def test_place_of_a_name_with_a_sound_name_leads_to_a_key(place: str) -> None:
-    """The positive control of the next test."""
+    """Control the next test: the same places lead to a key with a sound name."""
     path = place.replace("{}", "en")
     assert names.public_key(path) or names.drop_in(path)
 
@@ -91,7 +91,7 @@ LEGAL = {
 
 
 @pytest.mark.parametrize("name", sorted(NUMBERED))
-def test_name_with_a_number_in_it_is_no_name(name: str) -> None:
+def test_name_with_a_number_in_it_is_refused(name: str) -> None:
     for key in (names.product_key(name), names.release_key(name, "c", "1"), names.channel_key("p", name)):
         assert names.parse_upload(key) is None
     assert names.forbidden(name, product=False) == "looks like a GUID or a download number"
@@ -102,7 +102,7 @@ def test_name_with_a_number_in_it_is_no_name(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(LEGAL))
 def test_name_that_only_resembles_a_number_is_a_name(name: str) -> None:
-    """The bound of the rule, as docs/privacy.md states it."""
+    """Hold the bound of the rule, as docs/privacy.md states it."""
     assert names.forbidden(name, product=True) is None
     assert names.parse_upload(names.channel_key(name, name)) == ("channel", name, name, "")
     assert names.public_key(f"/v1/{name}/{name}") == names.document_key(name, name, names.MANIFEST)

@@ -93,7 +93,7 @@ PLACES = (
     *("/tuf/metadata/1.product.{}.json", f"/tuf/targets/{{}}/stable/{'0a' * 32}.manifest.json"),
     f"/tuf/targets/comet-cursor/{{}}/{'0a' * 32}.manifest.json",
 )
-"""Where a product, a channel, a document or a language stands in a URL."""
+"""The URLs with a gap for the name of a product, channel or document, or for a language."""
 
 _TEXTS = st.one_of(
     st.text(max_size=60),
