@@ -107,11 +107,11 @@ class ArtifactError(CometError):
 
 
 class FileInTheWayError(CometError):
-    """A file that is to be written is there already and says something else."""
+    """A file that is to be written exists and holds something else. It stays as it is."""
 
     def __init__(self, path: str) -> None:
         """Name the file at `path`."""
-        super().__init__(f"{path} is there already and says something else. Move it away, or choose another --to")
+        super().__init__(f"{path} exists and holds something else. Move it away, or choose another name")
         self.path = path
 
 

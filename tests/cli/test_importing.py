@@ -93,7 +93,7 @@ def test_a_file_that_says_something_else_is_never_written_over(tmp_path: Path, a
     (tmp_path / "out" / key).write_text("{}")
     done = run(appcast, "--product", "app", "--to", str(tmp_path / "out"))
     assert done.exit_code == 1
-    assert "is there already and says something else" in done.output
+    assert "exists and holds something else" in done.output
     assert tree(tmp_path / "out") == {key: {}}
 
 

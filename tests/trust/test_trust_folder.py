@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import stat
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,7 @@ from tuf.api.metadata import Metadata
 
 from comet_updates import names
 from comet_updates.cli import trust_folder
-from comet_updates.errors import DecisionError, RefusedUploadError, SigningError, UnknownKeyError
+from comet_updates.errors import DecisionError, FileInTheWayError, RefusedUploadError, SigningError, UnknownKeyError
 from tests.trust.conftest import PRODUCT
 
 if TYPE_CHECKING:
@@ -23,8 +25,12 @@ def tree(folder: Path) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
+def signers_of(body: bytes) -> set[str]:
+    return set(Metadata.from_bytes(body).signatures)
+
+
 def signers(house: House, file: str) -> set[str]:
-    return set(Metadata.from_bytes((house.folder / file).read_bytes()).signatures)
+    return signers_of((house.folder / file).read_bytes())
 
 
 def test_a_key_is_for_its_owner_alone_and_is_never_written_over(tmp_path: Path) -> None:
@@ -36,6 +42,53 @@ def test_a_key_is_for_its_owner_alone_and_is_never_written_over(tmp_path: Path) 
     with pytest.raises(SigningError, match="File exists"):
         trust_folder.create(file)
     assert file.read_bytes() == private
+
+
+def test_export_over_a_private_key_is_refused(tmp_path: Path) -> None:
+    file, link = tmp_path / "key.pem", tmp_path / "key.pub"
+    trust_folder.create(file)
+    private = file.read_bytes()
+    link.symlink_to(file)
+    for place in (file, link):
+        with pytest.raises(FileInTheWayError, match="holds something else"):
+            trust_folder.export(f"file2:{file}", place)
+    assert file.read_bytes() == private
+    assert link.is_symlink()
+
+
+def test_export_twice_writes_the_same_file(tmp_path: Path) -> None:
+    """Positive control: a file that holds the same is not in the way, and a new name is written."""
+    trust_folder.create(tmp_path / "key.pem")
+    for _ in range(2):
+        trust_folder.export(f"file2:{tmp_path / 'key.pem'}", tmp_path / "copy.pub")
+    assert (tmp_path / "copy.pub").read_bytes() == (tmp_path / "key.pem.pub").read_bytes()
+
+
+def test_create_beside_a_file_named_as_its_public_half_makes_no_key(tmp_path: Path) -> None:
+    (tmp_path / "key.pem.pub").write_text("mine")
+    with pytest.raises(FileInTheWayError, match=r"key\.pem\.pub"):
+        trust_folder.create(tmp_path / "key.pem")
+    assert [file.name for file in tmp_path.iterdir()] == ["key.pem.pub"]
+    assert (tmp_path / "key.pem.pub").read_text() == "mine"
+
+
+def test_sign_that_cannot_write_keeps_the_other_signatures(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    trust_folder.rotate(
+        house.folder, "root", [house.public("root-d")], [house.keyid("root-c")], now=house.now, is_dry=False
+    )
+    house.sign("root-a")
+    before = tree(house.folder)
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        house.sign("root-b")
+    assert tree(house.folder) == before
+    monkeypatch.undo()
+    house.sign("root-b")
+    assert len(signers(house, "root/2.json")) == len(signers_of(before["root/2.json"])) + 1
 
 
 def test_the_public_half_holds_nothing_of_the_private_one(tmp_path: Path) -> None:

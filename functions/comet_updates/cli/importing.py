@@ -12,7 +12,8 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from comet_updates import names
-from comet_updates.errors import FileInTheWayError, ForeignFeedError, Problem, RefusedUploadError
+from comet_updates.cli import files
+from comet_updates.errors import ForeignFeedError, Problem, RefusedUploadError
 from comet_updates.formats import electron_updater, feeds, sparkle, squirrel, tauri, velopack
 from comet_updates.model import Product, Release
 from comet_updates.publish import rules, uploads
@@ -113,15 +114,12 @@ def write(documents: dict[str, bytes], folder: Path) -> list[str]:
     Raises:
         FileInTheWayError: a file is there that says something else; nothing is written.
     """
-    existing = {key: folder / key for key in documents if (folder / key).exists()}
-    for key, path in existing.items():
-        if path.read_bytes() != documents[key]:
-            raise FileInTheWayError(str(path))
-    for key in documents.keys() - existing.keys():
+    missing = sorted(key for key, body in documents.items() if files.check_free(folder / key, body))
+    for key in missing:
         path = folder / key
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(documents[key])
-    return sorted(documents.keys() - existing.keys())
+        files.create(path, documents[key])
+    return missing
 
 
 def _parse(body: bytes, feed: feeds.Feed, name: str) -> None:

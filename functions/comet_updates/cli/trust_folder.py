@@ -18,7 +18,8 @@ from securesystemslib.signer import ED25519, Key, SSlibKey
 from tuf.api.metadata import Metadata, Root, Targets, Timestamp
 
 from comet_updates import names
-from comet_updates.errors import DecisionError, SigningError, UnknownKeyError
+from comet_updates.cli import files as person_files
+from comet_updates.errors import DecisionError, FileInTheWayError, SigningError, UnknownKeyError
 from comet_updates.publish.bucket import Bucket, etag_of
 from comet_updates.trust import ceremony, minisig, signing
 from comet_updates.trust.metadata import parse, read_anchor
@@ -56,12 +57,25 @@ class Line(NamedTuple):
 
 
 def create(file: Path) -> list[str]:
-    """Make a key; gives what is to be known of it. Raises `SigningError`."""
-    return _export(signing.create(file), f"file2:{file}", file.with_name(f"{file.name}.pub"))
+    """Make a key in `file`, its public half beside it; return lines that describe it.
+
+    Raises:
+        SigningError: `file` exists, or cannot be written.
+        FileInTheWayError: the file for the public half exists. No key was made.
+    """
+    public_file = file.with_name(f"{file.name}.pub")
+    if not file.exists() and (public_file.exists() or public_file.is_symlink()):
+        raise FileInTheWayError(str(public_file))
+    return _export(signing.create(file), f"file2:{file}", public_file)
 
 
 def export(uri: str, file: Path) -> list[str]:
-    """Write the public half of a key to `file`; gives what is to be known of it. Raises `SigningError`."""
+    """Write the public half of a key to `file`; return lines that describe it.
+
+    Raises:
+        SigningError: the key cannot be read, or `file` cannot be written.
+        FileInTheWayError: `file` holds something else, such as the private half. It stays as it is.
+    """
     return _export(signing.public_key(uri), uri, file)
 
 
@@ -125,7 +139,7 @@ def sign(folder: Path, uri: str, *, is_dry: bool) -> Written:
             continue
         files.append(str(newest))
         if not is_dry:
-            newest.write_bytes(metadata.to_bytes())
+            person_files.replace(newest, metadata.to_bytes())
         says.append(f"{newest}: {_missing(folder, metadata) or 'is signed by enough'}")
     if not files:
         raise UnknownKeyError(uri, f"has nothing to sign in {folder}: it may not, or it did already")
@@ -172,7 +186,11 @@ def publish(folder: Path, bucket: Bucket, *, is_dry: bool) -> Written:
 
 def _export(key: SSlibKey, uri: str, file: Path) -> list[str]:
     """Write a public key for others to name it, and tell it as minisign and Sparkle write it, if it can be theirs."""
-    file.write_text(json.dumps({"keyid": key.keyid, **key.to_dict()}, indent=2) + "\n", encoding="utf-8")
+    body = json.dumps({"keyid": key.keyid, **key.to_dict()}, indent=2) + "\n"
+    try:
+        person_files.create(file, body.encode())
+    except OSError as error:
+        raise SigningError(str(file), f"cannot be written: {error.strerror}") from error
     lines = [f"key {key.keyid}", f"sign with {uri}", f"wrote {file}"]
     if key.scheme == ED25519:
         raw = bytes.fromhex(key.keyval["public"])
@@ -245,11 +263,12 @@ def _write(folder: Path, made: Sequence[Root | Targets], *, is_dry: bool) -> Wri
     files = []
     for metadata in made:
         newest = _newest(folder, metadata.type)
-        if newest is not None and not Metadata.from_bytes(newest.read_bytes()).signatures:
+        is_draft = newest is not None and not Metadata.from_bytes(newest.read_bytes()).signatures
+        if newest is not None and is_draft:
             metadata.version = int(newest.stem)
         file = folder / metadata.type / f"{metadata.version}.json"
         files.append(str(file))
         if not is_dry:
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(ceremony.unsigned(metadata))
+            (person_files.replace if is_draft else person_files.create)(file, ceremony.unsigned(metadata))
     return Written(files, ["now each of those who have to sign: comet-updates --sign-with KEY keys sign"], not is_dry)
