@@ -41,7 +41,7 @@ class Filler:
     """Fills a bucket as a publisher, its pipeline and the publishing function do.
 
     Attributes:
-        objects: what is in the bucket. Its clock is the clock of everybody.
+        objects: the content of the bucket, and the clock that all share.
     """
 
     def __init__(self, keys: Path) -> None:
@@ -109,21 +109,21 @@ def samples() -> Objects:
 
 
 def filled() -> Objects:
-    """Return a bucket in which every kind of upload, of decision and of refusal was published over five days."""
+    """Return a bucket in which uploads, decisions and refusals of every kind were published over five days."""
     with tempfile.TemporaryDirectory() as keys:
         filler = Filler(Path(keys))
         filler.upload_samples()
         filler.later(hours=1)
         _upload_app(filler)
         _upload_decisions(filler)
-        _upload_what_is_refused(filler)
+        _upload_refused(filler)
         filler.sweep()
         filler.later(days=2)  # snapshot and timestamp are renewed, and a release waits for its signature
         filler.release(json.loads((ROOT / "examples/releases/comet-cursor/stable/4.2.1.json").read_bytes()))
         filler.sweep()
         filler.sign("comet-cursor")
         filler.sweep()
-        filler.later(days=2)  # metadata that nobody asks for is deleted
+        filler.later(days=2)  # outdated metadata is deleted
         filler.upload("channels/comet-many/stable.json", product="comet-many", channel="stable", pin="1.3.0")
         filler.sweep()
         return filler.objects
@@ -132,7 +132,7 @@ def filled() -> Objects:
 def _upload_app(filler: Filler) -> None:
     """Upload an app with files for every updater, and its channels."""
     filler.upload(f"products/{app.PRODUCT}.json", product=app.PRODUCT, drop_in=["electron", "tauri"])
-    signatures = {"minisign": "bWluaXNpZ24=", "ed25519": "ZWQyNTUxOQ=="}  # the real ones are of another key each time
+    signatures = {"minisign": "bWluaXNpZ24=", "ed25519": "ZWQyNTUxOQ=="}  # `app` signs with new keys in each run
     for version in (app.OLD, app.LATEST):
         document = app.release(version, "https://files.example.com", "https://packages.example.com")
         for artifact in document["artifacts"]:
@@ -145,7 +145,7 @@ def _upload_app(filler: Filler) -> None:
 
 
 def _upload_decisions(filler: Filler) -> None:
-    """Upload a product with many releases, and one for each kind of decision that the samples have not."""
+    """Upload a product with many releases, and products for the decisions that the samples lack."""
     for minor in range(MANY):
         filler.release(release(f"1.{minor}.0", "stable", "comet-many"))
     rollout = {"version": f"1.{MANY - 1}.0", "start": "2026-11-22T12:00:00Z", "interval": 86_400, "groups": 7}
@@ -160,8 +160,8 @@ def _upload_decisions(filler: Filler) -> None:
     filler.release(release("1.0.0", "stable", "comet-sealed"))
 
 
-def _upload_what_is_refused(filler: Filler) -> None:
-    """Upload what the publishing function refuses, each for another reason."""
+def _upload_refused(filler: Filler) -> None:
+    """Upload documents that the publishing function refuses, each for a different reason."""
     for key, body in {
         "releases/comet-broken/stable/2.0.0.json": b"{}",
         "releases/comet-broken/stable/readme.txt": b"Hello",
@@ -175,47 +175,55 @@ def _upload_what_is_refused(filler: Filler) -> None:
         filler.objects.put(key, body)
 
 
-def entries(objects: Objects) -> dict[str, Any]:
-    """Return every version of each upload, and the current version of what the publishing function wrote.
+def kept(objects: Objects) -> dict[str, list[Any]]:
+    """Return the versions that a stored bucket needs: all of an upload, the current one of other objects."""
+    found = {
+        key: [version for version in versions if version.body is not None] if _is_upload(key) else versions[-1:]
+        for key, versions in sorted(objects.versions.items())
+    }
+    return {key: versions for key, versions in found.items() if versions[-1].body is not None}
 
-    The name of an entry is the number of the version, by which packs name it, and the key.
-    """
-    found = {}
-    for key, versions in sorted(objects.versions.items()):
-        kept = versions[-1:] if key.startswith(WRITTEN) else versions
-        found |= {f"{version.stored.version_id}/{key}": version for version in kept if version.body is not None}
-    return found
+
+def _is_upload(key: str) -> bool:
+    return not key.startswith(WRITTEN)
 
 
 def texts(objects: Objects) -> dict[str, str]:
-    """Return the texts of `entries`. A pack is unpacked, since compressed bytes differ between builds of zlib."""
-    bodies = {name: version.body or b"" for name, version in entries(objects).items()}
+    """Return the text of each version of `kept`. Packs are unpacked: compressed bytes differ between builds of zlib."""
     return {
-        name: (gzip.decompress(body) if name.endswith(".gz") else body).decode(errors="backslashreplace")
-        for name, body in bodies.items()
+        f"{key}, version {number} of {len(versions)}": _text(key, version.body)
+        for key, versions in kept(objects).items()
+        for number, version in enumerate(versions, 1)
     }
 
 
+def _text(key: str, body: bytes) -> str:
+    return (gzip.decompress(body) if key.endswith(".gz") else body).decode(errors="backslashreplace")
+
+
 def write(objects: Objects, file: Path) -> None:
-    """Write a bucket to a .tar.xz. The comment of the archive is the time on the clock of the bucket."""
+    """Write a bucket to a .tar.xz.
+
+    The name of an entry is the id of the version, by which packs know it, and the key. The comment of the archive is
+    the time on the clock of the bucket.
+    """
     with tarfile.open(file, "w:xz", pax_headers={"comment": objects.now.isoformat()}) as archive:
-        for name, version in entries(objects).items():
-            entry = tarfile.TarInfo(name)
-            entry.mtime, entry.size = int(version.stored.written_at.timestamp()), version.stored.size_bytes
-            archive.addfile(entry, io.BytesIO(version.body or b""))
+        for stored, body in (version for versions in kept(objects).values() for version in versions):
+            entry = tarfile.TarInfo(f"{stored.version_id}/{stored.key}")
+            entry.mtime, entry.size = int(stored.written_at.timestamp()), stored.size_bytes
+            archive.addfile(entry, io.BytesIO(body))
 
 
 def read(file: Path) -> Objects:
     """Return a bucket as `write` wrote it."""
-    objects = Objects()
+    objects, newest = Objects(), 0
     with tarfile.open(file, "r:xz") as archive:
         for entry in archive:
             number, _, key = entry.name.partition("/")
             body = archive.extractfile(entry)
             assert body is not None
-            objects.now = datetime.fromtimestamp(entry.mtime, UTC)
-            objects._number = int(number) - 1
+            objects.now, objects._number = datetime.fromtimestamp(entry.mtime, UTC), int(number) - 1
             objects.put(key, body.read())
-        objects.now = datetime.fromisoformat(archive.pax_headers["comment"])
-    objects._number = max(int(name.partition("/")[0]) for name in entries(objects))
+            newest = max(newest, int(number))
+        objects.now, objects._number = datetime.fromisoformat(archive.pax_headers["comment"]), newest
     return objects

@@ -21,6 +21,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture
 def collected(request: pytest.FixtureRequest) -> Counter[str]:
-    """The number of collected cases of each test function; nothing if options chose single tests."""
+    """Return the number of collected cases of each test function, or nothing if options chose single tests."""
     is_part = request.config.getoption("lf") or any("::" in argument for argument in request.config.args)
     return Counter() if is_part else request.config.stash[COLLECTED]

@@ -1,4 +1,4 @@
-"""The ids of the tests: those of the baseline, those in the source, and which took the place of which."""
+"""Ids of tests: of the baseline, of the source, and which test replaced which."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OWN = FOLDER.relative_to(ROOT).as_posix() + "/"
 
 
 class Row(NamedTuple):
-    """One line of `replaced.txt`: `new` took the place of `old`, since `why`."""
+    """One line of `replaced.txt`: `new` replaced `old`, and `why`."""
 
     old: str
     new: str
@@ -34,7 +34,7 @@ def baseline() -> Counter[str]:
 
 
 def write(collected: Counter[str]) -> None:
-    """Write the collected ids as the baseline. No test is replaced then."""
+    """Write the collected ids as the baseline, and remove the rows of `replaced.txt`."""
     lines = [f"{name} {cases}\n" for name, cases in sorted(collected.items()) if not name.startswith(OWN)]
     IDS.write_text("".join(lines), encoding="utf-8")
     comments = [line for line in REPLACED.read_text(encoding="utf-8").splitlines(keepends=True) if line.startswith("#")]

@@ -1,4 +1,4 @@
-"""What the baseline stores, one JSON file for each subject, and how a test compares it with the present version."""
+"""Compares the present version with the files that the baseline stores, one JSON file for each subject."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people and deployments rely on keeps its form: commands with their options, and environment variables."""
+"""Commands keep their options, and functions their environment variables."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOT_SHIPPED = {"bench", "examples", "policy", "proof", "tests", "tools", "tortur
 """Folders whose code is in no package that people install, and in no function."""
 
 FACTS = ("required", "multiple", "hidden", "is_flag", "is_eager", "min", "max", "envvar")
-"""What a parameter of a command tells, besides its names, its default and its type."""
+"""Attributes of the parameters of commands that are stored, besides names, default and type."""
 
 CAPITALS = re.compile("[A-Z][A-Z0-9_]+")
 
@@ -55,8 +55,8 @@ def test_commands_have_the_stored_options_and_defaults() -> None:
 def variables(code: str) -> set[str]:
     """Return the environment variables that a module names.
 
-    These are the `envvar` of an option, keys of what is called `environ` or `environment`, the argument of `getenv`,
-    and, where `os` is imported, every other text in capitals.
+    An option names them as `envvar`, other code as a key of `environ` or `environment`, or to `getenv`. In a module
+    that imports `os`, every text in capitals counts.
     """
     tree = ast.parse(code)
     imports = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
