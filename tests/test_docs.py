@@ -31,6 +31,19 @@ EXAMPLES = sorted([*ROOT.glob("samples/**/*.json"), *ROOT.glob("examples/**/*.js
 
 RUN = {
     "README.md": ["Try it"],
+    "docs/moving-here.md": [
+        "",
+        "1. How do I take over my old feed?",
+        "2. How do I upload the result?",
+        "3. How do I compare the old feed with the new one?",
+    ],
+    "docs/releasing.md": [
+        "How do I see what is live?",
+        "How do I roll out a release?",
+        "How do I withdraw a release?",
+        "How do I hold a channel, or schedule a release?",
+        "How do I promote a beta to stable?",
+    ],
     "docs/troubleshooting.md": [
         "",
         "Why does my client not see the release?",
@@ -42,6 +55,24 @@ RUN = {
     ],
 }
 """Page → the sections whose commands run against a service with the samples, in this order."""
+
+
+PUT_OBJECT = """
+import sys
+from pathlib import Path
+
+import boto3
+
+assert sys.argv[1:3] == ["s3api", "put-object"], sys.argv
+given = dict(zip(sys.argv[3::2], sys.argv[4::2]))
+boto3.client("s3").put_object(
+    Bucket=given["--bucket"],
+    Key=given["--key"],
+    Body=Path(given["--body"]).read_bytes(),
+    IfNoneMatch=given["--if-none-match"],
+)
+"""
+"""What `aws s3api put-object` does."""
 
 
 def sections(page: str, headings: list[str]) -> str:
@@ -68,9 +99,12 @@ def reader(tmp_path: Path) -> Iterator[Callable[[Step], str]]:
     for name in ("examples", "samples", "schemas"):
         (clone / name).symlink_to(ROOT / name)
     (clone / ".venv").symlink_to(sys.prefix)
+    aws = clone / "aws"  # the command is not among what the tests install
+    aws.write_text(f"#!{sys.executable}\n{PUT_OBJECT}")
+    aws.chmod(0o755)
     (tmp_path / ".curlrc").write_text("silent\n")  # on a terminal it draws no progress beside what it prints
     fresh = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "BUCKET"))}
-    fresh["HOME"] = str(tmp_path)
+    fresh |= {"HOME": str(tmp_path), "PATH": f"{clone}{os.pathsep}{os.environ['PATH']}"}
     shell = Shell(clone, fresh, {":8080": f":{port}", ":9090": f":{s3_port}"})
     yield shell.follow
     shell.close()
