@@ -21,7 +21,7 @@ from tests.test_architecture import ANSWER_MODULES
 if TYPE_CHECKING:
     from tests.conftest import S3, Handler
 
-pytestmark = pytest.mark.build
+pytestmark = pytest.mark.full
 
 SAM = ROOT / ".venv-sam" / "bin" / "sam"
 RUNTIME_TAG = "cpython-313"
@@ -32,7 +32,7 @@ FUNCTIONS = {"AnswerFunction": "AnswerLayer", "PublishFunction": "PublishLayer"}
 def need(present: bool, what: str) -> None:  # noqa: FBT001
     """Skip where a person lacks what the build needs; fail where nothing may be skipped."""
     if not present:
-        reason = f"{what} is missing: `make test` installs it where python3.13 is on PATH, in pyenv or in uv"
+        reason = f"{what} is missing: `make test-all` installs it where python3.13 is on PATH, in pyenv or in uv"
         pytest.fail(reason) if os.environ.get("COMET_REQUIRE_ALL") else pytest.skip(reason)
 
 
