@@ -84,7 +84,7 @@ def sections(page: str, headings: list[str]) -> str:
 
 @pytest.fixture
 def reader(tmp_path: Path) -> Iterator[Callable[[Step], str]]:
-    """A person who has started `make run` in a clone, and opens a fresh shell in it."""
+    """Run steps in a fresh shell, beside a service with the samples, as after `make run` in a clone."""
     port, s3_port = free_port(), free_port()
     # The command may be missing beside this Python, where another copy of the project is installed.
     command = [sys.executable, "-c", "from comet_updates.cli import app; app(prog_name='comet-updates')"]
@@ -123,7 +123,7 @@ def test_the_commands_of_a_page_print_what_the_page_shows(page: str, reader: Cal
 
 
 def test_a_wrong_output_and_a_failing_command_are_found(tmp_path: Path) -> None:
-    """The positive control of the test above."""
+    """Control the test above: it has to fail on these."""
     shell = Shell(tmp_path, os.environ, {})
     shell.follow(Step("export WORD=ready", ""))
     shell.follow(Step('echo "$WORD at 2026-11-20T12:00:00"', "re…at 2027-01-01T08:00:00"))
