@@ -113,7 +113,7 @@ def import_feed(
     Writes one document for each version. Several feeds, such as one for each system, are merged. Notes list what could
     not be converted. Exit code 1: a feed is not valid, or a release would be refused. Nothing is written then.
     """
-    from comet_updates.cli import importing, progress  # noqa: PLC0415 (no other command need load the formats)
+    from comet_updates.cli import importing, progress  # noqa: PLC0415 (other commands need not load the formats)
     from comet_updates.formats import feeds  # noqa: PLC0415 (as above)
 
     try:
@@ -182,7 +182,7 @@ def show_status(
     Prints what each channel offers, which releases wait, and which documents stay behind and why. Only reads.
     Exit code 1: an upload is refused, or a change is not published yet.
     """
-    from comet_updates.cli import status  # noqa: PLC0415 (a start of any other command need not load AWS)
+    from comet_updates.cli import status  # noqa: PLC0415 (other commands need not load AWS)
     from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
 
     while True:
@@ -264,7 +264,7 @@ def audit_stack(
     Exit code 0: everything could be read and is as promised. 1: something differs or could not be read, or the stack
     does not exist. `comet-updates audit-rights` prints the IAM policy that an auditor needs.
     """
-    from comet_updates.cli import account, audit  # noqa: PLC0415 (a start of any other command need not load AWS)
+    from comet_updates.cli import account, audit  # noqa: PLC0415 (other commands need not load AWS)
 
     try:
         findings = audit.audit(stack, account.Account(endpoint_url).read)

@@ -127,7 +127,7 @@ def ask(
 
 
 def _key(public_key: str | None) -> PublicKey | None:
-    from comet_updates.client import verifying  # noqa: PLC0415 (a start of any other command need not load it)
+    from comet_updates.client import verifying  # noqa: PLC0415 (other commands need not load it)
 
     return verifying.key(public_key) if public_key else None
 
@@ -228,7 +228,7 @@ def _wire(app: looking.App, verdict: Verdict, file: Path | None) -> dict[str, An
 
 
 def _vouching(app: looking.App, verdict: Verdict) -> str | None:
-    """Return what verified the answer; `None` if there was no request, or a request to this machine without TLS."""
+    """Return what verified the answer; `None` without a request, or for a request to this machine without TLS."""
     is_asked = verdict.outcome not in (Outcome.OFF, Outcome.NOT_DUE)
     is_vouched_for = app.channel.address.is_tls or not isinstance(app.source, Tls)
     return app.source.vouching if is_asked and is_vouched_for else None

@@ -83,7 +83,7 @@ class Where(NamedTuple):
 
 def _policy(product: str, channel: str, where: Where, edit: Callable[[datetime], Edit]) -> None:
     """Change the policy of a channel."""
-    from comet_updates.cli import operations  # noqa: PLC0415 (a start of any other command need not load AWS)
+    from comet_updates.cli import operations  # noqa: PLC0415 (other commands need not load AWS)
 
     carry_out(where, lambda bucket, now: operations.policy(bucket, product, channel, edit(now), now))
 
@@ -132,7 +132,7 @@ def execute(where: Where, make_plan: Callable[[Bucket, datetime], Plan]) -> Plan
 def show(where: Where, plan: Plan) -> None:
     """Print what was written, or what a dry run would write."""
     if plan.body is None:
-        typer.echo(f"nothing to do: {plan.key} already has this value")
+        typer.echo(f"nothing to do: {plan.key} is already up to date")
         _tell_signed(plan)
         return
     for key, diff in plan.changes.items():

@@ -41,7 +41,7 @@ def create(
     file: Annotated[Path, typer.Argument(help="File of the private key. The public key is written to FILE.pub.")],
 ) -> None:
     """Create an Ed25519 key. Only the owner of the file can read it."""
-    from comet_updates.cli import trust_folder  # noqa: PLC0415 (a start of any other command need not load TUF)
+    from comet_updates.cli import trust_folder  # noqa: PLC0415 (other commands need not load TUF)
 
     with refusals():
         for line in trust_folder.create(file):

@@ -100,7 +100,7 @@ def _seal(
     written = []
     version = 1 + max((found.version for found in known), default=0)
     for state in states:
-        while (key := names.signed_key(product, version)) in listing:  # signed with a key that is no longer valid
+        while (key := names.signed_key(product, version)) in listing:  # signed with a revoked key
             version += 1
         if names.parse_upload(key) is None:
             raise SigningError(keys.uri, _FULL.format(product=product))

@@ -44,7 +44,7 @@ POLL_S = 1.0
 
 def _kinds(told: list[str]) -> dict[str, tuple[Kind, str | None]]:
     """Return the kinds from `--as`, with the base version of a delta, by file name."""
-    from comet_updates.cli.releasing import Kind  # noqa: PLC0415 (a start of any other command need not load it)
+    from comet_updates.cli.releasing import Kind  # noqa: PLC0415 (other commands need not load it)
 
     found: dict[str, tuple[Kind, str | None]] = {}
     for text in told:

@@ -102,7 +102,7 @@ def delegate(
     """Write the next targets, in which only `keys` sign for `product`.
 
     Raises:
-        DecisionError: there are no targets, or fewer keys than must sign.
+        DecisionError: the folder has no targets, or there are fewer keys than must sign.
         SigningError: a public key cannot be read.
     """
     speaking = [public(file) for file in keys]
@@ -115,7 +115,7 @@ def rotate(
     """Write the next root with other keys; without other keys, renew the root or the targets for another year.
 
     Raises:
-        DecisionError: there is no root or targets, a key to remove is unknown, or fewer keys than must sign are left.
+        DecisionError: the folder has no root or targets, a key to remove is unknown, or too few keys are left.
         SigningError: a public key cannot be read.
     """
     made: list[Root | Targets] = []
@@ -168,7 +168,7 @@ def show(folder: Path) -> list[Line]:
     """Return the keys of each role.
 
     Raises:
-        DecisionError: there is no root or targets yet.
+        DecisionError: the folder has no root or targets yet.
     """
     root, targets = _root(folder), _targets(folder)
     lines = []
@@ -188,7 +188,7 @@ def publish(folder: Path, bucket: Bucket, *, is_dry: bool) -> Written:
 
     Raises:
         RefusedUploadError: a file does not have enough signatures; nothing is uploaded.
-        DecisionError: there is no root, or the bucket has a different file of the same name.
+        DecisionError: the folder has no root, or the bucket has a different file of the same name.
         StoreUnavailableError: S3 fails.
     """
     documents = {_key(folder, file): file.read_bytes() for file in sorted(_files(folder))}
