@@ -50,7 +50,7 @@ def test_export_over_a_private_key_is_refused(tmp_path: Path) -> None:
     private = file.read_bytes()
     link.symlink_to(file)
     for place in (file, link):
-        with pytest.raises(FileInTheWayError, match="holds something else"):
+        with pytest.raises(FileInTheWayError, match="different content"):
             trust_folder.export(f"file2:{file}", place)
     assert file.read_bytes() == private
     assert link.is_symlink()
@@ -102,7 +102,7 @@ def test_the_public_half_holds_nothing_of_the_private_one(tmp_path: Path) -> Non
 @pytest.mark.parametrize("body", ["", "{}", "[]", '{"keyid": 7}', '{"keyid": "x", "keytype": "ed25519"}'])
 def test_what_is_no_public_key_is_refused_by_its_name(tmp_path: Path, body: str) -> None:
     (tmp_path / "x.pub").write_text(body)
-    with pytest.raises(SigningError, match=r"x.pub is no public key that comet-updates keys create"):
+    with pytest.raises(SigningError, match=r"x.pub is not a public key from comet-updates keys create"):
         trust_folder.public(tmp_path / "x.pub")
 
 
@@ -113,7 +113,7 @@ def test_it_is_laid_out_like_the_bucket(house: House) -> None:
 
 
 def test_it_begins_but_once(house: House) -> None:
-    with pytest.raises(DecisionError, match="has a root already"):
+    with pytest.raises(DecisionError, match="already has a root"):
         house.begin()
 
 
@@ -124,7 +124,7 @@ def test_there_is_nothing_to_decide_before_it_began(house: House, tmp_path: Path
         lambda: trust_folder.show(tmp_path / "x"),
         lambda: trust_folder.publish(tmp_path / "x", house.bucket, is_dry=False),
     ):
-        with pytest.raises(DecisionError, match="comet-updates keys begin comes first"):
+        with pytest.raises(DecisionError, match="Run comet-updates keys begin first"):
             decide()
 
 
@@ -153,7 +153,9 @@ def test_a_dry_run_of_publishing_uploads_nothing(house: House) -> None:
     assert told.files == [names.trust_key("targets", 2)]
     assert names.trust_key("targets", 2) not in house.s3.keys("trust/")
     assert trust_folder.publish(house.folder, house.bucket, is_dry=False).files == told.files
-    assert trust_folder.publish(house.folder, house.bucket, is_dry=False).says == ["nothing to do: all of it is there"]
+    assert trust_folder.publish(house.folder, house.bucket, is_dry=False).says == [
+        "nothing to do: everything is uploaded already"
+    ]
 
 
 class TestSigning:
@@ -163,8 +165,8 @@ class TestSigning:
         trust_folder.rotate(house.folder, "root", [house.public("root-d")], [], now=house.now, is_dry=False)
         told = [trust_folder.sign(house.folder, house.key(f"root-{name}"), is_dry=False).says for name in "db"]
         assert [line.partition(": ")[2] for says in told for line in says] == [
-            "2 more of its keys have to sign",  # a new key is none of those of the root before
-            "1 more of its keys have to sign",
+            "signatures still missing: 2",  # a new key is none of those of the root before
+            "signatures still missing: 1",
         ]
         house.sign("root-a")
         assert signers(house, "root/2.json") == {house.keyid(f"root-{name}") for name in "abd"}
@@ -202,7 +204,10 @@ class TestPublishing:
 
     def test_what_somebody_else_put_there_is_not_written_over(self, house: House) -> None:
         house.s3.put(names.trust_key("targets", 3), b"theirs")
-        with pytest.raises(DecisionError, match=r"trust/targets/3.json is there already.* if not, have it deleted"):
+        with pytest.raises(
+            DecisionError,
+            match=r"trust/targets/3.json: already exists with different content.* If not, have it deleted",
+        ):
             house.delegate("comet-other", "x")
         assert house.s3.get(names.trust_key("targets", 3)) == b"theirs"
 
