@@ -143,10 +143,15 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_a_name_that_no_product_can_have_is_refused(appcast: str) -> None:
-    for arguments in (("--product", "My App"), ("--product", "app", "--channel", "Stable!")):
+    for arguments, reason in (
+        (("--product", "My App"), "is not a valid name"),
+        (("--product", "app", "--channel", "Stable!"), "is not a valid name"),
+        (("--product", "privacy"), "is a reserved name"),
+        (("--product", "app", "--channel", "1234567"), "looks like a GUID or a download number"),
+    ):
         done = run(appcast, *arguments)
         assert done.exit_code == 2
-        assert "is not a valid name" in done.output
+        assert reason in " ".join(done.output.replace("│", " ").split())
 
 
 @pytest.mark.parametrize(

@@ -96,9 +96,9 @@ def import_feed(
         typer.Argument(help="Files or https:// URLs: appcast.xml, latest.yml, RELEASES, ...", metavar="SOURCE..."),
     ],
     *,
-    product: Annotated[str, typer.Option(help=deciding.PRODUCT_HELP, callback=deciding.name)],
+    product: Annotated[str, typer.Option(help=deciding.PRODUCT_HELP, callback=deciding.product_name)],
     channel: Annotated[
-        str, typer.Option(help="Channel of releases for which the feed names none.", callback=deciding.name)
+        str, typer.Option(help="Channel of releases for which the feed names none.", callback=deciding.channel_name)
     ] = "stable",
     to: Annotated[
         Path, typer.Option(file_okay=False, help="Folder to write to, with the layout of the bucket.")

@@ -23,12 +23,27 @@ app = typer.Typer()
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
-def name(text: str) -> str:
-    """Return `text` if it can name a product or a channel.
+def product_name(text: str) -> str:
+    """Return `text` if it can name a product.
 
     Raises:
         typer.BadParameter: it cannot; the exit code is 2.
     """
+    return _name(text, names.forbidden(text, product=True))
+
+
+def channel_name(text: str) -> str:
+    """Return `text` if it can name a channel.
+
+    Raises:
+        typer.BadParameter: it cannot; the exit code is 2.
+    """
+    return _name(text, names.forbidden(text, product=False))
+
+
+def _name(text: str, reason: str | None) -> str:
+    if reason:
+        raise typer.BadParameter(f"{text!r} {reason}. Choose another name.")
     if not names.is_name(text):
         raise typer.BadParameter(f"{text!r} is not a valid name. Use lower-case letters, digits, dots and dashes.")
     return text
@@ -50,8 +65,8 @@ EndpointUrl = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Write nothing; print what would change.")]
-Product = Annotated[str, typer.Argument(callback=name, help=PRODUCT_HELP)]
-Channel = Annotated[str, typer.Argument(callback=name, help=CHANNEL_HELP)]
+Product = Annotated[str, typer.Argument(callback=product_name, help=PRODUCT_HELP)]
+Channel = Annotated[str, typer.Argument(callback=channel_name, help=CHANNEL_HELP)]
 Version = Annotated[str, typer.Argument(help=VERSION_HELP)]
 
 
@@ -297,8 +312,8 @@ def rollout(
 @app.command()
 def promote(
     product: Product, version: Version, *,
-    source: Annotated[str, typer.Option("--from", help="Channel that has the release.", callback=name)],
-    target: Annotated[str, typer.Option("--to", help="Channel to release it on.", callback=name)],
+    source: Annotated[str, typer.Option("--from", help="Channel that has the release.", callback=channel_name)],
+    target: Annotated[str, typer.Option("--to", help="Channel to release it on.", callback=channel_name)],
     bucket: BucketName, endpoint_url: EndpointUrl = None, dry_run: DryRun = False, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Copy a release to another channel. The files stay the same."""

@@ -13,7 +13,7 @@ import typer
 
 from comet_updates import names
 from comet_updates.cli import deciding
-from comet_updates.cli.deciding import AsJson, BucketName, DryRun, EndpointUrl, Quiet, Where, name
+from comet_updates.cli.deciding import AsJson, BucketName, DryRun, EndpointUrl, Quiet, Where, channel_name, product_name
 from comet_updates.errors import DecisionError
 
 if TYPE_CHECKING:
@@ -113,8 +113,8 @@ def _upload(place: Place, built: list[Built], where: Where) -> list[str]:
 def release(
     files: Files,
     *,
-    product: Annotated[str, typer.Option(callback=name, help=deciding.PRODUCT_HELP)],
-    channel: Annotated[str, typer.Option(callback=name, help=deciding.CHANNEL_HELP)] = "stable",
+    product: Annotated[str, typer.Option(callback=product_name, help=deciding.PRODUCT_HELP)],
+    channel: Annotated[str, typer.Option(callback=channel_name, help=deciding.CHANNEL_HELP)] = "stable",
     version: Annotated[str, typer.Option(help=deciding.VERSION_HELP)],
     base_url: Annotated[str, typer.Option(help="URL of the folder from which clients download the files.")],
     upload_to: Annotated[

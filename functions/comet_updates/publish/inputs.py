@@ -102,7 +102,7 @@ class _Run:
             self.inputs.product = self._last(key, Product, self._unaccepting_problems)
             if self.inputs.product or not self._unaccepting:
                 return
-        if names.is_name(self._product):
+        if names.is_product(self._product):
             self.inputs.product = Product(product=self._product)
 
     def take_policies(self) -> None:
