@@ -50,6 +50,7 @@ def sweep_failed(publish: Handler) -> type[Exception]:
     return error
 
 
+@pytest.mark.http
 def test_an_upload_is_published(s3: S3, publish: Handler) -> None:
     s3.put(KEY, release())
     assert publish(notification(KEY), None) == {"batchItemFailures": []}

@@ -43,6 +43,7 @@ def reads(bucket: WatchedBucket) -> list[str]:
 
 
 class TestListing:
+    @pytest.mark.http
     def test_has_the_uploads_of_the_product_and_of_no_other(self, s3: S3, bucket: WatchedBucket) -> None:
         for key in (PRODUCT, POLICY, RELEASE):
             s3.put(key, b"{}")

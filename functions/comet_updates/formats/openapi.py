@@ -6,6 +6,7 @@ parameter of a path cannot be.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from typing import Any
@@ -61,6 +62,7 @@ _PROBLEM = {
 _REFUSAL = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/problem"}}}
 
 
+@functools.cache
 def render() -> bytes:
     """The description, as an indented JSON document."""
     description = {

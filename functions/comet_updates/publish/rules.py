@@ -11,6 +11,9 @@ from comet_updates.model import Product, Release
 _FACTS = ("size", "sha256", "sha512")
 """What is said of the bytes of a file."""
 
+_NAMED_MAX = 5
+"""How many releases a refusal names."""
+
 
 def check_release(key: str, release: Release, product: Product) -> None:
     """Hold a release against its product. Raises `RefusedUploadError`, with every problem, if it breaks a rule."""
@@ -25,6 +28,25 @@ def version_problems(release: Release, product: Product) -> Iterator[Problem]:
     except VersionSyntaxError as error:
         field = "build" if product.version_scheme == "build" else "version"
         yield Problem(f"$.{field}", f"is not of the product's version scheme `{error.scheme}`", error.remedy)
+
+
+def unaccepting(product: Product, before: Product, accepted: Iterable[Release]) -> Iterator[Problem]:
+    """Return whether a product's document would make accepted releases vanish, since they do not parse under it.
+
+    Args:
+        product: the document.
+        before: the one that it is to replace.
+        accepted: the releases.
+    """
+    lost = sorted(f"{one.channel} {one.version}" for one in accepted if any(version_problems(one, product)))
+    if lost:
+        more = f" and {len(lost) - _NAMED_MAX} more" if len(lost) > _NAMED_MAX else ""
+        yield Problem(
+            "$.version_scheme",
+            f"is `{product.version_scheme}`, but accepted releases do not parse under it: "
+            f"{', '.join(lost[:_NAMED_MAX])}{more}",
+            f"Keep `{before.version_scheme}`, or release under another product name",
+        )
 
 
 def own_problems(release: Release, product: Product) -> Iterator[Problem]:
