@@ -1,4 +1,4 @@
-"""The command `ask`, the reference client at work: arguments, the question to the person, printing and exit codes."""
+"""The command `ask`, which runs the reference client: arguments, question to the person, printing, exit codes."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def ask(
             typer.echo(f"Off: this copy no longer checks for updates. Use --on to switch it on again. ({memory})")
             return
         if installed is None:
-            raise typer.BadParameter("is missing. Add the installed version; it is not sent.", param_hint="--installed")
+            raise typer.BadParameter("missing. Add the installed version; it is not sent.", param_hint="--installed")
         if turn:
             looking.switch_on(memory, CHANCE)
         own = Installed(scheme, installed)

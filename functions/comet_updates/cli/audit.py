@@ -123,9 +123,9 @@ AREAS: Mapping[str, Area] = {
     ),
     "CDN": Area(
         (audit_cdn.distribution, audit_cdn.key, audit_cdn.signing, audit_cdn.metrics, audit_cdn.deliveries),
-        "set the distribution back to what the template says",
+        "restore the template's settings of the distribution",
     ),
-    "functions": Area((audit_functions.configurations,), "set the function back to what the template says"),
+    "functions": Area((audit_functions.configurations,), "restore the template's settings of the function"),
     "deployment of the answering function": Area(
         (audit_deployment.alias, audit_deployment.group),
         "wait for a running deployment, or deploy the template again with DeployGradually=true",
@@ -143,14 +143,12 @@ AREAS: Mapping[str, Area] = {
         ),
         "delete the filter or the extra log, and set the retention back",
     ),
-    "alarms and dashboard": Area(
-        (audit_counts.alarms, audit_counts.dashboard), "set it back to what the template says"
-    ),
+    "alarms and dashboard": Area((audit_counts.alarms, audit_counts.dashboard), "restore the template's settings"),
     "policies for all logs of the account": Area(
         (audit_surroundings.log_policies,), "exclude the logs of the stack from it (selectionCriteria), or delete it"
     ),
     "roles": Area(
-        (audit_roles.attached, audit_roles.inline, audit_roles.trust), "set the role back to what the template says"
+        (audit_roles.attached, audit_roles.inline, audit_roles.trust), "restore the template's settings of the role"
     ),
     "bucket": Area(
         (
@@ -163,7 +161,7 @@ AREAS: Mapping[str, Area] = {
             audit_storage.analytics,
             audit_storage.versions,
         ),
-        "set the bucket back to what the template says",
+        "restore the template's settings of the bucket",
     ),
     "trails": Area((audit_surroundings.trails,), "exclude bucket and functions from its data events"),
     "rankings of log entries": Area((audit_surroundings.rankings,), "exclude the logs of the stack from it"),
