@@ -473,7 +473,7 @@ DIFFERENCES: dict[str, tuple[str, str, Plant]] = {
     "a log that is sent on": ("logs", "is sent to", _subscription),
     "a log that is counted": (
         "logs",
-        "is counted",
+        "has the metric filter x",
         _log(
             "put_metric_filter",
             filterName="x",
