@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.cli.conftest import Shop
 
 
@@ -40,6 +42,7 @@ def test_what_was_not_understood_or_came_again_is_told_as_such(shop: Shop) -> No
     ]
 
 
+@pytest.mark.http
 def test_nobody_is_named(shop: Shop) -> None:
     """S3 knows the owner of each version: the account. It is not asked for, and would not be told."""
     shop.release("4.2.1")

@@ -32,6 +32,7 @@ def latest(shop: Shop, channel: str = "stable") -> str | None:
     return found
 
 
+@pytest.mark.http
 def test_a_yank_offers_the_release_before_and_says_so(stocked: Shop) -> None:
     done = stocked.run("yank", *STABLE, "4.2.1", "--reason", "Crashes.")
     assert done.exit_code == 0, done.output
@@ -254,21 +255,24 @@ def test_wrong_usage_is_said_as_such(stocked: Shop, command: tuple[str, ...]) ->
     assert stocked.run(*command).exit_code == 2
 
 
+@pytest.mark.http
 def test_what_somebody_else_decides_meanwhile_is_kept(stocked: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    put: Callable[..., None] = Bucket.put
+    kind = type(stocked.s3.as_bucket())
+    put: Callable[..., None] = kind.put
 
     def overtaken(self: Bucket, *args: object, **options: object) -> None:
-        monkeypatch.setattr(Bucket, "put", put)
+        monkeypatch.setattr(kind, "put", put)
         stocked.policy(yanked=[{"version": "4.2.0", "reason": "Somebody else."}])
         put(self, *args, **options)
 
-    monkeypatch.setattr(Bucket, "put", overtaken)
+    monkeypatch.setattr(kind, "put", overtaken)
     assert stocked.run("yank", *STABLE, "4.2.1", "--reason", "Crashes.").exit_code == 0
     assert [known["version"] for known in stocked.s3.json(POLICY)["yanked"]] == ["4.2.0", "4.2.1"]
 
 
 def test_who_keeps_being_overtaken_is_told(stocked: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    put: Callable[..., None] = Bucket.put
+    kind = type(stocked.s3.as_bucket())
+    put: Callable[..., None] = kind.put
     written: list[int] = []
 
     def overtaken(self: Bucket, *args: object, **options: object) -> None:
@@ -276,7 +280,7 @@ def test_who_keeps_being_overtaken_is_told(stocked: Shop, monkeypatch: pytest.Mo
         stocked.policy(yanked=[{"version": "4.2.0", "reason": f"{len(written)}"}])
         put(self, *args, **options)
 
-    monkeypatch.setattr(Bucket, "put", overtaken)
+    monkeypatch.setattr(kind, "put", overtaken)
     done = stocked.run("pin", *STABLE, "4.2.1")
     assert (done.exit_code, len(written)) == (1, operations.ATTEMPTS)
     assert "others changed it at the same time" in done.output

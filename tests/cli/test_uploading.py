@@ -14,6 +14,8 @@ from comet_updates.cli.uploading import PART_BYTES, Downloads, Place
 from comet_updates.errors import ArtifactError, StoreUnavailableError
 from tests.conftest import S3, Wire
 
+pytestmark = pytest.mark.http
+
 PARTS = 3
 KEY = "comet-cursor/4.2.1/App.bin"
 

@@ -16,6 +16,7 @@ import pytest
 
 from comet_updates.answer import fetch
 from comet_updates.errors import ConcurrentPublishError
+from comet_updates.publish import bucket
 from comet_updates.publish.bucket import Bucket, Current, Listed, Stored, etag_of
 from tests.conftest import S3
 
@@ -154,7 +155,8 @@ class MemoryS3(S3):
 
     def connect(self, monkeypatch: pytest.MonkeyPatch) -> None:
         publishing = importlib.import_module("comet_updates.publish.handler")
-        monkeypatch.setattr(publishing, "open_bucket", lambda *_: self.as_bucket())
+        for module in (bucket, publishing):  # the commands ask the first each time
+            monkeypatch.setattr(module, "open_bucket", lambda *_: self.as_bucket())
         if answering := sys.modules.get("comet_updates.answer.handler"):
             monkeypatch.setattr(answering, "s3_get", lambda *_: self.read)
 
@@ -174,8 +176,8 @@ class MemoryS3(S3):
 
 @pytest.fixture
 def s3(request: pytest.FixtureRequest) -> Iterator[S3]:
-    """A bucket in memory; for a test that is marked `http`, or that watches the wire, in an S3 over HTTP."""
-    is_http = request.node.get_closest_marker("http") or "wire" in request.fixturenames
+    """A bucket in memory; for a test that is marked `http`, in an S3 over HTTP."""
+    is_http = request.node.get_closest_marker("http")
     made = S3(request.getfixturevalue("aws")) if is_http else MemoryS3()
     yield made
     made.drop()

@@ -105,6 +105,7 @@ class TestWhenToSign:
         house.delegate(PRODUCT, "product-2")
         assert house.seal(key="product-2") == [names.signed_key(PRODUCT, 1)]
 
+    @pytest.mark.http
     def test_of_two_at_once_the_slower_one_signs_after_the_other(self, house: House) -> None:
         upload(house, "4.2.1")
         overtaken = []

@@ -106,6 +106,7 @@ def test_what_is_no_public_key_is_refused_by_its_name(tmp_path: Path, body: str)
         trust_folder.public(tmp_path / "x.pub")
 
 
+@pytest.mark.http
 def test_it_is_laid_out_like_the_bucket(house: House) -> None:
     mine = {f"trust/{name}": body for name, body in tree(house.folder).items()}
     assert house.s3.tree("trust/") == mine

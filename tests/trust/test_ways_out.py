@@ -29,6 +29,7 @@ def thief(house: House) -> Thief:
     return Thief(house)
 
 
+@pytest.mark.http
 def test_of_a_stolen_key_of_root(house: House, client: Client, newcomer: Client, thief: Thief) -> None:
     assert version_of(client.check()) == "4.2.1"
 
