@@ -28,7 +28,8 @@ from torture.counts import IS_FULL, tally
 
 pytestmark = pytest.mark.http
 
-KILLS = 50 if IS_FULL else 8
+QUICK, FULL = 2, 50 if IS_FULL else 8
+"""How many of the kills `make test` tries, and how many `make test-all` and `make torture` do."""
 REQUESTS = 28
 """About how many a whole run sends, and a few more: so that some are killed by nobody."""
 
@@ -103,7 +104,12 @@ def kill_after(requests: int, wire: Wire, process: subprocess.Popen[str]) -> boo
     return process.returncode != 0
 
 
-@pytest.mark.parametrize("requests", random.Random(20_261_120).choices(range(1, REQUESTS + 1), k=KILLS))
+KILLS = random.Random(20_261_120).choices(range(1, REQUESTS + 1), k=FULL)
+
+
+@pytest.mark.parametrize(
+    "requests", KILLS[:QUICK] + [pytest.param(kill, marks=pytest.mark.full) for kill in KILLS[QUICK:]]
+)
 def test_a_release_that_is_killed_anywhere_is_completed_by_the_next_run(
     pipeline: Pipeline, wire: Wire, requests: int
 ) -> None:
@@ -128,16 +134,21 @@ def test_a_whole_run_sends_about_as_many_requests_as_we_kill_among(pipeline: Pip
     assert REQUESTS * 0.7 <= len(wire) - before <= REQUESTS
 
 
-ROUNDS = 3
-
-
-@pytest.mark.parametrize("arguments", [(), ("--percent", "5")], ids=["to all", "to a share"])
+@pytest.mark.parametrize(
+    ("arguments", "rounds"),
+    [
+        pytest.param((), 1, id="to all"),
+        pytest.param(("--percent", "5"), 1, id="to a share"),
+        pytest.param((), 3, id="to all, three times", marks=pytest.mark.full),
+        pytest.param(("--percent", "5"), 3, id="to a share, three times", marks=pytest.mark.full),
+    ],
+)
 def test_of_two_pipelines_at_once_none_loses_anything(
-    pipeline: Pipeline, shop: Shop, wire: Wire, arguments: tuple[str, ...]
+    pipeline: Pipeline, shop: Shop, wire: Wire, arguments: tuple[str, ...], rounds: int
 ) -> None:
     """The first write of each is held until that of the other is there: both decided before either wrote."""
     shop.release("1.0.0")
-    for turn in range(1, ROUNDS + 1):
+    for turn in range(1, rounds + 1):
         both = threading.Barrier(2)
         firsts = threading.Semaphore(2)
 
