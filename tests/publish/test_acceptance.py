@@ -189,6 +189,16 @@ class TestVersionScheme:
         assert bucket.accepted() == {("stable", "1.1.0")}
         assert names.product_key(PRODUCT) not in bucket.inputs().refusals
 
+    def test_scheme_that_breaks_the_order_of_accepted_releases_is_refused(self, bucket: Uploads) -> None:
+        """PEP 440 orders 1.1.0+b above 1.1.0, semver does not."""
+        bucket.product(0, version_scheme="pep440", only_higher_on=["stable"])
+        bucket.release(1, "1.1.0")
+        bucket.release(2, "1.1.0+b")
+        bucket.product(10, version_scheme="semver", only_higher_on=["stable"])
+        assert bucket.accepted() == {("stable", "1.1.0"), ("stable", "1.1.0+b")}
+        (problem,) = bucket.inputs().refusals[names.product_key(PRODUCT)].problems
+        assert "stable 1.1.0+b" in problem.problem
+
     def test_refused_document_was_never_in_effect(self, bucket: Uploads) -> None:
         bucket.product(0, release_hosts=["downloads.example.com"])
         bucket.release(1, "1.0.0")
@@ -296,7 +306,7 @@ RULES = st.fixed_dictionaries(
         "only_higher_on": st.just(["stable"]),
         "max_size": st.sampled_from([1, 100]),
         "approved_on": st.just(["stable"]),
-        "version_scheme": st.sampled_from(["semver", "dotted", "build"]),
+        "version_scheme": st.sampled_from(["semver", "pep440", "dotted", "build"]),
     },
 )
 STEPS = st.one_of(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property, partial
 from typing import TypeVar
 
@@ -160,14 +161,14 @@ class _Run:
         return None
 
     def _unaccepting_problems(self, stored: Stored, product: Product) -> tuple[Problem, ...]:
-        """Return why a version of the product's document is not in effect: accepted releases do not parse under it.
+        """Return why a version of the product's document is not in effect: accepted releases would not count under it.
 
-        Older versions of the document are read only if some release does not parse under this one.
+        Older versions of the document are read only where it matters: a release does not parse, or the order is a rule.
         """
         releases = (self._first_release(versions) for versions in self._releases.values())
-        if not any(release and any(rules.version_problems(release, product)) for release in releases):
-            return ()
-        return self._unaccepting.get(stored, ())
+        if product.only_higher_on or any(found and any(rules.version_problems(found, product)) for found in releases):
+            return self._unaccepting.get(stored, ())
+        return ()
 
     @cached_property
     def _releases(self) -> Listing:
@@ -190,31 +191,32 @@ class _Run:
             if not isinstance(document, Product):
                 continue
             if document.version_scheme != product.version_scheme:
-                accepted = self._accepted_before(stored, product, in_effect)
-                if problems := tuple(rules.unaccepting(document, product, accepted)):
-                    found[stored] = problems
+                before = self._accepted(stored.written_at, product, in_effect)
+                after = self._accepted(stored.written_at, document, [stored, *in_effect])
+                if lost := [release for key, release in before.items() if key not in after]:
+                    found[stored] = (rules.unaccepting(document, product, lost),)
                     continue
             product = document
             in_effect.insert(0, stored)
         return found
 
-    def _accepted_before(self, stored: Stored, product: Product, in_effect: Sequence[Stored]) -> list[Release]:
-        """Return what was accepted when a version of the product's document was written.
+    def _accepted(self, moment: datetime, product: Product, in_effect: Sequence[Stored]) -> dict[str, Release]:
+        """Return the accepted ones of the releases that were uploaded before a moment, by key.
 
         Args:
-            stored: that version.
-            product: the document until then.
-            in_effect: the versions that had been in effect, the newest first.
+            moment: releases of the same second do not count.
+            product: the document in effect.
+            in_effect: all its versions that were ever in effect, the newest first.
         """
         acceptance = Acceptance(product, Timeline(in_effect, self._read_product, self._default_product), self._policies)
         candidates = []
         for versions in self._releases.values():
-            earlier = [version for version in versions[::-1] if version.written_at < stored.written_at]
+            earlier = [version for version in versions[::-1] if version.written_at < moment]
             read = ((version, self._read(version)) for version in earlier)
             judged = (acceptance.judge(version, found) for version, found in read if isinstance(found, Release))
             if first := acceptance.first(one for one in judged if isinstance(one, Candidate)):
                 candidates.append(first)
-        return [candidate.release for candidate in acceptance.among_others(candidates)[0]]
+        return {candidate.stored.key: candidate.release for candidate in acceptance.among_others(candidates)[0]}
 
     def _first(self, key: str) -> Candidate | None:
         """The version of a release that was accepted first; notes why the newest is not it."""

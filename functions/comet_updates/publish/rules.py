@@ -30,23 +30,22 @@ def version_problems(release: Release, product: Product) -> Iterator[Problem]:
         yield Problem(f"$.{field}", f"is not of the product's version scheme `{error.scheme}`", error.remedy)
 
 
-def unaccepting(product: Product, before: Product, accepted: Iterable[Release]) -> Iterator[Problem]:
-    """Return whether a product's document would make accepted releases vanish, since they do not parse under it.
+def unaccepting(product: Product, before: Product, lost: Iterable[Release]) -> Problem:
+    """Return the problem of a product's document under which accepted releases would not count.
 
     Args:
         product: the document.
         before: the one that it is to replace.
-        accepted: the releases.
+        lost: the releases; their versions do not parse under it, or have an order that breaks `only_higher_on`.
     """
-    lost = sorted(f"{one.channel} {one.version}" for one in accepted if any(version_problems(one, product)))
-    if lost:
-        more = f" and {len(lost) - _NAMED_MAX} more" if len(lost) > _NAMED_MAX else ""
-        yield Problem(
-            "$.version_scheme",
-            f"is `{product.version_scheme}`, but accepted releases do not parse under it: "
-            f"{', '.join(lost[:_NAMED_MAX])}{more}",
-            f"Keep `{before.version_scheme}`, or release under another product name",
-        )
+    named = sorted(f"{one.channel} {one.version}" for one in lost)
+    more = f" and {len(named) - _NAMED_MAX} more" if len(named) > _NAMED_MAX else ""
+    return Problem(
+        "$.version_scheme",
+        f"is `{product.version_scheme}`, but accepted releases do not count under it: "
+        f"{', '.join(named[:_NAMED_MAX])}{more}",
+        f"Keep `{before.version_scheme}`, or release under another product name",
+    )
 
 
 def own_problems(release: Release, product: Product) -> Iterator[Problem]:
