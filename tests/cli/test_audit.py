@@ -24,6 +24,7 @@ from tests.cli.deployed import (
     OWN_POLICIES,
     STAGE,
     Deployed,
+    Prepared,
     botocore_overheard,
     client,
     count,
@@ -42,16 +43,21 @@ __all__ = ["botocore_overheard"]
 account = cache(Account)
 
 
-@pytest.fixture
-def deployed(aws: str, botocore_overheard: None) -> Iterator[Deployed]:
+@pytest.fixture(scope="module")
+def prepared(botocore_overheard: None) -> Iterator[Callable[..., Prepared]]:
+    """Makes each of the two stacks when it is first asked for."""
     with mock_aws():
-        yield Deployed()
+        yield cache(Prepared)
 
 
 @pytest.fixture
-def with_cdn(aws: str, botocore_overheard: None) -> Iterator[Deployed]:
-    with mock_aws():
-        yield Deployed(use_cdn=True)
+def deployed(aws: str, prepared: Callable[..., Prepared]) -> Deployed:
+    return prepared(use_cdn=False).again()
+
+
+@pytest.fixture
+def with_cdn(aws: str, prepared: Callable[..., Prepared]) -> Deployed:
+    return prepared(use_cdn=True).again()
 
 
 def _audit(deployed: Deployed) -> list[Finding]:

@@ -98,6 +98,7 @@ class Account:
 
     def __init__(self, endpoint_url: str | None = None) -> None:
         self._endpoint_url = endpoint_url
+        self._session: boto3.session.Session | None = None  # each reads the list of all endpoints: 0.2 s
         self._clients: dict[tuple[str, str | None], Any] = {}
 
     def read(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 (AWS's)
@@ -126,9 +127,9 @@ class Account:
         if (service, region) not in self._clients:
             config = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "max_attempts": 3})
             try:
-                session = boto3.session.Session()
+                self._session = self._session or boto3.session.Session()
                 where = {"endpoint_url": self._endpoint_url, "region_name": region}
-                client = session.client(service, config=config, **where)  # type: ignore[call-overload]
+                client = self._session.client(service, config=config, **where)  # type: ignore[call-overload]
             except ValueError as error:
                 raise UnseenError(f"to reach {self._endpoint_url}", "not a URL") from error
             client.meta.events.register("before-call", _only_reads(service))
