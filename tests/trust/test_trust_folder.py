@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import errno
-import os
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,8 +16,6 @@ from comet_updates.errors import DecisionError, FileInTheWayError, RefusedUpload
 from tests.trust.conftest import PRODUCT
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.trust.conftest import House
 
 
@@ -79,10 +77,10 @@ def test_sign_that_cannot_write_keeps_the_other_signatures(house: House, monkeyp
     house.sign("root-a")
     before = tree(house.folder)
 
-    def full(_descriptor: int) -> None:
+    def full(_file: Path, _target: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(OSError, match="No space"):
         house.sign("root-b")
     assert tree(house.folder) == before

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 
@@ -49,15 +48,14 @@ def replace(file: Path, body: bytes) -> None:
     Raises:
         OSError: it cannot be written. It stays as it is.
     """
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as opened:
+    with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as opened:
+        temporary = Path(opened.name)
+        try:
             opened.write(body)
-            opened.flush()
-            os.fsync(opened.fileno())
-        temporary.chmod(file.stat().st_mode & 0o777)
-        temporary.replace(file)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+            opened.close()
+            temporary.chmod(file.stat().st_mode & 0o777)
+            temporary.replace(file)
+        except BaseException:
+            opened.close()
+            temporary.unlink(missing_ok=True)
+            raise
