@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import given
 
-from proof.facts import SCREEN_LINES, dependencies, source_lines
+from proof.facts import SCREEN_LINES, dependencies
+from proof.source import code_lines
 from tests.privacy.conftest import tally, tried
 from tests.privacy.identify import PLACES, Ask, marked, old_numbers, request_of
 from tests.privacy.observe import ANSWER, Lambda
@@ -38,7 +39,7 @@ def asked(aws_lambda: Lambda, published: dict[str, str]) -> Any:
 def test_what_sees_a_request_fits_on_one_screen(asked: Any) -> None:
     receivers = set(asked(watch=marked(1).values()).seen["receivers"])
     assert receivers == SEES
-    assert sum(source_lines(function) for function in receivers) <= SCREEN_LINES
+    assert sum(map(code_lines, receivers)) <= SCREEN_LINES
 
 
 def test_what_else_is_given_the_request_would_be_seen(asked: Any) -> None:
