@@ -109,9 +109,18 @@ class ArtifactError(CometError):
 class FileInTheWayError(CometError):
     """A file that is to be written is there already and says something else."""
 
-    def __init__(self, path: str) -> None:
-        """Name the file at `path`."""
-        super().__init__(f"{path} is there already and says something else. Move it away, or choose another --to")
+    def __init__(self, path: str, option: str = "--to") -> None:
+        """Name the file at `path`, and what of the command chooses it."""
+        super().__init__(f"{path} is there already and says something else. Move it away, or choose another {option}")
+        self.path = path
+
+
+class FileNotWrittenError(CometError):
+    """A file cannot be written; what was there before is unchanged."""
+
+    def __init__(self, path: str, error: OSError) -> None:
+        """Name the file at `path`, and what the system says."""
+        super().__init__(f"{path} cannot be written: {error.strerror or error}. Nothing was changed")
         self.path = path
 
 

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import resource
 import stat
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 from tuf.api.metadata import Metadata
+from typer.testing import CliRunner
 
 from comet_updates import names
-from comet_updates.cli import trust_folder
-from comet_updates.errors import DecisionError, RefusedUploadError, SigningError, UnknownKeyError
+from comet_updates.cli import app, trust_folder
+from comet_updates.errors import (
+    DecisionError,
+    FileInTheWayError,
+    FileNotWrittenError,
+    RefusedUploadError,
+    SigningError,
+    UnknownKeyError,
+)
 from tests.trust.conftest import PRODUCT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from click.testing import Result
 
     from tests.trust.conftest import House
 
@@ -44,6 +57,114 @@ def test_the_public_half_holds_nothing_of_the_private_one(tmp_path: Path) -> Non
     assert "PRIVATE" not in public
     trust_folder.export(f"file2:{tmp_path / 'key.pem'}", tmp_path / "again.pub")
     assert (tmp_path / "again.pub").read_text() == public
+
+
+class TestFilesInTheWay:
+    """No command of `keys` writes over a file that says something else."""
+
+    def keys(self, *arguments: object) -> Result:
+        return CliRunner().invoke(app, ["keys", *map(str, arguments)])
+
+    @pytest.fixture
+    def private(self, tmp_path: Path) -> Path:
+        file = tmp_path / "root-a.pem"
+        trust_folder.create(file)
+        return file
+
+    @pytest.mark.parametrize("way", ["itself", "symbolic link", "hard link"])
+    def test_export_over_the_private_key_is_refused(self, tmp_path: Path, private: Path, way: str) -> None:
+        file = private if way == "itself" else tmp_path / "link"
+        if way == "symbolic link":
+            file.symlink_to(private)
+        elif way == "hard link":
+            file.hardlink_to(private)
+        before = private.read_bytes()
+        done = self.keys("export", f"file2:{private}", file)
+        assert done.exit_code == 1
+        assert f"{file} is there already and says something else. Move it away, or choose another FILE" in done.output
+        assert private.read_bytes() == before
+
+    def test_export_through_a_dangling_link_writes_nothing(self, tmp_path: Path, private: Path) -> None:
+        (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+        assert self.keys("export", f"file2:{private}", tmp_path / "link").exit_code == 1
+        assert not (tmp_path / "elsewhere").exists()
+
+    def test_export_of_the_same_key_again_is_done_already(self, tmp_path: Path, private: Path) -> None:
+        public = tmp_path / "root-a.pem.pub"
+        before = public.read_bytes()
+        done = self.keys("export", f"file2:{private}", public)
+        assert (done.exit_code, public.read_bytes()) == (0, before)
+
+    def test_export_into_no_folder_is_an_error_without_a_traceback(self, tmp_path: Path, private: Path) -> None:
+        done = self.keys("export", f"file2:{private}", tmp_path / "missing" / "x.pub")
+        assert done.exit_code == 1
+        assert "cannot be written: No such file or directory" in done.output
+
+    @pytest.mark.parametrize("way", ["file", "dangling link"])
+    def test_create_beside_another_public_key_makes_no_key(self, tmp_path: Path, way: str) -> None:
+        public = tmp_path / "x.pem.pub"
+        if way == "file":
+            public.write_text("theirs")
+        else:
+            public.symlink_to(tmp_path / "elsewhere")
+        done = self.keys("create", tmp_path / "x.pem")
+        assert done.exit_code == 1
+        assert f"{public} is there already" in done.output
+        assert not (tmp_path / "x.pem").exists()
+        assert not (tmp_path / "elsewhere").exists()
+
+    def test_create_through_a_link_makes_no_key(self, tmp_path: Path) -> None:
+        (tmp_path / "x.pem").symlink_to(tmp_path / "elsewhere")
+        assert self.keys("create", tmp_path / "x.pem").exit_code == 1
+        assert tree(tmp_path) == {}
+
+    def test_begin_keeps_signed_targets_that_have_no_root(self, house: House) -> None:
+        (house.folder / "targets" / "2.json").unlink()
+        for file in (house.folder / "root").iterdir():
+            file.unlink()
+        before = tree(house.folder)
+        with pytest.raises(FileInTheWayError, match=r"targets/1.json is there already"):
+            house.begin()
+        assert tree(house.folder) == before
+
+
+class TestWritesThatFail:
+    """A full disk leaves each file as it was, and none that is half written."""
+
+    @contextmanager
+    def full(self) -> Iterator[None]:
+        """Let no file of this process grow beyond ten bytes."""
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    def test_new_keys_leave_no_file(self, tmp_path: Path) -> None:
+        with self.full(), pytest.raises(SigningError, match="File too large"):
+            trust_folder.create(tmp_path / "key.pem")
+        assert tree(tmp_path) == {}
+
+    @pytest.mark.parametrize("command", ["sign", "rewrite", "new version", "export"])
+    def test_files_stay_as_they_were(self, house: House, command: str) -> None:
+        house.public("x")
+        if command in ("sign", "rewrite"):
+            trust_folder.delegate(house.folder, "comet-other", [house.public("x")], 1, now=house.now, is_dry=False)
+        commands: dict[str, Callable[[], object]] = {
+            "sign": lambda: house.sign("targets"),
+            "rewrite": lambda: trust_folder.delegate(
+                house.folder, "comet-third", [house.public("x")], 1, now=house.now, is_dry=False
+            ),
+            "new version": lambda: trust_folder.rotate(house.folder, "root", [], [], now=house.now, is_dry=False),
+            "export": lambda: trust_folder.export(house.key("x"), house.folder / "x.pub"),
+        }
+        before = tree(house.folder)
+        with self.full(), pytest.raises(FileNotWrittenError, match="cannot be written: File too large"):
+            commands[command]()
+        assert tree(house.folder) == before
+        commands[command]()
+        assert tree(house.folder) != before, "positive control"
 
 
 @pytest.mark.parametrize("body", ["", "{}", "[]", '{"keyid": 7}', '{"keyid": "x", "keytype": "ed25519"}'])

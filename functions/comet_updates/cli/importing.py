@@ -12,6 +12,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from comet_updates import names
+from comet_updates.cli import files
 from comet_updates.errors import FileInTheWayError, ForeignFeedError, Problem, RefusedUploadError
 from comet_updates.formats import electron_updater, feeds, sparkle, squirrel, tauri, velopack
 from comet_updates.model import Product, Release
@@ -112,6 +113,7 @@ def write(documents: dict[str, bytes], folder: Path) -> list[str]:
 
     Raises:
         FileInTheWayError: a file is there that says something else; nothing is written.
+        FileNotWrittenError: a file cannot be written; no part of it is left.
     """
     existing = {key: folder / key for key in documents if (folder / key).exists()}
     for key, path in existing.items():
@@ -120,7 +122,7 @@ def write(documents: dict[str, bytes], folder: Path) -> list[str]:
     for key in documents.keys() - existing.keys():
         path = folder / key
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(documents[key])
+        files.write_new(path, documents[key], "--to")
     return sorted(documents.keys() - existing.keys())
 
 

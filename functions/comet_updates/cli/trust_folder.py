@@ -18,7 +18,14 @@ from securesystemslib.signer import ED25519, Key, SSlibKey
 from tuf.api.metadata import Metadata, Root, Targets, Timestamp
 
 from comet_updates import names
-from comet_updates.errors import DecisionError, SigningError, UnknownKeyError
+from comet_updates.cli import files
+from comet_updates.errors import (
+    DecisionError,
+    FileInTheWayError,
+    FileNotWrittenError,
+    SigningError,
+    UnknownKeyError,
+)
 from comet_updates.publish.bucket import Bucket, etag_of
 from comet_updates.trust import ceremony, minisig, signing
 from comet_updates.trust.metadata import parse, read_anchor
@@ -56,12 +63,27 @@ class Line(NamedTuple):
 
 
 def create(file: Path) -> list[str]:
-    """Make a key; gives what is to be known of it. Raises `SigningError`."""
-    return _export(signing.create(file), f"file2:{file}", file.with_name(f"{file.name}.pub"))
+    """Make a key, and return what is to be known of it.
+
+    Raises:
+        SigningError: the private key cannot be written, or its file exists.
+        FileInTheWayError: the file for the public key exists. No private key is made then.
+        FileNotWrittenError: the public key cannot be written.
+    """
+    beside = file.with_name(f"{file.name}.pub")
+    if files.exists(beside) and not files.exists(file):  # which the next line refuses
+        raise FileInTheWayError(str(beside), "FILE")
+    return _export(signing.create(file), f"file2:{file}", beside)
 
 
 def export(uri: str, file: Path) -> list[str]:
-    """Write the public half of a key to `file`; gives what is to be known of it. Raises `SigningError`."""
+    """Write the public half of a key to `file`, and return what is to be known of it.
+
+    Raises:
+        SigningError: the key cannot be read.
+        FileInTheWayError: the file exists and is not this public key.
+        FileNotWrittenError: the file cannot be written.
+    """
     return _export(signing.public_key(uri), uri, file)
 
 
@@ -78,7 +100,7 @@ def begin(
     """Write the first root and the first targets. Raises `DecisionError`, also if there are any."""
     if _newest(folder, Root.type):
         raise DecisionError(f"{folder} has a root already. To exchange its keys: comet-updates keys rotate")
-    keys = [[public(file) for file in files] for files in (root, targets)]
+    keys = [[public(file) for file in named] for named in (root, targets)]
     first = ceremony.first_root(keys[0], threshold, keys[1], public(online), now)
     return _write(folder, [first, ceremony.first_targets(now)], is_dry=is_dry)
 
@@ -111,7 +133,7 @@ def revoke(folder: Path, keyid: str, *, now: datetime, is_dry: bool) -> Written:
 
 def sign(folder: Path, uri: str, *, is_dry: bool) -> Written:
     """Sign the newest root and the newest targets with a key, as far as it may. Raises `UnknownKeyError` for none."""
-    files, says = [], []
+    signed, says = [], []
     for kind in (Root.type, Targets.type):
         newest = _newest(folder, kind)
         if newest is None:
@@ -123,13 +145,13 @@ def sign(folder: Path, uri: str, *, is_dry: bool) -> Written:
                 signing.sign(metadata, delegator, kind, uri)
         if metadata.signatures == before:
             continue
-        files.append(str(newest))
+        signed.append(str(newest))
         if not is_dry:
-            newest.write_bytes(metadata.to_bytes())
+            files.rewrite(newest, metadata.to_bytes())
         says.append(f"{newest}: {_missing(folder, metadata) or 'is signed by enough'}")
-    if not files:
+    if not signed:
         raise UnknownKeyError(uri, f"has nothing to sign in {folder}: it may not, or it did already")
-    return Written(files, says, not is_dry)
+    return Written(signed, says, not is_dry)
 
 
 def show(folder: Path) -> list[Line]:
@@ -172,7 +194,8 @@ def publish(folder: Path, bucket: Bucket, *, is_dry: bool) -> Written:
 
 def _export(key: SSlibKey, uri: str, file: Path) -> list[str]:
     """Write a public key for others to name it, and tell it as minisign and Sparkle write it, if it can be theirs."""
-    file.write_text(json.dumps({"keyid": key.keyid, **key.to_dict()}, indent=2) + "\n", encoding="utf-8")
+    body = json.dumps({"keyid": key.keyid, **key.to_dict()}, indent=2) + "\n"
+    files.write_new(file, body.encode(), "FILE")
     lines = [f"key {key.keyid}", f"sign with {uri}", f"wrote {file}"]
     if key.scheme == ED25519:
         raw = bytes.fromhex(key.keyval["public"])
@@ -241,15 +264,33 @@ def _missing(folder: Path, metadata: Metadata[Any]) -> str:
 
 
 def _write(folder: Path, made: Sequence[Root | Targets], *, is_dry: bool) -> Written:
-    """Write the next versions. One that nobody signed yet is still being decided: it takes its place."""
-    files = []
+    """Write the next versions, all or none. One that nobody signed yet is still being decided: it takes its place.
+
+    Raises:
+        FileInTheWayError: a file exists that is not the newest, such as targets without a root.
+        FileNotWrittenError: a file cannot be written.
+    """
+    undecided, new = {}, {}
     for metadata in made:
         newest = _newest(folder, metadata.type)
         if newest is not None and not Metadata.from_bytes(newest.read_bytes()).signatures:
             metadata.version = int(newest.stem)
-        file = folder / metadata.type / f"{metadata.version}.json"
-        files.append(str(file))
-        if not is_dry:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(ceremony.unsigned(metadata))
-    return Written(files, ["now each of those who have to sign: comet-updates --sign-with KEY keys sign"], not is_dry)
+            undecided[newest] = ceremony.unsigned(metadata)
+        else:
+            new[folder / metadata.type / f"{metadata.version}.json"] = ceremony.unsigned(metadata)
+    for file, body in new.items():
+        files.check_free(file, body, "FOLDER")
+    for file, body in () if is_dry else undecided.items():
+        files.rewrite(file, body)
+    for file, body in () if is_dry else new.items():
+        _make_folder(file.parent)
+        files.write_new(file, body, "FOLDER")
+    written = [str(folder / metadata.type / f"{metadata.version}.json") for metadata in made]
+    return Written(written, ["now each of those who have to sign: comet-updates --sign-with KEY keys sign"], not is_dry)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileNotWrittenError(str(folder), error) from error
