@@ -230,20 +230,100 @@ class TestApprovals:
         assert self.offered(careful) == ["4.2.0"]
 
 
-VERSIONS = st.sampled_from(["1.0.0", "1.1.0", "1.1.0+b", "2.0.0"])
+class TestVersionSchemes:
+    """A product document under which an accepted release would not count is refused; both orders of arrival."""
+
+    def product_problem(self, bucket: Uploads) -> str:
+        return str(bucket.inputs().refusals.get(names.product_key(PRODUCT), ""))
+
+    @pytest.mark.parametrize("documents_before", [0, 1], ids=["the defaults", "a document"])
+    def test_scheme_under_which_a_release_does_not_parse_is_refused(
+        self, bucket: Uploads, documents_before: int
+    ) -> None:
+        if documents_before:
+            bucket.product(0, version_scheme="semver", name="Comet")
+        for number in range(1, 6):
+            bucket.release(number, f"4.2.{number}", build="7" if number == 5 else None)
+        bucket.product(6, version_scheme="build")
+        assert bucket.versions() == [f"4.2.{number}" for number in range(1, 6)]
+        assert self.product_problem(bucket) == (
+            "products/comet-cursor.json: $.version_scheme: `build` would withdraw accepted releases: 4.2.1 on stable,"
+            " 4.2.2 on stable, 4.2.3 on stable and 1 more. Keep `semver`, or release under the name of a new product."
+        )
+        product = bucket.inputs().product
+        assert (product and product.name) == ("Comet" if documents_before else None)
+
+    def test_scheme_before_the_release_refuses_the_release(self, bucket: Uploads) -> None:
+        bucket.product(1, version_scheme="build")
+        bucket.release(2, "4.2.1", build=None)
+        assert bucket.versions() == []
+        assert "$.build: is not of the product's version scheme `build`" in bucket.problem("4.2.1")
+        assert not self.product_problem(bucket)
+
+    def test_scheme_of_the_same_second_as_a_release_counts_as_before_it(self, bucket: Uploads) -> None:
+        bucket.release(1, "4.2.1", build=None)
+        bucket.product(1, version_scheme="build")
+        assert bucket.versions() == []
+        assert not self.product_problem(bucket)
+
+    def test_scheme_under_which_each_release_parses_is_accepted(self, bucket: Uploads) -> None:
+        bucket.release(1, "4.2.1", build="7")
+        bucket.release(2, "4.2.1.9", build="8")
+        assert bucket.versions() == ["4.2.1"]
+        bucket.product(3, version_scheme="build")
+        assert bucket.versions() == ["4.2.1", "4.2.1.9"]
+        assert not self.product_problem(bucket)
+
+    def test_document_without_the_scheme_is_refused_as_one_with_another(self, bucket: Uploads) -> None:
+        bucket.product(1, version_scheme="dotted")
+        bucket.release(2, "2026.11.20.1")
+        bucket.product(3, name="Comet")
+        assert bucket.versions() == ["2026.11.20.1"]
+        assert "Keep `dotted`" in self.product_problem(bucket)
+
+    def test_scheme_whose_order_would_withdraw_a_release_is_refused(self, bucket: Uploads) -> None:
+        bucket.product(1, only_higher_on=["stable"])
+        bucket.release(2, "4.2.1", build="8")
+        bucket.release(3, "4.3.0", build="7")
+        bucket.product(4, only_higher_on=["stable"], version_scheme="build")
+        assert bucket.versions() == ["4.2.1", "4.3.0"]
+        assert "`build` would withdraw accepted releases: 4.3.0 on stable." in self.product_problem(bucket)
+
+    def test_refused_document_changes_no_other_rule(self, bucket: Uploads) -> None:
+        bucket.product(1, max_size=1)
+        bucket.release(2, "4.2.0", artifacts=[], build=None)
+        bucket.product(3, version_scheme="build")
+        bucket.release(4, "4.2.1", build="7")
+        assert bucket.versions() == ["4.2.0"]
+        assert "$.artifacts[0].size" in bucket.problem("4.2.1")
+
+    def test_mended_document_is_accepted(self, bucket: Uploads) -> None:
+        bucket.release(1, "4.2.1", build=None)
+        bucket.product(2, version_scheme="build", name="Comet")
+        bucket.product(3, name="Comet")
+        product = bucket.inputs().product
+        assert (product and product.name) == "Comet"
+        assert not self.product_problem(bucket)
+
+
+VERSIONS = st.sampled_from(["1.0.0", "1.1.0", "1.1.0+b", "2.0.0", "1.2"])
 CHANNELS = st.sampled_from(["stable", "beta"])
+BUILDS = st.sampled_from([None, "1", "2", "3"])
 RULES = st.fixed_dictionaries(
     {},
     optional={
         "only_higher_on": st.just(["stable"]),
         "max_size": st.sampled_from([1, 100]),
         "approved_on": st.just(["stable"]),
+        "version_scheme": st.sampled_from(["semver", "dotted", "build"]),
+        "release_hosts": st.sampled_from([["downloads.example.com"], ["other.example.com"]]),
+        "signed_with": st.just({"stable": ["ed25519"]}),
     },
 )
 STEPS = st.one_of(
     st.tuples(st.just("product"), RULES),
     st.tuples(st.just("yank"), st.lists(VERSIONS, max_size=3, unique=True)),
-    st.tuples(st.just("release"), VERSIONS, CHANNELS, st.sampled_from([1, 50])),
+    st.tuples(st.just("release"), VERSIONS, CHANNELS, st.sampled_from([1, 50]), BUILDS),
 )
 
 
@@ -261,7 +341,7 @@ def test_what_was_accepted_stays_accepted_whatever_comes(steps: list[Any]) -> No
         elif kind == "yank":
             bucket.yank(second, *said[0])
         else:
-            version, channel, size = said
+            version, channel, size, build = said
             file = release(version)["artifacts"][0] | {"size": size, "sha256": f"{size:064}"}
-            bucket.release(second, version, channel, artifacts=[file])
+            bucket.release(second, version, channel, artifacts=[file], build=build)
     assert before <= bucket.accepted(), "something was lost"

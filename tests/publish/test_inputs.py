@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -93,6 +94,16 @@ class TestWhatIsRead:
             s3.put(PRODUCT, product(name=name))
         assert load(bucket).product.name == "three"  # type: ignore[union-attr]
         assert reads(bucket) == [PRODUCT]
+
+    def test_product_documents_since_the_first_release_are_read(self, s3: S3, bucket: WatchedBucket) -> None:
+        s3.put(PRODUCT, product(name="one"))
+        s3.put(PRODUCT, product(name="two"))
+        time.sleep(1)  # S3 tells moments to the second
+        s3.put(RELEASE, release())
+        time.sleep(1)
+        s3.put(PRODUCT, product(name="three"))
+        assert load(bucket).product.name == "three"  # type: ignore[union-attr]
+        assert reads(bucket) == [PRODUCT, PRODUCT, RELEASE]
 
     @pytest.mark.parametrize("key", [PRODUCT, POLICY, RELEASE])
     def test_what_is_too_large_is_refused_and_not_read(self, s3: S3, bucket: WatchedBucket, key: str) -> None:

@@ -13,6 +13,8 @@ import pytest
 from comet_updates.publish.uploads import UPLOAD_MAX_BYTES
 from tests.conftest import release
 from tests.publish.conftest import Rig
+from tests.publish.interleavings import WatchedMemory
+from tests.publish.memory import Objects
 
 if TYPE_CHECKING:
     from tests.conftest import S3
@@ -564,3 +566,34 @@ def test_a_document_says_what_was_uploaded_to_the_letter(s3: S3, rig: Rig) -> No
     served = json.loads(s3.get(f"{STABLE}/manifest.json"))
     assert served == odd
     assert list(served) == list(odd)
+
+
+def test_document_that_would_withdraw_releases_changes_nothing_public() -> None:
+    """Whether the releases are published before it arrives or after; until it is mended."""
+    document = {"schema": 1, "product": "comet-cursor", "version_scheme": "build"}
+    public, others = [], []
+    for is_published_before in (True, False):
+        objects = Objects()
+        rig = Rig(WatchedMemory(objects))
+        objects.put("releases/comet-cursor/stable/4.2.1.json", json.dumps(release()).encode())
+        if is_published_before:
+            rig.sweep()
+        objects.tick()
+        objects.put("products/comet-cursor.json", json.dumps(document).encode())
+        for _ in range(2):
+            rig.sweep()
+        public.append(objects.tree("public/"))
+        others.append(objects.tree("rejected/"))
+    assert public[0] == public[1]
+    assert json.loads(public[0]["public/v1/comet-cursor/stable/manifest.json"])["version"] == "4.2.1"
+    assert others[0] == others[1]
+    (problem,) = json.loads(others[0]["rejected/products/comet-cursor.json.json"])["problems"]
+    assert problem == {
+        "path": "$.version_scheme",
+        "problem": "`build` would withdraw accepted releases: 4.2.1 on stable",
+        "remedy": "Keep `semver`, or release under the name of a new product",
+    }
+    objects.tick()
+    objects.put("products/comet-cursor.json", json.dumps(document | {"version_scheme": "dotted"}).encode())
+    rig.sweep()
+    assert objects.tree("rejected/") == {}

@@ -3,20 +3,22 @@
 Nothing accepted is ever lost: a release counts as it was first accepted, whatever is written over it, and a product or
 a policy counts as it was last accepted, until a newer version of it is valid. A release is held against the rules of
 its product as they are, or as they were at any moment since it was uploaded, and against what was accepted before it.
-So whatever is uploaded or decided later, an accepted release stays accepted.
+So whatever is uploaded or decided later, an accepted release stays accepted. A product document under which one would
+not count, such as one with another version scheme, is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property, partial
 from typing import TypeVar
 
 from comet_updates import names
 from comet_updates.errors import Problem, RefusedUploadError
 from comet_updates.model import Approval, ChannelPolicy, Product, Release
-from comet_updates.publish import uploads
+from comet_updates.publish import rules, uploads
 from comet_updates.publish.acceptance import Acceptance, Candidate
 from comet_updates.publish.bucket import Stored
 from comet_updates.publish.timeline import Timeline
@@ -36,7 +38,7 @@ class Inputs:
     """Everything that publishing a product depends on.
 
     Attributes:
-        product: its document, or the defaults; `None` if every version of the document was refused.
+        product: its document, or the defaults; `None` if its first document cannot be read and none was accepted since.
         policies: by channel.
         undecided: the channels of which every version of the policy was refused.
         releases: all that are accepted.
@@ -88,6 +90,7 @@ class _Run:
         self._product = product
         self._listing = listing
         self._read = read
+        self._accepted_products: dict[Stored, Product] = {}  # the oldest first
         self._uploads: dict[str, dict[str, names.Upload]] = {kind: {} for kind in uploads.MODELS}
         for key in listing:
             if upload := names.parse_upload(key):
@@ -99,9 +102,55 @@ class _Run:
         """Its document as it was last accepted; the defaults where there is none."""
         key = names.product_key(self._product)
         if key in self._listing:
-            self.inputs.product = self._last(key, Product)
+            self.inputs.product = self._take_products(key)
         elif names.is_name(self._product):
             self.inputs.product = Product(product=self._product)
+
+    def _take_products(self, key: str) -> Product | None:
+        """Return the document of the product that was accepted last. Note why the newest is not it.
+
+        Returns the defaults if the first document was refused for what it would withdraw: they go on. Returns None if
+        the first could not be read and none was accepted since: nobody knows which rules it was to set.
+        """
+        found: Upload | RefusedUploadError | None = None
+        versions = counting_products(self._listing, key, lambda stored: isinstance(self._read(stored), Product))
+        for stored in reversed(versions):
+            found = self._read(stored)
+            if isinstance(found, Product):
+                if lost := self._withdrawn_by(found, stored):
+                    found = RefusedUploadError(key, (_withdraws(lost, found, self._product_before),))
+                else:
+                    self._accepted_products[stored] = found
+        if isinstance(found, RefusedUploadError):
+            self.inputs.refusals[key] = found
+        is_known = self._accepted_products or isinstance(self._read(versions[-1]), Product)
+        return self._product_before if is_known else None
+
+    @property
+    def _product_before(self) -> Product:
+        """The product document that was accepted last so far, or the defaults."""
+        default = Product.model_construct(product=self._product)
+        return next(reversed(self._accepted_products.values()), default)
+
+    def _withdrawn_by(self, product: Product, stored: Stored) -> list[Release]:
+        """Return the releases that were accepted before `stored` was written and that would not be under `product`.
+
+        Only another version scheme can do that: all other rules are held against the moments since an upload.
+        """
+        if product.version_scheme == self._product_before.version_scheme:
+            return []
+        before = self._accepted_until(stored.written_at, self._product_before, self._accepted_products)
+        after = self._accepted_until(stored.written_at, product, {**self._accepted_products, stored: product})
+        return [before[one] for one in before if one not in after]
+
+    def _accepted_until(
+        self, moment: datetime, product: Product, products: Mapping[Stored, Product]
+    ) -> dict[Stored, Release]:
+        """Return the releases that are accepted under `product`, of what was written before `moment`."""
+        written = {key: tuple(one for one in self._listing[key] if one.written_at < moment) for key in self._listing}
+        run = _Run(self._product, {key: versions for key, versions in written.items() if versions}, self._read)
+        run.inputs.product, run._accepted_products = product, dict(products)
+        return {found.stored: found.release for found in run.take_releases()}
 
     def take_policies(self) -> None:
         """Of each channel, as it was last accepted."""
@@ -179,18 +228,39 @@ class _Run:
 
     @cached_property
     def _products(self) -> Timeline[Product]:
-        return self._timeline(names.product_key(self._product), Product, Product.model_construct(product=self._product))
+        default = Product.model_construct(product=self._product)
+        return Timeline(tuple(reversed(self._accepted_products)), self._accepted_products.get, default)
 
     def _policies(self, channel: str) -> Timeline[ChannelPolicy]:
-        none = ChannelPolicy.model_construct(product=self._product, channel=channel)
-        return self._timeline(names.channel_key(self._product, channel), ChannelPolicy, none)
-
-    def _timeline(self, key: str, kind: type[_Kind], default: _Kind) -> Timeline[_Kind]:
-        def valid(stored: Stored) -> _Kind | None:
+        def valid(stored: Stored) -> ChannelPolicy | None:
             found = self._read(stored)
-            return found if isinstance(found, kind) else None
+            return found if isinstance(found, ChannelPolicy) else None
 
-        return Timeline(self._listing.get(key, ()), valid, default)
+        default = ChannelPolicy.model_construct(product=self._product, channel=channel)
+        return Timeline(self._listing.get(names.channel_key(self._product, channel), ()), valid, default)
+
+
+def counting_products(listing: Listing, key: str, is_valid: Callable[[Stored], bool]) -> tuple[Stored, ...]:
+    """Return the versions of a product document, at `key`, that may decide about a release, the newest first.
+
+    Those older than the last valid one before the first release were never in effect for any release.
+    """
+    releases = (one.written_at for name in listing if name.startswith("releases/") for one in listing[name])
+    first = min(releases, default=None)
+    versions = listing.get(key, ())
+    for number, stored in enumerate(versions, start=1):
+        if (first is None or stored.written_at <= first) and is_valid(stored):
+            return versions[:number]
+    return versions
+
+
+def _withdraws(lost: Iterable[Release], product: Product, before: Product) -> Problem:
+    """Return why a product document is refused under which the `lost` releases would not count."""
+    return Problem(
+        "$.version_scheme",
+        f"`{product.version_scheme}` would withdraw accepted releases: {rules.some_of(lost)}",
+        f"Keep `{before.version_scheme}`, or release under the name of a new product",
+    )
 
 
 def _other_bytes(release: Release | None, approval: Approval) -> tuple[Problem, ...]:

@@ -11,6 +11,9 @@ from comet_updates.model import Product, Release
 _FACTS = ("size", "sha256", "sha512")
 """What is said of the bytes of a file."""
 
+NAMED_MAX = 3
+"""How many releases a problem of a product document names."""
+
 
 def check_release(key: str, release: Release, product: Product) -> None:
     """Hold a release against its product. Raises `RefusedUploadError`, with every problem, if it breaks a rule."""
@@ -83,3 +86,10 @@ def not_higher(release: Release, blockers: Sequence[Release], yanked: Iterable[f
             f"is not higher than {highest}, which was released on {release.channel} before",
             f"Release a higher version, or yank {highest} first and say why",
         )
+
+
+def some_of(releases: Iterable[Release]) -> str:
+    """Return the names of the first releases and the number of the others, for a problem of a product document."""
+    named = sorted(f"{release.version} on {release.channel}" for release in releases)
+    more = f" and {len(named) - NAMED_MAX} more" if len(named) > NAMED_MAX else ""
+    return f"{', '.join(named[:NAMED_MAX])}{more}"
