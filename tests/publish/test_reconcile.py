@@ -569,7 +569,7 @@ def test_a_document_says_what_was_uploaded_to_the_letter(s3: S3, rig: Rig) -> No
 
 
 def test_document_that_would_withdraw_releases_changes_nothing_public() -> None:
-    """Whether the releases are published before it arrives or after; until it is mended."""
+    """Publish the releases before the document arrives, and after it; then mend the document."""
     document = {"schema": 1, "product": "comet-cursor", "version_scheme": "build"}
     public, others = [], []
     for is_published_before in (True, False):
