@@ -1,6 +1,6 @@
 # Everything installs into environments beside this file: what a lock file names, by hash, once. Later runs need no network.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-clients quick lint format policy privacy torture schemas commands sbom build bench fleet lock clean
+.PHONY: help run test test-all test-clients lint format policy privacy torture schemas commands sbom build bench fleet lock clean
 
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
@@ -18,14 +18,23 @@ help: ## Show this help
 run: .venv/serve ## Start the service on this machine, with an S3 and sample releases
 	@.venv/bin/comet-updates serve --samples samples
 
-test: .venv/dev .venv-sam/installed .venv-checkov/installed .venv-sbom/installed .venv-runtime/installed .wheels/installed tests/privacy/axe/node_modules/.installed lint ## Run every check and every test
-	.venv/bin/python -m pytest
+test: .venv/dev ## Check and test a change; T=path and K=pattern choose a part
+	@tools/timed.sh "make test" $(MAKE) --no-print-directory $(if $(T)$(K),,lint) .test
+
+test-all: test .venv-sam/installed .venv-checkov/installed .venv-sbom/installed .venv-runtime/installed .wheels/installed tests/privacy/axe/node_modules/.installed ## Test everything: also builds, checkov, browsers and the full forms
+	@tools/timed.sh "make test-all, after make test" $(MAKE) --no-print-directory .test-rest
+
+# `auto`: one process for each processor. Tests of one file share what it set up, so they go to one process.
+PYTEST := .venv/bin/python -m pytest -n auto --dist loadfile
+.PHONY: .test .test-rest
+.test:
+	$(PYTEST) -m "not full" $(if $(K),-k '$(K)') $(T)
+
+.test-rest:
+	COMET_FULL=1 $(PYTEST) -m full
 
 test-clients: .venv/dev .venv-clients/installed .venv-tufup/installed tests/clients/electron/node_modules/.installed ## Try the updaters that apps have, against the running service
 	COMET_CLIENTS=1 .venv/bin/python -m pytest tests/clients
-
-quick: .venv/dev tests/privacy/axe/node_modules/.installed ## Run the tests that need no SAM build
-	.venv/bin/python -m pytest -m "not build"
 
 lint: .venv/dev ## Check style, types and imports
 	.venv/bin/ruff check --quiet

@@ -230,6 +230,14 @@ _IN_RULES = (
         'found["document"] or MANIFEST)',
         'path.rpartition("/")[2] if path.count("/") == 4 else MANIFEST)',
     ),
+    Mutant(
+        "takes the number of a legacy copy for a name",
+        "P7",
+        NAMES,
+        'NAME = rf"(?![^/]*\\.\\.|{_NUMBERED})',
+        'NAME = rf"(?![^/]*\\.\\.)',
+    ),
+    Mutant("takes the number of a legacy copy for a document", "P7", NAMES, r"(?!{_NUMBERED})", ""),
     Mutant("refuses legacy copies", "P7", NAMES, r"(?:/(?:{_LEGACY_NUMBER}))?", ""),
     Mutant("reads what was uploaded", "P4", NAMES, 'return f"public{document', 'return f"releases{document'),
     Mutant(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import io
 import json
 import logging
+import os
 import sys
 import threading
 import uuid
@@ -23,6 +25,7 @@ from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 from werkzeug.test import run_wsgi_app
 
+from comet_updates.publish.bucket import Bucket
 from torture.faults import Response, misbehave
 
 ROOT = Path(__file__).parents[1]
@@ -112,13 +115,19 @@ def aws(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
     return s3_endpoint
 
 
+@functools.cache
+def s3_client(endpoint: str) -> Any:
+    """Return boto3's client for `endpoint`. Making one takes longer than most tests, so all tests share it."""
+    return boto3.client("s3", endpoint_url=endpoint)
+
+
 class S3:
     """A bucket of the test's own, as a release pipeline and a curious reader would use it."""
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
         self.bucket = f"comet-{uuid.uuid4().hex}"
-        self.client = boto3.client("s3", endpoint_url=endpoint)
+        self.client = s3_client(endpoint)
         self.client.create_bucket(Bucket=self.bucket)
         self.client.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"})
 
@@ -146,10 +155,32 @@ class S3:
     def tree(self, prefix: str = "") -> dict[str, bytes]:
         return {key: self.get(key) for key in self.keys(prefix)}
 
+    def purge(self, key: str) -> None:
+        """Delete every version of an object: moto goes on listing the folder of what is only deleted, S3 does not."""
+        for version in self.client.list_object_versions(Bucket=self.bucket, Prefix=key)["Versions"]:
+            self.client.delete_object(Bucket=self.bucket, Key=key, VersionId=version["VersionId"])
+
+    def another(self) -> S3:
+        """Return a new bucket in the same S3."""
+        return type(self)(self.endpoint)
+
+    def as_bucket(self) -> Bucket:
+        """Return the bucket as the publisher sees it."""
+        return Bucket(self.client, self.bucket)
+
+    def connect(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Make this the S3 of the functions. They reach moto's by its URL, so there is nothing to do."""
+
+    def drop(self) -> None:
+        """Forget the bucket and every version in it: moto keeps all in memory, which makes later tests slower."""
+        s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets.pop(self.bucket, None)
+
 
 @pytest.fixture
-def s3(aws: str) -> S3:
-    return S3(aws)
+def s3(aws: str) -> Iterator[S3]:
+    made = S3(aws)
+    yield made
+    made.drop()
 
 
 @pytest.fixture
@@ -196,16 +227,23 @@ def fresh_import(module: str) -> Any:
 
 
 @pytest.fixture
-def publish(environment: None, open_sinks: None) -> Handler:
+def publish(s3: S3, environment: None, open_sinks: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Handler]:
     """The publishing function, newly started."""
-    handler: Handler = fresh_import("comet_updates.publish.handler").handler
-    return handler
+    module = importlib.import_module("comet_updates.publish.handler")
+    s3.connect(monkeypatch)
+    _forget_logger()
+    module._run.cache_clear()
+    yield module.handler
+    module._run.cache_clear()
 
 
 @pytest.fixture
-def answer(environment: None, open_sinks: None) -> Handler:
+def answer(s3: S3, environment: None, open_sinks: None, monkeypatch: pytest.MonkeyPatch) -> Handler:
     """The answering function, newly started."""
-    handler: Handler = fresh_import("comet_updates.answer.handler").handler
+    module = importlib.import_module("comet_updates.answer.handler")
+    s3.connect(monkeypatch)
+    _forget_logger()
+    handler: Handler = module.build(module.Settings.from_environment(os.environ))
     return handler
 
 

@@ -38,6 +38,8 @@ from comet_updates.record import Cache, Outcome, Record
 from tests.conftest import S3, Handler, Wire, release
 from tests.template.expand import source
 
+pytestmark = pytest.mark.full
+
 Formula = Callable[[float, Setup], float]
 
 COUNTED = 10_000  # requests, so that chance is 1 % (one standard deviation) at most

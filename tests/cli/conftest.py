@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import functools
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import typer.testing
 from click.testing import Result
 from typer.testing import CliRunner
 
 from comet_updates.cli import app
-from comet_updates.publish.bucket import open_bucket
 from comet_updates.publish.reconcile import Publisher
 from tests.client.conftest import authority, certified, downloads, tls  # noqa: F401 (for the tests of `ask`)
 from tests.conftest import S3, release
-from tests.trust.conftest import house, web  # noqa: F401 (as above)
+from tests.publish.memory import s3  # noqa: F401 (a bucket in memory, for all commands that run in this process)
+from tests.trust.conftest import begun, house, web  # noqa: F401 (as above)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def commands_made_once() -> Iterator[None]:
+    """Typer makes all commands anew for each run, which takes longer than what most of them do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.testing, "_get_command", functools.cache(typer.testing._get_command))
+        yield
 
 
 class Shop:
     """A bucket and its publisher, and the command that looks at it."""
 
-    def __init__(self, s3: S3) -> None:
+    def __init__(self, s3: S3) -> None:  # noqa: F811
         self.s3 = s3
 
     def release(self, version: str, channel: str = "stable", **fields: Any) -> None:
@@ -32,7 +43,7 @@ class Shop:
         self.s3.put(f"channels/comet-cursor/{channel}.json", policy)
 
     def publish(self) -> None:
-        Publisher(open_bucket(self.s3.bucket, self.s3.endpoint), lambda: datetime.now(UTC)).publish("comet-cursor")
+        Publisher(self.s3.as_bucket(), lambda: datetime.now(UTC)).publish("comet-cursor")
 
     def run(self, command: str, *arguments: str) -> Result:
         where = ["--bucket", self.s3.bucket, "--endpoint-url", self.s3.endpoint]
@@ -45,5 +56,6 @@ class Shop:
 
 
 @pytest.fixture
-def shop(s3: S3) -> Shop:
+def shop(s3: S3, monkeypatch: pytest.MonkeyPatch) -> Shop:  # noqa: F811
+    s3.connect(monkeypatch)
     return Shop(s3)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import copy
+import copyreg
 import io
 import json
 import re
+import threading
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterator
@@ -17,6 +20,7 @@ from typing import Any
 import boto3
 import botocore.handlers
 import pytest
+from moto.core.base_backend import BackendDict, BaseBackend
 
 from comet_updates import deployment
 from policy import deploying
@@ -68,6 +72,7 @@ class Deployed:
         urls: function → its URLs, as Lambda lists them: moto knows none of an alias.
         policies: function and alias, or version, or nothing → who may call it: moto has one for all versions.
         calls: every call that the audit made.
+        known: what moto answered of this very stack, by call; `None` if every call is to reach moto.
 
     Args:
         use_cdn: deploy it with the CDN in place of the gateway.
@@ -82,6 +87,7 @@ class Deployed:
         }
         self.refused: dict[str, str] = {}
         self.calls: list[tuple[str, str]] = []
+        self.known: dict[str, tuple[int, dict[str, Any]]] | None = None
         self.urls: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         self.policies: defaultdict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
         template = _without({"HasGateway" if use_cdn else "HasCdn"}, _template())
@@ -176,7 +182,19 @@ class Deployed:
         if operation == "GetPolicy":
             statements = self.policies[function, request["query_string"].get("Qualifier", "")]
             return SimpleNamespace(status_code=200), {"Policy": json.dumps({"Statement": statements})}
-        return None
+        return self._known_answer(service, operation, request) if service not in _changed else None
+
+    def _known_answer(self, service: str, operation: str, request: dict[str, Any]) -> Any:
+        parts = [service, operation, request["url_path"], request["query_string"], request["body"]]
+        request["context"]["call"] = call = json.dumps(parts, default=str)
+        if self.known is None or call not in self.known:
+            return None
+        status, answer = copy.deepcopy(self.known[call])
+        return SimpleNamespace(status_code=status), answer
+
+    def received(self, context: dict[str, Any], status: int, answer: dict[str, Any]) -> None:
+        if self.known is not None and "call" in context:
+            self.known[context["call"]] = status, copy.deepcopy(answer)
 
     def after_call(self, operation: str, answer: dict[str, Any]) -> None:
         if operation == "ListStackResources" and "Error" not in answer:
@@ -188,11 +206,64 @@ class Deployed:
                 origin.setdefault("OriginAccessControlId", self.ids["CdnSigns"])
 
 
+copyreg.pickle(type(threading.RLock()), lambda _: (threading.RLock, ()))  # moto's queues have one, and are copied
+
+
+class Prepared:
+    """A stack that is made once for many tests, since moto takes longer to make it than the command to audit it.
+
+    All of it happens within one `mock_aws`.
+
+    Args:
+        use_cdn: as for `Deployed`.
+    """
+
+    def __init__(self, *, use_cdn: bool) -> None:
+        for backend in _backends():
+            backend.reset()
+        self._deployed = Deployed(use_cdn=use_cdn)
+        self._known: dict[str, tuple[int, dict[str, Any]]] = {}
+        self._backends = _backends()
+        self._state = self._copied([vars(backend) for backend in self._backends])
+
+    def again(self) -> Deployed:
+        """Return the stack as it was made, and nothing else in the account."""
+        for backend in _backends():
+            backend.reset()
+        for backend, state in zip(self._backends, self._copied(self._state), strict=True):
+            vars(backend).clear()
+            vars(backend).update(state)
+        _changed.clear()
+        deployed = copy.deepcopy(self._deployed)
+        deployed.known = self._known
+        return deployed
+
+    def _copied(self, state: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """What is in a backend may refer to it: that is the same one in the copy."""
+        return copy.deepcopy(state, {id(backend): backend for backend in self._backends})
+
+
+def _backends() -> list[BaseBackend]:
+    """All of moto's that are in use."""
+    return [backend for service in BackendDict._instances for _, _, backend in service.iter_backends()]
+
+
 _overhearing: list[Deployed] = []
+_changed: set[str] = set()
+"""The services that a test called since it got its stack: of these, what moto answered before is not used."""
 
 
 def _before_call(model: Any, params: dict[str, Any], **_: Any) -> Any:
-    return _overhearing[-1].before_call(model.service_model.service_name, model.name, params) if _overhearing else None
+    service = model.service_model.service_name
+    if _overhearing:
+        return _overhearing[-1].before_call(service, model.name, params)
+    _changed.add(service)
+    return None
+
+
+def _received(context: dict[str, Any], response_dict: Any, parsed_response: Any, **_: Any) -> None:
+    if _overhearing and response_dict:
+        _overhearing[-1].received(context, response_dict["status_code"], parsed_response)
 
 
 def _after_call(model: Any, parsed: dict[str, Any], **_: Any) -> None:
@@ -203,7 +274,11 @@ def _after_call(model: Any, parsed: dict[str, Any], **_: Any) -> None:
 @pytest.fixture(scope="session")
 def botocore_overheard() -> Iterator[None]:
     """Each botocore session that is made from now on can be overheard: those that the command makes itself, too."""
-    hooks = [("before-call", _before_call, botocore.handlers.REGISTER_LAST), ("after-call", _after_call)]
+    hooks = [
+        ("before-call", _before_call, botocore.handlers.REGISTER_LAST),
+        ("response-received", _received),
+        ("after-call", _after_call),
+    ]
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(botocore.handlers, "BUILTIN_HANDLERS", [*botocore.handlers.BUILTIN_HANDLERS, *hooks])
         yield

@@ -154,7 +154,7 @@ class Runner:
                 capture_output=True,
                 text=True,
                 check=False,
-                timeout=120,
+                timeout=600,
             )
             assert run.returncode == 0, (command, run.stdout, run.stderr)
             said += run.stdout

@@ -10,6 +10,8 @@ from comet_updates.cli import app
 from tests.cli.conftest import Shop
 from tests.conftest import Wire
 
+pytestmark = pytest.mark.http
+
 
 def said(*arguments: str) -> str:
     done = CliRunner().invoke(app, [*arguments])

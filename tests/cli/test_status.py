@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from typer.testing import CliRunner
 
 from comet_updates.cli import app
@@ -11,6 +12,7 @@ from tests.formats.offers import artifact
 SIGNED = [artifact("linux", "x86_64", "App.AppImage", bundle="appimage")]
 
 
+@pytest.mark.http
 def test_a_published_release_is_live(shop: Shop) -> None:
     shop.release("4.2.1")
     shop.publish()
@@ -65,6 +67,7 @@ def test_a_refused_upload_is_said_with_its_remedy(shop: Shop) -> None:
     assert "refused  releases/comet-cursor/stable/4.2.2.json: $.product: " in done.output
 
 
+@pytest.mark.http
 def test_a_bucket_that_does_not_answer_is_said(shop: Shop) -> None:
     done = CliRunner().invoke(app, ["status", "--bucket", "no-such-bucket", "--endpoint-url", shop.s3.endpoint])
     assert done.exit_code == 1

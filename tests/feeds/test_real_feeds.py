@@ -35,7 +35,10 @@ BROKEN = {
 WITHOUT_RELEASES = {"hewigovens__PackageUninstaller__appcast.xml"}
 READABLE = [file for file in FILES if file.name not in BROKEN | WITHOUT_RELEASES]
 
-pytestmark = pytest.mark.skipif(not FILES, reason="the real feeds are not part of this repository, and not beside it")
+pytestmark = [
+    pytest.mark.full,
+    pytest.mark.skipif(not FILES, reason="the real feeds are not part of this repository, and not beside it"),
+]
 
 
 def names_of(file: Path) -> str:

@@ -158,7 +158,7 @@ def html_chars(text: str, notes_format: str, *, is_limited: bool = True) -> int 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not limit the memory of a process")
 class TestMemory:
-    """The size of the notes bounds the memory that their HTML takes."""
+    """What the HTML of notes takes is bounded by the size of the notes."""
 
     @pytest.mark.parametrize("case", GROWING | BOUNDED)
     def test_notes_that_would_grow_take_little_memory(self, case: str) -> None:

@@ -33,7 +33,7 @@ def service() -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=10)
+        process.communicate(timeout=300)
 
 
 def asked(description: str, service: str, folder: Path) -> subprocess.CompletedProcess[str]:

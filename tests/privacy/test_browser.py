@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: see requirements/dev.txt")
 
+pytestmark = pytest.mark.full
+
 CHROMIUM = shutil.which("chromium")
 ALONE = [
     "--no-sandbox",
@@ -192,7 +194,7 @@ def test_a_screen_reader_finds_its_way(browser: Any, site: Site) -> None:
 def complaints_of_axe(browser: Any, url: str, *, scheme: str = "light", width: int = 1280) -> list[str]:
     """What axe-core finds on a page of which all is unfolded: rules that are broken, and where."""
     if not AXE.exists():
-        pytest.skip("axe-core is not installed: make test does it where npm is")
+        pytest.skip("axe-core is not installed: `make test-all` installs it where npm is")
     context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
     page = context.new_page()
     page.goto(url)

@@ -1,4 +1,4 @@
-"""A publisher on a real bucket, whose every S3 operation a test can watch, stop or overtake."""
+"""A publisher on a bucket, whose every S3 operation a test can watch, stop or overtake."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ import pytest
 
 from comet_updates.publish.bucket import Bucket, Current, Listed, Stored
 from comet_updates.publish.reconcile import Publisher
+from tests.publish.memory import MemoryBucket, MemoryS3, Objects, s3
 
 if TYPE_CHECKING:
     from tests.conftest import S3
+
+__all__ = ["s3"]
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 WRITES = ("put", "delete")
@@ -71,12 +74,24 @@ class WatchedBucket(Watching):
         super().__init__(s3.client, s3.bucket)
 
 
+class WatchedMemory(Watching, MemoryBucket):
+    """A bucket in memory, watched."""
+
+    def __init__(self, objects: Objects) -> None:
+        super().__init__(objects)
+
+
+def watched(s3: S3) -> Watching:
+    """Return the bucket as the publisher sees it, watched."""
+    return WatchedMemory(s3.objects) if isinstance(s3, MemoryS3) else WatchedBucket(s3)
+
+
 class Rig:
     """A publisher, its bucket and its clock."""
 
     def __init__(self, s3: S3 | Watching) -> None:
         self.now = NOW
-        self.bucket = s3 if isinstance(s3, Watching) else WatchedBucket(s3)
+        self.bucket = s3 if isinstance(s3, Watching) else watched(s3)
         self.publisher = Publisher(self.bucket, lambda: self.now)
 
     def sweep(self) -> None:

@@ -20,7 +20,7 @@ from comet_updates.publish.loader import Loader, list_inputs
 from comet_updates.publish.rendering import rejections, render
 from tests.conftest import release
 from tests.hostile.counts import Counts
-from tests.publish.conftest import NOW, Rig, Watching
+from tests.publish.conftest import NOW, Rig, WatchedMemory
 from tests.publish.memory import MemoryBucket, Objects
 
 PRODUCT = "comet-cursor"
@@ -36,10 +36,6 @@ Tree = dict[str, bytes]
 
 class KilledError(SystemExit):
     """What a publisher meets when Lambda ends it: nothing of ours may catch it."""
-
-
-class WatchedMemory(Watching, MemoryBucket):
-    """A bucket in memory, watched."""
 
 
 class Stepped:

@@ -1,13 +1,27 @@
-"""A bucket in the memory of the process, for what takes a million requests; held against moto's by `test_memory.py`."""
+"""An S3 in the memory of the process, a hundred times as fast as moto's; held against that by `test_memory.py`."""
 
 from __future__ import annotations
 
+import copy
+import hashlib
+import importlib
+import json
+import sys
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import pytest
+
+from comet_updates.answer import fetch
 from comet_updates.errors import ConcurrentPublishError
+from comet_updates.publish import bucket
 from comet_updates.publish.bucket import Bucket, Current, Listed, Stored, etag_of
+from tests.conftest import S3
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class _Version(NamedTuple):
@@ -29,11 +43,11 @@ class Objects:
         self.changed: Callable[[str], None] = lambda _key: None
         self._number = 0
 
-    def put(self, key: str, body: bytes | None) -> None:
-        """Write an object, or a delete marker, on no condition."""
+    def put(self, key: str, body: bytes | None, at: datetime | None = None) -> None:
+        """Write an object, or a delete marker, on no condition; `at` is used in place of `now`."""
         self._number += 1
         etag = "" if body is None else etag_of(body)
-        stored = Stored(key, f"{self._number}", etag, len(body or b""), self.now)
+        stored = Stored(key, f"{self._number}", etag, len(body or b""), at or self.now)
         self.versions.setdefault(key, []).append(_Version(stored, body))
         self.changed(key)
 
@@ -43,7 +57,14 @@ class Objects:
 
     def tree(self, prefix: str) -> dict[str, bytes]:
         """All that is there, by key, in order."""
-        return {key: body for key in sorted(self.versions) if key.startswith(prefix) and (body := self.body(key))}
+        below = sorted(key for key in self.versions if key.startswith(prefix))
+        return {key: body for key in below if (body := self.body(key)) is not None}
+
+    def copy(self) -> Objects:
+        """Return objects that begin with these and go on without them."""
+        made = copy.copy(self)
+        made.versions = {key: [*versions] for key, versions in self.versions.items()}
+        return made
 
     def tick(self, seconds: int = 1) -> None:
         """Let time go on."""
@@ -57,10 +78,8 @@ class MemoryBucket(Bucket):
         self._objects = objects
 
     def listed(self, prefix: str) -> dict[str, Listed]:
-        found = self._objects.tree(prefix)
-        return {
-            key: Listed(etag_of(body), self._objects.versions[key][-1].stored.written_at) for key, body in found.items()
-        }
+        newest = (self._objects.versions[key][-1].stored for key in self._objects.tree(prefix))
+        return {stored.key: Listed(stored.etag, stored.written_at) for stored in newest}
 
     def children(self, prefix: str) -> tuple[list[str], list[str]]:
         below = [key.removeprefix(prefix) for key in self._objects.tree(prefix)]
@@ -82,7 +101,7 @@ class MemoryBucket(Bucket):
 
     def current(self, key: str) -> Current | None:
         body = self._objects.body(key)
-        return None if body is None else Current(body, etag_of(body))
+        return None if body is None else Current(body, self._objects.versions[key][-1].stored.etag)
 
     def put(self, key: str, body: bytes, content_type: str, *, replaces: str | None) -> None:  # noqa: ARG002
         self._only_if(key, replaces)
@@ -93,6 +112,72 @@ class MemoryBucket(Bucket):
         self._objects.put(key, None)
 
     def _only_if(self, key: str, replaces: str | None) -> None:
-        current = self.current(key)
-        if (current.etag if current else None) != replaces:
+        newest = self._objects.versions[key][-1] if key in self._objects.versions else None
+        if (newest.stored.etag or None if newest else None) != replaces:
             raise ConcurrentPublishError
+
+
+class MemoryS3(S3):
+    """The bucket of a test, in memory. Its clock stands still: what is written in one test is of one second.
+
+    Attributes:
+        objects: what is in it.
+    """
+
+    def __init__(self, endpoint: str = "http://127.0.0.1:9", objects: Objects | None = None) -> None:
+        self.endpoint = endpoint  # nothing listens there
+        self.bucket = f"comet-{uuid.uuid4().hex}"
+        self.objects = objects or Objects()
+        self.objects.now = datetime.now(UTC).replace(microsecond=0)
+
+    def put(self, key: str, body: bytes | dict[str, Any], at: datetime | None = None) -> None:
+        self.objects.put(key, body if isinstance(body, bytes) else json.dumps(body).encode(), at)
+
+    def get(self, key: str) -> bytes:
+        if (body := self.objects.body(key)) is None:
+            raise KeyError(key)
+        return body
+
+    def delete(self, key: str) -> None:
+        self.objects.put(key, None)
+
+    def purge(self, key: str) -> None:
+        del self.objects.versions[key]
+
+    def keys(self, prefix: str = "") -> list[str]:
+        return [*self.objects.tree(prefix)]
+
+    def tree(self, prefix: str = "") -> dict[str, bytes]:
+        return self.objects.tree(prefix)
+
+    def as_bucket(self) -> Bucket:
+        return MemoryBucket(self.objects)
+
+    def connect(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        publishing = importlib.import_module("comet_updates.publish.handler")
+        for module in (bucket, publishing):  # the commands ask the first each time
+            monkeypatch.setattr(module, "open_bucket", lambda *_: self.as_bucket())
+        if answering := sys.modules.get("comet_updates.answer.handler"):
+            monkeypatch.setattr(answering, "s3_get", lambda *_: self.read)
+
+    def read(self, key: str, validator: str | None) -> fetch.Document | fetch.Unchanged | None:
+        """Answer the answering function as `fetch.s3_get` does, whose role may not list: what is missing is denied."""
+        current = self.as_bucket().current(key)
+        if current is None:
+            raise fetch.DeniedError
+        if current.etag == validator:
+            return fetch.Unchanged()
+        etag = f'"{hashlib.sha256(current.body).hexdigest()[:32]}"'
+        return fetch.Document(key, current.body.decode(), len(current.body), etag, current.etag)
+
+    def drop(self) -> None:
+        self.objects.versions.clear()
+
+
+@pytest.fixture
+def s3(request: pytest.FixtureRequest) -> Iterator[S3]:
+    """A bucket in memory; for a test that is marked `http`, in an S3 over HTTP."""
+    is_http = request.node.get_closest_marker("http")
+    made = S3(request.getfixturevalue("aws")) if is_http else MemoryS3()
+    yield made
+    made.drop()

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 KEY = "public/a.json"
 
+pytestmark = pytest.mark.http
+
 
 @pytest.fixture
 def bucket(s3: S3) -> Bucket:

@@ -29,6 +29,7 @@ def published(s3: S3, rig: Rig) -> S3:
     return s3
 
 
+@pytest.mark.http
 def test_says_what_is_latest_and_follows_it(published: S3, rig: Rig) -> None:
     rig.sweep()
     assert b">4.2.1<" in published.get(INDEX)

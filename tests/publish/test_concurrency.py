@@ -1,15 +1,13 @@
 """Late, doubled, lost, reordered, killed and overtaken: the bucket always ends at what people decided last.
 
-Nothing is simulated but the moment: publishers run on a real S3, and one is stopped between two of its requests while
-the world goes on.
+A publisher is stopped between two of its requests, and meanwhile the bucket changes. The bucket is in memory, and for
+some tests in an S3 over HTTP.
 """
 
 from __future__ import annotations
 
-import copy
 import itertools
 import json
-import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -84,18 +82,9 @@ CHANGES: dict[str, Change] = {
 }
 
 
-def another_bucket(like: S3) -> S3:
-    """A new bucket in the same S3, through the same client: making one takes longer than the test."""
-    s3 = copy.copy(like)
-    s3.bucket = f"comet-{uuid.uuid4().hex}"
-    s3.client.create_bucket(Bucket=s3.bucket)
-    s3.client.put_bucket_versioning(Bucket=s3.bucket, VersioningConfiguration={"Status": "Enabled"})
-    return s3
-
-
 def begin(like: S3, change: Change = put_release("4.2.1")) -> tuple[S3, Rig]:  # noqa: B008 (a value like any other)
     """A bucket that is published up to 4.2.0, with `change` uploaded since, and a publisher that did not look yet."""
-    s3 = another_bucket(like)
+    s3 = like.another()
     for upload in BEGINNING:
         upload(s3)
     Rig(s3).publisher.publish(PRODUCT)
@@ -109,7 +98,7 @@ def published(s3: S3) -> Tree:
 
 def outcome(like: S3, *changes: Change) -> Tree:
     """What one publisher makes of the same uploads, undisturbed, in a bucket of its own."""
-    s3 = another_bucket(like)
+    s3 = like.another()
     for upload in (*BEGINNING, *changes):
         upload(s3)
     Rig(s3).publisher.publish(PRODUCT)
@@ -196,6 +185,7 @@ def test_a_publisher_killed_at_any_write_leaves_sound_documents_and_its_event_me
         assert published(s3) == expected
 
 
+@pytest.mark.http
 def test_every_document_is_whole_the_moment_it_is_written(s3: S3) -> None:
     s3, rig = begin(s3)
     written = []
@@ -278,6 +268,7 @@ class TestAStaleWriteThatS3LetsPass:
     def stale(self, s3: S3) -> tuple[S3, Rig, Rig]:
         return overtaken(s3, CHANGES["the release is deleted"], requests_of_a_run(s3).index("put"))
 
+    @pytest.mark.http
     def test_is_taken_back_by_who_wrote_it(self, stale: tuple[S3, Rig, Rig]) -> None:
         s3, slower, faster = stale
         before = published(s3)
@@ -373,12 +364,12 @@ def test_uploads_in_any_order_twice_and_with_lost_events_end_in_the_same_bytes(
     s3: S3, in_order: dict[str, Tree], data: DataObject
 ) -> None:
     if not in_order:
-        first = another_bucket(s3)
+        first = s3.another()
         for upload in UPLOADS:
             first.put(*upload)
         Rig(first).sweep()
         in_order |= {prefix: first.tree(prefix) for prefix in ("public/", "rejected/")}
-    s3 = another_bucket(s3)
+    s3 = s3.another()
     rigs = [Rig(s3), Rig(s3)]
     doubled = data.draw(st.lists(st.sampled_from(UPLOADS), max_size=3), label="uploaded twice")
     order = data.draw(st.permutations(UPLOADS + doubled), label="order")

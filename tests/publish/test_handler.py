@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from comet_updates.errors import SettingsError
 from comet_updates.publish.changes import Change
-from tests.conftest import SWEEP, fresh_import, notification, release
+from tests.conftest import SWEEP, notification, release
 
 if TYPE_CHECKING:
     from tests.conftest import S3, Handler, Wire
@@ -56,12 +57,14 @@ def sweep_failed(publish: Handler) -> type[Exception]:
     return error
 
 
+@pytest.mark.http
 def test_an_upload_is_published(s3: S3, publish: Handler) -> None:
     s3.put(KEY, release())
     assert publish(notification(KEY), None) == {"batchItemFailures": []}
     assert s3.json(MANIFEST) == release()
 
 
+@pytest.mark.http
 def test_many_messages_for_one_product_are_one_publication(s3: S3, publish: Handler, wire: Wire) -> None:
     for version in ("4.2.1", "4.2.2", "4.2.3"):
         s3.put(f"releases/comet-cursor/stable/{version}.json", release(version))
@@ -92,6 +95,7 @@ def test_what_is_not_a_notification_comes_again_alone(s3: S3, publish: Handler) 
     assert s3.json(MANIFEST) == release()
 
 
+@pytest.mark.http
 def test_while_s3_fails_every_message_comes_again(
     s3: S3, publish: Handler, wire: Wire, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -101,6 +105,7 @@ def test_while_s3_fails_every_message_comes_again(
     assert {json.loads(line)["outcome"] for line in capfd.readouterr().out.splitlines()} == {"failed"}
 
 
+@pytest.mark.http
 def test_a_failed_sweep_is_an_error_in_constant_words(
     s3: S3, publish: Handler, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -218,13 +223,12 @@ def test_a_sweep_needs_no_event(s3: S3, publish: Handler) -> None:
     ],
 )
 def test_a_setting_that_is_missing_or_makes_no_sense_stops_the_start_and_is_named(
-    environment: None, open_sinks: None, monkeypatch: pytest.MonkeyPatch, variable: str, value: str | None
+    publish: Handler, monkeypatch: pytest.MonkeyPatch, variable: str, value: str | None
 ) -> None:
     if value is None:
         monkeypatch.delenv(variable)
     else:
         monkeypatch.setenv(variable, value)
-    module = fresh_import("comet_updates.publish.handler")
-    with pytest.raises(module.names.SettingsError, match=f"^environment variable {variable}: ") as caught:
-        module.handler(SWEEP, None)
+    with pytest.raises(SettingsError, match=f"^environment variable {variable}: ") as caught:
+        publish(SWEEP, None)
     assert caught.value.variable == variable

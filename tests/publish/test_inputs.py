@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -44,6 +43,7 @@ def reads(bucket: WatchedBucket) -> list[str]:
 
 
 class TestListing:
+    @pytest.mark.http
     def test_has_the_uploads_of_the_product_and_of_no_other(self, s3: S3, bucket: WatchedBucket) -> None:
         for key in (PRODUCT, POLICY, RELEASE):
             s3.put(key, b"{}")
@@ -94,16 +94,6 @@ class TestWhatIsRead:
             s3.put(PRODUCT, product(name=name))
         assert load(bucket).product.name == "three"  # type: ignore[union-attr]
         assert reads(bucket) == [PRODUCT]
-
-    def test_product_documents_since_the_first_release_are_read(self, s3: S3, bucket: WatchedBucket) -> None:
-        s3.put(PRODUCT, product(name="one"))
-        s3.put(PRODUCT, product(name="two"))
-        time.sleep(1)  # S3 tells moments to the second
-        s3.put(RELEASE, release())
-        time.sleep(1)
-        s3.put(PRODUCT, product(name="three"))
-        assert load(bucket).product.name == "three"  # type: ignore[union-attr]
-        assert reads(bucket) == [PRODUCT, PRODUCT, RELEASE]
 
     @pytest.mark.parametrize("key", [PRODUCT, POLICY, RELEASE])
     def test_what_is_too_large_is_refused_and_not_read(self, s3: S3, bucket: WatchedBucket, key: str) -> None:

@@ -71,6 +71,7 @@ def test_a_pack_is_not_written_again_for_a_few_uploads(stocked: S3, bucket: Watc
     assert reads(bucket) == 0
 
 
+@pytest.mark.http
 def test_a_few_uploads_need_no_pack(s3: S3, bucket: WatchedBucket, wire: Wire) -> None:
     s3.put(key("1.0.0"), release("1.0.0"))
     wire.clear()

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from comet_updates.errors import ConcurrentPublishError
 from comet_updates.publish.bucket import Bucket, etag_of
 from tests.publish.memory import MemoryBucket, Objects
-from tests.publish.test_concurrency import another_bucket
 
 if TYPE_CHECKING:
     from tests.conftest import S3
 
 KEYS = st.sampled_from(["a/x", "a/b/x", "a/b/y", "a/c/x", "b"])
-BODIES = st.sampled_from([b"1", b"2"])
+BODIES = st.sampled_from([b"1", b"2", b""])
 ETAGS = st.none() | BODIES.map(etag_of)
 STEPS = st.lists(
     st.tuples(st.just("upload"), KEYS, BODIES | st.none())
@@ -51,12 +51,14 @@ def seen(bucket: Bucket, deleted: set[str]) -> object:
     return bucket.etags("a/"), bucket.etags(""), [keys for keys, _ in children], folders, versions, bodies, current
 
 
+@pytest.mark.http
 @given(STEPS)
+@example([("upload", "a/x", b"")])
 @example([("upload", "a/x", b"1"), ("upload", "a/x", None), ("upload", "a/x", b"1"), ("upload", "a/x", b"2")])
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_it_answers_as_a_bucket_over_http_does(s3: S3, steps: list[tuple[object, ...]]) -> None:
-    s3, objects = another_bucket(s3), Objects()
-    http, memory = Bucket(s3.client, s3.bucket), MemoryBucket(objects)
+    s3, objects = s3.another(), Objects()
+    http, memory = s3.as_bucket(), MemoryBucket(objects)
     deleted = set()
     for step in steps:
         match step:
@@ -70,4 +72,4 @@ def test_it_answers_as_a_bucket_over_http_does(s3: S3, steps: list[tuple[object,
             case _:
                 assert done(http, step) == done(memory, step)
                 deleted |= {str(step[1])} if step[0] == "delete" else set()
-        assert seen(http, deleted) == seen(memory, deleted)
+    assert seen(http, deleted) == seen(memory, deleted)

@@ -1,20 +1,18 @@
-"""From uploads to public documents and refusals, on a real bucket."""
+"""From uploads to public documents and refusals."""
 
 from __future__ import annotations
 
 import json
-import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pytest
 
+from comet_updates import names
 from comet_updates.publish.uploads import UPLOAD_MAX_BYTES
 from tests.conftest import release
 from tests.publish.conftest import Rig
-from tests.publish.interleavings import WatchedMemory
-from tests.publish.memory import Objects
 
 if TYPE_CHECKING:
     from tests.conftest import S3
@@ -36,12 +34,6 @@ def policy(channel: str = "stable", **fields: Any) -> dict[str, Any]:
     return {"schema": 1, "product": "comet-cursor", "channel": channel, **fields}
 
 
-def purge(s3: S3, gone: str) -> None:
-    """Delete all versions: moto goes on listing the folder of what is only deleted, and S3 does not."""
-    for version in s3.client.list_object_versions(Bucket=s3.bucket, Prefix=gone)["Versions"]:
-        s3.client.delete_object(Bucket=s3.bucket, Key=gone, VersionId=version["VersionId"])
-
-
 @pytest.fixture
 def published(s3: S3, rig: Rig) -> S3:
     """A bucket with 4.2.0 and 4.2.1 on stable, published."""
@@ -52,6 +44,7 @@ def published(s3: S3, rig: Rig) -> S3:
     return s3
 
 
+@pytest.mark.http
 def test_a_release_becomes_the_documents_of_its_channel(published: S3) -> None:
     documents = ("appcast.xml", "feed.atom", "manifest.json", "releases.json")
     assert published.keys("public/") == [NEWS, PAGE, ENTRY, *(f"{STABLE}/{name}" for name in documents)]
@@ -86,6 +79,7 @@ def test_only_what_changed_is_written(published: S3, rig: Rig) -> None:
     assert rig.bucket.writes == [*new, *changed, NEWS, ENTRY, PAGE]
 
 
+@pytest.mark.http
 def test_deleting_all_that_is_public_is_mended_byte_for_byte(published: S3, rig: Rig) -> None:
     rig.sweep()
     before = published.tree("public/")
@@ -141,7 +135,7 @@ def test_a_product_of_which_every_upload_went_away_is_cleared_away_by_the_sweep(
     published.put(key("4.3.0"), b"{")
     rig.publisher.publish("comet-cursor")
     for version in ("4.2.0", "4.2.1", "4.3.0"):
-        purge(published, key(version))
+        published.purge(key(version))
     rig.sweep()
     assert published.keys("public/v1/") == []
     assert published.keys("rejected/") == []
@@ -166,12 +160,56 @@ def test_drop_in_urls_are_for_versions_that_can_be_compared(s3: S3, rig: Rig) ->
     assert "semver" in problem["problem"]
 
 
-class TestThePageOfAProduct:
-    @pytest.mark.parametrize("product", ["index", "privacy", "drop-in", "2026", "3f2504e04f8911d39a0c0305e82c3301"])
-    def test_is_not_made_where_no_url_leads_to_it(self, s3: S3, rig: Rig, product: str) -> None:
-        s3.put(f"releases/{product}/stable/1.0.0.json", release("1.0.0", product=product))
+NUMBERS = ("3f2504e0-4f89-11d3-9a0c-0305e82c3301", "3f2504e04f8911d39a0c0305e82c3301", "1234567", "dn1", "a.1234567")
+
+
+class TestForbiddenNames:
+    """A release, a product and a policy under such a name are refused; the release under a sound name is published."""
+
+    def test_product_of_a_forbidden_name_is_refused_by_name(self, published: S3, rig: Rig) -> None:
         rig.sweep()
-        assert f"public/v1/{product}/stable/manifest.json" in s3.keys("public/v1/")
+        before = published.tree("public/")
+        for product in (*NUMBERS, *names.RESERVED):
+            published.put(key("1.0.0", product=product), release("1.0.0", product=product))
+            published.put(names.product_key(product), {"product": product})
+            published.put(names.channel_key(product, "stable"), policy(product=product))
+            published.put(names.signed_key(product, 1), {})
+        rig.sweep()
+        assert published.tree("public/") == before
+        rejected = [published.json(refusal) for refusal in published.keys("rejected/")]
+        assert len(rejected) == 4 * len((*NUMBERS, *names.RESERVED))
+        for refusal in rejected:
+            product = names.product_of(refusal["key"])
+            (problem,) = refusal["problems"]
+            reason = names.forbidden(str(product), product=True)
+            assert problem["problem"] == f"the key names the product '{product}', which {reason}"
+            assert problem["remedy"] == "Choose another name for the product, in the key and in the document"
+
+    def test_channel_of_a_forbidden_name_is_refused_by_name(self, published: S3, rig: Rig) -> None:
+        before = published.tree("public/")
+        for channel in NUMBERS:
+            published.put(key("9.0.0", channel), release("9.0.0", channel))
+            published.put(names.channel_key("comet-cursor", channel), policy(channel))
+        rig.publisher.publish("comet-cursor")
+        assert published.tree("public/") == before
+        rejected = [published.json(refusal) for refusal in published.keys("rejected/")]
+        assert len(rejected) == 2 * len(NUMBERS)
+        for refusal in rejected:
+            (problem,) = refusal["problems"]
+            channel = refusal["key"].split("/")[2].removesuffix(".json")
+            assert f"the channel '{channel}', which looks like a GUID or a download number" in problem["problem"]
+
+    def test_channel_that_was_published_under_such_a_name_goes_away(self, published: S3, rig: Rig) -> None:
+        published.put("public/v1/comet-cursor/1234567/manifest.json", b"{}")
+        rig.sweep()
+        assert [made for made in published.keys("public/") if "1234567" in made] == []
+
+
+class TestThePageOfAProduct:
+    def test_is_not_made_where_no_url_leads_to_it(self, s3: S3, rig: Rig) -> None:
+        s3.put("releases/2026/stable/1.0.0.json", release("1.0.0", product="2026"))
+        rig.sweep()
+        assert "public/v1/2026/stable/manifest.json" in s3.keys("public/v1/")
         assert s3.keys("public/pages/") == [INDEX, GATHERED, "public/pages/privacy.html"]
         assert b"Nothing is published yet" in s3.get(INDEX)
 
@@ -422,9 +460,9 @@ class TestNothingAcceptedIsLost:
 
     def test_a_release_that_came_back_counts_as_it_was_first_accepted_since(self, published: S3, rig: Rig) -> None:
         published.delete(key("4.2.1"))
-        time.sleep(1.05 - time.time() % 1)  # S3 tells the moment of a version to the second
+        later = datetime.now(UTC) + timedelta(seconds=1)  # S3 tells the moment of a version to the second
         for title in ("second", "third"):
-            published.put(key("4.2.1"), release(title=title))
+            published.put(key("4.2.1"), release(title=title), later)
         rig.publisher.publish("comet-cursor")
         assert published.json(f"{STABLE}/manifest.json")["title"] == "second"
         assert published.keys("rejected/") == [f"rejected/{key('4.2.1')}.json"]
@@ -511,7 +549,7 @@ class TestAStrayUpload:
     def test_that_goes_away_takes_its_refusal_with_it(self, published: S3, rig: Rig, stray: str) -> None:
         published.put(stray, release())
         rig.sweep()
-        purge(published, stray)
+        published.purge(stray)
         rig.sweep()
         assert published.keys("rejected/") == []
 
@@ -520,7 +558,7 @@ class TestAStrayUpload:
         for stray in (one, other):
             published.put(stray, b"{")
         rig.sweep()
-        purge(published, one)
+        published.purge(one)
         rig.sweep()
         assert [published.json(rejected)["key"] for rejected in published.keys("rejected/")] == [other]
 
@@ -547,6 +585,7 @@ def test_the_schemas_are_published_as_they_are_checked_in(
     assert served == checked_in, "run `make schemas`"
 
 
+@pytest.mark.http
 def test_objects_are_written_with_their_type_and_nothing_about_the_writer(published: S3) -> None:
     head = published.client.head_object(Bucket=published.bucket, Key=f"{STABLE}/manifest.json")
     assert (head["ContentType"], head["Metadata"]) == ("application/json", {})
@@ -566,34 +605,3 @@ def test_a_document_says_what_was_uploaded_to_the_letter(s3: S3, rig: Rig) -> No
     served = json.loads(s3.get(f"{STABLE}/manifest.json"))
     assert served == odd
     assert list(served) == list(odd)
-
-
-def test_document_that_would_withdraw_releases_changes_nothing_public() -> None:
-    """Publish the releases before the document arrives, and after it; then mend the document."""
-    document = {"schema": 1, "product": "comet-cursor", "version_scheme": "build"}
-    public, others = [], []
-    for is_published_before in (True, False):
-        objects = Objects()
-        rig = Rig(WatchedMemory(objects))
-        objects.put("releases/comet-cursor/stable/4.2.1.json", json.dumps(release()).encode())
-        if is_published_before:
-            rig.sweep()
-        objects.tick()
-        objects.put("products/comet-cursor.json", json.dumps(document).encode())
-        for _ in range(2):
-            rig.sweep()
-        public.append(objects.tree("public/"))
-        others.append(objects.tree("rejected/"))
-    assert public[0] == public[1]
-    assert json.loads(public[0]["public/v1/comet-cursor/stable/manifest.json"])["version"] == "4.2.1"
-    assert others[0] == others[1]
-    (problem,) = json.loads(others[0]["rejected/products/comet-cursor.json.json"])["problems"]
-    assert problem == {
-        "path": "$.version_scheme",
-        "problem": "`build` would withdraw accepted releases: 4.2.1 on stable",
-        "remedy": "Keep `semver`, or release under the name of a new product",
-    }
-    objects.tick()
-    objects.put("products/comet-cursor.json", json.dumps(document | {"version_scheme": "dotted"}).encode())
-    rig.sweep()
-    assert objects.tree("rejected/") == {}

@@ -54,6 +54,7 @@ def filled(s3: S3) -> S3:
     return s3
 
 
+@pytest.mark.http
 def test_a_look_at_all_shows_what_a_look_at_each_shows(filled: S3, rig: Rig) -> None:
     views = look_at_all(rig.bucket)
     assert set(views) == {"comet-cursor", "comet-cursor2", "gone", "also-gone", "refused", "No Name"}
@@ -62,6 +63,7 @@ def test_a_look_at_all_shows_what_a_look_at_each_shows(filled: S3, rig: Rig) -> 
     assert sorted(seen) == sorted(KEYS)
 
 
+@pytest.mark.http
 def test_it_takes_no_more_requests_for_more_products(filled: S3, rig: Rig, wire: Wire) -> None:
     wire.clear()
     look_at_all(rig.bucket)

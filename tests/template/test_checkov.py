@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 from tests.template.expand import Template, expand, source
 from tests.template.test_build import need
 
-pytestmark = pytest.mark.build
+pytestmark = pytest.mark.full
 
 CHECKOV = ROOT / ".venv-checkov" / "bin" / "checkov"
 WAIVERS: dict[str, dict[str, Any]] = load((ROOT / "policy" / "waivers.yaml").read_text())

@@ -34,6 +34,7 @@ def listed(layer: str, folder: Path) -> bytes:
     return (folder / "sbom.json").read_bytes()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("layer", ["answer", "publish"])
 def test_it_names_every_package_of_a_layer_with_its_hashes_and_is_always_the_same(layer: str, tmp_path: Path) -> None:
     body = listed(layer, tmp_path)

@@ -1,7 +1,11 @@
-"""A publisher who signs: keys in files, the ceremony by the commands' own functions, and clients of TUF over HTTP."""
+"""A publisher who signs: keys in files, the ceremony by the commands' own functions, and clients of TUF over HTTP.
+
+Keys and the first ceremony are made once for all tests of a process; each test gets a copy.
+"""
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -22,10 +26,13 @@ from comet_updates.publish.reconcile import Publisher
 from comet_updates.record import Log
 from comet_updates.trust import signing
 from tests.conftest import S3, release, request
-from tests.publish.conftest import WatchedBucket
+from tests.publish.conftest import watched
+from tests.publish.memory import MemoryS3, s3
 
 if TYPE_CHECKING:
     from tests.conftest import Handler
+
+__all__ = ["s3"]
 
 PRODUCT, CHANNEL = "comet-cursor", "stable"
 PATH = names.target_path(PRODUCT, CHANNEL)
@@ -89,9 +96,9 @@ class House:
 
     def __init__(self, s3: S3, folder: Path, online: str = "") -> None:
         self.s3 = s3
-        self.bucket = WatchedBucket(s3)
+        self.bucket = watched(s3)
         self.keys = folder / "keys"
-        self.keys.mkdir()
+        self.keys.mkdir(exist_ok=True)
         self.folder = folder / "trust"
         self.now = datetime.now(UTC)
         self.online = online or self.key("online")
@@ -217,11 +224,27 @@ class Client(NamedTuple):
         return Path(known).read_bytes()
 
 
-@pytest.fixture
-def house(s3: S3, tmp_path: Path, open_sinks: None) -> House:
-    house = House(s3, tmp_path)
+NAMES = ("root-a", "root-b", "root-c", "root-d", "targets", "online", "product", "other", "thief")
+"""The keys that tests use most."""
+
+
+@pytest.fixture(scope="session")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """The first ceremony, done. Tests copy it and change nothing."""
+    house = House(MemoryS3(), tmp_path_factory.mktemp("begun"))
+    for name in NAMES:
+        house.key(name)
     house.begin()
     return house
+
+
+@pytest.fixture
+def house(begun: House, s3: S3, tmp_path: Path, open_sinks: None) -> House:
+    shutil.copytree(begun.keys, tmp_path / "keys")
+    shutil.copytree(begun.folder, tmp_path / "trust")
+    for key, body in begun.s3.tree().items():
+        s3.put(key, body)
+    return House(s3, tmp_path)
 
 
 @pytest.fixture

@@ -58,6 +58,7 @@ def released(house: House) -> House:
 class TestArbitrarySoftware:
     """'An attacker installs anything they want on the client system.'"""
 
+    @pytest.mark.http
     def test_other_bytes_in_the_place_of_a_manifest_are_refused(
         self, released: House, client: Client, thief: Thief
     ) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.trust.conftest import PATH
 
 if TYPE_CHECKING:
     from tests.trust.conftest import Client, House
 
 
+@pytest.mark.http
 def test_a_client_that_knows_the_root_gets_just_what_is_published(house: House, client: Client) -> None:
     house.release("4.2.1")
     house.sweep()

@@ -33,6 +33,7 @@ UNCHECKED = IMPATIENT.merge(Config(response_checksum_validation="when_required")
 POLICY = names.channel_key(PRODUCT, "stable")
 
 
+@pytest.mark.http
 def test_whatever_s3_does_at_whichever_request_clients_of_tuf_get_the_one_or_the_other_state_and_then_the_new_one(
     house: House, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

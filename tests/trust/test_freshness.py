@@ -16,7 +16,7 @@ from comet_updates.publish.handler import SweepFailedError
 from comet_updates.publish.reconcile import Publisher
 from comet_updates.trust import signing
 from tests.conftest import release
-from tests.publish.conftest import WRITES, WatchedBucket
+from tests.publish.conftest import WRITES, watched
 from tests.trust.conftest import PATH, PRODUCT
 from tests.trust.thief import ROLE, Thief, version_of
 
@@ -136,6 +136,7 @@ class TestSweeps:
         assert len(signatures) == 14 + 2
         assert version_of(client.check()) == "4.2.1"
 
+    @pytest.mark.http
     def test_a_release_is_two_signatures_of_the_online_key(self, released: House) -> None:
         released.release("4.3.0")
         released.writes()
@@ -312,7 +313,7 @@ class TestTwoAtOnce:
     ) -> None:
         """While one is about to write metadata of that role, all is decided anew and published by another."""
         assert version_of(client.check()) == "4.2.1"
-        other = Publisher(WatchedBucket(released.s3), lambda: released.now, released.online)
+        other = Publisher(watched(released.s3), lambda: released.now, released.online)
         overtaken = []
 
         def overtake(name: str, key: Any) -> None:

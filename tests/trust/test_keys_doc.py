@@ -35,6 +35,7 @@ def test_each_section_has_commands() -> None:
 
 
 @pytest.mark.usefixtures("open_sinks")
+@pytest.mark.http
 def test_the_documented_commands_lead_clients_through_every_loss(s3: S3, answer: Handler, tmp_path: Path) -> None:
     s3.put("releases/comet-cursor/stable/4.2.1.json", release())
     commands = tmp_path / "bin"

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def kms(s3: S3, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> Any:
+def kms(aws: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A client of moto's KMS, which signs digests as AWS's does: moto itself hashes them once more."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", s3.endpoint)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", aws)
 
     def sign(self: ECDSAPrivateKey, message: bytes, signing_algorithm: str) -> bytes:
         assert signing_algorithm == "ECDSA_SHA_256"
@@ -79,6 +79,7 @@ def test_a_month_without_a_release_takes_about_as_many_signatures_as_it_has_days
     assert 30 <= asked(wire, since)["Sign"] <= 40
 
 
+@pytest.mark.http
 def test_a_kms_that_does_not_sign_stops_no_other_document(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     house.release("4.2.1")
     house.sweep()

@@ -36,6 +36,7 @@ def told(web: Web) -> tuple[list[str], int]:
     return [path.removeprefix("/tuf/") for path in paths], sent_bytes
 
 
+@pytest.mark.http
 def test_a_first_check_is_six_requests(house: House, asked: Web) -> None:
     paths, sent_bytes = told(asked)
     assert paths == [ROOT_2, TIMESTAMP, SNAPSHOT, "metadata/2.targets.json", f"metadata/1.{ROLE}.json", MANIFEST]

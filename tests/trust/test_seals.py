@@ -91,6 +91,7 @@ class TestRefusals:
         released.sweep()
         assert released.s3.keys("rejected/") == []
 
+    @pytest.mark.http
     def test_not_of_a_sound_one(self, released: House) -> None:
         """The control."""
         released.seal(is_renewal=True)
@@ -318,6 +319,7 @@ def test_the_signature_of_the_manifest_is_beside_it(released: House) -> None:
     assert f"{PLAIN}.minisig" not in released.s3.keys("public/v1/")  # it would be of other bytes
 
 
+@pytest.mark.http
 def test_the_target_is_just_the_public_manifest(released: House) -> None:
     body = released.s3.get(PLAIN)
     assert released.s3.get(names.target_key(PATH, signing.sha256(body))) == body

@@ -1,79 +1,61 @@
-"""Writes files for commands: nobody else's file is overwritten, and no file is left half written."""
+"""Files of the person at the terminal: written whole or not at all, and never lost."""
 
 from __future__ import annotations
 
-import shutil
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 
-from comet_updates.errors import FileInTheWayError, FileNotWrittenError
+from comet_updates.errors import FileInTheWayError
 
 
-def write_new(file: Path, body: bytes, option: str) -> None:
-    """Write a file that does not exist. Do nothing if it has this content already.
-
-    Creates the file exclusively, so neither an existing file nor the target of a symbolic link is overwritten.
-
-    Args:
-        file: the file; its folder exists.
-        body: its content.
-        option: what of the command names the file, for the error.
+def check_free(file: Path, body: bytes) -> bool:
+    """Return whether `file` is still to be written; False if it holds `body` already.
 
     Raises:
-        FileInTheWayError: the file exists and has other content, or is not a regular file.
-        FileNotWrittenError: the file cannot be written; no part of it is left.
+        FileInTheWayError: it holds something else, or is a link or a folder.
     """
+    if not (file.exists() or file.is_symlink()):
+        return True
+    if not file.is_file() or file.read_bytes() != body:
+        raise FileInTheWayError(str(file))
+    return False
+
+
+def create(file: Path, body: bytes) -> None:
+    """Write `body` to a file that does not exist yet; do nothing if it holds `body` already.
+
+    Raises:
+        FileInTheWayError: it holds something else. It stays as it is.
+        OSError: it cannot be written.
+    """
+    if not check_free(file, body):
+        return
     try:
-        _create(file, body)
+        opened = file.open("xb")  # a link counts as existing, wherever it leads
     except FileExistsError:
-        check_free(file, body, option)
-    except OSError as error:
-        raise FileNotWrittenError(str(file), error) from error
-
-
-def check_free(file: Path, body: bytes, option: str) -> None:
-    """Raise `FileInTheWayError` if `write_new` would: the file exists and does not have this content."""
-    if exists(file) and not _holds(file, body):
-        raise FileInTheWayError(str(file), option)
-
-
-def rewrite(file: Path, body: bytes) -> None:
-    """Replace a file of ours by a temporary file beside it: readers see the old content or the new one.
-
-    A symbolic link is replaced itself, not its target.
-
-    Raises:
-        FileNotWrittenError: the file cannot be written, and has its old content.
-    """
-    try:
-        with tempfile.TemporaryDirectory(dir=file.parent, prefix=f".{file.name}.") as folder:
-            written = Path(folder) / file.name
-            _create(written, body)
-            shutil.copymode(file, written)
-            written.replace(file)
-    except OSError as error:
-        raise FileNotWrittenError(str(file), error) from error
-
-
-def exists(file: Path) -> bool:
-    """Return whether anything has this name, also a symbolic link that leads nowhere."""
-    return file.is_symlink() or file.exists()
-
-
-def _create(file: Path, body: bytes) -> None:
-    """Create a file that does not exist, with all of `body`. Leave no file if that fails."""
-    opened = file.open("xb")
+        raise FileInTheWayError(str(file)) from None
     try:
         with opened:
             opened.write(body)
     except BaseException:
-        with suppress(OSError):
-            file.unlink()
+        file.unlink(missing_ok=True)
         raise
 
 
-def _holds(file: Path, body: bytes) -> bool:
-    with suppress(OSError):
-        return file.is_file() and file.stat().st_size == len(body) and file.read_bytes() == body
-    return False
+def replace(file: Path, body: bytes) -> None:
+    """Write `body` in the place of what `file` holds: a reader, or a kill, finds the old bytes or the new ones.
+
+    Raises:
+        OSError: it cannot be written. It stays as it is.
+    """
+    with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as opened:
+        temporary = Path(opened.name)
+        try:
+            opened.write(body)
+            opened.close()
+            temporary.chmod(file.stat().st_mode & 0o777)
+            temporary.replace(file)
+        except BaseException:
+            opened.close()
+            temporary.unlink(missing_ok=True)
+            raise

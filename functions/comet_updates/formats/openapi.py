@@ -6,6 +6,7 @@ parameter of a path cannot be.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from typing import Any
@@ -47,7 +48,7 @@ PATHS: dict[str, tuple[str, Json]] = {
 """Path → what it gives, and as what."""
 
 _SEGMENTS = {
-    "product": f"^{names.NAME}$",
+    "product": f"^{names.PRODUCT}$",
     "channel": f"^{names.NAME}$",
     "document": f"^(?:{names.DOCUMENT})$",
     "name": f"^(?:{'|'.join(names.DESCRIPTIONS)})$",
@@ -61,6 +62,7 @@ _PROBLEM = {
 _REFUSAL = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/problem"}}}
 
 
+@functools.cache
 def render() -> bytes:
     """The description, as an indented JSON document."""
     description = {

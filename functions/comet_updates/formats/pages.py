@@ -7,6 +7,7 @@ Rendered when something is published; the same bytes for everyone, like any othe
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -25,6 +26,7 @@ STYLE_HASH = f"sha256-{base64.b64encode(hashlib.sha256(STYLE.encode()).digest())
 """What a Content-Security-Policy calls the stylesheet, which is a part of every page."""
 
 
+@functools.cache
 def privacy() -> bytes:
     """What is promised, and how each promise is checked."""
     return render("privacy", promises=PROMISES, limits=NOT_PROVABLE)

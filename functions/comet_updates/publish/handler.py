@@ -159,7 +159,7 @@ class Run:
         return self._outcome(product, publish) is not Outcome.FAILED
 
     def _outcome(self, product: str | None, publish: Callable[[], Change]) -> Outcome:
-        """Return how `publish` went, and record it. The other products are published even if it fails.
+        """Return how `publish` went, and record it. Whatever fails, the other products are still published.
 
         Memory that runs out is a failure like others, and so is a panic of a library in Rust, which is not an
         `Exception`. The text of an error may quote an upload, so it is dropped.
@@ -167,7 +167,7 @@ class Run:
         started = time.monotonic()
         try:
             outcome = _outcome(publish())
-        except (SystemExit, KeyboardInterrupt):  # the process has to end
+        except (SystemExit, KeyboardInterrupt):  # the process is told to end
             raise
         except BaseException:  # noqa: BLE001
             outcome = Outcome.FAILED

@@ -3,13 +3,12 @@
 Nothing accepted is ever lost: a release counts as it was first accepted, whatever is written over it, and a product or
 a policy counts as it was last accepted, until a newer version of it is valid. A release is held against the rules of
 its product as they are, or as they were at any moment since it was uploaded, and against what was accepted before it.
-So whatever is uploaded or decided later, an accepted release stays accepted. A product document under which one would
-not count, such as one with another version scheme, is refused.
+So whatever is uploaded or decided later, an accepted release stays accepted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, partial
@@ -38,7 +37,7 @@ class Inputs:
     """Everything that publishing a product depends on.
 
     Attributes:
-        product: its document, or the defaults; `None` if its first document cannot be read and none was accepted since.
+        product: its document, or the defaults; `None` if every version of the document was refused.
         policies: by channel.
         undecided: the channels of which every version of the policy was refused.
         releases: all that are accepted.
@@ -90,7 +89,6 @@ class _Run:
         self._product = product
         self._listing = listing
         self._read = read
-        self._accepted_products: dict[Stored, Product] = {}  # the oldest first
         self._uploads: dict[str, dict[str, names.Upload]] = {kind: {} for kind in uploads.MODELS}
         for key in listing:
             if upload := names.parse_upload(key):
@@ -102,55 +100,11 @@ class _Run:
         """Its document as it was last accepted; the defaults where there is none."""
         key = names.product_key(self._product)
         if key in self._listing:
-            self.inputs.product = self._take_products(key)
-        elif names.is_name(self._product):
+            self.inputs.product = self._last(key, Product, self._unaccepting_problems)
+            if self.inputs.product or not self._unaccepting:
+                return
+        if names.is_product(self._product):
             self.inputs.product = Product(product=self._product)
-
-    def _take_products(self, key: str) -> Product | None:
-        """Return the document of the product that was accepted last. Note why the newest is not it.
-
-        Returns the defaults if the first document was refused for what it would withdraw: they go on. Returns None if
-        the first could not be read and none was accepted since: nobody knows which rules it was to set.
-        """
-        found: Upload | RefusedUploadError | None = None
-        versions = counting_products(self._listing, key, lambda stored: isinstance(self._read(stored), Product))
-        for stored in reversed(versions):
-            found = self._read(stored)
-            if isinstance(found, Product):
-                if lost := self._withdrawn_by(found, stored):
-                    found = RefusedUploadError(key, (_withdraws(lost, found, self._product_before),))
-                else:
-                    self._accepted_products[stored] = found
-        if isinstance(found, RefusedUploadError):
-            self.inputs.refusals[key] = found
-        is_known = self._accepted_products or isinstance(self._read(versions[-1]), Product)
-        return self._product_before if is_known else None
-
-    @property
-    def _product_before(self) -> Product:
-        """The product document that was accepted last so far, or the defaults."""
-        default = Product.model_construct(product=self._product)
-        return next(reversed(self._accepted_products.values()), default)
-
-    def _withdrawn_by(self, product: Product, stored: Stored) -> list[Release]:
-        """Return the releases that were accepted before `stored` was written and that would not be under `product`.
-
-        Only another version scheme can do that: all other rules are held against the moments since an upload.
-        """
-        if product.version_scheme == self._product_before.version_scheme:
-            return []
-        before = self._accepted_until(stored.written_at, self._product_before, self._accepted_products)
-        after = self._accepted_until(stored.written_at, product, {**self._accepted_products, stored: product})
-        return [before[one] for one in before if one not in after]
-
-    def _accepted_until(
-        self, moment: datetime, product: Product, products: Mapping[Stored, Product]
-    ) -> dict[Stored, Release]:
-        """Return the releases that are accepted under `product`, of what was written before `moment`."""
-        written = {key: tuple(one for one in self._listing[key] if one.written_at < moment) for key in self._listing}
-        run = _Run(self._product, {key: versions for key, versions in written.items() if versions}, self._read)
-        run.inputs.product, run._accepted_products = product, dict(products)
-        return {found.stored: found.release for found in run.take_releases()}
 
     def take_policies(self) -> None:
         """Of each channel, as it was last accepted."""
@@ -190,18 +144,79 @@ class _Run:
         return asking
 
     def _last(
-        self, key: str, kind: type[_Kind], wrong: Callable[[_Kind], tuple[Problem, ...]] = lambda _: ()
+        self,
+        key: str,
+        kind: type[_Kind],
+        wrong: Callable[[Stored, _Kind], tuple[Problem, ...]] = lambda _stored, _document: (),
     ) -> _Kind | None:
         """The newest version with nothing `wrong`; notes why the newest of all is not it."""
         for stored in self._listing[key]:
             found = self._read(stored)
             if isinstance(found, kind):
-                if not (problems := wrong(found)):
+                if not (problems := wrong(stored, found)):
                     return found
                 found = RefusedUploadError(key, problems)
             if stored is self._listing[key][0] and isinstance(found, RefusedUploadError):
                 self.inputs.refusals[key] = found
         return None
+
+    def _unaccepting_problems(self, stored: Stored, product: Product) -> tuple[Problem, ...]:
+        """Return why a version of the product's document is not in effect: accepted releases would not count under it.
+
+        Older versions of the document are read only where it matters: a release does not parse, or the order is a rule.
+        """
+        releases = (self._first_release(versions) for versions in self._releases.values())
+        if product.only_higher_on or any(found and any(rules.version_problems(found, product)) for found in releases):
+            return self._unaccepting.get(stored, ())
+        return ()
+
+    @cached_property
+    def _releases(self) -> Listing:
+        return {key: self._listing[key] for key in self._uploads["release"]}
+
+    def _first_release(self, versions: Sequence[Stored]) -> Release | None:
+        return next((found for stored in versions[::-1] if isinstance(found := self._read(stored), Release)), None)
+
+    @cached_property
+    def _unaccepting(self) -> dict[Stored, tuple[Problem, ...]]:
+        """Return the versions of the product's document that would make accepted releases vanish, and why.
+
+        None of them was ever in effect.
+        """
+        found: dict[Stored, tuple[Problem, ...]] = {}
+        product = self._default_product
+        in_effect: list[Stored] = []
+        for stored in self._listing.get(names.product_key(self._product), ())[::-1]:
+            document = self._read(stored)
+            if not isinstance(document, Product):
+                continue
+            if document.version_scheme != product.version_scheme:
+                before = self._accepted(stored.written_at, product, in_effect)
+                after = self._accepted(stored.written_at, document, [stored, *in_effect])
+                if lost := [release for key, release in before.items() if key not in after]:
+                    found[stored] = (rules.unaccepting(document, product, lost),)
+                    continue
+            product = document
+            in_effect.insert(0, stored)
+        return found
+
+    def _accepted(self, moment: datetime, product: Product, in_effect: Sequence[Stored]) -> dict[str, Release]:
+        """Return the accepted ones of the releases that were uploaded before a moment, by key.
+
+        Args:
+            moment: releases of the same second do not count.
+            product: the document in effect.
+            in_effect: all its versions that were ever in effect, the newest first.
+        """
+        acceptance = Acceptance(product, Timeline(in_effect, self._read_product, self._default_product), self._policies)
+        candidates = []
+        for versions in self._releases.values():
+            earlier = [version for version in versions[::-1] if version.written_at < moment]
+            read = ((version, self._read(version)) for version in earlier)
+            judged = (acceptance.judge(version, found) for version, found in read if isinstance(found, Release))
+            if first := acceptance.first(one for one in judged if isinstance(one, Candidate)):
+                candidates.append(first)
+        return {candidate.stored.key: candidate.release for candidate in acceptance.among_others(candidates)[0]}
 
     def _first(self, key: str) -> Candidate | None:
         """The version of a release that was accepted first; notes why the newest is not it."""
@@ -228,41 +243,31 @@ class _Run:
 
     @cached_property
     def _products(self) -> Timeline[Product]:
-        default = Product.model_construct(product=self._product)
-        return Timeline(tuple(reversed(self._accepted_products)), self._accepted_products.get, default)
+        versions = self._listing.get(names.product_key(self._product), ())
+        return Timeline(
+            versions,
+            lambda stored: None if stored in self._unaccepting else self._read_product(stored),
+            self._default_product,
+        )
+
+    @property
+    def _default_product(self) -> Product:
+        return Product.model_construct(product=self._product)
+
+    def _read_product(self, stored: Stored) -> Product | None:
+        found = self._read(stored)
+        return found if isinstance(found, Product) else None
 
     def _policies(self, channel: str) -> Timeline[ChannelPolicy]:
-        def valid(stored: Stored) -> ChannelPolicy | None:
-            found = self._read(stored)
-            return found if isinstance(found, ChannelPolicy) else None
+        none = ChannelPolicy.model_construct(product=self._product, channel=channel)
+        versions = self._listing.get(names.channel_key(self._product, channel), ())
+        return Timeline(versions, self._read_policy, none)
 
-        default = ChannelPolicy.model_construct(product=self._product, channel=channel)
-        return Timeline(self._listing.get(names.channel_key(self._product, channel), ()), valid, default)
-
-
-def counting_products(listing: Listing, key: str, is_valid: Callable[[Stored], bool]) -> tuple[Stored, ...]:
-    """Return the versions of a product document, at `key`, that may decide about a release, the newest first.
-
-    Those older than the last valid one before the first release were never in effect for any release.
-    """
-    releases = (one.written_at for name in listing if name.startswith("releases/") for one in listing[name])
-    first = min(releases, default=None)
-    versions = listing.get(key, ())
-    for number, stored in enumerate(versions, start=1):
-        if (first is None or stored.written_at <= first) and is_valid(stored):
-            return versions[:number]
-    return versions
+    def _read_policy(self, stored: Stored) -> ChannelPolicy | None:
+        found = self._read(stored)
+        return found if isinstance(found, ChannelPolicy) else None
 
 
-def _withdraws(lost: Iterable[Release], product: Product, before: Product) -> Problem:
-    """Return why a product document is refused under which the `lost` releases would not count."""
-    return Problem(
-        "$.version_scheme",
-        f"`{product.version_scheme}` would withdraw accepted releases: {rules.some_of(lost)}",
-        f"Keep `{before.version_scheme}`, or release under the name of a new product",
-    )
-
-
-def _other_bytes(release: Release | None, approval: Approval) -> tuple[Problem, ...]:
+def _other_bytes(release: Release | None, _stored: Stored, approval: Approval) -> tuple[Problem, ...]:
     """Whether what was approved is another document than `release`; one that is not there yet may come."""
     return (_OTHER_BYTES,) if release and release.body_sha256 != approval.sha256.lower() else ()

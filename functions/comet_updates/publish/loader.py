@@ -12,7 +12,7 @@ from comet_updates import names
 from comet_updates.errors import ConcurrentPublishError, RefusedUploadError
 from comet_updates.publish import packs, uploads
 from comet_updates.publish.bucket import MAX_CONNECTIONS, Bucket, Stored
-from comet_updates.publish.inputs import Inputs, Listing, Upload, accept, counting_products
+from comet_updates.publish.inputs import Inputs, Listing, Upload, accept
 
 REMEMBERED_MAX = 50_000
 """How many documents a loader keeps in memory, some 200 MB; beyond that it begins anew."""
@@ -53,12 +53,8 @@ class Loader:
         listing = {key: versions for key, versions in listing.items() if not key.startswith("signed/")}  # see `seals`
         if len(self._documents) > REMEMBERED_MAX:
             self._documents.clear()
-        counting = {
-            key: versions[-1:] if key.startswith("releases/") else versions[:1] for key, versions in listing.items()
-        }
-        own = names.product_key(product)
-        counting[own] = counting_products(listing, own, lambda _: True)
-        missing = [stored for versions in counting.values() for stored in versions if stored not in self._documents]
+        counting = (versions[-1] if key.startswith("releases/") else versions[0] for key, versions in listing.items())
+        missing = [stored for stored in counting if stored not in self._documents]
         pack = self._bucket.current(names.pack_key(product)) if len(missing) > packs.PACKED_FROM else None
         versions = (stored for versions in listing.values() for stored in versions)
         self._bodies = packs.unpack(pack.body, versions) if pack else {}

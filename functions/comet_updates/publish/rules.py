@@ -11,8 +11,8 @@ from comet_updates.model import Product, Release
 _FACTS = ("size", "sha256", "sha512")
 """What is said of the bytes of a file."""
 
-NAMED_MAX = 3
-"""How many releases a problem of a product document names."""
+_NAMED_MAX = 5
+"""How many releases a refusal names."""
 
 
 def check_release(key: str, release: Release, product: Product) -> None:
@@ -28,6 +28,24 @@ def version_problems(release: Release, product: Product) -> Iterator[Problem]:
     except VersionSyntaxError as error:
         field = "build" if product.version_scheme == "build" else "version"
         yield Problem(f"$.{field}", f"is not of the product's version scheme `{error.scheme}`", error.remedy)
+
+
+def unaccepting(product: Product, before: Product, lost: Iterable[Release]) -> Problem:
+    """Return the problem of a product's document under which accepted releases would not count.
+
+    Args:
+        product: the document.
+        before: the one that it is to replace.
+        lost: the releases; their versions do not parse under it, or have an order that breaks `only_higher_on`.
+    """
+    named = sorted(f"{one.channel} {one.version}" for one in lost)
+    more = f" and {len(named) - _NAMED_MAX} more" if len(named) > _NAMED_MAX else ""
+    return Problem(
+        "$.version_scheme",
+        f"is `{product.version_scheme}`, but accepted releases do not count under it: "
+        f"{', '.join(named[:_NAMED_MAX])}{more}",
+        f"Keep `{before.version_scheme}`, or release under another product name",
+    )
 
 
 def own_problems(release: Release, product: Product) -> Iterator[Problem]:
@@ -86,10 +104,3 @@ def not_higher(release: Release, blockers: Sequence[Release], yanked: Iterable[f
             f"is not higher than {highest}, which was released on {release.channel} before",
             f"Release a higher version, or yank {highest} first and say why",
         )
-
-
-def some_of(releases: Iterable[Release]) -> str:
-    """Return the names of the first releases and the number of the others, for a problem of a product document."""
-    named = sorted(f"{release.version} on {release.channel}" for release in releases)
-    more = f" and {len(named) - NAMED_MAX} more" if len(named) > NAMED_MAX else ""
-    return f"{', '.join(named[:NAMED_MAX])}{more}"
