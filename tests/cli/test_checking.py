@@ -83,6 +83,25 @@ def test_check_with_a_number_for_a_channel_names_the_problem(tmp_path: Path, cha
     assert f"names the channel '{channel}', which looks like a GUID or a download number. Choose" in done.stdout
 
 
+def test_product_is_checked_with_the_releases_beside_it(tmp_path: Path) -> None:
+    save(tmp_path, release())
+    save(tmp_path, "{", KEY.replace("4.2.1", "4.2.2"))
+    about = {"product": "comet-cursor", "version_scheme": "build"}
+    file = save(tmp_path, about, "products/comet-cursor.json")
+    done = run(file)
+    assert done.exit_code == 1
+    assert f"{file}:3: $.version_scheme: is `build`, but releases beside it do not parse under it: stable 4.2.1." in (
+        done.stdout
+    )
+    save(tmp_path, about | {"version_scheme": "dotted"}, "products/comet-cursor.json")
+    assert run(file).exit_code == 0
+
+
+def test_product_in_another_place_is_checked_by_itself(tmp_path: Path) -> None:
+    save(tmp_path, release())
+    assert run(save(tmp_path, {"product": "comet-cursor", "version_scheme": "build"}, "p.json")).exit_code == 0
+
+
 def test_what_is_no_document_of_ours_is_said_to_be_none(tmp_path: Path) -> None:
     assert "no upload has a key like this" in run(save(tmp_path, "[]", "x.json")).stdout
     assert run(tmp_path / "missing.json").exit_code == 2

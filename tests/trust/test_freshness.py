@@ -249,7 +249,7 @@ class TestFailingProducts:
         monkeypatch.setattr(released.publisher, "look_at_all", fail)
         with pytest.raises(released.failed, match="could not be listed"):
             released.sweep()
-        assert released.writes() == [names.TIMESTAMP]
+        assert names.TIMESTAMP in released.writes()  # beside deletions of what is outdated
 
     def test_sweep_without_changes_looks_at_the_metadata_once(self, released: House) -> None:
         released.sweep()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import resource
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,6 +69,28 @@ def test_create_beside_a_file_named_as_its_public_half_makes_no_key(tmp_path: Pa
         trust_folder.create(tmp_path / "key.pem")
     assert [file.name for file in tmp_path.iterdir()] == ["key.pem.pub"]
     assert (tmp_path / "key.pem.pub").read_text() == "mine"
+
+
+def test_create_on_a_full_disk_leaves_no_key(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        with pytest.raises(SigningError, match="File too large"):
+            trust_folder.create(tmp_path / "key.pem")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert tree(tmp_path) == {}
+    trust_folder.create(tmp_path / "key.pem")
+    assert tree(tmp_path).keys() == {"key.pem", "key.pem.pub"}, "positive control"
+
+
+def test_begin_keeps_signed_targets_that_have_no_root(house: House) -> None:
+    for file in (house.folder / "targets" / "2.json", *(house.folder / "root").iterdir()):
+        file.unlink()
+    before = tree(house.folder)
+    with pytest.raises(FileInTheWayError, match=r"targets/1.json"):
+        house.begin()
+    assert tree(house.folder) == before
 
 
 def test_sign_that_cannot_write_keeps_the_other_signatures(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,10 @@ def files_in(given: Iterable[Path]) -> list[Path]:
 
 
 def check(files: Iterable[Path]) -> list[Finding]:
-    """Return the problems of these files. A release is checked with its product's document, if the same tree has it.
+    """Return the problems of these files.
+
+    A release is checked with its product's document, and a product's document with its releases, if the same tree has
+    them. What was accepted in a bucket is not known here.
 
     Raises:
         OSError: a file cannot be read.
@@ -54,6 +57,14 @@ def _check(file: Path) -> Iterable[Finding]:
         document = uploads.parse(uploads.MODELS[upload.kind], key, body)
         if isinstance(document, Release):
             rules.check_release(key, document, _product(file, key))
+        elif isinstance(document, Product) and (lost := _not_ordered_by(document, file, key)):
+            wrong = (
+                f"is `{document.version_scheme}`, but releases beside it do not parse under it: {rules.some_of(lost)}"
+            )
+            remedy = (
+                "Write the scheme of these versions. Publishing refuses one under which accepted releases do not count"
+            )
+            uploads.refuse(key, wrong, remedy, "$.version_scheme")
     except RefusedUploadError as refusal:
         for problem in refusal.problems:
             yield Finding(str(file), _line(body, problem), problem.path, problem.problem, problem.remedy)
@@ -91,6 +102,18 @@ def _product(file: Path, key: str) -> Product:
     with suppress(OSError, RefusedUploadError):
         return uploads.parse(Product, own, beside.read_bytes())
     return Product(product=name)
+
+
+def _not_ordered_by(product: Product, file: Path, key: str) -> list[Release]:
+    """Return the valid releases in the same tree whose versions do not parse under `product`."""
+    found = []
+    place = str(file.absolute())
+    folder = Path(place.removesuffix(key)) / "releases" / product.product
+    for beside in sorted(folder.glob("*/*.json")) if place.endswith(key) else ():
+        with suppress(OSError, RefusedUploadError):
+            release = uploads.parse(Release, beside.relative_to(folder.parents[1]).as_posix(), beside.read_bytes())
+            found += [release] if any(rules.version_problems(release, product)) else []
+    return found
 
 
 def _line(body: bytes, problem: Problem) -> int:

@@ -291,16 +291,25 @@ def _missing(folder: Path, metadata: Metadata[Any]) -> str:
 
 
 def _write(folder: Path, made: Sequence[Root | Targets], *, is_dry: bool) -> Written:
-    """Write the next versions. A version without signatures is replaced, because it is still a draft."""
-    files = []
+    """Write the next versions. A version without signatures is replaced, because it is still a draft.
+
+    Raises:
+        FileInTheWayError: another file has the name of a new version. Nothing is written.
+    """
+    drafts, new = {}, {}
     for metadata in made:
         newest = _newest(folder, metadata.type)
-        is_draft = newest is not None and not Metadata.from_bytes(newest.read_bytes()).signatures
-        if newest is not None and is_draft:
+        if newest is not None and not Metadata.from_bytes(newest.read_bytes()).signatures:
             metadata.version = int(newest.stem)
-        file = folder / metadata.type / f"{metadata.version}.json"
-        files.append(str(file))
-        if not is_dry:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            (person_files.replace if is_draft else person_files.create)(file, ceremony.unsigned(metadata))
+            drafts[newest] = ceremony.unsigned(metadata)
+        else:
+            new[folder / metadata.type / f"{metadata.version}.json"] = ceremony.unsigned(metadata)
+    for file, body in new.items():
+        person_files.check_free(file, body)
+    for file, body in () if is_dry else drafts.items():
+        person_files.replace(file, body)
+    for file, body in () if is_dry else new.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        person_files.create(file, body)
+    files = [str(folder / metadata.type / f"{metadata.version}.json") for metadata in made]
     return Written(files, ["next step for everyone who must sign: comet-updates --sign-with KEY keys sign"], not is_dry)

@@ -38,14 +38,18 @@ def unaccepting(product: Product, before: Product, lost: Iterable[Release]) -> P
         before: the one that it is to replace.
         lost: the releases; their versions do not parse under it, or have an order that breaks `only_higher_on`.
     """
-    named = sorted(f"{one.channel} {one.version}" for one in lost)
-    more = f" and {len(named) - _NAMED_MAX} more" if len(named) > _NAMED_MAX else ""
     return Problem(
         "$.version_scheme",
-        f"is `{product.version_scheme}`, but accepted releases do not count under it: "
-        f"{', '.join(named[:_NAMED_MAX])}{more}",
+        f"is `{product.version_scheme}`, but accepted releases do not count under it: {some_of(lost)}",
         f"Keep `{before.version_scheme}`, or release under another product name",
     )
+
+
+def some_of(releases: Iterable[Release]) -> str:
+    """Return the names of the first releases, and how many more there are, for a problem of a product document."""
+    named = sorted(f"{one.channel} {one.version}" for one in releases)
+    more = f" and {len(named) - _NAMED_MAX} more" if len(named) > _NAMED_MAX else ""
+    return f"{', '.join(named[:_NAMED_MAX])}{more}"
 
 
 def own_problems(release: Release, product: Product) -> Iterator[Problem]:
