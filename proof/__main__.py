@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -15,57 +16,53 @@ from rich.table import Table
 
 from comet_updates.promises import checks
 from proof import mutants, report
-from proof.hunt import BrokenMutantError, Caught, Run, hunt, run
+from proof.hunt import Caught, Run, groups, hunt, together
 
 ROOT = Path(__file__).parents[1]
+JOBS = 1 + (os.cpu_count() or 1)
+"""One more than there are cores: some checks wait for an S3 that is slow."""
+LINE_EVERY_S = 15.0
+"""How often a line tells the progress where there is no terminal."""
 
 
 def main(
     *,
-    only: Annotated[str, typer.Option(help="Build in only the leaks whose name contains this; writes no report.")] = "",
-    jobs: Annotated[int, typer.Option(min=1, help="How many leaks are tried at once.")] = os.cpu_count() or 1,
+    only: Annotated[str, typer.Option(help="Build in only the leaks whose name contains this; write no report.")] = "",
+    jobs: Annotated[int, typer.Option(min=1, help="How many processes run checks at once.")] = JOBS,
 ) -> None:
-    """Prove the promises, or say which does not hold. Exit code 0: all hold; 1: one does not."""
+    """Prove the promises. Exit code 0: all hold; 1: one does not."""
     console = Console()
     chosen = [mutant for mutant in mutants.ALL if only in mutant.name]
+    first = () if only else groups(checks())
     try:
-        # Beside each other: the checks of S3's failures mostly wait.
-        with _progress(console) as progress, ThreadPoolExecutor(1) as beside:
-            checking = None if only else beside.submit(_checked, progress)
-            caught = _caught(progress, chosen, jobs)
-            checked = checking.result() if checking else None
-    except BrokenMutantError as error:
+        found = list(_shown(hunt(ROOT, chosen, jobs, first), len(chosen) + len(first), console))
+    except mutants.BrokenMutantError as error:
         console.print(f"The checks could not run: {escape(str(error))}", style="red")
         raise typer.Exit(1) from error
+    caught = sorted(result for result in found if isinstance(result, Caught))
     console.print(_table(caught))
-    survivors = [found.mutant.name for found in caught if found.by is None]
+    survivors = [result.mutant.name for result in caught if result.by is None]
     for name in survivors:
         console.print(f"No check noticed this leak: {escape(name)}", style="red")
-    if checked is None:
+    if only:
         raise typer.Exit(1 if survivors else 0)
-    _report(console, checked, caught)
+    _report(console, together(result for result in found if isinstance(result, Run)), caught)
 
 
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
-    )
-
-
-def _checked(progress: Progress) -> Run:
-    task = progress.add_task("Running the checks", total=1)
-    checked = run(ROOT, checks(), full=True)
-    progress.advance(task)
-    return checked
-
-
-def _caught(progress: Progress, chosen: list[mutants.Mutant], jobs: int) -> list[Caught]:
-    task = progress.add_task("Building in leaks", total=len(chosen))
-    caught = []
-    for found in hunt(ROOT, chosen, jobs):
-        caught.append(found)
-        progress.advance(task)
-    return sorted(caught)
+def _shown(results: Iterable[Caught | Run], total: int, console: Console) -> Iterator[Caught | Run]:
+    """Yield `results`, and show on the way how many of the `total` are done."""
+    if console.is_terminal:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=console) as progress:
+            yield from progress.track(results, total, description="Checks and leaks")
+        return
+    started = shown = time.monotonic()
+    for done, result in enumerate(results, start=1):
+        now = time.monotonic()
+        if now - shown >= LINE_EVERY_S or done == total:
+            console.print(f"{done} of {total} checks and leaks done after {now - started:.0f} s")
+            shown = now
+        yield result
 
 
 def _table(caught: list[Caught]) -> Table:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import itertools
 import json
 import logging
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 
 from comet_updates import deployment, names
 from comet_updates.answer import respond
@@ -17,9 +15,8 @@ from comet_updates.answer.fetch import Document
 from comet_updates.record import DURATION_ABOVE, DURATIONS, Cache, Outcome, Record
 
 ROOT = Path(__file__).parents[1]
-FUNCTIONS = ROOT / "functions"
-SCREEN_LINES = 60
-"""What fits on one screen."""
+SCREEN_LINES = 50
+"""How many lines of code fit on one screen, with the comments and docstrings that they need."""
 
 
 def log_fields() -> dict[str, list[str]]:
@@ -37,23 +34,6 @@ def log_lines(place: names.Place) -> Iterator[str]:
         level = logging.getLevelName(Record(Outcome(outcome), place, Cache(cache)).level)
         said = {"level": level, "outcome": outcome, **place._asdict(), "cache": cache, "duration": duration}
         yield json.dumps(said, separators=(",", ":"))
-
-
-def source_lines(function: str) -> int:
-    """How many lines the function at the dotted path `package.module.qualified_name` has."""
-    *_, (file, name) = (
-        (file, function.removeprefix(module).removeprefix("."))
-        for file in sorted(FUNCTIONS.rglob("*.py"))
-        if function.startswith(f"{(module := _module(file))}.")
-    )
-    node: Any = ast.parse(file.read_text())
-    for part in name.replace(".<locals>", "").split("."):
-        node = next(child for child in node.body if getattr(child, "name", None) == part)
-    return int(node.end_lineno) - int(node.lineno) + 1
-
-
-def _module(file: Path) -> str:
-    return ".".join(file.relative_to(FUNCTIONS).with_suffix("").parts).removesuffix(".__init__")
 
 
 def answers() -> dict[int, dict[str, str]]:

@@ -1,4 +1,4 @@
-"""Runs checks in a copy of the project: as it is, or with a leak built in."""
+"""Runs checks: of the project as it is, and in copies of it with a leak built in."""
 
 from __future__ import annotations
 
@@ -10,19 +10,22 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
 from pathlib import Path
 from queue import SimpleQueue
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
-from comet_updates.promises import OLD_VERSION_SEEN, PROMISES, SEEN_BY, Check
-from proof.mutants import Mutant
+from comet_updates import promises
+from comet_updates.promises import PROMISES, Check
+from proof.mutants import BrokenMutantError, Mutant, build
+from proof.source import FOLDERS
+from proof.worker import Command
+
+LIKELY_MAX = 3
+"""How many checks run before the others are collected, which takes as long as to run some of them."""
 
 NO_TEST_FAILED, TESTS_FAILED = 0, 1
 """Exit codes of pytest; any other means that the checks did not run."""
-
-
-class BrokenMutantError(Exception):
-    """A mutant cannot be applied, or the checks cannot run with it: it proves nothing."""
 
 
 class Run(NamedTuple):
@@ -37,7 +40,7 @@ class Run(NamedTuple):
     figures: list[dict[str, int | list[str]]]
 
     def of(self, check: Check) -> list[str]:
-        """The outcomes of all cases of `check`."""
+        """Return the outcomes of all cases of `check`."""
         return [
             outcome
             for test, outcome in self.outcomes.items()
@@ -45,8 +48,18 @@ class Run(NamedTuple):
         ]
 
     def failed(self) -> list[str]:
-        """The tests that failed."""
+        """Return the tests that failed."""
         return [test for test, outcome in self.outcomes.items() if outcome == "failed"]
+
+
+def together(runs: Iterable[Run]) -> Run:
+    """Return several runs of different checks as one."""
+    outcomes: dict[str, str] = {}
+    figures: list[dict[str, int | list[str]]] = []
+    for run in runs:
+        outcomes |= run.outcomes
+        figures += run.figures
+    return Run(outcomes, figures)
 
 
 class Caught(NamedTuple):
@@ -57,7 +70,7 @@ class Caught(NamedTuple):
 
 
 def copy_of(root: Path, folder: Path) -> Path:
-    """The files of the project at `root` that Git knows or would know, copied to `folder`."""
+    """Copy the files of the project at `root` that Git knows or would know to `folder`, and return that."""
     command = ["git", "-C", str(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     for name in filter(None, listed.split("\0")):
@@ -67,92 +80,223 @@ def copy_of(root: Path, folder: Path) -> Path:
     return folder
 
 
-def run(root: Path, checks: Iterable[Check], *options: str, full: bool = False) -> Run:
-    """Run `checks` of the project at `root`.
+class Worker:
+    """Runs checks, each time in a new process that is made from one which has the libraries already.
 
-    Raises:
-        BrokenMutantError: pytest could not run them.
+    Use it as a context manager: it ends its process.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        outcomes, figures = Path(folder) / "outcomes", Path(folder) / "figures"
-        environment = {
-            **os.environ,
-            "PYTHONPATH": f"{root / 'functions'}{os.pathsep}{root}",
-            "PYTHONDONTWRITEBYTECODE": "1",  # a changed file may be as old and as long as before
-            "COMET_PRIVACY": "full" if full else "quick",
-            "COMET_OUTCOMES": str(outcomes),
-            "COMET_TALLY": str(figures),
-        }
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "proof.recorder", *options]
-        command += [check.test for check in checks]
-        done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode not in (NO_TEST_FAILED, TESTS_FAILED):
-            raise BrokenMutantError(done.stdout[-2000:] + done.stderr[-2000:])
-        return Run(dict(_lines(outcomes)), list(_lines(figures)))
+
+    def __init__(self) -> None:
+        """Start the process that has the libraries."""
+        command = [sys.executable, "-P", str(Path(__file__).with_name("worker.py"))]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self) -> Self:
+        """Return the worker itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the process, after what it is running."""
+        self._process.communicate()
+
+    def run(self, root: Path, checks: Iterable[Check], *options: str, full: bool = False) -> Run:
+        """Run `checks` of the project at `root`, with `options` of pytest.
+
+        Args:
+            root: where the project is. Its files may change from run to run.
+            checks: what to run, in this order.
+            options: for pytest.
+            full: whether the checks try all that they can, or less.
+
+        Raises:
+            BrokenMutantError: pytest could not run them.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            outcomes, figures = Path(folder) / "outcomes", Path(folder) / "figures"
+            environment = {
+                "PYTHONPATH": _path(root),
+                "PYTHONDONTWRITEBYTECODE": "1",  # that of a leak must not stay
+                "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # to load those that are installed takes a second
+                "COMET_PRIVACY": "full" if full else "quick",
+                "COMET_OUTCOMES": str(outcomes),
+                "COMET_TALLY": str(figures),
+            }
+            arguments = ["-q", "-p", "no:cacheprovider", "-p", "proof.recorder", *options]
+            arguments += [check.test for check in checks]
+            code, printed = self._answer(Command(root=str(root), environment=environment, arguments=arguments))
+            ran = Run(dict(_lines(outcomes)), list(_lines(figures)))
+        if code not in (NO_TEST_FAILED, TESTS_FAILED) or not ran.outcomes:
+            raise BrokenMutantError(printed[-4000:])
+        return ran
+
+    def compile(self, root: Path, checks: Iterable[Check]) -> None:
+        """Write the byte code of all that `checks` import from the project at `root`, so that later runs only read it.
+
+        Raises:
+            BrokenMutantError: the checks cannot be imported.
+        """
+        arguments = ["-q", "-p", "no:cacheprovider", "--collect-only", *(check.test for check in checks)]
+        environment = {"PYTHONPATH": _path(root), "PYTHONDONTWRITEBYTECODE": ""}
+        code, printed = self._answer(Command(root=str(root), environment=environment, arguments=arguments))
+        if code != NO_TEST_FAILED:
+            raise BrokenMutantError(printed[-4000:])
+
+    def _answer(self, command: Command) -> tuple[int, str]:
+        if not self._process.stdin or not self._process.stdout:
+            raise RuntimeError("the process has no input or no output")
+        self._process.stdin.write(json.dumps(command) + "\n")
+        self._process.stdin.flush()
+        code, printed = json.loads(self._process.stdout.readline())
+        return code, printed
 
 
 def checks_of(mutant: Mutant) -> list[Check]:
-    """The checks of the promises that `mutant` breaks, those that are likely to see it first."""
-    broken = [check for promise in PROMISES if promise.id in mutant.breaks.split() for check in promise.checks]
-    return sorted(dict.fromkeys(broken), key=lambda check: _distance(mutant, check))
+    """Return the checks of the promises that `mutant` breaks, those that are likely to see it soon first."""
+    broken = dict.fromkeys(
+        check for promise in PROMISES if promise.id in mutant.breaks.split() for check in promise.checks
+    )
+    likely = [check for check in _likely(mutant.place) if check in broken]
+    return [*likely, *sorted(broken.keys() - set(likely), key=lambda check: (check in COSTLY, *check))]
 
 
-def _distance(mutant: Mutant, check: Check) -> tuple[bool, bool, bool]:
-    elsewhere = check.file.startswith("template/") != (mutant.file == "template.yaml")
-    # The budget of one screen sees every line that is added; what the line does is the better reason.
-    return (
-        elsewhere,
-        check in (SEEN_BY, OLD_VERSION_SEEN),
-        check.file.startswith("privacy/test_non"),
-    )  # those take the longest
+COSTLY = {promises.WHO_UPLOADS, promises.EVERY_FAULT_OF_PUBLISHING, promises.SEEN_BY, promises.OLD_VERSION_SEEN}
+"""These run last: two take the longest, and two see every line that is added, when others say why it is bad."""
+
+_LIKELY = (
+    (
+        "template.yaml",
+        (
+            promises.TEMPLATE,
+            promises.RETENTION,
+            promises.QUIET,
+            promises.EDGE,
+            promises.EDGE_VERSION,
+            promises.LEGACY_EDGE,
+        ),
+    ),
+    ("layers/", (promises.FEW_LIBRARIES,)),
+    ("functions/", (promises.PAGE, promises.PAGE_ALONE)),
+    ("comet_updates.formats.manifest", (promises.TO_ASK,)),
+    ("comet_updates.formats", (promises.PAGE, promises.PAGE_ALONE)),
+    ("comet_updates.publish.reconcile", (promises.PAGE,)),
+    ("comet_updates.publish", (promises.NO_UPLOADER, promises.EVERY_FAULT_OF_PUBLISHING)),
+    ("comet_updates.model", (promises.NO_FIELD,)),
+    ("comet_updates.record", (promises.ONLY_RECORDS, promises.SILENCE, promises.FINITE_LOG)),
+    ("comet_updates.names.drop_in", (promises.OLD_VERSION, promises.OLD_VERSION_ALONE)),
+    ("comet_updates.names", (promises.LEGACY_PATH, promises.ONLY_GETS)),
+    ("comet_updates.client.schedule", (promises.CLIENT_SPREAD,)),
+    ("comet_updates.client.request.download", (promises.CLIENT_DOWNLOAD,)),
+    ("comet_updates.client.by_tuf", (promises.CLIENT_SAW,)),
+    (
+        "comet_updates.client",
+        (
+            promises.CLIENT_OFF,
+            promises.CLIENT_BARE,
+            promises.CLIENT_TRUST,
+            promises.CLIENT_STAYS,
+            promises.CLIENT_SILENT,
+            promises.CLIENT_SAME,
+        ),
+    ),
+    ("comet_updates.cli", (promises.CLIENT_UNASKED, promises.CLIENT_SILENT)),
+    (
+        "comet_updates.answer.drop_in",
+        (promises.OLD_VERSION_CACHED, promises.NOT_BACK, promises.OLD_VERSION_ALONE, promises.OLD_VERSION),
+    ),
+    ("comet_updates.answer.fetch", (promises.ONLY_GETS, promises.FROM_MEMORY, promises.FINITE_LOG)),
+    (
+        "comet_updates.answer.respond",
+        (promises.NO_REDIRECT, promises.LEGACY_CACHED, promises.HOW_OFTEN, promises.PAGE_POLICY, promises.PARTNERS),
+    ),
+    (
+        "comet_updates.answer",
+        (promises.THREE_INPUTS, promises.NO_REDIRECT, promises.FEW_MODULES, promises.ONE_CORRESPONDENT),
+    ),
+    ("comet_updates.answer", (promises.FINITE_LOG, promises.NO_CANARY, promises.EVERY_FAULT)),
+)
+"""Beginning of a place → the checks that see most leaks there. It decides how soon a leak is caught, not whether."""
 
 
-def apply(mutant: Mutant, root: Path) -> str:
-    """Build `mutant` into the project at `root`; gives what stood in its file before.
-
-    Raises:
-        BrokenMutantError: what is to be replaced does not stand there, or not once.
-    """
-    file = root / mutant.file
-    before = file.read_text()
-    if before.count(mutant.old) != 1:
-        raise BrokenMutantError(f"{mutant.name}: {mutant.file} has {mutant.old!r} {before.count(mutant.old)} times")
-    file.write_text(before.replace(mutant.old, mutant.new))
-    return before
+def _likely(place: str) -> list[Check]:
+    return [check for start, checks in _LIKELY for check in checks if place.startswith(start)]
 
 
-def try_one(mutant: Mutant, root: Path) -> Caught:
-    """Build `mutant` into the project at `root`, run its checks until one fails, and take it out again."""
-    before = apply(mutant, root)
+def try_one(mutant: Mutant, root: Path, worker: Worker) -> Caught:
+    """Build `mutant` into the project at `root`, run its checks there until one fails, and take it out again."""
+    built = build(mutant, root)
+    _write(root / built.file, built.after)
+    checks = checks_of(mutant)
     try:
-        failed = run(root, checks_of(mutant), "-x").failed()
+        for some in filter(None, (checks[:LIKELY_MAX], checks[LIKELY_MAX:])):
+            if failed := worker.run(root, some, "-x").failed():
+                return Caught(mutant, failed[0])
     except BrokenMutantError as error:
         raise BrokenMutantError(f"{mutant.name}: {error}") from error
     finally:
-        (root / mutant.file).write_text(before)
-    return Caught(mutant, failed[0] if failed else None)
+        _write(root / built.file, built.before)
+    return Caught(mutant, None)
 
 
-def hunt(root: Path, mutants: Iterable[Mutant], workers: int) -> Iterator[Caught]:
-    """What becomes of each mutant of the project at `root`, as it becomes known; `root` itself stays as it is."""
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(workers) as pool:
-        copies: SimpleQueue[Path] = SimpleQueue()
-        for number in range(workers):
-            copies.put(copy_of(root, Path(folder) / str(number)))
+def groups(checks: Iterable[Check]) -> list[list[Check]]:
+    """Return `checks` by file: those of one file share what they set up."""
+    files: dict[str, list[Check]] = {}
+    for check in checks:
+        files.setdefault(check.file, []).append(check)
+    return list(files.values())
 
-        def work(mutant: Mutant) -> Caught:
-            copy = copies.get()
+
+def hunt(
+    root: Path, mutants: Iterable[Mutant], workers: int, groups: Iterable[list[Check]] = ()
+) -> Iterator[Caught | Run]:
+    """Yield what becomes of each mutant of the project at `root`, as it becomes known; `root` itself does not change.
+
+    Args:
+        root: where the project is.
+        mutants: what to try, each in a copy.
+        workers: how many processes work at once.
+        groups: checks to run thoroughly on the project as it is; each group gives a `Run`.
+
+    Raises:
+        BrokenMutantError: a mutant cannot be built in, or checks cannot run.
+    """
+    with ExitStack() as opened:
+        folder = Path(opened.enter_context(tempfile.TemporaryDirectory()))
+        free: SimpleQueue[tuple[Path, Worker]] = SimpleQueue()
+        first = copy_of(root, folder / "0")
+        with Worker() as worker:
+            worker.compile(first, (check for promise in PROMISES for check in promise.checks))
+        for number in range(1, workers + 1):
+            shutil.copytree(first, folder / str(number))
+            free.put((folder / str(number), opened.enter_context(Worker())))
+
+        def work(task: Mutant | list[Check]) -> Caught | Run:
+            copy, worker = free.get()
             try:
-                return try_one(mutant, copy)
+                if isinstance(task, Mutant):
+                    return try_one(task, copy, worker)
+                return worker.run(root, task, full=True)
             finally:
-                copies.put(copy)
+                free.put((copy, worker))
 
-        tried = [pool.submit(work, mutant) for mutant in mutants]
+        pool = opened.enter_context(ThreadPoolExecutor(workers))
+        tasks: list[Mutant | list[Check]] = [*groups, *mutants]
+        results = [pool.submit(work, task) for task in tasks]
         try:
-            for done in as_completed(tried):
+            for done in as_completed(results):
                 yield done.result()
         finally:
             pool.shutdown(cancel_futures=True)  # after an error, or Ctrl-C, the rest would only take time
+
+
+def _write(file: Path, text: str) -> None:
+    """Write `text` to `file`, and drop the byte code of what the file held: both may be as long and as old."""
+    file.write_text(text, encoding="utf-8")
+    for compiled in file.parent.glob(f"__pycache__/{file.stem}.*.pyc"):
+        compiled.unlink()
+
+
+def _path(root: Path) -> str:
+    return os.pathsep.join([*(str(root / folder) for folder in FOLDERS), str(root)])
 
 
 def _lines(file: Path) -> list:  # type: ignore[type-arg]

@@ -1,12 +1,17 @@
 """Leaks to build into a copy of the project, one at a time: each has to make a check fail.
 
-A mutant is a piece of text that is replaced, so that a reviewer can read what was tried. Each breaks promises, and is
+A mutant names a function, class or module of ours, and what to change in it; see `proof/changes.py`. Renaming one of
+ours costs one edit here. In files that are not Python, a piece of text is replaced. Each mutant breaks promises, and is
 killed only by a check of one of these.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
+
+from proof.changes import After, Before, Change, Instead, NotApplicableError, OnError, Text, changed, replaced
+from proof.source import UnknownNameError, find
 
 
 class Mutant(NamedTuple):
@@ -15,365 +20,333 @@ class Mutant(NamedTuple):
     Attributes:
         name: what the service would do then.
         breaks: the ids of the promises.
-        file: which one is changed, from the root of the project.
-        old: what stands there exactly once.
-        new: what takes its place.
+        place: what is changed: a dotted name of ours, or a path from the root of the project.
+        changes: what is changed there.
     """
 
     name: str
     breaks: str
-    file: str
-    old: str
-    new: str
+    place: str
+    changes: tuple[Change, ...]
 
 
-HANDLER = "functions/comet_updates/answer/handler.py"
-RESPOND = "functions/comet_updates/answer/respond.py"
-DROP_IN = "functions/comet_updates/answer/drop_in.py"
-FETCH = "functions/comet_updates/answer/fetch.py"
-NAMES = "functions/comet_updates/names.py"
-RECORD = "functions/comet_updates/record.py"
-MODEL = "functions/comet_updates/model.py"
-PUBLISH = "functions/comet_updates/publish/handler.py"
-CLIENT_REQUEST = "functions/comet_updates/client/request.py"
-CLIENT_LOOKING = "functions/comet_updates/client/looking.py"
-CLIENT_BY_TUF = "functions/comet_updates/client/by_tuf.py"
-CLIENT_SCHEDULE = "functions/comet_updates/client/schedule.py"
-CLIENT_STATE = "functions/comet_updates/client/state.py"
-CLIENT_WIRE = "functions/comet_updates/client/wire.py"
-CLIENT_COMMAND = "functions/comet_updates/cli/asking.py"
+class BrokenMutantError(Exception):
+    """A mutant cannot be built in, or the checks cannot run with it: it proves nothing."""
+
+
+class Built(NamedTuple):
+    """A file with a mutant in it.
+
+    Attributes:
+        file: the file, from the root of the project.
+        before: what it holds.
+        after: what it holds with the mutant.
+    """
+
+    file: Path
+    before: str
+    after: str
+
+
+def build(mutant: Mutant, root: Path) -> Built:
+    """Return the file of the project at `root` that `mutant` changes; nothing is written.
+
+    Raises:
+        BrokenMutantError: there is no such place, or a change does not fit there.
+    """
+    try:
+        if "/" in mutant.place or mutant.place == TEMPLATE:
+            text = (root / mutant.place).read_text(encoding="utf-8")
+            return Built(Path(mutant.place), text, replaced(text, mutant.changes))
+        found = find(mutant.place, root)
+        after = changed(found.text, found.node, mutant.changes)
+        return Built(found.file.relative_to(root), found.text, after)
+    except (OSError, NotApplicableError, UnknownNameError) as error:
+        raise BrokenMutantError(f"{mutant.name}: {mutant.place}: {error}") from error
+
+
+# Every place that a mutant changes, once.
+HANDLE = "comet_updates.answer.handler.build.handle"
+HANDLER = "comet_updates.answer.handler"
+RESPOND = "comet_updates.answer.respond.respond"
+DROP_IN = "comet_updates.answer.drop_in.respond"
+IS_NEWER = "comet_updates.answer.drop_in._is_newer"
+S3_GET = "comet_updates.answer.fetch.s3_get.get"
+READER = "comet_updates.answer.fetch.Reader._read"
+PUBLIC_KEY = "comet_updates.names.public_key"
+DROP_IN_URL = "comet_updates.names.drop_in"
+LOG_LINE = "comet_updates.record.Record.line"
+LOG_FORMAT = "comet_updates.record._ClosedHandler.format"
+OTHER_SINKS = "comet_updates.record._close_other_sinks"
+PUBLISH = "comet_updates.publish.handler.handler"
+UPLOADED_KEYS = "comet_updates.publish.handler._keys"
+PUBLISH_SITE = "comet_updates.publish.reconcile.Publisher._publish_site_once"
+RELEASE = "comet_updates.model.Release"
+STRICT = "comet_updates.model._Document"
+MANIFEST = "comet_updates.formats.manifest.render"
+NOTES_HTML = "comet_updates.formats.texts._html"
+PAGES = "comet_updates.formats.pages"
+CLIENT_ASK = "comet_updates.client.request.ask"
+CLIENT_DOWNLOAD = "comet_updates.client.request.download"
+CLIENT_LOOK = "comet_updates.client.looking.look"
+CLIENT_SKIP = "comet_updates.client.looking.skip"
+CLIENT_TUF = "comet_updates.client.by_tuf.Tuf.ask"
+CLIENT_FIRST = "comet_updates.client.schedule.first"
+CLIENT_NEXT = "comet_updates.client.schedule.after_answer"
+CLIENT_RETRY = "comet_updates.client.schedule.after_failure"
+CLIENT_STATE = "comet_updates.client.state.read"
+CLIENT_SENT = "comet_updates.client.wire.sent"
+CLIENT_REPLY = "comet_updates.client.wire.document"
+CLIENT_ANSWER = "comet_updates.cli.asking._answer"
+
+LAYER = "layers/answer/requirements.txt"
 TEMPLATE = "template.yaml"
 
-_STARTED = "            started = time.monotonic()\n"
-_FIRST_GUARD = "        except BaseException:  # noqa: BLE001, S110 (whatever"
-_SECOND_GUARD = "        except BaseException:  # noqa: BLE001, S110 (an answer"
-_RETURN = '        return {"statusCode": answer.status, '
+
+def _mutant(name: str, breaks: str, place: str, *changes: Change) -> Mutant:
+    return Mutant(name, breaks, place, changes)
+
+
+def _in_handler(name: str, breaks: str, *changes: Change) -> Mutant:
+    """A leak in the function that takes the event: `$1` is the event, `result` the answer for the gateway."""
+    return _mutant(name, breaks, HANDLE, *changes)
 
 
 def _early(name: str, breaks: str, code: str) -> Mutant:
     """`code` runs in the handler before the request is looked at."""
-    return Mutant(name, breaks, HANDLER, _STARTED, f"{_STARTED}            {code}\n")
+    return _in_handler(name, breaks, Before(code))
 
 
 _IN_HANDLER = (
-    _early("prints the event", "P1 P4 P6 P7", "print(event)"),
-    _early("prints the address", "P4 P6", 'print(event["requestContext"]["http"].get("sourceIp"))'),
+    _early("prints the event", "P1 P4 P6 P7", "print($1)"),
+    _early("prints the address", "P4 P6", 'print($1["requestContext"]["http"].get("sourceIp"))'),
     _early(
         "prints a keyed hash of the address",
         "P4 P6",
-        'import hmac; print(hmac.new(b"k", repr(event["requestContext"]).encode(), "md5").hexdigest()[:8])',
+        'import hmac; print(hmac.new(b"k", repr($1["requestContext"]).encode(), "md5").hexdigest()[:8])',
     ),
     _early(
         "prints the length of the user agent",
         "P1 P4",
-        'print(len(event["requestContext"]["http"].get("userAgent") or ""))',
+        'print(len($1["requestContext"]["http"].get("userAgent") or ""))',
     ),
-    _early(
-        "prints the network of the address", "P4", 'print(str(event["requestContext"]["http"].get("sourceIp"))[:7])'
-    ),
-    _early("prints the query to standard error", "P7", 'os.write(2, event["rawQueryString"].encode())'),
-    _early("prints the id of the request", "P4", "print(_context.aws_request_id)"),
-    _early("logs the event through another logger", "P4 P7", 'import logging; logging.getLogger("x").warning(event)'),
+    _early("prints the network of the address", "P4", 'print(str($1["requestContext"]["http"].get("sourceIp"))[:7])'),
+    _early("prints the query to standard error", "P7", 'import os; os.write(2, $1["rawQueryString"].encode())'),
+    _early("prints the id of the request", "P4", "print($2.aws_request_id)"),
+    _early("logs the event through another logger", "P4 P7", 'import logging; logging.getLogger("x").warning($1)'),
     _early(
         "prints the event where a debug flag is set",
         "P4 P7",
-        'if os.environ.get("POWERTOOLS_DEV"): print(event)',
+        'import os\nif os.environ.get("POWERTOOLS_DEV"): print($1)',
     ),
     _early(
         "keeps a table of clients in memory",
         "P4",
-        'globals().setdefault("SEEN", {})[event["requestContext"]["http"].get("sourceIp")] = started',
+        'globals().setdefault("SEEN", {})[$1["requestContext"]["http"].get("sourceIp")] = True',
     ),
     _early(
         "keeps the last number in a library's module",
         "P7",
-        'import json; json.last = [repr(event.get("queryStringParameters"))]',
+        'import json; json.last = [repr($1.get("queryStringParameters"))]',
     ),
-    _early("counts by user agent", "P4", 'names.is_name.__dict__[event["headers"].get("user-agent")] = 1'),
-    _early("sets an environment variable", "P7", 'os.environ["LAST"] = repr(event["headers"].get("cookie"))'),
+    _early("counts by user agent", "P4", 'handler.__dict__[$1["headers"].get("user-agent")] = 1'),
+    _early("sets an environment variable", "P7", 'import os; os.environ["LAST"] = repr($1["headers"].get("cookie"))'),
     _early(
         "writes a temporary file",
         "P4 P7",
-        'import tempfile; open(tempfile.gettempdir() + "/last", "w").write(event["rawPath"])',
+        'import tempfile; open(tempfile.gettempdir() + "/last", "w").write($1["rawPath"])',
     ),
-    _early("reads the cookie", "P1 P2", 'event["headers"].get("cookie")'),
-    _early("reads the query", "P1 P8", 'event.get("rawQueryString")'),
-    _early(
-        "calls somebody else",
-        "P3",
-        'import socket; socket.socket().connect_ex(("127.0.0.1", 9))',
-    ),
-    _early("starts a process for each request", "P3", 'import subprocess; subprocess.run(["true", event["rawPath"]])'),
-    Mutant(
-        "lets errors out to the runtime, which logs them",
-        "P7",
-        HANDLER,
-        _FIRST_GUARD,
-        "        except StoreUnavailableError:  # (whatever",
-    ),
-    Mutant(
-        "lets errors of the log out to the runtime",
-        "P7",
-        HANDLER,
-        _SECOND_GUARD,
-        "        except StoreUnavailableError:  # (an answer",
-    ),
-    Mutant(
+    _early("reads the cookie", "P1 P2", '$1["headers"].get("cookie")'),
+    _early("reads the query", "P1 P8", '$1.get("rawQueryString")'),
+    _early("calls somebody else", "P3", 'import socket; socket.socket().connect_ex(("127.0.0.1", 9))'),
+    _early("starts a process for each request", "P3", 'import subprocess; subprocess.run(["true", $1["rawPath"]])'),
+    _in_handler("lets errors out to the runtime, which logs them", "P7", OnError(0, "raise")),
+    _in_handler("lets errors of the log out to the runtime", "P7", OnError(1, "raise")),
+    _in_handler(
         "answers with the text of the error",
         "P7",
-        HANDLER,
-        _FIRST_GUARD,
-        "        except BaseException as error:\n            answer = answer._replace(body=repr(error))  # (whatever",
+        OnError(0, 'return {"statusCode": 500, "headers": {}, "body": repr(error), "isBase64Encoded": False}'),
     ),
-    Mutant("sets a cookie, the same for all", "P2", HANDLER, _RETURN, f'{_RETURN}"cookies": ["seen=1"], '),
-    Mutant(
+    _in_handler("sets a cookie, the same for all", "P2", After('result = result | {"cookies": ["seen=1"]}')),
+    _in_handler(
         "chooses by language",
         "P1",
-        HANDLER,
-        _RETURN,
-        '        if str(headers.get("accept-language")).startswith("d"):\n            answer = respond.NOT_FOUND\n'
-        + _RETURN,
+        After('if $1["headers"]["accept-language"].startswith("d"): result = result | {"statusCode": 404}'),
     ),
-    Mutant(
+    _in_handler(
         "answers whoever asks twice differently",
         "P4",
-        HANDLER,
-        _RETURN,
-        '        seen = globals().setdefault("SEEN", set())\n'
-        '        seen.add(event["requestContext"]["http"].get("sourceIp")) if isinstance(event, dict) else None\n'
-        '        answer = answer._replace(headers=answer.headers | {"age": str(len(seen))})\n' + _RETURN,
+        After(
+            'seen = globals().setdefault("SEEN", set())\n'
+            'seen.add($1["requestContext"]["http"].get("sourceIp"))\n'
+            'result = result | {"headers": result["headers"] | {"age": str(len(seen))}}'
+        ),
     ),
-    Mutant(
-        "loads a library that talks to AWS",
-        "P1",
-        HANDLER,
-        "import os\n",
-        "import os\n\nimport boto3\n",
-    ),
+    _mutant("loads a library that talks to AWS", "P1", HANDLER, Before("import boto3")),
 )
 
+
+def _answering(name: str, breaks: str, code: str, place: str = RESPOND) -> Mutant:
+    """A leak in what makes the answer: `$1` is the method, `$2` the path, `$3` the validator, `result` the answer."""
+    return _mutant(name, breaks, place, After(code))
+
+
+def _header(name: str, value: str, when: str = "") -> str:
+    """Code that sets a header of the answer."""
+    code = f'result = result._replace(headers=result.headers | {{"{name}": {value}}})'
+    return f"if {when}: {code}" if when else code
+
+
 _IN_RULES = (
-    Mutant(
-        "gives back the client's own validator",
-        "P1 P4",
-        RESPOND,
-        '"etag": document.etag}',
-        '"etag": if_none_match or document.etag}',
+    _answering(
+        "gives back the client's own validator", "P1 P4", _header("etag", "$3", '$3 and "etag" in result.headers')
     ),
-    Mutant(
+    _answering(
         "redirects what it does not know",
         "P2 P3",
-        RESPOND,
-        'NOT_FOUND = _problem(404, "Not Found", Outcome.NOT_FOUND, ',
-        'NOT_FOUND = _problem(302, "Found", Outcome.NOT_FOUND, location="https://example.com/", ',
+        "if result.status == 404: result = result._replace(status=302)\n"
+        + _header("location", '"https://example.com/"', "result.status == 302"),
     ),
-    Mutant(
-        "repeats the path in an error",
-        "P6 P7",
-        RESPOND,
-        "    if key is None:\n        return NOT_FOUND",
-        "    if key is None:\n        return NOT_FOUND._replace(body=path)",
-    ),
-    Mutant(
-        "repeats the method in an error",
-        "P6 P7",
-        RESPOND,
-        "        return NOT_ALLOWED\n",
-        '        return NOT_ALLOWED._replace(headers=NOT_ALLOWED.headers | {"x-method": method})\n',
-    ),
-    Mutant(
+    _answering("repeats the path in an error", "P6 P7", "if result.status == 404: result = result._replace(body=$2)"),
+    _answering("repeats the method in an error", "P6 P7", _header("x-method", "$1", "result.status == 405")),
+    _answering(
         "logs the path of what it does not know",
         "P6 P7",
-        RESPOND,
-        "    if key is None:\n        return NOT_FOUND",
-        '    if key is None:\n        return NOT_FOUND._replace(key=f"public/v1/{path[1:]}/x/y")',
+        'if result.status == 404: result = result._replace(key=f"public/v1/{$2[1:]}/x/y")',
     ),
-    Mutant(
-        "asks for reports about the connection",
-        "P2 P3",
-        RESPOND,
-        '    "x-content-type-options": "nosniff",\n',
-        '    "x-content-type-options": "nosniff",\n    "nel": \'{"report_to":"x","max_age":1}\',\n',
-    ),
-    Mutant(
-        "sets a cookie in a header, the same for all",
-        "P2",
-        RESPOND,
-        '    "x-content-type-options": "nosniff",\n',
-        '    "x-content-type-options": "nosniff",\n    "set-cookie": "seen=1",\n',
-    ),
-    Mutant(
-        "tells clients to ask again each time",
-        "P8",
-        RESPOND,
-        '_CACHED = f"public, max-age={MAX_AGE_S}',
-        '_CACHED = f"no-store',
-    ),
-    Mutant(
+    _answering("asks for reports about the connection", "P2 P3", _header("nel", '\'{"report_to":"x","max_age":1}\'')),
+    _answering("sets a cookie in a header, the same for all", "P2", _header("set-cookie", '"seen=1"')),
+    _answering("tells clients to ask again each time", "P8", _header("cache-control", '"no-store"')),
+    _answering(
         "has caches keep what an old copy puts into a URL that nobody knows",
         "P7",
-        RESPOND,
-        'cache_control="private, max-age=60"',
-        'cache_control="public, max-age=60"',
+        _header("cache-control", '"public, max-age=60"', "result.status == 404"),
     ),
-    Mutant(
-        "has answers vary by user agent",
-        "P2",
-        RESPOND,
-        '"etag": document.etag}',
-        '"etag": document.etag, "vary": "user-agent"}',
-    ),
-    Mutant(
+    _answering("has answers vary by user agent", "P2", _header("vary", '"user-agent"', '"etag" in result.headers')),
+    _mutant(
         "takes the number of a legacy copy for a part of the key",
         "P7",
-        NAMES,
-        'found["document"] or MANIFEST)',
-        'path.rpartition("/")[2] if path.count("/") == 4 else MANIFEST)',
+        PUBLIC_KEY,
+        After('if result and $1.count("/") == 4: result = result.rpartition("/")[0] + "/" + $1.rpartition("/")[2]'),
     ),
-    Mutant("refuses legacy copies", "P7", NAMES, r"(?:/(?:{_LEGACY_NUMBER}))?", ""),
-    Mutant("reads what was uploaded", "P4", NAMES, 'return f"public{document', 'return f"releases{document'),
-    Mutant(
-        "counts requests in the bucket",
-        "P3 P4",
-        FETCH,
-        "            found = store.get(key",
-        '            store.put("public/hits", b"1")\n            found = store.get(key',
+    _mutant(
+        "takes the number of a legacy copy for a name",
+        "P7",
+        PUBLIC_KEY,
+        After('if result is None and $1.startswith("/v1/") and "." not in $1: result = f"public{$1}/manifest.json"'),
     ),
-    Mutant(
-        "lists the bucket",
+    _mutant(
+        "takes the number of a legacy copy for a document",
+        "P7",
+        PUBLIC_KEY,
+        After('if result is None and $1.startswith("/v1/") and "." in $1: result = f"public{$1}"'),
+    ),
+    _mutant(
+        "refuses legacy copies",
+        "P7",
+        PUBLIC_KEY,
+        After('if $1.count("/") == 4 and not set($1.rpartition("/")[2]) - set("-0123456789abcdef"): result = None'),
+    ),
+    _mutant(
+        "reads what was uploaded",
         "P4",
-        FETCH,
-        "            found = store.get(key",
-        "            list(store.list())\n            found = store.get(key",
+        PUBLIC_KEY,
+        After('result = result and result.replace("public", "releases")'),
     ),
-    Mutant(
-        "prints what S3 says of an error",
-        "P4",
-        FETCH,
-        "        except (BaseError, OSError):",
-        "        except (BaseError, OSError) as error:\n"
-        "            print(error)\n            raise StoreUnavailableError from None\n        except KeyError:",
-    ),
-    Mutant(
-        "gives up with the storage",
-        "P8",
-        FETCH,
-        "                return entry.document, Cache.STALE\n            raise",
-        "                pass\n            raise",
-    ),
+    _mutant("counts requests in the bucket", "P3 P4", S3_GET, Before('store.put("public/hits", b"1")')),
+    _mutant("lists the bucket", "P4", S3_GET, Before("list(store.list())")),
+    _mutant("prints what S3 says of an error", "P4", S3_GET, OnError(-1, "print(error)")),
+    _mutant("gives up with the storage", "P8", READER, OnError(0, "raise")),
 )
 
 _IN_DROP_IN = (
-    Mutant(
+    _mutant(
         "asks the bucket for the version that a client runs",
         "P4 P8",
-        NAMES,
-        '(said["computer"] or "").replace("/", "-")',
-        '(said["computer"] or "").replace("/", "-") + said["version"]',
+        DROP_IN_URL,
+        After("result = result and result._replace(key=result.key + result.version)"),
     ),
-    Mutant(
+    _answering(
         "logs whether a client is up to date",
         "P4 P8",
+        "if result.status == 204: result = result._replace(outcome=Outcome.NOT_MODIFIED)",
         DROP_IN,
-        'Answer(204, _HEADERS, "", Outcome.ANSWERED,',
-        'Answer(204, _HEADERS, "", Outcome.NOT_MODIFIED,',
     ),
-    Mutant(
+    _mutant(
         "remembers the versions that clients run",
         "P4 P8",
-        DROP_IN,
-        "    import semver",
-        '    globals().setdefault("SEEN", []).append(theirs)\n    import semver',
+        IS_NEWER,
+        Before('globals().setdefault("SEEN", []).append($2)'),
     ),
-    Mutant(
-        "prints the version that a client runs",
-        "P4 P8",
+    _mutant("prints the version that a client runs", "P4 P8", IS_NEWER, Before("print($2)")),
+    _answering(
+        "has caches keep the version that a client runs",
+        "P8",
+        _header("cache-control", '"public, max-age=300"'),
         DROP_IN,
-        "    import semver",
-        "    print(theirs)\n    import semver",
     ),
-    Mutant("has caches keep the version that a client runs", "P8", DROP_IN, '"no-store"', '"public, max-age=300"'),
-    Mutant(
+    _answering(
         "has caches keep the version that a client runs if it gets nothing",
         "P8",
+        _header("cache-control", '"private, max-age=60"', "result.status == 404"),
         DROP_IN,
-        "NOT_FOUND._replace(headers=NOT_FOUND.headers | _HEADERS)",
-        "NOT_FOUND",
     ),
-    Mutant("lets a client be sent back", "P8", DROP_IN, "parse(ours) > semver", "parse(ours) != semver"),
+    _mutant("lets a client be sent back", "P8", IS_NEWER, After("result = $1 != $2")),
 )
+
+
+def _logging(name: str, breaks: str, field: str, value: str) -> Mutant:
+    """A line of the log in which a field has another value, or which has one more."""
+    compact = 'separators=(",", ":")'
+    code = f'import json, time; result = json.dumps(json.loads(result) | {{"{field}": {value}}}, {compact})'
+    return _mutant(name, breaks, LOG_LINE, After(code))
+
+
+def _open(name: str, statement: str) -> Mutant:
+    """A way to write something that is left open."""
+    return _mutant(name, "P7", OTHER_SINKS, Instead(statement, "pass"))
+
 
 _IN_LOG = (
-    Mutant("logs the exact duration", "P4 P6", RECORD, '"duration": duration,', '"duration": self.seconds,'),
-    Mutant(
-        "logs the time of each request",
-        "P4 P6",
-        RECORD,
-        '"duration": duration,',
-        '"duration": duration,\n                "time": __import__("time").time(),',
-    ),
-    Mutant(
-        "logs whatever it is handed",
-        "P4",
-        RECORD,
-        "if type(record.msg) is Record else NOT_A_RECORD",
-        "if type(record.msg) is Record else super().format(record)",
-    ),
-    Mutant("leaves the log open to libraries", "P7", RECORD, "        _close_other_sinks()\n", ""),
-    Mutant("leaves warnings on", "P7", RECORD, '    warnings.simplefilter("ignore")\n', ""),
-    Mutant("leaves the root logger open", "P7", RECORD, "    root.handlers = [logging.NullHandler()]\n", ""),
-    Mutant("leaves the hook for errors of threads on", "P7", RECORD, "    threading.excepthook = _say_nothing\n", ""),
-    Mutant("leaves the hook for lost errors on", "P7", RECORD, "    sys.unraisablehook = _say_nothing\n", ""),
-    Mutant(
+    _logging("logs the exact duration", "P4 P6", "duration", "$1.seconds"),
+    _logging("logs the time of each request", "P4 P6", "time", "time.time()"),
+    _mutant("logs whatever it is handed", "P4", LOG_FORMAT, Before("if isinstance($2.msg, str): return $2.msg")),
+    _mutant("leaves the log open to libraries", "P7", OTHER_SINKS, Before("return")),
+    _open("leaves warnings on", "warnings.simplefilter('ignore')"),
+    _open("leaves the root logger open", "root.handlers = [logging.NullHandler()]"),
+    _open("leaves the hook for errors of threads on", "threading.excepthook = _say_nothing"),
+    _open("leaves the hook for lost errors on", "sys.unraisablehook = _say_nothing"),
+    _mutant(
         "prints who uploaded",
         "P1",
-        PUBLISH,
-        "    return [unquote_plus(",
-        '    print([who.get("userIdentity") for who in json.loads(body)["Records"]])\n    return [unquote_plus(',
+        UPLOADED_KEYS,
+        Before('import json; print([who.get("userIdentity") for who in json.loads($1)["Records"]])'),
     ),
-    Mutant(
-        "lets errors that quote an uploader out to the runtime",
-        "P1",
-        PUBLISH,
-        '        raise NotHandledError("the event comes again") from None',
-        "        raise",
-    ),
+    _mutant("lets errors that quote an uploader out to the runtime", "P1", PUBLISH, OnError(-1, "raise")),
 )
 
-_RELEASE_FIELD = "    released_at: Timestamp | None = None\n"
 _IN_DOCUMENTS = (
-    Mutant(
-        "has a field for a user", "P1 P5", MODEL, _RELEASE_FIELD, f"{_RELEASE_FIELD}    user_id: Label | None = None\n"
-    ),
-    Mutant(
-        "has a field for an address",
-        "P5",
-        MODEL,
-        _RELEASE_FIELD,
-        f"{_RELEASE_FIELD}    notify_mail: Label | None = None\n",
-    ),
-    Mutant("can force an installation", "P9", MODEL, _RELEASE_FIELD, f"{_RELEASE_FIELD}    force: bool = False\n"),
-    Mutant("takes fields that nobody knows", "P5 P9", MODEL, 'extra="forbid"', 'extra="ignore"'),
-    Mutant(
+    _mutant("has a field for a user", "P1 P5", RELEASE, Before("user_id: str | None = None")),
+    _mutant("has a field for an address", "P5", RELEASE, Before("notify_mail: str | None = None")),
+    _mutant("can force an installation", "P9", RELEASE, Before("force: bool = False")),
+    _mutant("takes fields that nobody knows", "P5 P9", STRICT, Instead("extra='forbid'", 'extra="ignore"')),
+    _mutant(
         "does not say how large a download is",
         "P9",
-        "functions/comet_updates/formats/manifest.py",
-        '        documents["manifest.json"] = writing.as_json({**offer.latest.wire, **rollout})',
-        '        documents["manifest.json"] = writing.as_json({**offer.latest.wire, "artifacts": [], **rollout})',
+        MANIFEST,
+        After(
+            'import json; said = json.loads(result["manifest.json"]); '
+            'result["manifest.json"] = json.dumps(said | {"artifacts": []}).encode()'
+        ),
     ),
-    Mutant(
-        "answers partners' channels differently",
-        "P10",
-        RESPOND,
-        '    body = document.text if method == "GET" else ""\n',
-        '    body = document.text if method == "GET" else ""\n    if "/bundled/" in key:\n        validators = {}\n',
+    _answering(
+        "answers partners' channels differently", "P10", 'if "/bundled" in $2: result = result._replace(headers={})'
     ),
-    Mutant(
+    _mutant(
         "depends on a library that reports to its maker",
         "P3",
-        "layers/answer/requirements.txt",
-        "obstore==",
-        "sentry-sdk==2.0.0\nobstore==",
+        LAYER,
+        Text("obstore==", "sentry-sdk==2.0.0\nobstore=="),
     ),
 )
 
@@ -381,76 +354,89 @@ BASE = "functions/comet_updates/formats/templates/base.html.jinja"
 PRIVACY = "functions/comet_updates/formats/templates/privacy.html.jinja"
 PRODUCT = "functions/comet_updates/formats/templates/product.html.jinja"
 FILE = "functions/comet_updates/formats/templates/file.html.jinja"
-PAGES = "functions/comet_updates/formats/pages.py"
-TEXTS = "functions/comet_updates/formats/texts.py"
 _MAIN = '<main id="main">\n'
+_POLICY = "content-security-policy"
+
+
+def _policy(old: str, new: str) -> str:
+    """Code that changes what a browser is told that a page may do."""
+    return _header(_POLICY, f'result.headers["{_POLICY}"].replace("{old}", "{new}")', f'"{_POLICY}" in result.headers')
+
 
 _IN_PAGES = (
-    Mutant("loads a picture from elsewhere", "P3 P11", BASE, _MAIN, f'{_MAIN}<img src="https://example.org/x.gif">\n'),
-    Mutant("loads a font from elsewhere", "P3 P11", BASE, "<style>", "<style>@import 'https://example.org/x.css';"),
-    Mutant("runs a script on its pages", "P3 P11", BASE, _MAIN, f"{_MAIN}<script>1</script>\n"),
-    Mutant(
+    _mutant(
+        "loads a picture from elsewhere", "P3 P11", BASE, Text(_MAIN, f'{_MAIN}<img src="https://example.org/x.gif">\n')
+    ),
+    _mutant(
+        "loads a font from elsewhere", "P3 P11", BASE, Text("<style>", "<style>@import 'https://example.org/x.css';")
+    ),
+    _mutant("runs a script on its pages", "P3 P11", BASE, Text(_MAIN, f"{_MAIN}<script>1</script>\n")),
+    _mutant(
         "asks visitors for their address",
         "P3 P11",
         BASE,
-        _MAIN,
-        f'{_MAIN}<form><input name="mail" type="email"></form>\n',
+        Text(_MAIN, f'{_MAIN}<form><input name="mail" type="email"></form>\n'),
     ),
-    Mutant(
+    _mutant(
         "sends visitors elsewhere",
         "P3 P11",
         BASE,
-        '<meta name="referrer"',
-        '<meta http-equiv="refresh" content="0; url=https://example.org/">\n<meta name="referrer"',
+        Text(
+            '<meta name="referrer"',
+            '<meta http-equiv="refresh" content="0; url=https://example.org/">\n<meta name="referrer"',
+        ),
     ),
-    Mutant(
+    _mutant(
         "tells another host in advance that somebody may come",
         "P3 P11",
         BASE,
-        '<meta name="referrer"',
-        '<link rel="preconnect" href="https://downloads.example.com">\n<meta name="referrer"',
+        Text(
+            '<meta name="referrer"',
+            '<link rel="preconnect" href="https://downloads.example.com">\n<meta name="referrer"',
+        ),
     ),
-    Mutant(
+    _mutant(
         "counts who reads the page of a product",
         "P3 P11",
         PRODUCT,
-        '<h1 dir="auto">',
-        '<img src="/v1/{{ product }}/stable/seen.gif" alt="">\n<h1 dir="auto">',
+        Text('<h1 dir="auto">', '<img src="/v1/{{ product }}/stable/seen.gif" alt="">\n<h1 dir="auto">'),
     ),
-    Mutant(
+    _mutant(
         "has downloads go through somebody who counts them",
         "P3 P11",
         FILE,
-        '<a href="{{ artifact.url }}"',
-        '<a href="https://count.example.org/?to={{ artifact.url | urlencode }}"',
+        Text('<a href="{{ artifact.url }}"', '<a href="https://count.example.org/?to={{ artifact.url | urlencode }}"'),
     ),
-    Mutant(
+    _mutant(
         "shows the pictures in notes, from wherever they are",
         "P3 P11",
-        TEXTS,
-        'tags=_TAGS, attributes={"a": {"href"}}',
-        'tags=_TAGS | {"img"}, attributes={"a": {"href"}, "img": {"src"}}',
+        NOTES_HTML,
+        Instead("_TAGS", '_TAGS | {"img"}'),
+        Instead("{'a': {'href'}}", '{"a": {"href"}, "img": {"src"}}'),
     ),
-    Mutant("takes what publishers write for its own HTML", "P3 P11", PAGES, "autoescape=True", "autoescape=False"),
-    Mutant(
+    _mutant(
+        "takes what publishers write for its own HTML",
+        "P3 P11",
+        PAGES,
+        Instead("autoescape=True", "autoescape=False"),
+    ),
+    _early(
         "shows a page in the language that a browser asks for",
         "P1 P2",
-        HANDLER,
-        _STARTED,
-        _STARTED + '            if str(event["headers"].get("accept-language"))[:2] == "he":\n'
-        '                event["rawPath"] += "/he"\n',
+        'if str($1["headers"].get("accept-language"))[:2] == "he": $1["rawPath"] += "/he"',
     ),
-    Mutant("lets its pages load anything", "P3", RESPOND, "default-src 'none'; style", "default-src *; style"),
-    Mutant("lets other sites frame its pages", "P3", RESPOND, "frame-ancestors 'none'", "frame-ancestors *"),
-    Mutant("leaves a promise out", "P11", PRIVACY, "in promises %}\n<section", "in promises[1:] %}\n<section"),
-    Mutant("leaves out what it cannot show", "P11", PRIVACY, "in limits %}", "in limits[1:] %}"),
-    Mutant("words a promise in its own way", "P11", PRIVACY, "{{ promise.words }}", "We take privacy seriously."),
-    Mutant(
+    _answering("lets its pages load anything", "P3", _policy("default-src 'none'", "default-src *")),
+    _answering("lets other sites frame its pages", "P3", _policy("frame-ancestors 'none'", "frame-ancestors *")),
+    _mutant("leaves a promise out", "P11", PRIVACY, Text("in promises %}\n<section", "in promises[1:] %}\n<section")),
+    _mutant("leaves out what it cannot show", "P11", PRIVACY, Text("in limits %}", "in limits[1:] %}")),
+    _mutant(
+        "words a promise in its own way", "P11", PRIVACY, Text("{{ promise.words }}", "We take privacy seriously.")
+    ),
+    _mutant(
         "publishes no page of what is promised",
         "P11",
-        "functions/comet_updates/publish/reconcile.py",
-        '        documents[names.page_key("privacy")] = pages.privacy()\n',
-        "",
+        PUBLISH_SITE,
+        Instead("documents[names.page_key('privacy')] = pages.privacy()", "pass"),
     ),
 )
 
@@ -469,11 +455,11 @@ _VARIABLES = "          MEMORY_TTL_S: !Ref MemoryTtlSeconds\n"
 
 def _resource(name: str, breaks: str, resource: str) -> Mutant:
     """A resource more."""
-    return Mutant(name, breaks, TEMPLATE, _RESOURCES, f"{_RESOURCES}  Added: {resource}\n")
+    return _template(name, breaks, _RESOURCES, f"{_RESOURCES}  Added: {resource}\n")
 
 
 def _template(name: str, breaks: str, old: str, new: str) -> Mutant:
-    return Mutant(name, breaks, TEMPLATE, old, new)
+    return _mutant(name, breaks, TEMPLATE, Text(old, new))
 
 
 _IN_TEMPLATE = (
@@ -633,153 +619,108 @@ _IN_TEMPLATE = (
 )
 
 
+def _saying(name: str, line: str) -> Mutant:
+    """The client says a `line` more when it asks."""
+    return _mutant(name, "P8", CLIENT_ASK, After(f"import os, platform; result = {_with_line('result', line)}"))
+
+
+def _with_line(request: str, line: str) -> str:
+    """Code for `request`, the bytes of one, with another `line`."""
+    return f'{request}.replace(b"Connection: ", ({line} + "\\r\\nConnection: ").encode())'
+
+
 def _remembering(name: str, line: str, of_reply: str) -> Mutant:
     """The client remembers something of a reply, and sends it with its next request, as a `line` of it."""
-    old = (
-        "            stream.sendall(request)\n"
-        '            response = opened.enter_context(HTTPResponse(stream, method="GET"))\n'
-        "            response.begin()\n"
-    )
-    new = (
-        '            seen = globals().get("SEEN")\n'
-        f'            more = ({line} + "\\r\\nConnection: ") if seen else "Connection: "\n'
-        '            stream.sendall(request.replace(b"Connection: ", more.encode()))\n'
-        '            response = opened.enter_context(HTTPResponse(stream, method="GET"))\n'
-        "            response.begin()\n"
-        f'            globals()["SEEN"] = {of_reply}\n'
-    )
-    return Mutant(name, "P8", CLIENT_WIRE, old, new)
+    before = f'if seen := globals().get("SEEN"): $2 = {_with_line("$2", line)}'
+    after = f'globals()["SEEN"] = result[0].header("{of_reply}")'
+    return _mutant(name, "P8", CLIENT_REPLY, Before(before), After(after))
+
+
+def _asking(name: str, suffix: str) -> Mutant:
+    """The client asks for another path, with a `suffix`: `$1` is what the app knows of itself."""
+    path = f'path=$1.channel.address.path + f"?{suffix}"'
+    code = f"$1 = $1._replace(channel=$1.channel._replace(address=$1.channel.address._replace({path})))"
+    return _mutant(name, "P8", CLIENT_LOOK, Before(code))
+
+
+def _drawing(name: str, place: str, chance: str, drawn: str) -> Mutant:
+    """A time that is not drawn: always the same point between `low` and `high`."""
+    code = f"from types import SimpleNamespace; {chance} = SimpleNamespace(uniform=lambda low, high: {drawn})"
+    return _mutant(name, "P8", place, Before(code))
+
+
+def _by_machine(name: str, place: str, chance: str) -> Mutant:
+    """The name of the machine decides what is drawn."""
+    return _mutant(name, "P8", place, Before(f"import platform, random; {chance} = random.Random(platform.node())"))
 
 
 _IN_CLIENT = (
-    Mutant(
-        "has the client name its system",
-        "P8",
-        CLIENT_REQUEST,
-        "    return _get(address)\n",
-        '    import platform\n\n    return _get(address, f"User-Agent: updates ({platform.system()})")\n',
-    ),
-    Mutant(
-        "has the client tell its language",
-        "P8",
-        CLIENT_REQUEST,
-        "    return _get(address)\n",
-        "    import os\n\n    return _get(address, f\"Accept-Language: {os.environ.get('LANG')}\")\n",
-    ),
-    Mutant(
-        "has the client tell its version",
-        "P8",
-        CLIENT_LOOKING,
-        "app.source.ask(app.channel,",
-        "app.source.ask(app.channel._replace(address=app.channel.address._replace("
-        'path=f"{app.channel.address.path}?{app.installed.version}")),',
-    ),
-    Mutant(
-        "has all clients ask at the same time of the day",
-        "P8",
-        CLIENT_SCHEDULE,
-        "chance.uniform(0.5 * interval_s, 1.5 * interval_s)",
-        "interval_s",
-    ),
-    Mutant(
-        "has the client name itself, as every copy would",
-        "P8",
-        CLIENT_REQUEST,
-        "    return _get(address)\n",
-        '    return _get(address, "User-Agent: comet-updates/0.1.0")\n',
-    ),
-    Mutant(
-        "has the client tell its group",
-        "P8",
-        CLIENT_LOOKING,
-        "app.source.ask(app.channel,",
-        "app.source.ask(app.channel._replace(address=app.channel.address._replace("
-        'path=f"{app.channel.address.path}?group={known.group}")),',
-    ),
-    _remembering("has the client tell what it saw last", 'f"If-None-Match: {seen}"', 'response.headers.get("etag")'),
-    _remembering("has the client keep cookies", 'f"Cookie: {seen}"', 'response.headers.get("set-cookie")'),
-    Mutant(
+    _saying("has the client name its system", 'f"User-Agent: updates ({platform.system()})"'),
+    _saying("has the client tell its language", "f\"Accept-Language: {os.environ.get('LANG')}\""),
+    _asking("has the client tell its version", "{$1.installed.version}"),
+    _drawing("has all clients ask at the same time of the day", CLIENT_NEXT, "$4", "(low + high) / 2"),
+    _saying("has the client name itself, as every copy would", '"User-Agent: comet-updates/0.1.0"'),
+    _asking("has the client tell its group", "group={state.read($1.memory, $4).group}"),
+    _remembering("has the client tell what it saw last", 'f"If-None-Match: {seen}"', "etag"),
+    _remembering("has the client keep cookies", 'f"Cookie: {seen}"', "set-cookie"),
+    _mutant(
         "has the client ask through whoever the environment names",
         "P3 P8",
-        CLIENT_WIRE,
-        "socket.create_connection((address.host, address.port), timeout=SILENCE_S)",
-        'socket.create_connection(("127.0.0.1", 9) if "HTTP_PROXY" in __import__("os").environ '
-        "else (address.host, address.port), timeout=SILENCE_S)",
+        CLIENT_SENT,
+        Before('import os\nif "HTTP_PROXY" in os.environ: $1 = $1._replace(host="127.0.0.1", port=9)'),
     ),
-    Mutant(
+    _mutant(
         "has the client believe any server",
         "P3",
-        CLIENT_WIRE,
-        "tls.wrap_socket(stream",
-        "ssl._create_unverified_context().wrap_socket(stream",
+        CLIENT_SENT,
+        Before("import ssl; $3 = ssl._create_unverified_context()"),
     ),
-    Mutant(
+    _mutant(
         "has the client go where it is sent",
         "P3",
-        CLIENT_WIRE,
-        "    return reply, body\n",
-        '    if reply.header("location"):\n        from urllib.request import urlopen\n\n'
-        '        body = urlopen(reply.header("location")).read()\n    return reply, body\n',
+        CLIENT_REPLY,
+        After(
+            "from urllib.request import urlopen\n"
+            'if to := result[0].header("location"): result = (result[0], urlopen(to).read())'
+        ),
     ),
-    Mutant(
+    _mutant(
         "has the client tell the host of a file who sent it",
         "P3",
-        CLIENT_REQUEST,
-        'f"Range: bytes={offset}-",) if offset else ()',
-        'f"Range: bytes={offset}-",) if offset else ("Referer: https://updates.example.com/",)',
+        CLIENT_DOWNLOAD,
+        After("result = " + _with_line("result", '"Referer: https://updates.example.com/"')),
     ),
-    Mutant(
-        "has a copy ask as soon as it is installed",
-        "P8",
-        CLIENT_SCHEDULE,
-        "chance.uniform(0, interval_s)",
-        "0",
-    ),
-    Mutant(
+    _drawing("has a copy ask as soon as it is installed", CLIENT_FIRST, "$3", "low"),
+    _mutant(
         "has a client of TUF ask for what it has not seen alone",
         "P8",
-        CLIENT_BY_TUF,
-        "_manifest(channel, self.root, Path(nothing), service)",
-        "_manifest(channel, self.root, folder, service)",
+        CLIENT_TUF,
+        Instead("Path(nothing)", "folder"),
     ),
-    Mutant("has all copies try again together", "P8", CLIENT_SCHEDULE, "chance.uniform(0, longest_s)", "longest_s"),
-    Mutant(
-        "has the name of the machine decide when it asks",
-        "P8",
-        CLIENT_COMMAND,
-        "datetime.now(UTC), CHANCE, only_if_due",
-        'datetime.now(UTC), __import__("random").Random(computer.platform.node()), only_if_due',
-    ),
-    Mutant(
-        "has the name of the machine decide its group",
-        "P8",
-        CLIENT_STATE,
-        "State(chance.randrange(GROUPS))",
-        'State(hash(__import__("platform").node()) % GROUPS)',
-    ),
-    Mutant(
+    _drawing("has all copies try again together", CLIENT_RETRY, "$4", "high"),
+    _by_machine("has the name of the machine decide when it asks", CLIENT_LOOK, "$4"),
+    _by_machine("has the name of the machine decide its group", CLIENT_STATE, "$2"),
+    _mutant(
         "has a client download without a question",
         "P9",
-        CLIENT_COMMAND,
-        "        return NOBODY_ASKED\n",
-        "        return NOW\n",
+        CLIENT_ANSWER,
+        After("if result == NOBODY_ASKED: result = NOW"),
     ),
-    Mutant(
+    _mutant(
         "has a client tell that a version was skipped",
         "P9",
-        CLIENT_COMMAND,
-        "        looking.skip(task.app, verdict.release, CHANCE)\n",
-        "        looking.skip(task.app, verdict.release, CHANCE)\n"
-        "        from comet_updates.client import wire\n\n"
-        "        address = task.app.channel.address\n"
-        "        wire.document(address, request.ask(address), tls, 10**6)\n",
+        CLIENT_SKIP,
+        Before(
+            "from comet_updates.client import wire\n"
+            "address = $1.channel.address\n"
+            "wire.document(address, request.ask(address), ssl.create_default_context(), 10**6)"
+        ),
     ),
-    Mutant(
+    _mutant(
         "has a client ask that is switched off",
         "P9",
-        CLIENT_LOOKING,
-        "    if known.is_off:\n        return Verdict(Outcome.OFF)\n",
-        "",
+        CLIENT_STATE,
+        After("result = result._replace(is_off=False)"),
     ),
 )
 

@@ -17,6 +17,7 @@ from comet_updates import deployment, names
 from comet_updates.promises import NOT_PROVABLE, PROMISES, Check, Promise
 from proof import facts
 from proof.hunt import Caught, Run
+from proof.source import code_lines
 from tests.privacy.identify import FIELDS, UPLOADER
 from tests.privacy.search import SPELLINGS
 from tests.privacy.test_reach import SEES
@@ -40,7 +41,7 @@ def make(checked: Run, caught: Iterable[Caught], commit: str, *, changed: bool) 
     mutants = sorted(caught)
     promises = [_promise(promise, checked, mutants) for promise in PROMISES]
     return {
-        "schema": 1,
+        "schema": 2,
         "commit": commit,
         "changed": changed,
         "holds": all(promise["holds"] for promise in promises),
@@ -54,7 +55,13 @@ def make(checked: Run, caught: Iterable[Caught], commit: str, *, changed: bool) 
             "total": len(mutants),
             "killed": sum(mutant.by is not None for mutant in mutants),
             "list": [
-                {**found.mutant._asdict(), "breaks": found.mutant.breaks.split(), "killed_by": found.by}
+                {
+                    "name": found.mutant.name,
+                    "breaks": found.mutant.breaks.split(),
+                    "place": found.mutant.place,
+                    "changes": [change.shown._asdict() for change in found.mutant.changes],
+                    "killed_by": found.by,
+                }
                 for found in mutants
             ],
         },
@@ -74,7 +81,7 @@ def make(checked: Run, caught: Iterable[Caught], commit: str, *, changed: bool) 
         "environment": deployment.ENVIRONMENT,
         "dependencies": facts.dependencies("answer"),
         "modules": sorted(ANSWER_MODULES),
-        "sees_a_request": {function: facts.source_lines(function) for function in sorted(SEES)},
+        "sees_a_request": {function: code_lines(function) for function in sorted(SEES)},
         "not_provable": list(NOT_PROVABLE),
     }
 

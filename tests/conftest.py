@@ -13,6 +13,7 @@ import threading
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -186,16 +187,17 @@ def s3(aws: str) -> Iterator[S3]:
 @pytest.fixture
 def environment(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
     """The deployment's settings: nothing is remembered, and everything is logged."""
-    monkeypatch.setenv("BUCKET", s3.bucket)
-    monkeypatch.setenv("S3_ENDPOINT", s3.endpoint)
-    monkeypatch.setenv("MEMORY_TTL_S", "0")
-    monkeypatch.setenv("LOG_LEVEL", "INFO")
-    monkeypatch.setenv("LOG_SUCCESSES", "true")
-    monkeypatch.setenv("ONLINE_KEY", "none")
+    for name, value in _settings(s3).items():
+        monkeypatch.setenv(name, value)
 
 
-@pytest.fixture
-def open_sinks() -> Iterator[None]:
+def _settings(s3: S3) -> dict[str, str]:
+    logging_all = {"LOG_LEVEL": "INFO", "LOG_SUCCESSES": "true"}
+    return {"BUCKET": s3.bucket, "S3_ENDPOINT": s3.endpoint, "MEMORY_TTL_S": "0", "ONLINE_KEY": "none"} | logging_all
+
+
+@contextmanager
+def reopened_sinks() -> Iterator[None]:
     """Give back what `record.Log` closes: this process lives on after the handler's."""
     root, hooks = logging.getLogger(), (sys.unraisablehook, threading.excepthook)
     handlers, last_resort, raises = root.handlers[:], logging.lastResort, logging.raiseExceptions
@@ -204,6 +206,13 @@ def open_sinks() -> Iterator[None]:
         yield
     root.handlers, logging.lastResort, logging.raiseExceptions = handlers, last_resort, raises
     sys.unraisablehook, threading.excepthook = hooks
+
+
+@pytest.fixture
+def open_sinks() -> Iterator[None]:
+    """Give back what `record.Log` closes."""
+    with reopened_sinks():
+        yield
 
 
 def _forget_logger() -> None:
@@ -249,6 +258,29 @@ def answer(s3: S3, environment: None, open_sinks: None, monkeypatch: pytest.Monk
     _forget_logger()
     handler: Handler = module.build(module.Settings.from_environment(os.environ))
     return handler
+
+
+@pytest.fixture(scope="module")
+def deploy(s3_endpoint: str) -> Callable[[dict[str, dict[str, Any]]], Handler]:
+    """Publishes uploads in a bucket of their own, and gives the answering function in front of it, newly started.
+
+    For fixtures that all tests of a module share.
+    """
+
+    def deployed(uploads: dict[str, dict[str, Any]]) -> Handler:
+        with pytest.MonkeyPatch.context() as patch, reopened_sinks():
+            for name, value in ON_THIS_MACHINE.items():
+                patch.setenv(name, value)
+            s3 = S3(s3_endpoint)
+            for key, document in uploads.items():
+                s3.put(key, document)
+            for name, value in _settings(s3).items():
+                patch.setenv(name, value)
+            fresh_import("comet_updates.publish.handler").handler(SWEEP, None)
+            handler: Handler = fresh_import("comet_updates.answer.handler").handler
+            return handler
+
+    return deployed
 
 
 def request(path: str, method: str = "GET", **headers: str) -> dict[str, Any]:

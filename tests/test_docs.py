@@ -8,6 +8,7 @@ import re
 import runpy
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,14 +17,121 @@ import pytest
 import typer
 from typer.models import CommandInfo
 
+from bench.lambda_runtime import free_port
 from comet_updates import formats, names
 from comet_updates.cli import app
 from comet_updates.model import ChannelPolicy, Product, Release
 from comet_updates.publish import uploads
 from tests.conftest import ROOT, release
+from tests.flows.documented import Shell, Step, steps
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 EXAMPLES = sorted([*ROOT.glob("samples/**/*.json"), *ROOT.glob("examples/**/*.json")])
+
+
+RUN = {
+    "README.md": ["Try it"],
+    "docs/moving-here.md": [
+        "",
+        "1. How do I take over my old feed?",
+        "2. How do I upload the result?",
+        "3. How do I compare the old feed with the new one?",
+    ],
+    "docs/releasing.md": [
+        "How do I see what is live?",
+        "How do I roll out a release?",
+        "How do I withdraw a release?",
+        "How do I hold a channel, or schedule a release?",
+        "How do I promote a beta to stable?",
+    ],
+    "docs/troubleshooting.md": [
+        "",
+        "Why does my client not see the release?",
+        "Why is my upload refused?",
+        "Why does one updater stay at an older version?",
+        "Why do users still run a version that I withdrew?",
+        "What does this status code mean?",
+        "Why does a TUF client stay at an older version?",
+    ],
+}
+"""Page → the sections whose commands run against a service with the samples, in this order."""
+
+
+PUT_OBJECT = """
+import sys
+from pathlib import Path
+
+import boto3
+
+assert sys.argv[1:3] == ["s3api", "put-object"], sys.argv
+given = dict(zip(sys.argv[3::2], sys.argv[4::2]))
+boto3.client("s3").put_object(
+    Bucket=given["--bucket"],
+    Key=given["--key"],
+    Body=Path(given["--body"]).read_bytes(),
+    IfNoneMatch=given["--if-none-match"],
+)
+"""
+"""What `aws s3api put-object` does."""
+
+
+def sections(page: str, headings: list[str]) -> str:
+    """Return the text below `headings` of `page`, in their order; the part before the first heading has none."""
+    text = (ROOT / page).read_text()
+    parts = dict(part.split("\n", 1) for part in re.split(r"^## ", f"\n{text}", flags=re.MULTILINE))
+    return "\n".join(parts[heading] for heading in headings)
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Iterator[Callable[[Step], str]]:
+    """Run steps in a fresh shell, beside a service with the samples, as after `make run` in a clone."""
+    port, s3_port = free_port(), free_port()
+    # The command may be missing beside this Python, where another copy of the project is installed.
+    command = [sys.executable, "-c", "from comet_updates.cli import app; app(prog_name='comet-updates')"]
+    environment = {**os.environ, "PORT": str(port), "S3_PORT": str(s3_port)}
+    process = subprocess.Popen(
+        [*command, "serve", "--samples", "samples"], cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE
+    )
+    assert process.stdout
+    assert process.stdout.readline() == f"ready http://127.0.0.1:{port}\n"
+    clone = tmp_path / "clone"
+    clone.mkdir()
+    for name in ("examples", "samples", "schemas"):
+        (clone / name).symlink_to(ROOT / name)
+    (clone / ".venv").symlink_to(sys.prefix)
+    aws = clone / "aws"  # the command is not among what the tests install
+    aws.write_text(f"#!{sys.executable}\n{PUT_OBJECT}")
+    aws.chmod(0o755)
+    (tmp_path / ".curlrc").write_text("silent\n")  # on a terminal it draws no progress beside what it prints
+    fresh = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "BUCKET"))}
+    fresh |= {"HOME": str(tmp_path), "PATH": f"{clone}{os.pathsep}{os.environ['PATH']}"}
+    shell = Shell(clone, fresh, {":8080": f":{port}", ":9090": f":{s3_port}"})
+    yield shell.follow
+    shell.close()
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, marks=() if page == "README.md" else pytest.mark.full) for page in RUN]
+)
+def test_the_commands_of_a_page_print_what_the_page_shows(page: str, reader: Callable[[Step], str]) -> None:
+    found = [step for step in steps(sections(page, RUN[page])) if not step.command.startswith("make run")]
+    assert len(found) > 2
+    for step in found:
+        reader(step)
+
+
+def test_a_wrong_output_and_a_failing_command_are_found(tmp_path: Path) -> None:
+    """Control the test above: it has to fail on these."""
+    shell = Shell(tmp_path, os.environ, {})
+    shell.follow(Step("export WORD=ready", ""))
+    shell.follow(Step('echo "$WORD at 2026-11-20T12:00:00"', "re…at 2027-01-01T08:00:00"))
+    with pytest.raises(AssertionError, match="not:\nready"):
+        shell.follow(Step("echo steady", "ready"))
+    with pytest.raises(AssertionError, match="with exit code 1"):
+        shell.follow(Step("false", ""))
+    shell.close()
 
 
 def json_blocks(page: Path) -> list[dict[str, object]]:
@@ -93,6 +201,20 @@ def test_links_and_make_targets_exist(page: Path) -> None:
     assert targets <= set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
+def anchors(page: Path) -> set[str]:
+    """Return the names to which links within a page can lead, as GitHub makes them of its headings."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_to_headings_lead_to_one(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)|^\[[^]]+\]: (?!https?:)([^#\s]*)#(\S+)$", page.read_text())
+    found = [(link[0] or link[2], link[1] or link[3]) for link in links]
+    assert [(to, name) for to, name in found if name not in anchors(page.parent / to if to else page)] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_that_is_shown_exists(page: Path) -> None:
     text = page.read_text()
@@ -150,6 +272,16 @@ def test_the_version_is_the_newest_in_the_changelog() -> None:
         f"({__version__})" in (ROOT / "CHANGELOG.md").read_text()
         or f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
     )
+
+
+def test_the_deploying_page_names_every_parameter_and_output() -> None:
+    page = (ROOT / "docs" / "deploying.md").read_text()
+    template = (ROOT / "template.yaml").read_text()
+    for block in ("Parameters", "Outputs"):
+        (text,) = re.findall(rf"^{block}:\n((?:[ #].*\n|\n)+)", template, re.MULTILINE)
+        named = set(re.findall(r"^  (\w+):", text, re.MULTILINE))
+        assert len(named) > 7
+        assert {name for name in named if f"`{name}`" not in page} == set()
 
 
 def example_client() -> dict[str, Any]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from comet_updates import model, names
+from tests.privacy.identify import PLACES, old_numbers
 
 MANIFEST = "public/v1/comet-cursor/stable/manifest.json"
 NAMES = st.from_regex(names.NAME, fullmatch=True).filter(lambda name: len(name) <= 64)
+PRODUCTS = NAMES.filter(names.is_product)
 VERSIONS = st.from_regex(names.VERSION, fullmatch=True)
 
 
@@ -20,10 +22,6 @@ VERSIONS = st.from_regex(names.VERSION, fullmatch=True)
         ("/v1/comet-cursor/stable/manifest.json", MANIFEST),
         ("/v1/comet-cursor/stable/releases.json", "public/v1/comet-cursor/stable/releases.json"),
         ("/v1/a/1.x_y-z", "public/v1/a/1.x_y-z/manifest.json"),
-        (
-            "/v1/3f2504e0-4f89-11d3-9a0c-0305e82c3301/1",
-            "public/v1/3f2504e0-4f89-11d3-9a0c-0305e82c3301/1/manifest.json",
-        ),
         ("/schemas/release.json", "public/schemas/release.json"),
         ("/", "public/pages/index.html"),
         ("/privacy", "public/pages/privacy.html"),
@@ -58,6 +56,65 @@ def test_a_url_leads_to_its_key(path: str, key: str) -> None:
 def test_the_number_of_a_legacy_copy_is_dropped(suffix: str) -> None:
     assert names.public_key(f"/v1/comet-cursor/stable/{suffix}") == MANIFEST
     assert names.public_key(f"/v1/comet-cursor/stable/manifest.json/{suffix}") == MANIFEST
+
+
+GUID = "3f2504e0-4f89-11d3-9a0c-0305e82c3301"
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_place_of_a_name_with_a_sound_name_leads_to_a_key(place: str) -> None:
+    """Control the next test: the same places lead to a key with a sound name."""
+    path = place.replace("{}", "en")
+    assert names.public_key(path) or names.drop_in(path)
+
+
+@given(old_numbers())
+@example(GUID)
+@example(GUID.replace("-", ""))
+@example("1234567")
+@example("dn1")
+@example("dn-1")
+def test_number_in_the_place_of_a_name_leads_nowhere(number: str) -> None:
+    for path in (place.replace("{}", number) for place in PLACES):
+        assert (names.public_key(path), names.drop_in(path)) == (None, None), path
+
+
+NUMBERED = {
+    *(GUID, GUID.replace("-", ""), f"beta-{GUID}", f"{GUID}-beta", f"x{GUID}", f"a.{GUID}.b", f"a_{GUID}"),
+    *("0" * 32, "1234567", "9" * 64, "dn1", "dn-1", "dn1234567", "a.1234567", "1234567.a", "a.dn1.b"),
+}
+LEGAL = {
+    *("115", "2026", "202611", "123456", "dn", "dna1", "1dn1", "dnx-1", "a1234567", "1234567a"),
+    *("nightly-20261120", "20261120-nightly", "beta-dn1", "beta_48151623", "1.2.3", "com.example.dn"),
+    *("a" * 31, "a" * 33, "a" * 40, "a" * 64, f"a{GUID}", f"{GUID}0", GUID.replace("-", "_"), GUID.replace("-", ".")),
+}
+
+
+@pytest.mark.parametrize("name", sorted(NUMBERED))
+def test_name_with_a_number_in_it_is_refused(name: str) -> None:
+    for key in (names.product_key(name), names.release_key(name, "c", "1"), names.channel_key("p", name)):
+        assert names.parse_upload(key) is None
+    assert names.forbidden(name, product=False) == "looks like a GUID or a download number"
+    assert not names.is_name(name)
+    assert not names.is_product(name)
+    assert names.public_key(f"/v1/{name}/stable") is names.public_key(f"/v1/p/{name}") is None
+
+
+@pytest.mark.parametrize("name", sorted(LEGAL))
+def test_name_that_only_resembles_a_number_is_a_name(name: str) -> None:
+    """Hold the bound of the rule, as docs/privacy.md states it."""
+    assert names.forbidden(name, product=True) is None
+    assert names.parse_upload(names.channel_key(name, name)) == ("channel", name, name, "")
+    assert names.public_key(f"/v1/{name}/{name}") == names.document_key(name, name, names.MANIFEST)
+
+
+@pytest.mark.parametrize("name", names.RESERVED)
+def test_reserved_name_is_a_channel_but_not_a_product(name: str) -> None:
+    assert names.forbidden(name, product=True) == "is a reserved name"
+    assert names.parse_upload(names.product_key(name)) is names.parse_upload(names.signed_key(name, 1)) is None
+    assert names.parse_upload(names.release_key(name, "c", "1")) is None
+    for sound in (f"{name}x", f"{name}-x", f"{name}.x"):
+        assert names.parse_upload(names.release_key(sound, name, "1")) == ("release", sound, name, "1")
 
 
 @pytest.mark.parametrize(
@@ -149,7 +206,7 @@ def test_a_url_can_be_made_of_every_name(product: str, channel: str) -> None:
     assert names.content_type(key) == "application/json"
 
 
-@given(NAMES, NAMES, VERSIONS)
+@given(PRODUCTS, NAMES, VERSIONS)
 def test_the_key_of_an_upload_says_what_it_was_made_of(product: str, channel: str, version: str) -> None:
     assert names.parse_upload(names.product_key(product)) == ("product", product, "", "")
     assert names.parse_upload(names.channel_key(product, channel)) == ("channel", product, channel, "")

@@ -1,7 +1,7 @@
-"""What may exist in the cloud, and why it cannot carry anything about a client.
+"""The list of everything that may exist in the cloud, with the reason why it cannot contain data about a client.
 
-One definition: the rules for the template, the audit of a deployed stack and the evidence report read it. Whoever adds
-an entry writes the reason beside it.
+The rules for the template, the audit of a deployed stack and the evidence report all use this list. Every new entry
+needs its reason.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import NamedTuple
 class Grant(NamedTuple):
     """Actions that a role allows on resources.
 
-    `${Name.Arn}` stands for the ARN of that resource of the stack, and `${OnlineKeyArn}` for the key that a deployment
-    names, or for one that does not exist.
+    `${Name.Arn}` means the ARN of that resource of the stack. `${OnlineKeyArn}` means the key that a deployment names,
+    or a key that does not exist.
     """
 
     actions: frozenset[str]
@@ -26,32 +26,35 @@ def _grant(actions: str, resources: str, because: str) -> Grant:
 
 
 RESOURCE_TYPES = {
-    "AWS::S3::Bucket": (1, "written by pipelines and the publishing function; the answering one can only read"),
+    "AWS::S3::Bucket": (1, "pipelines and the publishing function write it; the answering function only reads"),
     "AWS::S3::BucketPolicy": (1, "denies plain HTTP and second writes; allows nothing"),
-    "AWS::SQS::Queue": (2, "uploads and their dead letters: keys of uploads, sent by S3 alone"),
+    "AWS::SQS::Queue": (2, "the queue of uploads and its dead-letter queue: contain keys of uploads, sent by S3"),
     "AWS::SQS::QueuePolicy": (2, "lets buckets of this account send, and nobody read"),
-    "AWS::Logs::LogGroup": (2, "one for each function, kept for days; holds records of finite values"),
-    "AWS::Logs::MetricFilter": (3, "counts lines of the log, by nothing: a number for each minute, of all together"),
-    "AWS::CloudWatch::Alarm": (7, "watches numbers of functions, queue and schedule; none is of a client"),
-    "AWS::CloudWatch::Dashboard": (1, "draws the same numbers, and searches no log"),
-    "AWS::CodeDeploy::Application": (1, "a name that deployments stand under"),
-    "AWS::CodeDeploy::DeploymentGroup": (1, "how many requests a new version gets and when; never which, or whose"),
-    "AWS::IAM::Role": (5, "what each may do stands in GRANTS"),
-    "AWS::Lambda::Alias": (1, "which version answers; between two of them Lambda draws lots for each request"),
+    "AWS::Logs::LogGroup": (2, "one for each function, expires after days; contains records of finite values"),
+    "AWS::Logs::MetricFilter": (3, "counts log lines without dimensions: one total for each minute"),
+    "AWS::CloudWatch::Alarm": (7, "watches metrics of functions, queue and schedule; none is about a client"),
+    "AWS::CloudWatch::Dashboard": (1, "shows the same metrics, and has no log queries"),
+    "AWS::CodeDeploy::Application": (1, "a name for the deployments"),
+    "AWS::CodeDeploy::DeploymentGroup": (1, "how many requests a new version gets and when, not which or whose"),
+    "AWS::IAM::Role": (5, "GRANTS lists the permissions of each"),
+    "AWS::Lambda::Alias": (
+        1,
+        "the version that answers; between two versions, Lambda chooses randomly for each request",
+    ),
     "AWS::Lambda::Function": (2, "answering and publishing"),
-    "AWS::Lambda::Version": (1, "the answering function as it was deployed, code and settings"),
+    "AWS::Lambda::Version": (1, "code and settings of the deployed answering function"),
     "AWS::Lambda::LayerVersion": (2, "third-party code, locked by hash"),
-    "AWS::Lambda::Permission": (4, "the gateway or the CDN calls one function, the schedule the other"),
-    "AWS::Lambda::EventSourceMapping": (1, "hands notifications of uploads to the publishing function"),
-    "AWS::Lambda::Url": (1, "the CDN's door to the answering function: whoever does not sign is turned away"),
-    "AWS::Events::Rule": (1, "the sweep: a clock with a constant input"),
-    "AWS::ApiGatewayV2::Api": (1, "passes every request to the answering function and keeps none"),
+    "AWS::Lambda::Permission": (4, "the gateway or the CDN may call one function, the schedule the other"),
+    "AWS::Lambda::EventSourceMapping": (1, "sends notifications of uploads to the publishing function"),
+    "AWS::Lambda::Url": (1, "the CDN's URL of the answering function: unsigned requests are refused"),
+    "AWS::Events::Rule": (1, "the sweep: a schedule with a constant input"),
+    "AWS::ApiGatewayV2::Api": (1, "forwards every request to the answering function and stores none"),
     "AWS::ApiGatewayV2::Stage": (1, "throttles all clients together; has no access log"),
-    "AWS::CloudFront::Distribution": (1, "keeps answers by their path; has no log, and passes on no more than that"),
-    "AWS::CloudFront::CachePolicy": (1, "says that the path alone is the key of an answer"),
-    "AWS::CloudFront::OriginAccessControl": (1, "signs what the CDN asks of the function, the same for every client"),
+    "AWS::CloudFront::Distribution": (1, "caches answers by path; has no log, and forwards only the path"),
+    "AWS::CloudFront::CachePolicy": (1, "makes the path alone the cache key"),
+    "AWS::CloudFront::OriginAccessControl": (1, "signs the CDN's requests in the same way for every client"),
 }
-"""Type of resource → how many the template has, and why they cannot carry anything about a client."""
+"""Type of resource → the number in the template, and why it cannot contain data about a client."""
 
 CONDITIONAL = {
     "PipelineRole": ("AWS::IAM::Role", "HasPipeline"),
@@ -66,14 +69,14 @@ CONDITIONAL = {
     "CdnCallsTheDoor": ("AWS::Lambda::Permission", "HasCdn"),
     "CdnCallsTheFunction": ("AWS::Lambda::Permission", "HasCdn"),
 }
-"""Resource that may be missing → its type, and the condition under which it exists.
+"""Optional resource → its type, and the condition under which it exists.
 
-Of `HasGateway` and `HasCdn` one holds, so that there is one way to the answering function. What denies something may
-never be missing.
+Exactly one of `HasGateway` and `HasCdn` is true, so there is one way to the answering function. Resources that deny
+access are never optional.
 """
 
 LIVE = "live"
-"""The alias of the answering function: all that may call it calls this."""
+"""The alias of the answering function, which all allowed callers use."""
 
 _LOGS = "logs:CreateLogStream logs:PutLogEvents"
 
@@ -86,35 +89,35 @@ _UPLOADS = _below("products", "channels", "releases", "approvals", "signed", "tr
 _LOOK = _grant(
     "s3:GetObject s3:GetObjectVersion",
     f"{_UPLOADS} ${{Bucket.Arn}}/packs/* ${{Bucket.Arn}}/rejected/*",
-    "what pipelines uploaded, and what publishing made of that",
+    "uploads of pipelines, and the results of publishing",
 )
-_LIST = _grant("s3:ListBucket s3:ListBucketVersions", "${Bucket.Arn}", "keys of uploads and of what is public")
+_LIST = _grant("s3:ListBucket s3:ListBucketVersions", "${Bucket.Arn}", "keys of uploads and of public documents")
 
 GRANTS = {
     "AnswerRole": (
-        _grant("s3:GetObject", "${Bucket.Arn}/public/*", "reads what is public anyway; cannot write, list or search"),
-        _grant(_LOGS, "${AnswerLog.Arn}", "writes records of finite values, and cannot read them back"),
+        _grant("s3:GetObject", "${Bucket.Arn}/public/*", "reads public documents; cannot write, list or search"),
+        _grant(_LOGS, "${AnswerLog.Arn}", "writes records of finite values, and cannot read them"),
     ),
     "DeployRole": (
         _grant(
             "lambda:GetAlias lambda:UpdateAlias lambda:GetProvisionedConcurrencyConfig",
             f"${{AnswerFunction.Arn}} ${{AnswerFunction.Arn}}:{LIVE}",
-            "says which of the versions that were deployed answers; cannot make one, call one or change one",
+            "chooses the deployed version that answers; cannot create, call or change a version",
         ),
-        _grant("cloudwatch:DescribeAlarms", "*", "whether a number of WATCHED is too high; none is of a client"),
+        _grant("cloudwatch:DescribeAlarms", "*", "reads the alarms of WATCHED; none is about a client"),
     ),
     "PublishRole": (
         _grant("s3:ListBucket s3:ListBucketVersions", "${Bucket.Arn}", "uploads of pipelines; no client writes here"),
         _grant("s3:GetObject s3:GetObjectVersion", _UPLOADS, "uploads of pipelines"),
-        _grant("s3:GetObject s3:PutObject", "${Bucket.Arn}/packs/*", "its own copy of uploads, to read them once"),
+        _grant("s3:GetObject s3:PutObject", "${Bucket.Arn}/packs/*", "its cached copy of uploads"),
         _grant(
             "s3:GetObject s3:PutObject s3:DeleteObject",
             "${Bucket.Arn}/public/* ${Bucket.Arn}/rejected/*",
-            "what is published; no event that it gets holds a request of a client",
+            "writes public documents; its events contain no client request",
         ),
         _grant("sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes", "${UploadQueue.Arn}", "keys of uploads"),
-        _grant("kms:Sign", "${OnlineKeyArn}", "which versions are newest, and when; no request of a client gets here"),
-        _grant(_LOGS, "${PublishLog.Arn}", "writes records of finite values, and cannot read them back"),
+        _grant("kms:Sign", "${OnlineKeyArn}", "signs TUF's snapshot and timestamp; no client request gets here"),
+        _grant(_LOGS, "${PublishLog.Arn}", "writes records of finite values, and cannot read them"),
     ),
     "PipelineRole": (
         _grant("s3:PutObject", _below("channels", "releases", "signed"), "a pipeline is not a client"),
@@ -127,32 +130,32 @@ GRANTS = {
         _LIST,
     ),
 }
-"""Role → all that it allows, without any condition."""
+"""Role → everything that it allows, without conditions."""
 
 TAKEN_BY = {
     "AnswerRole": "lambda.amazonaws.com",
     "PublishRole": "lambda.amazonaws.com",
     "DeployRole": "codedeploy.amazonaws.com",
 }
-"""Role → the service of AWS that takes it; the others are taken by whom a parameter names."""
+"""Role → the AWS service that assumes it. A parameter names the principal of each other role."""
 
 ENVIRONMENT = {
     "AnswerFunction": {
         "BUCKET": "the bucket of this stack",
-        "S3_ENDPOINT": "AWS's own S3: pinned to `aws`",
+        "S3_ENDPOINT": "AWS's own S3: always `aws`",
         "MEMORY_TTL_S": "a number of seconds",
-        "LOG_LEVEL": "which of the finite records are written",
-        "LOG_SUCCESSES": "whether records of successes are written; they hold no more than others",
+        "LOG_LEVEL": "the level of the finite records to write",
+        "LOG_SUCCESSES": "whether to write records of successes; they contain no more than others",
     },
     "PublishFunction": {
         "BUCKET": "the bucket of this stack",
-        "S3_ENDPOINT": "AWS's own S3: pinned to `aws`",
-        "LOG_LEVEL": "which of the finite records are written",
-        "LOG_SUCCESSES": "whether records of successes are written; they hold no more than others",
-        "ONLINE_KEY": "which key signs how fresh TUF's metadata is, or none",
+        "S3_ENDPOINT": "AWS's own S3: always `aws`",
+        "LOG_LEVEL": "the level of the finite records to write",
+        "LOG_SUCCESSES": "whether to write records of successes; they contain no more than others",
+        "ONLINE_KEY": "the key that signs TUF's snapshot and timestamp, or none",
     },
 }
-"""Function → its environment variables, and why each is harmless. No debug flag of a library is among them."""
+"""Function → its environment variables, and why each is harmless. They include no debug flags of libraries."""
 
 HANDLERS = {
     "AnswerFunction": "comet_updates.answer.handler.handler",
@@ -162,20 +165,20 @@ LAYERS = {"AnswerFunction": "AnswerLayer", "PublishFunction": "PublishLayer"}
 LOGS = {"AnswerFunction": "AnswerLog", "PublishFunction": "PublishLog"}
 ROLES = {"AnswerFunction": "AnswerRole", "PublishFunction": "PublishRole"}
 RETENTION_DAYS = (1, 3, 5, 7, 14, 30)
-"""How long a log may be kept."""
+"""The allowed retentions of a log."""
 
 LOGGING = {"LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel": "WARN"}
-"""How Lambda itself logs: nothing about a single request that went well."""
+"""The logging of Lambda itself: nothing about a single successful request."""
 
 COUNTED = {
     "RefusedUploads": ("PublishLog", '{ $.outcome = "refused" }', "UploadsAreRefused"),
     "StaleAnswers": ("AnswerLog", '{ $.cache = "stale" }', "AnswersAreStale"),
     "FailedAnswers": ("AnswerLog", '{ ($.outcome = "unavailable") || ($.outcome = "failed") }', "AnswersFail"),
 }
-"""What is counted in logs: filter → the log, which lines, and the name of the number.
+"""Metric filter → its log, its pattern and the name of its metric.
 
-A number is kept for longer than the log: for 15 months. So it says nothing but that something went wrong so many times
-in a minute: not for which document, and of clients there is nothing in the log.
+A metric is kept for 15 months, longer than the log. So it contains only the number of failures in each minute, without
+the document. The log itself contains nothing about clients.
 """
 
 WATCHED = {
@@ -187,18 +190,19 @@ WATCHED = {
     "AnswersAreStale": ("CometUpdates/", "AnswersAreStale", ""),
     "AnswersFail": ("CometUpdates/", "AnswersFail", ""),
 }
-"""Alarm → the namespace of its number (or how that begins), its name, and what it is of: one resource, or nothing."""
+"""Alarm → the namespace of its metric (or a prefix of it), the metric's name, and its dimension or none."""
 
 GRADUALLY = "Canary10Percent10Minutes"
-"""How a new version of the answering function comes: it gets a tenth of the requests for ten minutes, drawn by lots.
+"""The deployment of a new answering function: it gets a random tenth of the requests for ten minutes, then all.
 
-An alarm needs two periods of five minutes at the most, so that it tells before all requests get there.
+An alarm needs at most two periods of five minutes, so it fires before the new version gets all requests.
 """
 
 GOES_BACK_ON = ("AnswerErrors", "AnswersFail", "AnswersAreStale")
-"""Alarms at which the version before answers all requests again.
+"""Alarms that roll back to the previous version.
 
-The last one tells of S3, and not of a version. But a new version has nothing in memory, and so must not come then.
+The last one is about S3, not about a version. But a new version starts with an empty cache, so it must not be deployed
+while S3 fails.
 """
 
 PATH_ALONE = {
@@ -208,31 +212,31 @@ PATH_ALONE = {
     "EnableAcceptEncodingGzip": True,
     "EnableAcceptEncodingBrotli": True,
 }
-"""What the CDN tells answers apart by, besides the path, and passes on to the function.
+"""The parts of a request, besides the path, in the CDN's cache key and in its requests to the function.
 
-Of `Accept-Encoding` it makes one of three words itself: whether a client understands brotli, gzip or neither.
+The CDN reduces `Accept-Encoding` to one of three values: brotli, gzip or neither.
 """
 
 NOT_CACHED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 """The id of AWS's own cache policy `CachingDisabled`, the same in every account."""
 
 CDN_PATHS = {
-    "/drop-in/*": False,  # a version may stand in it
+    "/drop-in/*": False,  # the URL may contain a version
     "/v1/*.atom": True,
     "/v1/*.json": True,
     "/v1/*.minisig": True,
     "/v1/*.xml": True,
     "/v1/*.yml": True,
     "/v1/*/RELEASES": True,
-    "/v1/*/*/*": False,  # none of these: an old copy has put its number there
+    "/v1/*/*/*": False,  # not a document: an old copy may have added its own number
 }
-"""Path → whether the CDN may keep the answer, by its URL; the first that fits counts, and any other may be kept.
+"""Path pattern → whether the CDN may cache the answer by its URL. The first match counts; other paths may be cached.
 
-CloudFront's patterns: `*` is anything, slashes too. No number of an old copy ends like a document.
+CloudFront's patterns: `*` matches anything, also slashes. No number of an old copy has the ending of a document.
 """
 
 CDN_TLS = ("TLSv1.2_2021", "TLSv1.2_2025", "TLSv1.3_2025")
-"""What the CDN may ask of a connection at least, under a name of the publisher's own."""
+"""The allowed minimum TLS policies of the CDN, if the publisher uses a custom domain."""
 
 CONTEXT_TOKENS: dict[str, str] = {}
-"""`$context` variables of the gateway that the template may name, with the reason: each is of one request, so none."""
+"""`$context` variables of the gateway that the template may use: none, because each describes a single request."""

@@ -1,4 +1,4 @@
-"""Every error that we raise on purpose: one tree, sorted by whose fault it is."""
+"""All errors that this package raises on purpose, as one tree: the type shows whose fault it is."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 
 class CometError(Exception):
-    """Root of all errors of this package."""
+    """The base class of all errors of this package."""
 
 
 class SettingsError(CometError):
-    """The deployment lacks a setting: the start stops here instead of guessing."""
+    """A setting of the deployment is missing or wrong, so the function does not start."""
 
     def __init__(self, variable: str, problem: str) -> None:
         """Name the environment `variable` and its `problem`."""
@@ -20,30 +20,30 @@ class SettingsError(CometError):
 
 
 class StoreUnavailableError(CometError):
-    """S3 did not answer as S3 does: nothing is known of the document that was asked for."""
+    """S3 failed or gave an invalid answer, so the requested document is unknown."""
 
 
 class ConcurrentPublishError(CometError):
-    """Another publisher wrote first: what we decided may be out of date and was not written."""
+    """Another publisher wrote first. Our document may be out of date and was not written."""
 
 
 class VersionSyntaxError(CometError):
     """A version does not parse under its product's scheme."""
 
     def __init__(self, version: str, scheme: str, remedy: str) -> None:
-        """Name the `version`, the `scheme` it should follow, and how to write it instead."""
-        super().__init__(f"{version!r} is not a version in the scheme {scheme!r}. {remedy}")
+        """Name the `version`, the `scheme` that it should follow, and the `remedy`."""
+        super().__init__(f"{version!r} is not a version in the scheme {scheme!r}. {remedy}.")
         self.version = version
         self.scheme = scheme
         self.remedy = remedy
 
 
 class ForeignFeedError(CometError):
-    """A document is not the feed that it should be; the text says where and why."""
+    """A feed to import is not valid; the text names the place and the reason."""
 
 
 def printable(text: str, max_chars: int = 200) -> str:
-    """`text` of an upload, cut short, with an escape for each character that a terminal would act on or not show."""
+    """Return `text` of an upload, cut to `max_chars`, with escapes for characters that a terminal acts on or hides."""
     cut = text if len(text) <= max_chars else f"{text[:max_chars]}…"
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape", "surrogatepass").decode() for letter in cut
@@ -51,12 +51,12 @@ def printable(text: str, max_chars: int = 200) -> str:
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong with an upload.
+    """One problem of an upload.
 
     Attributes:
         path: JSON path of the field, as in `$.artifacts[0].url`; `$` is the whole document.
-        problem: what is wrong, in one sentence without the final stop.
-        remedy: what to do about it, in one sentence without the final stop.
+        problem: what is wrong, without the final stop.
+        remedy: what to do, without the final stop.
     """
 
     path: str
@@ -64,41 +64,41 @@ class Problem(NamedTuple):
     remedy: str
 
     def __str__(self) -> str:
-        """As people read it."""
+        """Return the line that people read."""
         return f"{self.path}: {self.problem}. {self.remedy}."
 
 
 class RefusedUploadError(CometError):
-    """A pipeline sent something that we will not publish; what is public is unchanged.
+    """A pipeline uploaded something that we do not publish; the public documents stay unchanged.
 
-    Only uploads get into its text, never anything of a client's request.
+    Its text quotes only uploads, never a client's request.
     """
 
     def __init__(self, key: str, problems: tuple[Problem, ...]) -> None:
-        """Collect every one of the `problems` of the upload at the S3 key `key`."""
+        """Collect all `problems` of the upload at the S3 key `key`."""
         super().__init__("\n".join(f"{key}: {problem}" for problem in problems))
         self.key = key
         self.problems = problems
 
 
 class DecisionError(CometError):
-    """What somebody decided makes no sense as things are; nothing is written."""
+    """A requested change is not possible in the current state; nothing is written."""
 
 
 class SigningError(CometError):
-    """A key cannot sign what it should."""
+    """A key cannot sign, or cannot be read."""
 
     def __init__(self, key: str, problem: str) -> None:
-        """Name the `key` as it was given, a URI or a file, and its `problem`."""
+        """Name the `key` as the user wrote it, a URI or a file, and its `problem`."""
         super().__init__(f"the key {key} {problem}.")
 
 
 class UnknownKeyError(SigningError):
-    """A key is none of those that may sign this."""
+    """A key is not among those that may sign this metadata."""
 
 
 class ArtifactError(CometError):
-    """A file that is to be released is not what it should be, or not where it should be."""
+    """A file to release is wrong, or is not at its URL."""
 
     def __init__(self, file: str, problem: str, remedy: str) -> None:
         """Name the `file`, its `problem` and the `remedy`."""
@@ -107,85 +107,85 @@ class ArtifactError(CometError):
 
 
 class FileInTheWayError(CometError):
-    """A file that is to be written is there already and says something else."""
+    """A file to write already exists with different content. It stays as it is."""
 
     def __init__(self, path: str) -> None:
         """Name the file at `path`."""
-        super().__init__(f"{path} is there already and says something else. Move it away, or choose another --to")
+        super().__init__(f"{path}: already exists with different content. Move it away, or choose another name.")
         self.path = path
 
 
 class AddressError(CometError):
-    """A URL is none that the client would ask."""
+    """A URL is not one that the client may request."""
 
 
 class NoAnswerError(CometError):
-    """A server did not answer as it should: nothing is known of what was asked for."""
+    """A server did not answer, or gave an invalid answer."""
 
     def __init__(self, host: str, problem: str, told_s: float = 0) -> None:
-        """Name the `host`, what it does instead, and for how many seconds it said not to ask again."""
+        """Name the `host`, its `problem`, and the seconds of its `Retry-After`."""
         super().__init__(f"{host} {problem}")
         self.host = host
         self.told_s = told_s
 
 
 class Distrust(Enum):
-    """Why an answer is not trusted, as people read it."""
+    """The reasons not to trust an answer, as people read them."""
 
-    FORGED = "it is not what those signed whom this app trusts. Somebody may have changed it on its way"
-    UNSIGNED = "nobody signed it"
-    OF_ANOTHER = "it is signed, but for another product or channel"
-    OUT_OF_DATE = "it is out of date. Something newer may be held back, or the clock of this computer is wrong"
-    ROLLED_BACK = "it is older than what was there before. Somebody may have put it in the place of something newer"
-    TOO_LARGE = "it is larger than it may be"
-    UNREADABLE = "its signed metadata is none, or contradicts itself"
+    FORGED = "it does not match a signature of the keys that this app trusts. Somebody may have changed it in transit"
+    UNSIGNED = "it is not signed"
+    OF_ANOTHER = "it is signed for another product or channel"
+    OUT_OF_DATE = "it has expired. Somebody may hide a newer release, or the clock of this computer is wrong"
+    ROLLED_BACK = "it is older than an earlier answer. Somebody may have replaced a newer one"
+    TOO_LARGE = "it is larger than allowed"
+    UNREADABLE = "its signed metadata cannot be read, or contradicts itself"
 
 
 class UntrustedAnswerError(CometError):
-    """Nobody whom the app trusts vouches for what was answered; nothing of it was taken."""
+    """An answer cannot be verified with the keys that the app trusts, so it was ignored."""
 
     def __init__(self, host: str, why: Distrust) -> None:
-        """Name the `host` that answered, and why it is not trusted."""
-        super().__init__(f"what {host} answers is not to be trusted: {why.value}. Nothing was taken")
+        """Name the `host` that answered, and the reason."""
+        super().__init__(f"the answer of {host} cannot be trusted: {why.value}. It was ignored.")
         self.host = host
         self.why = why
 
 
 class UnusableRootError(CometError):
-    """What an app was shipped with is no root of TUF."""
+    """The root that ships with an app is not a TUF root."""
 
     def __init__(self) -> None:
-        """Say it."""
-        super().__init__("the root is none of TUF: take /tuf/metadata/1.root.json, as whoever signs it gave it to you")
+        """Name the file to use."""
+        super().__init__("--root: not a TUF root. Use the 1.root.json that your publisher gave you.")
 
 
 class UnreadableOfferError(CometError):
-    """What a service says is offered cannot be understood; nothing is done about it."""
+    """A manifest cannot be read, so it was ignored."""
 
     def __init__(self, path: str, problem: str) -> None:
         """Name the JSON `path` of the field and its `problem`."""
-        super().__init__(f"what is offered cannot be understood: {path} {problem}")
+        super().__init__(f"the manifest cannot be read: {path} {problem}. Report this to the publisher.")
         self.path = path
 
 
 class RefusedDownloadError(CometError):
-    """A file that was to be downloaded is not what was offered, or cannot be kept; none has its name."""
+    """A downloaded file is not the offered one, or cannot be saved; no file of its name is left."""
 
 
 class StateError(CometError):
-    """What the client has to remember cannot be written, so it does not go on."""
+    """The client's state file cannot be written, so the client stops."""
 
     def __init__(self, path: str, problem: str) -> None:
         """Name the file at `path` and the `problem`."""
-        super().__init__(f"{path} cannot be written: {problem}. Choose another --state")
+        super().__init__(f"{path}: cannot be written: {problem}. Choose another --state.")
 
 
 class PortInUseError(CometError):
-    """`serve` cannot listen where it was told to."""
+    """`serve` cannot listen on a port, because another program uses it."""
 
     def __init__(self, port: int, variable: str) -> None:
         """Name the busy `port` and the environment `variable` that moves it."""
         super().__init__(
-            f"port {port} is in use. Stop what listens there, or choose another: {variable}=<port> make run"
+            f"port {port}: already in use. Stop the program that uses it, or choose another: {variable}=<port> make run"
         )
         self.port = port

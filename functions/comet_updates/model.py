@@ -6,9 +6,11 @@ The names of the fields are public. Texts stay as they were written: the models 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -80,10 +82,20 @@ Schema = Annotated[int, Field(alias="schema", ge=1, le=1), WithJsonSchema({"cons
 """The version of the document's own form."""
 
 
-def _grammar(pattern: str, what: str) -> tuple[AfterValidator, WithJsonSchema]:
-    """Checks a text by one of the patterns of `names` (pydantic's own cannot look ahead) and tells it to the schema."""
+def _grammar(
+    pattern: str, what: str, forbidden: Callable[[str], str | None] = lambda _: None
+) -> tuple[AfterValidator, WithJsonSchema]:
+    """Return what checks a text by a pattern of `names`, which pydantic's own cannot (they do not look ahead).
+
+    Args:
+        pattern: for the check and for the JSON Schema.
+        what: describes a text of that form, for the error.
+        forbidden: gives the reason why a text is refused that is more than its form.
+    """
 
     def check(value: str) -> str:
+        if reason := forbidden(value):
+            raise ValueError(f"{reason}: choose another name")
         if not re.fullmatch(pattern, value):
             raise ValueError(f"must be {what}, of letters, digits, dots, dashes and underscores, without `..`")
         return value
@@ -91,10 +103,14 @@ def _grammar(pattern: str, what: str) -> tuple[AfterValidator, WithJsonSchema]:
     return AfterValidator(check), WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
 
 
-_NAME = _grammar(names.NAME, "a name in lower case such as `comet-cursor`")
+_PRODUCT = _grammar(
+    names.PRODUCT, "a name in lower case such as `comet-cursor`", partial(names.forbidden, product=True)
+)
+_CHANNEL = _grammar(names.NAME, "a name in lower case such as `stable`", partial(names.forbidden, product=False))
 _VERSION = _grammar(names.VERSION, "a version such as `4.2.1`")
 
-Name = Annotated[str, _NAME[0], _NAME[1]]
+ProductName = Annotated[str, _PRODUCT[0], _PRODUCT[1]]
+ChannelName = Annotated[str, _CHANNEL[0], _CHANNEL[1]]
 Version = Annotated[str, _VERSION[0], _VERSION[1]]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_ONE_LINE)]
 Notes = Annotated[str, StringConstraints(max_length=NOTES_MAX_CHARS, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f]*$")]
@@ -221,8 +237,8 @@ class Release(Uploaded):
     """One version of a product on a channel: written once, never changed."""
 
     schema_: Schema
-    product: Name
-    channel: Name
+    product: ProductName
+    channel: ChannelName
     version: Version
     artifacts: Annotated[list[Artifact], Field(max_length=ARTIFACTS_MAX)]
     build: Annotated[Label | None, Field(description="The build number, where clients compare that.")] = None
@@ -266,7 +282,7 @@ class Product(Uploaded):
     """What is true of all releases of a product. A product without this document has these defaults."""
 
     schema_: Schema = 1
-    product: Name
+    product: ProductName
     name: Label | None = None
     homepage: Url | None = None
     version_scheme: Annotated[
@@ -282,15 +298,15 @@ class Product(Uploaded):
     ] = {}
     languages: Annotated[list[Language], Field(max_length=LANGUAGES_MAX)] = []
     approved_on: Annotated[
-        list[Name],
+        list[ChannelName],
         Field(max_length=100, description="Channels that offer a release only once a second person approved it."),
     ] = []
     only_higher_on: Annotated[
-        list[Name],
+        list[ChannelName],
         Field(max_length=100, description="Channels on which a release is higher than all before it but yanked ones."),
     ] = []
     signed_with: Annotated[
-        dict[Name, Annotated[list[Token], Field(min_length=1, max_length=20)]],
+        dict[ChannelName, Annotated[list[Token], Field(min_length=1, max_length=20)]],
         Field(max_length=100, description="By channel: every artifact has a signature of one of these kinds."),
     ] = {}
     max_size: Annotated[int, Field(ge=1, le=SIZE_MAX_BYTES, description="Of an artifact, in bytes.")] | None = None
@@ -363,9 +379,11 @@ class ChannelPolicy(Uploaded):
     """What people decided for a channel. A channel without this document has these defaults."""
 
     schema_: Schema = 1
-    product: Name
-    channel: Name
-    includes: Annotated[list[Name], Field(max_length=50, description="Channels whose releases count here, too.")] = []
+    product: ProductName
+    channel: ChannelName
+    includes: Annotated[
+        list[ChannelName], Field(max_length=50, description="Channels whose releases count here, too.")
+    ] = []
     pin: Annotated[Version | None, Field(description="Offer this version and none that is higher.")] = None
     paused_at: Annotated[Timestamp | None, Field(description="Releases that are due later are not offered.")] = None
     yanked: Annotated[
@@ -399,8 +417,8 @@ class Approval(Uploaded):
     """A second person's word that a release may be offered; it holds for just these bytes."""
 
     schema_: Schema
-    product: Name
-    channel: Name
+    product: ProductName
+    channel: ChannelName
     version: Version
     sha256: Annotated[Sha256, Field(description="Of the release's document, as it lies in the bucket.")]
 
@@ -421,8 +439,8 @@ class History(_Document):
     """Every release that a channel has offered, the latest first, cut at the oldest end if it is very long."""
 
     schema_: Schema
-    product: Name
-    channel: Name
+    product: ProductName
+    channel: ChannelName
     releases: list[PastRelease]
 
 

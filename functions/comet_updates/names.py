@@ -12,8 +12,23 @@ from typing import NamedTuple
 
 from comet_updates.errors import SettingsError
 
-NAME = r"(?![^/]*\.\.)[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?"
-"""A product or a channel: 1 to 64 characters, and never `..`."""
+_GUID = r"[0-9A-Fa-f]{8}-?(?:[0-9A-Fa-f]{4}-?){3}[0-9A-Fa-f]{12}"
+
+# An old copy may send its number in the place of a name (promise P7). A name must not have that form, or the number
+# would reach S3 as part of a key. `(?:|x)` in place of `(?:x)?`, and the look at the length, keep this fast.
+_NUMBERED = (
+    r"(?:|[^/]*\.)(?:[Dd][Nn]-?[0-9]+|[0-9]{7,})(?![^/.])"  # a download number between dots, or the name's ends
+    rf"|(?=[^/]{{32}})(?:|[^/]*[^/0-9A-Fa-f]){_GUID}(?![0-9A-Fa-f])"  # a GUID anywhere; more digits are a hash
+)
+
+NAME = rf"(?![^/]*\.\.|{_NUMBERED})[a-z0-9](?:[a-z0-9._-]{{0,62}}[a-z0-9])?"
+"""A product or a channel: 1 to 64 characters, without `..`, a GUID, or a download number between its dots."""
+
+RESERVED = ("v1", "drop-in", "tuf", "schemas", "privacy", "page", "log", "downloads", "apt", "rpm", "index")
+"""What is or may become the first part of a URL, and so cannot be the name of a product."""
+
+PRODUCT = rf"(?!(?:{'|'.join(RESERVED)})(?:/|(?:\.json)?$)){NAME}"
+"""The name of a product, where one is uploaded: before `/`, or before `.json` and the end, or alone."""
 
 VERSION = r"(?![^/]*\.\.)[0-9A-Za-z](?:[0-9A-Za-z.+_-]{0,126}[0-9A-Za-z])?"
 """A version, as it may stand in a key. Whether it is one is for the product's version scheme to say."""
@@ -55,17 +70,17 @@ TARGETS = "public/tuf/targets/"
 MANIFEST = "manifest.json"
 TIMESTAMP = f"{METADATA}timestamp.json"
 
-LANGUAGE = r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,4}"
-"""A BCP 47 tag, of the form that all real ones have."""
+LANGUAGE = r"(?!(?:|[^/]*-)[Dd][Nn]-?[0-9]|[^/]*[0-9]{7})[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,4}"
+"""A BCP 47 tag, of the form that all real ones have; none has a download number in it."""
 
 # A copy in the field may still add its GUID or download number to the path (promise P7). It is dropped here, before
 # anything else can see it: only its shape is looked at. Braces may come as they are or percent-encoded.
 _LEGACY_NUMBER = (
-    r"(?:\{|%7[Bb])?[0-9A-Fa-f]{8}-?(?:[0-9A-Fa-f]{4}-?){3}[0-9A-Fa-f]{12}(?:\}|%7[Dd])?"  # a GUID
+    rf"(?:\{{|%7[Bb])?{_GUID}(?:\}}|%7[Dd])?"
     r"|(?:[Dd][Nn]-?)?[0-9]{1,20}"  # a download number
 )
 # `RELEASES` and `RELEASES.json` are what Squirrel asks for.
-DOCUMENT = r"RELEASES(?:\.json)?|[a-z0-9](?:[a-z0-9-]{0,80}\.){1,2}(?:atom|json|minisig|xml|yml)"
+DOCUMENT = rf"RELEASES(?:\.json)?|(?!{_NUMBERED})[a-z0-9](?:[a-z0-9-]{{0,80}}\.){{1,2}}(?:atom|json|minisig|xml|yml)"
 _CHANNEL_URL = re.compile(
     rf"/v1/(?P<product>{NAME})/(?P<channel>{NAME})"
     rf"(?:/(?P<document>{DOCUMENT}))?(?:/(?:{_LEGACY_NUMBER}))?"
@@ -84,7 +99,7 @@ _DROP_IN_URL = re.compile(rf"{DROP_IN}(?P<product>{NAME})/(?P<channel>{NAME})/(?
 _SCHEMA = re.compile(rf"public/schemas/(?:{'|'.join(DESCRIPTIONS)})\.json")
 _PAGE_URL = re.compile(
     rf"/(?!(?:{_LEGACY_NUMBER})$)(?:(?P<page>{NAME})"
-    rf"(?:/(?P<part>(?!(?:{_LEGACY_NUMBER})$){LANGUAGE}|(?<=/page/)(?:[2-9]|[1-9][0-9]{{1,3}})))?)?"
+    rf"(?:/(?P<part>{LANGUAGE}|(?<=/page/)(?:[2-9]|[1-9][0-9]{{1,3}})))?)?"
 )
 _PAGE_OF = re.compile(rf"{PAGES}(?P<product>{NAME})\.(?:(?:!{LANGUAGE}\.)?html|atom|json)")
 _INDEX = re.compile(rf"{PAGES}(?:index\.(?:html|json)|page\.![0-9]+\.html)")
@@ -139,8 +154,20 @@ def settings(environment: Mapping[str, str], *variables: str) -> tuple[str, ...]
 
 
 def is_name(text: str) -> bool:
-    """Whether `text` can be the name of a product or a channel."""
+    """Return whether `text` can be the name of a channel."""
     return re.fullmatch(NAME, text) is not None
+
+
+def is_product(text: str) -> bool:
+    """Return whether `text` can be the name of a product."""
+    return re.fullmatch(PRODUCT, text) is not None
+
+
+def forbidden(text: str, *, product: bool) -> str | None:
+    """Return why a publisher must not give this name to a product, or to a channel; None if its form decides."""
+    if re.match(_NUMBERED, text):
+        return "looks like a GUID or a download number"
+    return "is a reserved name" if product and text.removesuffix(".json") in RESERVED else None
 
 
 def public_key(path: str) -> str | None:
@@ -315,13 +342,13 @@ def trust_key(role: str, version: int) -> str:
 
 TRUST = "trust/"
 UPLOAD_PREFIXES = ("products/", "channels/", "releases/", "approvals/", "signed/", TRUST)
-_VERSIONED = rf"(?P<product>{NAME})/(?P<channel>{NAME})/(?P<version>{VERSION})\.json"
+_VERSIONED = rf"(?P<product>{PRODUCT})/(?P<channel>{NAME})/(?P<version>{VERSION})\.json"
 _UPLOADS = (
-    ("product", re.compile(rf"products/(?P<product>{NAME})\.json")),
-    ("channel", re.compile(rf"channels/(?P<product>{NAME})/(?P<channel>{NAME})\.json")),
+    ("product", re.compile(rf"products/(?P<product>{PRODUCT})\.json")),
+    ("channel", re.compile(rf"channels/(?P<product>{PRODUCT})/(?P<channel>{NAME})\.json")),
     ("release", re.compile(rf"releases/{_VERSIONED}")),
     ("approval", re.compile(rf"approvals/{_VERSIONED}")),
-    ("signed", re.compile(rf"signed/(?P<product>{NAME})/(?P<version>{_NUMBER})\.json")),
+    ("signed", re.compile(rf"signed/(?P<product>{PRODUCT})/(?P<version>{_NUMBER})\.json")),
     ("trust", re.compile(rf"trust/(?P<channel>root|targets)/(?P<version>{_NUMBER})\.json")),
 )
 
@@ -333,6 +360,24 @@ def parse_upload(key: str) -> Upload | None:
             said = found.groupdict()
             return Upload(kind, said.get("product") or "", said.get("channel") or "", said.get("version") or "")
     return None
+
+
+_PLACES = {
+    "products": ("product",),
+    "channels": ("product", "channel"),
+    "releases": ("product", "channel", ""),
+    "approvals": ("product", "channel", ""),
+    "signed": ("product", ""),
+}
+
+
+def parts_of_upload(key: str) -> dict[str, str]:
+    """Return the names in the key of an upload, sound or not, by `product` and `channel`; empty for another key."""
+    folder, *parts = key.removesuffix(".json").split("/")
+    places = _PLACES.get(folder, ())
+    if len(parts) != len(places):
+        return {}
+    return {place: part for place, part in zip(places, parts, strict=True) if place}
 
 
 PRODUCT_FOLDERS = ("channels", "releases", "approvals", "signed")

@@ -74,6 +74,9 @@ SILENCE = Check("test_record", "nobody else can speak")
 FEW_LIBRARIES = Check("privacy/test_reach", "answering depends on few libraries")
 FEW_MODULES = Check("test_architecture", "the answering function loads nine modules of ours and no heavy library")
 LEGACY_PATH = Check("test_names", "the number of a legacy copy is dropped")
+LEGACY_NAME = Check("test_names", "number in the place of a name leads nowhere")
+LEGACY_UPLOAD = Check("test_names", "name with a number in it is refused")
+LEGACY_WIRE = Check("privacy/test_reach", "number in the place of a name never reaches the bucket")
 LEGACY_CACHED = Check("answer/test_respond", "no cache on the way may keep a url that nobody knows")
 LEGACY_EDGE = Check("template/test_cdn", "the edge keeps no url with the number of an old copy in it")
 TEMPLATE = Check("template/test_expanded", "the template holds every rule")
@@ -182,15 +185,20 @@ PROMISES = (
         "Some copies of our software do have a GUID or a Download Number… We do not use these numbers to create user "
         "profiles… to track people… [or] to connect data associated with [them] with any personal information",
         "Numbers of old copies go nowhere",
-        "An old copy of the software that still sends its number is answered like one that sends none. The number is "
+        "An old copy of the software that still sends its number is answered like one that sends none. If it sends the "
+        "number in the place of a name, it gets the answer that every unknown address gets: not found. The number is "
         "not read, and no part or trace of it is kept in any form.",
         "A number at the end of a path is cut off by its shape before anything else sees the path; in a query, a "
-        "header, a cookie or a body it is never read. Nothing derived from it differs afterwards, not even a length; "
+        "header, a cookie or a body it is never read. A number in the place of a product, a channel, a document or a "
+        "language leads to the constant 404 and never to the bucket, because no name may have its form: a GUID "
+        "anywhere in it; or, as the whole name or between its dots, seven digits or more, or dn and digits. Names of "
+        "other forms are asked of the bucket, such as a shorter number, or one that a letter, a dash or an underscore "
+        "joins to more text. Nothing derived from it differs afterwards, not even a length; "
         "no failure of any call can bring it to the log or to the runtime. Where there is a CDN, it keeps no address "
         "with a number in it, and no cache at all may keep one that nobody knows.",
         (
             *(WHO_ASKS, WHO_ASKS_IN_TROUBLE, EVERY_FAULT, NO_CANARY, LEGACY_PATH, LEGACY_CACHED, SEEN_BY, SILENCE),
-            *(EDGE, LEGACY_EDGE),
+            *(LEGACY_NAME, LEGACY_UPLOAD, LEGACY_WIRE, EDGE, LEGACY_EDGE),
         ),
     ),
     Promise(

@@ -309,7 +309,7 @@ DIFFERENCES: dict[str, tuple[str, str, Plant]] = {
         _stage(RouteSettings={"GET /v1": {"LoggingLevel": "INFO"}}),
     ),
     "no throttling": (STAGES, "does not throttle", _stage(DefaultRouteSettings={})),
-    "routes that do not show": (STAGES, "does not deploy by itself", _stage(AutoDeploy=False)),
+    "routes that do not show": (STAGES, "does not deploy automatically", _stage(AutoDeploy=False)),
     "another stage": (
         STAGES,
         "debug",
@@ -318,7 +318,7 @@ DIFFERENCES: dict[str, tuple[str, str, Plant]] = {
     "another route": (ROUTES, "GET /id/{id}", _route(RouteKey="GET /id/{id}")),
     "a login": (
         ROUTES,
-        "asks who the client is",
+        "requires authentication",
         _answers(GetRoutes={"Items": [{"RouteKey": "$default", "AuthorizationType": "JWT"}]}),
     ),
     "cross-origin rules": (
@@ -356,12 +356,12 @@ DIFFERENCES: dict[str, tuple[str, str, Plant]] = {
     ),
     "a version that was not deployed": (
         DEPLOYMENT,
-        "answers with version $LATEST instead of 1",
+        "answers with version $LATEST instead of the deployed version 1",
         _alias(FunctionVersion="$LATEST"),
     ),
     "two versions": (
         DEPLOYMENT,
-        "answers with version 2, too",
+        "also answers with version 2",
         _alias(RoutingConfig={"AdditionalVersionWeights": {"2": 0.5}}),
     ),
     "all clients at once": (
@@ -371,22 +371,22 @@ DIFFERENCES: dict[str, tuple[str, str, Plant]] = {
     ),
     "a deployment that heeds no alarm": (
         DEPLOYMENT,
-        "stays at a new version on AnswerErrors",
+        "does not roll back on the alarm AnswerErrors",
         _group(alarmConfiguration={"enabled": False, "alarms": [{"name": "comet-AnswerErrors"}]}),
     ),
     "a deployment that heeds some alarms": (
         DEPLOYMENT,
-        "stays at a new version on AnswersFail",
+        "does not roll back on the alarm AnswersFail",
         _group(alarmConfiguration={"enabled": True, "alarms": [{"name": "comet-AnswerErrors"}]}),
     ),
     "a deployment that never goes back": (
         DEPLOYMENT,
-        "does not go back by itself",
+        "does not roll back automatically",
         _group(autoRollbackConfiguration={"enabled": True, "events": ["DEPLOYMENT_FAILURE"]}),
     ),
     "a deployment that anyone may do": (
         "roles",
-        "DeployRole may be taken by *",
+        "DeployRole can be assumed by *",
         _trusted("DeployRole", Principal={"AWS": "*"}),
     ),
     "a debug flag": ("functions", "AnswerFunction reads POWERTOOLS_DEV", _variables(POWERTOOLS_DEV="1")),
@@ -417,17 +417,17 @@ DIFFERENCES: dict[str, tuple[str, str, Plant]] = {
     "a history of executions": ("functions", "DurableConfig", _configured(DurableConfig={"ExecutionTimeout": 60})),
     "a URL of its own": (
         DOORS,
-        "AnswerFunction has a URL of its own",
+        "AnswerFunction has a function URL",
         lambda d: d.open_url("AnswerFunction", AuthType="NONE"),
     ),
     "a URL of the alias": (
         DOORS,
-        "AnswerFunction has a URL of its own",
+        "AnswerFunction has a function URL",
         lambda d: d.open_url("AnswerFunction", "live", AuthType="AWS_IAM"),
     ),
     "a queue for failed requests": (
         DOORS,
-        "sends events on",
+        "forwards events to a destination",
         _answers(
             ListFunctionEventInvokeConfigs={
                 "FunctionEventInvokeConfigs": [{}, {"DestinationConfig": {"OnFailure": {"Destination": "x"}}}]
@@ -436,12 +436,12 @@ DIFFERENCES: dict[str, tuple[str, str, Plant]] = {
     ),
     "a caller more": (
         DOORS,
-        "AnswerFunction live may be called by * for whomever",
+        "AnswerFunction can be called at live by * for any resource",
         lambda d: d.call("AnswerFunction", "*"),
     ),
     "a caller of the function itself": (
         DOORS,
-        "AnswerFunction may be called by apigateway.amazonaws.com for arn:aws:execute-api:",
+        "AnswerFunction can be called by apigateway.amazonaws.com for arn:aws:execute-api:",
         lambda d: d.call(
             "AnswerFunction",
             "apigateway.amazonaws.com",
@@ -451,35 +451,35 @@ DIFFERENCES: dict[str, tuple[str, str, Plant]] = {
     ),
     "a caller of an old version": (
         DOORS,
-        "AnswerFunction 1 may be called by * for whomever",
+        "AnswerFunction can be called at 1 by * for any resource",
         lambda d: (_configure(Timeout=9)(d), d.call("AnswerFunction", "*", qualifier="1")),
     ),
     "another alias": (
         DOORS,
-        "PublishFunction old may be called by * for whomever",
+        "PublishFunction can be called at old by * for any resource",
         _other_alias,
     ),
     "another gateway": (
         DOORS,
-        "may be called by apigateway.amazonaws.com for arn:aws:execute-api:us-east-1:123456789012:other/*",
+        "can be called at live by apigateway.amazonaws.com for arn:aws:execute-api:us-east-1:123456789012:other/*",
         lambda d: d.call(
             "AnswerFunction", "apigateway.amazonaws.com", f"arn:aws:execute-api:{REGION}:{ACCOUNT}:other/*"
         ),
     ),
     "another source of events": (
         DOORS,
-        "AnswerFunction is fed by",
+        "AnswerFunction gets events from",
         lambda d: client("lambda").create_event_source_mapping(
             FunctionName=d.ids["AnswerFunction"],
             EventSourceArn=f"arn:aws:sqs:{REGION}:{ACCOUNT}:{d.ids['DeadLetters'].rsplit('/', 1)[1]}",
         ),
     ),
-    "a log for ever": ("logs", "AnswerLog is kept for ever", _log("delete_retention_policy")),
+    "a log for ever": ("logs", "AnswerLog never expires", _log("delete_retention_policy")),
     "a log for a year": ("logs", "365 days", _log("put_retention_policy", retentionInDays=365)),
     "a log that is sent on": ("logs", "is sent to", _subscription),
     "a log that is counted": (
         "logs",
-        "is counted",
+        "has the metric filter x",
         _log(
             "put_metric_filter",
             filterName="x",
@@ -489,14 +489,14 @@ DIFFERENCES: dict[str, tuple[str, str, Plant]] = {
     ),
     "a number for each document": (
         "logs",
-        "in a way that nobody decided on",
+        "which is not in the template",
         lambda d: count(
             d.ids["AnswerLog"], d.ids["StaleAnswers"], *COUNTED["StaleAnswers"][1:], dimensions={"x": "$.document"}
         ),
     ),
     "a number of other lines": (
         "logs",
-        "in a way that nobody decided on",
+        "which is not in the template",
         lambda d: count(d.ids["AnswerLog"], d.ids["StaleAnswers"], "{ $.document = * }", "AnswersAreStale"),
     ),
     "an alarm of something else": (
@@ -517,12 +517,12 @@ DIFFERENCES: dict[str, tuple[str, str, Plant]] = {
     ),
     "an alarm that was deleted": (
         ALARMS,
-        "SweepIsLate is gone",
+        "SweepIsLate does not exist",
         lambda d: client("cloudwatch").delete_alarms(AlarmNames=[d.ids["SweepIsLate"]]),
     ),
     "an alarm that tells nobody": (
         ALARMS,
-        "AnswerErrors is silenced",
+        "AnswerErrors has its actions disabled",
         lambda d: watch(d.ids["AnswerErrors"], WATCHES, ActionsEnabled=False),
     ),
     "a dashboard that searches logs": (
@@ -530,15 +530,15 @@ DIFFERENCES: dict[str, tuple[str, str, Plant]] = {
         "Dashboard has a widget of type log",
         lambda d: draw(d.ids["Dashboard"], {"widgets": [{"type": "log"}, {"type": "metric"}]}),
     ),
-    "a log that was deleted": ("logs", "PublishLog is gone", _log("delete_log_group", "PublishLog")),
+    "a log that was deleted": ("logs", "PublishLog does not exist", _log("delete_log_group", "PublishLog")),
     "a log of Lambda's own": (
         "logs",
-        "nobody decided on",
+        "is a log that is not in the template",
         lambda d: client("logs").create_log_group(logGroupName=f"/aws/lambda/{d.ids['AnswerFunction']}"),
     ),
     "a log of the gateway's own": (
         "logs",
-        "nobody decided on",
+        "is a log that is not in the template",
         lambda d: client("logs").create_log_group(logGroupName=f"API-Gateway-Execution-Logs_{d.ids['Api']}/$default"),
     ),
     "a policy for all logs": (ACCOUNT_POLICIES, "SUBSCRIPTION_FILTER_POLICY all", _policy_of_the_account("")),
@@ -567,29 +567,29 @@ DIFFERENCES: dict[str, tuple[str, str, Plant]] = {
         _own_policy("PipelineRole", lambda s, _: s[-1].update(Condition={"StringLike": {"s3:prefix": "public/*"}})),
     ),
     "a right that is gone": ("roles", "may no longer logs:", _own_policy("AnswerRole", lambda s, _: s.pop())),
-    "a role for anyone": ("roles", "PipelineRole may be taken by whomever", _trusted("PipelineRole", Principal="*")),
+    "a role for anyone": ("roles", "PipelineRole can be assumed by everybody", _trusted("PipelineRole", Principal="*")),
     "a role for any pipeline": (
         "roles",
-        "PipelineRole may be taken by whomever",
+        "PipelineRole can be assumed by everybody",
         _by_token("*", aud="sts.amazonaws.com"),
     ),
     "a role for a token for somebody else": (
         "roles",
-        "PipelineRole may be taken by whomever",
+        "PipelineRole can be assumed by everybody",
         _by_token("repo:acme/app:environment:release"),
     ),
     "a function's role for a user": (
         "roles",
-        f"AnswerRole may be taken by arn:aws:iam::{ACCOUNT}:user/x",
+        f"AnswerRole can be assumed by arn:aws:iam::{ACCOUNT}:user/x",
         _trusted("AnswerRole", Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:user/x"}),
     ),
     "one principal for releasing and approving": (
         "roles",
-        "OwnerRole may be taken by who releases, too",
+        "OwnerRole can be assumed by a pipeline, too",
         _trusted("OwnerRole", Principal={"AWS": [f"arn:aws:iam::{ACCOUNT}:role/ci"]}),
     ),
     "a managed policy": ("roles", "has the policy wide attached", _managed_policy),
-    "a log of the bucket": ("bucket", "logs who reads", _bucket_log),
+    "a log of the bucket": ("bucket", "writes an access log", _bucket_log),
     "a bucket that can be public": (
         "bucket",
         "made public",
@@ -619,23 +619,23 @@ DIFFERENCES: dict[str, tuple[str, str, Plant]] = {
     ),
     "a copy of the bucket": (
         "bucket",
-        "is copied to arn:aws:s3:::x: all that is in it",
+        "is replicated to arn:aws:s3:::x: all objects",
         _copied({"Filter": {"Prefix": "releases/"}}, {"Filter": {}}),
     ),
-    "a copy of what is public": ("bucket", "is copied to arn:aws:s3:::x: public/", _copied({"Prefix": "public/"})),
+    "a copy of what is public": ("bucket", "is replicated to arn:aws:s3:::x: public/", _copied({"Prefix": "public/"})),
     "a list of the bucket": (
         "bucket",
-        "listed",
+        "writes an inventory",
         _answers(ListBucketInventoryConfigurations={"InventoryConfigurationList": [{"Id": "x"}]}),
     ),
     "an analysis of the bucket": (
         "bucket",
-        "analysed",
+        "has storage class analysis enabled",
         _answers(ListBucketAnalyticsConfigurations={"AnalyticsConfigurationList": [{"Id": "x"}]}),
     ),
     "a bucket without versions": (
         "bucket",
-        "keeps no versions",
+        "does not keep versions",
         lambda d: client("s3").put_bucket_versioning(
             Bucket=d.ids["Bucket"], VersioningConfiguration={"Status": "Suspended"}
         ),
@@ -662,14 +662,14 @@ DIFFERENCES: dict[str, tuple[str, str, Plant]] = {
     "a telemetry rule": ("telemetry rules", "AWS::Lambda::Function", _telemetry("AWS::Lambda::Function")),
     "another resource": (
         "resources of the stack",
-        "AWS::DynamoDB::Table is there 1 times instead of 0",
+        "AWS::DynamoDB::Table exists 1 times instead of 0",
         lambda d: d.listed.append(
             {"LogicalResourceId": "Seen", "ResourceType": "AWS::DynamoDB::Table", "PhysicalResourceId": "seen"}
         ),
     ),
     "a resource less": (
         "resources of the stack",
-        "AWS::Lambda::EventSourceMapping is there 0 times instead of 1",
+        "AWS::Lambda::EventSourceMapping exists 0 times instead of 1",
         _without("PublishFunctionUploads"),
     ),
 }
@@ -698,12 +698,12 @@ OF_THE_CDN: dict[str, tuple[str, str, Plant]] = {
     "a log of the newer kind": ("CDN", "writes an access log (seen)", _delivery),
     "a log in real time": (
         "CDN",
-        "writes a log in real time for *",
+        "writes a real-time log for *",
         _cdn(lambda c: c["DefaultCacheBehavior"].update(RealtimeLogConfigArn="arn:x")),
     ),
     "more metrics": (
         "CDN",
-        "counts more",
+        "records additional metrics",
         _answers(
             GetMonitoringSubscription={
                 "MonitoringSubscription": {
@@ -715,17 +715,17 @@ OF_THE_CDN: dict[str, tuple[str, str, Plant]] = {
     "a firewall": ("CDN", "a firewall", _cdn(lambda c: c.update(WebACLId="arn:x"))),
     "some clients elsewhere": (
         "CDN",
-        "sends some clients elsewhere",
+        "sends some clients to another distribution",
         _cdn(lambda c: c.update(ContinuousDeploymentPolicyId="x")),
     ),
     "errors that are kept": (
         "CDN",
-        "keeps errors 404",
+        "caches errors 404",
         _cdn(lambda c: c["CustomErrorResponses"]["Items"][1].update(ErrorCachingMinTTL=10)),
     ),
     "an old TLS": (
         "CDN",
-        "takes connections of TLSv1.1_2016",
+        "accepts TLS connections with the policy TLSv1.1_2016",
         _cdn(
             lambda c: c.update(
                 ViewerCertificate={"CloudFrontDefaultCertificate": False, "MinimumProtocolVersion": "TLSv1.1_2016"}
@@ -734,12 +734,12 @@ OF_THE_CDN: dict[str, tuple[str, str, Plant]] = {
     ),
     "headers of viewers for the function": (
         "CDN",
-        "passes more of a request on for *",
+        "forwards more of a request for *",
         _cdn(lambda c: c["DefaultCacheBehavior"].update(OriginRequestPolicyId="x")),
     ),
     "headers of its own": (
         "CDN",
-        "changes answers for /drop-in/*",
+        "changes responses for /drop-in/*",
         _cdn(lambda c: c["CacheBehaviors"]["Items"][0].update(ResponseHeadersPolicyId="x")),
     ),
     "code at the edge": (
@@ -749,12 +749,12 @@ OF_THE_CDN: dict[str, tuple[str, str, Plant]] = {
     ),
     "signed URLs": (
         "CDN",
-        "asks who the client is",
+        "requires signed requests from clients",
         _cdn(lambda c: c["DefaultCacheBehavior"].update(TrustedKeyGroups={"Enabled": True})),
     ),
     "plain HTTP": (
         "CDN",
-        "takes plain HTTP",
+        "accepts plain HTTP",
         _cdn(lambda c: c["DefaultCacheBehavior"].update(ViewerProtocolPolicy="allow-all")),
     ),
     "other methods": (
@@ -764,18 +764,18 @@ OF_THE_CDN: dict[str, tuple[str, str, Plant]] = {
     ),
     "versions in the cache": (
         "CDN",
-        "keeps the URLs of /drop-in/*",
+        "caches /drop-in/*, whose URLs",
         _cdn(lambda c: c["CacheBehaviors"]["Items"][0].update(CachePolicyId="path-alone")),
     ),
-    "no place for versions": ("CDN", "it has behaviours for []", _cdn(lambda c: c.update(CacheBehaviors=listed()))),
+    "no place for versions": ("CDN", "its behaviours are for []", _cdn(lambda c: c.update(CacheBehaviors=listed()))),
     "another origin": (
         "CDN",
-        "asks elsewhere.example instead",
+        "forwards requests to elsewhere.example instead",
         _cdn(lambda c: c["Origins"]["Items"][0].update(DomainName="elsewhere.example")),
     ),
     "an origin that is not signed for": (
         "CDN",
-        "does not sign what it asks",
+        "does not sign its requests",
         _cdn(lambda c: c["Origins"]["Items"][0].update(OriginAccessControlId="")),
     ),
     "a header more": (
@@ -785,11 +785,19 @@ OF_THE_CDN: dict[str, tuple[str, str, Plant]] = {
     ),
     "another cache policy": (
         "CDN",
-        "keeps answers by the policy other",
+        "uses the cache policy other",
         _cdn(lambda c: c["DefaultCacheBehavior"].update(CachePolicyId="other")),
     ),
-    "a cookie in the key": ("CDN", "by CookiesConfig", _key(CookiesConfig={"CookieBehavior": "all"})),
-    "a query in the key": ("CDN", "by QueryStringsConfig", _key(QueryStringsConfig={"QueryStringBehavior": "all"})),
+    "a cookie in the key": (
+        "CDN",
+        "sets CookiesConfig of the cache key",
+        _key(CookiesConfig={"CookieBehavior": "all"}),
+    ),
+    "a query in the key": (
+        "CDN",
+        "sets QueryStringsConfig of the cache key",
+        _key(QueryStringsConfig={"QueryStringBehavior": "all"}),
+    ),
     "requests that are not signed": (
         "CDN",
         "CdnSigns does not sign",
@@ -805,27 +813,27 @@ OF_THE_CDN: dict[str, tuple[str, str, Plant]] = {
     ),
     "a door for everyone": (
         DOORS,
-        "has a URL that is open to everyone",
+        "has a function URL that is open to everyone",
         lambda d: d.urls[d.ids["AnswerFunction"]][0].update(AuthType="NONE"),
     ),
     "a door for web pages": (
         DOORS,
-        "answers by origin",
+        "has responses that depend on the origin",
         lambda d: d.urls[d.ids["AnswerFunction"]][0].update(Cors={"AllowOrigins": ["*"]}),
     ),
     "a door to publishing": (
         DOORS,
-        "PublishFunction has a URL of its own",
+        "PublishFunction has a function URL",
         lambda d: d.open_url("PublishFunction", AuthType="AWS_IAM"),
     ),
     "a door past the alias": (
         DOORS,
-        "AnswerFunction has a URL of its own",
+        "AnswerFunction has a function URL",
         lambda d: d.open_url("AnswerFunction", AuthType="AWS_IAM"),
     ),
     "another distribution": (
         DOORS,
-        "may be called by cloudfront.amazonaws.com for",
+        "by cloudfront.amazonaws.com for",
         lambda d: d.call(
             "AnswerFunction", "cloudfront.amazonaws.com", f"arn:aws:cloudfront::{ACCOUNT}:distribution/OTHER"
         ),
@@ -833,12 +841,12 @@ OF_THE_CDN: dict[str, tuple[str, str, Plant]] = {
     "telemetry of the CDN": ("telemetry rules", "CloudFront", _telemetry("AWS::CloudFront::Distribution")),
     "a gateway beside the CDN": (
         "resources of the stack",
-        "AWS::ApiGatewayV2::Api is there 1 times instead of 0",
+        "AWS::ApiGatewayV2::Api exists 1 times instead of 0",
         lambda d: d.listed.append(
             {"LogicalResourceId": "Api", "ResourceType": "AWS::ApiGatewayV2::Api", "PhysicalResourceId": "api"}
         ),
     ),
-    "a log for ever": ("logs", "AnswerLog is kept for ever", _log("delete_retention_policy")),
+    "a log for ever": ("logs", "AnswerLog never expires", _log("delete_retention_policy")),
 }
 """The same, of a stack with the CDN."""
 
@@ -891,7 +899,7 @@ def test_what_the_stack_lacks_differs(deployed: Deployed) -> None:
     _without("AnswerLog")(deployed)
     found = {(finding.area, finding.resource): finding.says for finding in _wrong(deployed)}
     assert found["logs", "AnswerLog"] == "is not in the stack"
-    assert found["resources of the stack", "AWS::Logs::LogGroup"] == "is there 1 times instead of 2"
+    assert found["resources of the stack", "AWS::Logs::LogGroup"] == "exists 1 times instead of 2"
 
 
 OF_ONE_WAY = {
@@ -975,7 +983,7 @@ class TestReading:
 
 @pytest.mark.usefixtures("deployed")
 def test_a_stack_that_is_not_there_is_an_error_with_a_remedy() -> None:
-    remedy = "check its name, the region and the right cloudformation:ListStackResources"
+    remedy = "Check its name, the region and the right cloudformation:ListStackResources"
     with pytest.raises(NoStackError, match=remedy):
         audit("nowhere", account().read)
 
@@ -987,8 +995,8 @@ class TestTheCommand:
         assert done.exit_code == 0, done.output
         *areas, never, last = done.output.splitlines()
         assert areas == [line for area in AREAS for line in (area, "  holds")]
-        assert never.startswith("Nobody can see from an account: ")
-        assert last == f"{len(AREAS)} hold, 0 differ, 0 could not be seen"
+        assert never.startswith("No audit can see: ")
+        assert last == f"{len(AREAS)} hold, 0 differ, 0 could not be read"
 
     def test_says_what_differs_and_what_could_not_be_seen_and_fails(self, deployed: Deployed) -> None:
         _log("delete_retention_policy")(deployed)
@@ -996,9 +1004,9 @@ class TestTheCommand:
         with deployed.overheard():
             done = CliRunner().invoke(app, ["audit", "comet"])
         assert done.exit_code == 1
-        assert f"\nlogs\n  differs  AnswerLog is kept for ever\n           → {AREAS['logs'].remedy}\n" in done.output
+        assert f"\nlogs\n  differs  AnswerLog never expires\n           → {AREAS['logs'].remedy}\n" in done.output
         assert "\n  unseen   needs the right observabilityadmin:ListTelemetryRules (" in done.output
-        assert done.output.endswith(f"{len(AREAS) - 2} hold, 1 differ, 1 could not be seen\n")
+        assert done.output.endswith(f"{len(AREAS) - 2} hold, 1 differ, 1 could not be read\n")
 
     def test_prints_one_json_document(self, deployed: Deployed) -> None:
         with deployed.overheard():
@@ -1017,7 +1025,7 @@ class TestTheCommand:
             "area": "logs",
             "resource": "AnswerLog",
             "status": "differs",
-            "says": "is kept for ever",
+            "says": "never expires",
             "remedy": AREAS["logs"].remedy,
         } in said["findings"]
 
@@ -1025,13 +1033,13 @@ class TestTheCommand:
     def test_says_that_there_is_no_such_stack(self) -> None:
         done = CliRunner().invoke(app, ["audit", "nowhere"])
         assert (done.exit_code, done.stdout) == (1, "")
-        assert "stack 'nowhere' cannot be read (ValidationError): check its name" in done.stderr
+        assert "stack 'nowhere': cannot be read: ValidationError. Check its name" in done.stderr
 
     @pytest.mark.parametrize(
         ("variables", "arguments", "says"),
         [
-            ({"AWS_REGION": None, "AWS_DEFAULT_REGION": None}, (), "(NoRegionError)"),
-            ({"AWS_PROFILE": "nobody"}, (), "(ProfileNotFound)"),
+            ({"AWS_REGION": None, "AWS_DEFAULT_REGION": None}, (), "NoRegionError"),
+            ({"AWS_PROFILE": "nobody"}, (), "ProfileNotFound"),
             ({}, ("--endpoint-url", "nowhere"), "to reach nowhere"),
         ],
         ids=["no region", "an unknown profile", "an address that is none"],

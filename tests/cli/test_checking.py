@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from click.testing import Result
 from hypothesis import HealthCheck, given, settings
@@ -73,6 +74,32 @@ def test_a_release_is_held_against_the_rules_of_its_product_beside_it(tmp_path: 
     about = {"product": "comet-cursor", "release_hosts": ["other.example.com"]}
     save(tmp_path, about, "products/comet-cursor.json")
     assert "is on the host 'downloads.example.com'" in run(file).stdout
+
+
+@pytest.mark.parametrize("channel", ["3f2504e0-4f89-11d3-9a0c-0305e82c3301", "1234567"])
+def test_check_with_a_number_for_a_channel_names_the_problem(tmp_path: Path, channel: str) -> None:
+    done = run(save(tmp_path, release(channel=channel), f"releases/comet-cursor/{channel}/4.2.1.json"))
+    assert done.exit_code == 1
+    assert f"names the channel '{channel}', which looks like a GUID or a download number. Choose" in done.stdout
+
+
+def test_product_is_checked_with_the_releases_beside_it(tmp_path: Path) -> None:
+    save(tmp_path, release())
+    save(tmp_path, "{", KEY.replace("4.2.1", "4.2.2"))
+    about = {"product": "comet-cursor", "version_scheme": "build"}
+    file = save(tmp_path, about, "products/comet-cursor.json")
+    done = run(file)
+    assert done.exit_code == 1
+    assert f"{file}:3: $.version_scheme: is `build`, but releases beside it do not parse under it: stable 4.2.1." in (
+        done.stdout
+    )
+    save(tmp_path, about | {"version_scheme": "dotted"}, "products/comet-cursor.json")
+    assert run(file).exit_code == 0
+
+
+def test_product_in_another_place_is_checked_by_itself(tmp_path: Path) -> None:
+    save(tmp_path, release())
+    assert run(save(tmp_path, {"product": "comet-cursor", "version_scheme": "build"}, "p.json")).exit_code == 0
 
 
 def test_what_is_no_document_of_ours_is_said_to_be_none(tmp_path: Path) -> None:

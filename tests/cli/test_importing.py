@@ -93,7 +93,7 @@ def test_a_file_that_says_something_else_is_never_written_over(tmp_path: Path, a
     (tmp_path / "out" / key).write_text("{}")
     done = run(appcast, "--product", "app", "--to", str(tmp_path / "out"))
     assert done.exit_code == 1
-    assert "is there already and says something else" in done.output
+    assert "already exists with different content" in done.output
     assert tree(tmp_path / "out") == {key: {}}
 
 
@@ -103,14 +103,14 @@ def test_a_file_that_says_something_else_is_never_written_over(tmp_path: Path, a
         ("", "is empty"),
         ("<rss", "not XML"),
         ("<html/>", "no appcast: it begins with <html>"),
-        ("<rss><channel/></rss>", "holds no release"),
-        ('{"version": "1.0.0"}', "no feed of a known updater"),
-        ('{"url": "https://e.example/a.zip", "name": "1.0.0"}', "it names one `url`"),
+        ("<rss><channel/></rss>", "contains no release"),
+        ('{"version": "1.0.0"}', "not a feed of a known updater"),
+        ('{"url": "https://e.example/a.zip", "name": "1.0.0"}', "it has one `url`"),
         ('{"currentRelease": "1.0.0", "releases": [{"version": "1.0.0"}]}', "no `updateTo` with a `url`"),
         ('{"currentRelease": "1.0.0", "releases": []}', "`currentRelease` is none of `releases`"),
         ("{", "not JSON"),
-        ("[" * 100_000, "a part of it has a form that no such feed has"),
-        ("version: 1.0.0\nfiles: [a.exe]\n", "a part of it has a form that no such feed has"),
+        ("[" * 100_000, "a field has a wrong type"),
+        ("version: 1.0.0\nfiles: [a.exe]\n", "a field has a wrong type"),
         ('{"Assets": [[]]}', "Assets[0] has no `FileName`"),
         ('{"Assets": {}}', "`Assets` is missing"),
         ("version: 1.0.0", "no channel file of electron-updater"),
@@ -143,10 +143,15 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_a_name_that_no_product_can_have_is_refused(appcast: str) -> None:
-    for arguments in (("--product", "My App"), ("--product", "app", "--channel", "Stable!")):
+    for arguments, reason in (
+        (("--product", "My App"), "is not a valid name"),
+        (("--product", "app", "--channel", "Stable!"), "is not a valid name"),
+        (("--product", "privacy"), "is a reserved name"),
+        (("--product", "app", "--channel", "1234567"), "looks like a GUID or a download number"),
+    ):
         done = run(appcast, *arguments)
         assert done.exit_code == 2
-        assert "is no name" in done.output
+        assert reason in " ".join(done.output.replace("│", " ").split())
 
 
 @pytest.mark.parametrize(

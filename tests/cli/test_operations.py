@@ -48,9 +48,9 @@ def test_a_rollback_withdraws_the_latest_and_says_what_follows(stocked: Shop) ->
     done = stocked.run("rollback", *STABLE, "--reason", "Crashes.")
     assert done.exit_code == 0, done.output
     said = " ".join(done.output.split())
-    assert "4.2.1 is withdrawn from comet-cursor/stable; 4.2.0 is offered." in said
+    assert "4.2.1 is withdrawn from comet-cursor/stable; 4.2.0 is offered now." in said
     assert "copies that have 4.2.1 keep it until a higher version is released" in said
-    assert "release the fix under a version above 4.2.1" in said
+    assert "release a version above 4.2.1" in said
     assert latest(stocked) == "4.2.0"
     assert stocked.s3.json(POLICY)["yanked"] == [{"version": "4.2.1", "reason": "Crashes."}]
 
@@ -67,7 +67,7 @@ def test_a_second_rollback_does_not_withdraw_the_release_before(stocked: Shop) -
 def test_a_rollback_where_nothing_was_offered_is_refused(stocked: Shop) -> None:
     stocked.policy("nightly")
     refused = stocked.run("rollback", "comet-cursor", "nightly", "--reason", "x")
-    assert (refused.exit_code, "nothing was offered yet" in refused.output) == (1, True)
+    assert (refused.exit_code, "none was offered yet" in refused.output) == (1, True)
 
 
 def test_a_rollout_is_widened_and_ended_by_the_same_command(stocked: Shop) -> None:
@@ -130,7 +130,7 @@ def test_a_release_that_waits_can_be_offered_earlier_or_later(stocked: Shop) -> 
     assert latest(stocked) == "4.3.0"
     late = stocked.run(*scheduled, "2099-01-01T00:00:00Z")
     assert late.exit_code == 1
-    assert "stable offers 4.3.0 already. To withdraw it: comet-updates yank" in late.output
+    assert "stable already offers 4.3.0. To withdraw it, run comet-updates yank" in late.output
 
 
 def test_a_promoted_release_has_the_same_files(stocked: Shop) -> None:
@@ -147,7 +147,7 @@ def test_another_release_of_that_version_is_never_promoted_over(stocked: Shop) -
     stocked.release("4.2.1", "beta", title="Another")
     done = stocked.run("promote", "comet-cursor", "4.2.1", "--from", "beta", "--to", "stable")
     assert done.exit_code == 1
-    assert "is there already and says something else" in done.output
+    assert "already exists with different content" in done.output
 
 
 COMMANDS = [
@@ -219,15 +219,18 @@ def test_what_a_dry_run_shows_is_what_is_published(stocked: Shop) -> None:
 @pytest.mark.parametrize(
     ("command", "reason"),
     [
-        (("yank", *STABLE, "4.2.9", "--reason", "x"), "stable has no release 4.2.9; it has: 4.2.1, 4.2.0"),
-        (("pin", "comet-cursor", "stabel", "4.2.1"), "has no channel 'stabel'; it has: beta, stable"),
-        (("rollback", "comet-cursor", "stabel", "--reason", "x"), "has no channel 'stabel'; it has: beta, stable"),
-        (("pause", "comet", "stable"), "has no channel 'stable'; it has: none"),
+        (("yank", *STABLE, "4.2.9", "--reason", "x"), "stable has no release 4.2.9. Choose one of: 4.2.1, 4.2.0."),
+        (("pin", "comet-cursor", "stabel", "4.2.1"), "has no channel 'stabel'. Choose one of: beta, stable."),
+        (
+            ("rollback", "comet-cursor", "stabel", "--reason", "x"),
+            "has no channel 'stabel'. Choose one of: beta, stable.",
+        ),
+        (("pause", "comet", "stable"), "has no channel 'stable'. Choose one of: none."),
         (("promote", "comet-cursor", "4.2.1", "--from", "beta", "--to", "stable"), "beta has no release 4.2.1"),
         (("yank", *STABLE, "4.2.1", "--reason", ""), "$.yanked[0].reason"),
         (("rollout", *STABLE, "4.2.1", "--every", "1d", "--start", "today"), "$.rollout.start"),
         (("schedule", *STABLE, "4.2.9", "--at", "2099-01-01T00:00:00Z"), "stable has no release 4.2.9"),
-        (("schedule", *STABLE, "4.2.1", "--at", "2099-01-01T00:00:00Z"), "stable offers 4.2.1 already"),
+        (("schedule", *STABLE, "4.2.1", "--at", "2099-01-01T00:00:00Z"), "stable already offers 4.2.1"),
     ],
     ids=lambda given: given[0] if isinstance(given, tuple) else "",
 )
@@ -280,7 +283,7 @@ def test_who_keeps_being_overtaken_is_told(stocked: Shop, monkeypatch: pytest.Mo
     monkeypatch.setattr(kind, "put", overtaken)
     done = stocked.run("pin", *STABLE, "4.2.1")
     assert (done.exit_code, len(written)) == (1, operations.ATTEMPTS)
-    assert "others kept writing" in done.output
+    assert "others changed it at the same time" in done.output
 
 
 def test_a_policy_that_is_refused_as_it_is_is_to_be_mended_first(stocked: Shop) -> None:
@@ -288,6 +291,6 @@ def test_a_policy_that_is_refused_as_it_is_is_to_be_mended_first(stocked: Shop) 
     stocked.s3.put("channels/comet-cursor/nightly.json", b"{}")
     done = stocked.run("pause", "comet-cursor", "nightly")
     assert done.exit_code == 1
-    assert "is refused as it is: mend that first" in done.output
+    assert "the policy in the bucket is refused. Fix it first" in done.output
     assert stocked.run("pause", "comet-cursor", "beta").exit_code == 0, "what was accepted before counts"
     assert stocked.s3.json("channels/comet-cursor/beta.json")["includes"] == ["stable"]

@@ -52,11 +52,11 @@ def test_version_size_notes_and_urgency_are_shown() -> None:
     file = artifact(b"x" * 2_048, "https://downloads.example.com/app.zip")
     shown = list(question.describe(Verdict(Outcome.UPDATE, release, file, is_critical=True), "4.2.0", "en"))
     assert shown == [
-        "An update is there.",
+        "An update is available.",
         "  version    4.2.1 (installed: 4.2.0)",
         "  size       2.0 kB",
         "  from       https://downloads.example.com/app.zip",
-        "  critical   yes: whoever made it asks to update soon",
+        "  critical   yes: the publisher asks you to update soon",
         "  Comet Cursor 4.2",
         "  Fixes a crash when the pointer theme changes.",
         "  more at    https://www.example.com/4.2",

@@ -150,7 +150,7 @@ def test_the_commands_of_the_readme_lead_from_built_files_to_a_live_release_and_
         )
         assert done.returncode == 0, done.stderr
         assert eventually(lambda version=version: service.version() == version)
-    assert f"{before} is offered" in done.stdout
+    assert f"{before} is offered now" in done.stdout
 
 
 def test_an_invalid_upload_leaves_the_answer_as_it_was_and_says_why(service: Service) -> None:
@@ -200,8 +200,8 @@ def test_a_port_in_use_is_a_clear_message(service: Service) -> None:
     out, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, out) == (1, "")
     assert err == (
-        f"comet-updates: port {service.port} is in use. "
-        "Stop what listens there, or choose another: PORT=<port> make run\n"
+        f"comet-updates: port {service.port}: already in use. "
+        "Stop the program that uses it, or choose another: PORT=<port> make run\n"
     )
 
 

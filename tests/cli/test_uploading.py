@@ -118,9 +118,7 @@ def test_another_file_of_the_same_size_is_refused_and_left(
     upload.save(second)
     with pytest.raises(ArtifactError) as refused:
         upload.put()
-    assert f"s3://{upload.s3.bucket}/{KEY} is there already, with other content. What clients may have" in str(
-        refused.value
-    )
+    assert f"s3://{upload.s3.bucket}/{KEY} already exists with different content. Files are never" in str(refused.value)
     assert str(refused.value).startswith(str(upload.file))
     assert upload.s3.get(KEY) == first
 
@@ -165,12 +163,12 @@ def test_a_file_that_changes_meanwhile_never_gets_there(upload: Upload) -> None:
     downloads = Downloads(Place(upload.s3.bucket, "", upload.s3.endpoint))
     sums = hashing.sums(upload.file)
     upload.save(upload.file.read_bytes()[:-1] + b"!")
-    with pytest.raises(ArtifactError, match="was changed while it was released"):
+    with pytest.raises(ArtifactError, match="changed during the release"):
         downloads.put(upload.file, sums)
     upload.save(b"small")
     small = hashing.sums(upload.file)
     upload.save(b"other")
-    with pytest.raises(ArtifactError, match="was changed while it was released"):
+    with pytest.raises(ArtifactError, match="changed during the release"):
         downloads.put(upload.file, small)
     assert upload.s3.keys() == []
 
@@ -191,7 +189,7 @@ def test_who_is_overtaken_looks_what_is_there(upload: Upload, size_bytes: int, *
     if is_same:
         assert upload.put() is False
     else:
-        with pytest.raises(ArtifactError, match="with other content"):
+        with pytest.raises(ArtifactError, match="with different content"):
             upload.put()
     assert upload.s3.get(KEY) == body
 

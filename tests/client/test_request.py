@@ -38,6 +38,8 @@ def test_the_host_is_named_in_one_way(url: str, host: bytes) -> None:
         "another document": f"{CHANNEL}/releases.json",
         "a drop-in URL": "https://updates.example.com/drop-in/a/b/darwin/1.0.0",
         "no name": "https://updates.example.com/v1/A/b",
+        "a GUID": "https://updates.example.com/v1/a/3f2504e0-4f89-11d3-9a0c-0305e82c3301",
+        "a download number": "https://updates.example.com/v1/1234567/b",
         "a way up": "https://updates.example.com/v1/a/..",
         "no host": "https:///v1/a/b",
         "a port out of range": "https://updates.example.com:99999/v1/a/b",

@@ -1,11 +1,17 @@
-"""The `aws` commands that the documentation shows, as calls of boto3: what is run is what is written."""
+"""The commands that the documentation shows, and what it says that they print: what is run is what is written.
+
+`Command` runs an `aws` command as a call of boto3. `Shell` runs a page's console blocks in bash, in their order.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 import shlex
-from collections.abc import Callable
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import boto3
@@ -18,6 +24,12 @@ SERVICES = {"s3api": "s3"}
 """What the command line calls otherwise than boto3."""
 
 OF_THE_COMMAND_LINE = {"query", "output"}
+
+
+SEEN_WITHIN_S = 15.0
+"""How long a command that only reads may be repeated until it prints what its page shows: publishing takes a moment."""
+
+_READS = re.compile(r"curl (-\w+ )*http|comet-updates (status|history|ask) |python ")
 
 
 class UnknownCommandError(Exception):
@@ -101,3 +113,90 @@ def _parameters(client: Any, operation: str, flags: dict[str, str], files: dict[
     if missing := set(shape.required_members) - parameters.keys():
         raise UnknownCommandError(f"{operation} lacks {sorted(missing)}")
     return parameters
+
+
+class Step(NamedTuple):
+    """A command of a page, and the output that the page shows below it; `…` stands for any text."""
+
+    command: str
+    shown: str
+
+    def is_printed(self, output: str) -> bool:
+        """Return whether `output` is what the page shows. Moments and the ends of lines do not count."""
+        pattern = ".*".join(map(re.escape, _comparable(self.shown).split("…")))
+        return not self.shown or re.fullmatch(pattern, _comparable(output), re.DOTALL) is not None
+
+
+def steps(text: str) -> list[Step]:
+    """Return the commands in the console blocks of `text`, in their order."""
+    found = []
+    for block in re.findall(r"^```console\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            lines = part.splitlines()
+            length = next(number for number, line in enumerate(lines, 1) if not line.endswith("\\"))
+            found.append(Step("\n".join(lines[:length]), "\n".join(lines[length:])))
+    return found
+
+
+class Shell:
+    """A bash that stays the same from one command to the next, as a reader's does.
+
+    Args:
+        folder: where it starts.
+        environment: all of its variables.
+        replaced: what a page calls something, and what it is called here.
+    """
+
+    def __init__(self, folder: Path, environment: Mapping[str, str], replaced: Mapping[str, str]) -> None:
+        self._replaced = replaced
+        self._bash = subprocess.Popen(
+            ["bash", "--noprofile", "--norc"],
+            cwd=folder,
+            env=environment,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
+    def follow(self, step: Step) -> str:
+        """Run a step and return its output. Repeat one that only reads until it prints what is shown.
+
+        Raises:
+            AssertionError: the output differs, or the command failed and the page shows no output.
+        """
+        deadline = time.monotonic() + (SEEN_WITHIN_S if _READS.match(step.command) else 0)
+        while True:
+            code, output = self._run(step.command)
+            is_right = step.is_printed(output) and (step.shown or code == 0)
+            if is_right or time.monotonic() > deadline:
+                assert is_right, f"$ {step.command}\nprints, with exit code {code}:\n{output}\nnot:\n{step.shown}"
+                return output
+            time.sleep(0.5)
+
+    def close(self) -> None:
+        """End it."""
+        self._bash.communicate()
+
+    def _run(self, command: str) -> tuple[int, str]:
+        assert self._bash.stdin
+        assert self._bash.stdout
+        for shown, here in self._replaced.items():
+            command = command.replace(shown, here)
+        self._bash.stdin.write(f"{{\n{command}\n}} < /dev/null\nprintf '\\nfinished: %s\\n' $?\n")
+        self._bash.stdin.flush()
+        lines = []
+        for line in self._bash.stdout:
+            if line.startswith("finished: "):
+                break
+            lines.append(line)
+        output = "".join(lines)
+        for shown, here in self._replaced.items():
+            output = output.replace(here, shown)
+        return int(line.removeprefix("finished: ")), output
+
+
+def _comparable(text: str) -> str:
+    """Return `text` without the moments in it, and without spaces at the ends of lines."""
+    moments = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?", "MOMENT", text)
+    return re.sub(r"[ \t]+$", "", moments, flags=re.MULTILINE).strip()

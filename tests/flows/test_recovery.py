@@ -89,7 +89,7 @@ def run(live: S3, heading: str, number: int, **values: str) -> Any:
     return command.run(lambda service: boto3.client(service, endpoint_url=live.endpoint), BUCKET=live.bucket, **values)  # type: ignore[call-overload]
 
 
-DELETED, LOST = "When a release was deleted", "When a region is lost"
+DELETED, LOST = "How do I get a deleted release back?", "What do I do when a region is lost?"
 
 
 def test_a_deleted_release_comes_back_by_deleting_its_delete_marker(live: S3, publish: Handler) -> None:

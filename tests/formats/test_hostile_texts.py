@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from comet_updates.formats import atom, electron_updater, manifest, product_page, sparkle, squirrel, tauri, velopack
+from comet_updates.formats import (
+    atom,
+    electron_updater,
+    manifest,
+    product_page,
+    sparkle,
+    squirrel,
+    tauri,
+    texts,
+    velopack,
+)
 from comet_updates.model import NOTES_MAX_CHARS, Offer, Product
 from tests.formats.offers import artifact, complete, offer
 
@@ -96,3 +109,92 @@ def test_no_page_and_no_news_run_or_load_any_of_it(text: str, notes_format: str)
     page = product_page.render(Product(product="p"), [given], {}, has_news=True)[""].decode()
     (content,) = ET.fromstring(atom.render(given)["feed.atom"].decode()).iter(f"{{{atom.NAMESPACE}}}content")
     assert Page(page).dangers == Page(content.text or "").dangers == []
+
+
+TAGS = ("b", "big", "code", "em", "font", "i", "s", "small", "strike", "strong", "tt", "u")
+FORMATTING = "".join(f"<{tag}>" * 3 for tag in TAGS)
+LONG = "https://example.com/" + "x" * 9_000
+GROWING = {
+    "link definition": (f"[a]: {LONG}\n\n" + "[a] " * 22_000, "markdown"),
+    "longer link definition": ("[a]: " + "x" * 25_000 + "\n\n" + "[a] " * 6_200, "markdown"),
+    "title of a link": ('[a]: x "' + "x" * 20_000 + '"\n\n' + "[a] " * 19_000, "markdown"),
+    "picture": (f"[a]: {LONG}\n\n" + "![a] " * 18_000, "markdown"),
+    "link that no tag closes": (f'<p><a href="{LONG}">x' + "<p>y" * 22_000, "html"),
+    "tags with attributes": ("<p>" + "".join(f"<b a={number}>" for number in range(3_000)) + "<p>x" * 10_000, "html"),
+    "quoted tags with attributes": (
+        "<p>" + "".join(f'<i title="<b {n}>">' for n in range(3_000)) + "<p>x" * 10_000,
+        "html",
+    ),
+}
+BOUNDED = {
+    "formatting that no tag closes": ("<p>" + FORMATTING + "<a href=x>" + "<p>x" * 24_000, "html"),
+    "characters that are escaped": ("&" * NOTES_MAX_CHARS, "markdown"),
+    "wide table": ("|a" * 3_000 + "|\n" + "|-" * 3_000 + "|\n" + "|\n" * 40_000, "markdown"),
+    "longest link": ("[a](<" + "\U0001f600" * 99_000 + ">)", "markdown"),
+}
+IN_LITTLE_MEMORY = """
+import json, resource, sys
+from comet_updates.formats import texts
+text, notes_format, is_limited = json.load(sys.stdin)
+texts._html("[a](b) *c*", "markdown")
+if not is_limited:
+    texts.LINK_MAX_CHARS = texts.HTML_FACTOR = 10**9
+    texts._from_html = lambda written: written
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 200_000_000,) * 2)
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+print(len(texts._html(text, notes_format)))
+"""
+
+
+def html_chars(text: str, notes_format: str, *, is_limited: bool = True) -> int | None:
+    """Return the size of the HTML, made by a process with 200 MB to spare; None if that process fails."""
+    told = json.dumps([text, notes_format, is_limited])
+    child = subprocess.run(
+        [sys.executable, "-c", IN_LITTLE_MEMORY], input=told, capture_output=True, text=True, timeout=300, check=False
+    )
+    return None if child.returncode else int(child.stdout)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not limit the memory of a process")
+class TestMemory:
+    """What the HTML of notes takes is bounded by the size of the notes."""
+
+    @pytest.mark.parametrize("case", GROWING | BOUNDED)
+    def test_notes_that_would_grow_take_little_memory(self, case: str) -> None:
+        text, notes_format = (GROWING | BOUNDED)[case]
+        assert len(text) <= NOTES_MAX_CHARS
+        size = html_chars(text, notes_format)
+        assert size is not None, "the process failed"
+        assert size <= texts.HTML_BASE_CHARS + texts.HTML_FACTOR * len(text)
+
+    @pytest.mark.parametrize("case", GROWING)
+    def test_notes_without_limits_exhaust_the_memory(self, case: str) -> None:
+        """Positive control."""
+        assert html_chars(*GROWING[case], is_limited=False) is None
+
+
+def test_notes_that_would_grow_are_shown_as_written() -> None:
+    text, notes_format = GROWING["link definition"]
+    shown = texts.notes_html(complete("1.0.0", notes={"en": text}, notes_format=notes_format))
+    assert shown == f"<pre>{text}</pre>"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("See <A title='a > b' HREF='https://example.com/?a=1&copy=\"2'>it</A>", '?a=1&amp;copy=&quot;2">it</a>'),
+        ("<a rel=x href=https://example.com/it's>it</a>, don't", "example.com/it's\">it</a>, don't"),
+        ('<a href="https://example.com/"><h3><b class="x">1.2</b></h3></a>', '/"><h3><b>1.2</b></h3></a>'),
+        ("<font color=red>red</font> <<u>b>", "red &lt;b&gt;"),
+    ],
+    ids=["quotes", "no quotes", "a block in a link", "a tag that is left out"],
+)
+def test_ordinary_html_notes_look_as_before(text: str, shown: str) -> None:
+    made = texts.notes_html(complete("1.0.0", notes={"en": text}, notes_format="html"))
+    assert made.replace(' rel="noopener noreferrer"', "").endswith(shown)
+
+
+def test_a_link_definition_used_often_keeps_its_links() -> None:
+    text = "[a]: https://example.com/a\n\n" + "[a] " * 300
+    assert texts.notes_html(complete("1.0.0", notes={"en": text})).count('<a href="https://example.com/a"') == 300

@@ -34,7 +34,10 @@ if __name__ == "__main__":  # and not in the process of the tests, whose clock h
 from awslambdaric import bootstrap
 from awslambdaric.lambda_runtime_marshaller import LambdaMarshaller
 
-PRELOADED = ("obstore.store", "aws_lambda_powertools.logging.formatter", "comet_updates.formats", "boto3", "urllib3")
+PRELOADED = (
+    *("obstore.store", "aws_lambda_powertools.logging.formatter", "comet_updates.formats", "boto3", "urllib3"),
+    *("jinja2", "tuf.api.metadata", "securesystemslib.signer"),
+)
 PACKAGE = "comet_updates"
 Handler = Callable[[Any, object], Any]
 

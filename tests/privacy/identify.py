@@ -70,6 +70,31 @@ def marked(number: int, fields: tuple[str, ...] = FIELDS) -> Person:
     return markers
 
 
+_GUID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|[0-9A-Fa-f]{32}"
+_OLD_NUMBER = rf"(?:{_GUID})|\{{(?:{_GUID})\}}|%7[Bb](?:{_GUID})%7[Dd]|[Dd][Nn]-?[0-9]{{1,20}}|[0-9]{{7,64}}"
+
+
+@st.composite
+def old_numbers(draw: st.DrawFn) -> str:
+    """Return a GUID or a download number as an old copy may write it into a URL."""
+    number = draw(st.from_regex(_OLD_NUMBER, fullmatch=True))
+    number = draw(st.sampled_from([number, number.lower(), number.upper()]))
+    escaped = draw(st.just(set()) | st.sets(st.sampled_from(number)))
+    return "".join(f"%{ord(letter):02X}" if letter in escaped and letter != "%" else letter for letter in number)
+
+
+PLACES = (
+    *("/v1/{}/stable", "/v1/{}/stable/manifest.json", "/v1/{}/stable/1234567", "/v1/{}/{}"),
+    *("/v1/comet-cursor/{}", "/v1/comet-cursor/{}/releases.json", "/v1/comet-cursor/{}/1234567"),
+    *("/v1/comet-cursor/stable/{}.json", "/v1/comet-cursor/stable/{}.manifest.json"),
+    *("/v1/comet-cursor/stable/latest.{}.yml", "/v1/comet-cursor/stable/{}.json.minisig"),
+    *("/drop-in/{}/stable/darwin/4.2.0", "/drop-in/comet-cursor/{}/win32/4.2.0/RELEASES"),
+    *("/{}", "/{}/feed.atom", "/{}/de", "/comet-cursor/{}", "/comet-cursor/de-{}"),
+    *("/tuf/metadata/1.product.{}.json", f"/tuf/targets/{{}}/stable/{'0a' * 32}.manifest.json"),
+    f"/tuf/targets/comet-cursor/{{}}/{'0a' * 32}.manifest.json",
+)
+"""The URLs with a gap for the name of a product, channel or document, or for a language."""
+
 _TEXTS = st.one_of(
     st.text(max_size=60),
     st.uuids().map(str),

@@ -105,11 +105,13 @@ def _layers(content: bytes) -> Iterator[bytes]:
 
 
 def found(markers: Mapping[str, str], sinks: Mapping[str, bytes]) -> list[str]:
-    """`field in sink` for every marker that stands in a sink in any spelling."""
+    """Return `field in sink` for every marker that is in a sink in any spelling."""
     layers = {sink: b"\n".join(dict.fromkeys(decoded(content))) for sink, content in sinks.items()}
+    everything = b"\n".join(layers.values())
+    suspects = {field: [form for form in spellings(marker) if form in everything] for field, marker in markers.items()}
     return [
         f"{field} in {sink}"
-        for field, marker in markers.items()
+        for field, forms in suspects.items()
         for sink, content in layers.items()
-        if any(spelling in content for spelling in spellings(marker))
+        if any(form in content for form in forms)
     ]

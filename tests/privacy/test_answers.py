@@ -14,12 +14,14 @@ from comet_updates import names
 from comet_updates.answer import respond
 from comet_updates.formats import schemas
 from proof.facts import answers
-from tests.conftest import SWEEP, release, request
+from tests.conftest import release, request
 from tests.privacy.conftest import tried
 from tests.privacy.identify import Ask, people, request_of
 
 if TYPE_CHECKING:
-    from tests.conftest import S3, Handler
+    from collections.abc import Callable
+
+    from tests.conftest import Handler
 
 CHANNEL = "/v1/comet-cursor/stable"
 HEADERS = {
@@ -52,13 +54,11 @@ PERSONAL = {
 FORCING = {"force", "forced", "mandatory", "required", "silent", "auto", "automatic", "immediate"}
 
 
-@pytest.fixture
-def ask(s3: S3, publish: Handler, answer: Handler) -> Handler:
+@pytest.fixture(scope="module")
+def ask(deploy: Callable[[dict[str, Any]], Handler]) -> Handler:
     """The answering function in front of what two channels published."""
-    for channel in ("stable", "bundled"):
-        s3.put(f"releases/comet-cursor/{channel}/4.2.1.json", release(channel=channel))
-    publish(SWEEP, None)
-    return answer
+    channels = ("stable", "bundled")
+    return deploy({f"releases/comet-cursor/{channel}/4.2.1.json": release(channel=channel) for channel in channels})
 
 
 @pytest.mark.parametrize("path", [CHANNEL, f"{CHANNEL}/releases.json", "/schemas/release.json", "/nowhere"])

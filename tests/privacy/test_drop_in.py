@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 
 from comet_updates.publish.bucket import open_bucket
 from comet_updates.publish.reconcile import Publisher
-from proof.facts import SCREEN_LINES, source_lines
+from proof.facts import SCREEN_LINES
+from proof.source import code_lines
 from tests.conftest import release
 from tests.formats.offers import artifact
 from tests.privacy.conftest import settings_for, tally, tried
@@ -39,13 +41,19 @@ SEES = {
 FORGETFUL_OR_NOT = pytest.mark.parametrize("ttl_s", ["0", "60"], ids=["forgetful", "remembering"])
 
 
-@pytest.fixture
-def published(bucket: S3, aws: str) -> dict[str, str]:
-    """The environment of the functions in front of a product that has turned drop-in URLs on."""
+@pytest.fixture(scope="module")
+def drop_in(bucket: S3) -> S3:
+    """The bucket, of a product that has turned drop-in URLs on."""
     bucket.put("products/comet-cursor.json", {"product": "comet-cursor", "drop_in": ["electron", "tauri"]})
     bucket.put("releases/comet-cursor/stable/4.2.2.json", release(LATEST, artifacts=FILES))
     Publisher(open_bucket(bucket.bucket, bucket.endpoint), lambda: datetime.now(UTC)).publish("comet-cursor")
-    return settings_for(bucket)
+    return bucket
+
+
+@pytest.fixture
+def published(drop_in: S3, aws: str) -> dict[str, str]:
+    """The environment of the functions in front of it."""
+    return settings_for(drop_in)
 
 
 def asks(version: str) -> list[Ask]:
@@ -61,6 +69,11 @@ def asks(version: str) -> list[Ask]:
 
 def statuses(seen: Observation) -> set[int]:
     return {answer["statusCode"] for answer in seen.answers}
+
+
+def without_repetitions(seen: Observation) -> Observation:
+    """Return `seen` with each request to S3 once in a row: a client whose machine stalls for a second repeats one."""
+    return seen._replace(wire=tuple(request for request, _ in itertools.groupby(seen.wire)))
 
 
 def requests(person: Person, version: str) -> list[dict[str, object]]:
@@ -111,7 +124,7 @@ def test_whatever_call_fails_nothing_of_a_drop_in_request_comes_out(
         aws_lambda.observe(ANSWER, published, requests(marked(number), version)[:3], faults=1)
         for number, version in ((1, "1.0.0-one"), (2, "1.0.0-other"))
     )
-    assert differences(one, other) == {}
+    assert differences(without_repetitions(one), without_repetitions(other)) == {}
     assert one.seen["errors"] == []
     assert len(one.seen["posted"]) > one.seen["calls"] > 100
     tally(pairs=len(one.seen["posted"]), faults=one.seen["calls"])
@@ -122,7 +135,7 @@ def test_what_sees_the_version_fits_on_one_screen(aws_lambda: Lambda, published:
     seen = aws_lambda.observe(ANSWER, published, requests({}, f"1.0.0-x{marker}"), watch=[marker])
     receivers = set(seen.seen["receivers"])
     assert receivers == SEES
-    assert sum(source_lines(function) for function in receivers) <= SCREEN_LINES
+    assert sum(map(code_lines, receivers)) <= SCREEN_LINES
 
 
 class TestALeak:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from base64 import b64encode
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -16,6 +16,8 @@ from comet_updates.promises import NOT_PROVABLE, PROMISES
 from tests.conftest import SWEEP, release, request
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.conftest import S3, Handler
 
 LOADING = {"src", "srcset", "data", "poster", "action", "formaction", "background", "ping", "manifest"}
@@ -87,16 +89,19 @@ FOREIGN = '<img src="https://tracker.example/x.gif">'
 """What a publisher may write by mistake, or copy from elsewhere."""
 
 
-@pytest.fixture
-def ask(s3: S3, publish: Handler, answer: Handler) -> Handler:
+NOTES = {"en": f"<script>alert(1)</script>\n\n{FOREIGN}\n\n![](https://tracker.example/x.gif)", "he": "שלום"}
+HTML = {"notes": NOTES, "notes_format": "html"}
+UPLOADS = {
+    "products/comet-cursor.json": {"product": "comet-cursor", "name": f"Comet Cursor {FOREIGN}"},
+    "releases/comet-cursor/stable/4.2.1.json": release(notes=NOTES),
+    "releases/comet-cursor/bundled/4.2.1.json": release(channel="bundled", **HTML),
+}
+
+
+@pytest.fixture(scope="module")
+def ask(deploy: Callable[[dict[str, Any]], Handler]) -> Handler:
     """The answering function in front of two channels of one product."""
-    s3.put("products/comet-cursor.json", {"product": "comet-cursor", "name": f"Comet Cursor {FOREIGN}"})
-    notes = {"en": f"<script>alert(1)</script>\n\n{FOREIGN}\n\n![](https://tracker.example/x.gif)", "he": "שלום"}
-    s3.put("releases/comet-cursor/stable/4.2.1.json", release(notes=notes))
-    html = {"notes": notes, "notes_format": "html"}
-    s3.put("releases/comet-cursor/bundled/4.2.1.json", release(channel="bundled", **html))
-    publish(SWEEP, None)
-    return answer
+    return deploy(UPLOADS)
 
 
 PATHS = ("/", "/privacy", "/comet-cursor", "/comet-cursor/he")
@@ -192,9 +197,13 @@ def test_a_page_is_answered_like_any_other_document(ask: Handler) -> None:
     assert ask(request("/nothing-here"), None)["statusCode"] == 404
 
 
-def test_a_product_that_is_gone_has_no_page_and_is_not_listed(ask: Handler, s3: S3, publish: Handler) -> None:
+def test_a_product_that_is_gone_has_no_page_and_is_not_listed(s3: S3, publish: Handler, answer: Handler) -> None:
+    for key, document in UPLOADS.items():
+        s3.put(key, document)
+    publish(SWEEP, None)
+    assert answer(request("/comet-cursor"), None)["statusCode"] == 200
     for channel in ("stable", "bundled"):
         s3.delete(f"releases/comet-cursor/{channel}/4.2.1.json")
     publish(SWEEP, None)
-    assert ask(request("/comet-cursor"), None)["statusCode"] == 404
-    assert "/comet-cursor" not in Page(ask(request("/"), None)["body"]).links
+    assert answer(request("/comet-cursor"), None)["statusCode"] == 404
+    assert "/comet-cursor" not in Page(answer(request("/"), None)["body"]).links

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import given
 
-from proof.facts import SCREEN_LINES, dependencies, source_lines
-from tests.privacy.conftest import tally
-from tests.privacy.identify import Ask, marked, request_of
+from proof.facts import SCREEN_LINES, dependencies
+from proof.source import code_lines
+from tests.privacy.conftest import tally, tried
+from tests.privacy.identify import PLACES, Ask, marked, old_numbers, request_of
 from tests.privacy.observe import ANSWER, Lambda
 
 if TYPE_CHECKING:
-    from tests.conftest import S3
+    from tests.conftest import S3, Wire
 
 CHANNEL = "/v1/comet-cursor/stable"
 SEES = {
@@ -37,7 +39,7 @@ def asked(aws_lambda: Lambda, published: dict[str, str]) -> Any:
 def test_what_sees_a_request_fits_on_one_screen(asked: Any) -> None:
     receivers = set(asked(watch=marked(1).values()).seen["receivers"])
     assert receivers == SEES
-    assert sum(source_lines(function) for function in receivers) <= SCREEN_LINES
+    assert sum(map(code_lines, receivers)) <= SCREEN_LINES
 
 
 def test_what_else_is_given_the_request_would_be_seen(asked: Any) -> None:
@@ -99,6 +101,25 @@ def test_answering_only_reads_what_is_public(asked: Any, bucket: S3) -> None:
     tally(
         outbound=sorted({f"{method} {path.replace(bucket.bucket, '<bucket>')}" for method, path, *_ in observed.wire})
     )
+
+
+def test_number_in_the_place_of_a_name_never_reaches_the_bucket(answer: Any, wire: Wire) -> None:
+    for place in PLACES:
+        wire.clear()
+        answer(request_of({}, Ask(place.replace("{}", "en"))), None)
+        assert len(wire) == 1, f"{place}: the bucket is asked for a sound name, or this test proves nothing"
+    wire.clear()
+    unknown = [answer(request_of({}, Ask(path)), None) for path in ("//", "/drop-in//")]
+    assert [answered["statusCode"] for answered in unknown] == [404, 404]
+
+    @tried(50)
+    @given(old_numbers())
+    def compared(number: str) -> None:
+        for path in (place.replace("{}", number) for place in PLACES):
+            assert answer(request_of({}, Ask(path)), None) == unknown[path.startswith("/drop-in/")], path
+        assert wire == []
+
+    compared()
 
 
 def test_anything_but_reading_would_be_seen(asked: Any) -> None:

@@ -89,6 +89,6 @@ def test_the_page_says_the_same_as_the_json_and_loads_nothing(tmp_path: Path) ->
 
 def test_what_is_built_in_is_shown_as_text(tmp_path: Path) -> None:
     figures = made()
-    figures["mutants"]["list"][0]["new"] = "<script>alert(1)</script>"
+    figures["mutants"]["list"][0]["changes"][0]["new"] = "<script>alert(1)</script>"
     _, html_file = report.write(figures, tmp_path)
     assert "<script" not in html_file.read_text()

@@ -34,7 +34,7 @@ RECEIVED_MAX = 5
 Tree = dict[str, bytes]
 
 
-class KilledError(BaseException):
+class KilledError(SystemExit):
     """What a publisher meets when Lambda ends it: nothing of ours may catch it."""
 
 

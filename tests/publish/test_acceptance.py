@@ -147,6 +147,74 @@ class TestOnlyHigherVersions:
         assert bucket.versions() == ["4.0.0", "5.0.0"], "5.0.0 was accepted after it"
 
 
+class TestVersionScheme:
+    """A product's document that would make accepted releases vanish is refused; see `rules.unaccepting`."""
+
+    def test_scheme_without_order_for_accepted_releases_is_refused(self, bucket: Uploads) -> None:
+        bucket.release(0, "1.0.0")
+        bucket.release(1, "1.1.0", "beta")
+        bucket.product(5, name="Comet Cursor")
+        bucket.product(10, version_scheme="build")
+        inputs = bucket.inputs()
+        assert bucket.accepted() == {("stable", "1.0.0"), ("beta", "1.1.0")}
+        assert inputs.product
+        assert inputs.product.name == "Comet Cursor"
+        (problem,) = inputs.refusals[names.product_key(PRODUCT)].problems
+        assert problem.path == "$.version_scheme"
+        assert "beta 1.1.0, stable 1.0.0" in problem.problem
+        assert problem.remedy == "Keep `semver`, or release under another product name"
+
+    def test_first_document_with_such_a_scheme_leaves_the_defaults(self, bucket: Uploads) -> None:
+        bucket.release(0, "1.0.0")
+        bucket.product(10, version_scheme="build")
+        inputs = bucket.inputs()
+        assert inputs.product
+        assert inputs.product.version_scheme == "semver"
+        assert bucket.accepted() == {("stable", "1.0.0")}
+
+    def test_scheme_of_every_accepted_release_is_taken(self, bucket: Uploads) -> None:
+        """Positive control: what was refused under the old scheme does not count as accepted."""
+        bucket.release(0, "1.0.0")
+        bucket.release(1, "1.0")
+        bucket.product(10, version_scheme="dotted")
+        inputs = bucket.inputs()
+        assert inputs.product
+        assert inputs.product.version_scheme == "dotted"
+        assert bucket.accepted() == {("stable", "1.0.0"), ("stable", "1.0")}
+
+    def test_scheme_that_comes_before_the_releases_decides(self, bucket: Uploads) -> None:
+        bucket.product(0, version_scheme="build")
+        bucket.release(5, "1.0.0")
+        bucket.release(6, "1.1.0", build="11")
+        assert bucket.accepted() == {("stable", "1.1.0")}
+        assert names.product_key(PRODUCT) not in bucket.inputs().refusals
+
+    def test_scheme_that_breaks_the_order_of_accepted_releases_is_refused(self, bucket: Uploads) -> None:
+        """PEP 440 orders 1.1.0+b above 1.1.0, semver does not."""
+        bucket.product(0, version_scheme="pep440", only_higher_on=["stable"])
+        bucket.release(1, "1.1.0")
+        bucket.release(2, "1.1.0+b")
+        bucket.product(10, version_scheme="semver", only_higher_on=["stable"])
+        assert bucket.accepted() == {("stable", "1.1.0"), ("stable", "1.1.0+b")}
+        (problem,) = bucket.inputs().refusals[names.product_key(PRODUCT)].problems
+        assert "stable 1.1.0+b" in problem.problem
+
+    def test_refused_document_was_never_in_effect(self, bucket: Uploads) -> None:
+        bucket.product(0, release_hosts=["downloads.example.com"])
+        bucket.release(1, "1.0.0")
+        bucket.product(10, version_scheme="build")  # refused, so its missing `release_hosts` allow nothing
+        bucket.release(11, "1.1.0", artifacts=[release()["artifacts"][0] | {"url": "https://elsewhere.example/1.1.0"}])
+        bucket.product(20, release_hosts=["downloads.example.com"], name="Comet Cursor")
+        assert bucket.accepted() == {("stable", "1.0.0")}
+
+    def test_many_lost_releases_are_counted_not_listed(self, bucket: Uploads) -> None:
+        for number in range(9):
+            bucket.release(number, f"1.{number}.0")
+        bucket.product(20, version_scheme="build")
+        (problem,) = bucket.inputs().refusals[names.product_key(PRODUCT)].problems
+        assert problem.problem.endswith("stable 1.4.0 and 4 more")
+
+
 class TestTheSameFile:
     def said(self, **facts: Any) -> list[dict[str, Any]]:
         return [release()["artifacts"][0] | facts]
@@ -238,6 +306,7 @@ RULES = st.fixed_dictionaries(
         "only_higher_on": st.just(["stable"]),
         "max_size": st.sampled_from([1, 100]),
         "approved_on": st.just(["stable"]),
+        "version_scheme": st.sampled_from(["semver", "pep440", "dotted", "build"]),
     },
 )
 STEPS = st.one_of(

@@ -36,7 +36,7 @@ Change = Callable[[S3], Any]
 Tree = dict[str, bytes]
 
 
-class KilledError(BaseException):
+class KilledError(SystemExit):
     """What a publisher meets when Lambda ends it: nothing of ours may catch it."""
 
 

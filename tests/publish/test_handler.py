@@ -32,14 +32,20 @@ def failed(result: dict[str, Any]) -> list[str]:
     return [failure["itemIdentifier"] for failure in result["batchItemFailures"]]
 
 
-def fail_for(publish: Handler, failing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+class PanicError(BaseException):
+    """Like the panic of a library in Rust, which is not an `Exception`."""
+
+
+def fail_for(
+    publish: Handler, failing: str, monkeypatch: pytest.MonkeyPatch, error: type[BaseException] = RuntimeError
+) -> None:
     """Let one product fail, with a text that must not get out."""
     run = publish.__globals__["_run"]()  # type: ignore[attr-defined]
     original = run._publisher.publish
 
     def fail(product: str, *seen: Any) -> Any:
         if product == failing:
-            raise RuntimeError("releases/b/stable/1.0.0.json")
+            raise error("releases/b/stable/1.0.0.json")
         return original(product, *seen)
 
     monkeypatch.setattr(run._publisher, "publish", fail)
@@ -109,10 +115,13 @@ def test_a_failed_sweep_is_an_error_in_constant_words(
         publish(SWEEP, None)
 
 
-def test_one_products_failure_is_not_the_others(s3: S3, publish: Handler, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [RuntimeError, MemoryError, RecursionError, PanicError])
+def test_one_products_failure_is_not_the_others(
+    s3: S3, publish: Handler, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
     for product in ("a", "b", "c"):
         s3.put(f"releases/{product}/stable/1.0.0.json", release("1.0.0", product=product))
-    fail_for(publish, "b", monkeypatch)
+    fail_for(publish, "b", monkeypatch, error)
     with pytest.raises(sweep_failed(publish), match=r"^not everything could be published$"):
         publish(SWEEP, None)
     assert {key.split("/")[2] for key in s3.keys("public/v1/")} == {"a", "c"}

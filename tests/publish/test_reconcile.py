@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
+from comet_updates import names
 from comet_updates.publish.uploads import UPLOAD_MAX_BYTES
 from tests.conftest import release
 from tests.publish.conftest import Rig
@@ -159,12 +160,56 @@ def test_drop_in_urls_are_for_versions_that_can_be_compared(s3: S3, rig: Rig) ->
     assert "semver" in problem["problem"]
 
 
-class TestThePageOfAProduct:
-    @pytest.mark.parametrize("product", ["index", "privacy", "drop-in", "2026", "3f2504e04f8911d39a0c0305e82c3301"])
-    def test_is_not_made_where_no_url_leads_to_it(self, s3: S3, rig: Rig, product: str) -> None:
-        s3.put(f"releases/{product}/stable/1.0.0.json", release("1.0.0", product=product))
+NUMBERS = ("3f2504e0-4f89-11d3-9a0c-0305e82c3301", "3f2504e04f8911d39a0c0305e82c3301", "1234567", "dn1", "a.1234567")
+
+
+class TestForbiddenNames:
+    """A release, a product and a policy under such a name are refused; the release under a sound name is published."""
+
+    def test_product_of_a_forbidden_name_is_refused_by_name(self, published: S3, rig: Rig) -> None:
         rig.sweep()
-        assert f"public/v1/{product}/stable/manifest.json" in s3.keys("public/v1/")
+        before = published.tree("public/")
+        for product in (*NUMBERS, *names.RESERVED):
+            published.put(key("1.0.0", product=product), release("1.0.0", product=product))
+            published.put(names.product_key(product), {"product": product})
+            published.put(names.channel_key(product, "stable"), policy(product=product))
+            published.put(names.signed_key(product, 1), {})
+        rig.sweep()
+        assert published.tree("public/") == before
+        rejected = [published.json(refusal) for refusal in published.keys("rejected/")]
+        assert len(rejected) == 4 * len((*NUMBERS, *names.RESERVED))
+        for refusal in rejected:
+            product = names.product_of(refusal["key"])
+            (problem,) = refusal["problems"]
+            reason = names.forbidden(str(product), product=True)
+            assert problem["problem"] == f"the key names the product '{product}', which {reason}"
+            assert problem["remedy"] == "Choose another name for the product, in the key and in the document"
+
+    def test_channel_of_a_forbidden_name_is_refused_by_name(self, published: S3, rig: Rig) -> None:
+        before = published.tree("public/")
+        for channel in NUMBERS:
+            published.put(key("9.0.0", channel), release("9.0.0", channel))
+            published.put(names.channel_key("comet-cursor", channel), policy(channel))
+        rig.publisher.publish("comet-cursor")
+        assert published.tree("public/") == before
+        rejected = [published.json(refusal) for refusal in published.keys("rejected/")]
+        assert len(rejected) == 2 * len(NUMBERS)
+        for refusal in rejected:
+            (problem,) = refusal["problems"]
+            channel = refusal["key"].split("/")[2].removesuffix(".json")
+            assert f"the channel '{channel}', which looks like a GUID or a download number" in problem["problem"]
+
+    def test_channel_that_was_published_under_such_a_name_goes_away(self, published: S3, rig: Rig) -> None:
+        published.put("public/v1/comet-cursor/1234567/manifest.json", b"{}")
+        rig.sweep()
+        assert [made for made in published.keys("public/") if "1234567" in made] == []
+
+
+class TestThePageOfAProduct:
+    def test_is_not_made_where_no_url_leads_to_it(self, s3: S3, rig: Rig) -> None:
+        s3.put("releases/2026/stable/1.0.0.json", release("1.0.0", product="2026"))
+        rig.sweep()
+        assert "public/v1/2026/stable/manifest.json" in s3.keys("public/v1/")
         assert s3.keys("public/pages/") == [INDEX, GATHERED, "public/pages/privacy.html"]
         assert b"Nothing is published yet" in s3.get(INDEX)
 

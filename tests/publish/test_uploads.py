@@ -96,6 +96,9 @@ def test_the_smallest_release_is_accepted() -> None:
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "a GUID for a product": (release(product="3f2504e0-4f89-11d3-9a0c-0305e82c3301"), "$.product"),
+    "a reserved name for a product": (release(product="privacy"), "$.product"),
+    "a download number for a channel": (release(channel="1234567"), "$.channel"),
     "an unknown field": (release(colour="red"), "$.colour"),
     "an unknown field of an artifact": (with_artifact(md5="0"), "$.artifacts[0].md5"),
     "no version": (without(release(), "version"), "$.version"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from contextlib import AbstractContextManager
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.lambda_runtime import PYTHON, Invoke, lambda_runtime
+from tests.baseline import stored
 from tests.conftest import ROOT, SWEEP
 from tests.template.test_events import UPLOAD, event
 from tests.test_architecture import ANSWER_MODULES
@@ -72,6 +74,33 @@ def test_the_publishing_function_is_the_package_and_nothing_else(built: Path) ->
 
 def test_the_answering_function_is_the_modules_that_a_reviewer_reads_and_nothing_else(built: Path) -> None:
     assert sources(built / "AnswerFunction") == ANSWER_MODULES
+
+
+def contents(folder: Path) -> list[str]:
+    """Return the files of a function, or what is at the top of a layer, without byte code and without versions."""
+    if (folder / "python").exists():
+        found = {re.sub(r"-[0-9].*|\.cpython-.*", "", path.name) for path in (folder / "python").iterdir()}
+    else:
+        found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    return sorted(name for name in found if "__pycache__" not in name)
+
+
+def test_built_packages_hold_the_stored_files(built: Path) -> None:
+    stored.check("packages.json", {name: contents(built / name) for pair in FUNCTIONS.items() for name in pair})
+
+
+def test_file_in_a_package_is_listed(tmp_path: Path) -> None:
+    """Positive control of the test above."""
+    for name in (
+        "function/a/b.py",
+        "function/a/__pycache__/b.pyc",
+        "layer/python/six-1.0.dist-info/x",
+        "layer/python/six.py",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert contents(tmp_path / "function") == ["a/b.py"]
+    assert contents(tmp_path / "layer") == ["six", "six.py"]
 
 
 def test_the_answering_layer_holds_no_heavy_library(built: Path) -> None:

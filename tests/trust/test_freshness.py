@@ -9,7 +9,7 @@ import pytest
 from tuf.api.metadata import Snapshot, Targets, Timestamp
 
 from comet_updates import names
-from comet_updates.errors import SigningError
+from comet_updates.errors import SigningError, StoreUnavailableError
 from comet_updates.publish.bucket import Listed
 from comet_updates.publish.freshness import Fresh, next_snapshot, next_timestamp, next_version, outdated
 from comet_updates.publish.handler import SweepFailedError
@@ -220,7 +220,50 @@ class TestSweeps:
         assert house.s3.keys("public/v1/")
 
 
-class KilledError(BaseException):
+class TestFailingProducts:
+    """A product that fails, or ends the process, does not let the timestamp expire for all products."""
+
+    @pytest.mark.parametrize("error", [SystemExit, MemoryError, RuntimeError])
+    def test_timestamp_is_signed_although_a_product_fails(
+        self, released: House, client: Client, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+    ) -> None:
+        def fail(*_: Any) -> Any:
+            raise error
+
+        for _ in range(4):
+            released.later(days=2)
+            monkeypatch.setattr(released.publisher, "publish", fail)
+            with pytest.raises(SystemExit if error is SystemExit else released.failed):
+                released.sweep()
+        signed = Timestamp.from_dict(released.s3.json(names.TIMESTAMP)["signed"])
+        assert signed.expires > released.now + 2 * DAY
+        assert version_of(client.check()) == "4.2.1"
+
+    def test_timestamp_is_signed_although_the_products_cannot_be_listed(
+        self, released: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail() -> Any:
+            raise StoreUnavailableError
+
+        released.later(days=1, seconds=1)
+        monkeypatch.setattr(released.publisher, "look_at_all", fail)
+        with pytest.raises(released.failed, match="could not be listed"):
+            released.sweep()
+        assert names.TIMESTAMP in released.writes()  # beside deletions of what is outdated
+
+    def test_sweep_without_changes_looks_at_the_metadata_once(self, released: House) -> None:
+        released.sweep()
+        assert released.bucket.operations.count(("listed", names.METADATA)) == 1
+
+    def test_sweep_with_changes_signs_after_them(self, released: House) -> None:
+        """Positive control of the one above: see also `test_a_release_is_two_signatures_of_the_online_key`."""
+        released.release("4.3.0")
+        released.bucket.operations.clear()
+        released.sweep()
+        assert released.bucket.operations.count(("listed", names.METADATA)) == 2
+
+
+class KilledError(SystemExit):
     """What a publisher meets when Lambda ends it."""
 
 

@@ -93,7 +93,7 @@ class TestWhenToSign:
     def test_before_there_are_any_keys_nobody_signs(self, house: House) -> None:
         house.delete("trust/")
         upload(house, "4.2.1")
-        with pytest.raises(SigningError, match="comet-updates keys begin comes first"):
+        with pytest.raises(SigningError, match="Run comet-updates keys begin first"):
             house.seal()
 
     def test_after_the_highest_number_there_is_only_another_key_signs(self, house: House) -> None:

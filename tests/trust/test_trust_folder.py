@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import resource
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,12 +13,10 @@ from tuf.api.metadata import Metadata
 
 from comet_updates import names
 from comet_updates.cli import trust_folder
-from comet_updates.errors import DecisionError, RefusedUploadError, SigningError, UnknownKeyError
+from comet_updates.errors import DecisionError, FileInTheWayError, RefusedUploadError, SigningError, UnknownKeyError
 from tests.trust.conftest import PRODUCT
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.trust.conftest import House
 
 
@@ -23,8 +24,12 @@ def tree(folder: Path) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
+def signers_of(body: bytes) -> set[str]:
+    return set(Metadata.from_bytes(body).signatures)
+
+
 def signers(house: House, file: str) -> set[str]:
-    return set(Metadata.from_bytes((house.folder / file).read_bytes()).signatures)
+    return signers_of((house.folder / file).read_bytes())
 
 
 def test_a_key_is_for_its_owner_alone_and_is_never_written_over(tmp_path: Path) -> None:
@@ -38,6 +43,75 @@ def test_a_key_is_for_its_owner_alone_and_is_never_written_over(tmp_path: Path) 
     assert file.read_bytes() == private
 
 
+def test_export_over_a_private_key_is_refused(tmp_path: Path) -> None:
+    file, link = tmp_path / "key.pem", tmp_path / "key.pub"
+    trust_folder.create(file)
+    private = file.read_bytes()
+    link.symlink_to(file)
+    for place in (file, link):
+        with pytest.raises(FileInTheWayError, match="different content"):
+            trust_folder.export(f"file2:{file}", place)
+    assert file.read_bytes() == private
+    assert link.is_symlink()
+
+
+def test_export_twice_writes_the_same_file(tmp_path: Path) -> None:
+    """Positive control: a file that holds the same is not in the way, and a new name is written."""
+    trust_folder.create(tmp_path / "key.pem")
+    for _ in range(2):
+        trust_folder.export(f"file2:{tmp_path / 'key.pem'}", tmp_path / "copy.pub")
+    assert (tmp_path / "copy.pub").read_bytes() == (tmp_path / "key.pem.pub").read_bytes()
+
+
+def test_create_beside_a_file_named_as_its_public_half_makes_no_key(tmp_path: Path) -> None:
+    (tmp_path / "key.pem.pub").write_text("mine")
+    with pytest.raises(FileInTheWayError, match=r"key\.pem\.pub"):
+        trust_folder.create(tmp_path / "key.pem")
+    assert [file.name for file in tmp_path.iterdir()] == ["key.pem.pub"]
+    assert (tmp_path / "key.pem.pub").read_text() == "mine"
+
+
+def test_create_on_a_full_disk_leaves_no_key(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        with pytest.raises(SigningError, match="File too large"):
+            trust_folder.create(tmp_path / "key.pem")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert tree(tmp_path) == {}
+    trust_folder.create(tmp_path / "key.pem")
+    assert tree(tmp_path).keys() == {"key.pem", "key.pem.pub"}, "positive control"
+
+
+def test_begin_keeps_signed_targets_that_have_no_root(house: House) -> None:
+    for file in (house.folder / "targets" / "2.json", *(house.folder / "root").iterdir()):
+        file.unlink()
+    before = tree(house.folder)
+    with pytest.raises(FileInTheWayError, match=r"targets/1.json"):
+        house.begin()
+    assert tree(house.folder) == before
+
+
+def test_sign_that_cannot_write_keeps_the_other_signatures(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    trust_folder.rotate(
+        house.folder, "root", [house.public("root-d")], [house.keyid("root-c")], now=house.now, is_dry=False
+    )
+    house.sign("root-a")
+    before = tree(house.folder)
+
+    def full(_file: Path, _target: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="No space"):
+        house.sign("root-b")
+    assert tree(house.folder) == before
+    monkeypatch.undo()
+    house.sign("root-b")
+    assert len(signers(house, "root/2.json")) == len(signers_of(before["root/2.json"])) + 1
+
+
 def test_the_public_half_holds_nothing_of_the_private_one(tmp_path: Path) -> None:
     trust_folder.create(tmp_path / "key.pem")
     public = (tmp_path / "key.pem.pub").read_text()
@@ -49,7 +123,7 @@ def test_the_public_half_holds_nothing_of_the_private_one(tmp_path: Path) -> Non
 @pytest.mark.parametrize("body", ["", "{}", "[]", '{"keyid": 7}', '{"keyid": "x", "keytype": "ed25519"}'])
 def test_what_is_no_public_key_is_refused_by_its_name(tmp_path: Path, body: str) -> None:
     (tmp_path / "x.pub").write_text(body)
-    with pytest.raises(SigningError, match=r"x.pub is no public key that comet-updates keys create"):
+    with pytest.raises(SigningError, match=r"x.pub is not a public key from comet-updates keys create"):
         trust_folder.public(tmp_path / "x.pub")
 
 
@@ -61,7 +135,7 @@ def test_it_is_laid_out_like_the_bucket(house: House) -> None:
 
 
 def test_it_begins_but_once(house: House) -> None:
-    with pytest.raises(DecisionError, match="has a root already"):
+    with pytest.raises(DecisionError, match="already has a root"):
         house.begin()
 
 
@@ -72,7 +146,7 @@ def test_there_is_nothing_to_decide_before_it_began(house: House, tmp_path: Path
         lambda: trust_folder.show(tmp_path / "x"),
         lambda: trust_folder.publish(tmp_path / "x", house.bucket, is_dry=False),
     ):
-        with pytest.raises(DecisionError, match="comet-updates keys begin comes first"):
+        with pytest.raises(DecisionError, match="Run comet-updates keys begin first"):
             decide()
 
 
@@ -101,7 +175,9 @@ def test_a_dry_run_of_publishing_uploads_nothing(house: House) -> None:
     assert told.files == [names.trust_key("targets", 2)]
     assert names.trust_key("targets", 2) not in house.s3.keys("trust/")
     assert trust_folder.publish(house.folder, house.bucket, is_dry=False).files == told.files
-    assert trust_folder.publish(house.folder, house.bucket, is_dry=False).says == ["nothing to do: all of it is there"]
+    assert trust_folder.publish(house.folder, house.bucket, is_dry=False).says == [
+        "nothing to do: everything is uploaded already"
+    ]
 
 
 class TestSigning:
@@ -111,8 +187,8 @@ class TestSigning:
         trust_folder.rotate(house.folder, "root", [house.public("root-d")], [], now=house.now, is_dry=False)
         told = [trust_folder.sign(house.folder, house.key(f"root-{name}"), is_dry=False).says for name in "db"]
         assert [line.partition(": ")[2] for says in told for line in says] == [
-            "2 more of its keys have to sign",  # a new key is none of those of the root before
-            "1 more of its keys have to sign",
+            "signatures still missing: 2",  # a new key is none of those of the root before
+            "signatures still missing: 1",
         ]
         house.sign("root-a")
         assert signers(house, "root/2.json") == {house.keyid(f"root-{name}") for name in "abd"}
@@ -150,7 +226,10 @@ class TestPublishing:
 
     def test_what_somebody_else_put_there_is_not_written_over(self, house: House) -> None:
         house.s3.put(names.trust_key("targets", 3), b"theirs")
-        with pytest.raises(DecisionError, match=r"trust/targets/3.json is there already.* if not, have it deleted"):
+        with pytest.raises(
+            DecisionError,
+            match=r"trust/targets/3.json: already exists with different content.* If not, have it deleted",
+        ):
             house.delegate("comet-other", "x")
         assert house.s3.get(names.trust_key("targets", 3)) == b"theirs"
 

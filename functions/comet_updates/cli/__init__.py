@@ -1,6 +1,6 @@
 """The command `comet-updates`: arguments, printing and exit codes; no decisions.
 
-The exit codes stand in the help of `main`.
+The help of `main` lists the exit codes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import typer
 
 from comet_updates import __version__
 from comet_updates.cli import asking, deciding, keys, shipping
-from comet_updates.cli.deciding import AsJson, BucketName, EndpointUrl, Quiet
+from comet_updates.cli.deciding import AsJson, BucketName, DryRun, EndpointUrl, Quiet
 from comet_updates.errors import CometError, printable
 
 if TYPE_CHECKING:
@@ -45,25 +45,25 @@ def main(
     sign_with: Annotated[
         str,
         typer.Option(
-            envvar="COMET_SIGN_WITH", help="The key that signs what is decided: file2:key.pem, awskms:ARN, hsm:..."
+            envvar="COMET_SIGN_WITH", help="Product key that signs releases: file2:key.pem, awskms:ARN or hsm:..."
         ),
     ] = "",
     sign_appcast_with: Annotated[
-        str, typer.Option(envvar="COMET_SIGN_APPCAST_WITH", help="The same for Sparkle's signed feed: file2:key.pem.")
+        str, typer.Option(envvar="COMET_SIGN_APPCAST_WITH", help="Key that signs Sparkle's appcast: file2:key.pem.")
     ] = "",
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Software updates that cannot tell their users apart.
 
-    Exit codes: 0, it is done, was done already, or waits for its time. 1, it was refused, is not so, or S3 fails: what
-    and why is said. 2, the command is not written as it should be.
+    Exit codes: 0 done, already done, or scheduled; 1 refused, check failed, or S3 unavailable (the reason is printed);
+    2 usage error.
 
-    Credentials and region come from the AWS_* environment. `--install-completion` completes commands and options in
-    bash, zsh, fish and PowerShell.
+    AWS credentials and region come from the AWS_* environment variables. `--install-completion` adds tab completion
+    to bash, zsh, fish and PowerShell.
     """
-    del version  # its callback ended the program
+    del version  # its callback has already exited
     deciding.SIGNS_WITH.set(deciding.SignWith(sign_with, sign_appcast_with))
 
 
@@ -71,15 +71,15 @@ def main(
 def serve_here(
     samples: Annotated[
         Path | None,
-        typer.Option(exists=True, file_okay=False, help="A folder laid out like the bucket, to upload first."),
+        typer.Option(exists=True, file_okay=False, help="Folder with the layout of the bucket, uploaded at the start."),
     ] = None,
-    port: Annotated[int, typer.Option(envvar="PORT", min=1, max=65535, help="Where the service listens.")] = 8080,
-    s3_port: Annotated[int, typer.Option(envvar="S3_PORT", min=1, max=65535, help="Where its S3 listens.")] = 9090,
+    port: Annotated[int, typer.Option(envvar="PORT", min=1, max=65535, help="Port of the service.")] = 8080,
+    s3_port: Annotated[int, typer.Option(envvar="S3_PORT", min=1, max=65535, help="Port of the local S3.")] = 9090,
     online_key: Annotated[
-        str, typer.Option(help="The key that signs how fresh all is, file2:key.pem: to rehearse with keys of your own.")
+        str, typer.Option(help="Your own online key for snapshot and timestamp: file2:key.pem.")
     ] = "",
 ) -> None:
-    """Run the whole service on this machine, with an S3 of its own, until Ctrl-C."""
+    """Run the service on this machine. It uses a local S3 and stops at Ctrl-C."""
     from comet_updates.cli import serve  # noqa: PLC0415 (needs the extra `serve`, which nothing else does)
 
     try:
@@ -96,25 +96,24 @@ def import_feed(
         typer.Argument(help="Files or https:// URLs: appcast.xml, latest.yml, RELEASES, ...", metavar="SOURCE..."),
     ],
     *,
-    product: Annotated[str, typer.Option(help="Whose releases they are.", callback=deciding.name)],
+    product: Annotated[str, typer.Option(help=deciding.PRODUCT_HELP, callback=deciding.product_name)],
     channel: Annotated[
-        str, typer.Option(help="Where they go, unless the feed names a channel.", callback=deciding.name)
+        str, typer.Option(help="Channel of releases for which the feed names none.", callback=deciding.channel_name)
     ] = "stable",
     to: Annotated[
-        Path, typer.Option(file_okay=False, help="The folder to write to, laid out like the bucket.")
+        Path, typer.Option(file_okay=False, help="Folder to write to, with the layout of the bucket.")
     ] = Path(),
-    base_url: Annotated[str, typer.Option(help="What relative URLs in a file are relative to, with a slash.")] = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing.")] = False,
+    base_url: Annotated[str, typer.Option(help="Base of relative URLs in a feed, with a final slash.")] = "",
+    dry_run: DryRun = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Take over feeds of Sparkle, electron-updater, Tauri, Squirrel or Velopack.
+    """Convert feeds into releases to upload. Reads Sparkle, electron-updater, Tauri, Squirrel and Velopack.
 
-    Writes a document for each release, to be uploaded as it is, and says what could not be carried. Several feeds,
-    such as one for each system, become one release for each version. Exit code 1: one is no such feed, or a release in
-    it would be refused; then nothing is written.
+    Writes one document for each version. Several feeds, such as one for each system, are merged. Notes list what could
+    not be converted. Exit code 1: a feed is not valid, or a release would be refused. Nothing is written then.
     """
-    from comet_updates.cli import importing, progress  # noqa: PLC0415 (no other command need load the formats)
+    from comet_updates.cli import importing, progress  # noqa: PLC0415 (other commands need not load the formats)
     from comet_updates.formats import feeds  # noqa: PLC0415 (as above)
 
     try:
@@ -138,7 +137,7 @@ def import_feed(
     for remark in imported.remarks:
         typer.echo(f"note: {remark}")
     for key in sorted(imported.documents):
-        typer.echo(f"{'wrote' if key in written else 'would write' if dry_run else 'is there'} {to / key}")
+        typer.echo(f"{'wrote' if key in written else 'would write' if dry_run else 'unchanged'} {to / key}")
     typer.echo(f"{imported.releases} releases, {len(imported.remarks)} notes")
 
 
@@ -148,9 +147,9 @@ def check_files(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Hold documents against the rules before they are uploaded, and name everything that is wrong with each.
+    """Check documents before you upload them. Lists all problems.
 
-    Reads files and nothing else. Exit code 1: something is wrong.
+    Only reads files. Exit code 1: there is a problem.
     """
     from comet_updates.cli import checking  # noqa: PLC0415 (as above)
 
@@ -158,7 +157,7 @@ def check_files(
     try:
         findings = checking.check(checked)
     except OSError as error:
-        typer.echo(f"comet-updates: {error.filename} cannot be read: {error.strerror}", err=True)
+        typer.echo(f"comet-updates: {error.filename}: cannot be read: {error.strerror}. Check the file.", err=True)
         raise typer.Exit(1) from error
     if as_json:
         typer.echo(json.dumps({"files": len(checked), "problems": [finding._asdict() for finding in findings]}))
@@ -171,18 +170,19 @@ def check_files(
 
 @app.command("status")
 def show_status(
-    product: Annotated[str | None, typer.Argument(help="One product; all of them without.")] = None,
+    product: Annotated[str | None, typer.Argument(help="Product to show. Default: all products.")] = None,
     *,
     bucket: BucketName,
     endpoint_url: EndpointUrl = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Show it anew every few seconds, until Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh every 3 seconds until Ctrl-C.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show what is live on each channel, what waits or is held back, and which updaters' documents stay behind and why.
+    """Show the state of each channel.
 
-    Reads, and only reads. Exit code 1: an upload is refused, or what should be public is not yet.
+    Prints what each channel offers, which releases wait, and which documents stay behind and why. Only reads.
+    Exit code 1: an upload is refused, or a change is not published yet.
     """
-    from comet_updates.cli import status  # noqa: PLC0415 (a start of any other command need not load AWS)
+    from comet_updates.cli import status  # noqa: PLC0415 (other commands need not load AWS)
     from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
 
     while True:
@@ -205,14 +205,14 @@ def show_status(
 
 @app.command("history")
 def show_history(
-    product: Annotated[str, typer.Argument(callback=deciding.name)],
-    channel: Annotated[str, typer.Argument(callback=deciding.name)],
+    product: deciding.Product,
+    channel: deciding.Channel,
     *,
     bucket: BucketName,
     endpoint_url: EndpointUrl = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what changed on a channel and when, the latest first; never by whom."""
+    """Show the changes of a channel, latest first. Prints their times, but not who made them."""
     from comet_updates.cli import history  # noqa: PLC0415 (as above)
     from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
 
@@ -229,7 +229,7 @@ def show_history(
 
 
 def _show(found: Status) -> None:
-    """Print a table of the channels, and below it what somebody may have to act on."""
+    """Print a table of the channels, then everything that may need attention."""
     rows = [("product", "channel", "latest", "rollout", "held", "published")]
     for channel in found.channels:
         live = (channel.published_at or "never")[:19] if channel.is_live else "not yet"
@@ -240,9 +240,9 @@ def _show(found: Status) -> None:
     for channel in found.channels:
         where = f"{channel.product}/{channel.channel}"
         for version, at in channel.due.items():
-            typer.echo(f"waits    {where} {version}: due at {at}")
+            typer.echo(f"waiting  {where} {version}: due at {at}")
         for version in channel.unapproved:
-            typer.echo(f"waits    {where} {version}: for an approval")
+            typer.echo(f"waiting  {where} {version}: needs approval")
         for version, reason in channel.yanked.items():
             typer.echo(f"yanked   {where} {version}: {reason}")
         for lag in channel.lags:
@@ -254,17 +254,17 @@ def _show(found: Status) -> None:
 
 @app.command("audit")
 def audit_stack(
-    stack: Annotated[str, typer.Argument(help="The name of the deployed stack.")],
+    stack: Annotated[str, typer.Argument(help="Name of the deployed CloudFormation stack.")],
     *,
     as_json: AsJson = False,
-    endpoint_url: Annotated[str | None, typer.Option(help="Another AWS than Amazon's.")] = None,
+    endpoint_url: EndpointUrl = None,
 ) -> None:
-    """Compare a deployed stack with what is promised. Reads, and only reads.
+    """Compare a stack with the privacy promises. Only reads.
 
-    Exit code 0: all was seen and holds. 1: something differs, could not be seen, or there is no such stack. Credentials
-    and region come from the AWS_* environment; `comet-updates audit-rights` prints the policy that the auditor needs.
+    Exit code 0: everything could be read and is as promised. 1: something differs or could not be read, or the stack
+    does not exist. `comet-updates audit-rights` prints the IAM policy that an auditor needs.
     """
-    from comet_updates.cli import account, audit  # noqa: PLC0415 (a start of any other command need not load AWS)
+    from comet_updates.cli import account, audit  # noqa: PLC0415 (other commands need not load AWS)
 
     try:
         findings = audit.audit(stack, account.Account(endpoint_url).read)
@@ -284,15 +284,15 @@ def audit_stack(
         typer.echo(f"  {finding.status.value:8} {' '.join(filter(None, (finding.resource, finding.says)))}".rstrip())
         if finding.remedy:
             typer.echo(f"{'':11}→ {finding.remedy}")
-    typer.echo(f"Nobody can see from an account: {'; '.join(audit.ALWAYS_UNSEEN)}.")
+    typer.echo(f"No audit can see: {'; '.join(audit.ALWAYS_UNSEEN)}.")
     hold, differ, unseen = (numbers[status] for status in audit.Status)
-    typer.echo(f"{hold} hold, {differ} differ, {unseen} could not be seen")
+    typer.echo(f"{hold} hold, {differ} differ, {unseen} could not be read")
     raise typer.Exit(0 if holds else 1)
 
 
 @app.command("audit-rights")
 def audit_rights() -> None:
-    """Print the smallest IAM policy that `audit` needs: it reads, and nothing else."""
+    """Print the IAM policy that `audit` needs. It only allows reading."""
     from comet_updates.cli.account import READS  # noqa: PLC0415 (as above)
 
     statement = {"Effect": "Allow", "Action": sorted(set(READS.values())), "Resource": "*"}

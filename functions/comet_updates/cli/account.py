@@ -1,4 +1,4 @@
-"""An AWS account, to look at and never to touch: the only calls that the audit can make."""
+"""An AWS account that is only read: the list of all calls that the audit can make."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ READS = {
     ("s3", "ListBucketAnalyticsConfigurations"): "s3:GetAnalyticsConfiguration",
     ("s3", "ListBucketInventoryConfigurations"): "s3:GetInventoryConfiguration",
 }
-"""(service, operation) → the right that it needs. All of them read."""
+"""(service, operation) → the right that it needs. All of them only read."""
 
 ELSEWHERE = {("logs", "DescribeDeliverySources"): "us-east-1"}
-"""Calls that are made in one region wherever the stack is: that of CloudFront's logs."""
+"""Calls that go to a fixed region: CloudFront's logs are in one region only."""
 
 ABSENT = frozenset(
     {
@@ -68,15 +68,15 @@ ABSENT = frozenset(
         "ReplicationConfigurationNotFoundError",
     }
 )
-"""What AWS says where there is nothing to read."""
+"""The error codes of AWS for a setting that does not exist."""
 
 
 class UnseenError(CometError):
-    """The account does not show something: the right is missing, or the call is not known there.
+    """A setting cannot be read: the right is missing, or AWS does not know the call.
 
     Attributes:
-        right: what the auditor needs.
-        reason: AWS's own word for it.
+        right: the right that the auditor needs.
+        reason: AWS's error code.
     """
 
     def __init__(self, right: str, reason: str) -> None:
@@ -86,14 +86,14 @@ class UnseenError(CometError):
 
 
 class NotAReadError(CometError):
-    """The audit was about to make a call that is not in `READS`: a mistake of ours. It is not made."""
+    """The audit tried a call that is not in `READS`, which is a bug. The call was not sent."""
 
 
 class Account:
-    """Reads an account, with credentials and region as boto3 takes them from `AWS_*`.
+    """Reads an account. boto3 takes credentials and region from `AWS_*`.
 
     Args:
-        endpoint_url: another AWS than Amazon's; `None` for that.
+        endpoint_url: the URL to use instead of AWS; `None` for AWS.
     """
 
     def __init__(self, endpoint_url: str | None = None) -> None:
@@ -102,10 +102,10 @@ class Account:
         self._clients: dict[tuple[str, str | None], Any] = {}
 
     def read(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 (AWS's)
-        """What AWS answers, all pages in one; empty where there is nothing to read.
+        """Return the answer of AWS, with all pages merged; empty if the setting does not exist.
 
         Raises:
-            UnseenError: AWS does not say.
+            UnseenError: AWS refuses or fails.
         """
         method = _snake(operation)
         try:
@@ -131,7 +131,7 @@ class Account:
                 where = {"endpoint_url": self._endpoint_url, "region_name": region}
                 client = self._session.client(service, config=config, **where)  # type: ignore[call-overload]
             except ValueError as error:
-                raise UnseenError(f"to reach {self._endpoint_url}", "no URL") from error
+                raise UnseenError(f"to reach {self._endpoint_url}", "not a URL") from error
             client.meta.events.register("before-call", _only_reads(service))
             self._clients[service, region] = client
         return self._clients[service, region]
@@ -140,7 +140,7 @@ class Account:
 def _only_reads(service: str) -> Callable[..., None]:
     def check(model: Any, **_: Any) -> None:  # noqa: ANN401 (botocore's)
         if (service, model.name) not in READS:
-            raise NotAReadError(f"{service} {model.name} is not a call of the audit")
+            raise NotAReadError(f"{service} {model.name}: not a call of the audit")
 
     return check
 

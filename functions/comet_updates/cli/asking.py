@@ -1,4 +1,4 @@
-"""The command `ask`, the reference client at work: arguments, the question to the person, printing and exit codes."""
+"""The command `ask`, which runs the reference client: arguments, question to the person, printing, exit codes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ WEEK_HOURS = 168
 
 
 class Task(NamedTuple):
-    """What was asked for on the command line."""
+    """The request from the command line."""
 
     app: looking.App
     folder: Path
@@ -50,57 +50,60 @@ def ask(
     url: Annotated[str, typer.Argument(help="https://HOST/v1/PRODUCT/CHANNEL", metavar="URL")],
     *,
     installed: Annotated[
-        str | None, typer.Option(help="The version that is installed; its build number, where these order. Never sent.")
+        str | None, typer.Option(help="Installed version, or build number for --scheme build. Never sent.")
     ] = None,
-    scheme: Annotated[Scheme, typer.Option(help="How versions of the product are compared.")] = Scheme.SEMVER,
+    scheme: Annotated[Scheme, typer.Option(help="Version scheme of the product.")] = Scheme.SEMVER,
     public_key: Annotated[
-        str | None, typer.Option(help="Of minisign: take only files that are signed with its key.")
+        str | None, typer.Option(help="minisign public key: accept only files signed with it.")
     ] = None,
     root: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, help="Of TUF: take only what its keys vouch for, and nothing stale."),
+        typer.Option(exists=True, dir_okay=False, help="TUF root: accept only answers that it verifies."),
     ] = None,
     manifest_key: Annotated[
-        str | None, typer.Option(help="Of minisign: take only a manifest that is signed with its key, and in date.")
+        str | None, typer.Option(help="minisign public key: accept only a manifest signed with it and not expired.")
     ] = None,
-    to: Annotated[Path, typer.Option(file_okay=False, help="The folder to download to.")] = Path(),
+    to: Annotated[Path, typer.Option(file_okay=False, help="Folder to download to.")] = Path(),
     when_due: Annotated[
-        bool, typer.Option("--when-due", help="Ask only if it is time: for timers, and for the start of an app.")
+        bool, typer.Option("--when-due", help="Check only if it is time, for use in timers and at the start of an app.")
     ] = False,
     every_hours: Annotated[
-        int, typer.Option(min=1, max=WEEK_HOURS, help="How often it is time, on average.")
+        int, typer.Option(min=1, max=WEEK_HOURS, help="With --when-due: average hours between two checks.")
     ] = schedule.INTERVAL_S // HOUR_S,
-    language: Annotated[str, typer.Option(envvar="LANG", help="Of the notes that are shown. Never sent.")] = "en",
+    language: Annotated[
+        str, typer.Option(envvar="LANG", help="Language of the notes, such as en or pt-BR. Never sent.")
+    ] = "en",
     memory: Annotated[
-        Path | None, typer.Option("--state", dir_okay=False, help="The file in which this copy remembers its answers.")
+        Path | None, typer.Option("--state", dir_okay=False, help="File for the state of this copy, such as answers.")
     ] = None,
     home: Annotated[
-        Path | None, typer.Option(envvar=["XDG_STATE_HOME", "LOCALAPPDATA"], hidden=True, help="Where it is else.")
+        Path | None, typer.Option(envvar=["XDG_STATE_HOME", "LOCALAPPDATA"], hidden=True, help="Folder of the state.")
     ] = None,
     turn: Annotated[
         bool | None,
-        typer.Option("--on/--off", help="Off: never ask again. On: ask again, also about skipped versions."),
+        typer.Option("--on/--off", help="Off: never check again. On: check again, also for skipped versions."),
     ] = None,
     show_request: Annotated[
-        bool, typer.Option("--show-request", help="Print all requests, byte for byte, and send nothing.")
+        bool, typer.Option("--show-request", help="Print all requests byte for byte, and send nothing.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Download what is there without a question.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Download an update without asking.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Ask a service for an update, compare it here, and ask you: now, later, skip this version, or never ask again.
+    """Check a service for an update. Then ask you: now, later, skip this version, or never ask again.
 
-    Sends the same bytes from every machine. Downloads and verifies a file; installs and runs nothing. Exit code 0: an
-    update is there, or was downloaded. 1: refused or failed. 3: nothing to do, or the answer was no.
+    Sends the same bytes from every machine, and compares versions on this one. Downloads and verifies a file, but
+    never installs or runs it. Exit code 0: an update is available or was downloaded. 1: refused or failed. 3: nothing
+    to do, or you declined.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # notes hold letters that a terminal may lack
+            stream.reconfigure(errors="replace")  # notes may have characters that the terminal cannot show
     try:
         channel = request.channel(url)
     except AddressError as error:
         raise typer.BadParameter(str(error), param_hint="URL") from error
     if root and manifest_key:
-        raise typer.BadParameter("TUF vouches for more: leave out the other", param_hint="--manifest-key")
+        raise typer.BadParameter("cannot be used with --root. Use only one of the two.", param_hint="--manifest-key")
     memory = memory or _memory(home, channel)
     try:
         source = _source(root, manifest_key)
@@ -109,10 +112,10 @@ def ask(
             return
         if turn is False:
             looking.switch_off(memory, CHANCE)
-            typer.echo(f"Off: this copy asks no more. --on switches it on again. ({memory})")
+            typer.echo(f"Off: this copy no longer checks for updates. Use --on to switch it on again. ({memory})")
             return
         if installed is None:
-            raise typer.BadParameter("say which version is installed; it is not sent", param_hint="--installed")
+            raise typer.BadParameter("missing. Add the installed version; it is not sent.", param_hint="--installed")
         if turn:
             looking.switch_on(memory, CHANCE)
         own = Installed(scheme, installed)
@@ -124,13 +127,18 @@ def ask(
 
 
 def _key(public_key: str | None) -> PublicKey | None:
-    from comet_updates.client import verifying  # noqa: PLC0415 (a start of any other command need not load it)
+    from comet_updates.client import verifying  # noqa: PLC0415 (other commands need not load it)
 
     return verifying.key(public_key) if public_key else None
 
 
 def _source(root: Path | None, manifest_key: str | None) -> Source:
-    """What has to vouch for an answer. Raises `UnusableRootError`, or `RefusedDownloadError` for a key that is none."""
+    """Return the source that verifies answers.
+
+    Raises:
+        UnusableRootError: `root` is not a TUF root.
+        RefusedDownloadError: `manifest_key` is not a minisign key.
+    """
     if root:
         from comet_updates.client import by_tuf  # noqa: PLC0415 (as above)
 
@@ -143,7 +151,7 @@ def _source(root: Path | None, manifest_key: str | None) -> Source:
 
 
 def _memory(home: Path | None, channel: request.Channel) -> Path:
-    """Where a copy remembers: one file for each channel of a product, in the place that the system has for this."""
+    """Return the state file of a channel, in the system's folder for application state."""
     usual = "Library/Application Support" if sys.platform == "darwin" else ".local/state"
     return (home or Path.home() / usual) / "comet-updates" / f"{channel.product}-{channel.channel}.json"
 
@@ -158,15 +166,15 @@ def _ask(task: Task, *, only_if_due: bool) -> None:
     file = None
     if verdict.release and answer == SKIP:
         looking.skip(task.app, verdict.release, CHANCE)
-        say("Skipped: you will hear of the next version.")
+        say("Skipped. The next version will be offered.")
     elif answer == NEVER:
         looking.switch_off(task.app.memory, CHANCE)
-        say("Off: this copy asks no more. --on switches it on again.")
+        say("Off: this copy no longer checks for updates. Use --on to switch it on again.")
     elif verdict.artifact and answer == NOW:
         file = _download(task, verdict.artifact, tls)
         say(f"Downloaded and verified: {file}. Nothing was installed.")
     elif verdict.artifact and answer == NOBODY_ASKED:
-        say("Nothing was downloaded: --yes does.")
+        say("Nothing was downloaded. Use --yes to download it.")
     if task.as_json:
         typer.echo(json.dumps(_wire(task.app, verdict, file)))
     is_there = verdict.outcome in (Outcome.UPDATE, Outcome.PAGE) and answer in (NOW, NOBODY_ASKED)
@@ -174,7 +182,7 @@ def _ask(task: Task, *, only_if_due: bool) -> None:
 
 
 def _answer(task: Task) -> str:
-    """What the person answers; `NOBODY_ASKED` if there is none. Who goes away without an answer says: later."""
+    """Return the person's answer, or `NOBODY_ASKED` without a terminal. No answer counts as `LATER`."""
     if task.is_yes:
         return NOW
     if task.as_json or not sys.stdin.isatty():
@@ -203,7 +211,7 @@ def _download(task: Task, artifact: Artifact, tls: ssl.SSLContext) -> Path:
 
 
 def _wire(app: looking.App, verdict: Verdict, file: Path | None) -> dict[str, Any]:
-    """What `--json` prints."""
+    """Return the document for `--json`."""
     release, artifact = verdict.release, verdict.artifact
     return {
         "outcome": verdict.outcome.value,
@@ -220,7 +228,7 @@ def _wire(app: looking.App, verdict: Verdict, file: Path | None) -> dict[str, An
 
 
 def _vouching(app: looking.App, verdict: Verdict) -> str | None:
-    """What vouched for the answer; nothing if nobody was asked, or without TLS on this machine."""
+    """Return what verified the answer; `None` without a request, or for a request to this machine without TLS."""
     is_asked = verdict.outcome not in (Outcome.OFF, Outcome.NOT_DUE)
     is_vouched_for = app.channel.address.is_tls or not isinstance(app.source, Tls)
     return app.source.vouching if is_asked and is_vouched_for else None

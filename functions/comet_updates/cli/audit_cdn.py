@@ -1,4 +1,4 @@
-"""What the CDN keeps of requests, and what it does with them, where there is one."""
+"""Audits the CDN, if the stack has one: what it records of requests, caches and forwards."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from comet_updates import deployment
 from comet_updates.cli.audit_stack import Difference, Differences, Read, Stack
 
 _MORE = {
-    "OriginRequestPolicyId": "passes more of a request on",
-    "ResponseHeadersPolicyId": "changes answers",
-    "RealtimeLogConfigArn": "writes a log in real time",
-    "FieldLevelEncryptionId": "reads what clients send",
+    "OriginRequestPolicyId": "forwards more of a request",
+    "ResponseHeadersPolicyId": "changes responses",
+    "RealtimeLogConfigArn": "writes a real-time log",
+    "FieldLevelEncryptionId": "reads data that clients send",
 }
 _CODE = ("FunctionAssociations", "LambdaFunctionAssociations")
 _SIGNED = ("TrustedSigners", "TrustedKeyGroups")
@@ -20,7 +20,7 @@ _READING = {"GET", "HEAD"}
 
 
 def distribution(stack: Stack, read: Read) -> Differences:
-    """Logs, firewalls, certificates, and whom it asks."""
+    """Check logs, firewalls, TLS, cache behaviours and the origin."""
     if not stack.has_cdn:
         return
     config = read("cloudfront", "GetDistributionConfig", Id=stack.of("Cdn")).get("DistributionConfig", {})
@@ -34,31 +34,31 @@ def _records(config: Mapping[str, Any]) -> Iterator[str]:
     if config.get("Logging", {}).get("Enabled"):
         yield f"writes an access log to {config['Logging'].get('Bucket')}"
     if config.get("WebACLId"):
-        yield f"has a firewall that looks at requests ({config['WebACLId']})"
+        yield f"has a firewall that inspects requests ({config['WebACLId']})"
     if config.get("ContinuousDeploymentPolicyId"):
-        yield "sends some clients elsewhere (ContinuousDeploymentPolicyId)"
+        yield "sends some clients to another distribution (ContinuousDeploymentPolicyId)"
     for error in _items(config.get("CustomErrorResponses")):
         if error.get("ErrorCachingMinTTL"):
-            yield f"keeps errors {error.get('ErrorCode')} by their URL"
+            yield f"caches errors {error.get('ErrorCode')} by URL"
 
 
 def _connections(config: Mapping[str, Any]) -> Iterator[str]:
     certificate = config.get("ViewerCertificate", {})
     lowest = certificate.get("MinimumProtocolVersion")
     if not certificate.get("CloudFrontDefaultCertificate", True) and lowest not in deployment.CDN_TLS:
-        yield f"takes connections of {lowest}"
+        yield f"accepts TLS connections with the policy {lowest}"
 
 
 def _behaviours(config: Mapping[str, Any]) -> Iterator[str]:
     special = _items(config.get("CacheBehaviors"))
     paths = [behaviour.get("PathPattern") for behaviour in special]
     if paths != list(deployment.CDN_PATHS):
-        yield f"may keep URLs with a version or a number in them: it has behaviours for {paths}"
+        yield f"may cache URLs that contain a version or a number: its behaviours are for {paths}"
     for behaviour in (config.get("DefaultCacheBehavior", {}), *special):
         path = behaviour.get("PathPattern", "*")
         yield from (f"{says} for {path}" for says in _behaviour(behaviour))
         if not deployment.CDN_PATHS.get(path, True) and behaviour.get("CachePolicyId") != deployment.NOT_CACHED:
-            yield f"keeps the URLs of {path}, with a version or a number in them"
+            yield f"caches {path}, whose URLs may contain a version or a number"
 
 
 def _behaviour(behaviour: Mapping[str, Any]) -> Iterator[str]:
@@ -66,41 +66,41 @@ def _behaviour(behaviour: Mapping[str, Any]) -> Iterator[str]:
     if any(behaviour.get(code, {}).get("Quantity") for code in _CODE):
         yield "runs code at the edge"
     if any(behaviour.get(signed, {}).get("Enabled") for signed in _SIGNED):
-        yield "asks who the client is"
+        yield "requires signed requests from clients"
     if behaviour.get("ViewerProtocolPolicy") != "https-only":
-        yield "takes plain HTTP"
+        yield "accepts plain HTTP"
     if set(_items(behaviour.get("AllowedMethods"))) != _READING:
-        yield f"takes the methods {sorted(_items(behaviour.get('AllowedMethods')))}"
+        yield f"accepts the methods {sorted(_items(behaviour.get('AllowedMethods')))}"
 
 
 def _origin(stack: Stack, read: Read, origin: Mapping[str, Any]) -> Iterator[str]:
     urls = read("lambda", "ListFunctionUrlConfigs", FunctionName=stack.of("AnswerFunction"))
     ours = [url["FunctionUrl"] for url in urls.get("FunctionUrlConfigs", ()) if url.get("FunctionArn") == stack.live]
     if [url.split("/")[2] for url in ours] != [origin.get("DomainName")]:
-        yield f"asks {origin.get('DomainName')} instead of the answering function"
+        yield f"forwards requests to {origin.get('DomainName')} instead of the answering function"
     if origin.get("OriginAccessControlId") != stack.of("CdnSigns"):
-        yield "does not sign what it asks as was decided"
+        yield "does not sign its requests with the access control of the template"
     if _items(origin.get("CustomHeaders")):
-        yield "adds headers of its own"
+        yield "adds headers to requests"
 
 
 def key(stack: Stack, read: Read) -> Differences:
-    """What answers are told apart by: the path."""
+    """Check that the cache key is the path alone."""
     if not stack.has_cdn:
         return
     policy = stack.of("PathAlone")
     config = read("cloudfront", "GetDistributionConfig", Id=stack.of("Cdn")).get("DistributionConfig", {})
     if (used := config.get("DefaultCacheBehavior", {}).get("CachePolicyId")) != policy:
-        yield Difference("Cdn", f"keeps answers by the policy {used}")
+        yield Difference("Cdn", f"uses the cache policy {used}")
     found = read("cloudfront", "GetCachePolicy", Id=policy).get("CachePolicy", {}).get("CachePolicyConfig", {})
     parameters = found.get("ParametersInCacheKeyAndForwardedToOrigin", {})
     for name, decided in deployment.PATH_ALONE.items():
         if parameters.get(name) != decided:
-            yield Difference("PathAlone", f"tells answers apart by {name} ({parameters.get(name)})")
+            yield Difference("PathAlone", f"sets {name} of the cache key to {parameters.get(name)}")
 
 
 def signing(stack: Stack, read: Read) -> Differences:
-    """Whether each request to the function is signed."""
+    """Check that each request to the function is signed."""
     if not stack.has_cdn:
         return
     found = read("cloudfront", "GetOriginAccessControl", Id=stack.of("CdnSigns")).get("OriginAccessControl", {})
@@ -110,17 +110,17 @@ def signing(stack: Stack, read: Read) -> Differences:
 
 
 def metrics(stack: Stack, read: Read) -> Differences:
-    """Numbers beyond those that CloudFront keeps anyway."""
+    """Check that CloudFront records only its default metrics."""
     if not stack.has_cdn:
         return
     found = read("cloudfront", "GetMonitoringSubscription", DistributionId=stack.of("Cdn"))
     settings = found.get("MonitoringSubscription", {}).get("RealtimeMetricsSubscriptionConfig", {})
     if settings.get("RealtimeMetricsSubscriptionStatus") == "Enabled":
-        yield Difference("Cdn", "counts more than it has to (additional metrics)")
+        yield Difference("Cdn", "records additional metrics")
 
 
 def deliveries(stack: Stack, read: Read) -> Differences:
-    """Access logs of the newer kind, which the distribution itself does not show."""
+    """Check for standard logs (v2), which the distribution's own settings do not show."""
     if not stack.has_cdn:
         return
     arn = stack.arn("Cdn")

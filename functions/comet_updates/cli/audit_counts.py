@@ -1,4 +1,4 @@
-"""What is watched and drawn: numbers of our own resources, and of nothing that a request says."""
+"""Audits alarms and the dashboard: they may use metrics of our own resources, and nothing from a request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _DRAWN = {"alarm", "metric", "text"}
 
 
 def alarms(stack: Stack, read: Read) -> Differences:
-    """Each alarm is there, watches what it should, and is not silenced."""
+    """Check that each alarm exists, watches its metric and has its actions enabled."""
     names = {stack.of(name): name for name in deployment.WATCHED}
     found = read("cloudwatch", "DescribeAlarms", AlarmNames=list(names)).get("MetricAlarms", ())
     for alarm in found:
@@ -22,13 +22,13 @@ def alarms(stack: Stack, read: Read) -> Differences:
         if not watched[0].startswith(namespace) or [*watched[1:]] != number:
             yield Difference(name, f"watches {' '.join(map(str, watched))}")
         if not alarm.get("ActionsEnabled", True):
-            yield Difference(name, "is silenced: nobody is told")
+            yield Difference(name, "has its actions disabled, so it notifies nobody")
     for missing in sorted(names.keys() - {alarm["AlarmName"] for alarm in found}):
-        yield Difference(names[missing], "is gone")
+        yield Difference(names[missing], "does not exist")
 
 
 def dashboard(stack: Stack, read: Read) -> Differences:
-    """It draws numbers, and searches no log."""
+    """Check that the dashboard shows only metrics, alarms and text, and no log queries."""
     body = read("cloudwatch", "GetDashboard", DashboardName=stack.of("Dashboard")).get("DashboardBody") or "{}"
     for widget in json.loads(body).get("widgets", ()):
         if widget.get("type") not in _DRAWN:

@@ -1,4 +1,4 @@
-"""Which version answers, and whether the next one would go back by itself."""
+"""Audits the deployment of the answering function: its live version, and the automatic rollback of the next one."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ _GROUP = f"{_ANSWERING}DeploymentGroup"
 
 
 def alias(stack: Stack, read: Read) -> Differences:
-    """One version answers: the one that was deployed."""
+    """Check that the deployed version alone answers."""
     found = read("lambda", "GetAlias", FunctionName=stack.of(_ANSWERING), Name=deployment.LIVE)
     deployed = stack.of(f"{_ANSWERING}Version").rsplit(":", 1)[-1]
     if (version := found.get("FunctionVersion")) != deployed:
-        yield Difference(_ANSWERING, f"answers with version {version} instead of {deployed}, which was deployed")
+        yield Difference(_ANSWERING, f"answers with version {version} instead of the deployed version {deployed}")
     if others := sorted((found.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or ()):
-        says = f"answers with version {', '.join(others)}, too: this is a deployment, or was done by hand"
+        says = f"also answers with version {', '.join(others)}: a deployment is running, or somebody changed it by hand"
         yield Difference(_ANSWERING, says)
 
 
 def group(stack: Stack, read: Read) -> Differences:
-    """How fast a new version would get all requests, and what takes it back."""
+    """Check how fast a new version gets all requests, and which alarms roll it back."""
     parameters = {
         "applicationName": stack.of("ServerlessDeploymentApplication"),
         "deploymentGroupName": stack.of(_GROUP),
@@ -33,7 +33,7 @@ def group(stack: Stack, read: Read) -> Differences:
     alarms = {alarm.get("name") for alarm in watching.get("alarms") or () if watching.get("enabled")}
     for name in deployment.GOES_BACK_ON:
         if stack.of(name) not in alarms:
-            yield Difference(_GROUP, f"stays at a new version on {name}")
+            yield Difference(_GROUP, f"does not roll back on the alarm {name}")
     back = found.get("autoRollbackConfiguration") or {}
     if not back.get("enabled") or "DEPLOYMENT_STOP_ON_ALARM" not in (back.get("events") or ()):
-        yield Difference(_GROUP, "does not go back by itself")
+        yield Difference(_GROUP, "does not roll back automatically")

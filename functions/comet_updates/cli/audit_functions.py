@@ -1,4 +1,4 @@
-"""What the functions run, with what beside them, and who can call them."""
+"""Audits the functions: code, settings, callers, event sources and destinations."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from comet_updates.cli.audit_stack import Difference, Differences, Read, Stack
 
 _ANSWERING = "AnswerFunction"
 _EXTRAS = ("DeadLetterConfig", "FileSystemConfigs", "VpcConfig", "DurableConfig", "CapacityProviderConfig")
-"""Settings of a function under which events, or what is made of them, are kept or go elsewhere."""
+"""Settings of a function that store or forward events, or data from events."""
 
 
 def configurations(stack: Stack, read: Read) -> Differences:
-    """Code, role, layers, variables, logging, and what keeps events: of the version that runs."""
+    """Check code, role, layers, variables, logging and event storage of the version that runs."""
     for name in deployment.HANDLERS:
         version = {"Qualifier": deployment.LIVE} if name == _ANSWERING else {}
         found = read("lambda", "GetFunctionConfiguration", FunctionName=stack.of(name), **version)
@@ -36,13 +36,13 @@ def _code(stack: Stack, name: str, found: Mapping[str, Any]) -> Iterator[str]:
 
 def _variables(stack: Stack, name: str, found: Mapping[str, Any]) -> Iterator[str]:
     environment = found.get("Environment", {})
-    if error := environment.get("Error"):  # encrypted with a key that the auditor may not use
+    if error := environment.get("Error"):  # encrypted with a key that the auditor must not use
         raise UnseenError("kms:Decrypt", error.get("ErrorCode", ""))
     variables = environment.get("Variables", {})
     for variable in sorted(variables.keys() ^ deployment.ENVIRONMENT[name].keys()):
         yield f"{'reads' if variable in variables else 'lacks'} {variable}"
     if variables.get("S3_ENDPOINT") != "aws" or variables.get("BUCKET") != stack.of("Bucket"):
-        yield f"asks {variables.get('BUCKET')} at {variables.get('S3_ENDPOINT')}"
+        yield f"reads the bucket {variables.get('BUCKET')} at {variables.get('S3_ENDPOINT')}"
 
 
 def _logging(stack: Stack, name: str, found: Mapping[str, Any]) -> Iterator[str]:
@@ -57,28 +57,28 @@ def _surroundings(_: Stack, __: str, found: Mapping[str, Any]) -> Iterator[str]:
     if found.get("TracingConfig", {}).get("Mode") == "Active":
         yield "traces requests"
     if found.get("SnapStart", {}).get("ApplyOn", "None") != "None":
-        yield "freezes its memory to disk (SnapStart)"
+        yield "saves its memory to disk (SnapStart)"
     for extra in _EXTRAS:
         value = found.get(extra) or {}
-        if any(value.values() if isinstance(value, Mapping) else value):  # what is off is there, but empty
+        if any(value.values() if isinstance(value, Mapping) else value):  # a setting that is off exists, but is empty
             yield f"has {extra}"
 
 
 def urls(stack: Stack, read: Read) -> Differences:
-    """A door beside the gateway, of a function, an alias or a version."""
+    """Check for function URLs, which would bypass the gateway, of a function, alias or version."""
     for name in deployment.HANDLERS:
         found = read("lambda", "ListFunctionUrlConfigs", FunctionName=stack.of(name)).get("FunctionUrlConfigs", ())
         for url in found:
             if not stack.has_cdn or url.get("FunctionArn") != stack.live:
-                yield Difference(name, f"has a URL of its own ({url.get('FunctionArn')})")
+                yield Difference(name, f"has a function URL ({url.get('FunctionArn')})")
             elif url.get("AuthType") != "AWS_IAM":
-                yield Difference(name, "has a URL that is open to everyone")
+                yield Difference(name, "has a function URL that is open to everyone")
             elif url.get("Cors"):
-                yield Difference(name, "answers by origin (Cors)")
+                yield Difference(name, "has responses that depend on the origin (Cors)")
 
 
 def callers(stack: Stack, read: Read) -> Differences:
-    """Who else may call a function, or one of its versions."""
+    """Check who may call a function, or one of its versions or aliases."""
     for name in deployment.HANDLERS:
         for qualifier in _qualifiers(stack, name, read):
             version = {"Qualifier": qualifier} if qualifier else {}
@@ -87,12 +87,12 @@ def callers(stack: Stack, read: Read) -> Differences:
             for statement in many(read_policy(policy).get("Statement", [])):
                 caller = _caller(statement)
                 if statement.get("Effect") != "Deny" and caller not in allowed:
-                    called = f"{qualifier} may be called" if qualifier else "may be called"
+                    called = f"can be called at {qualifier}" if qualifier else "can be called"
                     yield Difference(name, f"{called} by {' for '.join(map(str, caller))}")
 
 
 def _qualifiers(stack: Stack, name: str, read: Read) -> list[str]:
-    """What a call may name beside the function, each with a policy of its own; first, nothing."""
+    """Return the qualifiers of a function that can have their own policy; "" is the function itself."""
     function = stack.of(name)
     aliases = read("lambda", "ListAliases", FunctionName=function).get("Aliases", ())
     versions = read("lambda", "ListVersionsByFunction", FunctionName=function).get("Versions", ())
@@ -100,7 +100,7 @@ def _qualifiers(stack: Stack, name: str, read: Read) -> list[str]:
 
 
 def _callers(stack: Stack, name: str, qualifier: str) -> Iterator[tuple[str, str]]:
-    """Principal and ARN of who calls: a service of AWS for a resource of the stack."""
+    """Yield the allowed callers: the AWS service, and the ARN of the stack's resource that it calls for."""
     if name == "PublishFunction":
         if not qualifier:
             yield "events.amazonaws.com", stack.arn("PublishFunctionSweep")
@@ -115,21 +115,21 @@ def _caller(statement: Mapping[str, Any]) -> tuple[str, str]:
     principal = statement.get("Principal")
     service = principal.get("Service") if isinstance(principal, Mapping) else None
     arns = {key.lower(): arn for test in statement.get("Condition", {}).values() for key, arn in test.items()}
-    return str(service or principal), str(arns.get("aws:sourcearn", "whomever"))
+    return str(service or principal), str(arns.get("aws:sourcearn", "any resource"))
 
 
 def destinations(stack: Stack, read: Read) -> Differences:
-    """Where an event goes that was handled or could not be: it holds the whole request."""
+    """Check that no function forwards events, which contain the whole request, after success or failure."""
     for name in deployment.HANDLERS:
         found = read("lambda", "ListFunctionEventInvokeConfigs", FunctionName=stack.of(name))
         for config in found.get("FunctionEventInvokeConfigs", ()):
             if any(config.get("DestinationConfig", {}).values()):
-                yield Difference(name, "sends events on")
+                yield Difference(name, "forwards events to a destination")
 
 
 def sources(stack: Stack, read: Read) -> Differences:
-    """What feeds a function: notifications of uploads the one, nothing the other."""
-    # All of the account: nothing says that asking for a function shows what feeds its versions.
+    """Check that upload notifications are the only event source, and only of the publishing function."""
+    # List all of the account: AWS does not document that a function's list includes its versions.
     found = read("lambda", "ListEventSourceMappings").get("EventSourceMappings", ())
     for name in deployment.HANDLERS:
         function = stack.arn(name)
@@ -137,4 +137,4 @@ def sources(stack: Stack, read: Read) -> Differences:
         for source in found:
             fed, queue = str(source.get("FunctionArn")), source.get("EventSourceArn")
             if (fed == function or fed.startswith(f"{function}:")) and (fed, queue) not in allowed:
-                yield Difference(name, f"is fed by {queue}")
+                yield Difference(name, f"gets events from {queue}")

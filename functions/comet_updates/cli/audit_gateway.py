@@ -1,4 +1,4 @@
-"""What the gateway does with a request before and after the answering function."""
+"""Audits the gateway: how it handles a request before and after the answering function."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from comet_updates.cli.audit_stack import Difference, Differences, Read, Stack
 
 
 def stages(stack: Stack, read: Read) -> Differences:
-    """Access logs, request logs, variables, throttling."""
+    """Check access logs, request logs, variables and throttling."""
     if stack.has_cdn:
         return
     found = read("apigatewayv2", "GetStages", ApiId=stack.of("Api")).get("Items", ())
@@ -26,7 +26,7 @@ def _stage(stage: Mapping[str, Any]) -> Iterator[str]:
     if stage.get("StageVariables"):
         yield f"has variables: {sorted(stage['StageVariables'])}"
     if not stage.get("AutoDeploy"):
-        yield "may serve other routes than the gateway shows: it does not deploy by itself"
+        yield "does not deploy automatically, so it may serve other routes than the gateway shows"
     if not stage.get("DefaultRouteSettings", {}).get("ThrottlingRateLimit"):
         yield "does not throttle"
     for route, settings in {"": stage.get("DefaultRouteSettings", {}), **stage.get("RouteSettings", {})}.items():
@@ -35,15 +35,15 @@ def _stage(stage: Mapping[str, Any]) -> Iterator[str]:
 
 
 def origins(stack: Stack, read: Read) -> Differences:
-    """An answer that depends on the page that asks."""
+    """Check that no response depends on the web page that sends the request."""
     if stack.has_cdn:
         return
     if read("apigatewayv2", "GetApi", ApiId=stack.of("Api")).get("CorsConfiguration"):
-        yield Difference("Api", "answers by origin (CorsConfiguration)")
+        yield Difference("Api", "has responses that depend on the origin (CorsConfiguration)")
 
 
 def routes(stack: Stack, read: Read) -> Differences:
-    """One route for everything, which asks nobody who they are."""
+    """Check that one route takes all requests, without authentication."""
     if stack.has_cdn:
         return
     found = read("apigatewayv2", "GetRoutes", ApiId=stack.of("Api")).get("Items", ())
@@ -51,11 +51,11 @@ def routes(stack: Stack, read: Read) -> Differences:
         yield Difference("Api", f"has the routes {keys} instead of $default alone")
     for route in found:
         if route.get("AuthorizationType", "NONE") != "NONE" or route.get("ApiKeyRequired"):
-            yield Difference(f"route {route['RouteKey']}", "asks who the client is")
+            yield Difference(f"route {route['RouteKey']}", "requires authentication")
 
 
 def integrations(stack: Stack, read: Read) -> Differences:
-    """Everything goes to the answering function, as it was deployed, and comes back, unchanged."""
+    """Check that all requests go to the deployed answering function, and that nothing is changed on the way."""
     if stack.has_cdn:
         return
     function = re.escape(stack.live)
@@ -65,4 +65,4 @@ def integrations(stack: Stack, read: Read) -> Differences:
             yield Difference("Api", f"sends requests to {integration.get('IntegrationUri')}")
         for changes in ("RequestParameters", "RequestTemplates", "ResponseParameters"):
             if integration.get(changes):
-                yield Difference("Api", f"changes what passes ({changes}): {integration[changes]}")
+                yield Difference("Api", f"changes requests or responses ({changes}): {integration[changes]}")

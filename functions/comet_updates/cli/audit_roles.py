@@ -1,4 +1,4 @@
-"""What the roles allow, against `deployment.GRANTS`."""
+"""Audits the roles: compares what they allow with `deployment.GRANTS`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 from comet_updates import deployment
 from comet_updates.cli.audit_stack import Difference, Differences, Read, Stack
 
-_KEY = re.compile(r"^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$")  # which one, the deployment says
+_KEY = re.compile(r"^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$")  # the deployment names the key
 
 
 class _Right(NamedTuple):
-    """A statement that allows something; what it does not say is empty, and what it says in other words `None`."""
+    """An allowing statement. Missing parts are empty; parts in another form, such as `NotAction`, are `None`."""
 
     actions: frozenset[str | None]
     resources: frozenset[str | None]
@@ -22,7 +22,7 @@ class _Right(NamedTuple):
 
 
 def attached(stack: Stack, read: Read) -> Differences:
-    """Managed policies: there are none."""
+    """Check that no managed policy is attached."""
     for name in _roles(stack):
         found = read("iam", "ListAttachedRolePolicies", RoleName=stack.of(name)).get("AttachedPolicies", ())
         for policy in found:
@@ -30,7 +30,7 @@ def attached(stack: Stack, read: Read) -> Differences:
 
 
 def inline(stack: Stack, read: Read) -> Differences:
-    """Every statement is a grant of ours, and every grant is there. A statement that denies takes nothing from that."""
+    """Check that the statements are exactly our grants. Denying statements are ignored."""
     for name in _roles(stack):
         role = stack.of(name)
         policies = read("iam", "ListRolePolicies", RoleName=role).get("PolicyNames", ())
@@ -42,12 +42,12 @@ def inline(stack: Stack, read: Read) -> Differences:
 
 
 def _roles(stack: Stack) -> Iterator[str]:
-    """The roles of people and pipelines exist only where somebody was named for them."""
+    """Return the roles to check. Those of people and pipelines exist only if the deployment names somebody for them."""
     return (name for name in deployment.GRANTS if name not in deployment.CONDITIONAL or name in stack.ids)
 
 
 def trust(stack: Stack, read: Read) -> Differences:
-    """Who may take which role: AWS's services their own, and nobody both that of pipelines and that of owners."""
+    """Check who can assume the roles: AWS services theirs, and nobody the roles of both pipelines and owners."""
     takers = {}
     for name in _roles(stack):
         document = read("iam", "GetRole", RoleName=stack.of(name)).get("Role", {}).get("AssumeRolePolicyDocument", {})
@@ -55,11 +55,11 @@ def trust(stack: Stack, read: Read) -> Differences:
         takers[name] = {taker for statement in allowing for taker in _takers(statement)}
         if name not in deployment.CONDITIONAL:
             for taker in sorted(takers[name] - {deployment.TAKEN_BY[name]}):
-                yield Difference(name, f"may be taken by {taker}")
+                yield Difference(name, f"can be assumed by {taker}")
         elif any(not _is_told(statement) for statement in allowing):
-            yield Difference(name, "may be taken by whomever an issuer of tokens knows, or by everyone")
+            yield Difference(name, "can be assumed by everybody, or by every user of a token issuer")
     for taker in sorted(takers.get("PipelineRole", set()) & takers.get("OwnerRole", set())):
-        yield Difference("OwnerRole", f"may be taken by who releases, too: {taker}")
+        yield Difference("OwnerRole", f"can be assumed by a pipeline, too: {taker}")
 
 
 def _takers(statement: Mapping[str, Any]) -> Iterator[str]:
@@ -69,7 +69,7 @@ def _takers(statement: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _is_told(statement: Mapping[str, Any]) -> bool:
-    """Whether it names who may: a principal, or an issuer with the audience and the subject of its tokens."""
+    """Return whether it names who can assume: a principal, or an issuer with audience and subject of its tokens."""
     if "sts:AssumeRoleWithWebIdentity" in many(statement.get("Action")):
         asked = {
             (test, key.rpartition(":")[2]) for test, keys in statement.get("Condition", {}).items() for key in keys
@@ -93,7 +93,7 @@ def _rights(document: str | Mapping[str, Any]) -> Iterator[_Right]:
 
 
 def _condition(condition: Mapping[str, Mapping[str, Any]]) -> str:
-    """One spelling for one condition: a policy may write one value or a list of one."""
+    """Return a condition in one spelling: a policy may write one value or a list of one."""
     spelled = {test: {key: many(value) for key, value in keys.items()} for test, keys in condition.items()}
     return json.dumps(spelled, sort_keys=True) if spelled else ""
 
@@ -104,10 +104,10 @@ def _words(right: _Right) -> str:
 
 
 def read_policy(document: str | Mapping[str, Any]) -> Mapping[str, Any]:
-    """A policy, which one service gives as text and another not."""
+    """Return a policy as an object; some services give it as text."""
     return json.loads(document) if isinstance(document, str) else document
 
 
 def many(value: Any) -> list[Any]:  # noqa: ANN401 (a policy may write one or many)
-    """What a policy says in one place, as a list."""
+    """Return one value of a policy as a list."""
     return value if isinstance(value, list) else [value]

@@ -1,4 +1,4 @@
-"""A deployed stack, as CloudFormation lists it: what each look of the audit starts from."""
+"""A deployed stack, as CloudFormation lists it: the input of each check of the audit."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _ARNS = {
     "AWS::S3::Bucket": "arn:{partition}:s3:::{id}",
     "AWS::SQS::Queue": "arn:{partition}:sqs:{region}:{account}:{id}",
 }
-"""What `!GetAtt X.Arn` is, or would be. The id of a queue is a URL, and its name the end of that."""
+"""The value of `!GetAtt X.Arn`. The id of a queue is a URL that ends with its name."""
 
 
 class Difference(NamedTuple):
-    """A `resource` and what it does that was not promised: together they are a sentence."""
+    """A `resource` and how it differs from the promise; together they are a sentence."""
 
     resource: str
     says: str
@@ -37,10 +37,10 @@ Differences = Iterator[Difference]
 
 
 class MissingResourceError(CometError):
-    """The stack lacks something that the promise speaks of."""
+    """The stack lacks a resource that the audit checks."""
 
     def __init__(self, resource: str) -> None:
-        """Name the `resource` as the template does."""
+        """Name the `resource` as in the template."""
         super().__init__(f"{resource} is not in the stack")
         self.resource = resource
 
@@ -50,22 +50,30 @@ class Stack(NamedTuple):
 
     Attributes:
         types: the type of each resource, by its name in the template.
-        ids: what AWS calls each resource.
+        ids: the AWS id of each resource, by its name in the template.
     """
 
     types: Mapping[str, str]
     ids: Mapping[str, str]
 
     def of(self, name: str) -> str:
-        """What AWS calls the resource `name`. Raises `MissingResourceError`."""
+        """Return the AWS id of the resource `name`.
+
+        Raises:
+            MissingResourceError: the stack does not have it.
+        """
         found = self.ids.get(self._in_stack(name), "")
         if not found:
             raise MissingResourceError(name)
         return found
 
     def arn(self, name: str) -> str:
-        """The ARN of a resource whose id is none: whoever is named alike in another account has another."""
-        # The id of a layer is an ARN, so it says where the stack is.
+        """Return the ARN of a resource whose id is not an ARN. It contains the account, so it is unique.
+
+        Raises:
+            MissingResourceError: the stack does not have it.
+        """
+        # The id of a layer is an ARN, so it contains the account and region of the stack.
         _, partition, _, region, account, *_ = self.of("AnswerLayer").split(":")
         last = self.of(name)
         if self.types[name] == "AWS::SQS::Queue":
@@ -74,29 +82,29 @@ class Stack(NamedTuple):
 
     @property
     def live(self) -> str:
-        """The ARN of the alias of the answering function, which all that may call it calls."""
+        """The ARN of the answering function's alias; all allowed callers call this alias."""
         return f"{self.arn('AnswerFunction')}:{deployment.LIVE}"
 
     @property
     def has_cdn(self) -> bool:
-        """Whether the CDN leads to the answering function, and not the gateway."""
+        """Return whether clients reach the answering function through the CDN instead of the gateway."""
         return "Cdn" in self.ids
 
     def numbers(self) -> Counter[str]:
-        """How many resources there are of each type."""
+        """Return the number of resources of each type."""
         return Counter(self.types.values())
 
     def _in_stack(self, name: str) -> str:
-        """SAM ends the name of a layer with a hash."""
+        """Return the name of a resource in the stack: SAM appends a hash to a layer's name."""
         return next((n for n in self.ids if re.fullmatch(f"{name}([0-9a-f]{{10}})?", n)), "")
 
 
 Look = Callable[[Stack, Read], Differences]
-"""Compares one thing; yields nothing where all is as it should be."""
+"""A check: yields the differences, and nothing if there are none."""
 
 
 def stack_of(listed: Sequence[Mapping[str, Any]]) -> Stack:
-    """The stack whose resources `ListStackResources` gave."""
+    """Return the stack from the answer of `ListStackResources`."""
     there = [resource for resource in listed if resource.get("ResourceStatus") != "DELETE_COMPLETE"]
     return Stack(
         {resource["LogicalResourceId"]: resource["ResourceType"] for resource in there},

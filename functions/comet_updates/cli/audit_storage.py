@@ -1,4 +1,4 @@
-"""What is kept, for how long, and who else gets it: the logs and the bucket."""
+"""Audits the logs and the bucket: their content, their retention and who else gets it."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from comet_updates.cli.audit_stack import Difference, Differences, Read, Stack
 
 
 def retention(stack: Stack, read: Read) -> Differences:
-    """How long logs are kept."""
+    """Check the retention of the logs."""
     for name in deployment.LOGS.values():
         group = stack.of(name)
         groups = read("logs", "DescribeLogGroups", logGroupNamePrefix=group).get("logGroups", ())
         days = {found["logGroupName"]: found.get("retentionInDays") for found in groups}
         if group not in days:
-            yield Difference(name, "is gone: Lambda makes a new one, which is kept for ever")
+            yield Difference(name, "does not exist: Lambda creates a new log, which never expires")
         elif days[group] not in deployment.RETENTION_DAYS:
-            yield Difference(name, f"is kept for {f'{days[group]} days' if days[group] else 'ever'}")
+            yield Difference(name, f"expires after {days[group]} days" if days[group] else "never expires")
 
 
 def subscriptions(stack: Stack, read: Read) -> Differences:
-    """Who else gets a log."""
+    """Check that no log is sent elsewhere."""
     for name in deployment.LOGS.values():
         found = read("logs", "DescribeSubscriptionFilters", logGroupName=stack.of(name))
         for filter_ in found.get("subscriptionFilters", ()):
@@ -28,55 +28,55 @@ def subscriptions(stack: Stack, read: Read) -> Differences:
 
 
 def metric_filters(stack: Stack, read: Read) -> Differences:
-    """What is counted in a log: a metric is kept for 15 months."""
+    """Check what is counted in a log: metrics are kept for 15 months."""
     decided = {stack.of(filter_): counted for filter_, counted in deployment.COUNTED.items()}
     for name in deployment.LOGS.values():
         for filter_ in read("logs", "DescribeMetricFilters", logGroupName=stack.of(name)).get("metricFilters", ()):
             numbers = filter_.get("metricTransformations", ())
             found = (name, filter_.get("filterPattern"), ", ".join(number["metricName"] for number in numbers))
             if found != decided.get(filter_["filterName"]) or any(number.get("dimensions") for number in numbers):
-                yield Difference(name, f"is counted by {filter_['filterName']}, in a way that nobody decided on")
+                yield Difference(name, f"has the metric filter {filter_['filterName']}, which is not in the template")
 
 
 def strays(stack: Stack, read: Read) -> Differences:
-    """Logs that AWS makes by itself, to be kept for ever."""
+    """Check for logs that AWS creates itself and that never expire."""
     lambdas = {f"/aws/lambda/{stack.of(name)}" for name in deployment.HANDLERS}
     gateways = () if stack.has_cdn else (f"API-Gateway-Execution-Logs_{stack.of('Api')}/",)
     for prefix in (*sorted(lambdas), *gateways):
         for found in read("logs", "DescribeLogGroups", logGroupNamePrefix=prefix).get("logGroups", ()):
             if found["logGroupName"] in lambdas or found["logGroupName"].startswith(gateways):
-                yield Difference(found["logGroupName"], "is a log that nobody decided on")
+                yield Difference(found["logGroupName"], "is a log that is not in the template")
 
 
 def bucket_log(stack: Stack, read: Read) -> Differences:
-    """A log of who reads the bucket."""
+    """Check that the bucket has no access log."""
     if read("s3", "GetBucketLogging", Bucket=stack.of("Bucket")).get("LoggingEnabled"):
-        yield Difference("Bucket", "logs who reads it")
+        yield Difference("Bucket", "writes an access log")
 
 
 def notifications(stack: Stack, read: Read) -> Differences:
-    """Who is told of an upload: the queue of this stack."""
+    """Check that only the stack's queue gets notifications of uploads."""
     told = read("s3", "GetBucketNotificationConfiguration", Bucket=stack.of("Bucket"))
     for kind in ("TopicConfigurations", "LambdaFunctionConfigurations", "EventBridgeConfiguration"):
-        if kind in told:  # that for EventBridge is empty when it is on
-            yield Difference("Bucket", f"tells others of its events ({kind})")
+        if kind in told:  # the one for EventBridge is empty when it is on
+            yield Difference("Bucket", f"sends notifications elsewhere ({kind})")
     for queue in told.get("QueueConfigurations", ()):
         if queue["QueueArn"] != stack.arn("UploadQueue"):
-            yield Difference("Bucket", f"tells {queue['QueueArn']} of its events")
+            yield Difference("Bucket", f"sends notifications to {queue['QueueArn']}")
 
 
 def public_access(stack: Stack, read: Read) -> Differences:
-    """Whether anyone but the functions could be let in."""
+    """Check that the bucket cannot be made public."""
     found = read("s3", "GetPublicAccessBlock", Bucket=stack.of("Bucket")).get("PublicAccessBlockConfiguration", {})
     if len(found) != 4 or not all(found.values()):  # noqa: PLR2004 (two for lists, two for policies)
         yield Difference("Bucket", "can be made public")
 
 
 def bucket_policy(stack: Stack, read: Read) -> Differences:
-    """It denies, and allows nothing."""
+    """Check that the bucket's policy only denies."""
     policy = read("s3", "GetBucketPolicy", Bucket=stack.of("Bucket")).get("Policy")
     if policy is None:
-        yield Difference("Bucket", "has no policy: it takes plain HTTP, and releases written twice")
+        yield Difference("Bucket", "has no policy: it accepts plain HTTP and overwritten releases")
         return
     for statement in many(read_policy(policy).get("Statement", [])):
         if statement["Effect"] != "Deny":
@@ -84,31 +84,31 @@ def bucket_policy(stack: Stack, read: Read) -> Differences:
 
 
 def copies(stack: Stack, read: Read) -> Differences:
-    """Who else gets what is in the bucket: a second region may have the uploads, as docs/operating.md says."""
+    """Check the bucket's replication. Only uploads may be replicated, to a second region: see docs/operating.md."""
     found = read("s3", "GetBucketReplication", Bucket=stack.of("Bucket")).get("ReplicationConfiguration", {})
     for rule in found.get("Rules", ()):
         filter_ = rule.get("Filter") or {}
         prefix = filter_.get("Prefix") or filter_.get("And", {}).get("Prefix") or rule.get("Prefix") or ""
         if not prefix.startswith(names.UPLOAD_PREFIXES):
             target = rule.get("Destination", {}).get("Bucket")
-            yield Difference("Bucket", f"is copied to {target}: {prefix or 'all that is in it'}")
+            yield Difference("Bucket", f"is replicated to {target}: {prefix or 'all objects'}")
 
 
 def inventories(stack: Stack, read: Read) -> Differences:
-    """Who else gets a list of what is in the bucket."""
+    """Check that no inventory of the bucket is written."""
     found = read("s3", "ListBucketInventoryConfigurations", Bucket=stack.of("Bucket"))
     if found.get("InventoryConfigurationList"):
-        yield Difference("Bucket", "is listed elsewhere")
+        yield Difference("Bucket", "writes an inventory")
 
 
 def analytics(stack: Stack, read: Read) -> Differences:
-    """Who else gets numbers of how the bucket is used."""
+    """Check that no usage analysis of the bucket is written."""
     found = read("s3", "ListBucketAnalyticsConfigurations", Bucket=stack.of("Bucket"))
     if found.get("AnalyticsConfigurationList"):
-        yield Difference("Bucket", "is analysed")
+        yield Difference("Bucket", "has storage class analysis enabled")
 
 
 def versions(stack: Stack, read: Read) -> Differences:
-    """Whether what was uploaded can be told from what is there now."""
+    """Check that the bucket keeps versions, so that the first upload of a release can be found."""
     if read("s3", "GetBucketVersioning", Bucket=stack.of("Bucket")).get("Status") != "Enabled":
-        yield Difference("Bucket", "keeps no versions")
+        yield Difference("Bucket", "does not keep versions")

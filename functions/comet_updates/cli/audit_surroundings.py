@@ -1,4 +1,4 @@
-"""What the rest of the account does to the stack: rules that no template of ours can forbid."""
+"""Audits settings of the account that affect the stack, and that our template cannot forbid."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from comet_updates.cli.account import UnseenError
 from comet_updates.cli.audit_stack import Difference, Differences, Read, Stack
 
 _T = TypeVar("_T")
-LOG_POLICIES = (  # and DATA_PROTECTION_POLICY, which masks
+LOG_POLICIES = (  # not DATA_PROTECTION_POLICY, which only masks
     "SUBSCRIPTION_FILTER_POLICY",
     "FIELD_INDEX_POLICY",
     "TRANSFORMER_POLICY",
@@ -27,23 +27,23 @@ _FOREIGN = tuple(
         *("Route53Resolver", "SecurityHub", "WAFv2"),
     )
 )
-"""Services of which the stack has nothing, so that their telemetry is not of its clients."""
+"""Services that the stack does not use, so that their telemetry does not contain its clients."""
 
 
 def log_policies(stack: Stack, read: Read) -> Differences:
-    """Policies for all logs of the account, or for all but some."""
+    """Check policies that apply to all logs of the account, or to all but some."""
     logs = [stack.of(name) for name in deployment.LOGS.values()]
 
     def of(kind: str) -> Differences:
         for policy in read("logs", "DescribeAccountPolicies", policyType=kind).get("accountPolicies", ()):
             if not _spares(policy.get("selectionCriteria", ""), logs):
-                yield Difference(f"{kind} {policy['policyName']}", "holds for the logs of the stack, too")
+                yield Difference(f"{kind} {policy['policyName']}", "applies to the logs of the stack")
 
     yield from _each(LOG_POLICIES, of)
 
 
 def _each(items: Iterable[_T], look: Callable[[_T], Differences]) -> Differences:
-    """What `look` finds in all items; what it may not see of one is said after it looked at the others."""
+    """Yield the differences in all items. A missing right for one item is raised after all others were checked."""
     refused = []
     for item in items:
         try:
@@ -55,7 +55,7 @@ def _each(items: Iterable[_T], look: Callable[[_T], Differences]) -> Differences
 
 
 def _spares(criteria: str, logs: Iterable[str]) -> bool:
-    """Whether the criteria leave out all of `logs`; whatever reads otherwise than AWS documents it does not."""
+    """Return whether the criteria exclude all of `logs`. Criteria in an undocumented form exclude nothing."""
     named = re.findall(r'"([^"]*)"', criteria)
     if criteria.startswith("LogGroupName NOT IN"):
         return all(log in named for log in logs)
@@ -65,7 +65,7 @@ def _spares(criteria: str, logs: Iterable[str]) -> bool:
 
 
 def trails(stack: Stack, read: Read) -> Differences:
-    """Records of single reads of the bucket and single calls of the functions."""
+    """Check that no trail records single reads of the bucket or single calls of the functions."""
 
     def of(trail: Mapping[str, Any]) -> Differences:
         selectors = list(_selectors(read("cloudtrail", "GetEventSelectors", TrailName=trail["TrailARN"])))
@@ -82,7 +82,7 @@ def _recordable(stack: Stack) -> Iterator[tuple[str, str, str]]:
 
 
 def _selectors(found: Mapping[str, Any]) -> Iterator[dict[str, dict[str, list[str]]]]:
-    """Selectors of both kinds as field → operator → values."""
+    """Yield the selectors of both kinds as field → operator → values."""
     for selector in found.get("EventSelectors", ()):
         for data in selector.get("DataResources", ()):
             yield {"resources.type": {"Equals": [data["Type"]]}, "resources.ARN": {"StartsWith": data["Values"]}}
@@ -91,7 +91,7 @@ def _selectors(found: Mapping[str, Any]) -> Iterator[dict[str, dict[str, list[st
 
 
 def _records(selector: Mapping[str, Mapping[str, list[str]]], type_: str, arn: str) -> bool:
-    """Whether it may record something of `arn`; in doubt, it does."""
+    """Return whether the selector may record events of `arn`; `True` in doubt."""
     category = selector.get("eventCategory", {}).get("Equals", ["Data"])
     types = selector.get("resources.type", {}).get("Equals", [type_])
     where = selector.get("resources.ARN", {})
@@ -103,15 +103,15 @@ def _records(selector: Mapping[str, Mapping[str, list[str]]], type_: str, arn: s
 
 
 def rankings(stack: Stack, read: Read) -> Differences:
-    """Contributor Insights: who occurs most often in a log."""
+    """Check Contributor Insights, which rank the most frequent values in a log."""
     logs = [stack.of(name) for name in deployment.LOGS.values()]
     for rule in read("cloudwatch", "DescribeInsightRules").get("InsightRules", ()):
         if rule.get("State") == "ENABLED" and any(_reads(rule.get("Definition", ""), log) for log in logs):
-            yield Difference(f"rule {rule['Name']}", "ranks what it finds in logs")
+            yield Difference(f"rule {rule['Name']}", "ranks values in the logs of the stack")
 
 
 def _reads(definition: str, log: str) -> bool:
-    """Whether a ranking may read `log`: its definition names logs, with `*`; in doubt, it does."""
+    """Return whether a ranking may read `log`, from the log names in its definition (`*` matches); `True` in doubt."""
     try:
         names = json.loads(definition)["LogGroupNames"]
     except (ValueError, KeyError, TypeError):
@@ -120,7 +120,7 @@ def _reads(definition: str, log: str) -> bool:
 
 
 def telemetry(stack: Stack, read: Read) -> Differences:
-    """Rules that switch logs or traces on for whole kinds of resources."""
+    """Check for rules that switch logs or traces on for whole types of resources."""
     for rule in read("observabilityadmin", "ListTelemetryRules").get("TelemetryRuleSummaries", ()):
         foreign = _FOREIGN if stack.has_cdn else (*_FOREIGN, "AWS::CloudFront::")
         if not str(rule.get("ResourceType")).startswith(foreign):

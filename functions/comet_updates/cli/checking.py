@@ -1,4 +1,4 @@
-"""Holds documents against the rules before they are uploaded: every problem at once, each with its line."""
+"""Checks documents before they are uploaded: lists all problems, each with its line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from comet_updates.publish import rules, uploads
 
 
 class Finding(NamedTuple):
-    """One thing that is wrong with one file."""
+    """One problem of one file."""
 
     file: str
     line: int
@@ -27,19 +27,23 @@ class Finding(NamedTuple):
     remedy: str
 
     def __str__(self) -> str:
-        """As compilers write it, so that editors find the place."""
+        """Return the problem as compilers print it, so that editors find the place."""
         return f"{self.file}:{self.line}: {Problem(self.path, self.problem, self.remedy)}"
 
 
 def files_in(given: Iterable[Path]) -> list[Path]:
-    """The files that are named, and those below folders that are."""
+    """Return the given files, and the JSON files below the given folders."""
     return [file for path in given for file in (sorted(path.rglob("*.json")) if path.is_dir() else [path])]
 
 
 def check(files: Iterable[Path]) -> list[Finding]:
-    """What is wrong with these files. A release is held against its product's document, if that lies beside it.
+    """Return the problems of these files.
 
-    Raises `OSError` for a file that cannot be read.
+    A release is checked with its product's document, and a product's document with its releases, if the same tree has
+    them. What was accepted in a bucket is not known here.
+
+    Raises:
+        OSError: a file cannot be read.
     """
     return [finding for file in files for finding in _check(file)]
 
@@ -53,13 +57,21 @@ def _check(file: Path) -> Iterable[Finding]:
         document = uploads.parse(uploads.MODELS[upload.kind], key, body)
         if isinstance(document, Release):
             rules.check_release(key, document, _product(file, key))
+        elif isinstance(document, Product) and (lost := _not_ordered_by(document, file, key)):
+            wrong = (
+                f"is `{document.version_scheme}`, but releases beside it do not parse under it: {rules.some_of(lost)}"
+            )
+            remedy = (
+                "Write the scheme of these versions. Publishing refuses one under which accepted releases do not count"
+            )
+            uploads.refuse(key, wrong, remedy, "$.version_scheme")
     except RefusedUploadError as refusal:
         for problem in refusal.problems:
             yield Finding(str(file), _line(body, problem), problem.path, problem.problem, problem.remedy)
 
 
 def _key_by_place(file: Path) -> str | None:
-    """The key of a file that lies in a folder laid out like the bucket."""
+    """Return the key of a file in a folder with the layout of the bucket."""
     parts = file.absolute().parts
     for start in range(len(parts) - 1, -1, -1):
         key = "/".join(parts[start:])
@@ -69,7 +81,7 @@ def _key_by_place(file: Path) -> str | None:
 
 
 def _key_by_content(body: bytes) -> str | None:
-    """The key that the document itself asks for."""
+    """Return the key that follows from the document's fields."""
     with suppress(ValueError, RecursionError):
         said = json.loads(body)
         if isinstance(said, dict) and isinstance(said.get("product"), str):
@@ -83,7 +95,7 @@ def _key_by_content(body: bytes) -> str | None:
 
 
 def _product(file: Path, key: str) -> Product:
-    """The product of a release, as it lies in the same tree; its defaults if it does not, or is broken itself."""
+    """Return the release's product from the same tree; the defaults if it is missing or not valid."""
     name = uploads.check_key(key).product
     own = names.product_key(name)
     beside = Path(str(file.absolute()).removesuffix(key)) / own
@@ -92,12 +104,24 @@ def _product(file: Path, key: str) -> Product:
     return Product(product=name)
 
 
+def _not_ordered_by(product: Product, file: Path, key: str) -> list[Release]:
+    """Return the valid releases in the same tree whose versions do not parse under `product`."""
+    found = []
+    place = str(file.absolute())
+    folder = Path(place.removesuffix(key)) / "releases" / product.product
+    for beside in sorted(folder.glob("*/*.json")) if place.endswith(key) else ():
+        with suppress(OSError, RefusedUploadError):
+            release = uploads.parse(Release, beside.relative_to(folder.parents[1]).as_posix(), beside.read_bytes())
+            found += [release] if any(rules.version_problems(release, product)) else []
+    return found
+
+
 def _line(body: bytes, problem: Problem) -> int:
-    """Where the field stands, or what it is missing from; the first line if that cannot be said."""
+    """Return the line of the field, or of the object that lacks it; the first line if that is unknown."""
     if found := re.search(r": line ([0-9]+) column", problem.problem):  # of JSON's own errors
         return int(found[1])
     try:
-        node = yaml.compose(body.decode(), Loader=yaml.SafeLoader)  # JSON is YAML, and this reader knows its lines
+        node = yaml.compose(body.decode(), Loader=yaml.SafeLoader)  # JSON is YAML, and this parser keeps line numbers
     except (yaml.YAMLError, ValueError, RecursionError):
         return 1
     for name, index in re.findall(r"\.([^.\[]+)|\[([0-9]+)\]", problem.path):

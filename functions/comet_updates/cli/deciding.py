@@ -1,4 +1,4 @@
-"""The commands that write down a decision: arguments, printing and exit codes, as in `cli`."""
+"""The commands that change a channel's policy or its releases: arguments, printing and exit codes, as in `cli`."""
 
 from __future__ import annotations
 
@@ -23,36 +23,59 @@ app = typer.Typer()
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
-def name(text: str) -> str:
-    """A product or a channel. Raises typer's error, which leads to exit code 2."""
+def product_name(text: str) -> str:
+    """Return `text` if it can name a product.
+
+    Raises:
+        typer.BadParameter: it cannot; the exit code is 2.
+    """
+    return _name(text, names.forbidden(text, product=True))
+
+
+def channel_name(text: str) -> str:
+    """Return `text` if it can name a channel.
+
+    Raises:
+        typer.BadParameter: it cannot; the exit code is 2.
+    """
+    return _name(text, names.forbidden(text, product=False))
+
+
+def _name(text: str, reason: str | None) -> str:
+    if reason:
+        raise typer.BadParameter(f"{text!r} {reason}. Choose another name.")
     if not names.is_name(text):
-        raise typer.BadParameter(f"{text!r} is no name: use lower-case letters, digits, dots and dashes")
+        raise typer.BadParameter(f"{text!r} is not a valid name. Use lower-case letters, digits, dots and dashes.")
     return text
 
 
 def _interval_s(text: str | None) -> int | None:
     found = re.fullmatch(r"([1-9][0-9]{0,7})([smhd])", text) if text else None
     if text and not found:
-        raise typer.BadParameter(f"{text!r} is no interval: write 30m, 12h or 1d")
+        raise typer.BadParameter(f"{text!r} is not a valid interval. Write it as 30m, 12h or 1d.")
     return int(found[1]) * _SECONDS[found[2]] if found else None
 
 
-BucketName = Annotated[str, typer.Option("--bucket", envvar="BUCKET", help="The bucket's name.")]
-EndpointUrl = Annotated[str | None, typer.Option("--endpoint-url", help="Another S3 than Amazon's.")]
+PRODUCT_HELP, CHANNEL_HELP, VERSION_HELP = "Product name, such as nova.", "Channel, such as stable.", "Release version."
+
+BucketName = Annotated[str, typer.Option("--bucket", envvar="BUCKET", help="Name of the S3 bucket.")]
+EndpointUrl = Annotated[
+    str | None, typer.Option("--endpoint-url", help="URL to use instead of AWS, such as http://localhost:9090.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Write nothing; show what would change for clients.")]
-Product = Annotated[str, typer.Argument(callback=name)]
-Channel = Annotated[str, typer.Argument(callback=name)]
-Version = Annotated[str, typer.Argument()]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Write nothing; print what would change.")]
+Product = Annotated[str, typer.Argument(callback=product_name, help=PRODUCT_HELP)]
+Channel = Annotated[str, typer.Argument(callback=channel_name, help=CHANNEL_HELP)]
+Version = Annotated[str, typer.Argument(help=VERSION_HELP)]
 
 
 class SignWith(NamedTuple):
-    """The URIs of the keys that sign what is decided; empty for none.
+    """The URIs of the keys that sign manifests and appcasts; empty for none.
 
     Attributes:
-        uri: of the key that speaks for the product, for TUF and minisign.
-        appcast_uri: of the key that the product's Sparkle knows.
+        uri: the product's key, for TUF and minisign.
+        appcast_uri: the key that the product's copies of Sparkle trust.
     """
 
     uri: str = ""
@@ -60,11 +83,11 @@ class SignWith(NamedTuple):
 
 
 SIGNS_WITH = ContextVar("SIGNS_WITH", default=SignWith())  # noqa: B039 (it cannot change)
-"""What the options before the command's name say."""
+"""The keys from the options before the command's name."""
 
 
 class Where(NamedTuple):
-    """What all of these commands are told."""
+    """The options that these commands share."""
 
     bucket: str
     endpoint_url: str | None
@@ -75,13 +98,16 @@ class Where(NamedTuple):
 
 def _policy(product: str, channel: str, where: Where, edit: Callable[[datetime], Edit]) -> None:
     """Change the policy of a channel."""
-    from comet_updates.cli import operations  # noqa: PLC0415 (a start of any other command need not load AWS)
+    from comet_updates.cli import operations  # noqa: PLC0415 (other commands need not load AWS)
 
     carry_out(where, lambda bucket, now: operations.policy(bucket, product, channel, edit(now), now))
 
 
 def carry_out(where: Where, make_plan: Callable[[Bucket, datetime], Plan]) -> Plan:
-    """Carry a plan out, or show it, and give it. Exit code 1: it makes no sense, would be refused, or S3 fails."""
+    """Carry out a plan, or print it for a dry run, and return it.
+
+    Exits with code 1 if the change is not possible, would be refused, or S3 fails.
+    """
     with refusals():
         plan = execute(where, make_plan)
     if where.as_json:
@@ -92,7 +118,11 @@ def carry_out(where: Where, make_plan: Callable[[Bucket, datetime], Plan]) -> Pl
 
 
 def execute(where: Where, make_plan: Callable[[Bucket, datetime], Plan]) -> Plan:
-    """Carry a plan out without a word, unless it is only to be shown. Raises `CometError`."""
+    """Carry out a plan without printing; for a dry run, only make it.
+
+    Raises:
+        CometError: the change is not possible, would be refused, or S3 fails.
+    """
     from comet_updates.cli import operations  # noqa: PLC0415 (as above)
     from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
 
@@ -106,18 +136,18 @@ def execute(where: Where, make_plan: Callable[[Bucket, datetime], Plan]) -> Plan
 
     def sign(plan: Plan) -> Plan:
         product = names.product_of(plan.key)
-        assert product is not None  # noqa: S101 (all plans are of one)
+        assert product is not None  # noqa: S101 (every plan belongs to a product)
         signed = sealing.seal(bucket, product, datetime.now(UTC), keys, plan.then)
         return plan._replace(signed=(*plan.signed, *signed), then=None)
 
-    # And again afterwards: of two pipelines at once, neither knew what the other was about to write.
+    # Sign again afterwards: two pipelines at the same time do not know what the other is about to write.
     return sign(operations.carry_out(bucket, lambda: make_plan(bucket, datetime.now(UTC)), sign))
 
 
 def show(where: Where, plan: Plan) -> None:
-    """Print what was done, or would be."""
+    """Print what was written, or what a dry run would write."""
     if plan.body is None:
-        typer.echo(f"nothing to do: {plan.key} says so already")
+        typer.echo(f"nothing to do: {plan.key} is already up to date")
         _tell_signed(plan)
         return
     for key, diff in plan.changes.items():
@@ -132,7 +162,7 @@ def _tell_signed(plan: Plan) -> None:
 
 
 def as_json_of(where: Where, plan: Plan) -> dict[str, Any]:
-    """The same for programs."""
+    """Return the plan for `--json`."""
     return {
         "key": plan.key,
         "written": plan.body is not None and not where.dry_run,
@@ -143,7 +173,7 @@ def as_json_of(where: Where, plan: Plan) -> dict[str, Any]:
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Turn our errors into one paragraph and exit code 1."""
+    """Print our errors and exit with code 1."""
     try:
         yield
     except CometError as error:
@@ -156,7 +186,7 @@ def pause(
     product: Product, channel: Channel, *, bucket: BucketName, endpoint_url: EndpointUrl = None,
     dry_run: DryRun = False, as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Offer nothing on a channel that is due from now on; what is offered stays."""
+    """Pause a channel: clients keep being offered the current release, and later releases wait."""
     from comet_updates.cli import operations  # noqa: PLC0415 (as above)
 
     _policy(product, channel, Where(bucket, endpoint_url, dry_run, as_json), operations.pause)
@@ -167,7 +197,7 @@ def resume(
     product: Product, channel: Channel, *, bucket: BucketName, endpoint_url: EndpointUrl = None,
     dry_run: DryRun = False, as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Offer again what `pause` held back."""
+    """Undo `pause`: waiting releases are offered."""
     from comet_updates.cli import operations  # noqa: PLC0415 (as above)
 
     _policy(product, channel, Where(bucket, endpoint_url, dry_run, as_json), lambda _: operations.resume)
@@ -178,7 +208,7 @@ def pin(
     product: Product, channel: Channel, version: Version, *, bucket: BucketName, endpoint_url: EndpointUrl = None,
     dry_run: DryRun = False, as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Offer this version on a channel, and none that is higher."""
+    """Pin a channel to a version. Higher versions are not offered."""
     from comet_updates.cli import operations  # noqa: PLC0415 (as above)
 
     _policy(product, channel, Where(bucket, endpoint_url, dry_run, as_json), lambda _: operations.pin(version))
@@ -189,7 +219,7 @@ def unpin(
     product: Product, channel: Channel, *, bucket: BucketName, endpoint_url: EndpointUrl = None,
     dry_run: DryRun = False, as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Undo `pin`."""
+    """Undo `pin`: higher versions are offered."""
     from comet_updates.cli import operations  # noqa: PLC0415 (as above)
 
     _policy(product, channel, Where(bucket, endpoint_url, dry_run, as_json), lambda _: operations.unpin)
@@ -198,12 +228,12 @@ def unpin(
 @app.command()
 def yank(
     product: Product, channel: Channel, version: Version, *,
-    reason: Annotated[str, typer.Option(help="Why; everybody can read it.")],
+    reason: Annotated[str, typer.Option(help="Reason for the withdrawal. It is public.")],
     bucket: BucketName, endpoint_url: EndpointUrl = None, dry_run: DryRun = False, as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Withdraw a release: the one before it is offered, here and wherever this channel is included.
+    """Withdraw a release. The one before it is offered, also on channels that include this one.
 
-    Nobody goes back by that: who has the release keeps it until a higher one is released.
+    Updaters do not downgrade: copies that have the release keep it until a higher version is released.
     """
     from comet_updates.cli import operations  # noqa: PLC0415 (as above)
 
@@ -216,7 +246,7 @@ def unyank(
     product: Product, channel: Channel, version: Version, *, bucket: BucketName, endpoint_url: EndpointUrl = None,
     dry_run: DryRun = False, as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Undo `yank`."""
+    """Undo `yank`: the release is offered again."""
     from comet_updates.cli import operations  # noqa: PLC0415 (as above)
 
     _policy(product, channel, Where(bucket, endpoint_url, dry_run, as_json), lambda _: operations.unyank(version))
@@ -225,12 +255,12 @@ def unyank(
 @app.command()
 def rollback(
     product: Product, channel: Channel, *,
-    reason: Annotated[str, typer.Option(help="Why; everybody can read it.")],
+    reason: Annotated[str, typer.Option(help="Reason for the withdrawal. It is public.")],
     bucket: BucketName, endpoint_url: EndpointUrl = None, dry_run: DryRun = False, as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Withdraw the latest release of a channel, and say what is offered then and how to go on.
+    """Withdraw the latest release of a channel. Prints what is offered instead and what to do next.
 
-    A second time does nothing: to withdraw the release before, too, `yank` it by its version.
+    Running it again changes nothing. To withdraw the release before it too, run `yank` with its version.
     """
     from comet_updates.cli import withdrawal  # noqa: PLC0415 (as above)
 
@@ -255,20 +285,21 @@ def rollback(
 @app.command()
 def rollout(
     product: Product, channel: Channel, version: Version, *,
-    percent: Annotated[int | None, typer.Option(min=0, max=100, help="How many of the users.")] = None,
-    every: Annotated[str | None, typer.Option(help="One group after another, so often: 12h, 1d.")] = None,
-    groups: Annotated[int, typer.Option(min=1, max=100, help="With --every: how many groups.")] = 7,
-    start: Annotated[str | None, typer.Option(help="With --every: from when on, as 2026-11-20T12:00:00Z.")] = None,
+    percent: Annotated[int | None, typer.Option(min=0, max=100, help="Percentage of users to reach.")] = None,
+    every: Annotated[str | None, typer.Option(help="Time between two groups of users, such as 12h or 1d.")] = None,
+    groups: Annotated[int, typer.Option(min=1, max=100, help="With --every: number of groups.")] = 7,
+    start: Annotated[str | None, typer.Option(help="With --every: start time, such as 2026-11-20T12:00:00Z.")] = None,
     bucket: BucketName, endpoint_url: EndpointUrl = None, dry_run: DryRun = False, as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Reach a share of the users, or one group after another. Each copy draws its number itself and never sends it.
+    """Offer a release to a part of the users. Either to a percentage, or to one group after another.
 
-    A larger share goes on with it, 0 stops it, and 100 ends it: then updaters that know no rollouts follow, too.
+    Each copy draws a random number and never sends it, so the service does not know who is reached. A larger
+    percentage continues the rollout and 0 stops it. 100 completes it: updaters without rollouts then get it too.
     """
     from comet_updates.cli import operations  # noqa: PLC0415 (as above)
 
     if (percent is None) == (every is None):
-        raise typer.BadParameter("give either --percent or --every")
+        raise typer.BadParameter("Give either --percent or --every.")
     phased = {"interval": _interval_s(every), "groups": groups}
 
     def edit(now: datetime) -> Edit:
@@ -281,11 +312,11 @@ def rollout(
 @app.command()
 def promote(
     product: Product, version: Version, *,
-    source: Annotated[str, typer.Option("--from", help="The channel that it is on.", callback=name)],
-    target: Annotated[str, typer.Option("--to", help="The channel that it goes to.", callback=name)],
+    source: Annotated[str, typer.Option("--from", help="Channel that has the release.", callback=channel_name)],
+    target: Annotated[str, typer.Option("--to", help="Channel to release it on.", callback=channel_name)],
     bucket: BucketName, endpoint_url: EndpointUrl = None, dry_run: DryRun = False, as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Release on another channel what is released on one: the same files, unchanged."""
+    """Copy a release to another channel. The files stay the same."""
     from comet_updates.cli import operations  # noqa: PLC0415 (as above)
 
     def make_plan(opened: Bucket, now: datetime) -> Plan:
@@ -299,9 +330,10 @@ def approve(
     product: Product, channel: Channel, version: Version, *, bucket: BucketName, endpoint_url: EndpointUrl = None,
     dry_run: DryRun = False, as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Let a release be offered that waits for a second person, just as it lies in the bucket.
+    """Approve a release as the second person. Approves the exact document that is in the bucket.
 
-    Which channels wait for that is `approved_on` of the product. Whoever releases must not have the right to approve.
+    The product's field `approved_on` lists the channels that need approval. People who release must not have the
+    permission to approve.
     """
     from comet_updates.cli import operations  # noqa: PLC0415 (as above)
 
@@ -314,12 +346,13 @@ def approve(
 @app.command()
 def schedule(
     product: Product, channel: Channel, version: Version, *,
-    at: Annotated[str, typer.Option(metavar="TIME", help="From when on it is offered, as 2026-11-20T12:00:00Z.")],
+    at: Annotated[str, typer.Option(metavar="TIME", help="Start time, such as 2026-11-20T12:00:00Z.")],
     bucket: BucketName, endpoint_url: EndpointUrl = None, dry_run: DryRun = False, as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Offer a release that waits from a moment on, earlier or later than it says itself. Until then nobody sees it.
+    """Set the start time of a waiting release. Clients do not see the release before.
 
-    What is offered already stays: `yank` withdraws it. To upload a release so that it waits: `release --not-before`.
+    The time replaces the one in the release. A release that is already offered cannot be scheduled: run `yank` to
+    withdraw it. Use `release --not-before` to upload a release with a start time.
     """
     from comet_updates.cli import operations  # noqa: PLC0415 (as above)
 
@@ -332,7 +365,7 @@ def unschedule(
     product: Product, channel: Channel, version: Version, *, bucket: BucketName, endpoint_url: EndpointUrl = None,
     dry_run: DryRun = False, as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Undo `schedule`: the release is offered from when it says itself."""
+    """Undo `schedule`. The release is offered from the time in its own document."""
     from comet_updates.cli import operations  # noqa: PLC0415 (as above)
 
     _policy(product, channel, Where(bucket, endpoint_url, dry_run, as_json), lambda _: operations.unschedule(version))

@@ -1,4 +1,4 @@
-"""Where an uploaded release stands, and what each client sees of it: from the bucket, and from the service itself."""
+"""The state of an uploaded release, from the bucket, and what each document shows of it, from the service."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ OFFERED, SCHEDULED, HELD, REFUSED = "offered", "scheduled", "held", "refused"
 
 
 class Standing(NamedTuple):
-    """Where a release stands.
+    """The state of a release.
 
     Attributes:
         state: `OFFERED`, `SCHEDULED`, `HELD` or `REFUSED`.
-        says: in words why, unless it is offered: a sentence for each problem.
-        offer: of its channel; `None` if it is refused.
+        says: the reasons, a sentence each; empty if the release is offered.
+        offer: the offer of its channel; `None` if the release is refused.
     """
 
     state: str
@@ -36,13 +36,13 @@ class Standing(NamedTuple):
 
 
 class Sight(NamedTuple):
-    """What one document tells of.
+    """The release in one published document.
 
     Attributes:
         document: its name.
-        version: of the release that it tells of.
-        why: what keeps it at that; empty for the latest release.
-        is_live: whether the service answers with what is published.
+        version: the version of the release in it.
+        why: why it does not contain the latest release; empty if it does.
+        is_live: whether the service already answers with the published document.
     """
 
     document: str
@@ -52,10 +52,10 @@ class Sight(NamedTuple):
 
 
 def standing(bucket: Bucket, release: names.Upload, now: datetime) -> Standing:
-    """Where the uploaded `release` stands at `now`, by the rules of publishing.
+    """Return the state of the uploaded `release` at `now`, by the rules of publishing.
 
     Raises:
-        DecisionError: it is not there.
+        DecisionError: the bucket does not have the release.
         StoreUnavailableError: S3 fails.
     """
     inputs = Loader(bucket).load(release.product, list_inputs(bucket, release.product))
@@ -65,30 +65,35 @@ def standing(bucket: Bucket, release: names.Upload, now: datetime) -> Standing:
             return Standing(REFUSED, [str(problem) for problem in inputs.refusals[refused].problems], None)
     found = next((r for r in inputs.releases if (r.channel, r.version) == (release.channel, release.version)), None)
     if found is None or inputs.product is None:
-        raise DecisionError(f"{key} is gone. Release it again")
+        raise DecisionError(f"{key}: no longer in the bucket. Release it again.")
     offer = decide(inputs.product, release.channel, inputs.policies, inputs.releases_for(release.channel), now)
     if any(past is found for past, _ in offer.history):
         return Standing(OFFERED, [], offer)
     due = due_at(found, inputs.policies)
     if due and due > now:
-        return Standing(SCHEDULED, [f"is scheduled, and offered from {due.isoformat()} on"], offer)
+        return Standing(SCHEDULED, [f"is scheduled for {due.isoformat()}."], offer)
     return Standing(HELD, [_held(inputs, found)], offer)
 
 
 def _held(inputs: Inputs, release: Release) -> str:
     if inputs.waits_on(release.channel, release):
         approve = f"comet-updates approve {release.product} {release.channel} {release.version}"
-        return f"waits for the approval of a second person: {approve}"
+        return f"waits for the approval of a second person. Run: {approve}"
     policy = inputs.policies.get(release.channel)
     if policy and policy.pin is not None:
-        return f"waits, as {release.channel} is pinned to {policy.pin}: see comet-updates unpin"
+        return f"waits: {release.channel} is pinned to {policy.pin}. To offer it, run comet-updates unpin."
     if policy and policy.paused_at:
-        return f"waits, as {release.channel} is paused since {policy.paused_at.isoformat()}: see comet-updates resume"
-    return "waits: see comet-updates status"
+        since = policy.paused_at.isoformat()
+        return f"waits: {release.channel} is paused since {since}. To offer it, run comet-updates resume."
+    return "waits. For the reason, run comet-updates status."
 
 
 def sights(bucket: Bucket, offer: Offer, service_url: str) -> list[Sight]:
-    """What each published document of the offer's channel tells of. Raises `StoreUnavailableError`."""
+    """Return the release in each published document of the offer's channel.
+
+    Raises:
+        StoreUnavailableError: S3 fails.
+    """
     behind = {lag.document: lag for lag in formats.lags(offer)}
     latest = offer.latest.version if offer.latest else "nothing"
     prefix = names.document_key(offer.product, offer.channel, "")
@@ -103,12 +108,12 @@ def sights(bucket: Bucket, offer: Offer, service_url: str) -> list[Sight]:
 
 
 def rollout(offer: Offer) -> str:
-    """Whom the latest release reaches by now, in words; empty for everyone."""
+    """Return how many users the latest release reaches, in words; empty for all users."""
     return in_words(offer.rollout) if offer.rollout and not offer.is_complete else ""
 
 
 def versions_live(service_url: str, product: str, channel: str) -> set[str]:
-    """The versions in the channel's history, as the service tells it; none while it does not answer."""
+    """Return the versions in the channel's `releases.json` on the service; none while it does not answer."""
     body = _get(service_url.rstrip("/") + names.document_path(product, channel, "releases.json"))
     try:
         return {release["version"] for release in json.loads(body or b"")["releases"]}
@@ -118,7 +123,7 @@ def versions_live(service_url: str, product: str, channel: str) -> set[str]:
 
 def _get(url: str) -> bytes | None:
     try:
-        with urlopen(url, timeout=TIMEOUT_S) as answer:  # noqa: S310 (what the person named)
+        with urlopen(url, timeout=TIMEOUT_S) as answer:  # noqa: S310 (the URL from --service-url)
             body: bytes = answer.read()
             return body
     except HTTPError as error:

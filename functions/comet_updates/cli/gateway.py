@@ -1,7 +1,7 @@
-"""HTTP → API Gateway event (payload 2.0) → handler → HTTP: an ASGI application, for the service on one machine.
+"""An ASGI application that calls the handler as API Gateway does (payload 2.0), for the service on one machine.
 
-The event carries all that API Gateway would pass on, the client's address, cookies and body included, so that what
-is tried here is what Lambda gets. One request at a time, as in one Lambda environment.
+The event contains everything that API Gateway passes on, including the client's address, cookies and body, so the
+handler gets the same as in Lambda. Requests run one at a time, as in one Lambda environment.
 
 Source: AWS's developer guide, "Create AWS Lambda proxy integrations for HTTP APIs", payload format version 2.0.
 """
@@ -25,7 +25,7 @@ Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
 def application(handler: Handler) -> Application:
-    """The ASGI application that answers with `handler`."""
+    """Return the ASGI application that answers with `handler`."""
 
     async def app(scope: Message, receive: Receive, send: Send) -> None:
         body = await _body(receive)
@@ -38,7 +38,7 @@ def application(handler: Handler) -> Application:
 
 
 def event(scope: Message, body: bytes) -> dict[str, Any]:
-    """The payload 2.0 event of an ASGI request."""
+    """Return the payload 2.0 event of an ASGI request."""
     headers: dict[str, str] = {}
     cookies = []
     for raw_name, raw_value in scope["headers"]:
@@ -83,7 +83,7 @@ def event(scope: Message, body: bytes) -> dict[str, Any]:
 
 
 async def _body(receive: Receive) -> bytes | None:
-    """The request's body; `None` if it is larger than the gateway takes."""
+    """Return the request's body; `None` if it is larger than the gateway accepts."""
     body = b""
     while True:
         message = await receive()

@@ -1,4 +1,4 @@
-"""What is known of the bytes of a built file: size and hashes, in one pass and in constant memory."""
+"""Size and hashes of a built file, in one pass and in constant memory."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import NamedTuple
 from comet_updates.errors import ArtifactError
 
 CHUNK_BYTES = 1 << 20
-SQUIRREL_ENDING = ".nupkg"  # only Squirrel and Velopack ask for SHA-1
+SQUIRREL_ENDING = ".nupkg"  # only Squirrel and Velopack need SHA-1
 
-# The first bytes of what ends so. A page of an error that was saved in place of the file begins otherwise.
+# The first bytes of a file with this ending. An error page that was saved instead of the file begins differently.
 _MAGIC = {
     ".exe": b"MZ",
     ".msi": b"\xd0\xcf\x11\xe0",
@@ -28,7 +28,7 @@ _MAGIC = {
 
 
 class Sums(NamedTuple):
-    """What is known of the bytes of a file; hashes in hexadecimal, SHA-1 only where an updater asks for it."""
+    """Size and hashes of a file; the hashes in hexadecimal, SHA-1 only if an updater needs it."""
 
     size_bytes: int
     sha256: str
@@ -37,12 +37,20 @@ class Sums(NamedTuple):
 
 
 def sums(file: Path, advance: Callable[[int], None] = lambda _: None) -> Sums:
-    """Size and hashes of a file, in one pass. `advance` is told how many bytes were read. Raises `ArtifactError`."""
+    """Return size and hashes of a file, read in one pass.
+
+    Args:
+        file: the file.
+        advance: called with the number of bytes of each piece that was read.
+
+    Raises:
+        ArtifactError: the file cannot be read, is empty, or does not begin as its ending requires.
+    """
     hashes = {"sha256": hashlib.sha256(), "sha512": hashlib.sha512()}
     if file.name.lower().endswith(SQUIRREL_ENDING):
         hashes["sha1"] = hashlib.sha1(usedforsecurity=False)
     size_bytes, head = 0, b""
-    # Each hash in a thread of its own, while the next piece is read: `hashlib` lets go of the interpreter meanwhile.
+    # Compute each hash in its own thread while the next piece is read: `hashlib` releases the GIL.
     with ThreadPoolExecutor(len(hashes)) as pool:
         running: list[Future[None]] = []
         try:
@@ -55,9 +63,10 @@ def sums(file: Path, advance: Callable[[int], None] = lambda _: None) -> Sums:
                     size_bytes += len(chunk)
                     advance(len(chunk))
         except OSError as error:
-            raise ArtifactError(str(file), f"cannot be read: {error.strerror}", "Make it readable") from error
+            raise ArtifactError(str(file), f"cannot be read: {error.strerror}", "Check the file") from error
     expected = next((magic for ending, magic in _MAGIC.items() if file.name.lower().endswith(ending)), b"")
     if not size_bytes or not head.startswith(expected):
-        raise ArtifactError(str(file), f"is no {file.suffix or 'file'}: it begins with {head[:8]!r}", "Build it again")
+        problem = f"not a valid {file.suffix or 'file'}: it begins with {head[:8]!r}"
+        raise ArtifactError(str(file), problem, "Build it again")
     found = {name: each.hexdigest() for name, each in hashes.items()}
     return Sums(size_bytes, found["sha256"], found["sha512"], found.get("sha1"))

@@ -1,4 +1,4 @@
-"""What changed on a channel, and when: from the versions that S3 keeps, and without saying by whom."""
+"""The changes of a channel with their times, from the versions that S3 keeps, without the people who made them."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from comet_updates.publish.bucket import Bucket, Stored
 
 
 class Event(NamedTuple):
-    """One change: `what` is in words."""
+    """One change, described by `what`."""
 
     at: datetime
     what: str
 
 
 def history(bucket: Bucket, product: str, channel: str) -> list[Event]:
-    """The changes of a channel since its documents were last deleted, the latest first.
+    """Return the changes of a channel since its documents were last deleted, latest first.
 
-    Raises `StoreUnavailableError`.
+    Raises:
+        StoreUnavailableError: S3 fails.
     """
     policy = names.channel_key(product, channel)
     decided = bucket.versions(policy).get(policy, ())
@@ -46,10 +47,10 @@ def _decisions(bucket: Bucket, versions: tuple[Stored, ...]) -> Iterator[Event]:
         except ValueError:
             after = None
         if not isinstance(after, dict):
-            yield Event(stored.written_at, "decided something that was not understood")
+            yield Event(stored.written_at, "uploaded a policy that is not valid")
             continue
         for field in sorted({*before, *after} - {"schema", "product", "channel"}):
             if before.get(field) != after.get(field):
-                now = f"= {json.dumps(after[field], ensure_ascii=False)}" if field in after else "taken back"
-                yield Event(stored.written_at, f"decided {field} {now}")
+                now = f"set {field} = {json.dumps(after[field], ensure_ascii=False)}" if field in after else None
+                yield Event(stored.written_at, now or f"removed {field}")
         before = after

@@ -1,4 +1,4 @@
-"""Takes over the releases of a feed that somebody published elsewhere, as documents to be uploaded."""
+"""Converts the releases of a feed that was published elsewhere into documents to upload."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from comet_updates import names
-from comet_updates.errors import FileInTheWayError, ForeignFeedError, Problem, RefusedUploadError
+from comet_updates.cli import files
+from comet_updates.errors import ForeignFeedError, Problem, RefusedUploadError
 from comet_updates.formats import electron_updater, feeds, sparkle, squirrel, tauri, velopack
 from comet_updates.model import Product, Release
 from comet_updates.publish import rules, uploads
@@ -24,12 +25,12 @@ _VELOPACK_SYSTEMS = {theirs: ours for ours, theirs in velopack.SYSTEMS.items()}
 
 
 class Imported(NamedTuple):
-    """What a feed becomes.
+    """The result of an import.
 
     Attributes:
-        documents: what to upload, by key.
-        remarks: what could not be carried, or was changed on the way.
-        releases: how many there are.
+        documents: the documents to upload, by key.
+        remarks: notes on what could not be converted, or was changed.
+        releases: the number of releases.
     """
 
     documents: dict[str, bytes]
@@ -38,19 +39,24 @@ class Imported(NamedTuple):
 
 
 def load(source: str) -> bytes:
-    """The feed at a path or an https:// URL. Raises `ForeignFeedError`, which names it, if there is none."""
+    """Return the feed at a path or an https:// URL.
+
+    Raises:
+        ForeignFeedError: it cannot be read, or is too long.
+    """
     try:
         if source.startswith("https://"):
-            with urlopen(source, timeout=FETCH_TIMEOUT_S) as answer:  # noqa: S310 (https, as was just looked at)
+            with urlopen(source, timeout=FETCH_TIMEOUT_S) as answer:  # noqa: S310 (https, checked above)
                 body: bytes = answer.read(FEED_MAX_BYTES + 1)
         else:
             with Path(source).open("rb") as file:
                 body = file.read(FEED_MAX_BYTES + 1)
     except (OSError, URLError) as error:
-        # Not the errno and the path again: those who asked know what they asked for.
-        raise ForeignFeedError(f"{source}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        # Without the errno and the path, which the message already begins with.
+        reason = getattr(error, "strerror", None) or error
+        raise ForeignFeedError(f"{source}: cannot be read: {reason}. Check the path or URL.") from error
     if len(body) > FEED_MAX_BYTES:
-        raise ForeignFeedError(f"{source}: is longer than {FEED_MAX_BYTES} bytes, which no feed is")
+        raise ForeignFeedError(f"{source}: longer than {FEED_MAX_BYTES} bytes. Check that it is a feed.")
     return body
 
 
@@ -59,18 +65,18 @@ def read(
     make_feed: Callable[[str], feeds.Feed],
     progress: Callable[[list[feeds.Wire]], Iterable[feeds.Wire]] = lambda releases: releases,
 ) -> Imported:
-    """The releases of feeds in any format that is known here, each checked as an upload would be.
+    """Return the releases of feeds in any known format, each checked like an upload.
 
-    What several feeds tell of one release becomes one: updaters have a feed for each system.
+    Entries of several feeds for the same release are merged: updaters have a feed for each system.
 
     Args:
-        bodies: the feeds, by where they are from.
-        make_feed: an empty feed for what is read from there.
-        progress: hands on what it is given, one by one.
+        bodies: the feeds, by source.
+        make_feed: returns an empty feed for a source.
+        progress: yields the releases that it gets, one by one.
 
     Raises:
-        ForeignFeedError: one is no such feed, or it is broken, or they do not belong together; the text names it.
-        RefusedUploadError: a release in it would be refused; the text names all that is wrong, release by release.
+        ForeignFeedError: a feed has an unknown format or is broken, or the feeds do not belong together.
+        RefusedUploadError: a release would be refused; the text lists all problems, release by release.
     """
     found = []
     for source, body in bodies.items():
@@ -80,10 +86,10 @@ def read(
         except ForeignFeedError as error:
             raise ForeignFeedError(f"{source}: {error}") from error
         except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
-            # A list where a text should be, and the like: what the updater itself could not read.
-            raise ForeignFeedError(f"{source}: a part of it has a form that no such feed has: {error!r}") from error
+            # For example a list instead of a text: the updater itself could not read it.
+            raise ForeignFeedError(f"{source}: a field has a wrong type: {error!r}. Fix the feed.") from error
         if not feed.releases:
-            raise ForeignFeedError(f"{source}: holds no release")
+            raise ForeignFeedError(f"{source}: contains no release. Check that it is the right feed.")
         found.append(feed)
     feed = feeds.together(found)
     product = Product(product=feed.product, version_scheme=feed.scheme)
@@ -108,20 +114,17 @@ def read(
 
 
 def write(documents: dict[str, bytes], folder: Path) -> list[str]:
-    """Write what is not there yet; returns the keys written.
+    """Write the documents that do not exist yet. Return their keys.
 
     Raises:
-        FileInTheWayError: a file is there that says something else; nothing is written.
+        FileInTheWayError: a file already exists with different content; nothing is written.
     """
-    existing = {key: folder / key for key in documents if (folder / key).exists()}
-    for key, path in existing.items():
-        if path.read_bytes() != documents[key]:
-            raise FileInTheWayError(str(path))
-    for key in documents.keys() - existing.keys():
+    missing = sorted(key for key, body in documents.items() if files.check_free(folder / key, body))
+    for key in missing:
         path = folder / key
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(documents[key])
-    return sorted(documents.keys() - existing.keys())
+        files.create(path, documents[key])
+    return missing
 
 
 def _parse(body: bytes, feed: feeds.Feed, name: str) -> None:
@@ -151,10 +154,12 @@ def _parse_json(body: bytes, feed: feeds.Feed, name: str) -> None:
     elif "currentRelease" in document and "releases" in document:
         squirrel.parse_mac(document, feed)
     elif "url" in document:
-        raise ForeignFeedError("no feed of a known updater: it names one `url`, as an update server answers one client")
+        raise ForeignFeedError(
+            "not a feed of a known updater: it has one `url`, like an update server's answer to one client"
+        )
     else:
         raise ForeignFeedError(
-            "no feed of a known updater: neither Tauri's `platforms`, Velopack's `Assets` nor Squirrel's `releases`"
+            "not a feed of a known updater: it has no `platforms` (Tauri), `Assets` (Velopack) or `releases` (Squirrel)"
         )
 
 

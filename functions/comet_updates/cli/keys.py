@@ -1,6 +1,7 @@
-"""The commands of `comet-updates keys`: who may sign what. Arguments, printing and exit codes, as in `cli`.
+"""The commands of `comet-updates keys`, which manage signing keys: arguments, printing and exit codes, as in `cli`.
 
-What people decide lies in a folder, laid out like `trust/` in the bucket, until enough of them signed it: docs/keys.md.
+Root and targets stay in a folder, with the layout of `trust/` in the bucket, until they have enough signatures. See
+docs/keys.md.
 """
 
 from __future__ import annotations
@@ -12,25 +13,35 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from comet_updates.cli.deciding import SIGNS_WITH, AsJson, BucketName, EndpointUrl, SignWith, name, refusals
+from comet_updates.cli.deciding import (
+    SIGNS_WITH,
+    AsJson,
+    BucketName,
+    DryRun,
+    EndpointUrl,
+    Product,
+    SignWith,
+    refusals,
+)
 
 if TYPE_CHECKING:
     from comet_updates.cli.trust_folder import Written
 
-app = typer.Typer(no_args_is_help=True, help="Who may sign what: make keys, exchange and revoke them, and sign.")
+app = typer.Typer(no_args_is_help=True, help="Manage the keys that sign releases.")
 
-Folder = Annotated[Path, typer.Argument(file_okay=False, help="Where root and targets lie until they are published.")]
-PublicKeys = Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, metavar="KEY.pub...")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Write nothing; say what would be written.")]
-Threshold = Annotated[int, typer.Option(min=1, help="How many of the keys have to sign.")]
+Folder = Annotated[Path, typer.Argument(file_okay=False, help="Folder of root and targets until they are published.")]
+PublicKeys = Annotated[
+    list[Path], typer.Argument(exists=True, dir_okay=False, metavar="KEY.pub...", help="Public keys of the product.")
+]
+Threshold = Annotated[int, typer.Option(min=1, help="Number of keys that must sign.")]
 
 
 @app.command()
 def create(
-    file: Annotated[Path, typer.Argument(help="For the private half; the public one goes to FILE.pub.")],
+    file: Annotated[Path, typer.Argument(help="File of the private key. The public key is written to FILE.pub.")],
 ) -> None:
-    """Make an Ed25519 key in a file that only its owner can read."""
-    from comet_updates.cli import trust_folder  # noqa: PLC0415 (a start of any other command need not load TUF)
+    """Create an Ed25519 key. Only the owner of the file can read it."""
+    from comet_updates.cli import trust_folder  # noqa: PLC0415 (other commands need not load TUF)
 
     with refusals():
         for line in trust_folder.create(file):
@@ -39,10 +50,10 @@ def create(
 
 @app.command()
 def export(
-    uri: Annotated[str, typer.Argument(help="Of the key: awskms:ARN or file2:key.pem.")],
-    file: Annotated[Path, typer.Argument(help="For the public half: KEY.pub.")],
+    uri: Annotated[str, typer.Argument(help="Private key: awskms:ARN or file2:key.pem.")],
+    file: Annotated[Path, typer.Argument(help="File for the public key, such as KEY.pub.")],
 ) -> None:
-    """Write the public half of a key that is in a KMS, or in a file, for others to name it."""
+    """Write the public key of a private key. The private key can be in a KMS or in a file."""
     from comet_updates.cli import trust_folder  # noqa: PLC0415 (as above)
 
     with refusals():
@@ -51,8 +62,10 @@ def export(
 
 
 @app.command("id")
-def key_id(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, metavar="KEY.pub")]) -> None:
-    """Print what a key is called in root and targets."""
+def key_id(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, metavar="KEY.pub", help="Public key.")],
+) -> None:
+    """Print the id of a key in root and targets."""
     from comet_updates.cli import trust_folder  # noqa: PLC0415 (as above)
 
     with refusals():
@@ -63,14 +76,18 @@ def key_id(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, met
 def begin(
     folder: Folder,
     *,
-    root: Annotated[list[Path], typer.Option(exists=True, help="A key that vouches for the next root; once for each.")],
-    threshold: Annotated[int, typer.Option(min=1, help="How many of these it takes.")] = 2,
-    targets: Annotated[list[Path], typer.Option(exists=True, help="A key that says which key speaks for a product.")],
-    online: Annotated[Path, typer.Option(exists=True, help="The key that signs how fresh all is.")],
+    root: Annotated[
+        list[Path], typer.Option(exists=True, help="Public key that signs the root. Repeat it for each key.")
+    ],
+    threshold: Annotated[int, typer.Option(min=1, help="Number of --root keys that must sign.")] = 2,
+    targets: Annotated[
+        list[Path], typer.Option(exists=True, help="Public key that signs targets. Repeat it for each key.")
+    ],
+    online: Annotated[Path, typer.Option(exists=True, help="Public key that signs snapshot and timestamp.")],
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write the first root, which clients are shipped with, and the first targets. Then: keys sign."""
+    """Write the first root and targets. Clients ship with this root. Next step: keys sign."""
     from comet_updates.cli import trust_folder  # noqa: PLC0415 (as above)
 
     with refusals():
@@ -82,10 +99,10 @@ def begin(
 
 @app.command()
 def delegate(
-    folder: Folder, product: Annotated[str, typer.Argument(callback=name)], keys: PublicKeys, *,
+    folder: Folder, product: Product, keys: PublicKeys, *,
     threshold: Threshold = 1, dry_run: DryRun = False, as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Say which keys speak for a product from now on: these, and no others. Then: keys sign."""
+    """Set the keys that sign for a product. They replace all earlier ones. Next step: keys sign."""
     from comet_updates.cli import trust_folder  # noqa: PLC0415 (as above)
 
     with refusals():
@@ -97,26 +114,33 @@ def rotate(
     folder: Folder,
     who: Annotated[str, typer.Argument(metavar="ROLE", help="root, targets or online.")],
     *,
-    add: Annotated[list[Path] | None, typer.Option(exists=True, help="A new key; once for each.")] = None,
-    remove: Annotated[list[str] | None, typer.Option(help="The id of a key that counts no longer.")] = None,
+    add: Annotated[
+        list[Path] | None, typer.Option(exists=True, help="Public key to add. Repeat it for each key.")
+    ] = None,
+    remove: Annotated[list[str] | None, typer.Option(help="Id of a key to remove. Repeat it for each key.")] = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Exchange keys of root, of targets or the online one; without any, root lives another year. Then: keys sign."""
+    """Replace keys of root, targets or online.
+
+    Without --add and --remove, it only renews root or targets, for another year. Next step: keys sign.
+    """
     from comet_updates.cli import trust_folder  # noqa: PLC0415 (as above)
 
     if who not in ("root", "targets", "online"):
-        raise typer.BadParameter(f"{who!r}: write root, targets or online. For a product: keys delegate")
+        raise typer.BadParameter(
+            f"{who!r} is not a role. Write root, targets or online. For a product, run keys delegate."
+        )
     with refusals():
         _tell(trust_folder.rotate(folder, who, add or [], remove or [], now=_now(), is_dry=dry_run), as_json=as_json)
 
 
 @app.command()
 def revoke(
-    folder: Folder, keyid: Annotated[str, typer.Argument(help="Of the stolen or lost key: keys show.")], *,
+    folder: Folder, keyid: Annotated[str, typer.Argument(help="Id of the stolen or lost key, from keys show.")], *,
     dry_run: DryRun = False, as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Take every right from a key that was stolen or lost. Then: keys sign, and renew for what it signed."""
+    """Revoke a stolen or lost key. Next steps: keys sign, then keys renew for the products that it signed."""
     from comet_updates.cli import trust_folder  # noqa: PLC0415 (as above)
 
     with refusals():
@@ -125,7 +149,7 @@ def revoke(
 
 @app.command()
 def sign(folder: Folder, *, dry_run: DryRun = False, as_json: AsJson = False) -> None:
-    """Sign what is newest in the folder with the key of --sign-with, wherever that key may sign."""
+    """Sign the newest root and targets. Uses the key of --sign-with, and signs only what this key may sign."""
     from comet_updates.cli import trust_folder  # noqa: PLC0415 (as above)
 
     with refusals():
@@ -134,7 +158,7 @@ def sign(folder: Folder, *, dry_run: DryRun = False, as_json: AsJson = False) ->
 
 @app.command()
 def show(folder: Folder, *, as_json: AsJson = False) -> None:
-    """Show who may sign what, until when, and whose signatures are missing."""
+    """Show keys, expiry dates and signatures."""
     from comet_updates.cli import trust_folder  # noqa: PLC0415 (as above)
 
     with refusals():
@@ -147,7 +171,7 @@ def publish(
     folder: Folder, *, bucket: BucketName, endpoint_url: EndpointUrl = None, dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Upload what enough people signed. Nothing, if something of it would be refused."""
+    """Upload the signed root and targets. Nothing is uploaded if one of them would be refused."""
     from comet_updates.cli import trust_folder  # noqa: PLC0415 (as above)
     from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
 
@@ -157,10 +181,12 @@ def publish(
 
 @app.command()
 def renew(
-    product: Annotated[str, typer.Argument(callback=name)], *, bucket: BucketName, endpoint_url: EndpointUrl = None,
-    as_json: AsJson = False,
+    product: Product, *, bucket: BucketName, endpoint_url: EndpointUrl = None, as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Sign again what a product offers, with the key of --sign-with: before 90 days are over, or for a new key."""
+    """Sign a product's manifests again. Uses the key of --sign-with.
+
+    Needed before the signatures expire after 90 days, and after the product's key was replaced.
+    """
     from comet_updates.cli import sealing  # noqa: PLC0415 (as above)
     from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
 
@@ -173,7 +199,7 @@ def _key() -> SignWith:
     keys = SIGNS_WITH.get()
     if not keys.uri:
         raise typer.BadParameter(
-            "which key signs? Write comet-updates --sign-with URI keys ..., or set COMET_SIGN_WITH"
+            "--sign-with is missing. Write comet-updates --sign-with URI keys ..., or set COMET_SIGN_WITH."
         )
     return keys
 

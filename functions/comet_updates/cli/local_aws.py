@@ -1,4 +1,4 @@
-"""The parts of AWS that the service needs, on this machine: moto's S3 and SQS over HTTP, and the queue's trigger."""
+"""A local AWS for the service on one machine: moto's S3 and SQS over HTTP, and the queue's trigger."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ SWEEP_S = 10.0
 
 
 class LocalAws:
-    """An S3 with one bucket whose notifications go to a queue; all of it is gone when the process ends.
+    """An S3 in memory, with one bucket whose notifications go to a queue.
 
     Args:
-        port: of the S3, on loopback.
+        port: the port of the S3, on loopback.
         bucket: the bucket's name.
-        region: of everything.
+        region: the region of all resources.
     """
 
     def __init__(self, port: int, bucket: str, region: str) -> None:
@@ -44,7 +44,7 @@ class LocalAws:
         self.endpoint_url = f"http://127.0.0.1:{port}"
 
     def start(self) -> None:
-        """Start the server; make the bucket, the queue with its dead letters, and the notification between them."""
+        """Start the server. Create the bucket, the queue with its dead-letter queue, and the notifications."""
         logging.getLogger("werkzeug").disabled = True  # it would print a line for every request
         self._server.start()
         self._s3 = boto3.client("s3", endpoint_url=self.endpoint_url, region_name=self._region)
@@ -75,18 +75,18 @@ class LocalAws:
         _forget_copies()
 
     def upload(self, folder: Path) -> None:
-        """Upload what is in `folder`, each file under its path there."""
+        """Upload the JSON files of `folder`, each under its relative path."""
         for file in sorted(folder.rglob("*.json")):
             key = file.relative_to(folder).as_posix()
             self._s3.put_object(Bucket=self._bucket, Key=key, Body=file.read_bytes())
 
     def trigger(self, publish: Handler) -> None:
-        """Call `publish` with what comes into the queue, and now and then for a sweep, until `stop`; as Lambda does."""
+        """Call `publish` with the queue's messages, and regularly for a sweep, until `stop`, as Lambda does."""
         self._worker = threading.Thread(target=self._work, args=(publish,), name="publish")
         self._worker.start()
 
     def stop(self) -> None:
-        """Stop what was started."""
+        """Stop the worker and the server."""
         self._stopping.set()
         if self._worker:
             self._worker.join()
@@ -95,7 +95,7 @@ class LocalAws:
     def _work(self, publish: Handler) -> None:
         next_sweep = time.monotonic()
         while not self._stopping.wait(POLL_S):
-            with suppress(BotoCoreError, ClientError, CometError):  # moto is stopping, or the event comes again
+            with suppress(BotoCoreError, ClientError, CometError):  # moto is stopping, or the message comes again
                 self._deliver(publish)
             if time.monotonic() >= next_sweep:
                 with suppress(CometError):  # recorded by the function; the next sweep tries again
@@ -122,9 +122,9 @@ class LocalAws:
 
 
 def _forget_copies() -> None:
-    """Have moto keep no list of all that it ever made.
+    """Stop moto from keeping all objects that it ever created.
 
-    It copies every version in a bucket for each listing, and keeps the copies: gigabytes within minutes.
+    It copies every version in a bucket for each listing and keeps the copies: gigabytes within minutes.
     """
     for service in ("s3", "sqs"):
         for model in model_data[service].values():

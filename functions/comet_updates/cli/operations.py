@@ -1,7 +1,7 @@
-"""What people decide about a channel, as one small document; the publishing function does the rest.
+"""Changes that people make to a channel, each written as one small document; the publishing function does the rest.
 
-Each operation is an edit of the channel's policy, or a copy of a release to another channel. A plan says what would be
-written and what would change for clients; only `carry_out` writes, and only what nobody else wrote meanwhile.
+Each operation edits the channel's policy, or copies a release to another channel. A plan contains the document and
+what would change for clients. Only `carry_out` writes, and only if nobody else has written in between.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from comet_updates.publish.rendering import render
 
 Wire = dict[str, Any]
 Edit = Callable[[Wire, Inputs], Wire]
-"""A policy, and all that is known → the policy as it is to be. Raises `DecisionError` if that makes no sense."""
+"""Takes a policy and the product's inputs, returns the new policy; raises `DecisionError` if that is not possible."""
 
 ATTEMPTS = 5
 
 
 class Plan(NamedTuple):
-    """What is to be written, and what follows.
+    """A document to write, and what changes for clients.
 
     Attributes:
-        key: of the document.
-        body: the document; `None` if all is as it should be already.
-        replaces: the ETag of what stands there now; `None` for nothing.
-        changes: the public documents that change, each as a diff, by key.
-        then: all that is known once it is written; `None` if that is not known.
-        signed: the keys of what was signed for it.
+        key: the document's key.
+        body: the document; `None` if nothing has to change.
+        replaces: the ETag of the document to replace; `None` if there is none.
+        changes: a diff for each public document that changes, by key.
+        then: the product's inputs after the write; `None` if they are not known.
+        signed: the keys of the metadata that was signed for it.
     """
 
     key: str
@@ -50,21 +50,20 @@ class Plan(NamedTuple):
 
 
 def policy(bucket: Bucket, product: str, channel: str, edit: Edit, now: datetime, *, may_be_new: bool = False) -> Plan:
-    """The plan to `edit` the policy of a channel, which is there unless it `may_be_new`.
+    """Return the plan to `edit` the policy of a channel. The channel must exist unless it `may_be_new`.
 
     Raises:
-        DecisionError: there is no such channel, or the edit makes no sense.
-        RefusedUploadError: the policy would be refused.
+        DecisionError: the channel does not exist, its policy is refused, or the edit is not possible.
+        RefusedUploadError: the new policy would be refused.
         StoreUnavailableError: S3 fails.
     """
     scene = _Scene(bucket, product, now)
     inputs = scene.inputs
     key = names.channel_key(product, channel)
     if channel in inputs.undecided:
-        raise DecisionError(f"{key} is refused as it is: mend that first")
+        raise DecisionError(f"{key}: the policy in the bucket is refused. Fix it first: comet-updates status")
     if channel not in inputs.channels and not may_be_new:
-        there = ", ".join(sorted(inputs.channels)) or "none"
-        raise DecisionError(f"{product} has no channel {channel!r}; it has: {there}")
+        raise no_channel(product, channel, inputs)
     current = inputs.policies.get(channel)
     before: Wire = current.wire if current else {"schema": 1, "product": product, "channel": channel}
     after = edit(dict(before), inputs)
@@ -74,9 +73,12 @@ def policy(bucket: Bucket, product: str, channel: str, edit: Edit, now: datetime
 
 
 def promotion(bucket: Bucket, product: str, version: str, now: datetime, *, source: str, target: str) -> Plan:
-    """The plan to release on channel `target` what is released on `source`: the same files, unchanged.
+    """Return the plan to copy a release from channel `source` to channel `target`, with the same files.
 
-    Raises what `policy` raises.
+    Raises:
+        DecisionError: `source` does not have the release, or `target` has another one of this version.
+        RefusedUploadError: the release would be refused on `target`.
+        StoreUnavailableError: S3 fails.
     """
     scene = _Scene(bucket, product, now)
     release = _release(scene.inputs, source, version)
@@ -84,11 +86,11 @@ def promotion(bucket: Bucket, product: str, version: str, now: datetime, *, sour
 
 
 def release(bucket: Bucket, document: Wire, now: datetime) -> Plan:
-    """The plan to upload a release. One that is there already is the same, whenever it says that it was released.
+    """Return the plan to upload a release. An existing release is the same if only `released_at` differs.
 
     Raises:
-        DecisionError: another release of this version is there.
-        RefusedUploadError: it would be refused.
+        DecisionError: another release of this version exists.
+        RefusedUploadError: the release would be refused.
         StoreUnavailableError: S3 fails.
     """
     scene = _Scene(bucket, document["product"], now)
@@ -96,9 +98,12 @@ def release(bucket: Bucket, document: Wire, now: datetime) -> Plan:
 
 
 def approval(bucket: Bucket, product: str, channel: str, version: str, now: datetime) -> Plan:
-    """The plan to approve a release, as it lies in the bucket.
+    """Return the plan to approve a release, exactly as it is in the bucket.
 
-    Raises what `policy` raises.
+    Raises:
+        DecisionError: the channel does not have the release, or it needs no approval.
+        RefusedUploadError: the approval would be refused.
+        StoreUnavailableError: S3 fails.
     """
     scene = _Scene(bucket, product, now)
     release = _release(scene.inputs, channel, version)
@@ -108,11 +113,17 @@ def approval(bucket: Bucket, product: str, channel: str, version: str, now: date
         return scene.plan(key, said)
     if scene.is_there(key):
         return Plan(key, None, None, {})
-    raise DecisionError(f"{channel} {version} waits for no approval: `approved_on` of the product says which do")
+    raise DecisionError(
+        f"{channel} {version} needs no approval. The product's field `approved_on` lists the channels that do."
+    )
 
 
 class _Scene:
-    """A product as it is in the bucket, and how it would be with one more document. Raises `StoreUnavailableError`."""
+    """A product as it is in the bucket, and as it would be with one more document.
+
+    Raises:
+        StoreUnavailableError: S3 fails.
+    """
 
     def __init__(self, bucket: Bucket, product: str, now: datetime) -> None:
         self._loader = Loader(bucket)
@@ -122,11 +133,15 @@ class _Scene:
         self.inputs = self._loader.load(product, self._listing)
 
     def is_there(self, key: str) -> bool:
-        """Whether something is uploaded at `key`."""
+        """Return whether the bucket has `key`."""
         return key in self._listing
 
     def plan(self, key: str, document: Wire) -> Plan:
-        """The plan to write `document`. Raises `RefusedUploadError` if the publisher would refuse it."""
+        """Return the plan to write `document`.
+
+        Raises:
+            RefusedUploadError: the publishing function would refuse it.
+        """
         body = uploads.as_json(document)
         versions = self._listing.get(key, ())
         planned = Stored(key, "planned", etag_of(body), len(body), self._now)
@@ -137,9 +152,11 @@ class _Scene:
         return Plan(key, body, versions[0].etag if versions else None, changes, then)
 
     def plan_release(self, document: Wire, told: Callable[[Wire], Wire]) -> Plan:
-        """The plan to write a release, once: nothing, if what is `told` of one that is there is the same.
+        """Return the plan to write a release; it is empty if `told` gives the same for the existing release.
 
-        Raises `DecisionError` if there is another of this version, and what `plan` raises.
+        Raises:
+            DecisionError: another release of this version exists.
+            RefusedUploadError: the publishing function would refuse it.
         """
         channel, version = document["channel"], document["version"]
         key = names.release_key(self._product, channel, version)
@@ -148,14 +165,18 @@ class _Scene:
             return self.plan(key, document)
         if there is None:
             why = " ".join(str(problem) for problem in self.inputs.refusals[key].problems)
-            raise DecisionError(f"{key} is there already and was refused: {why} Or release a new version")
+            raise DecisionError(f"{key}: already exists and was refused: {why} Or release a new version.")
         if told(there.wire) != told(document):
-            raise DecisionError(f"{key} is there already and says something else. Release a new version")
+            raise DecisionError(f"{key}: already exists with different content. Release a new version.")
         return Plan(key, None, None, {})
 
 
 def refusal(bucket: Bucket, key: str) -> list[str]:
-    """Why the upload at `key` was refused; nothing if it was not. Raises `StoreUnavailableError`."""
+    """Return the problems for which the upload at `key` was refused; none if it was not.
+
+    Raises:
+        StoreUnavailableError: S3 fails.
+    """
     rejected = names.rejected_key(key)
     found = bucket.versions(rejected).get(rejected)
     problems = json.loads(bucket.get(found[0]))["problems"] if found else []
@@ -163,14 +184,16 @@ def refusal(bucket: Bucket, key: str) -> list[str]:
 
 
 def carry_out(bucket: Bucket, make_plan: Callable[[], Plan], sign: Callable[[Plan], Plan] = lambda plan: plan) -> Plan:
-    """Write what a plan says, and make another if somebody wrote meanwhile. Gives the plan that was carried out.
+    """Write a plan's document, and make a new plan after a conflict. Return the plan that was carried out.
 
     Args:
-        bucket: where to.
-        make_plan: the plan, as things are.
-        sign: has signed what follows from it, before it is written: then nothing waits for a signature.
+        bucket: the bucket to write to.
+        make_plan: makes the plan from the current state.
+        sign: signs the manifests that follow from the plan. It runs before the write, so publishing need not wait.
 
-    Raises what `make_plan` and `sign` raise, and `ConcurrentPublishError` if others kept writing.
+    Raises:
+        ConcurrentPublishError: there was a conflict at every attempt.
+        CometError: an error of `make_plan` or `sign`.
     """
     for _ in range(ATTEMPTS):
         plan = sign(make_plan())
@@ -181,21 +204,21 @@ def carry_out(bucket: Bucket, make_plan: Callable[[], Plan], sign: Callable[[Pla
         except ConcurrentPublishError:
             continue
         return plan
-    raise ConcurrentPublishError("others kept writing to this channel. Try again")
+    raise ConcurrentPublishError(f"{plan.key}: others changed it at the same time. Try again.")
 
 
 def pause(at: datetime) -> Edit:
-    """Offer nothing that is due after `at`."""
+    """Return the edit that offers no release that is due after `at`."""
     return lambda policy, _: {**policy, "paused_at": policy.get("paused_at") or moment(at)}
 
 
 def resume(policy: Wire, _inputs: Inputs) -> Wire:
-    """Undo `pause`."""
+    """Return the policy without the pause."""
     return _without(policy, "paused_at")
 
 
 def pin(version: str) -> Edit:
-    """Offer this version and none that is higher."""
+    """Return the edit that pins the channel to `version`."""
 
     def edit(policy: Wire, inputs: Inputs) -> Wire:
         _known(inputs, policy["channel"], version)
@@ -205,12 +228,12 @@ def pin(version: str) -> Edit:
 
 
 def unpin(policy: Wire, _inputs: Inputs) -> Wire:
-    """Undo `pin`."""
+    """Return the policy without the pin."""
     return _without(policy, "pin")
 
 
 def yank(version: str, reason: str) -> Edit:
-    """Withdraw a release."""
+    """Return the edit that withdraws a release."""
 
     def edit(policy: Wire, inputs: Inputs) -> Wire:
         _known(inputs, policy["channel"], version)
@@ -223,7 +246,7 @@ def yank(version: str, reason: str) -> Edit:
 
 
 def unyank(version: str) -> Edit:
-    """Undo `yank`."""
+    """Return the edit that offers a withdrawn release again."""
 
     def edit(policy: Wire, _inputs: Inputs) -> Wire:
         left = [known for known in policy.get("yanked", []) if known["version"] != version]
@@ -233,12 +256,12 @@ def unyank(version: str) -> Edit:
 
 
 def rollout(version: str, how: Mapping[str, object], *, is_new: bool = False) -> Edit:
-    """Reach a share of the users, or one group after another.
+    """Return the edit that offers a release to a percentage of users, or to one group after another.
 
     Args:
-        version: of the release.
+        version: the release's version.
         how: `percent`, or `start`, `interval` and `groups`.
-        is_new: whether the release is only about to come.
+        is_new: whether the release is not uploaded yet.
     """
 
     def edit(policy: Wire, inputs: Inputs) -> Wire:
@@ -248,7 +271,7 @@ def rollout(version: str, how: Mapping[str, object], *, is_new: bool = False) ->
         others = [
             known
             for known in (decided if isinstance(decided, list) else [decided])
-            # What reaches everyone needs no word. The others may come yet, as from a pipeline at the same time.
+            # A rollout of 100 % needs no entry. The others may be for releases that another pipeline uploads now.
             if known["version"] != version and known.get("percent") != ALL_PERCENT
         ]
         new = {"version": version, **how}
@@ -258,30 +281,39 @@ def rollout(version: str, how: Mapping[str, object], *, is_new: bool = False) ->
 
 
 def schedule(version: str, at: str, now: datetime) -> Edit:
-    """Offer a release from a moment on, in place of what it says itself. One that is offered by now stays."""
+    """Return the edit that offers a release from the time `at`, which replaces the time in its document.
+
+    The edit raises `DecisionError` if the channel already offers the release.
+    """
 
     def edit(policy: Wire, inputs: Inputs) -> Wire:
         channel = policy["channel"]
         if policy.get("available_at", {}).get(version) == at:
             return policy
         found = _release(inputs, channel, version)
-        assert inputs.product is not None  # noqa: S101 (there is no channel of a product that is refused)
+        assert inputs.product is not None  # noqa: S101 (a refused product has no channels)
         offer = decide(inputs.product, channel, inputs.policies, inputs.releases_for(channel), now)
         if any(past is found for past, _ in offer.history):
-            raise DecisionError(f"{channel} offers {version} already. To withdraw it: comet-updates yank")
+            raise DecisionError(f"{channel} already offers {version}. To withdraw it, run comet-updates yank.")
         return {**policy, "available_at": {**policy.get("available_at", {}), version: at}}
 
     return edit
 
 
 def unschedule(version: str) -> Edit:
-    """Undo `schedule`."""
+    """Return the edit that removes the time set by `schedule`."""
 
     def edit(policy: Wire, _inputs: Inputs) -> Wire:
         left = _without(policy.get("available_at", {}), version)
         return {**policy, "available_at": left} if left else _without(policy, "available_at")
 
     return edit
+
+
+def no_channel(product: str, channel: str, inputs: Inputs) -> DecisionError:
+    """Return the error for a channel that does not exist."""
+    existing = ", ".join(sorted(inputs.channels)) or "none"
+    return DecisionError(f"{product} has no channel {channel!r}. Choose one of: {existing}.")
 
 
 def _known(inputs: Inputs, channel: str, version: str) -> None:
@@ -296,7 +328,7 @@ def _release(inputs: Inputs, channel: str, version: str) -> Release:
     found = {release.version: release for release in inputs.releases if release.channel == channel}
     if version not in found:
         near = difflib.get_close_matches(version, found, n=5, cutoff=0.0)
-        raise DecisionError(f"{channel} has no release {version}; it has: {', '.join(near) or 'none'}")
+        raise DecisionError(f"{channel} has no release {version}. Choose one of: {', '.join(near) or 'none'}.")
     return found[version]
 
 
@@ -305,12 +337,12 @@ def _without(policy: Wire, name: str) -> Wire:
 
 
 def moment(at: datetime) -> str:
-    """A time as our documents write it."""
+    """Return a time as our documents write it."""
     return at.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _changes(before: Inputs, after: Inputs, now: datetime) -> dict[str, str]:
-    """The documents for clients that differ, as diffs; pages are left to the eye."""
+    """Return a diff for each document that differs for clients. HTML pages are left out."""
     old, new = (render(inputs, now).documents for inputs in (before, after))
     keys = [key for key in {**old, **new} if key.startswith("public/v1/") and old.get(key) != new.get(key)]
     return {key: "\n".join(_diff(key, old.get(key, b""), new.get(key, b""))) for key in keys}

@@ -1,4 +1,4 @@
-"""How far long work is: a bar on standard error where somebody looks at a terminal, and nothing anywhere else."""
+"""Progress bars on standard error; nothing is shown if that is not a terminal."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ Thing = TypeVar("Thing")
 
 @contextmanager
 def in_bytes(what: str, total_bytes: int | None, *, quiet: bool) -> Iterator[Callable[[int], None]]:
-    """Show how many bytes are done. Gives what is told of more of them, from any thread."""
+    """Show the number of bytes that are done. Yield a function, for any thread, that adds bytes."""
     with _bar(DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(), quiet=quiet) as progress:
         task = progress.add_task(what, total=total_bytes)
         yield lambda more: progress.advance(task, more)
 
 
 def each(what: str, things: Sequence[Thing], *, quiet: bool) -> Iterator[Thing]:
-    """Hand on `things`, one by one, and show how many are done."""
+    """Yield `things` one by one, and show how many are done."""
     with _bar(MofNCompleteColumn(), quiet=quiet) as progress:
         yield from progress.track(things, description=what)
 

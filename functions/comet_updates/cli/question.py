@@ -1,4 +1,4 @@
-"""What a person reads before deciding about an update. Whatever a release says, it cannot steer a terminal."""
+"""The text that a person reads before deciding about an update. A release's text cannot control the terminal."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ NOTES_MAX_CHARS = 4_000
 _JOINERS = "\u200c\u200d"  # writing systems and emoji need them
 
 SAYS = {
-    Outcome.UPDATE: "An update is there.",
-    Outcome.PAGE: "An update is there, on a page of its own.",
+    Outcome.UPDATE: "An update is available.",
+    Outcome.PAGE: "An update is available. Download it from its web page.",
     Outcome.CURRENT: "This is the latest version.",
-    Outcome.AHEAD: "What is installed is newer than what is offered: it was withdrawn, or comes from another channel. "
-    "Nothing is done; a higher version will be offered.",
-    Outcome.SKIPPED: "This version is skipped. A higher one will be offered.",
-    Outcome.LATER_GROUP: "A new version is being rolled out, and has not reached this copy yet.",
-    Outcome.STEP_BETWEEN: "A new version is there, and what is installed is too old to go to it directly.",
-    Outcome.NO_FILE: "A new version is there, but no file for this computer.",
-    Outcome.NOTHING: "Nothing is offered at this address.",
-    Outcome.NOT_DUE: "It is not time to ask yet.",
-    Outcome.OFF: "Updates are switched off for this copy: nothing was asked. --on switches them on.",
+    Outcome.AHEAD: "The installed version is newer than the offered one: it was withdrawn, or is from another channel. "
+    "You need to do nothing; a higher version will be offered.",
+    Outcome.SKIPPED: "You skipped this version. A higher version will be offered.",
+    Outcome.LATER_GROUP: "A new version is being rolled out. This copy is not in the rollout yet.",
+    Outcome.STEP_BETWEEN: "A new version is available, but the installed one is too old to update to it directly.",
+    Outcome.NO_FILE: "A new version is available, but has no file for this computer.",
+    Outcome.NOTHING: "No release is offered at this URL.",
+    Outcome.NOT_DUE: "It is not time to check yet.",
+    Outcome.OFF: "Updates are off for this copy, so no request was sent. Use --on to switch them on.",
 }
 
 
 def clean(text: str) -> str:
-    """`text` without anything that a terminal could take for a command, or that turns the direction of a line."""
+    """Return `text` without characters that a terminal acts on, or that change the direction of a line."""
     lines = text.replace("\r\n", "\n").replace("\t", "    ").split("\n")
     return "\n".join("".join(c for c in line if c.isprintable() or c in _JOINERS) for line in lines)
 
 
 def notes(told: Mapping[str, str], language: str) -> str:
-    """The notes in `language` (`de-AT`, or as in `LANG`), or in one that is close to it, without markup of HTML."""
+    """Return the notes in `language` (`de-AT`, or as in `LANG`) or a similar language, without HTML markup."""
     wanted = re.split(r"[.@]", language.replace("_", "-"))[0].lower()
     by_tag = {tag.lower(): text for tag, text in told.items()}
     found = next((by_tag[tag] for tag in (wanted, wanted.split("-")[0], "en") if tag in by_tag), None)
@@ -46,7 +46,7 @@ def notes(told: Mapping[str, str], language: str) -> str:
 
 
 def describe(verdict: Verdict, installed: str, language: str) -> Iterator[str]:
-    """The lines to show."""
+    """Yield the lines to show."""
     yield SAYS[verdict.outcome]
     release = verdict.release
     if release is None or verdict.outcome is Outcome.CURRENT:
@@ -56,7 +56,7 @@ def describe(verdict: Verdict, installed: str, language: str) -> Iterator[str]:
         yield f"  size       {decimal(verdict.artifact.size_bytes)}"
         yield f"  from       {clean(verdict.artifact.url)}"
     if verdict.is_critical:
-        yield "  critical   yes: whoever made it asks to update soon"
+        yield "  critical   yes: the publisher asks you to update soon"
     yield from _text(release, language)
 
 

@@ -1,4 +1,4 @@
-"""Built files → a release document: what each file is, the signatures beside it, and where it answers."""
+"""Turns built files into the artifacts of a release: kind, signatures and URL of each file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from comet_updates.formats import feeds
 Wire = dict[str, Any]
 TIMEOUT_S = 30
 SIGNATURE_ENDINGS = (".sig", ".minisig", ".edsig")
-"""What stands beside a file: of Tauri's builder, of minisign, and what Sparkle's `sign_update` prints."""
+"""Endings of signature files: Tauri's builder, minisign, and the output of Sparkle's `sign_update`."""
 
 _BUNDLES = {
     ".appimage": "appimage",
@@ -34,7 +34,7 @@ _BUNDLES = {
 
 
 class Kind(NamedTuple):
-    """What a file is for."""
+    """System, architecture and kind of a file."""
 
     platform: str
     arch: str
@@ -42,17 +42,27 @@ class Kind(NamedTuple):
 
 
 def recognise(name: str) -> Kind:
-    """What a file is for, by its name. Raises `ArtifactError` if that does not tell the system."""
+    """Return the kind of a file from its name.
+
+    Raises:
+        ArtifactError: the name does not contain the system.
+    """
     platform = feeds.platform(name)
     if platform is None:
-        raise ArtifactError(name, "its name does not tell the system", f"Say it: --as {name}=linux/x86_64/archive")
+        raise ArtifactError(
+            name, "its name does not contain the operating system", f"Add --as {name}=linux/x86_64/archive"
+        )
     arch = feeds.arch(name)
-    # What names no architecture is built for the usual one, but on a Mac.
+    # A name without an architecture means x86_64, except on macOS.
     return Kind(platform, "x86_64" if arch == "any" and platform != "macos" else arch, feeds.kind(name))
 
 
 def signatures(file: Path) -> dict[str, str]:
-    """What is signed beside a file, by kind of signature. Raises `ArtifactError` for what is no signature."""
+    """Return the signatures in the files beside a file, by kind of signature.
+
+    Raises:
+        ArtifactError: a signature file cannot be read, or has no signature.
+    """
     found = {}
     for ending in SIGNATURE_ENDINGS:
         beside = file.with_name(file.name + ending)
@@ -68,11 +78,11 @@ def _signature(file: Path, text: str) -> tuple[str, str]:
         signature = printed[1] if printed else text
         if _decoded(signature, 64):
             return "ed25519", signature
-    elif text.startswith("untrusted comment:"):  # minisign's own file, which Tauri wants as a whole, in base64
+    elif text.startswith("untrusted comment:"):  # minisign's own file: Tauri needs all of it in base64
         return "minisign", base64.b64encode(f"{text}\n".encode()).decode()
     elif (_decoded(text) or b"").startswith(b"untrusted comment:"):
         return "minisign", text
-    raise ArtifactError(str(file), "is no signature of minisign, Tauri or Sparkle", "Sign the file again")
+    raise ArtifactError(str(file), "not a signature of minisign, Tauri or Sparkle", "Sign the file again")
 
 
 def _decoded(text: str, size_bytes: int | None = None) -> bytes | None:
@@ -84,34 +94,40 @@ def _decoded(text: str, size_bytes: int | None = None) -> bytes | None:
 
 
 def channel_files(files: Iterable[Path]) -> dict[str, Wire]:
-    """What electron-builder says of its files in its `latest*.yml`, by their names. Raises `ArtifactError`."""
+    """Return the entries of electron-builder's `latest*.yml`, by file name.
+
+    Raises:
+        ArtifactError: a file is not such a document.
+    """
     found: dict[str, Wire] = {}
     for file in files:
         try:
             listed = yaml.safe_load(text(file))["files"]
             found |= {entry["url"]: entry for entry in listed}
         except (yaml.YAMLError, ValueError, KeyError, TypeError) as error:
-            raise ArtifactError(str(file), "is no channel file of electron-builder", "Leave it out") from error
+            raise ArtifactError(str(file), "not a channel file of electron-builder", "Leave it out") from error
     return found
 
 
 def artifact(file: Path, kind: Kind, found: Sums, base_url: str, told: Mapping[str, Wire]) -> Wire:
-    """The artifact that a file becomes.
+    """Return the artifact of a file.
 
     Args:
         file: the file.
-        kind: what it is for.
+        kind: its kind.
         found: its size and hashes.
-        base_url: where it is, without its name.
-        told: what electron-builder says of its files.
+        base_url: the URL of its folder.
+        told: electron-builder's entries, by file name.
 
     Raises:
-        ArtifactError: electron-builder saw other bytes, or a signature is none.
+        ArtifactError: the file changed after electron-builder hashed it, or a signature is not valid.
     """
     said = told.get(file.name, {})
     sha512 = base64.b64encode(bytes.fromhex(found.sha512)).decode()
     if said.get("sha512", sha512) != sha512:
-        raise ArtifactError(str(file), "was changed after electron-builder saw it", "Sign it before, or build again")
+        raise ArtifactError(
+            str(file), "changed after electron-builder hashed it", "Sign it during the build, or build it again"
+        )
     return feeds.given(
         platform=kind.platform,
         arch=kind.arch,
@@ -128,16 +144,20 @@ def artifact(file: Path, kind: Kind, found: Sums, base_url: str, told: Mapping[s
 
 
 def text(file: Path) -> str:
-    """What stands in a text file. Raises `ArtifactError` if it cannot be read, or is none."""
+    """Return the content of a text file.
+
+    Raises:
+        ArtifactError: it cannot be read, or is not UTF-8.
+    """
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise ArtifactError(str(file), f"cannot be read: {reason}", "Make it a readable text file") from error
+        raise ArtifactError(str(file), f"cannot be read: {reason}", "Save it as UTF-8 text") from error
 
 
 def notes(text: str, version: str) -> str:
-    """The notes of a version: its section of a changelog, or all of a text that has no section for it."""
+    """Return the notes of a version: its section of a changelog, or the whole text if it has no such section."""
     heading = re.compile(rf"^(#+)[^\n]*(?<![0-9A-Za-z.]){re.escape(version)}(?![0-9A-Za-z.+-])[^\n]*\n", re.MULTILINE)
     found = heading.search(text)
     if not found:
@@ -148,9 +168,10 @@ def notes(text: str, version: str) -> str:
 
 
 def answers(wire: Wire) -> None:
-    """Make sure that an artifact can be downloaded, before anybody is told of it.
+    """Check that an artifact can be downloaded, before the release is uploaded.
 
-    Raises `ArtifactError` if its URL does not answer with a file of its size.
+    Raises:
+        ArtifactError: its URL does not answer with a file of its size.
     """
     url = wire["url"]
     try:
@@ -162,4 +183,4 @@ def answers(wire: Wire) -> None:
             error.close()
         raise ArtifactError(url, f"does not answer: {reason}", "Upload the file first") from error
     if size is not None and int(size) != wire["size"]:
-        raise ArtifactError(url, f"has {size} bytes there, and {wire['size']} here", "Upload the same file")
+        raise ArtifactError(url, f"has {size} bytes, but the local file has {wire['size']}", "Upload the same file")

@@ -1,4 +1,4 @@
-"""Signs the samples of the service on one machine: the whole ceremony, with keys that are thrown away afterwards."""
+"""Signs the samples of the service on one machine: runs the whole key ceremony with temporary keys."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from comet_updates.publish.bucket import Bucket
 
 
 def sign(bucket: Bucket, folder: Path) -> str:
-    """Sign all that is in `bucket`; gives the URI of the online key.
+    """Sign everything in `bucket`. Return the URI of the online key.
 
     Args:
-        bucket: with releases, and nothing signed yet.
-        folder: takes the keys.
+        bucket: has releases, and no signed metadata yet.
+        folder: where the keys are written.
 
-    Raises `StoreUnavailableError`.
+    Raises:
+        StoreUnavailableError: S3 fails.
     """
     now, trust = datetime.now(UTC), folder / "trust"
     for name in ("root", "targets", "online", "product"):
@@ -39,7 +40,7 @@ def sign(bucket: Bucket, folder: Path) -> str:
 
 
 def product_key(folder: Path) -> str:
-    """The URI of the key that signs for the products in the samples, once they are signed with keys in `folder`."""
+    """Return the URI of the samples' product key in `folder`."""
     return _uri(folder, "product")
 
 

@@ -1,7 +1,7 @@
-"""Has signed what a product offers now, and what it will once something scheduled is due, with the product's key.
+"""Signs a product's manifests, those of now and those after each scheduled change, with the product's key.
 
-What is to be published follows from what is uploaded and the time alone. So whoever releases knows the bytes before
-the publishing function makes them, and signs these.
+The manifests follow from the uploads and the time alone. So the pipeline can compute their exact bytes and sign them
+before the publishing function writes them.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ from comet_updates.trust.metadata import Seal
 
 ATTEMPTS = 5
 MOMENTS_MAX = 10
-"""How far ahead is signed: so many moments at which something changes."""
+"""The number of future changes for which manifests are signed in advance."""
 
 RENEWED_BELOW = signing.PRODUCT_LIFE / 2
-"""A signature with less than this to live is made anew, whatever is decided."""
+"""A signature with less time left than this is always renewed."""
 
 _FULL = (
-    "cannot sign after the highest number there is, which somebody signed for {product}. Give the product another key,"
-    " as docs/keys.md does for one that is stolen"
+    "cannot sign: {product} already has metadata with the highest possible version number. Give the product another"
+    " key, as docs/keys.md describes for a stolen one"
 )
 
 
 class State(NamedTuple):
-    """What is offered for a while.
+    """A product's manifests between two changes.
 
     Attributes:
-        manifests: of each channel, by `names.target_path`.
-        appcasts: what the appcast of a channel is meanwhile, by the same path; more than one if a rollout ends.
+        manifests: the manifest of each channel, by `names.target_path`.
+        appcasts: the appcasts of each channel in this time, by the same path; several if a rollout ends in it.
     """
 
     manifests: dict[str, bytes]
@@ -60,27 +60,27 @@ def seal(
     *,
     is_renewal: bool = False,
 ) -> list[str]:
-    """Have signed what is not signed yet; gives the keys of what was uploaded for that.
+    """Sign the manifests that are not signed yet. Return the keys of the uploaded metadata.
 
     Args:
-        bucket: where everything is.
-        product: its name.
-        now: aware.
-        keys: what signs.
-        then: all that will be known of the product; as it is in the bucket, if left out.
-        is_renewal: sign what is signed already, too.
+        bucket: the bucket.
+        product: the product's name.
+        now: the time, aware.
+        keys: the keys to sign with.
+        then: the product's inputs after a planned change; `None` reads them from the bucket.
+        is_renewal: whether to sign again what is signed already.
 
     Raises:
-        SigningError: the key speaks not for this product, or cannot be had; or no number is left.
+        SigningError: the key may not sign for this product, or cannot be used; or no version number is left.
         StoreUnavailableError: S3 fails.
-        ConcurrentPublishError: others kept signing.
+        ConcurrentPublishError: there was a conflict at every attempt.
     """
     for _ in range(ATTEMPTS):
         try:
             return _seal(bucket, product, now, keys, then, is_renewal=is_renewal)
         except ConcurrentPublishError:
             continue
-    raise ConcurrentPublishError(f"others kept signing for {product}. Try again")
+    raise ConcurrentPublishError(f"{product}: others signed at the same time. Try again.")
 
 
 def _seal(
@@ -89,18 +89,18 @@ def _seal(
     seals = Seals(bucket)
     anchor = seals.look()
     if anchor.targets is None:
-        raise SigningError(keys.uri, "speaks for no product: comet-updates keys begin comes first")
+        raise SigningError(keys.uri, "may not sign for any product yet. Run comet-updates keys begin first")
     listing = list_inputs(bucket, product)
     known = [found for _, found in seals.signed(listing)]
     states = list(_states(product, then or Loader(bucket).load(product, listing), now))
     if not (known or any(state.manifests for state in states)):
-        return []  # nothing is offered, and nothing was
+        return []  # no release is offered, and none was before
     if not is_renewal and _are_signed(states, known, now):
         return []
     written = []
     version = 1 + max((found.version for found in known), default=0)
     for state in states:
-        while (key := names.signed_key(product, version)) in listing:  # with a key that counts no longer
+        while (key := names.signed_key(product, version)) in listing:  # signed with a revoked key
             version += 1
         if names.parse_upload(key) is None:
             raise SigningError(keys.uri, _FULL.format(product=product))
@@ -112,7 +112,7 @@ def _seal(
 
 
 def _signed(targets: Targets, product: str, version: int, state: State, *, keys: SignWith, now: datetime) -> bytes:
-    """The metadata of one state."""
+    """Return the signed metadata of one state."""
     role = names.product_role(product)
     public = signing.keys_of(targets, role)
     signed = {}
@@ -129,9 +129,9 @@ def _signed(targets: Targets, product: str, version: int, state: State, *, keys:
 
 
 def _archives(product: str, manifests: Mapping[str, bytes]) -> dict[str, signing.Archive]:
-    """What tufup looks for of each channel: the archive of what it offers, if just one is called as tufup asks.
+    """Return the archive of each channel for tufup, if exactly one archive has the name that tufup expects.
 
-    Not of a release that reaches some of its users: tufup knows no rollouts.
+    A release in a rollout is left out, because tufup does not support rollouts.
     """
     archives = {}
     for path, body in manifests.items():
@@ -148,7 +148,7 @@ def _archives(product: str, manifests: Mapping[str, bytes]) -> dict[str, signing
 
 
 def _states(product: str, inputs: Inputs, now: datetime) -> Iterator[State]:
-    """What is offered now, and then from each moment on at which something is due; each but once."""
+    """Yield the state of now, and the state after each scheduled change; equal states only once."""
     due = [due_at(release, inputs.policies) for release in inputs.releases]
     ends = [rollout.last_group_at() for policy in inputs.policies.values() for rollout in policy.rollouts]
     moments = sorted({at for at in due + ends if at and now < at < now + signing.PRODUCT_LIFE})[:MOMENTS_MAX]
@@ -156,7 +156,7 @@ def _states(product: str, inputs: Inputs, now: datetime) -> Iterator[State]:
     for at in (now, *moments):
         rendered = render(inputs, at)
         if rendered.undecided is None or rendered.undecided:
-            return  # of some channel nobody knows what it offers
+            return  # the offer of some channel is unknown
         offered = manifests(product, rendered)
         if state is None or state.manifests != offered:
             if state is not None:
@@ -171,7 +171,7 @@ def _states(product: str, inputs: Inputs, now: datetime) -> Iterator[State]:
 
 
 def _are_signed(states: Sequence[State], known: Sequence[Seal], now: datetime) -> bool:
-    """Whether the last that was signed is just this, and lives on for a while."""
+    """Return whether the latest signed states are exactly these, and do not expire soon."""
     last = known[: len(states)][::-1]
     hashes = [{path: signing.sha256(body) for path, body in state.manifests.items()} for state in states]
     return [found.state for found in last] == hashes and all(found.expires - now > RENEWED_BELOW for found in last)

@@ -1,6 +1,6 @@
 """The service on one machine: moto's S3, the publishing function behind its queue, the answering function behind HTTP.
 
-Both are the handlers that Lambda runs, configured as Lambda configures them: through the environment.
+Both functions are the handlers that Lambda runs. They are configured through the environment, as in Lambda.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from comet_updates.publish.handler import handler as publish
 HOST = "127.0.0.1"
 BUCKET = "comet-updates"
 REGION = "us-east-1"
-MEMORY_TTL_S = "1"  # a new release is to be seen at once here; in the cloud a minute is cheaper
+MEMORY_TTL_S = "1"  # show a new release at once; in the cloud, a minute is cheaper
 
 
 class Ports(NamedTuple):
-    """Where the service and its S3 listen."""
+    """The ports of the service and of its S3."""
 
     service: int
     s3: int
@@ -45,13 +45,13 @@ def serve(
 
     Args:
         ports: both on loopback.
-        samples: a folder laid out like the bucket, uploaded at the start, and signed with keys that are thrown away.
-        online_key: the URI of the key that signs how fresh TUF's metadata is; empty for that of the samples, or none.
-        environment: the process's; the handlers' settings are written to it.
-        say: prints a line for the person who started it.
+        samples: a folder with the layout of the bucket, uploaded at the start and signed with temporary keys.
+        online_key: the URI of the online key for snapshot and timestamp; empty for that of the samples, or none.
+        environment: the environment of the process; the handlers' settings are written to it.
+        say: prints a line for the user.
 
     Raises:
-        PortInUseError: one of the ports is taken.
+        PortInUseError: a port is in use.
     """
     for port, variable in ((ports.service, "PORT"), (ports.s3, "S3_PORT")):
         _check_free(port, variable)
@@ -65,7 +65,7 @@ def serve(
             online_key = online_key or sample_keys.sign(open_bucket(BUCKET, aws.endpoint_url), keys)
         environment["ONLINE_KEY"] = online_key or "none"
         publish({"sweep": True}, None)
-        # Imported only now: it reads its settings and does its first GET when it is loaded, as on Lambda.
+        # Import it only now: it reads its settings and sends its first GET when it is loaded, as in Lambda.
         from comet_updates.answer.handler import handler as answer  # noqa: PLC0415
 
         aws.trigger(publish)
@@ -76,7 +76,7 @@ def serve(
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, without a word or a header of its own, that tells when it listens."""
+    """uvicorn without logs and its own headers; calls `on_ready` when it listens."""
 
     def __init__(self, answer: gateway.Handler, port: int, on_ready: Callable[[], None]) -> None:
         super().__init__(
@@ -108,7 +108,7 @@ def _check_free(port: int, variable: str) -> None:
 
 
 def _configure(environment: MutableMapping[str, str], endpoint_url: str) -> None:
-    """Point everything at this machine, whatever AWS account the person is signed in to."""
+    """Point everything at this machine, even if the user is signed in to an AWS account."""
     for name in [name for name in environment if name.startswith("AWS_") and name != "AWS_CA_BUNDLE"]:
         del environment[name]
     environment.update(
@@ -131,21 +131,21 @@ def _greet(ports: Ports, product_key: str, say: Callable[[str], None]) -> None:
     say(f"""\
 ready {service}
 
-Ask for the latest release:
+Get the latest release:
   curl -i {service}/v1/comet-cursor/stable
 
-Upload a newer one with any S3 client (bucket {BUCKET}, any credentials), and ask again:
+Upload a newer release with any S3 client (bucket {BUCKET}, any credentials), then get it again:
   curl -T examples/{upload} {s3}/{BUCKET}/{upload}
   aws --endpoint-url {s3} s3 cp examples/{upload} s3://{BUCKET}/{upload}
 
-Upload a broken one, and read why it was refused:
+Upload a broken release, and read why it was refused:
   echo '{{}}' | curl -T - {s3}/{BUCKET}/{broken}
   curl --aws-sigv4 aws:amz:{REGION}:s3 --user any:any {s3}/{BUCKET}/{names.rejected_key(broken)}
 
-Have a stock client of TUF verify what is latest, from nothing but the root:
+Verify the latest release with a standard TUF client, starting from the root alone:
   .venv/bin/python examples/clients/tuf_client.py {service} comet-cursor stable
 
-It stays with what is signed. To sign what you uploaded, as a pipeline does when it releases:
+TUF clients see only signed releases. Sign your upload, as a pipeline does when it releases:
   .venv/bin/comet-updates --sign-with {product_key} keys renew comet-cursor --bucket {BUCKET} --endpoint-url {s3}
 
-Stop with Ctrl-C; nothing is kept.""")
+Stop with Ctrl-C. All data is deleted then.""")

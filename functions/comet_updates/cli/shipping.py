@@ -1,4 +1,4 @@
-"""The command `release`, from built files to what is live: arguments, printing and exit codes, as in `cli`."""
+"""The command `release`, from built files to a live release: arguments, printing and exit codes, as in `cli`."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import typer
 
 from comet_updates import names
 from comet_updates.cli import deciding
-from comet_updates.cli.deciding import AsJson, BucketName, DryRun, EndpointUrl, Quiet, Where, name
-from comet_updates.errors import ArtifactError
+from comet_updates.cli.deciding import AsJson, BucketName, DryRun, EndpointUrl, Quiet, Where, channel_name, product_name
+from comet_updates.errors import DecisionError
 
 if TYPE_CHECKING:
     from comet_updates.cli.following import Sight, Standing
@@ -28,31 +28,31 @@ app = typer.Typer()
 Files = Annotated[
     list[Path],
     typer.Argument(
-        exists=True, dir_okay=False, metavar="FILE...", help="What was built, and electron-builder's latest*.yml."
+        exists=True, dir_okay=False, metavar="FILE...", help="Built files, and electron-builder's latest*.yml."
     ),
 ]
 Notes = Annotated[
     Path | None,
-    typer.Option(
-        exists=True, dir_okay=False, help="What is new: a text, or a changelog with a section for the version."
-    ),
+    typer.Option(exists=True, dir_okay=False, help="Release notes, or a changelog with a section for the version."),
 ]
 As = Annotated[
     list[str] | None,
-    typer.Option("--as", help="What a file is, where its name does not tell: FILE=linux/x86_64/archive."),
+    typer.Option("--as", help="System, architecture and kind of a file: FILE=linux/x86_64/archive."),
 ]
 POLL_S = 1.0
 
 
 def _kinds(told: list[str]) -> dict[str, tuple[Kind, str | None]]:
-    """What `--as` says of files, by their names."""
-    from comet_updates.cli.releasing import Kind  # noqa: PLC0415 (a start of any other command need not load it)
+    """Return the kinds from `--as`, with the base version of a delta, by file name."""
+    from comet_updates.cli.releasing import Kind  # noqa: PLC0415 (other commands need not load it)
 
     found: dict[str, tuple[Kind, str | None]] = {}
     for text in told:
         said = re.fullmatch(r"(.+)=([^/]+)/([^/]+)/(installer|archive)|(.+)=([^/]+)/([^/]+)/delta/(.+)", text)
         if not said:
-            raise typer.BadParameter(f"{text!r}: write FILE=linux/x86_64/archive, or FILE=windows/x86_64/delta/4.1.0")
+            raise typer.BadParameter(
+                f"--as {text!r} is not valid. Write FILE=linux/x86_64/archive or FILE=windows/x86_64/delta/4.1.0."
+            )
         if said[1]:
             found[said[1]] = Kind(said[2], said[3], said[4]), None
         else:
@@ -61,7 +61,7 @@ def _kinds(told: list[str]) -> dict[str, tuple[Kind, str | None]]:
 
 
 class Built(NamedTuple):
-    """A file that was built, what is known of its bytes, and the artifact that it becomes."""
+    """A built file, its size and hashes, and its artifact."""
 
     file: Path
     sums: Sums
@@ -75,7 +75,7 @@ def _place(told: str | None, endpoint_url: str | None) -> Place | None:
         return None
     said = re.fullmatch(r"s3://([^/]+)(?:/(.*?))?/?", told)
     if not said:
-        raise typer.BadParameter(f"{told!r}: write s3://BUCKET/FOLDER")
+        raise typer.BadParameter(f"--upload-to {told!r} is not valid. Write s3://BUCKET/FOLDER.")
     return Place(said[1], f"{said[2]}/" if said[2] else "", endpoint_url)
 
 
@@ -86,7 +86,7 @@ def _built(files: list[Path], base_url: str, told: list[str], *, quiet: bool) ->
     beside = (*releasing.SIGNATURE_ENDINGS, ".blockmap")
     built = [file for file in files if not file.name.endswith((*beside, ".yml"))]
     if unknown := kinds.keys() - {file.name for file in built}:
-        raise ArtifactError(min(unknown), "is told of with --as and is not among the files", "Name it as it is called")
+        raise DecisionError(f"--as names {min(unknown)}, which is not among the files to release. Check the spelling.")
     said = releasing.channel_files(file for file in files if file.suffix == ".yml")
     made = []
     with progress.in_bytes("Hashing", sum(file.stat().st_size for file in built), quiet=quiet) as advance:
@@ -99,7 +99,7 @@ def _built(files: list[Path], base_url: str, told: list[str], *, quiet: bool) ->
 
 
 def _upload(place: Place, built: list[Built], where: Where) -> list[str]:
-    """Send the files that are not there yet, or only look for them. Gives where those go that were not."""
+    """Upload the missing files, or only look for them in a dry run. Return the URLs of the missing files."""
     from comet_updates.cli import progress, uploading  # noqa: PLC0415 (as above)
 
     downloads = uploading.Downloads(place)
@@ -113,46 +113,44 @@ def _upload(place: Place, built: list[Built], where: Where) -> list[str]:
 def release(
     files: Files,
     *,
-    product: Annotated[str, typer.Option(callback=name)],
-    channel: Annotated[str, typer.Option(callback=name)] = "stable",
-    version: Annotated[str, typer.Option()],
-    base_url: Annotated[str, typer.Option(help="Where clients download the files, without their names.")],
+    product: Annotated[str, typer.Option(callback=product_name, help=deciding.PRODUCT_HELP)],
+    channel: Annotated[str, typer.Option(callback=channel_name, help=deciding.CHANNEL_HELP)] = "stable",
+    version: Annotated[str, typer.Option(help=deciding.VERSION_HELP)],
+    base_url: Annotated[str, typer.Option(help="URL of the folder from which clients download the files.")],
     upload_to: Annotated[
         str | None,
-        typer.Option(metavar="S3://BUCKET/FOLDER", help="Send the files there first; what is there is never replaced."),
+        typer.Option(metavar="S3://BUCKET/FOLDER", help="Upload the files there first. Existing files are kept."),
     ] = None,
     upload_endpoint_url: Annotated[
-        str | None, typer.Option(help="With --upload-to: its S3, where it is not that of --endpoint-url.")
+        str | None, typer.Option(help="With --upload-to: its S3 endpoint. Default: --endpoint-url.")
     ] = None,
-    build: Annotated[str | None, typer.Option(help="The build number, where clients compare that.")] = None,
-    title: Annotated[str | None, typer.Option()] = None,
+    build: Annotated[str | None, typer.Option(help="Build number, for products with the scheme `build`.")] = None,
+    title: Annotated[str | None, typer.Option(help="Title of the release.")] = None,
     notes: Notes = None,
-    language: Annotated[str, typer.Option(help="Of the notes.")] = "en",
-    critical: Annotated[bool, typer.Option("--critical", help="Tell users that it is.")] = False,
-    not_before: Annotated[str | None, typer.Option(help="Offer it from then on, as 2026-11-20T12:00:00Z.")] = None,
-    percent: Annotated[
-        int | None, typer.Option(min=0, max=100, help="How many users to reach at first; the channel is told before.")
-    ] = None,
+    language: Annotated[str, typer.Option(help="Language of the notes, such as en or pt-BR.")] = "en",
+    critical: Annotated[bool, typer.Option("--critical", help="Mark the release as critical.")] = False,
+    not_before: Annotated[str | None, typer.Option(help="Start time, such as 2026-11-20T12:00:00Z.")] = None,
+    percent: Annotated[int | None, typer.Option(min=0, max=100, help="Percentage of users to reach.")] = None,
     told: As = None,
-    check_urls: Annotated[bool, typer.Option(help="Make sure first that every file answers with its size.")] = True,
+    check_urls: Annotated[bool, typer.Option(help="Check that each URL answers with the file's size.")] = True,
     wait: Annotated[
-        bool, typer.Option("--wait", help="Wait until it is live, and show what each client sees; or why it is not.")
+        bool, typer.Option("--wait", help="Wait until the release is live, and print what each updater sees.")
     ] = False,
-    service_url: Annotated[str | None, typer.Option(help="With --wait: where the service is.")] = None,
-    timeout: Annotated[float, typer.Option(min=0, help="With --wait: for how many seconds.")] = 120,
+    service_url: Annotated[str | None, typer.Option(help="With --wait: URL of the service.")] = None,
+    timeout: Annotated[float, typer.Option(min=0, help="With --wait: seconds to wait.")] = 120,
     bucket: BucketName, endpoint_url: EndpointUrl = None, dry_run: DryRun = False, as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:  # fmt: skip
-    """Release built files: recognise them, hash them once, pick up the signatures beside them, and upload the release.
+    """Release built files. Detects their kinds, hashes them, and adds the signatures beside them.
 
-    Nothing is told to anybody before every file answers at its URL. A second time it does nothing; interrupted, it goes
-    on where it was. Exit code 1: a file is not what it should be, the release is refused, or it is not live in time.
+    The release is uploaded only after every file answers at its URL. Running it again changes nothing, and an
+    interrupted run continues. Exit code 1: a file is wrong, the release is refused, or it is not live in time.
     """
     from comet_updates.cli import operations, releasing  # noqa: PLC0415 (as above)
     from comet_updates.formats import feeds  # noqa: PLC0415 (as above)
 
     if wait and not service_url:
-        raise typer.BadParameter("--wait needs --service-url")
+        raise typer.BadParameter("--wait needs --service-url. Add the URL of the service.")
     where = Where(bucket, endpoint_url, dry_run, as_json, quiet)
     place = _place(upload_to, upload_endpoint_url or endpoint_url)
     report: dict[str, Any] = {}
@@ -171,12 +169,12 @@ def release(
         def make_plan(opened: Bucket, now: datetime) -> Plan:
             return operations.release(opened, document, now)
 
-        # What would be refused is said before anything is sent: the files' keys are then taken for good.
+        # Report a refusal before any file is uploaded: their keys can never be used again.
         deciding.execute(where._replace(dry_run=True), make_plan)
         if place:
             report["uploaded"] = _upload(place, built, where)
             _say(where, *(f"{'would upload' if dry_run else 'uploaded'} {url}" for url in report["uploaded"]))
-        if check_urls and not (place and dry_run):  # a dry run sent nothing that could answer
+        if check_urls and not (place and dry_run):  # a dry run has not uploaded the files
             _check_urls(built, quiet=quiet)
         if percent is not None:
             edit = operations.rollout(version, {"percent": percent}, is_new=True)
@@ -217,7 +215,7 @@ def _show(where: Where, plan: Plan) -> None:
 
 
 def _follow(key: str, service_url: str, where: Where, timeout_s: float, report: dict[str, Any]) -> bool:
-    """Wait until each client sees what it will, or nothing will change by waiting. Gives whether all is well."""
+    """Wait until all documents are live, or waiting cannot help. Return whether the release is as it should be."""
     from comet_updates.cli import following  # noqa: PLC0415 (as above)
     from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
 
@@ -233,7 +231,7 @@ def _follow(key: str, service_url: str, where: Where, timeout_s: float, report: 
         if is_told and all(sight.is_live for sight in sights):
             break
         if time.monotonic() >= deadline:
-            typer.echo(f"comet-updates: {key} is not live after {timeout_s:.0f} s. See comet-updates status", err=True)
+            typer.echo(f"comet-updates: {key}: not live after {timeout_s:.0f} s. Run comet-updates status.", err=True)
             report["live"] = {"state": "late", "documents": [sight._asdict() for sight in sights]}
             return False
         time.sleep(POLL_S)
@@ -251,7 +249,7 @@ def _tell(key: str, service_url: str, where: Where, stands: Standing, sights: li
 
     if stands.state == following.REFUSED or stands.offer is None:
         for problem in stands.says:
-            typer.echo(f"comet-updates: refused {key}: {problem}", err=True)
+            typer.echo(f"comet-updates: {key}: refused: {problem}", err=True)
         return False
     if stands.state != following.OFFERED:
         _say(where, *(f"{key} {said}" for said in stands.says))

@@ -1,4 +1,4 @@
-"""What is live on each channel, what waits, and what stays behind: from the bucket alone, and only by reading it."""
+"""The state of each channel: live release, waiting releases, documents that stay behind. Only reads the bucket."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from comet_updates.publish.views import look, look_at_all
 
 
 class ChannelStatus(NamedTuple):
-    """One channel.
+    """The state of one channel.
 
     Attributes:
-        product: its name.
-        channel: its name.
-        latest: the version that is offered; `None` if nothing is.
-        rollout: how it reaches its users, in words; empty for all at once.
-        held: what people decided to hold the channel at, in words.
-        due: versions that are uploaded and wait for their time, with it.
-        unapproved: versions that are uploaded and wait for a second person.
+        product: the product's name.
+        channel: the channel's name.
+        latest: the version that is offered; `None` if there is none.
+        rollout: the rollout of that version, in words; empty if it is offered to all users.
+        held: the pin or pause of the channel, in words; empty if there is none.
+        due: uploaded versions that wait for their start time, with that time.
+        unapproved: uploaded versions that wait for the approval of a second person.
         yanked: withdrawn versions, with the reason.
         lags: documents that stay at an older release, and why.
-        is_live: whether what should be public is.
-        published_at: when a document of it was last written; `None` if there is none.
+        is_live: whether the public documents are up to date.
+        published_at: when a document of the channel was last written; `None` if there is none.
     """
 
     product: str
@@ -48,19 +48,23 @@ class ChannelStatus(NamedTuple):
     published_at: str | None
 
     def as_json(self) -> dict[str, Any]:
-        """The same, as JSON has it."""
+        """Return the state for `--json`."""
         return self._asdict() | {"lags": [lag._asdict() for lag in self.lags]}
 
 
 class Status(NamedTuple):
-    """Everything, or one product: the channels, and why uploads do not count, by key."""
+    """The state of one or all products: their channels, and the problems of refused uploads, by key."""
 
     channels: list[ChannelStatus]
     refused: dict[str, list[str]]
 
 
 def status(bucket: Bucket, product: str | None, now: datetime) -> Status:
-    """What is live at `now`, of one product or of all. Raises `StoreUnavailableError`."""
+    """Return the state at `now` of one product, or of all.
+
+    Raises:
+        StoreUnavailableError: S3 fails.
+    """
     views = {product: look(bucket, product)} if product else look_at_all(bucket)
     listed = bucket.listed(f"public/v1/{product}/" if product else "public/v1/")
     written_at = {key: found.written_at for key, found in listed.items()}
@@ -87,7 +91,7 @@ def _channels(
         policy = inputs.policies.get(channel) or ChannelPolicy(product=product, channel=channel)
         try:
             offer = decide(inputs.product, channel, inputs.policies, inputs.releases_for(channel), now)
-        except VersionSyntaxError:  # a pin that cannot be compared: the channel stays as it is
+        except VersionSyntaxError:  # the pin cannot be compared: the channel stays unchanged
             offer = Offer(product, channel, None, None, ())
         prefix = names.document_key(product, channel, "")
         mine = [{key: etag for key, etag in tree.items() if key.startswith(prefix)} for tree in (wanted, public)]
@@ -111,10 +115,10 @@ def _channels(
 
 
 def in_words(rollout: Rollout) -> str:
-    """How far a rollout goes, in few words."""
+    """Return a short description of a rollout."""
     if rollout.percent is not None:
         return f"{rollout.percent} %"
-    return f"{rollout.groups} groups, one every {rollout.interval} s from {rollout.start} on"
+    return f"{rollout.groups} groups, one every {rollout.interval} s from {rollout.start}"
 
 
 def _held(policy: ChannelPolicy) -> str:

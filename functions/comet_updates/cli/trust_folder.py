@@ -1,7 +1,7 @@
-"""The folder in which root and targets lie until enough people signed them: read, written, published.
+"""The folder of root and targets until they have enough signatures: reads, writes and publishes its files.
 
-It is laid out like `trust/` in the bucket: `root/1.json`, `targets/1.json` and so on. Nothing in it is secret, so it
-can be kept in a repository and handed around; what has signatures is never written over, but to add another one.
+It has the layout of `trust/` in the bucket: `root/1.json`, `targets/1.json` and so on. It contains no secrets, so it
+can be kept in a repository and shared. A signed file is only rewritten to add another signature.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from securesystemslib.signer import ED25519, Key, SSlibKey
 from tuf.api.metadata import Metadata, Root, Targets, Timestamp
 
 from comet_updates import names
-from comet_updates.errors import DecisionError, SigningError, UnknownKeyError
+from comet_updates.cli import files as person_files
+from comet_updates.errors import DecisionError, FileInTheWayError, SigningError, UnknownKeyError
 from comet_updates.publish.bucket import Bucket, etag_of
 from comet_updates.trust import ceremony, minisig, signing
 from comet_updates.trust.metadata import parse, read_anchor
 
 
 class Written(NamedTuple):
-    """What a command wrote, or would, and what is to be known of it, a line each."""
+    """The files that a command wrote, or would write, and the lines to print."""
 
     files: list[str]
     says: list[str]
@@ -33,14 +34,14 @@ class Written(NamedTuple):
 
 
 class Line(NamedTuple):
-    """Who may sign something.
+    """The keys of a role.
 
     Attributes:
         what: the file, or the product.
-        expires: the day on which the file does.
-        threshold: how many have to sign.
-        keys: the ids of those who may.
-        signed: the ids of those who did; of a product nothing is known here.
+        expires: the day on which the file expires.
+        threshold: the number of keys that must sign.
+        keys: the ids of the keys that may sign.
+        signed: the ids of the keys that have signed; always empty for a product.
     """
 
     what: str
@@ -50,18 +51,31 @@ class Line(NamedTuple):
     signed: list[str]
 
     def __str__(self) -> str:
-        """A line for people."""
+        """Return the line to print."""
         keys = ", ".join(f"{key[:16]}{' signed' if key in self.signed else ''}" for key in self.keys)
         return f"{self.what}  until {self.expires}  {self.threshold} of: {keys}"
 
 
 def create(file: Path) -> list[str]:
-    """Make a key; gives what is to be known of it. Raises `SigningError`."""
-    return _export(signing.create(file), f"file2:{file}", file.with_name(f"{file.name}.pub"))
+    """Make a key in `file`, its public half beside it; return lines that describe it.
+
+    Raises:
+        SigningError: `file` exists, or cannot be written.
+        FileInTheWayError: the file for the public half exists. No key was made.
+    """
+    public_file = file.with_name(f"{file.name}.pub")
+    if not file.exists() and (public_file.exists() or public_file.is_symlink()):
+        raise FileInTheWayError(str(public_file))
+    return _export(signing.create(file), f"file2:{file}", public_file)
 
 
 def export(uri: str, file: Path) -> list[str]:
-    """Write the public half of a key to `file`; gives what is to be known of it. Raises `SigningError`."""
+    """Write the public half of a key to `file`; return lines that describe it.
+
+    Raises:
+        SigningError: the key cannot be read, or `file` cannot be written.
+        FileInTheWayError: `file` holds something else, such as the private half. It stays as it is.
+    """
     return _export(signing.public_key(uri), uri, file)
 
 
@@ -75,9 +89,14 @@ def begin(
     now: datetime,
     is_dry: bool,
 ) -> Written:
-    """Write the first root and the first targets. Raises `DecisionError`, also if there are any."""
+    """Write the first root and the first targets.
+
+    Raises:
+        DecisionError: the folder already has a root, or there are fewer keys than must sign.
+        SigningError: a public key cannot be read.
+    """
     if _newest(folder, Root.type):
-        raise DecisionError(f"{folder} has a root already. To exchange its keys: comet-updates keys rotate")
+        raise DecisionError(f"{folder}: already has a root. To replace its keys, run comet-updates keys rotate.")
     keys = [[public(file) for file in files] for files in (root, targets)]
     first = ceremony.first_root(keys[0], threshold, keys[1], public(online), now)
     return _write(folder, [first, ceremony.first_targets(now)], is_dry=is_dry)
@@ -86,7 +105,12 @@ def begin(
 def delegate(
     folder: Path, product: str, keys: Sequence[Path], threshold: int, *, now: datetime, is_dry: bool
 ) -> Written:
-    """Write the next targets, in which only `keys` speak for `product`. Raises `DecisionError`."""
+    """Write the next targets, in which only `keys` sign for `product`.
+
+    Raises:
+        DecisionError: the folder has no targets, or there are fewer keys than must sign.
+        SigningError: a public key cannot be read.
+    """
     speaking = [public(file) for file in keys]
     return _write(folder, [ceremony.delegated(_targets(folder), product, speaking, threshold, now)], is_dry=is_dry)
 
@@ -94,23 +118,37 @@ def delegate(
 def rotate(
     folder: Path, who: str, add: Sequence[Path], remove: Sequence[str], *, now: datetime, is_dry: bool
 ) -> Written:
-    """Write the next root, with other keys; or without, the next of that for another year. Raises `DecisionError`."""
+    """Write the next root with other keys; without other keys, renew the root or the targets for another year.
+
+    Raises:
+        DecisionError: the folder has no root or targets, a key to remove is unknown, or too few keys are left.
+        SigningError: a public key cannot be read.
+    """
     made: list[Root | Targets] = []
     if add or remove or who != Targets.type:
         made.append(ceremony.rotated(_root(folder), who, [public(file) for file in add], remove, now))
-    if who == Targets.type:  # what keys signed that are gone counts no longer: there is to be something to sign
+    if who == Targets.type:  # signatures of removed keys are no longer valid: the other keys need new targets to sign
         made.append(ceremony.renewed(_targets(folder), now))
     return _write(folder, made, is_dry=is_dry)
 
 
 def revoke(folder: Path, keyid: str, *, now: datetime, is_dry: bool) -> Written:
-    """Write the next root or targets, or both, without a key. Raises `DecisionError`."""
+    """Write the next root or targets, or both, without a key.
+
+    Raises:
+        DecisionError: no role has the key, or fewer keys than must sign are left.
+    """
     root, targets = ceremony.without(_root(folder), _targets(folder), keyid, now)
     return _write(folder, [metadata for metadata in (root, targets) if metadata], is_dry=is_dry)
 
 
 def sign(folder: Path, uri: str, *, is_dry: bool) -> Written:
-    """Sign the newest root and the newest targets with a key, as far as it may. Raises `UnknownKeyError` for none."""
+    """Sign the newest root and the newest targets with a key, as far as it may sign them.
+
+    Raises:
+        UnknownKeyError: the key may not sign them, or has signed them already.
+        SigningError: the key cannot be used.
+    """
     files, says = [], []
     for kind in (Root.type, Targets.type):
         newest = _newest(folder, kind)
@@ -125,15 +163,19 @@ def sign(folder: Path, uri: str, *, is_dry: bool) -> Written:
             continue
         files.append(str(newest))
         if not is_dry:
-            newest.write_bytes(metadata.to_bytes())
-        says.append(f"{newest}: {_missing(folder, metadata) or 'is signed by enough'}")
+            person_files.replace(newest, metadata.to_bytes())
+        says.append(f"{newest}: {_missing(folder, metadata) or 'has enough signatures'}")
     if not files:
-        raise UnknownKeyError(uri, f"has nothing to sign in {folder}: it may not, or it did already")
+        raise UnknownKeyError(uri, f"has nothing to sign in {folder}: it may not sign, or has signed already")
     return Written(files, says, not is_dry)
 
 
 def show(folder: Path) -> list[Line]:
-    """Who may sign what. Raises `DecisionError` if there is no root yet."""
+    """Return the keys of each role.
+
+    Raises:
+        DecisionError: the folder has no root or targets yet.
+    """
     root, targets = _root(folder), _targets(folder)
     lines = []
     for signed in (root, targets):
@@ -148,11 +190,11 @@ def show(folder: Path) -> list[Line]:
 
 
 def publish(folder: Path, bucket: Bucket, *, is_dry: bool) -> Written:
-    """Upload what is not there yet.
+    """Upload the files that the bucket does not have yet.
 
     Raises:
-        RefusedUploadError: something of it is not signed by enough; nothing is uploaded then.
-        DecisionError: there is no root, or the bucket has another one of the same number.
+        RefusedUploadError: a file does not have enough signatures; nothing is uploaded.
+        DecisionError: the folder has no root, or the bucket has a different file of the same name.
         StoreUnavailableError: S3 fails.
     """
     documents = {_key(folder, file): file.read_bytes() for file in sorted(_files(folder))}
@@ -160,19 +202,23 @@ def publish(folder: Path, bucket: Bucket, *, is_dry: bool) -> Written:
     there = bucket.etags("trust/")
     for key, body in documents.items():
         if key in there and there[key] != etag_of(body):
-            remedy = "If one of you uploaded it, fetch it and begin anew from there; if not, have it deleted"
-            raise DecisionError(f"{key} is there already and says something else. {remedy}")
+            remedy = "If one of you uploaded it, download it and start again from there. If not, have it deleted."
+            raise DecisionError(f"{key}: already exists with different content. {remedy}")
     for refusal in read_anchor(documents).refusals.values():
         raise refusal
     missing = {key: body for key, body in documents.items() if key not in there}
     for key, body in () if is_dry else missing.items():
         bucket.put(key, body, names.CONTENT_TYPES[".json"], replaces=None)
-    return Written(list(missing), [] if missing else ["nothing to do: all of it is there"], not is_dry)
+    return Written(list(missing), [] if missing else ["nothing to do: everything is uploaded already"], not is_dry)
 
 
 def _export(key: SSlibKey, uri: str, file: Path) -> list[str]:
-    """Write a public key for others to name it, and tell it as minisign and Sparkle write it, if it can be theirs."""
-    file.write_text(json.dumps({"keyid": key.keyid, **key.to_dict()}, indent=2) + "\n", encoding="utf-8")
+    """Write a public key. Return the lines to print, for Ed25519 keys also in the forms of minisign and Sparkle."""
+    body = json.dumps({"keyid": key.keyid, **key.to_dict()}, indent=2) + "\n"
+    try:
+        person_files.create(file, body.encode())
+    except OSError as error:
+        raise SigningError(str(file), f"cannot be written: {error.strerror}") from error
     lines = [f"key {key.keyid}", f"sign with {uri}", f"wrote {file}"]
     if key.scheme == ED25519:
         raw = bytes.fromhex(key.keyval["public"])
@@ -182,12 +228,16 @@ def _export(key: SSlibKey, uri: str, file: Path) -> list[str]:
 
 
 def public(file: Path) -> Key:
-    """A public key that `create` or `export` wrote. Raises `SigningError`."""
+    """Return a public key that `create` or `export` wrote.
+
+    Raises:
+        SigningError: the file cannot be read, or is not such a key.
+    """
     try:
         told = json.loads(file.read_text(encoding="utf-8"))
         return Key.from_dict(told.pop("keyid"), told)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SigningError(str(file), "is no public key that comet-updates keys create or export wrote") from error
+        raise SigningError(str(file), "is not a public key from comet-updates keys create or keys export") from error
 
 
 def _files(folder: Path) -> list[Path]:
@@ -210,19 +260,19 @@ def _newest(folder: Path, kind: str) -> Path | None:
 def _root(folder: Path) -> Root:
     file = _newest(folder, Root.type)
     if file is None:
-        raise DecisionError(f"{folder} has no root: comet-updates keys begin comes first")
+        raise DecisionError(f"{folder}: has no root. Run comet-updates keys begin first.")
     return parse(str(file), file.read_bytes(), Root).signed
 
 
 def _targets(folder: Path) -> Targets:
     file = _newest(folder, Targets.type)
     if file is None:
-        raise DecisionError(f"{folder} has no targets: comet-updates keys begin comes first")
+        raise DecisionError(f"{folder}: has no targets. Run comet-updates keys begin first.")
     return parse(str(file), file.read_bytes(), Targets).signed
 
 
 def _delegators(folder: Path, signed: Root | Targets) -> list[Root]:
-    """By whose word the signatures of `signed` count: for a root, the one before it and itself."""
+    """Return the roots whose keys must sign `signed`: for a root, the previous root and the root itself."""
     if isinstance(signed, Targets):
         return [_root(folder)]
     before = folder / Root.type / f"{signed.version - 1}.json"
@@ -230,26 +280,36 @@ def _delegators(folder: Path, signed: Root | Targets) -> list[Root]:
 
 
 def _missing(folder: Path, metadata: Metadata[Any]) -> str:
-    """How many signatures are missing, in words; empty for none."""
+    """Return the number of missing signatures, in words; empty for none."""
     signed = metadata.signed
     results = [
         delegator.get_verification_result(signed.type, metadata.signed_bytes, metadata.signatures)
         for delegator in _delegators(folder, signed)
     ]
     missing = max(result.missing for result in results)
-    return f"{missing} more of its keys have to sign" if missing else ""
+    return f"signatures still missing: {missing}" if missing else ""
 
 
 def _write(folder: Path, made: Sequence[Root | Targets], *, is_dry: bool) -> Written:
-    """Write the next versions. One that nobody signed yet is still being decided: it takes its place."""
-    files = []
+    """Write the next versions. A version without signatures is replaced, because it is still a draft.
+
+    Raises:
+        FileInTheWayError: another file has the name of a new version. Nothing is written.
+    """
+    drafts, new = {}, {}
     for metadata in made:
         newest = _newest(folder, metadata.type)
         if newest is not None and not Metadata.from_bytes(newest.read_bytes()).signatures:
             metadata.version = int(newest.stem)
-        file = folder / metadata.type / f"{metadata.version}.json"
-        files.append(str(file))
-        if not is_dry:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(ceremony.unsigned(metadata))
-    return Written(files, ["now each of those who have to sign: comet-updates --sign-with KEY keys sign"], not is_dry)
+            drafts[newest] = ceremony.unsigned(metadata)
+        else:
+            new[folder / metadata.type / f"{metadata.version}.json"] = ceremony.unsigned(metadata)
+    for file, body in new.items():
+        person_files.check_free(file, body)
+    for file, body in () if is_dry else drafts.items():
+        person_files.replace(file, body)
+    for file, body in () if is_dry else new.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        person_files.create(file, body)
+    files = [str(folder / metadata.type / f"{metadata.version}.json") for metadata in made]
+    return Written(files, ["next step for everyone who must sign: comet-updates --sign-with KEY keys sign"], not is_dry)

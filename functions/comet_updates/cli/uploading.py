@@ -1,7 +1,7 @@
-"""Puts built files where clients download them: checked by S3, resumed where it was interrupted, never over another.
+"""Uploads built files to S3 for clients to download: verified by S3, resumed after an interruption, never overwritten.
 
-Source: S3's API reference, "Checking object integrity" and "Conditional writes". The checksum of an object that came in
-parts is the SHA-256 of the SHA-256 of its parts ("composite"), which says the same only of parts of the same size.
+Source: S3's API reference, "Checking object integrity" and "Conditional writes". The checksum of an object uploaded in
+parts is the SHA-256 of its parts' SHA-256 ("composite"). It is comparable only for parts of the same size.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef, PartTypeDef
 
-PART_BYTES = 8 << 20  # what fits is sent in one piece
+PART_BYTES = 8 << 20  # smaller files are uploaded in one piece
 PARTS_MAX = 10_000  # S3's own limit
-IN_FLIGHT = 4  # with the parts' size: how much of a file is in memory
-READ_TIMEOUT_S = 60  # S3 answers a part once it has all of it
+IN_FLIGHT = 4  # times the parts' size: how much of a file is in memory
+READ_TIMEOUT_S = 60  # S3 answers only when it has the whole part
 
 Advance = Callable[[int], None]
 
@@ -35,9 +35,9 @@ class Place(NamedTuple):
     """A folder in an S3.
 
     Attributes:
-        bucket: its name.
-        prefix: what the keys begin with; empty, or with a slash at its end.
-        endpoint_url: of another S3 than Amazon's.
+        bucket: the bucket's name.
+        prefix: the prefix of the keys; empty, or with a slash at its end.
+        endpoint_url: the URL to use instead of AWS; `None` for AWS.
     """
 
     bucket: str
@@ -45,33 +45,37 @@ class Place(NamedTuple):
     endpoint_url: str | None
 
     def url(self, file: Path) -> str:
-        """Where a file goes, as people write it."""
+        """Return the s3:// URL of a file in this folder."""
         return f"s3://{self.bucket}/{self.prefix}{file.name}"
 
 
 class Downloads:
-    """The files in a place; everything here raises `StoreUnavailableError` when S3 fails for good."""
+    """The files in a folder of S3. All methods raise `StoreUnavailableError` if S3 still fails after retries."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
         self._s3: S3Client = open_client(place.bucket, place.endpoint_url, read_timeout_s=READ_TIMEOUT_S)
 
     def holds(self, file: Path, sums: Sums) -> bool:
-        """Whether the file is there already. Raises `ArtifactError` if another is there in its place."""
+        """Return whether the file is already uploaded.
+
+        Raises:
+            ArtifactError: a different file has its name.
+        """
         with translated_errors(self._place.bucket):
             return self._holds(file, sums)
 
     def put(self, file: Path, sums: Sums, advance: Advance = lambda _: None) -> bool:
-        """Put a file there. Gives `False` if it was there already.
+        """Upload a file. Return `False` if it was already uploaded.
 
         Args:
-            file: what to send.
-            sums: what is released of it: it must not have changed since.
-            advance: is told how many bytes more are there.
+            file: the file to upload.
+            sums: its size and hashes in the release; the file must not have changed since.
+            advance: called with the number of bytes of each uploaded piece.
 
         Raises:
-            ArtifactError: another is there in its place, or the file has changed; what is there stays as it is.
-            ConcurrentPublishError: somebody else is sending another.
+            ArtifactError: a different file has its name, or the file has changed; S3 stays unchanged.
+            ConcurrentPublishError: somebody else is uploading a different file of this name.
         """
         if self.holds(file, sums):
             advance(sums.size_bytes)
@@ -81,9 +85,11 @@ class Downloads:
                 send = self._put_whole if sums.size_bytes <= PART_BYTES else self._put_in_parts
                 send(file, sums, advance)
         except ConcurrentPublishError:
-            if self.holds(file, sums):  # somebody else was faster, with the same
+            if self.holds(file, sums):  # somebody else has just uploaded the same file
                 return False
-            raise ConcurrentPublishError(f"{self._place.url(file)}: somebody else is sending it. Try again") from None
+            raise ConcurrentPublishError(
+                f"{self._place.url(file)}: somebody else is uploading it. Try again."
+            ) from None
         return True
 
     def _holds(self, file: Path, sums: Sums) -> bool:
@@ -95,13 +101,14 @@ class Downloads:
             raise
         is_same = there["ContentLength"] == sums.size_bytes and (
             _told(there.get("ChecksumSHA256", ""), file, sums)
-            or self._sha256_there(file) == sums.sha256  # sent in another way than ours: read it
+            or self._sha256_there(file) == sums.sha256  # uploaded with another tool: hash it
         )
         if not is_same:
             raise ArtifactError(
                 str(file),
-                f"{self._place.url(file)} is there already, with other content",
-                "What clients may have is never replaced: build under a new version, or choose another --upload-to",
+                f"{self._place.url(file)} already exists with different content",
+                "Files are never replaced, because clients may have them. Release a new version, or choose another"
+                " --upload-to",
             )
         return True
 
@@ -138,7 +145,7 @@ class Downloads:
             parts: list[Future[CompletedPartTypeDef]] = []
             for number, body in enumerate(_parts(file, sums.size_bytes), 1):
                 whole.update(body)
-                if number > IN_FLIGHT:  # so that no more of the file is read than can be sent
+                if number > IN_FLIGHT:  # do not read more of the file than can be uploaded
                     parts[number - IN_FLIGHT - 1].result()
                 parts.append(pool.submit(put, number, body))
             completed = [part.result() for part in parts]
@@ -152,7 +159,7 @@ class Downloads:
         )
 
     def _unfinished(self, file: Path) -> tuple[str, dict[int, PartTypeDef]]:
-        """The upload of this file that was interrupted last, and its parts by number; or a new one, without parts."""
+        """Return the latest interrupted upload of this file and its parts by number; or a new upload without parts."""
         pages = self._s3.get_paginator("list_multipart_uploads").paginate(
             Bucket=self._place.bucket, Prefix=self._key(file)
         )
@@ -176,7 +183,7 @@ class Downloads:
     def _part(
         self, file: Path, upload_id: str, number: int, body: bytes, there: PartTypeDef | None
     ) -> CompletedPartTypeDef:
-        """Send a part, unless just this one is there."""
+        """Upload a part, unless S3 already has exactly this one."""
         checksum = _sha256(body)
         if there and there["Size"] == len(body) and _agrees(there, checksum, body):
             etag = there["ETag"]
@@ -197,12 +204,12 @@ class Downloads:
 
 
 def _agrees(there: PartTypeDef, checksum: str, body: bytes) -> bool:
-    """Whether a part that is there has this checksum. An S3 that does not list it says the MD5."""
+    """Return whether an uploaded part has this checksum. An S3 without checksums in its list gives the MD5 as ETag."""
     return there["ChecksumSHA256"] == checksum if "ChecksumSHA256" in there else there["ETag"] == etag_of(body)
 
 
 def _part_bytes(size_bytes: int) -> int:
-    """How large the parts of a file are: always the same for the same file, so that another run continues it."""
+    """Return the size of a file's parts. It is always the same for a file, so that another run can continue."""
     return max(PART_BYTES, -(-size_bytes // PARTS_MAX))
 
 
@@ -213,8 +220,8 @@ def _parts(file: Path, size_bytes: int) -> Iterator[bytes]:
 
 
 def _told(checksum: str, file: Path, sums: Sums) -> bool:
-    """Whether S3 says by its checksum that an object is this file, sent whole or in our parts."""
-    digest = checksum.partition("-")[0]  # behind it stands the number of parts
+    """Return whether S3's checksum of an object is that of this file, uploaded whole or in our parts."""
+    digest = checksum.partition("-")[0]  # the number of parts follows it
     if not digest or digest == _in_base64(bytes.fromhex(sums.sha256)):
         return bool(digest)
     return digest == _sha256(b"".join(hashlib.sha256(body).digest() for body in _parts(file, sums.size_bytes)))
@@ -230,4 +237,4 @@ def _in_base64(digest: bytes) -> str:
 
 def _same(file: Path, sha256: str, sums: Sums) -> None:
     if sha256 != sums.sha256:
-        raise ArtifactError(str(file), "was changed while it was released", "Run this again once it is built")
+        raise ArtifactError(str(file), "changed during the release", "Run this again when the build has finished")

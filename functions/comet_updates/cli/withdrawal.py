@@ -1,4 +1,4 @@
-"""The way back: the latest release of a channel is withdrawn, and what follows from that is said plainly."""
+"""Withdraws the latest release of a channel, and describes the result."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from comet_updates.publish.loader import Loader, list_inputs
 
 
 class Withdrawal(NamedTuple):
-    """A way back.
+    """The withdrawal of a release.
 
     Attributes:
-        plan: to withdraw the release.
-        withdrawn: its version.
-        offered: the version that is offered then; `None` for nothing.
+        plan: the plan to withdraw the release.
+        withdrawn: the release's version.
+        offered: the version that is offered afterwards; `None` if there is none.
     """
 
     plan: operations.Plan
@@ -27,30 +27,32 @@ class Withdrawal(NamedTuple):
     offered: str | None
 
     def says(self, product: str, channel: str) -> list[str]:
-        """What follows, a sentence each."""
-        offered = f"{self.offered} is offered" if self.offered else "nothing is offered"
+        """Return the sentences that describe the result and the next step."""
+        offered = f"{self.offered} is offered now" if self.offered else "no release is offered now"
         return [
             f"{self.withdrawn} is withdrawn from {product}/{channel}; {offered}.",
-            f"Nobody goes back by that: copies that have {self.withdrawn} keep it until a higher version is released.",
-            f"To mend them, release the fix under a version above {self.withdrawn}: comet-updates release",
+            f"Updaters do not downgrade: copies that have {self.withdrawn} keep it until a higher version is released.",
+            f"To fix them, release a version above {self.withdrawn}: comet-updates release",
         ]
 
 
 def withdrawal(bucket: Bucket, product: str, channel: str, reason: str, now: datetime) -> Withdrawal:
-    """The plan to withdraw the highest release that a channel has offered: a second time it is withdrawn already.
+    """Return the plan to withdraw the highest release that a channel has offered. It is empty if that is done already.
 
-    Raises what `operations.policy` raises.
+    Raises:
+        DecisionError: the channel does not exist, its policy is refused, or it has not offered a release yet.
+        RefusedUploadError: the new policy would be refused.
+        StoreUnavailableError: S3 fails.
     """
     inputs = Loader(bucket).load(product, list_inputs(bucket, product))
     if inputs.product is None or channel not in inputs.channels:
-        there = ", ".join(sorted(inputs.channels)) or "none"
-        raise DecisionError(f"{product} has no channel {channel!r}; it has: {there}")
+        raise operations.no_channel(product, channel, inputs)
     offer = decide(inputs.product, channel, inputs.policies, inputs.releases_for(channel), now)
     if not offer.history:
-        raise DecisionError(f"{names.channel_key(product, channel)}: nothing was offered yet, so there is no way back")
+        raise DecisionError(f"{channel} of {product}: no release to withdraw, because none was offered yet.")
     withdrawn = offer.history[0][0].version
     left = (past.version for past, why in offer.history[1:] if why is None)
-    if offer.history[0][1] is not None:  # here, or by the channel that it is on
+    if offer.history[0][1] is not None:  # withdrawn on this channel, or on the one that it includes
         return Withdrawal(
             operations.Plan(names.channel_key(product, channel), None, None, {}), withdrawn, next(left, None)
         )

@@ -49,7 +49,10 @@ def channel(url: str) -> Channel:
     address = _address(url, schemes=("https", "http"))
     found = _CHANNEL.fullmatch(address.path)
     if not found or not (address.is_tls or address.host in LOOPBACK):
-        raise AddressError("write it as https://updates.example.com/v1/{product}/{channel}")
+        raise AddressError(
+            "write it as https://updates.example.com/v1/{product}/{channel}, with names that do not look like a GUID "
+            "or a download number"
+        )
     return Channel(address, found["product"], found["channel"])
 
 

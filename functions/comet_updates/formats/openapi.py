@@ -48,7 +48,7 @@ PATHS: dict[str, tuple[str, Json]] = {
 """Path → what it gives, and as what."""
 
 _SEGMENTS = {
-    "product": f"^{names.NAME}$",
+    "product": f"^{names.PRODUCT}$",
     "channel": f"^{names.NAME}$",
     "document": f"^(?:{names.DOCUMENT})$",
     "name": f"^(?:{'|'.join(names.DESCRIPTIONS)})$",

@@ -130,5 +130,5 @@ class Acceptance:
     def _moments(self, stored: Stored, release: Release) -> Iterator[datetime]:
         """When its upload or a change of the product's rules made a release acceptable."""
         for moment, product in self._products.since(stored.written_at):
-            if not any(rules.own_problems(release, product)):
+            if not (any(rules.own_problems(release, product)) or any(rules.version_problems(release, product))):
                 yield moment

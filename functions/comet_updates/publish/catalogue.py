@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from comet_updates import names
 from comet_updates.formats import index_page, writing
 from comet_updates.publish.bucket import MAX_CONNECTIONS, Bucket
-from comet_updates.publish.views import OWN_PAGES, product_of_public
+from comet_updates.publish.views import product_of_public
 
 _GATHERED = names.entry_key("index")
 
@@ -30,8 +30,8 @@ def source(listed: Mapping[str, str]) -> dict[str, str | None]:
 
 
 def has_page(product: str) -> bool:
-    """Whether there is a URL for a page of `product`: what looks like the number of a legacy copy has none."""
-    return product not in OWN_PAGES and names.public_key(names.page_path(product)) is not None
+    """Return whether a URL leads to a page of `product`: a name of digits alone has no page."""
+    return names.public_key(names.page_path(product)) is not None
 
 
 def render(bucket: Bucket, listed: Mapping[str, str]) -> dict[str, bytes]:

@@ -112,19 +112,31 @@ class Run:
         return sorted(failed)
 
     def sweep(self) -> None:
-        """Publish everything. Raises `SweepFailedError` in the end if something of it failed."""
+        """Publish everything.
+
+        Signs snapshot and timestamp before the products: a product that ends the process, or takes all its time, must
+        not let the timestamp expire for all of them. Signs them again afterwards if anything was published or failed.
+
+        Raises:
+            SweepFailedError: something could not be published; all the rest was.
+        """
         try:
             self._publisher.look_at_trust()
+        except CometError:
+            raise SweepFailedError("the bucket could not be listed") from None
+        done = [self._is_fresh()]
+        try:
             seen = self._publisher.look_at_all()
         except CometError:
             raise SweepFailedError("the bucket could not be listed") from None
-        done = [self._done(None, self._publisher.refuse_strays)]
+        outcomes = [self._outcome(None, self._publisher.refuse_strays)]
         # In another order each time: if one of them takes all the time there is, others than last time come before it.
         for product, view in random.sample(sorted(seen.items()), len(seen)):
-            done.append(self._done(product, functools.partial(self._publisher.publish, product, view)))
-        done.append(self._is_fresh())
+            outcomes.append(self._outcome(product, functools.partial(self._publisher.publish, product, view)))
+        if any(outcome is not Outcome.UNCHANGED for outcome in outcomes):
+            done.append(self._is_fresh())
         done.append(self._done(None, self._publisher.publish_site))  # last: it lists the pages of the products
-        if not all(done):
+        if not all(done) or Outcome.FAILED in outcomes:
             raise SweepFailedError("not everything could be published")
 
     def _has_seen_trust(self) -> bool:
@@ -144,14 +156,24 @@ class Run:
         return self._publisher.refuse_strays if product is None else lambda: self._publisher.publish(product)
 
     def _done(self, product: str | None, publish: Callable[[], Change]) -> bool:
+        return self._outcome(product, publish) is not Outcome.FAILED
+
+    def _outcome(self, product: str | None, publish: Callable[[], Change]) -> Outcome:
+        """Return how `publish` went, and record it. Whatever fails, the other products are still published.
+
+        Memory that runs out is a failure like others, and so is a panic of a library in Rust, which is not an
+        `Exception`. The text of an error may quote an upload, so it is dropped.
+        """
         started = time.monotonic()
         try:
             outcome = _outcome(publish())
-        except Exception:  # noqa: BLE001 (one product's failure is not the others'; what it says may quote an upload)
+        except (SystemExit, KeyboardInterrupt):  # the process is told to end
+            raise
+        except BaseException:  # noqa: BLE001
             outcome = Outcome.FAILED
         place = names.Place(product, "", "") if product and names.is_name(product) else names.NOWHERE
         self._log.write(Record(outcome, place, seconds=time.monotonic() - started))
-        return outcome is not Outcome.FAILED
+        return outcome
 
 
 def _outcome(change: Change) -> Outcome:

@@ -8,15 +8,16 @@ So whatever is uploaded or decided later, an accepted release stays accepted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property, partial
 from typing import TypeVar
 
 from comet_updates import names
 from comet_updates.errors import Problem, RefusedUploadError
 from comet_updates.model import Approval, ChannelPolicy, Product, Release
-from comet_updates.publish import uploads
+from comet_updates.publish import rules, uploads
 from comet_updates.publish.acceptance import Acceptance, Candidate
 from comet_updates.publish.bucket import Stored
 from comet_updates.publish.timeline import Timeline
@@ -99,8 +100,10 @@ class _Run:
         """Its document as it was last accepted; the defaults where there is none."""
         key = names.product_key(self._product)
         if key in self._listing:
-            self.inputs.product = self._last(key, Product)
-        elif names.is_name(self._product):
+            self.inputs.product = self._last(key, Product, self._unaccepting_problems)
+            if self.inputs.product or not self._unaccepting:
+                return
+        if names.is_product(self._product):
             self.inputs.product = Product(product=self._product)
 
     def take_policies(self) -> None:
@@ -141,18 +144,79 @@ class _Run:
         return asking
 
     def _last(
-        self, key: str, kind: type[_Kind], wrong: Callable[[_Kind], tuple[Problem, ...]] = lambda _: ()
+        self,
+        key: str,
+        kind: type[_Kind],
+        wrong: Callable[[Stored, _Kind], tuple[Problem, ...]] = lambda _stored, _document: (),
     ) -> _Kind | None:
         """The newest version with nothing `wrong`; notes why the newest of all is not it."""
         for stored in self._listing[key]:
             found = self._read(stored)
             if isinstance(found, kind):
-                if not (problems := wrong(found)):
+                if not (problems := wrong(stored, found)):
                     return found
                 found = RefusedUploadError(key, problems)
             if stored is self._listing[key][0] and isinstance(found, RefusedUploadError):
                 self.inputs.refusals[key] = found
         return None
+
+    def _unaccepting_problems(self, stored: Stored, product: Product) -> tuple[Problem, ...]:
+        """Return why a version of the product's document is not in effect: accepted releases would not count under it.
+
+        Older versions of the document are read only where it matters: a release does not parse, or the order is a rule.
+        """
+        releases = (self._first_release(versions) for versions in self._releases.values())
+        if product.only_higher_on or any(found and any(rules.version_problems(found, product)) for found in releases):
+            return self._unaccepting.get(stored, ())
+        return ()
+
+    @cached_property
+    def _releases(self) -> Listing:
+        return {key: self._listing[key] for key in self._uploads["release"]}
+
+    def _first_release(self, versions: Sequence[Stored]) -> Release | None:
+        return next((found for stored in versions[::-1] if isinstance(found := self._read(stored), Release)), None)
+
+    @cached_property
+    def _unaccepting(self) -> dict[Stored, tuple[Problem, ...]]:
+        """Return the versions of the product's document that would make accepted releases vanish, and why.
+
+        None of them was ever in effect.
+        """
+        found: dict[Stored, tuple[Problem, ...]] = {}
+        product = self._default_product
+        in_effect: list[Stored] = []
+        for stored in self._listing.get(names.product_key(self._product), ())[::-1]:
+            document = self._read(stored)
+            if not isinstance(document, Product):
+                continue
+            if document.version_scheme != product.version_scheme:
+                before = self._accepted(stored.written_at, product, in_effect)
+                after = self._accepted(stored.written_at, document, [stored, *in_effect])
+                if lost := [release for key, release in before.items() if key not in after]:
+                    found[stored] = (rules.unaccepting(document, product, lost),)
+                    continue
+            product = document
+            in_effect.insert(0, stored)
+        return found
+
+    def _accepted(self, moment: datetime, product: Product, in_effect: Sequence[Stored]) -> dict[str, Release]:
+        """Return the accepted ones of the releases that were uploaded before a moment, by key.
+
+        Args:
+            moment: releases of the same second do not count.
+            product: the document in effect.
+            in_effect: all its versions that were ever in effect, the newest first.
+        """
+        acceptance = Acceptance(product, Timeline(in_effect, self._read_product, self._default_product), self._policies)
+        candidates = []
+        for versions in self._releases.values():
+            earlier = [version for version in versions[::-1] if version.written_at < moment]
+            read = ((version, self._read(version)) for version in earlier)
+            judged = (acceptance.judge(version, found) for version, found in read if isinstance(found, Release))
+            if first := acceptance.first(one for one in judged if isinstance(one, Candidate)):
+                candidates.append(first)
+        return {candidate.stored.key: candidate.release for candidate in acceptance.among_others(candidates)[0]}
 
     def _first(self, key: str) -> Candidate | None:
         """The version of a release that was accepted first; notes why the newest is not it."""
@@ -179,20 +243,31 @@ class _Run:
 
     @cached_property
     def _products(self) -> Timeline[Product]:
-        return self._timeline(names.product_key(self._product), Product, Product.model_construct(product=self._product))
+        versions = self._listing.get(names.product_key(self._product), ())
+        return Timeline(
+            versions,
+            lambda stored: None if stored in self._unaccepting else self._read_product(stored),
+            self._default_product,
+        )
+
+    @property
+    def _default_product(self) -> Product:
+        return Product.model_construct(product=self._product)
+
+    def _read_product(self, stored: Stored) -> Product | None:
+        found = self._read(stored)
+        return found if isinstance(found, Product) else None
 
     def _policies(self, channel: str) -> Timeline[ChannelPolicy]:
         none = ChannelPolicy.model_construct(product=self._product, channel=channel)
-        return self._timeline(names.channel_key(self._product, channel), ChannelPolicy, none)
+        versions = self._listing.get(names.channel_key(self._product, channel), ())
+        return Timeline(versions, self._read_policy, none)
 
-    def _timeline(self, key: str, kind: type[_Kind], default: _Kind) -> Timeline[_Kind]:
-        def valid(stored: Stored) -> _Kind | None:
-            found = self._read(stored)
-            return found if isinstance(found, kind) else None
-
-        return Timeline(self._listing.get(key, ()), valid, default)
+    def _read_policy(self, stored: Stored) -> ChannelPolicy | None:
+        found = self._read(stored)
+        return found if isinstance(found, ChannelPolicy) else None
 
 
-def _other_bytes(release: Release | None, approval: Approval) -> tuple[Problem, ...]:
+def _other_bytes(release: Release | None, _stored: Stored, approval: Approval) -> tuple[Problem, ...]:
     """Whether what was approved is another document than `release`; one that is not there yet may come."""
     return (_OTHER_BYTES,) if release and release.body_sha256 != approval.sha256.lower() else ()

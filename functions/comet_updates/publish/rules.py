@@ -11,6 +11,9 @@ from comet_updates.model import Product, Release
 _FACTS = ("size", "sha256", "sha512")
 """What is said of the bytes of a file."""
 
+_NAMED_MAX = 5
+"""How many releases a refusal names."""
+
 
 def check_release(key: str, release: Release, product: Product) -> None:
     """Hold a release against its product. Raises `RefusedUploadError`, with every problem, if it breaks a rule."""
@@ -25,6 +28,28 @@ def version_problems(release: Release, product: Product) -> Iterator[Problem]:
     except VersionSyntaxError as error:
         field = "build" if product.version_scheme == "build" else "version"
         yield Problem(f"$.{field}", f"is not of the product's version scheme `{error.scheme}`", error.remedy)
+
+
+def unaccepting(product: Product, before: Product, lost: Iterable[Release]) -> Problem:
+    """Return the problem of a product's document under which accepted releases would not count.
+
+    Args:
+        product: the document.
+        before: the one that it is to replace.
+        lost: the releases; their versions do not parse under it, or have an order that breaks `only_higher_on`.
+    """
+    return Problem(
+        "$.version_scheme",
+        f"is `{product.version_scheme}`, but accepted releases do not count under it: {some_of(lost)}",
+        f"Keep `{before.version_scheme}`, or release under another product name",
+    )
+
+
+def some_of(releases: Iterable[Release]) -> str:
+    """Return the names of the first releases, and how many more there are, for a problem of a product document."""
+    named = sorted(f"{one.channel} {one.version}" for one in releases)
+    more = f" and {len(named) - _NAMED_MAX} more" if len(named) > _NAMED_MAX else ""
+    return f"{', '.join(named[:_NAMED_MAX])}{more}"
 
 
 def own_problems(release: Release, product: Product) -> Iterator[Problem]:

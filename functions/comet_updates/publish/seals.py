@@ -93,7 +93,8 @@ class Seals:
                 continue
             upload = names.parse_upload(key)
             if upload is None:
-                refusals[key] = _refusal(key, "no upload has a key like this", _KEY_REMEDY)
+                unknown = Problem("$", "no upload has a key like this", _KEY_REMEDY)
+                refusals[key] = RefusedUploadError(key, (uploads.name_problem(key) or unknown,))
             elif not _is_small(versions[-1]):
                 refusals[key] = _too_large(key)
             else:

@@ -57,15 +57,26 @@ def as_json(document: dict[str, Any]) -> bytes:
 
 
 def check_key(key: str) -> names.Upload:
-    """What the key of an upload says. Raises `RefusedUploadError` if uploads have no such key."""
+    """Return what the key of an upload says. Raises `RefusedUploadError` if uploads have no such key."""
     if upload := names.parse_upload(key):
         return upload
+    if problem := name_problem(key):
+        raise RefusedUploadError(key, (problem,))
     refuse(
         key,
         "no upload has a key like this",
         "Use products/{product}.json, channels/{product}/{channel}.json, releases/{product}/{channel}/{version}.json or"
         " approvals/{product}/{channel}/{version}.json, with names in lower case",
     )
+
+
+def name_problem(key: str) -> Problem | None:
+    """Return what is wrong with the first name in the key of an upload that is more than its form; None for nothing."""
+    for place, name in names.parts_of_upload(key).items():
+        if reason := names.forbidden(name, product=place == "product"):
+            problem = f"the key names the {place} '{printable(name)}', which {reason}"
+            return Problem("$", problem, f"Choose another name for the {place}, in the key and in the document")
+    return None
 
 
 def check_size(key: str, size_bytes: int) -> None:

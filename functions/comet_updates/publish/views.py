@@ -8,8 +8,8 @@ from comet_updates import names
 from comet_updates.publish.bucket import Bucket, Stored
 from comet_updates.publish.loader import list_inputs
 
-OWN_PAGES = ("index", "privacy", names.DROP_IN.strip("/"))
-"""What stands where a page would, and is of no product; a product of this name has no page and no news."""
+OWN_PAGES = ("index", "privacy")
+"""The pages that belong to no product. No product can have these names: see `names.RESERVED`."""
 
 
 class View(NamedTuple):

@@ -144,14 +144,19 @@ def public_key(uri: str) -> SSlibKey:
 
 
 def create(file: Path) -> SSlibKey:
-    """Make an Ed25519 key in a `file` that is not there yet and that nobody else can read; gives its public half.
+    """Make an Ed25519 key in a `file` that does not exist and that nobody else can read. Return its public half.
 
-    Raises `SigningError` if the file is there, or cannot be written.
+    Raises:
+        SigningError: the file exists, or cannot be written. No half-written key is left.
     """
     signer = CryptoSigner.generate_ed25519()
     try:
         file.touch(mode=0o600, exist_ok=False)
-        file.write_bytes(signer.private_bytes)
+        try:
+            file.write_bytes(signer.private_bytes)
+        except OSError:
+            file.unlink()
+            raise
     except OSError as error:
         raise SigningError(str(file), f"cannot be written: {error.strerror}") from error
     return signer.public_key

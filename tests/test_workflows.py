@@ -1,0 +1,48 @@
+"""The workflows for GitHub: pinned actions, no rights that they do not need, and commands that exist."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+
+WORKFLOWS = sorted(ROOT.glob(".github/workflows/*.yml"))
+TARGETS = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
+PINNED = re.compile(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+
+
+def unpinned(text: str) -> list[str]:
+    used: list[str] = re.findall(r"uses: (.+)", text)
+    return [action for action in used if not PINNED.fullmatch(action)]
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
+class TestWorkflow:
+    def test_every_action_is_pinned_to_a_commit(self, file: Any) -> None:
+        assert unpinned(file.read_text()) == []
+
+    def test_every_job_may_read_the_repository_and_nothing_else(self, file: Any) -> None:
+        workflow = yaml.safe_load(file.read_text())
+        assert workflow["permissions"] == {}
+        assert [job["permissions"] for job in workflow["jobs"].values()] == [{"contents": "read"}] * len(
+            workflow["jobs"]
+        )
+
+    def test_every_make_target_exists(self, file: Any) -> None:
+        commands = re.findall(r"\bmake ([a-z-]+)", file.read_text())
+        assert set(commands) <= TARGETS
+
+
+def test_action_with_a_moving_tag_is_found() -> None:
+    """Positive control."""
+    assert unpinned("      - uses: actions/checkout@v4\n") == ["actions/checkout@v4"]
+
+
+def test_pre_commit_hooks_are_what_make_lint_runs() -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    recipe = (ROOT / "Makefile").read_text().partition("\nlint:")[2].partition("\n\n")[0].replace(" --quiet", "")
+    assert all(hook["entry"] in recipe for hook in hooks)
