@@ -146,7 +146,9 @@ class Worker:
             raise RuntimeError("the process has no input or no output")
         self._process.stdin.write(json.dumps(command) + "\n")
         self._process.stdin.flush()
-        code, printed = json.loads(self._process.stdout.readline())
+        if not (answer := self._process.stdout.readline()):
+            raise BrokenMutantError(f"the process that runs the checks ended, with exit code {self._process.wait()}")
+        code, printed = json.loads(answer)
         return code, printed
 
 
@@ -259,15 +261,19 @@ def hunt(
     Raises:
         BrokenMutantError: a mutant cannot be built in, or checks cannot run.
     """
+    mutants = list(mutants)
+    for mutant in mutants:
+        build(mutant, root)  # before anything takes long
     with ExitStack() as opened:
         folder = Path(opened.enter_context(tempfile.TemporaryDirectory()))
         free: SimpleQueue[tuple[Path, Worker]] = SimpleQueue()
-        first = copy_of(root, folder / "0")
-        with Worker() as worker:
-            worker.compile(first, (check for promise in PROMISES for check in promise.checks))
-        for number in range(1, workers + 1):
-            shutil.copytree(first, folder / str(number))
-            free.put((folder / str(number), opened.enter_context(Worker())))
+        first, *others = [(folder / str(number), opened.enter_context(Worker())) for number in range(workers)]
+        copy_of(root, first[0])
+        first[1].compile(first[0], (check for promise in PROMISES for check in promise.checks))
+        for copy, _ in others:
+            shutil.copytree(first[0], copy)
+        for pair in (first, *others):
+            free.put(pair)
 
         def work(task: Mutant | list[Check]) -> Caught | Run:
             copy, worker = free.get()

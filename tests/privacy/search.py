@@ -104,11 +104,20 @@ def _layers(content: bytes) -> Iterator[bytes]:
             continue
 
 
+WINDOW = 8
+"""How many bytes are looked up at once: a set of all windows says at once that most spellings are nowhere."""
+
+
 def found(markers: Mapping[str, str], sinks: Mapping[str, bytes]) -> list[str]:
     """Return `field in sink` for every marker that is in a sink in any spelling."""
     layers = {sink: b"\n".join(dict.fromkeys(decoded(content))) for sink, content in sinks.items()}
     everything = b"\n".join(layers.values())
-    suspects = {field: [form for form in spellings(marker) if form in everything] for field, marker in markers.items()}
+    windows = {everything[at : at + WINDOW] for at in range(len(everything))}
+
+    def is_possible(form: bytes) -> bool:
+        return len(form) < WINDOW or form[:WINDOW] in windows
+
+    suspects = {field: list(filter(is_possible, spellings(marker))) for field, marker in markers.items()}
     return [
         f"{field} in {sink}"
         for field, forms in suspects.items()

@@ -15,10 +15,12 @@ import pytest
 import uvicorn
 
 from comet_updates.cli import gateway
-from tests.conftest import SWEEP, release
+from tests.conftest import release
 
 if TYPE_CHECKING:
-    from tests.conftest import S3, Handler
+    from collections.abc import Callable
+
+    from tests.conftest import Handler
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: see requirements/dev.txt")
 
@@ -37,6 +39,7 @@ ALONE = [
 PATHS = ("/", "/privacy", "/comet-cursor", "/comet-cursor/he")
 WIDTHS = (320, 768, 1280)
 AXE = Path(__file__).parent / "axe" / "node_modules" / "axe-core" / "axe.min.js"
+PATIENCE_MS = 600_000
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 SCHEMES = ("light", "dark")
 
@@ -69,7 +72,7 @@ def browser() -> Iterator[Any]:
     if CHROMIUM is None:
         pytest.skip("chromium is not on PATH: install it to try the pages in a real browser")
     with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, args=ALONE)
+        started = driver.chromium.launch(executable_path=CHROMIUM, args=ALONE, timeout=PATIENCE_MS)
         yield started
         started.close()
 
@@ -88,24 +91,31 @@ class Site(str):
     planted: str
 
 
-@pytest.fixture
-def site(s3: S3, publish: Handler, answer: Handler) -> Iterator[Site]:
-    """The answering function with one product that has long words, and all else that a page can show."""
+def uploads() -> dict[str, dict[str, Any]]:
+    """One product that has long words, and all else that a page can show."""
     long = {"en": f"# New\n\n- [{'w' * 500}](https://www.example.com/)\n\n|a|b|\n|-|-|\n|{'c' * 90}|d|", "he": "שלום"}
     files = [{**release()["artifacts"][0], "file_name": "f" * 200}]
     shown = {"title": "x" * 200, "display_version": "4.2.1-" + "v" * 150, "critical": {"below_version": "4.0.0"}}
-    s3.put("releases/comet-cursor/stable/4.2.1.json", release(notes=long, artifacts=files, **shown))
-    s3.put("releases/comet-cursor/stable/4.2.0.json", release("4.2.0", notes={"en": "```\nold\n```"}))
-    s3.put("releases/comet-cursor/stable/4.1.9.json", release("4.1.9"))
+    documents = {
+        "releases/comet-cursor/stable/4.2.1.json": release(notes=long, artifacts=files, **shown),
+        "releases/comet-cursor/stable/4.2.0.json": release("4.2.0", notes={"en": "```\nold\n```"}),
+        "releases/comet-cursor/stable/4.1.9.json": release("4.1.9"),
+    }
     yanked = [{"version": "4.1.9", "reason": "r" * 200}]
     rollout = {"version": "4.2.1", "percent": 25}
     decided = {"schema": 1, "product": "comet-cursor", "channel": "stable", "yanked": yanked, "rollout": rollout}
-    s3.put("channels/comet-cursor/stable.json", decided)
+    documents["channels/comet-cursor/stable.json"] = decided
     for channel, held in {"beta": {"pin": "4.3.0"}, "nightly": {"paused_at": "2026-11-05T00:00:00Z"}}.items():
-        s3.put(f"releases/comet-cursor/{channel}/4.3.0.json", release("4.3.0", channel=channel))
+        documents[f"releases/comet-cursor/{channel}/4.3.0.json"] = release("4.3.0", channel=channel)
         policy = {"schema": 1, "product": "comet-cursor", "channel": channel, **held}
-        s3.put(f"channels/comet-cursor/{channel}.json", policy)
-    publish(SWEEP, None)
+        documents[f"channels/comet-cursor/{channel}.json"] = policy
+    return documents
+
+
+@pytest.fixture(scope="module")
+def served(deploy: Callable[[dict[str, Any]], Handler]) -> Iterator[Site]:
+    """The answering function in front of these uploads."""
+    answer = deploy(uploads())
     asked: list[str] = []
 
     def overheard(event: dict[str, Any], context: object) -> dict[str, Any]:
@@ -130,9 +140,24 @@ def site(s3: S3, publish: Handler, answer: Handler) -> Iterator[Site]:
     thread.join()
 
 
+@pytest.fixture
+def site(served: Site) -> Site:
+    """The same, before anyone asked, with nothing planted."""
+    served.asked.clear()
+    served.planted = ""
+    return served
+
+
+def context_of(browser: Any, **options: Any) -> Any:
+    """Return a browser's context without a past, which waits as long as a busy machine needs."""
+    context = browser.new_context(**options)
+    context.set_default_timeout(PATIENCE_MS)
+    return context
+
+
 def visit(browser: Any, url: str, *, width: int = 1280, scheme: str = "light") -> Visit:
     """Open `url` in a browser without a past."""
-    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    context = context_of(browser, viewport={"width": width, "height": 800}, color_scheme=scheme)
     page = context.new_page()
     requests: list[str] = []
     complaints: list[str] = []
@@ -163,7 +188,7 @@ def test_what_somebody_plants_in_a_page_is_not_loaded(browser: Any, site: Site, 
 
 
 def test_a_page_can_be_printed_whole_and_in_ink_on_white(browser: Any, site: Site) -> None:
-    context = browser.new_context(color_scheme="dark")
+    context = context_of(browser, color_scheme="dark")
     page = context.new_page()
     page.goto(f"{site}/comet-cursor")
     history = page.locator("details .notes").first
@@ -195,7 +220,7 @@ def complaints_of_axe(browser: Any, url: str, *, scheme: str = "light", width: i
     """What axe-core finds on a page of which all is unfolded: rules that are broken, and where."""
     if not AXE.exists():
         pytest.skip("axe-core is not installed: `make test-all` installs it where npm is")
-    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    context = context_of(browser, viewport={"width": width, "height": 800}, color_scheme=scheme)
     page = context.new_page()
     page.goto(url)
     page.evaluate("document.querySelectorAll('details').forEach(d => { d.removeAttribute('name'); d.open = true })")
@@ -262,7 +287,7 @@ def unmarked(page: Any) -> list[str]:
 
 
 def test_the_focus_of_the_keyboard_is_always_seen(browser: Any, site: Site) -> None:
-    context = browser.new_context(bypass_csp=True)
+    context = context_of(browser, bypass_csp=True)
     page = context.new_page()
     for path in PATHS:
         page.goto(site + path)

@@ -9,12 +9,13 @@ import pytest
 
 from comet_updates.promises import PROMISES, TEMPLATE, Check
 from proof import hunt, mutants
-from proof.hunt import BrokenMutantError, Run
-from proof.mutants import Mutant
+from proof.changes import Before, Instead
+from proof.hunt import Run, Worker
+from proof.mutants import BrokenMutantError, Mutant
 from tests.conftest import ROOT
 
-HARMLESS = Mutant("has another comment", "P10", mutants.NAMES, "# anything else can see it", "# anything else sees it")
-STALE = Mutant("is not there any more", "P10", mutants.NAMES, "what does not stand there", "x")
+HARMLESS = Mutant("does nothing more", "P10", mutants.PUBLIC_KEY, (Before("pass"),))
+STALE = Mutant("is not there any more", "P10", mutants.PUBLIC_KEY, (Instead("no_such_name", "x"),))
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +37,7 @@ def test_a_leak_is_caught_and_a_harmless_change_is_not() -> None:
     by = caught["refuses legacy copies"]
     assert by is not None
     assert by.startswith("tests/test_names.py::test_the_number_of_a_legacy_copy_is_dropped")
-    assert caught["has another comment"] is None
+    assert caught["does nothing more"] is None
     assert fingerprint() == before
 
 
@@ -46,8 +47,8 @@ def test_a_leak_that_cannot_be_built_in_is_an_error() -> None:
 
 
 def test_a_leak_that_keeps_the_checks_from_running_is_not_counted_as_caught(tmp_path: Path) -> None:
-    with pytest.raises(BrokenMutantError):
-        hunt.run(tmp_path, [TEMPLATE])
+    with Worker() as worker, pytest.raises(BrokenMutantError):
+        worker.run(tmp_path, [TEMPLATE])
 
 
 def test_a_check_is_found_among_the_outcomes_with_all_its_cases() -> None:
