@@ -191,7 +191,7 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_all_tries_of_an_answer_end_before_a_client_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """That no GET begins after the budget is in answer/test_fetch.py, by a clock of the test's own."""
+    """answer/test_fetch.py shows that no GET begins after the budget, with a clock of its own."""
     monkeypatch.undo()
     assert fetch.BUDGET_S + 2 * fetch.TRY_TIMEOUT_S < CLIENT_S
 
