@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from tests.conftest import Handler
 
 DELIVERIES = 5
-IMPATIENT = Config(connect_timeout=0.5, read_timeout=0.5, retries={"mode": "standard", "total_max_attempts": 2})
-"""As `open_bucket` has it, but sooner."""
+IMPATIENT = Config(connect_timeout=3, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})
+"""As `open_bucket` has it, but sooner; not so soon that a busy machine is too slow."""
 
 TABLE = """
 S3           | list         | versions     | read         | write
@@ -64,7 +64,9 @@ SITES = ("list", "versions", "read", "write")
 FAULTS = tuple(fault for fault in proxy.ALL if fault != "trickling")
 """boto3 goes on for as long as a byte comes now and then; then Lambda ends it: see publish/test_concurrency.py."""
 
+QUICK = ("503", "answer lost")
 TRIED = FAULTS if IS_FULL else ("refused", "503", "corrupted", "empty", "answer lost")
+"""What `make test` tries, and what `make test-all` and `make torture` do."""
 AT_EVERY_WRITE = ("reset", "answer lost")
 
 
@@ -132,8 +134,11 @@ def cell(s3: S3, publish: Handler, between: Proxy, product: str, fault: str, aft
     return "done" if is_done else "again"
 
 
+@pytest.mark.parametrize(
+    "faults", [pytest.param(QUICK, id="quick"), pytest.param(TRIED, id="all", marks=pytest.mark.full)]
+)
 def test_whatever_s3_does_at_whichever_request_no_event_is_done_with_before_its_release_is_public(
-    s3: S3, publish: Handler, between: Proxy
+    s3: S3, publish: Handler, between: Proxy, faults: tuple[str, ...]
 ) -> None:
     publish(SWEEP, None)
     publish(upload(s3, "first"), None)
@@ -141,7 +146,7 @@ def test_whatever_s3_does_at_whichever_request_no_event_is_done_with_before_its_
     publish(upload(s3, "second"), None)
     sites = [site_of(*request) for request in between.requests]
     got: dict[tuple[str, str], set[str]] = {}
-    for fault in TRIED:
+    for fault in faults:
         s3.bucket = S3(s3.endpoint).bucket  # what is there already takes time
         for after, site in enumerate(sites):
             if (fault, site) in got and not (IS_FULL and site == "write" and fault in AT_EVERY_WRITE):
@@ -152,9 +157,9 @@ def test_whatever_s3_does_at_whichever_request_no_event_is_done_with_before_its_
             ]
             got.setdefault((fault, site), set()).add(", ".join(dict.fromkeys(words)))
     cells = {where: " / ".join(sorted(words)) for where, words in got.items()}
-    lines = [["S3", *SITES], *([fault, *(cells[fault, site] for site in SITES)] for fault in TRIED)]
+    lines = [["S3", *SITES], *([fault, *(cells[fault, site] for site in SITES)] for fault in faults)]
     table = "\n".join(" | ".join(f"{text:12}" for text in line).rstrip() for line in lines)
-    shown = [line for line in TABLE.strip().splitlines() if line.partition(" |")[0].strip() in ("S3", *TRIED)]
+    shown = [line for line in TABLE.strip().splitlines() if line.partition(" |")[0].strip() in ("S3", *faults)]
     assert table.splitlines() == shown, table
 
 
@@ -200,11 +205,16 @@ def test_a_sweep_that_fails_says_so_and_the_next_one_mends_it(s3: S3, publish: H
     assert is_public(s3, "one")
 
 
-def test_a_listing_that_is_none_does_not_unpublish_anything(s3: S3, publish: Handler, between: Proxy) -> None:
+@pytest.mark.parametrize(
+    "requests", [pytest.param(range(0, 25, 6), id="quick"), pytest.param(range(25), id="all", marks=pytest.mark.full)]
+)
+def test_a_listing_that_is_none_does_not_unpublish_anything(
+    s3: S3, publish: Handler, between: Proxy, requests: range
+) -> None:
     """To boto3, an empty answer is an empty list; an empty list of uploads would be a product that is gone."""
     publish(upload(s3, "one"), None)
     before = s3.tree("public/")
-    for after in range(25):
+    for after in requests:
         between.misbehave("empty", after=after)
         publish(upload(s3, "one"), None)
         between.heal()

@@ -24,7 +24,9 @@ from torture.proxy import proxied
 if TYPE_CHECKING:
     from tests.trust.conftest import Client, House
 
+QUICK = ("answer lost",)
 TRIED = ("corrupted", "answer lost")
+"""What `make test` tries, and what `make test-all` does; `make torture` tries more."""
 if IS_FULL:  # one of each kind: those that a request ends with, and those that look like an answer
     TRIED += ("reset", "503", "not HTTP", "in part", "wrong etag", "empty")
 UNCHECKED = IMPATIENT.merge(Config(response_checksum_validation="when_required"))
@@ -34,8 +36,11 @@ POLICY = names.channel_key(PRODUCT, "stable")
 
 
 @pytest.mark.http
+@pytest.mark.parametrize(
+    "faults", [pytest.param(QUICK, id="quick"), pytest.param(TRIED, id="all", marks=pytest.mark.full)]
+)
 def test_whatever_s3_does_at_whichever_request_clients_of_tuf_get_the_one_or_the_other_state_and_then_the_new_one(
-    house: House, client: Client, monkeypatch: pytest.MonkeyPatch
+    house: House, client: Client, monkeypatch: pytest.MonkeyPatch, faults: tuple[str, ...]
 ) -> None:
     monkeypatch.setattr(random, "random", lambda: 0.0)  # boto3 waits by chance before it tries again
     house.release("4.2.1")
@@ -60,10 +65,10 @@ def test_whatever_s3_does_at_whichever_request_clients_of_tuf_get_the_one_or_the
         house.sweep()
         signed = [at for at, (_, target) in enumerate(between.requests) if "tuf" in target]
         assert {between.requests[at][0] for at in signed} == {"GET", "PUT"}
-        for fault in TRIED:
+        for fault in faults:
             for at in signed:
                 before, version = version_of(client.check()), decide()
-                faults = between.faults
+                met = between.faults
                 between.misbehave(fault, after=at, times=1)
                 with suppress(house.failed):
                     house.sweep()
@@ -71,8 +76,8 @@ def test_whatever_s3_does_at_whichever_request_clients_of_tuf_get_the_one_or_the
                 meanwhile = version_of(client.check())
                 house.sweep()
                 then = version_of(client.check())
-                faults = between.faults - faults
-                tally(faults=faults, answers=2, wrong=meanwhile not in (before, version), lost=then != version)
-                assert faults
+                met = between.faults - met
+                tally(faults=met, answers=2, wrong=meanwhile not in (before, version), lost=then != version)
+                assert met
                 assert meanwhile in (before, version)
                 assert then == version
