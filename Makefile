@@ -31,7 +31,7 @@ PYTEST := .venv/bin/python -m pytest -n auto --dist loadfile
 	$(PYTEST) -m "not full" $(if $(K),-k '$(K)') $(T)
 
 .test-rest:
-	COMET_FULL=1 $(PYTEST) -m full
+	$(PYTEST) -m full
 
 test-clients: .venv/dev .venv-clients/installed .venv-tufup/installed tests/clients/electron/node_modules/.installed ## Try the updaters that apps have, against the running service
 	COMET_CLIENTS=1 .venv/bin/python -m pytest tests/clients
