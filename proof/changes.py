@@ -1,6 +1,7 @@
 """The ways to change a function, class or module for a mutant. None depends on how its lines are written.
 
 Code of a mutant can use `$1`, `$2`, ...: the parameters of the function, in their order (`$1` of a method is `self`).
+An import in it makes the name local to the whole function: do not import a name that the function has from its module.
 """
 
 from __future__ import annotations

@@ -114,16 +114,13 @@ class Worker:
         with tempfile.TemporaryDirectory() as folder:
             outcomes, figures = Path(folder) / "outcomes", Path(folder) / "figures"
             environment = {
-                "PYTHONPATH": _path(root),
                 "PYTHONDONTWRITEBYTECODE": "1",  # that of a leak must not stay
-                "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # to load those that are installed takes a second
                 "COMET_PRIVACY": "full" if full else "quick",
                 "COMET_OUTCOMES": str(outcomes),
                 "COMET_TALLY": str(figures),
             }
-            arguments = ["-q", "-p", "no:cacheprovider", "-p", "proof.recorder", *options]
-            arguments += [check.test for check in checks]
-            code, printed = self._answer(Command(root=str(root), environment=environment, arguments=arguments))
+            tests = [check.test for check in checks]
+            code, printed = self._answer(root, environment, ["-p", "proof.recorder", *options, *tests])
             ran = Run(dict(_lines(outcomes)), list(_lines(figures)))
         if code not in (NO_TEST_FAILED, TESTS_FAILED) or not ran.outcomes:
             raise BrokenMutantError(printed[-4000:])
@@ -135,15 +132,17 @@ class Worker:
         Raises:
             BrokenMutantError: the checks cannot be imported.
         """
-        arguments = ["-q", "-p", "no:cacheprovider", "--collect-only", *(check.test for check in checks)]
-        environment = {"PYTHONPATH": _path(root), "PYTHONDONTWRITEBYTECODE": ""}
-        code, printed = self._answer(Command(root=str(root), environment=environment, arguments=arguments))
+        environment = {"PYTHONDONTWRITEBYTECODE": ""}
+        code, printed = self._answer(root, environment, ["--collect-only", *(check.test for check in checks)])
         if code != NO_TEST_FAILED:
             raise BrokenMutantError(printed[-4000:])
 
-    def _answer(self, command: Command) -> tuple[int, str]:
+    def _answer(self, root: Path, environment: dict[str, str], arguments: list[str]) -> tuple[int, str]:
+        """Run pytest, and return its exit code and what it printed."""
         if not self._process.stdin or not self._process.stdout:
             raise RuntimeError("the process has no input or no output")
+        path = os.pathsep.join([*(str(root / name) for name in FOLDERS), str(root)])
+        command = Command(root=str(root), environment=environment | {"PYTHONPATH": path}, arguments=arguments)
         self._process.stdin.write(json.dumps(command) + "\n")
         self._process.stdin.flush()
         if not (answer := self._process.stdout.readline()):
@@ -212,7 +211,7 @@ _LIKELY = (
     ),
     (
         "comet_updates.answer",
-        (promises.THREE_INPUTS, promises.NO_REDIRECT, promises.FEW_MODULES, promises.ONE_CORRESPONDENT),
+        (promises.THREE_INPUTS, promises.ONE_CORRESPONDENT, promises.NO_REDIRECT, promises.FEW_MODULES),
     ),
     ("comet_updates.answer", (promises.FINITE_LOG, promises.NO_CANARY, promises.EVERY_FAULT)),
 )
@@ -299,10 +298,6 @@ def _write(file: Path, text: str) -> None:
     file.write_text(text, encoding="utf-8")
     for compiled in file.parent.glob(f"__pycache__/{file.stem}.*.pyc"):
         compiled.unlink()
-
-
-def _path(root: Path) -> str:
-    return os.pathsep.join([*(str(root / folder) for folder in FOLDERS), str(root)])
 
 
 def _lines(file: Path) -> list:  # type: ignore[type-arg]

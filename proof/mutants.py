@@ -154,11 +154,15 @@ _IN_HANDLER = (
     _early(
         "writes a temporary file",
         "P4 P7",
-        'import tempfile; open(tempfile.gettempdir() + "/last", "w").write($1["rawPath"])',
+        'import pathlib, tempfile; pathlib.Path(tempfile.gettempdir(), "last").write_text($1["rawPath"])',
     ),
     _early("reads the cookie", "P1 P2", '$1["headers"].get("cookie")'),
     _early("reads the query", "P1 P8", '$1.get("rawQueryString")'),
-    _early("calls somebody else", "P3", 'import socket; socket.socket().connect_ex(("127.0.0.1", 9))'),
+    _early(
+        "calls somebody else",
+        "P3",
+        'import socket\nwith socket.socket() as other: other.connect_ex(("127.0.0.1", 9))',
+    ),
     _early("starts a process for each request", "P3", 'import subprocess; subprocess.run(["true", $1["rawPath"]])'),
     _in_handler("lets errors out to the runtime, which logs them", "P7", OnError(0, "raise")),
     _in_handler("lets errors of the log out to the runtime", "P7", OnError(1, "raise")),
@@ -297,9 +301,8 @@ _IN_DROP_IN = (
 
 def _logging(name: str, breaks: str, field: str, value: str) -> Mutant:
     """A line of the log in which a field has another value, or which has one more."""
-    compact = 'separators=(",", ":")'
-    code = f'import json, time; result = json.dumps(json.loads(result) | {{"{field}": {value}}}, {compact})'
-    return _mutant(name, breaks, LOG_LINE, After(code))
+    line = f'dumps(loads(result) | {{"{field}": {value}}}, separators=(",", ":"))'
+    return _mutant(name, breaks, LOG_LINE, After(f"import time; from json import dumps, loads; result = {line}"))
 
 
 def _open(name: str, statement: str) -> Mutant:

@@ -30,6 +30,15 @@ LIBRARIES = (
 """What takes long to import. One that is missing here costs time, and nothing else."""
 
 
+# To load the plugins that are installed takes longer than many a check: there are none, and no options for them.
+ENVIRONMENT = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
+OPTIONS = (
+    *("-q", "-o", "addopts=", "--import-mode=importlib", "-p", "no:cacheprovider"),
+    # pytest cannot check the asserts in libraries that are there already. They are not ours to check.
+    *("-W", "ignore::pytest.PytestAssertRewriteWarning"),
+)
+
+
 class Command(TypedDict):
     """What to run.
 
@@ -66,11 +75,10 @@ def main() -> None:
 
 def _run(command: Command) -> int:
     os.chdir(command["root"])
-    os.environ.update(command["environment"])
+    os.environ.update(ENVIRONMENT | command["environment"])
     sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
     sys.path[:0] = command["environment"]["PYTHONPATH"].split(os.pathsep)
-    # pytest warns that it cannot check the asserts in libraries that are there already. They are not ours to check.
-    return pytest.main(["-W", "ignore::pytest.PytestAssertRewriteWarning", *command["arguments"]])
+    return pytest.main([*OPTIONS, *command["arguments"]])
 
 
 if __name__ == "__main__":

@@ -92,7 +92,7 @@ class Site(str):
 
 
 def uploads() -> dict[str, dict[str, Any]]:
-    """One product that has long words, and all else that a page can show."""
+    """Return uploads of a product that has long words, and all else that a page can show."""
     long = {"en": f"# New\n\n- [{'w' * 500}](https://www.example.com/)\n\n|a|b|\n|-|-|\n|{'c' * 90}|d|", "he": "שלום"}
     files = [{**release()["artifacts"][0], "file_name": "f" * 200}]
     shown = {"title": "x" * 200, "display_version": "4.2.1-" + "v" * 150, "critical": {"below_version": "4.0.0"}}
@@ -114,7 +114,7 @@ def uploads() -> dict[str, dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def served(deploy: Callable[[dict[str, Any]], Handler]) -> Iterator[Site]:
-    """The answering function in front of these uploads."""
+    """Serve the answering function in front of these uploads."""
     answer = deploy(uploads())
     asked: list[str] = []
 
@@ -142,7 +142,7 @@ def served(deploy: Callable[[dict[str, Any]], Handler]) -> Iterator[Site]:
 
 @pytest.fixture
 def site(served: Site) -> Site:
-    """The same, before anyone asked, with nothing planted."""
+    """Return the same, as if nobody had asked yet, with nothing planted."""
     served.asked.clear()
     served.planted = ""
     return served

@@ -1,4 +1,4 @@
-"""The ways to build a leak in: each does what it says, whatever the lines look like, or says that it cannot."""
+"""The ways to build a leak in: each makes its change, or fails if there is no place for it."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def build():
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with one module, `thing.box`."""
+    """Make a project with one module, `thing.box`."""
     (tmp_path / "client" / "thing").mkdir(parents=True)
     (tmp_path / "client" / "thing" / "box.py").write_text(MODULE)
     monkeypatch.setattr(source.find, "__defaults__", (tmp_path,))
