@@ -73,11 +73,12 @@ class Service(NamedTuple):
 
     def memory_mb(self) -> float:
         """What it has in memory now. Raises `ChildProcessError` if it has ended."""
-        if not self.process.is_alive():
-            raise ChildProcessError(f"the service ended by itself, with exit code {self.process.exitcode}")
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        (kilobytes,) = re.findall(r"VmRSS:\s+(\d+) kB", status)
-        return int(kilobytes) / 1024
+        if self.process.is_alive():
+            status = Path(f"/proc/{self.process.pid}/status").read_text()
+            if resident := re.search(r"VmRSS:\s+(\d+) kB", status):
+                return int(resident[1]) / 1024
+        self.process.join()  # it has ended since, and has no memory any more
+        raise ChildProcessError(f"the service ended by itself, with exit code {self.process.exitcode}")
 
 
 def run(counts: Counts) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -127,30 +126,6 @@ def test_an_upload_changes_the_answer(service: Service) -> None:
     assert eventually(lambda: service.ask("/v1/live/stable").status == 200)
     service.put("releases/live/stable/1.1.0.json", release("1.1.0", product="live"))
     assert eventually(lambda: service.version("/v1/live/stable") == "1.1.0")
-
-
-def test_the_commands_of_the_readme_lead_from_built_files_to_a_live_release_and_back(
-    service: Service, tmp_path: Path
-) -> None:
-    part = (ROOT / "README.md").read_text().split("## From built files to a live release")[1].split("\n## ")[0]
-    commands = [
-        re.sub(r"^\$ ", "", block, flags=re.MULTILINE) for block in re.findall(r"```console\n(.*?)```", part, re.DOTALL)
-    ]
-    s3_port = service.s3.meta.endpoint_url.rpartition(":")[2]
-    before = service.version()
-    for block, version in zip(commands, ("4.3.0", before), strict=True):
-        here = block.replace(":8080", f":{service.port}").replace(":9090", f":{s3_port}")
-        here = here.replace(".venv/bin/comet-updates", str(COMMAND))
-        done = subprocess.run(
-            ["bash", "-ec", f"export AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any\n{here}"],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        assert eventually(lambda version=version: service.version() == version)
-    assert f"{before} is offered now" in done.stdout
 
 
 def test_an_invalid_upload_leaves_the_answer_as_it_was_and_says_why(service: Service) -> None:
