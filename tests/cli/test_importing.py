@@ -102,7 +102,7 @@ def test_a_file_that_says_something_else_is_never_written_over(tmp_path: Path, a
     [
         ("", "is empty"),
         ("<rss", "not XML"),
-        ("<html/>", "no appcast: it begins with <html>"),
+        ("<html/>", "not an appcast: it begins with <html>"),
         ("<rss><channel/></rss>", "contains no release"),
         ('{"version": "1.0.0"}', "not a feed of a known updater"),
         ('{"url": "https://e.example/a.zip", "name": "1.0.0"}', "it has one `url`"),

@@ -150,7 +150,7 @@ FOREIGN = [path for kind in ("other", "gupdate", "mozilla") for path in sorted((
 
 @pytest.mark.parametrize("file", FOREIGN, ids=names_of)
 def test_what_is_no_feed_of_these_updaters_is_refused_as_such(file: Path) -> None:
-    with pytest.raises(ForeignFeedError, match=r"no (appcast|feed of a known updater)"):
+    with pytest.raises(ForeignFeedError, match=r"not (an appcast|a feed of a known updater)"):
         convert(file)
 
 

@@ -286,7 +286,7 @@ def parse(body: bytes, feed: feeds.Feed) -> None:
     except ET.ParseError as error:
         raise ForeignFeedError(f"not XML: {error}") from error
     if root.tag != "rss" or root.find("channel") is None:
-        raise ForeignFeedError(f"no appcast: it begins with <{_short(root.tag)}>, not with <rss> and <channel>")
+        raise ForeignFeedError(f"not an appcast: it begins with <{_short(root.tag)}>, not with <rss> and <channel>")
     items = [item for item in root.iter("item") if not _is_delta(item)]
     versions = [_version(item) for item in items]
     is_dotted = all(re.fullmatch(r"[0-9.]+", version) for version in versions)
