@@ -122,6 +122,12 @@ def s3_client(endpoint: str) -> Any:
     return boto3.client("s3", endpoint_url=endpoint)
 
 
+@pytest.fixture
+def no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make boto3 repeat a failed request at once: it would wait for up to a second."""
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0.0)
+
+
 class S3:
     """A bucket of the test's own, as a release pipeline and a curious reader would use it."""
 

@@ -6,7 +6,6 @@ What must never happen is not in the table: an event that is done with while its
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -64,7 +63,7 @@ SITES = ("list", "versions", "read", "write")
 FAULTS = tuple(fault for fault in proxy.ALL if fault != "trickling")
 """boto3 goes on for as long as a byte comes now and then; then Lambda ends it: see publish/test_concurrency.py."""
 
-QUICK = ("503", "answer lost")
+QUICK = ("answer lost",)
 TRIED = FAULTS if IS_FULL else ("refused", "503", "corrupted", "empty", "answer lost")
 """What `make test` tries, and what `make test-all` and `make torture` do."""
 AT_EVERY_WRITE = ("reset", "answer lost")
@@ -78,7 +77,7 @@ def between(s3: S3) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def publish(between: Proxy, publish: Handler, s3: S3, monkeypatch: pytest.MonkeyPatch) -> Handler:
+def publish(between: Proxy, publish: Handler, s3: S3, no_backoff: None, monkeypatch: pytest.MonkeyPatch) -> Handler:
     """The publishing function, behind the proxy."""
 
     bucket = publish.__globals__["open_bucket"].__globals__["Bucket"]  # type: ignore[attr-defined]  # its own import
@@ -86,7 +85,6 @@ def publish(between: Proxy, publish: Handler, s3: S3, monkeypatch: pytest.Monkey
     def impatient(_: str, __: object) -> Bucket:
         return bucket(boto3.client("s3", endpoint_url=between.url, config=IMPATIENT), s3.bucket)
 
-    monkeypatch.setattr(random, "random", lambda: 0.0)  # boto3 waits by chance before it tries again
     monkeypatch.setitem(publish.__globals__, "open_bucket", impatient)  # type: ignore[attr-defined]
     return publish
 

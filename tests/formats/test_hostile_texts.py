@@ -132,6 +132,8 @@ BOUNDED = {
     "wide table": ("|a" * 3_000 + "|\n" + "|-" * 3_000 + "|\n" + "|\n" * 40_000, "markdown"),
     "longest link": ("[a](<" + "\U0001f600" * 99_000 + ">)", "markdown"),
 }
+QUICK = {"link definition", "tags with attributes", "formatting that no tag closes"}
+"""What `make test` tries; each takes a process of its own."""
 IN_LITTLE_MEMORY = """
 import json, resource, sys
 from comet_updates.formats import texts
@@ -156,11 +158,16 @@ def html_chars(text: str, notes_format: str, *, is_limited: bool = True) -> int 
     return None if child.returncode else int(child.stdout)
 
 
+def cases(among: dict[str, tuple[str, str]]) -> list[Any]:
+    """Return the names of cases as parameters; those that are not quick run in `make test-all`."""
+    return [pytest.param(name, marks=() if name in QUICK else pytest.mark.full) for name in among]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not limit the memory of a process")
 class TestMemory:
     """What the HTML of notes takes is bounded by the size of the notes."""
 
-    @pytest.mark.parametrize("case", GROWING | BOUNDED)
+    @pytest.mark.parametrize("case", cases(GROWING | BOUNDED))
     def test_notes_that_would_grow_take_little_memory(self, case: str) -> None:
         text, notes_format = (GROWING | BOUNDED)[case]
         assert len(text) <= NOTES_MAX_CHARS
@@ -168,7 +175,7 @@ class TestMemory:
         assert size is not None, "the process failed"
         assert size <= texts.HTML_BASE_CHARS + texts.HTML_FACTOR * len(text)
 
-    @pytest.mark.parametrize("case", GROWING)
+    @pytest.mark.parametrize("case", cases(GROWING))
     def test_notes_without_limits_exhaust_the_memory(self, case: str) -> None:
         """Positive control."""
         assert html_chars(*GROWING[case], is_limited=False) is None

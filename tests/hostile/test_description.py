@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SCHEMATHESIS = Path(sys.executable).parent / "schemathesis"
-EXAMPLES = 30
-"""For each of sixteen operations, besides what schemathesis works out itself."""
+QUICK, FULL = 4, 30
+"""How many examples `make test` and `make test-all` try for each of sixteen operations.
+
+Schemathesis works out more by itself.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -36,16 +39,19 @@ def service() -> Iterator[str]:
         process.communicate(timeout=300)
 
 
-def asked(description: str, service: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def asked(description: str, service: str, folder: Path, examples: int = QUICK) -> subprocess.CompletedProcess[str]:
     """Ask all that a description (a URL or a file) allows, and what it forbids."""
     # A name of the right form that nobody published is 404, which is no fault.
-    options = ["--checks=all", "--exclude-checks=positive_data_acceptance", f"--max-examples={EXAMPLES}", "--seed=1"]
+    options = ["--checks=all", "--exclude-checks=positive_data_acceptance", f"--max-examples={examples}", "--seed=1"]
     command = [SCHEMATHESIS, "run", description, "--url", service, *options, "--no-color", "--generation-database=none"]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
-def test_the_service_answers_as_it_describes_itself(service: str, tmp_path: Path) -> None:
-    run = asked(f"{service}/schemas/openapi.json", service, tmp_path)
+@pytest.mark.parametrize(
+    "examples", [pytest.param(QUICK, id="quick"), pytest.param(FULL, id="all", marks=pytest.mark.full)]
+)
+def test_the_service_answers_as_it_describes_itself(service: str, tmp_path: Path, examples: int) -> None:
+    run = asked(f"{service}/schemas/openapi.json", service, tmp_path, examples)
     assert run.returncode == 0, run.stdout
     assert "16 selected / 16 total" in run.stdout
 

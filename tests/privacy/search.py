@@ -10,6 +10,7 @@ import hashlib
 import ipaddress
 import lzma
 import re
+import sys
 import urllib.parse
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -105,22 +106,28 @@ def _layers(content: bytes) -> Iterator[bytes]:
 
 
 WINDOW = 8
-"""How many bytes are looked up at once: a set of all windows says at once that most spellings are nowhere."""
+"""How many bytes are compared at once, as one number: that tells at once that most spellings are nowhere."""
 
 
 def found(markers: Mapping[str, str], sinks: Mapping[str, bytes]) -> list[str]:
     """Return `field in sink` for every marker that is in a sink in any spelling."""
     layers = {sink: b"\n".join(dict.fromkeys(decoded(content))) for sink, content in sinks.items()}
-    everything = b"\n".join(layers.values())
-    windows = {everything[at : at + WINDOW] for at in range(len(everything))}
-
-    def is_possible(form: bytes) -> bool:
-        return len(form) < WINDOW or form[:WINDOW] in windows
-
-    suspects = {field: list(filter(is_possible, spellings(marker))) for field, marker in markers.items()}
+    forms = {field: [*spellings(marker)] for field, marker in markers.items()}
+    begun = _found({form[:WINDOW] for each in forms.values() for form in each}, b"\n".join(layers.values()))
+    suspects = {field: [form for form in each if form[:WINDOW] in begun] for field, each in forms.items()}
     return [
         f"{field} in {sink}"
-        for field, forms in suspects.items()
+        for field, each in suspects.items()
         for sink, content in layers.items()
-        if any(form in content for form in forms)
+        if any(form in content for form in each)
     ]
+
+
+def _found(beginnings: set[bytes], content: bytes) -> set[bytes]:
+    """Return those `beginnings` that are in `content`; shorter ones than a window are all returned."""
+    wanted = {int.from_bytes(each, sys.byteorder): each for each in beginnings if len(each) == WINDOW}
+    there = set[int]()
+    for start in range(WINDOW):
+        windows = memoryview(content)[start : start + (len(content) - start) // WINDOW * WINDOW]
+        there |= wanted.keys() & windows.cast("Q")
+    return {each for each in beginnings if len(each) < WINDOW} | {wanted[number] for number in there}

@@ -17,7 +17,7 @@ from tests.privacy.observe import PUBLISH, Lambda, Observation, differences
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-EVERY_SO_MANY = 149 if THOROUGH == QUICK else 17  # of the calls that publishing makes; coprime to its loops
+EVERY_SO_MANY = 431 if THOROUGH == QUICK else 17  # of the calls that publishing makes; coprime to its loops
 NOBODY: Person = {}
 
 

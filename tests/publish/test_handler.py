@@ -96,6 +96,7 @@ def test_what_is_not_a_notification_comes_again_alone(s3: S3, publish: Handler) 
 
 
 @pytest.mark.http
+@pytest.mark.usefixtures("no_backoff")
 def test_while_s3_fails_every_message_comes_again(
     s3: S3, publish: Handler, wire: Wire, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -106,6 +107,7 @@ def test_while_s3_fails_every_message_comes_again(
 
 
 @pytest.mark.http
+@pytest.mark.usefixtures("no_backoff")
 def test_a_failed_sweep_is_an_error_in_constant_words(
     s3: S3, publish: Handler, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,16 +17,23 @@ from torture.counts import IS_FULL
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-WORLDS = 1_000 if IS_FULL else 40
+QUICK, FULL = 20, 1_000 if IS_FULL else 200
+"""How many worlds `make test` plays, and how many `make test-all` and `make torture` do."""
 
 
-@settings(deadline=None, max_examples=WORLDS)
-@given(st.integers(0, 2**32))
-def test_in_any_interleaving_a_reader_never_goes_back_and_the_last_sweep_says_what_was_decided(seed: int) -> None:
-    world = World(random.Random(seed))
-    counts = world.play().told()
-    assert world.reader.faults == []
-    assert (counts.wrong, counts.lost) == (0, 0)
+@pytest.mark.parametrize(
+    "worlds", [pytest.param(QUICK, id="quick"), pytest.param(FULL, id="full", marks=pytest.mark.full)]
+)
+def test_in_any_interleaving_a_reader_never_goes_back_and_the_last_sweep_says_what_was_decided(worlds: int) -> None:
+    @settings(deadline=None, max_examples=worlds)
+    @given(st.integers(0, 2**32))
+    def played(seed: int) -> None:
+        world = World(random.Random(seed))
+        counts = world.play().told()
+        assert world.reader.faults == []
+        assert (counts.wrong, counts.lost) == (0, 0)
+
+    played()
 
 
 def test_a_run_is_the_sum_of_its_worlds() -> None:

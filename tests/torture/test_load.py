@@ -31,6 +31,7 @@ def figures(done: subprocess.CompletedProcess[str]) -> dict[str, int]:
     return {name: int(number) for name, number in re.findall(r"(\w+)=(\d+)", line)}
 
 
+@pytest.mark.full
 def test_while_s3_fails_and_releases_are_published_no_answer_is_wrong_and_nothing_is_lost() -> None:
     done = torture()
     counted = figures(done)
@@ -39,6 +40,7 @@ def test_while_s3_fails_and_releases_are_published_no_answer_is_wrong_and_nothin
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.full
 def test_what_is_planted_is_noticed() -> None:
     """All at once: each has processes and ports of its own, and fails however slow it is."""
     with ThreadPoolExecutor() as pool:

@@ -34,6 +34,7 @@ def test_each_section_has_commands() -> None:
     assert all(blocks for _, blocks in SECTIONS)
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("open_sinks")
 @pytest.mark.http
 def test_the_documented_commands_lead_clients_through_every_loss(s3: S3, answer: Handler, tmp_path: Path) -> None:
