@@ -124,6 +124,7 @@ class Lambda:
                 faults=faults,
                 markers=[_encoded(marker) for marker in markers],
                 watch=[_encoded(text) for text in watch],
+                is_patient=module == ANSWER and not self.wire.fault,
             )
             before = moto_state()
             del self.wire[:]
