@@ -24,8 +24,8 @@ test: .venv/dev ## Check and test a change; T=path and K=pattern choose a part
 test-all: test .venv-sam/installed .venv-checkov/installed .venv-sbom/installed .venv-runtime/installed .wheels/installed tests/privacy/axe/node_modules/.installed ## Test everything: also builds, checkov, browsers and the full forms
 	@tools/timed.sh "make test-all, after make test" $(MAKE) --no-print-directory .test-rest
 
-# `auto`: one process for each processor. Tests of one file share what it set up, so they go to one process.
-PYTEST := .venv/bin/python -m pytest -n auto --dist loadfile
+# `auto`: one process for each processor. One that has no tests left takes some from another.
+PYTEST := .venv/bin/python -m pytest -n auto --dist worksteal
 .PHONY: .test .test-rest
 .test:
 	$(PYTEST) -m "not full" $(if $(K),-k '$(K)') $(T)

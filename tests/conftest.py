@@ -274,19 +274,26 @@ def deploy(s3_endpoint: str) -> Callable[[dict[str, dict[str, Any]]], Handler]:
     """
 
     def deployed(uploads: dict[str, dict[str, Any]]) -> Handler:
-        with pytest.MonkeyPatch.context() as patch, reopened_sinks():
-            for name, value in ON_THIS_MACHINE.items():
-                patch.setenv(name, value)
-            s3 = S3(s3_endpoint)
-            for key, document in uploads.items():
-                s3.put(key, document)
-            for name, value in _settings(s3).items():
-                patch.setenv(name, value)
-            fresh_import("comet_updates.publish.handler").handler(SWEEP, None)
+        with published_bucket(s3_endpoint, uploads):
             handler: Handler = fresh_import("comet_updates.answer.handler").handler
             return handler
 
     return deployed
+
+
+@contextmanager
+def published_bucket(endpoint: str, uploads: dict[str, dict[str, Any]]) -> Iterator[S3]:
+    """Publish uploads in a new bucket, and give it; meanwhile the environment is that of functions in front of it."""
+    with pytest.MonkeyPatch.context() as patch, reopened_sinks():
+        for name, value in ON_THIS_MACHINE.items():
+            patch.setenv(name, value)
+        s3 = S3(endpoint)
+        for key, document in uploads.items():
+            s3.put(key, document)
+        for name, value in _settings(s3).items():
+            patch.setenv(name, value)
+        fresh_import("comet_updates.publish.handler").handler(SWEEP, None)
+        yield s3
 
 
 def request(path: str, method: str = "GET", **headers: str) -> dict[str, Any]:

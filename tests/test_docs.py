@@ -112,9 +112,8 @@ def reader(tmp_path: Path) -> Iterator[Callable[[Step], str]]:
     process.communicate()
 
 
-@pytest.mark.parametrize(
-    "page", [pytest.param(page, marks=() if page == "README.md" else pytest.mark.full) for page in RUN]
-)
+@pytest.mark.full
+@pytest.mark.parametrize("page", RUN)
 def test_the_commands_of_a_page_print_what_the_page_shows(page: str, reader: Callable[[Step], str]) -> None:
     found = [step for step in steps(sections(page, RUN[page])) if not step.command.startswith("make run")]
     assert len(found) > 2

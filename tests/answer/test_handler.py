@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import SWEEP, fresh_import, release, request
+from tests.conftest import fresh_import, published_bucket, release, request
 
 if TYPE_CHECKING:
     from tests.conftest import S3, Handler, Wire
@@ -15,12 +15,17 @@ if TYPE_CHECKING:
 URL = "/v1/comet-cursor/stable"
 
 
-@pytest.fixture
-def published(s3: S3, publish: Handler) -> S3:
+@pytest.fixture(scope="module")
+def published(s3_endpoint: str) -> S3:
     """A bucket with one published release."""
-    s3.put("releases/comet-cursor/stable/4.2.1.json", release())
-    publish(SWEEP, None)
-    return s3
+    with published_bucket(s3_endpoint, {"releases/comet-cursor/stable/4.2.1.json": release()}) as made:
+        return made
+
+
+@pytest.fixture
+def s3(published: S3, aws: str) -> S3:
+    """The bucket of all tests here, since none of them writes to it."""
+    return published
 
 
 def test_a_published_release_is_answered(published: S3, answer: Handler) -> None:

@@ -175,6 +175,7 @@ def filled(values: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str
     return {name: re.sub(r"\$\{\{ (.+?) \}\}", lambda said: known[said[1]], value) for name, value in values.items()}
 
 
+@pytest.mark.full
 def test_the_commands_of_the_workflow_release_what_was_attached(runner: Runner, service: Service) -> None:
     known = {
         "github.event.release.prerelease && 'beta' || 'stable'": "stable",
@@ -229,6 +230,7 @@ def test_without_a_token_nothing_is_released(runner: Runner, service: Service) -
     assert not service.exists("releases/nobody/")
 
 
+@pytest.mark.full
 def test_a_second_run_of_the_job_does_nothing(runner: Runner, service: Service) -> None:
     environment = lab(runner) | {"PRODUCT": "twice"}
     runner.run(GITLAB["release"]["script"], environment)

@@ -28,7 +28,7 @@ from torture.counts import IS_FULL, tally
 
 pytestmark = pytest.mark.http
 
-QUICK, FULL = 2, 50 if IS_FULL else 8
+QUICK, FULL = 1, 50 if IS_FULL else 8
 """How many of the kills `make test` tries, and how many `make test-all` and `make torture` do."""
 REQUESTS = 28
 """About how many a whole run sends, and a few more: so that some are killed by nobody."""
@@ -128,6 +128,7 @@ def test_a_release_that_is_killed_anywhere_is_completed_by_the_next_run(
     )
 
 
+@pytest.mark.full
 def test_a_whole_run_sends_about_as_many_requests_as_we_kill_among(pipeline: Pipeline, wire: Wire) -> None:
     before = len(wire)
     assert not kill_after(1_000, wire, pipeline.uploading())
@@ -138,7 +139,7 @@ def test_a_whole_run_sends_about_as_many_requests_as_we_kill_among(pipeline: Pip
     ("arguments", "rounds"),
     [
         pytest.param((), 1, id="to all"),
-        pytest.param(("--percent", "5"), 1, id="to a share"),
+        pytest.param(("--percent", "5"), 1, id="to a share", marks=pytest.mark.full),
         pytest.param((), 3, id="to all, three times", marks=pytest.mark.full),
         pytest.param(("--percent", "5"), 3, id="to a share, three times", marks=pytest.mark.full),
     ],

@@ -37,6 +37,7 @@ def keys() -> int:
     return sum(isinstance(found, FakeKey) for found in gc.get_objects())
 
 
+@pytest.mark.full
 @pytest.mark.filterwarnings(
     "ignore:S3 key was not disposed:ResourceWarning"
 )  # moto asks for what it cannot keep up with

@@ -180,6 +180,7 @@ def test_a_port_in_use_is_a_clear_message(service: Service) -> None:
     )
 
 
+@pytest.mark.full
 def test_samples_that_cannot_be_read_end_it_and_the_reason_is_told(tmp_path: Path) -> None:
     (tmp_path / "broken.json").symlink_to(tmp_path / "nowhere")
     environment = os.environ | {"PORT": str(free_port()), "S3_PORT": str(free_port())}

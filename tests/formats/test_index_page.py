@@ -46,6 +46,7 @@ def test_products_stand_in_the_order_of_their_names() -> None:
     assert html.index("Alpha") < html.index("beta") < html.index("Gamma")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", ["a", "&" * 200], ids=["short", "long"])
 def test_ten_thousand_products_are_all_on_pages_that_lead_to_each_other(name: str) -> None:
     latest = (index_page.Latest("stable", "1.0.0", None),)

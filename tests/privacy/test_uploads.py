@@ -50,7 +50,7 @@ def test_who_uploads_makes_no_difference(upload: Callable[..., Observation]) -> 
     assert '"outcome":"refused"' in nobody.seen["stdout"], "something is published, or this test proves nothing"
     assert nobody.state_before != nobody.state_after
 
-    @tried(3)
+    @tried(1 if THOROUGH == QUICK else 3)
     @given(people(UPLOADER), people(UPLOADER))
     def compared(one: Person, other: Person) -> None:
         first, second = upload(one), upload(other)

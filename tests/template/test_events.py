@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import ROOT, SWEEP, fresh_import
+from tests.conftest import ROOT, fresh_import, published_bucket
 from tests.template.expand import source
 
 if TYPE_CHECKING:
@@ -35,11 +35,18 @@ def handler(function: str) -> Handler:
     return found
 
 
+@pytest.fixture(scope="module")
+def bucket(s3_endpoint: str) -> S3:
+    """A bucket in which the example is published."""
+    with published_bucket(s3_endpoint, {UPLOAD: json.loads((ROOT / "examples" / UPLOAD).read_bytes())}) as made:
+        return made
+
+
 @pytest.fixture
-def published(s3: S3, environment: None, open_sinks: None) -> S3:
-    s3.put(UPLOAD, (ROOT / "examples" / UPLOAD).read_bytes())
-    handler("PublishFunction")(SWEEP, None)
-    return s3
+def published(bucket: S3, environment: None, open_sinks: None, monkeypatch: pytest.MonkeyPatch) -> S3:
+    """The bucket of all tests that only ask."""
+    monkeypatch.setenv("BUCKET", bucket.bucket)
+    return bucket
 
 
 def test_every_payload_is_tried_here() -> None:

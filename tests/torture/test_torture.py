@@ -37,6 +37,7 @@ def test_the_figures_of_tests_are_summed_in_one_last_line(root: Path, capfd: pyt
     assert last == "torture: faults=5 inputs=0 crashes=0 interleavings=0 answers=0 wrong=0 lost=0"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("wrong", "passes"), [(1, True), (0, False)], ids=["something is wrong", "a check fails"])
 def test_what_goes_wrong_in_any_part_is_a_failure(root: Path, *, wrong: int, passes: bool) -> None:
     assert not command.run({"it": part(root, wrong=wrong, passes=passes), "another": lambda _: True})

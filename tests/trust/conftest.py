@@ -52,7 +52,7 @@ class Web:
         self._answer = answer
         self._server = make_server("127.0.0.1", 0, Request.application(self._serve), threaded=True)
         self.url = f"http://127.0.0.1:{self._server.port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def _serve(self, asked: Request) -> Response:
         self.headers.append({name.lower(): value for name, value in asked.headers})
