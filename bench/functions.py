@@ -21,7 +21,7 @@ SAME += "def handler(event, context):\n    return answer\n"
 CLIENT = f"import boto3\ns3 = boto3.client('s3')\n{HELLO}"
 # Our own handler for lines without the logger that the user asked for: what Powertools costs is the difference.
 LEAN = """
-from comet_updates import record
+from comet_updates.answer import log
 
 class Line:
     def __init__(self, handler):
@@ -32,7 +32,7 @@ class Line:
 
     warning = error = info
 
-record._powertools = Line
+log._powertools = Line
 from comet_updates.answer.handler import handler
 """
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from comet_updates.answer import handler as module
-from comet_updates.answer.fetch import Document, Get, Unchanged
-from comet_updates.errors import StoreUnavailableError
+from comet_updates.answer.errors import StoreUnavailableError
+from comet_updates.answer.store import Document, Get, Unchanged
 
 ROOT = Path(__file__).parents[1]
 EVENT = json.loads((ROOT / "events" / "get.json").read_text())

@@ -28,6 +28,7 @@ from bench.functions import BUILD
 from bench.lambda_runtime import free_port, lambda_runtime
 from bench.publishing import BUCKET, PRODUCT, RELEASE
 from comet_updates import names
+from comet_updates.answer import urls
 from comet_updates.cli import sample_keys, sealing
 from comet_updates.cli.deciding import SignWith
 from comet_updates.publish.bucket import open_bucket
@@ -101,7 +102,7 @@ class Client(FetcherInterface):
 
     def _fetch(self, url: str) -> Iterator[bytes]:
         self.requests += 1
-        key = names.public_key(url.removeprefix("https://updates.example.com"))
+        key = urls.public_key(url.removeprefix("https://updates.example.com"))
         try:
             body = self._s3.get_object(Bucket=BUCKET, Key=str(key))["Body"].read()
         except self._s3.exceptions.NoSuchKey:

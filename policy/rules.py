@@ -195,7 +195,7 @@ class OneRoute(PolicyRule):
             routes = api.get("Body", {}).get("paths", {})
             if set(routes) != {"$default"}:
                 yield Finding(
-                    name, f"has the routes {sorted(routes)}", "Leave $default: names.py says what a path means"
+                    name, f"has the routes {sorted(routes)}", "Leave $default: answer/urls.py says what a path means"
                 )
             for path, methods in routes.items():
                 for method, route in methods.items():

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from pathlib import Path
 
-from comet_updates import deployment, names
-from comet_updates.answer import respond
-from comet_updates.answer.fetch import Document
-from comet_updates.record import DURATION_ABOVE, DURATIONS, Cache, Outcome, Record
+from comet_updates import deployment
+from comet_updates.answer import respond, urls
+from comet_updates.answer.log import DURATION_ABOVE, DURATIONS, Cache, Outcome, Record
+from comet_updates.answer.store import Document
 
 ROOT = Path(__file__).parents[1]
 SCREEN_LINES = 50
@@ -28,7 +28,7 @@ def log_fields() -> dict[str, list[str]]:
     }
 
 
-def log_lines(place: names.Place) -> Iterator[str]:
+def log_lines(place: urls.Place) -> Iterator[str]:
     """Every line that can be logged about `place`. Made of the fields, not by the code that logs."""
     for outcome, cache, duration in itertools.product(*log_fields().values()):
         level = logging.getLevelName(Record(Outcome(outcome), place, Cache(cache)).level)

@@ -71,13 +71,13 @@ HANDLER = "comet_updates.answer.handler"
 RESPOND = "comet_updates.answer.respond.respond"
 DROP_IN = "comet_updates.answer.drop_in.respond"
 IS_NEWER = "comet_updates.answer.drop_in._is_newer"
-S3_GET = "comet_updates.answer.fetch.s3_get.get"
-READER = "comet_updates.answer.fetch.Reader._read"
-PUBLIC_KEY = "comet_updates.names.public_key"
-DROP_IN_URL = "comet_updates.names.drop_in"
-LOG_LINE = "comet_updates.record.Record.line"
-LOG_FORMAT = "comet_updates.record._ClosedHandler.format"
-OTHER_SINKS = "comet_updates.record._close_other_sinks"
+S3_GET = "comet_updates.answer.store.s3_get.get"
+READER = "comet_updates.answer.store.Reader._read"
+PUBLIC_KEY = "comet_updates.answer.urls.public_key"
+DROP_IN_URL = "comet_updates.answer.urls.drop_in"
+LOG_LINE = "comet_updates.answer.log.Record.line"
+LOG_FORMAT = "comet_updates.answer.log._ClosedHandler.format"
+OTHER_SINKS = "comet_updates.answer.log._close_other_sinks"
 PUBLISH = "comet_updates.publish.handler.handler"
 UPLOADED_KEYS = "comet_updates.publish.handler._keys"
 PUBLISH_SITE = "comet_updates.publish.reconcile.Publisher._publish_site_once"
@@ -439,7 +439,7 @@ _IN_PAGES = (
         "publishes no page of what is promised",
         "P11",
         PUBLISH_SITE,
-        Instead("documents[names.page_key('privacy')] = pages.privacy()", "pass"),
+        Instead("documents[urls.page_key('privacy')] = pages.privacy()", "pass"),
     ),
 )
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from comet_updates import deployment, names
+from comet_updates import deployment
+from comet_updates.answer import urls
 from comet_updates.promises import NOT_PROVABLE, PROMISES, Check, Promise
 from proof import facts
 from proof.hunt import Caught, Run
@@ -25,8 +26,8 @@ from tests.test_architecture import ANSWER_MODULES
 
 Report = dict[str, Any]
 
-PLACE = names.Place("<product>", "<channel>", "<document>")
-PLACES = (names.NOWHERE, names.Place("<product>", "", ""), PLACE)
+PLACE = urls.Place("<product>", "<channel>", "<document>")
+PLACES = (urls.NOWHERE, urls.Place("<product>", "", ""), PLACE)
 
 
 def make(checked: Run, caught: Iterable[Caught], commit: str, *, changed: bool) -> Report:

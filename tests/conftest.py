@@ -204,7 +204,7 @@ def _settings(s3: S3) -> dict[str, str]:
 
 @contextmanager
 def reopened_sinks() -> Iterator[None]:
-    """Give back what `record.Log` closes: this process lives on after the handler's."""
+    """Give back what `answer.log.Log` closes: this process lives on after the handler's."""
     root, hooks = logging.getLogger(), (sys.unraisablehook, threading.excepthook)
     handlers, last_resort, raises = root.handlers[:], logging.lastResort, logging.raiseExceptions
     _forget_logger()
@@ -216,7 +216,7 @@ def reopened_sinks() -> Iterator[None]:
 
 @pytest.fixture
 def open_sinks() -> Iterator[None]:
-    """Give back what `record.Log` closes."""
+    """Give back what `answer.log.Log` closes."""
     with reopened_sinks():
         yield
 

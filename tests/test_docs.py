@@ -19,6 +19,7 @@ from typer.models import CommandInfo
 
 from bench.lambda_runtime import free_port
 from comet_updates import formats, names
+from comet_updates.answer import urls
 from comet_updates.cli import app
 from comet_updates.model import ChannelPolicy, Product, Release
 from comet_updates.publish import uploads
@@ -170,7 +171,7 @@ def drop_in_paths() -> list[str]:
 @pytest.mark.parametrize("path", drop_in_paths())
 def test_every_drop_in_url_in_the_guide_leads_to_a_document(path: str) -> None:
     assert len(drop_in_paths()) == 7
-    assert names.drop_in(f"/drop-in/comet-cursor/stable{path}")
+    assert urls.drop_in(f"/drop-in/comet-cursor/stable{path}")
 
 
 def decisions() -> list[str]:

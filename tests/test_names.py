@@ -7,10 +7,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from comet_updates import model, names
+from comet_updates.answer import errors, urls
+from comet_updates.answer.settings import settings
 from tests.privacy.identify import PLACES, old_numbers
 
 MANIFEST = "public/v1/comet-cursor/stable/manifest.json"
-NAMES = st.from_regex(names.NAME, fullmatch=True).filter(lambda name: len(name) <= 64)
+NAMES = st.from_regex(urls.NAME, fullmatch=True).filter(lambda name: len(name) <= 64)
 PRODUCTS = NAMES.filter(names.is_product)
 VERSIONS = st.from_regex(names.VERSION, fullmatch=True)
 
@@ -35,7 +37,7 @@ VERSIONS = st.from_regex(names.VERSION, fullmatch=True)
     ],
 )
 def test_a_url_leads_to_its_key(path: str, key: str) -> None:
-    assert names.public_key(path) == key
+    assert urls.public_key(path) == key
 
 
 @pytest.mark.parametrize(
@@ -54,8 +56,8 @@ def test_a_url_leads_to_its_key(path: str, key: str) -> None:
     ],
 )
 def test_the_number_of_a_legacy_copy_is_dropped(suffix: str) -> None:
-    assert names.public_key(f"/v1/comet-cursor/stable/{suffix}") == MANIFEST
-    assert names.public_key(f"/v1/comet-cursor/stable/manifest.json/{suffix}") == MANIFEST
+    assert urls.public_key(f"/v1/comet-cursor/stable/{suffix}") == MANIFEST
+    assert urls.public_key(f"/v1/comet-cursor/stable/manifest.json/{suffix}") == MANIFEST
 
 
 GUID = "3f2504e0-4f89-11d3-9a0c-0305e82c3301"
@@ -65,7 +67,7 @@ GUID = "3f2504e0-4f89-11d3-9a0c-0305e82c3301"
 def test_place_of_a_name_with_a_sound_name_leads_to_a_key(place: str) -> None:
     """Control the next test: the same places lead to a key with a sound name."""
     path = place.replace("{}", "en")
-    assert names.public_key(path) or names.drop_in(path)
+    assert urls.public_key(path) or urls.drop_in(path)
 
 
 @given(old_numbers())
@@ -76,7 +78,7 @@ def test_place_of_a_name_with_a_sound_name_leads_to_a_key(place: str) -> None:
 @example("dn-1")
 def test_number_in_the_place_of_a_name_leads_nowhere(number: str) -> None:
     for path in (place.replace("{}", number) for place in PLACES):
-        assert (names.public_key(path), names.drop_in(path)) == (None, None), path
+        assert (urls.public_key(path), urls.drop_in(path)) == (None, None), path
 
 
 NUMBERED = {
@@ -95,9 +97,9 @@ def test_name_with_a_number_in_it_is_refused(name: str) -> None:
     for key in (names.product_key(name), names.release_key(name, "c", "1"), names.channel_key("p", name)):
         assert names.parse_upload(key) is None
     assert names.forbidden(name, product=False) == "looks like a GUID or a download number"
-    assert not names.is_name(name)
+    assert not urls.is_name(name)
     assert not names.is_product(name)
-    assert names.public_key(f"/v1/{name}/stable") is names.public_key(f"/v1/p/{name}") is None
+    assert urls.public_key(f"/v1/{name}/stable") is urls.public_key(f"/v1/p/{name}") is None
 
 
 @pytest.mark.parametrize("name", sorted(LEGAL))
@@ -105,7 +107,7 @@ def test_name_that_only_resembles_a_number_is_a_name(name: str) -> None:
     """Hold the bound of the rule, as docs/privacy.md states it."""
     assert names.forbidden(name, product=True) is None
     assert names.parse_upload(names.channel_key(name, name)) == ("channel", name, name, "")
-    assert names.public_key(f"/v1/{name}/{name}") == names.document_key(name, name, names.MANIFEST)
+    assert urls.public_key(f"/v1/{name}/{name}") == urls.document_key(name, name, urls.MANIFEST)
 
 
 @pytest.mark.parametrize("name", names.RESERVED)
@@ -187,12 +189,12 @@ def test_reserved_name_is_a_channel_but_not_a_product(name: str) -> None:
     ids=lambda path: repr(path[:50]),
 )
 def test_anything_else_leads_nowhere(path: str) -> None:
-    assert names.public_key(path) is None
+    assert urls.public_key(path) is None
 
 
 @given(st.text() | st.from_regex(r"/v1/[a-z./%-]{0,9}/[a-zA-Z0-9./%-]{0,20}", fullmatch=True))
 def test_whatever_is_asked_stays_below_public(path: str) -> None:
-    key = names.public_key(path)
+    key = urls.public_key(path)
     assert key is None or (
         key.startswith(("public/v1/", "public/schemas/", "public/pages/")) and ".." not in key and key.isascii()
     )
@@ -200,10 +202,10 @@ def test_whatever_is_asked_stays_below_public(path: str) -> None:
 
 @given(NAMES, NAMES)
 def test_a_url_can_be_made_of_every_name(product: str, channel: str) -> None:
-    key = names.public_key(f"/v1/{product}/{channel}")
-    assert key == names.document_key(product, channel, "manifest.json")
-    assert names.place(key) == (product, channel, "manifest.json")
-    assert names.content_type(key) == "application/json"
+    key = urls.public_key(f"/v1/{product}/{channel}")
+    assert key == urls.document_key(product, channel, "manifest.json")
+    assert urls.place(key) == (product, channel, "manifest.json")
+    assert urls.content_type(key) == "application/json"
 
 
 @given(PRODUCTS, NAMES, VERSIONS)
@@ -221,7 +223,7 @@ def test_a_refusal_can_always_be_stored(key: str) -> None:
 
 
 def test_a_url_exists_for_just_the_schemas_of_the_models() -> None:
-    assert set(names.SCHEMAS) == set(model.SCHEMAS)
+    assert set(urls.SCHEMAS) == set(model.SCHEMAS)
 
 
 def test_the_refusal_of_a_long_key_has_a_key_of_its_own() -> None:
@@ -244,23 +246,23 @@ def test_the_refusal_of_a_long_key_has_a_key_of_its_own() -> None:
     ],
 )
 def test_a_setting_that_makes_no_sense_is_refused_by_its_name(variable: str, value: str) -> None:
-    with pytest.raises(names.SettingsError, match=f"^environment variable {variable}: "):
-        names.settings({variable: value}, variable)
+    with pytest.raises(errors.SettingsError, match=f"^environment variable {variable}: "):
+        settings({variable: value}, variable)
 
 
-@given(NAMES, st.from_regex(names.LANGUAGE, fullmatch=True).filter(str.isascii), st.integers(2, 9_999))
+@given(NAMES, st.from_regex(urls.LANGUAGE, fullmatch=True).filter(str.isascii), st.integers(2, 9_999))
 def test_the_pages_of_a_product_are_told_from_those_of_any_other(product: str, language: str, number: int) -> None:
     ours = {
-        names.page_key(product),
-        names.page_key(product, language),
-        names.news_key(product),
+        urls.page_key(product),
+        urls.page_key(product, language),
+        urls.news_key(product),
         names.entry_key(product),
     }
     assert len(ours) == 4
     assert {names.page_product(key) for key in ours} == {product}
-    assert names.public_key(names.page_path("page", str(number))) == names.page_key("page", str(number))
-    assert names.public_key(names.page_path(product, language)) in (names.page_key(product, language), None)
-    assert names.place(names.page_key(product, language)).document == f"pages/{product}.!{language}.html"
+    assert urls.public_key(urls.page_path("page", str(number))) == urls.page_key("page", str(number))
+    assert urls.public_key(urls.page_path(product, language)) in (urls.page_key(product, language), None)
+    assert urls.place(urls.page_key(product, language)).document == f"pages/{product}.!{language}.html"
 
 
 @pytest.mark.parametrize("name", ["Draft.html", "notes.txt", "old/x.html", "a.!.html", "a.!de.atom", "a..html", "a"])

@@ -15,11 +15,11 @@ from io import StringIO
 
 import pytest
 
-from comet_updates import names, record
-from comet_updates.record import NOT_A_RECORD, Cache, Log, Outcome, Record
+from comet_updates.answer import urls
+from comet_updates.answer.log import NOT_A_RECORD, SUCCESSES, Cache, Log, Outcome, Record
 from tests.conftest import ROOT
 
-PLACE = names.Place("comet-cursor", "stable", "manifest.json")
+PLACE = urls.Place("comet-cursor", "stable", "manifest.json")
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ class TestPowertoolsThatWaitsForTheFirstLine:
         """In a new process, where Powertools was never loaded."""
         code = (
             "import logging, sys, threading, warnings\n"
-            "from comet_updates.record import Log, Outcome, Record\n"
+            "from comet_updates.answer.log import Log, Outcome, Record\n"
             f"log = Log(successes={successes}, level='INFO')\n"
             "log.write(Record(Outcome.FAILED))\n"
             "logging.getLogger().error('203.0.113.77')\n"
@@ -228,7 +228,7 @@ def test_a_closed_standard_output_is_no_error(
 
 
 def test_every_outcome_is_either_a_success_or_asks_for_action() -> None:
-    assert {outcome.value for outcome in Outcome} - {outcome.value for outcome in record.SUCCESSES} == {
+    assert {outcome.value for outcome in Outcome} - {outcome.value for outcome in SUCCESSES} == {
         "unavailable",
         "refused",
         "failed",

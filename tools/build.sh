@@ -17,7 +17,7 @@ PATH="$bin:$PATH" AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 \
 # libraries that are not here, and type stubs.
 (
     cd "$folder/AnswerFunction/comet_updates"
-    rm -r cli client formats publish trust deployment.py model.py promises.py versions.py
+    find . -mindepth 1 -maxdepth 1 ! -name __init__.py ! -name answer -exec rm -r {} +
     cd "$folder/AnswerLayer/python"
     rm -r aws_lambda_powertools/event_handler aws_lambda_powertools/middleware_factory obstore/auth obstore/fsspec.py
     find aws_lambda_powertools/utilities -mindepth 1 -maxdepth 1 ! -name __init__.py ! -name jmespath_utils -exec rm -r {} +

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from comet_updates import names
+from comet_updates.answer import urls
 from comet_updates.publish.bucket import Bucket
 from comet_updates.publish.reconcile import Publisher
 from tests.publish.memory import MemoryBucket, Objects
@@ -75,7 +76,7 @@ def rehearse(made: Sequence[Decision]) -> tuple[Right, Bucket]:
         objects.put(decision.key, decision.body)
         publisher.publish(decision.product)
         for path in paths(decision.product):
-            found = bucket.current(names.public_key(path) or "")
+            found = bucket.current(urls.public_key(path) or "")
             spans = right.setdefault(path, {})
             for was in spans.values():  # right until now
                 if was[-1].last == len(made):

@@ -23,11 +23,11 @@ from typing import Any, NamedTuple
 
 import boto3
 
+from comet_updates.answer.log import Outcome
 from comet_updates.cli import gateway
 from comet_updates.cli.gateway import Handler
 from comet_updates.cli.local_aws import LocalAws
 from comet_updates.publish.bucket import Bucket, open_bucket
-from comet_updates.record import Outcome
 from torture import clients, decisions, proxy
 from torture.clients import Connection, Found
 from torture.counts import Counts

@@ -1,26 +1,11 @@
-"""All errors that this package raises on purpose, as one tree: the type shows whose fault it is."""
+"""The errors that we raise on purpose, besides those of the answering function, sorted by whose fault they are."""
 
 from __future__ import annotations
 
 from enum import Enum
 from typing import NamedTuple
 
-
-class CometError(Exception):
-    """The base class of all errors of this package."""
-
-
-class SettingsError(CometError):
-    """A setting of the deployment is missing or wrong, so the function does not start."""
-
-    def __init__(self, variable: str, problem: str) -> None:
-        """Name the environment `variable` and its `problem`."""
-        super().__init__(f"environment variable {variable}: {problem}")
-        self.variable = variable
-
-
-class StoreUnavailableError(CometError):
-    """S3 failed or gave an invalid answer, so the requested document is unknown."""
+from comet_updates.answer.errors import CometError
 
 
 class ConcurrentPublishError(CometError):

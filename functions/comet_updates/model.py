@@ -30,6 +30,7 @@ from pydantic import (
 )
 
 from comet_updates import names
+from comet_updates.answer import urls
 from comet_updates.versions import Precedence, Scheme, precedence
 
 NOTES_MAX_CHARS = 100_000
@@ -106,7 +107,7 @@ def _grammar(
 _PRODUCT = _grammar(
     names.PRODUCT, "a name in lower case such as `comet-cursor`", partial(names.forbidden, product=True)
 )
-_CHANNEL = _grammar(names.NAME, "a name in lower case such as `stable`", partial(names.forbidden, product=False))
+_CHANNEL = _grammar(urls.NAME, "a name in lower case such as `stable`", partial(names.forbidden, product=False))
 _VERSION = _grammar(names.VERSION, "a version such as `4.2.1`")
 
 ProductName = Annotated[str, _PRODUCT[0], _PRODUCT[1]]

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from comet_updates.answer import drop_in, respond
-from comet_updates.answer.fetch import Document
+from comet_updates.answer.errors import StoreUnavailableError
+from comet_updates.answer.log import Cache, Outcome
 from comet_updates.answer.respond import Answer
-from comet_updates.errors import StoreUnavailableError
-from comet_updates.record import Cache, Outcome
+from comet_updates.answer.store import Document
 
 TAURI = "/drop-in/comet-cursor/stable/linux/x86_64"
 MAC = "/drop-in/comet-cursor/stable/update/darwin_arm64"

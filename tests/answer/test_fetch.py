@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from comet_updates.answer import fetch
-from comet_updates.answer.fetch import WITNESS, BrokenDocumentError, DeniedError, Document, Reader, Unchanged
+from comet_updates.answer import store as answer_store
+from comet_updates.answer.errors import StoreUnavailableError
+from comet_updates.answer.log import Cache
 from comet_updates.answer.respond import respond
-from comet_updates.errors import StoreUnavailableError
-from comet_updates.record import Cache
+from comet_updates.answer.store import WITNESS, BrokenDocumentError, DeniedError, Document, Reader, Unchanged
 
 if TYPE_CHECKING:
     from tests.conftest import S3, Wire
@@ -107,7 +107,7 @@ def test_what_s3_has_not_confirmed_for_a_week_is_answered_no_more(store: Store) 
     store.objects[KEY] = "a"
     store.read()
     store.error = StoreUnavailableError()
-    store.now = fetch.STALE_MAX_S - 1
+    store.now = answer_store.STALE_MAX_S - 1
     assert store.read() == ("a", Cache.STALE)
     store.now += 1
     with pytest.raises(StoreUnavailableError):
@@ -117,14 +117,14 @@ def test_what_s3_has_not_confirmed_for_a_week_is_answered_no_more(store: Store) 
 def test_memory_answers_for_as_long_as_caches_on_the_way_may(store: Store) -> None:
     store.objects[KEY] = "a"
     answer = respond("GET", "/v1/comet-cursor/stable", None, store.reader.read)
-    assert f"stale-if-error={fetch.STALE_MAX_S}" in answer.headers["cache-control"]
+    assert f"stale-if-error={answer_store.STALE_MAX_S}" in answer.headers["cache-control"]
 
 
 def test_environments_that_began_together_ask_again_at_different_moments_and_never_too_late(store: Store) -> None:
     store.objects[KEY] = "a"
     store.drawn = 0.5
     store.read()
-    store.now = TTL_S * (1 - fetch.JITTER / 2) - 0.1
+    store.now = TTL_S * (1 - answer_store.JITTER / 2) - 0.1
     assert store.read() == ("a", Cache.MEMORY)
     store.now += 0.1
     store.drawn = 0.0
@@ -148,7 +148,7 @@ def test_once_s3_is_back_answers_are_fresh_within_the_time_to_live(store: Store)
     store.now, store.error = 3600.0, StoreUnavailableError()
     store.read()
     store.error, store.objects[KEY] = None, "b"
-    store.now += fetch.RETRY_PAUSE_S
+    store.now += answer_store.RETRY_PAUSE_S
     assert store.read() == ("b", Cache.FETCHED)
 
 
@@ -158,7 +158,7 @@ def test_one_failure_is_one_attempt_until_the_pause_is_over(store: Store) -> Non
         with pytest.raises(StoreUnavailableError):
             store.read()
     assert len(store.asked) == 1
-    store.now += fetch.RETRY_PAUSE_S
+    store.now += answer_store.RETRY_PAUSE_S
     with pytest.raises(StoreUnavailableError):
         store.read()
     assert len(store.asked) == 2
@@ -174,7 +174,7 @@ def test_a_stream_of_unknown_names_cannot_push_known_documents_out_of_memory(sto
 
 
 def test_memory_is_bounded_and_keeps_what_was_asked_for_last(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetch, "MEMORY_MAX_BYTES", 30)
+    monkeypatch.setattr(answer_store, "MEMORY_MAX_BYTES", 30)
     for name in ("a", "b", "c"):
         store.objects[name] = name * 10
         store.read(name)
@@ -188,7 +188,7 @@ def test_memory_is_bounded_and_keeps_what_was_asked_for_last(store: Store, monke
 def test_a_document_larger_than_the_memory_is_answered_and_not_kept(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetch, "MEMORY_MAX_BYTES", 5)
+    monkeypatch.setattr(answer_store, "MEMORY_MAX_BYTES", 5)
     store.objects[KEY] = "a" * 10
     assert store.read() == ("a" * 10, Cache.FETCHED)
     assert store.reader._size_bytes == 0
@@ -263,40 +263,40 @@ class TestWhereS3DeniesInsteadOfSayingNotFound:
 
 def test_without_an_endpoint_the_s3_of_aws_is_meant(aws: str) -> None:
     """As on Lambda. Nothing is sent before a key is asked for."""
-    assert callable(fetch.s3_get("bucket", None))
+    assert callable(answer_store.s3_get("bucket", None))
 
 
 class TestAgainstARealS3:
     def test_a_document_comes_with_the_hash_of_its_bytes_as_etag(self, s3: S3) -> None:
         s3.put(KEY, "größe".encode())
-        document = fetch.s3_get(s3.bucket, s3.endpoint)(KEY, None)
+        document = answer_store.s3_get(s3.bucket, s3.endpoint)(KEY, None)
         assert isinstance(document, Document)
         assert (document.text, document.size_bytes) == ("größe", 7)
         assert document.etag == '"d353a2671b67afff0941ae456e5c76e9"'  # sha256sum, first half
 
     def test_an_unchanged_document_is_not_sent_again(self, s3: S3) -> None:
         s3.put(KEY, b"a")
-        get = fetch.s3_get(s3.bucket, s3.endpoint)
+        get = answer_store.s3_get(s3.bucket, s3.endpoint)
         document = get(KEY, None)
         assert isinstance(document, Document)
         assert isinstance(get(KEY, document.validator), Unchanged)
 
     def test_a_missing_document_is_none(self, s3: S3) -> None:
-        assert fetch.s3_get(s3.bucket, s3.endpoint)(KEY, None) is None
+        assert answer_store.s3_get(s3.bucket, s3.endpoint)(KEY, None) is None
 
     def test_bytes_that_are_not_what_the_etag_says_are_not_what_we_wrote(self, s3: S3, wire: Wire) -> None:
         s3.put(KEY, b"a")
         wire.fault = "corrupted"
         try:
             with pytest.raises(BrokenDocumentError):
-                fetch.s3_get(s3.bucket, s3.endpoint)(KEY, None)
+                answer_store.s3_get(s3.bucket, s3.endpoint)(KEY, None)
         finally:
             wire.fault = ""
 
     def test_bytes_that_are_not_utf_8_are_not_what_we_wrote(self, s3: S3) -> None:
         s3.put(KEY, b"\xff\xfe")
         with pytest.raises(StoreUnavailableError):
-            fetch.s3_get(s3.bucket, s3.endpoint)(KEY, None)
+            answer_store.s3_get(s3.bucket, s3.endpoint)(KEY, None)
 
 
 def _listen(behave: Callable[[socket.socket], None]) -> str:
@@ -341,7 +341,7 @@ def _status(line: bytes, body: bytes = b"", length: int | None = None) -> Callab
 def test_an_s3_that_misbehaves_is_unavailable_within_the_time_that_clients_wait(
     aws: str, behave: Callable[[socket.socket], None]
 ) -> None:
-    get = fetch.s3_get("bucket", _listen(behave))
+    get = answer_store.s3_get("bucket", _listen(behave))
     started = time.monotonic()
     with pytest.raises(StoreUnavailableError):
         get(KEY, None)
@@ -350,11 +350,13 @@ def test_an_s3_that_misbehaves_is_unavailable_within_the_time_that_clients_wait(
 
 def test_what_lambda_could_not_hand_out_is_not_read(aws: str) -> None:
     with pytest.raises(BrokenDocumentError):
-        fetch.s3_get("bucket", _listen(_status(b"200 OK", length=fetch.DOCUMENT_MAX_BYTES + 1)))(KEY, None)
+        answer_store.s3_get("bucket", _listen(_status(b"200 OK", length=answer_store.DOCUMENT_MAX_BYTES + 1)))(
+            KEY, None
+        )
 
 
 def test_an_s3_that_refuses_connections_is_unavailable(aws: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
     with pytest.raises(StoreUnavailableError):
-        fetch.s3_get("bucket", f"http://127.0.0.1:{port}")(KEY, None)
+        answer_store.s3_get("bucket", f"http://127.0.0.1:{port}")(KEY, None)

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from comet_updates.answer import respond
-from comet_updates.answer.fetch import Document
+from comet_updates.answer.errors import StoreUnavailableError
+from comet_updates.answer.log import Cache
 from comet_updates.answer.respond import Answer
-from comet_updates.errors import StoreUnavailableError
-from comet_updates.record import Cache
+from comet_updates.answer.store import Document
 
 URL = "/v1/comet-cursor/stable"
 KEY = "public/v1/comet-cursor/stable/manifest.json"

@@ -21,11 +21,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner
 
 from comet_updates import names
+from comet_updates.answer.log import Log
 from comet_updates.cli import sample_keys, sealing
 from comet_updates.cli.deciding import SignWith
 from comet_updates.publish.handler import Run
 from comet_updates.publish.reconcile import Publisher
-from comet_updates.record import Log
 from tests.clients import app
 from tests.conftest import ROOT, release
 from tests.publish.memory import MemoryBucket, Objects

@@ -33,8 +33,9 @@ from bench.fleet.prices import PRICES
 from bench.fleet.simulate import busiest_second, environments, origin_requests, simulated_rps, simulated_rps_by_client
 from bench.fleet.traffic import RETURNS, Traffic, after_outage, at_full_hour
 from comet_updates import names
+from comet_updates.answer import urls
+from comet_updates.answer.log import Cache, Outcome, Record
 from comet_updates.answer.respond import SHARED_MAX_AGE_S
-from comet_updates.record import Cache, Outcome, Record
 from tests.conftest import S3, Handler, Wire, release
 from tests.template.expand import source
 
@@ -250,7 +251,7 @@ class TestDollars:
         assert len(lists) == cost.SWEEP_LISTS
 
     def test_a_log_line_is_as_long_as_is_said(self) -> None:
-        place = names.place("public/v1/comet-cursor/stable/manifest.json")
+        place = urls.place("public/v1/comet-cursor/stable/manifest.json")
         line = Record(Outcome.ANSWERED, place, Cache.MEMORY, 0.0005).line()
         assert math.isclose(len(line) + 26, cost.LOG_LINE_BYTES, rel_tol=0.1)  # 26 bytes: CloudWatch's own
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from comet_updates.answer.errors import StoreUnavailableError
 from comet_updates.cli import hashing, uploading
 from comet_updates.cli.uploading import PART_BYTES, Downloads, Place
-from comet_updates.errors import ArtifactError, StoreUnavailableError
+from comet_updates.errors import ArtifactError
 from tests.conftest import S3, Wire
 
 pytestmark = pytest.mark.http

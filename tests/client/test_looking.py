@@ -10,11 +10,12 @@ from random import Random
 
 import pytest
 
+from comet_updates.answer.errors import CometError
 from comet_updates.client import looking, request, state
 from comet_updates.client.choice import Installed, Outcome, Verdict
 from comet_updates.client.computer import Computer
 from comet_updates.client.looking import App
-from comet_updates.errors import CometError, NoAnswerError, StateError, UnreadableOfferError, VersionSyntaxError
+from comet_updates.errors import NoAnswerError, StateError, UnreadableOfferError, VersionSyntaxError
 from comet_updates.versions import Scheme
 from tests.client.conftest import NOW, Server, http, manifest
 

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from comet_updates.answer.errors import CometError
 from comet_updates.cli import question
 from comet_updates.client import choice, offered
 from comet_updates.client.computer import Computer
-from comet_updates.errors import CometError, UnreadableOfferError
+from comet_updates.errors import UnreadableOfferError
 from comet_updates.versions import Scheme
 from tests.client.conftest import NOW, manifest
 from tests.conftest import ROOT, release

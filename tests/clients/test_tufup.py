@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from comet_updates import names
+from comet_updates.answer import urls
 from comet_updates.cli import sealing, trust_folder
 from comet_updates.cli.deciding import SignWith
 from comet_updates.publish.bucket import Bucket
@@ -74,7 +74,7 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Signed]:
         for version in (app.OLD, app.LATEST):
             _release(service, files, version)
         sealing.seal(bucket, PRODUCT, now, SignWith(f"file2:{key['product']}"))
-        service.wait_for(names.TIMESTAMP.removeprefix("public"), lambda body: b'"timestamp"' in body)
+        service.wait_for(urls.TIMESTAMP.removeprefix("public"), lambda body: b'"timestamp"' in body)
         del front.requests[:]
         yield Signed(front, files, trust / "root" / "1.json")
 

@@ -14,11 +14,10 @@ from urllib.parse import urlsplit
 import boto3
 import pytest
 
-from comet_updates import names
-from comet_updates.answer import fetch
-from comet_updates.answer.fetch import WITNESS, Document, Reader, Unchanged
+from comet_updates.answer import store, urls
+from comet_updates.answer.errors import StoreUnavailableError
 from comet_updates.answer.respond import respond
-from comet_updates.errors import StoreUnavailableError
+from comet_updates.answer.store import WITNESS, Document, Reader, Unchanged
 from comet_updates.publish.bucket import etag_of
 from torture import proxy
 from torture.counts import tally
@@ -79,8 +78,8 @@ class Environment:
         self.now = 0.0
         self.gets = 0
         self._nameless = range(0)
-        self._get = fetch.s3_get(s3.bucket, self.proxy.url)
-        self._lost = fetch.s3_get(s3.bucket, NO_SUCH_HOST)
+        self._get = store.s3_get(s3.bucket, self.proxy.url)
+        self._lost = store.s3_get(s3.bucket, NO_SUCH_HOST)
         self.reader = Reader(self.get, ttl_s=TTL_S, clock=lambda: self.now, draw=lambda: 0.0)
 
     def get(self, key: str, validator: str | None) -> Document | Unchanged | None:
@@ -152,7 +151,7 @@ WORDS = {(200, LAST): "last", (200, NEXT): "next"}
 def outcome(s3: S3, fault: str, number: int, site: Site, *, lasting: bool) -> str:
     """What a client gets: `next` or `last` of two documents, or a status; then what it gets once S3 works again."""
     path = f"/v1/fault-{number}/{'lasting' if lasting else 'once'}"
-    key = names.public_key(path)
+    key = urls.public_key(path)
     assert key
     with ExitStack() as own:
         environment = Environment(s3, own)
@@ -168,7 +167,7 @@ def outcome(s3: S3, fault: str, number: int, site: Site, *, lasting: bool) -> st
         environment.misbehave(fault, site.after, lasting=lasting)
         got = environment.ask(path)
         faults = environment.heal()
-        environment.now += fetch.RETRY_PAUSE_S
+        environment.now += store.RETRY_PAUSE_S
         status, body = environment.ask(path)
         right = (200, NEXT) if site.exists else (404, environment.ask("/v1/no/where")[1])
         allowed = {right, (503, got[1])} | ({(200, LAST)} if site.is_known else set())
@@ -187,13 +186,13 @@ def cell(s3: S3, fault: str, site: str) -> str:
 
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetch, "TRY_TIMEOUT_S", PATIENCE_S)
+    monkeypatch.setattr(store, "TRY_TIMEOUT_S", PATIENCE_S)
 
 
 def test_all_tries_of_an_answer_end_before_a_client_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """answer/test_fetch.py shows that no GET begins after the budget, with a clock of its own."""
     monkeypatch.undo()
-    assert fetch.BUDGET_S + 2 * fetch.TRY_TIMEOUT_S < CLIENT_S
+    assert store.BUDGET_S + 2 * store.TRY_TIMEOUT_S < CLIENT_S
 
 
 QUICK_OR_ALL = pytest.mark.parametrize(
@@ -226,21 +225,21 @@ def test_for_an_hour_and_up_to_a_week_known_documents_are_answered_and_then_no_m
 
 def _through_an_outage(s3: S3, fault: str) -> None:
     path = f"/v1/hour-{FAULTS.index(fault)}/stable"
-    key = str(names.public_key(path))
+    key = str(urls.public_key(path))
     s3.put(key, LAST.encode())
     with ExitStack() as own:
         environment = Environment(s3, own)
         assert environment.ask(path) == (200, LAST)
         s3.put(key, NEXT.encode())
         environment.misbehave(fault)
-        for now in (TTL_S, 3600.0, fetch.STALE_MAX_S - 1):
+        for now in (TTL_S, 3600.0, store.STALE_MAX_S - 1):
             environment.now = now
             assert environment.ask(path) == (200, LAST)
         environment.now += 1
         status, _ = environment.ask(path)
         tally(faults=environment.heal(), answers=5, wrong=status != 503)
         assert status == 503
-        environment.now += fetch.RETRY_PAUSE_S
+        environment.now += store.RETRY_PAUSE_S
         assert environment.ask(path) == (200, NEXT)
 
 

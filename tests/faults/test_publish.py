@@ -15,6 +15,7 @@ import pytest
 from botocore.config import Config
 
 from comet_updates import names
+from comet_updates.answer import urls
 from comet_updates.publish.bucket import Bucket
 from tests.conftest import S3, SWEEP, notification, release
 from torture import proxy
@@ -106,11 +107,11 @@ def upload(s3: S3, product: str) -> dict[str, Any]:
 
 def is_public(s3: S3, product: str) -> bool:
     """Whether the release is, with all that belongs to it; raises if anything there is of another form."""
-    manifest = names.document_key(product, "stable", "manifest.json")
+    manifest = urls.document_key(product, "stable", "manifest.json")
     kept = set(s3.keys(f"public/v1/{product}/"))
     if manifest in kept:
         assert s3.json(manifest) == release("1.0.0", product=product)
-    index = s3.get(names.page_key("index")).decode() if s3.keys(names.page_key("index")) else ""
+    index = s3.get(urls.page_key("index")).decode() if s3.keys(urls.page_key("index")) else ""
     return manifest in kept and f'"/{product}"' in index
 
 

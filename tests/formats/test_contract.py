@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from comet_updates import formats, names
+from comet_updates import formats
+from comet_updates.answer import urls
 from comet_updates.formats import manifest
 from tests.formats.offers import artifact, complete, offer, percent, release
 
@@ -25,9 +26,9 @@ def test_every_document_has_a_name_that_a_url_can_ask_for_and_a_type(module: Mod
     documents = module.render(offer(NEWER, OLDER))
     assert documents
     for name in documents:
-        key = names.public_key(f"/v1/p/stable/{name}")
-        assert key == names.document_key("p", "stable", name)
-        assert names.content_type(key)
+        key = urls.public_key(f"/v1/p/stable/{name}")
+        assert key == urls.document_key("p", "stable", name)
+        assert urls.content_type(key)
 
 
 @FORMATS

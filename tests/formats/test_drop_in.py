@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from comet_updates import names
+from comet_updates.answer import urls
 from comet_updates.formats import drop_in, squirrel, tauri
 from comet_updates.formats.drop_in import render
 from comet_updates.model import Offer
@@ -35,14 +35,14 @@ def test_it_is_off_unless_the_product_turns_it_on() -> None:
 
 def test_every_document_is_one_that_a_url_leads_to() -> None:
     asked = {
-        names.drop_in(f"/drop-in/p/stable/{rest}")
+        urls.drop_in(f"/drop-in/p/stable/{rest}")
         for computer in ("", "-x64", "-arm64", "-universal", "-ia32")
         for rest in (f"darwin{computer}/1.0.0", f"win32{computer}/1.0.0/RELEASES")
-    } | {names.drop_in(f"/drop-in/p/stable/{platform}/1.0.0") for platform in tauri.PLATFORMS}
+    } | {urls.drop_in(f"/drop-in/p/stable/{platform}/1.0.0") for platform in tauri.PLATFORMS}
     reached = {found.key for found in asked if found}
     everything = release("1.0.0", *(artifact("windows", arch, "A-1.0.0-full.nupkg") for arch in ("any", "aarch64")))
     given = offer(complete("2.0.0"), PER_ARCH, everything)
-    assert {names.document_key("p", "stable", name) for name in render(given, BOTH)} <= reached
+    assert {urls.document_key("p", "stable", name) for name in render(given, BOTH)} <= reached
 
 
 def test_each_mac_gets_its_own_archive_or_the_one_for_all() -> None:

@@ -9,8 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from comet_updates import names
-from comet_updates.answer import respond
+from comet_updates.answer import respond, urls
 from comet_updates.formats import openapi
 from tests.answer.test_respond import ask
 from tests.conftest import ROOT
@@ -25,10 +24,10 @@ def test_the_checked_in_file_is_what_is_published() -> None:
 
 @pytest.mark.parametrize("path", DESCRIPTION["paths"])
 def test_every_path_in_it_leads_to_a_document_of_a_type_that_it_names(path: str) -> None:
-    key = names.public_key(path.format(**EXAMPLES))
+    key = urls.public_key(path.format(**EXAMPLES))
     assert key
     content = DESCRIPTION["paths"][path]["get"]["responses"]["200"]["content"]
-    assert names.content_type(key).partition(";")[0] in content
+    assert urls.content_type(key).partition(";")[0] in content
 
 
 @pytest.mark.parametrize("path", DESCRIPTION["paths"])
@@ -39,7 +38,7 @@ def test_its_parameters_have_the_form_of_the_grammar(path: str) -> None:
     for name, pattern in patterns.items():
         assert re.search(pattern, EXAMPLES[name])
         assert not re.search(pattern, "../x")
-        assert names.public_key(path.format(**EXAMPLES | {name: "../x"})) is None
+        assert urls.public_key(path.format(**EXAMPLES | {name: "../x"})) is None
 
 
 def test_every_status_and_header_of_an_answer_is_in_it() -> None:

@@ -15,24 +15,24 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from comet_updates import names
+from comet_updates.answer import urls
 from proof.facts import log_lines
 from tests.conftest import Handler, fresh_import, request
 from tests.hostile.counts import Counts
 
 DOCUMENTS = {
-    names.schema_key("manifest"): "{}",
-    names.schema_key("openapi"): '{"openapi":"3.1.0"}',
-    names.page_key("index"): "<!doctype html>",
-    names.page_key("comet-cursor"): "<!doctype html><p>",
-    names.news_key("comet-cursor"): "<feed/>",
-    names.document_key("comet-cursor", "stable", "manifest.json"): '{"version":"4.2.1"}',
-    names.document_key("comet-cursor", "stable", "releases.json"): '{"releases":[]}',
-    names.document_key("comet-cursor", "stable", "appcast.xml"): "<rss/>",
-    names.document_key("comet-cursor", "stable", "latest.yml"): "version: 4.2.1\n",
-    names.document_key("comet-cursor", "stable", "RELEASES"): "0123 a 1\n",
-    names.document_key("comet-cursor", "stable", names.drop_in_document("RELEASES", "x64")): "0123 a 1\n",
-    names.document_key("comet-cursor", "stable", names.drop_in_document("tauri", "linux-x86_64")): (
+    urls.schema_key("manifest"): "{}",
+    urls.schema_key("openapi"): '{"openapi":"3.1.0"}',
+    urls.page_key("index"): "<!doctype html>",
+    urls.page_key("comet-cursor"): "<!doctype html><p>",
+    urls.news_key("comet-cursor"): "<feed/>",
+    urls.document_key("comet-cursor", "stable", "manifest.json"): '{"version":"4.2.1"}',
+    urls.document_key("comet-cursor", "stable", "releases.json"): '{"releases":[]}',
+    urls.document_key("comet-cursor", "stable", "appcast.xml"): "<rss/>",
+    urls.document_key("comet-cursor", "stable", "latest.yml"): "version: 4.2.1\n",
+    urls.document_key("comet-cursor", "stable", "RELEASES"): "0123 a 1\n",
+    urls.document_key("comet-cursor", "stable", urls.drop_in_document("RELEASES", "x64")): "0123 a 1\n",
+    urls.document_key("comet-cursor", "stable", urls.drop_in_document("tauri", "linux-x86_64")): (
         '{"version":"4.2.1"}'
     ),
 }
@@ -99,7 +99,7 @@ def as_text(answer: Any) -> str:
 
 def possible_lines() -> frozenset[str]:
     """Every line of the log there is."""
-    places = {names.NOWHERE, *(names.place(key) for key in DOCUMENTS)}
+    places = {urls.NOWHERE, *(urls.place(key) for key in DOCUMENTS)}
     return frozenset(line for place in places for line in log_lines(place))
 
 

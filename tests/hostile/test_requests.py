@@ -13,8 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from comet_updates import names
-from comet_updates.answer import fetch
+from comet_updates.answer import store, urls
 from tests.conftest import request
 from tests.hostile.counts import Counts
 from tests.hostile.requests import DOCUMENTS, ODD, PATHS, Function, as_text, hostile, possible, run
@@ -65,7 +64,7 @@ def test_what_is_asked_is_as_hostile_as_it_should_be() -> None:
     events = [*itertools.islice(hostile(random.Random(1)), 5_000)]
     asked = [event for event in events if isinstance(event, dict) and isinstance(event.get("rawPath"), str)]
     paths = {event["rawPath"] for event in asked}
-    found = {names.public_key(path) or names.drop_in(path) for path in paths}
+    found = {urls.public_key(path) or urls.drop_in(path) for path in paths}
     assert len(paths) > 3_000
     assert len(found & set(DOCUMENTS)) > 8, "much of it leads somewhere"
     assert len({len(path) // 100 for path in paths}) > 5
@@ -154,16 +153,16 @@ def test_a_flood_of_names_leaves_nothing_in_memory_and_pushes_nothing_out() -> N
         handler(event, None)
     assert grown < 100_000
     # A name that is nowhere asks for the witness, too: see docs/decisions/0001-missing-or-denied.md.
-    assert set(function.asked) & set(DOCUMENTS) <= {fetch.WITNESS}, "all are answered from memory still"
+    assert set(function.asked) & set(DOCUMENTS) <= {store.WITNESS}, "all are answered from memory still"
 
 
 def test_memory_has_a_bound_however_many_documents_there_are() -> None:
     text = "x" * 1_000_000
-    reader = fetch.Reader(lambda key, _: fetch.Document(key, text, len(text), '"x"', "x"), ttl_s=60)
+    reader = store.Reader(lambda key, _: store.Document(key, text, len(text), '"x"', "x"), ttl_s=60)
     for number in range(100):
         reader.read(f"public/v1/p{number}/stable/manifest.json")
-    assert reader._size_bytes <= fetch.MEMORY_MAX_BYTES
-    assert len(reader._entries) == fetch.MEMORY_MAX_BYTES // len(text)
+    assert reader._size_bytes <= store.MEMORY_MAX_BYTES
+    assert len(reader._entries) == store.MEMORY_MAX_BYTES // len(text)
 
 
 def test_an_answer_is_json_that_the_gateway_can_read() -> None:

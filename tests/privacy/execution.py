@@ -39,7 +39,7 @@ PRELOADED = (
     *("jinja2", "tuf.api.metadata", "securesystemslib.signer"),
 )
 PACKAGE = "comet_updates"
-STORE = "comet_updates.answer.fetch"
+STORE = "comet_updates.answer.store"
 PATIENCE_S = 60
 Handler = Callable[[Any, object], Any]
 

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comet_updates import names
-from comet_updates.answer import respond
+from comet_updates.answer import respond, urls
 from comet_updates.formats import schemas
 from proof.facts import answers
 from tests.conftest import release, request
@@ -105,7 +104,7 @@ def words(schema: Any) -> set[str]:
     return {word for field in fields(schema) for word in field.split("_")}
 
 
-@pytest.mark.parametrize("name", names.SCHEMAS)
+@pytest.mark.parametrize("name", urls.SCHEMAS)
 def test_no_document_has_a_field_for_a_person_or_a_way_to_force_an_installation(name: str) -> None:
     schema = json.loads(schemas.render()[name])
     assert words(schema) & (PERSONAL | FORCING) == set()

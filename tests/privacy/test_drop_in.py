@@ -36,7 +36,7 @@ SEES = {
     "comet_updates.answer.handler.build.<locals>.handle",
     "comet_updates.answer.drop_in.respond",
     "comet_updates.answer.drop_in._is_newer",
-    "comet_updates.names.drop_in",
+    "comet_updates.answer.urls.drop_in",
 }
 FORGETFUL_OR_NOT = pytest.mark.parametrize("ttl_s", ["0", "60"], ids=["forgetful", "remembering"])
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from comet_updates import deployment, names
-from comet_updates.record import Cache, Outcome, Record
+from comet_updates import deployment
+from comet_updates.answer import urls
+from comet_updates.answer.log import Cache, Outcome, Record
 from proof.facts import log_lines
 from tests.conftest import SWEEP
 from tests.privacy.identify import Ask, marked, request_of
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
     from tests.conftest import Wire
 
-PLACES = [names.NOWHERE, names.Place("comet-cursor", "", "")] + [
-    names.Place("comet-cursor", "stable", document) for document in ("manifest.json", "releases.json")
+PLACES = [urls.NOWHERE, urls.Place("comet-cursor", "", "")] + [
+    urls.Place("comet-cursor", "stable", document) for document in ("manifest.json", "releases.json")
 ]
 
 

@@ -23,7 +23,7 @@ SEES = {
     "comet_updates.answer.handler.build.<locals>.handle",
     "comet_updates.answer.respond.respond",
     "comet_updates.answer.respond._matches",
-    "comet_updates.names.public_key",
+    "comet_updates.answer.urls.public_key",
 }
 """The functions that are given anything of a request: what a reviewer has to read."""
 
@@ -44,7 +44,7 @@ def test_what_sees_a_request_fits_on_one_screen(asked: Any) -> None:
 
 def test_what_else_is_given_the_request_would_be_seen(asked: Any) -> None:
     receivers = set(asked(watch=["comet-cursor"]).seen["receivers"])
-    assert receivers - SEES >= {"comet_updates.answer.fetch.Reader.read", "comet_updates.names.place"}
+    assert receivers - SEES >= {"comet_updates.answer.store.Reader.read", "comet_updates.answer.urls.place"}
 
 
 class Recording(dict[str, Any]):

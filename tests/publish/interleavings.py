@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from comet_updates import names
+from comet_updates.answer import urls
 from comet_updates.errors import ConcurrentPublishError
 from comet_updates.publish.loader import Loader, list_inputs
 from comet_updates.publish.rendering import rejections, render
@@ -25,7 +26,7 @@ from tests.publish.memory import MemoryBucket, Objects
 
 PRODUCT = "comet-cursor"
 CHANNELS = ("stable", "beta", "nightly")
-OWN_PAGES = (names.page_key(PRODUCT), names.news_key(PRODUCT))
+OWN_PAGES = (urls.page_key(PRODUCT), urls.news_key(PRODUCT))
 PUBLISHERS = 3
 UPLOADS = 6
 RECEIVED_MAX = 5
@@ -146,7 +147,7 @@ class World:
     def published(self) -> Tree:
         """What is public and refused of the product."""
         own = self.objects.tree("public/v1/") | self.objects.tree("rejected/")
-        pages = self.objects.tree(names.PAGES)
+        pages = self.objects.tree(urls.PAGES)
         return own | {key: body for key, body in pages.items() if names.page_product(key) == PRODUCT}
 
     def upload(self) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from comet_updates.answer import fetch
+from comet_updates.answer import store
 from comet_updates.errors import ConcurrentPublishError
 from comet_updates.publish import bucket
 from comet_updates.publish.bucket import Bucket, Current, Listed, Stored, etag_of
@@ -160,15 +160,15 @@ class MemoryS3(S3):
         if answering := sys.modules.get("comet_updates.answer.handler"):
             monkeypatch.setattr(answering, "s3_get", lambda *_: self.read)
 
-    def read(self, key: str, validator: str | None) -> fetch.Document | fetch.Unchanged | None:
-        """Answer the answering function as `fetch.s3_get` does."""
+    def read(self, key: str, validator: str | None) -> store.Document | store.Unchanged | None:
+        """Answer the answering function as `store.s3_get` does."""
         current = self.as_bucket().current(key)
         if current is None:
             return None
         if current.etag == validator:
-            return fetch.Unchanged()
+            return store.Unchanged()
         etag = f'"{hashlib.sha256(current.body).hexdigest()[:32]}"'
-        return fetch.Document(key, current.body.decode(), len(current.body), etag, current.etag)
+        return store.Document(key, current.body.decode(), len(current.body), etag, current.etag)
 
     def drop(self) -> None:
         self.objects.versions.clear()

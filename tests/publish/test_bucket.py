@@ -10,7 +10,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from comet_updates.errors import ConcurrentPublishError, StoreUnavailableError
+from comet_updates.answer.errors import StoreUnavailableError
+from comet_updates.errors import ConcurrentPublishError
 from comet_updates.publish.bucket import Bucket, Stored, etag_of, open_bucket
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from comet_updates import deployment, names
-from comet_updates.record import Cache, Outcome, Record
+from comet_updates import deployment
+from comet_updates.answer import urls
+from comet_updates.answer.log import Cache, Outcome, Record
 from proof.facts import log_lines
 from tests.conftest import ROOT
 from tests.template.expand import Fault, Template, expand, findings_with, resources, source
@@ -66,7 +67,7 @@ def matches(pattern: str, line: dict[str, Any]) -> bool:
 
 
 def test_every_line_that_somebody_has_to_act_on_is_counted_and_no_other() -> None:
-    lines = [json.loads(line) for line in log_lines(names.Place("comet-cursor", "stable", "manifest.json"))]
+    lines = [json.loads(line) for line in log_lines(urls.Place("comet-cursor", "stable", "manifest.json"))]
     counted = [log for log, *_ in deployment.COUNTED.values()]
     assert sorted(set(counted)) == sorted(deployment.LOGS.values())
     answering = {Outcome.ANSWERED, Outcome.NOT_MODIFIED, Outcome.UNAVAILABLE, Outcome.FAILED}

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comet_updates import deployment, names
-from comet_updates.answer import respond
+from comet_updates import deployment
+from comet_updates.answer import respond, urls
 from policy import cdn
 from tests.conftest import ROOT
 from tests.template.expand import Fault, Template, expand, findings, findings_with, resources, source
@@ -62,7 +62,7 @@ def test_nothing_of_a_client_but_the_path_counts_at_the_edge_or_is_passed_on(exp
 
 def test_the_edge_keeps_no_url_with_a_version_in_it(config: Any) -> None:
     first = config["CacheBehaviors"][0]
-    assert (first["PathPattern"], first["CachePolicyId"]) == (f"{names.DROP_IN}*", deployment.NOT_CACHED)
+    assert (first["PathPattern"], first["CachePolicyId"]) == (f"{urls.DROP_IN}*", deployment.NOT_CACHED)
 
 
 def kept(config: Any, path: str) -> bool:
@@ -74,7 +74,7 @@ def kept(config: Any, path: str) -> bool:
     return bool(config["DefaultCacheBehavior"]["CachePolicyId"] != deployment.NOT_CACHED)
 
 
-NAMES = st.from_regex(names.NAME, fullmatch=True)
+NAMES = st.from_regex(urls.NAME, fullmatch=True)
 DOCUMENTS = ("releases.json", "appcast.xml", "latest-mac.yml", "feed.atom", "RELEASES", "RELEASES.json")
 
 
@@ -86,7 +86,7 @@ def test_the_edge_keeps_no_url_with_the_number_of_an_old_copy_in_it(
     shapes = (guid, *braced, guid.hex, guid.hex.upper(), number, f"DN{number}", f"dn-{number}")
     for shape in shapes:
         for url in (f"/v1/{product}/{channel}", *(f"/v1/{product}/{channel}/{document}" for document in DOCUMENTS)):
-            assert names.public_key(f"{url}/{shape}") == names.public_key(url)  # an old copy's URL, or nothing is shown
+            assert urls.public_key(f"{url}/{shape}") == urls.public_key(url)  # an old copy's URL, or nothing is shown
             assert not kept(config, f"{url}/{shape}")
 
 
@@ -100,7 +100,7 @@ def test_the_edge_keeps_what_is_the_same_for_everyone(config: Any, product: str,
 
 
 def test_the_edge_knows_how_a_document_ends() -> None:
-    endings = {ending for ending in names.CONTENT_TYPES if ending not in ("", ".html")}
+    endings = {ending for ending in urls.CONTENT_TYPES if ending not in ("", ".html")}
     assert {path.removeprefix("/v1/*") for path in deployment.CDN_PATHS if path.startswith("/v1/*.")} == endings
 
 

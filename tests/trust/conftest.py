@@ -19,11 +19,11 @@ from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 from comet_updates import names
+from comet_updates.answer.log import Log
 from comet_updates.cli import sealing, trust_folder
 from comet_updates.cli.deciding import SignWith
 from comet_updates.publish.handler import Run, SweepFailedError
 from comet_updates.publish.reconcile import Publisher
-from comet_updates.record import Log
 from comet_updates.trust import signing
 from tests.conftest import S3, release, request
 from tests.publish.conftest import watched

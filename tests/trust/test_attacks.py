@@ -24,6 +24,7 @@ from tuf.api.metadata import Snapshot, Targets
 from tuf.ngclient import UpdaterConfig
 
 from comet_updates import names
+from comet_updates.answer import urls
 from comet_updates.trust import ceremony, signing
 from tests.trust.conftest import PATH, PRODUCT
 from tests.trust.thief import EVIL, ROLE, Thief, signed, targets_of, version_of
@@ -123,21 +124,21 @@ class TestRollback:
     """'An attacker presents a software update system with older files than those the client has already seen.'"""
 
     def test_an_older_timestamp_is_refused(self, released: House, client: Client, thief: Thief) -> None:
-        once = released.s3.get(names.TIMESTAMP)
+        once = released.s3.get(urls.TIMESTAMP)
         released.release("4.4.0")
         released.sweep()
         assert version_of(client.check()) == "4.4.0"
 
-        thief.put(names.TIMESTAMP, once)
+        thief.put(urls.TIMESTAMP, once)
         with pytest.raises(BadVersionNumberError):
             client.check()
 
     def test_an_older_snapshot_is_refused(self, released: House, client: Client, thief: Thief) -> None:
         assert version_of(client.check()) == "4.3.0"
-        timestamp = thief.read(names.TIMESTAMP)
+        timestamp = thief.read(urls.TIMESTAMP)
         older = min(
             known.version
-            for key in released.s3.keys(names.METADATA)
+            for key in released.s3.keys(urls.METADATA)
             if (known := names.metadata(key)) and known.role == Snapshot.type
         )
         thief.timestamp(released.online, timestamp.version + 1, older)
@@ -152,7 +153,7 @@ class TestRollback:
 
     def test_a_product_cannot_be_made_to_disappear(self, released: House, client: Client, thief: Thief) -> None:
         assert version_of(client.check()) == "4.3.0"
-        timestamp = thief.read(names.TIMESTAMP)
+        timestamp = thief.read(urls.TIMESTAMP)
         number = timestamp.snapshot_meta.version + 1
         empty = signing.snapshot(number, released.now, {Targets.type: thief.metadata(Targets.type).version})
         thief.put(names.metadata_key(Snapshot.type, number), signed(empty, released.online))
@@ -211,7 +212,7 @@ class TestFreeze:
         house.release("4.2.1", **LONG_AGO)
         house.sweep()
         house.now = datetime.now(UTC)
-        timestamp = thief.read(names.TIMESTAMP)
+        timestamp = thief.read(urls.TIMESTAMP)
         thief.fresh(house.online)
         thief.timestamp(
             house.online, timestamp.version + 2, timestamp.snapshot_meta.version + 1, lives=timedelta(days=9999)
@@ -237,7 +238,7 @@ class TestEndlessData:
         self, client: Client, web: Web, thief: Thief, role: str, limit_bytes: int
     ) -> None:
         if role == "timestamp":
-            path = names.TIMESTAMP.removeprefix("public")
+            path = urls.TIMESTAMP.removeprefix("public")
         else:
             version = thief.metadata(role).version
             path = names.metadata_key(role, version).removeprefix("public")
@@ -264,7 +265,7 @@ def test_slow_retrieval_ends_when_nothing_comes_any_more(client: Client, web: We
     """'An attacker responds to clients with a very slow stream of data.' python-tuf waits 30 s for the next byte, the
     test one. Who sends a byte now and then is only held by the limits above.
     """
-    web.stalled = {names.TIMESTAMP.removeprefix("public")}
+    web.stalled = {urls.TIMESTAMP.removeprefix("public")}
     with pytest.raises(SlowRetrievalError):
         client.check(patience_s=1)
 
@@ -293,7 +294,7 @@ class TestMixAndMatch:
         house.release("4.2.1")
         house.sweep()
         web.replaced = {  # as it was then
-            key.removeprefix("public"): house.s3.get(key) for key in house.s3.keys(names.METADATA) if ROLE not in key
+            key.removeprefix("public"): house.s3.get(key) for key in house.s3.keys(urls.METADATA) if ROLE not in key
         }
         house.release("4.3.0")
         house.sweep()
@@ -307,7 +308,7 @@ class TestMixAndMatch:
     def test_an_old_snapshot_under_a_new_timestamp_is_refused(self, released: House, client: Client, web: Web) -> None:
         snapshots = sorted(
             (known.version, key)
-            for key in released.s3.keys(names.METADATA)
+            for key in released.s3.keys(urls.METADATA)
             if (known := names.metadata(key)) and known.role == Snapshot.type
         )
         web.replaced[snapshots[-1][1].removeprefix("public")] = released.s3.get(snapshots[0][1])
@@ -343,7 +344,7 @@ class TestWrongProduct:
 
         (problem,) = two.s3.json(names.rejected_key(key))["problems"]
         assert problem["path"] == "$.signatures"
-        assert names.metadata_key(ROLE, 3) not in two.s3.keys(names.METADATA)
+        assert names.metadata_key(ROLE, 3) not in two.s3.keys(urls.METADATA)
         assert version_of(client.check()) == "4.3.0"
 
     def test_what_another_product_says_of_this_one_is_not_heard(self, two: House, client: Client, thief: Thief) -> None:
@@ -447,7 +448,7 @@ def test_with_bucket_online_key_and_cdn_nothing_is_installed_that_the_key_of_the
     honest = released.s3.get(f"public/v1/{PATH}")
     older = released.s3.get(_target_of(thief, 1))
     before = released.s3.tree("public/tuf/")
-    snapshot = thief.read(names.TIMESTAMP).snapshot_meta.version
+    snapshot = thief.read(urls.TIMESTAMP).snapshot_meta.version
     replaced = {f"/tuf/metadata/2.{ROLE}.json": EVIL, "/tuf/metadata/2.root.json": EVIL}
 
     def sign(version: int, key: str) -> None:

@@ -9,7 +9,9 @@ import pytest
 from tuf.api.metadata import Snapshot, Targets, Timestamp
 
 from comet_updates import names
-from comet_updates.errors import SigningError, StoreUnavailableError
+from comet_updates.answer import urls
+from comet_updates.answer.errors import StoreUnavailableError
+from comet_updates.errors import SigningError
 from comet_updates.publish.bucket import Listed
 from comet_updates.publish.freshness import Fresh, next_snapshot, next_timestamp, next_version, outdated
 from comet_updates.publish.handler import SweepFailedError
@@ -131,8 +133,8 @@ class TestSweeps:
         for _ in range(14 * 4):
             released.later(hours=6, seconds=1)
             released.sweep()
-            signatures += [key for key in released.writes(names.METADATA) if key in released.s3.keys(key)]
-        assert signatures.count(names.TIMESTAMP) == 14
+            signatures += [key for key in released.writes(urls.METADATA) if key in released.s3.keys(key)]
+        assert signatures.count(urls.TIMESTAMP) == 14
         assert len(signatures) == 14 + 2
         assert version_of(client.check()) == "4.2.1"
 
@@ -141,7 +143,7 @@ class TestSweeps:
         released.release("4.3.0")
         released.writes()
         released.sweep()
-        written = released.writes(names.METADATA)
+        written = released.writes(urls.METADATA)
         assert [key.rpartition("/")[2].partition(".")[2] for key in written] == [
             f"{ROLE}.json",
             "snapshot.json",
@@ -152,14 +154,14 @@ class TestSweeps:
         released.rotate("root", "root-d", "root-a", "root-b", "root-c")
         released.release("4.3.0")
         released.sweep()
-        before = set(released.s3.keys(names.METADATA))
+        before = set(released.s3.keys(urls.METADATA))
         released.later(hours=20)
         released.sweep()
-        assert before <= set(released.s3.keys(names.METADATA))
+        assert before <= set(released.s3.keys(urls.METADATA))
 
         released.later(hours=5)
         released.sweep()
-        left = [known for key in released.s3.keys(names.METADATA) if (known := names.metadata(key))]
+        left = [known for key in released.s3.keys(urls.METADATA) if (known := names.metadata(key))]
         assert sorted(known.version for known in left if known.role == "root") == [1, 2]
         assert {known.role: known.version for known in left if known.role in (ROLE, "targets")} == {
             ROLE: 2,
@@ -168,7 +170,7 @@ class TestSweeps:
         assert len([known for known in left if known.role == "snapshot"]) == 1
         assert version_of(client.check()) == "4.3.0"
 
-    @pytest.mark.parametrize("what", ["public/", "public/tuf/", names.METADATA, names.TARGETS, names.TIMESTAMP])
+    @pytest.mark.parametrize("what", ["public/", "public/tuf/", urls.METADATA, urls.TARGETS, urls.TIMESTAMP])
     def test_what_is_deleted_comes_back_and_clients_that_knew_it_go_on(
         self, released: House, client: Client, newcomer: Client, what: str
     ) -> None:
@@ -235,7 +237,7 @@ class TestFailingProducts:
             monkeypatch.setattr(released.publisher, "publish", fail)
             with pytest.raises(SystemExit if error is SystemExit else released.failed):
                 released.sweep()
-        signed = Timestamp.from_dict(released.s3.json(names.TIMESTAMP)["signed"])
+        signed = Timestamp.from_dict(released.s3.json(urls.TIMESTAMP)["signed"])
         assert signed.expires > released.now + 2 * DAY
         assert version_of(client.check()) == "4.2.1"
 
@@ -249,18 +251,18 @@ class TestFailingProducts:
         monkeypatch.setattr(released.publisher, "look_at_all", fail)
         with pytest.raises(released.failed, match="could not be listed"):
             released.sweep()
-        assert names.TIMESTAMP in released.writes()  # beside deletions of what is outdated
+        assert urls.TIMESTAMP in released.writes()  # beside deletions of what is outdated
 
     def test_sweep_without_changes_looks_at_the_metadata_once(self, released: House) -> None:
         released.sweep()
-        assert released.bucket.operations.count(("listed", names.METADATA)) == 1
+        assert released.bucket.operations.count(("listed", urls.METADATA)) == 1
 
     def test_sweep_with_changes_signs_after_them(self, released: House) -> None:
         """Positive control of the one above: see also `test_a_release_is_two_signatures_of_the_online_key`."""
         released.release("4.3.0")
         released.bucket.operations.clear()
         released.sweep()
-        assert released.bucket.operations.count(("listed", names.METADATA)) == 2
+        assert released.bucket.operations.count(("listed", urls.METADATA)) == 2
 
 
 class KilledError(SystemExit):
@@ -317,7 +319,7 @@ class TestTwoAtOnce:
         overtaken = []
 
         def overtake(name: str, key: Any) -> None:
-            if name == "put" and f"{before}.json" in str(key) and str(key).startswith(names.METADATA) and not overtaken:
+            if name == "put" and f"{before}.json" in str(key) and str(key).startswith(urls.METADATA) and not overtaken:
                 overtaken.append(key)
                 released.release("4.4.0")
                 other.look_at_trust()
@@ -335,6 +337,6 @@ class TestTwoAtOnce:
 
         for each in (client, newcomer):
             assert version_of(each.check()) == "4.4.0"
-        timestamp = Thief(released).read(names.TIMESTAMP)
+        timestamp = Thief(released).read(urls.TIMESTAMP)
         assert isinstance(timestamp, Timestamp)
         assert isinstance(Thief(released).metadata(Targets.type), Targets)

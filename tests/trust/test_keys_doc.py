@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from comet_updates.answer.log import Log
 from comet_updates.publish.bucket import Bucket
 from comet_updates.publish.handler import Run
 from comet_updates.publish.reconcile import Publisher
-from comet_updates.record import Log
 from tests.conftest import ROOT, S3, release
 from tests.trust.conftest import PATH, Client, Web
 

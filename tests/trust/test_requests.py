@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from comet_updates import names
+from comet_updates.answer import urls
 from tests.conftest import ROOT
 from tests.trust.conftest import PATH
 from tests.trust.thief import ROLE
@@ -110,4 +111,4 @@ def test_the_page_of_these_clients_names_each_of_these_documents() -> None:
     for path in (ROOT_2, TIMESTAMP, "….snapshot.json", "….targets.json", "….product.{product}.json"):
         assert f"`{path.rpartition('/')[2]}`" in page
     assert names.target_path("{product}", "{channel}") in page
-    assert PATH.endswith(names.MANIFEST)
+    assert PATH.endswith(urls.MANIFEST)

@@ -9,6 +9,7 @@ import pytest
 from tuf.api.metadata import TargetFile
 
 from comet_updates import names
+from comet_updates.answer import urls
 from comet_updates.publish import uploads
 from comet_updates.publish.seals import COUNTING_MAX
 from comet_updates.trust import ceremony, signing
@@ -43,7 +44,7 @@ def plain(house: House) -> str | None:
 
 def versions(house: House) -> list[int]:
     """Which versions of the product's metadata are public."""
-    found = (names.metadata(key) for key in house.s3.keys(names.METADATA))
+    found = (names.metadata(key) for key in house.s3.keys(urls.METADATA))
     return sorted(known.version for known in found if known and known.role == ROLE)
 
 

@@ -12,6 +12,7 @@ from tuf.api.exceptions import RepositoryError, UnsignedMetadataError
 from tuf.api.metadata import Targets
 
 from comet_updates import names
+from comet_updates.answer import urls
 from comet_updates.cli import trust_folder
 from comet_updates.errors import DecisionError
 from comet_updates.trust import ceremony, signing
@@ -176,14 +177,14 @@ class TestFastForward:
         thief.timestamp(house.online, 2**31, 900_000_000)
         assert version_of(client.check()) == "4.2.1"  # and it remembers
         house.release("4.3.0")
-        house.s3.delete(names.TIMESTAMP)
+        house.s3.delete(urls.TIMESTAMP)
         house.sweep()
         with pytest.raises(RepositoryError):
             client.check()
 
         house.rotate("online", "online-2", "online", "root-a", "root-b")
         house.use_online("online-2")
-        house.delete(names.METADATA)
+        house.delete(urls.METADATA)
         house.sweep()
 
         for each in (client, newcomer):
@@ -212,7 +213,7 @@ class TestFastForward:
         house.rotate("online", "online-2", "online", "root-a", "root-b")
         house.use_online("online-2")
         if deletes:
-            house.delete(names.METADATA)
+            house.delete(urls.METADATA)
         house.sweep()
         for each in (client, newcomer):
             assert version_of(each.check()) == "4.2.1"
@@ -229,7 +230,7 @@ class TestFastForward:
         key = {
             "a snapshot": names.metadata_key("snapshot", 999_999_999),
             "a product": names.metadata_key(ROLE, 999_999_999),
-            "the timestamp": names.TIMESTAMP,
+            "the timestamp": urls.TIMESTAMP,
         }[what]
         thief.put(key, signed(targets_of(999_999_999, house, {PATH: EVIL}), thief.own))
         house.later(minutes=1)

@@ -11,6 +11,7 @@ from securesystemslib.signer import Signer
 from tuf.api.metadata import Metadata, MetaFile, Snapshot, TargetFile, Targets, Timestamp
 
 from comet_updates import names
+from comet_updates.answer import urls
 from comet_updates.trust import signing
 from tests.trust.conftest import PATH, PRODUCT
 
@@ -52,7 +53,7 @@ class Thief:
 
     def metadata(self, role: str) -> Any:
         """What is newest of a role, as everybody can read it."""
-        found = [known for key in self._house.s3.keys(names.METADATA) if (known := names.metadata(key))]
+        found = [known for key in self._house.s3.keys(urls.METADATA) if (known := names.metadata(key))]
         version = max(known.version for known in found if known.role == role)
         return self.read(names.metadata_key(role, version))
 
@@ -74,7 +75,7 @@ class Thief:
         """Say with the `online` key that other versions of some roles are the newest, in the next snapshot or in that
         `version`; dots of roles are written `__`.
         """
-        timestamp = self.read(names.TIMESTAMP)
+        timestamp = self.read(urls.TIMESTAMP)
         before = self.read(names.metadata_key(Snapshot.type, timestamp.snapshot_meta.version))
         said = {name: meta.version for name, meta in before.meta.items()}
         said |= {f"{role}.json": number for role, number in versions.items()}
@@ -86,7 +87,7 @@ class Thief:
 
     def timestamp(self, online: str, version: int, snapshot: int, *, lives: timedelta = timedelta(days=3)) -> None:
         made = Timestamp(version, expires=self._house.now + lives, snapshot_meta=MetaFile(snapshot))
-        self.put(names.TIMESTAMP, signed(made, online))
+        self.put(urls.TIMESTAMP, signed(made, online))
 
 
 def version_of(manifest: bytes | None) -> str | None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from comet_updates import names
-from comet_updates.answer.fetch import Document
+from comet_updates.answer import urls
+from comet_updates.answer.errors import StoreUnavailableError
+from comet_updates.answer.log import Cache, Outcome
 from comet_updates.answer.respond import EVERYWHERE, NOT_ALLOWED, NOT_FOUND, UNAVAILABLE, Answer
-from comet_updates.errors import StoreUnavailableError
-from comet_updates.record import Cache, Outcome
+from comet_updates.answer.store import Document
 
 # No cache on the way may keep a URL with a version in it.
 _HEADERS = {**EVERYWHERE, "cache-control": "no-store"}
@@ -23,13 +23,13 @@ UNKNOWN = NOT_FOUND._replace(headers=NOT_FOUND.headers | _HEADERS)
 def respond(
     method: str, path: str, _if_none_match: str | None, read: Callable[[str], tuple[Document | None, Cache]]
 ) -> Answer:
-    """The answer to a request below `names.DROP_IN`: the document, or 204 if it is of no newer version.
+    """The answer to a request below `answer.urls.DROP_IN`: the document, or 204 if it is of no newer version.
 
     The arguments are those of `respond.respond`. What is recorded is the same, whichever it is.
     """
     if method not in ("GET", "HEAD"):
         return NOT_ALLOWED
-    asked = names.drop_in(path)
+    asked = urls.drop_in(path)
     try:
         document, cache = read(asked.key) if asked else (None, Cache.NONE)
         if asked is None or document is None:
@@ -41,7 +41,7 @@ def respond(
         return UNKNOWN
     if not is_wanted:
         return Answer(204, _HEADERS, "", Outcome.ANSWERED, document.key, cache)
-    fixed = {"content-type": names.content_type(document.key), "content-length": str(document.size_bytes)}
+    fixed = {"content-type": urls.content_type(document.key), "content-length": str(document.size_bytes)}
     body = document.text if method == "GET" else ""
     return Answer(200, fixed | _HEADERS, body, Outcome.ANSWERED, document.key, cache)
 

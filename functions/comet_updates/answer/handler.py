@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from comet_updates import names
-from comet_updates.answer import drop_in, respond
-from comet_updates.answer.fetch import WITNESS, Reader, s3_get
-from comet_updates.errors import StoreUnavailableError
-from comet_updates.record import Log, Record
+from comet_updates.answer import drop_in, respond, urls
+from comet_updates.answer.errors import StoreUnavailableError
+from comet_updates.answer.log import Log, Record
+from comet_updates.answer.settings import settings
+from comet_updates.answer.store import WITNESS, Reader, s3_get
 
 Handler = Callable[[dict[str, Any], object], dict[str, Any]]
 
@@ -30,7 +30,7 @@ class Settings(NamedTuple):
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         """Read the settings. Raises `SettingsError` for one that is missing or makes no sense."""
         variables = ("BUCKET", "S3_ENDPOINT", "MEMORY_TTL_S", "LOG_LEVEL", "LOG_SUCCESSES")
-        bucket, endpoint, ttl_s, level, successes = names.settings(environment, *variables)
+        bucket, endpoint, ttl_s, level, successes = settings(environment, *variables)
         return cls(bucket, None if endpoint == "aws" else endpoint, float(ttl_s), level, successes == "true")
 
 
@@ -47,12 +47,12 @@ def build(settings: Settings) -> Handler:
         try:
             started = time.monotonic()
             http, headers = event["requestContext"]["http"], event.get("headers") or {}
-            rules = drop_in if event["rawPath"].startswith(names.DROP_IN) else respond
+            rules = drop_in if event["rawPath"].startswith(urls.DROP_IN) else respond
             answer = rules.respond(http["method"], event["rawPath"], headers.get("if-none-match"), reader.read)
         except BaseException:  # noqa: BLE001, S110 (whatever it is, its text may quote the request: it ends here)
             pass
         try:
-            place = names.place(answer.key) if answer.key else names.NOWHERE
+            place = urls.place(answer.key) if answer.key else urls.NOWHERE
             log.write(Record(answer.outcome, place, answer.cache, time.monotonic() - started))
         except BaseException:  # noqa: BLE001, S110 (an answer does not wait for its record)
             pass

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from comet_updates import names
-from comet_updates.answer.fetch import STALE_MAX_S, Document
-from comet_updates.errors import StoreUnavailableError
-from comet_updates.record import Cache, Outcome
+from comet_updates.answer import urls
+from comet_updates.answer.errors import StoreUnavailableError
+from comet_updates.answer.log import Cache, Outcome
+from comet_updates.answer.store import STALE_MAX_S, Document
 
 MAX_AGE_S, SHARED_MAX_AGE_S, REVALIDATE_S = 300, 60, 60
 """How often a client asks, at most (P8), and a cache on the way; how long that may go on while it asks, or fails."""
@@ -60,13 +60,13 @@ def respond(
 
     Args:
         method: as sent; anything but GET and HEAD is 405.
-        path: without the query; see `names.public_key`.
+        path: without the query; see `answer.urls.public_key`.
         if_none_match: compared with the document's hash and not used otherwise.
         read: key → (document or `None`, where it came from); may raise `StoreUnavailableError`.
     """
     if method not in ("GET", "HEAD"):
         return NOT_ALLOWED
-    key = names.public_key(path)
+    key = urls.public_key(path)
     if key is None:
         return NOT_FOUND
     try:
@@ -79,7 +79,7 @@ def respond(
     always = EVERYWHERE | (_PAGE if key.endswith(".html") else _FEED)
     if if_none_match is not None and _matches(if_none_match, document.etag):
         return Answer(304, validators | always, "", Outcome.NOT_MODIFIED, key, cache)
-    fixed = {"content-type": names.content_type(key), "content-length": str(document.size_bytes)}
+    fixed = {"content-type": urls.content_type(key), "content-length": str(document.size_bytes)}
     body = document.text if method == "GET" else ""
     return Answer(200, fixed | validators | always, body, Outcome.ANSWERED, key, cache)
 

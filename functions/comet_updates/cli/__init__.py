@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from comet_updates import __version__
+from comet_updates.answer.errors import CometError
 from comet_updates.cli import asking, deciding, keys, shipping
 from comet_updates.cli.deciding import AsJson, BucketName, DryRun, EndpointUrl, Quiet
-from comet_updates.errors import CometError, printable
+from comet_updates.errors import printable
 
 if TYPE_CHECKING:
     from comet_updates.cli.status import Status

@@ -9,7 +9,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from comet_updates.errors import CometError
+from comet_updates.answer.errors import CometError
 
 READS = {
     ("apigatewayv2", "GetApi"): "apigateway:GET",

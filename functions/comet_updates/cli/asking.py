@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from comet_updates.answer.errors import CometError
 from comet_updates.cli import question
 from comet_updates.cli.deciding import AsJson
 from comet_updates.client import computer, looking, request, schedule
 from comet_updates.client.answer import Source, Tls
 from comet_updates.client.choice import Installed, Outcome, Verdict
 from comet_updates.client.offered import Artifact
-from comet_updates.errors import AddressError, CometError
+from comet_updates.errors import AddressError
 from comet_updates.versions import Scheme
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from comet_updates import deployment
+from comet_updates.answer.errors import CometError
 from comet_updates.cli import (
     audit_cdn,
     audit_counts,
@@ -20,7 +21,6 @@ from comet_updates.cli import (
 )
 from comet_updates.cli.account import UnseenError
 from comet_updates.cli.audit_stack import Difference, Differences, Look, MissingResourceError, Read, Stack, stack_of
-from comet_updates.errors import CometError
 
 ALWAYS_UNSEEN = (
     "records of connections in AWS's own systems",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from comet_updates import deployment
-from comet_updates.errors import CometError
+from comet_updates.answer.errors import CometError
 
 Read = Callable[..., Mapping[str, Any]]
 """`read(service, operation, **parameters)`: see `Account.read`."""

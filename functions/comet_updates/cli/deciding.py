@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from comet_updates import names
-from comet_updates.errors import CometError
+from comet_updates.answer import urls
+from comet_updates.answer.errors import CometError
 
 if TYPE_CHECKING:
     from comet_updates.cli.operations import Edit, Plan
@@ -44,7 +45,7 @@ def channel_name(text: str) -> str:
 def _name(text: str, reason: str | None) -> str:
     if reason:
         raise typer.BadParameter(f"{text!r} {reason}. Choose another name.")
-    if not names.is_name(text):
+    if not urls.is_name(text):
         raise typer.BadParameter(f"{text!r} is not a valid name. Use lower-case letters, digits, dots and dashes.")
     return text
 

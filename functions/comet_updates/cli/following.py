@@ -9,6 +9,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 from comet_updates import formats, names
+from comet_updates.answer import urls
 from comet_updates.cli.status import in_words
 from comet_updates.errors import DecisionError
 from comet_updates.model import Offer, Release
@@ -96,11 +97,11 @@ def sights(bucket: Bucket, offer: Offer, service_url: str) -> list[Sight]:
     """
     behind = {lag.document: lag for lag in formats.lags(offer)}
     latest = offer.latest.version if offer.latest else "nothing"
-    prefix = names.document_key(offer.product, offer.channel, "")
+    prefix = urls.document_key(offer.product, offer.channel, "")
     found = []
     for key, etag in sorted(bucket.etags(prefix).items()):
         name = key.removeprefix(prefix)
-        body = _get(service_url.rstrip("/") + names.document_path(offer.product, offer.channel, name))
+        body = _get(service_url.rstrip("/") + urls.document_path(offer.product, offer.channel, name))
         lag = behind.get(name)
         is_live = body is not None and etag_of(body) == etag
         found.append(Sight(name, lag.version if lag else latest, lag.why if lag else "", is_live))
@@ -114,7 +115,7 @@ def rollout(offer: Offer) -> str:
 
 def versions_live(service_url: str, product: str, channel: str) -> set[str]:
     """Return the versions in the channel's `releases.json` on the service; none while it does not answer."""
-    body = _get(service_url.rstrip("/") + names.document_path(product, channel, "releases.json"))
+    body = _get(service_url.rstrip("/") + urls.document_path(product, channel, "releases.json"))
     try:
         return {release["version"] for release in json.loads(body or b"")["releases"]}
     except (ValueError, KeyError, TypeError):

@@ -16,8 +16,8 @@ from moto.core.model_instances import model_data
 from moto.server import ThreadedMotoServer
 
 from comet_updates import names
+from comet_updates.answer.errors import CometError
 from comet_updates.cli.gateway import Handler
-from comet_updates.errors import CometError
 
 POLL_S = 0.2
 BATCH = 10

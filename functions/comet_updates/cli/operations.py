@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from comet_updates import names
+from comet_updates.answer import urls
 from comet_updates.errors import ConcurrentPublishError, DecisionError, Problem
 from comet_updates.model import ROLLOUTS_MAX, Release
 from comet_updates.publish import uploads
@@ -200,7 +201,7 @@ def carry_out(bucket: Bucket, make_plan: Callable[[], Plan], sign: Callable[[Pla
         if plan.body is None:
             return plan
         try:
-            bucket.put(plan.key, plan.body, names.CONTENT_TYPES[".json"], replaces=plan.replaces)
+            bucket.put(plan.key, plan.body, urls.CONTENT_TYPES[".json"], replaces=plan.replaces)
         except ConcurrentPublishError:
             continue
         return plan

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from tuf.api.metadata import Metadata, Targets
 
 from comet_updates import names
+from comet_updates.answer import urls
 from comet_updates.cli.deciding import SignWith
 from comet_updates.errors import ConcurrentPublishError, SigningError
 from comet_updates.publish.bucket import Bucket
@@ -105,7 +106,7 @@ def _seal(
         if names.parse_upload(key) is None:
             raise SigningError(keys.uri, _FULL.format(product=product))
         body = _signed(anchor.targets, product, version, state, keys=keys, now=now)
-        bucket.put(key, body, names.CONTENT_TYPES[".json"], replaces=None)
+        bucket.put(key, body, urls.CONTENT_TYPES[".json"], replaces=None)
         written.append(key)
         version += 1
     return written
@@ -163,7 +164,7 @@ def _states(product: str, inputs: Inputs, now: datetime) -> Iterator[State]:
                 yield state
             state = State(offered, defaultdict(list))
         for path in offered:
-            appcast = rendered.documents.get(names.document_key(product, path.split("/")[1], "appcast.xml"))
+            appcast = rendered.documents.get(urls.document_key(product, path.split("/")[1], "appcast.xml"))
             if appcast is not None and appcast not in state.appcasts[path]:
                 state.appcasts[path].append(appcast)
     if state is not None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from comet_updates import names
+from comet_updates.answer import urls
 from comet_updates.cli import deciding
 from comet_updates.cli.deciding import AsJson, BucketName, DryRun, EndpointUrl, Quiet, Where, channel_name, product_name
 from comet_updates.errors import DecisionError
@@ -254,7 +255,7 @@ def _tell(key: str, service_url: str, where: Where, stands: Standing, sights: li
     if stands.state != following.OFFERED:
         _say(where, *(f"{key} {said}" for said in stands.says))
         return True
-    path = names.document_path(stands.offer.product, stands.offer.channel, "").rstrip("/")
+    path = urls.document_path(stands.offer.product, stands.offer.channel, "").rstrip("/")
     _say(where, f"live at {service_url.rstrip('/')}{path}")
     width = max((len(sight.document) for sight in sights), default=0)
     for sight in sights:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from comet_updates import formats, names
+from comet_updates import formats
+from comet_updates.answer import urls
 from comet_updates.errors import VersionSyntaxError
 from comet_updates.model import ChannelPolicy, Offer, Rollout
 from comet_updates.publish.bucket import Bucket, etag_of
@@ -93,7 +94,7 @@ def _channels(
             offer = decide(inputs.product, channel, inputs.policies, inputs.releases_for(channel), now)
         except VersionSyntaxError:  # the pin cannot be compared: the channel stays unchanged
             offer = Offer(product, channel, None, None, ())
-        prefix = names.document_key(product, channel, "")
+        prefix = urls.document_key(product, channel, "")
         mine = [{key: etag for key, etag in tree.items() if key.startswith(prefix)} for tree in (wanted, public)]
         last = max((at for key, at in written_at.items() if key.startswith(prefix)), default=None)
         counted = counted_channels(channel, inputs.policies)

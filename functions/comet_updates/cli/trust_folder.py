@@ -18,6 +18,7 @@ from securesystemslib.signer import ED25519, Key, SSlibKey
 from tuf.api.metadata import Metadata, Root, Targets, Timestamp
 
 from comet_updates import names
+from comet_updates.answer import urls
 from comet_updates.cli import files as person_files
 from comet_updates.errors import DecisionError, FileInTheWayError, SigningError, UnknownKeyError
 from comet_updates.publish.bucket import Bucket, etag_of
@@ -208,7 +209,7 @@ def publish(folder: Path, bucket: Bucket, *, is_dry: bool) -> Written:
         raise refusal
     missing = {key: body for key, body in documents.items() if key not in there}
     for key, body in () if is_dry else missing.items():
-        bucket.put(key, body, names.CONTENT_TYPES[".json"], replaces=None)
+        bucket.put(key, body, urls.CONTENT_TYPES[".json"], replaces=None)
     return Written(list(missing), [] if missing else ["nothing to do: everything is uploaded already"], not is_dry)
 
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from comet_updates import names
+from comet_updates.answer import urls
 from comet_updates.client import offered, request, verifying
 from comet_updates.client.answer import Answer, document
 from comet_updates.client.verifying import PublicKey
@@ -55,8 +56,8 @@ class Minisign:
 
 
 def _signature(channel: request.Channel) -> request.Address:
-    document = f"{names.MANIFEST}.minisig"
-    return channel.address._replace(path=names.document_path(channel.product, channel.channel, document))
+    document = f"{urls.MANIFEST}.minisig"
+    return channel.address._replace(path=urls.document_path(channel.product, channel.channel, document))
 
 
 def _read(comment: str) -> tuple[datetime | None, str | None]:

@@ -24,12 +24,13 @@ from tuf.api.serialization import DeserializationError
 from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
 from comet_updates import names
+from comet_updates.answer import urls
 from comet_updates.client import offered, request
 from comet_updates.client.answer import NOT_FOUND, Answer, document
 from comet_updates.errors import Distrust, NoAnswerError, StateError, UntrustedAnswerError, UnusableRootError
 
-METADATA = names.METADATA.removeprefix("public")
-TIMESTAMP = names.TIMESTAMP.removeprefix("public")
+METADATA = urls.METADATA.removeprefix("public")
+TIMESTAMP = urls.TIMESTAMP.removeprefix("public")
 
 SIGNED_MAX_BYTES = 512_000  # of what people and pipelines sign: the service takes no larger upload
 SNAPSHOT_MAX_BYTES = 2_000_000  # thirty thousand products
@@ -112,7 +113,7 @@ class _Service(FetcherInterface):
         self._address, self._tls, self._now = address, tls, now
 
     def _fetch(self, url: str) -> Iterator[bytes]:
-        if names.public_key(url) is None:  # who signs can name a role as he likes, but nothing gets into a request
+        if urls.public_key(url) is None:  # who signs can name a role as he likes, but nothing gets into a request
             raise UntrustedAnswerError(self._address.name, Distrust.UNREADABLE)
         self.heard[url] = document(self._address._replace(path=url), self._tls, SNAPSHOT_MAX_BYTES, self._now)
         yield _body(self.heard[url])

@@ -10,7 +10,7 @@ import re
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
-from comet_updates import names
+from comet_updates.answer import urls
 from comet_updates.errors import AddressError
 
 LOOPBACK = ("localhost", "127.0.0.1")
@@ -19,7 +19,7 @@ LOOPBACK = ("localhost", "127.0.0.1")
 URL_MAX_CHARS = 2_000  # as in the model of a release
 
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
-_CHANNEL = re.compile(rf"/v1/(?P<product>{names.NAME})/(?P<channel>{names.NAME})")
+_CHANNEL = re.compile(rf"/v1/(?P<product>{urls.NAME})/(?P<channel>{urls.NAME})")
 
 
 class Address(NamedTuple):

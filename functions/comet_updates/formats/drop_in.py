@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from comet_updates import names
+from comet_updates.answer import urls
 from comet_updates.formats import squirrel, tauri, writing
 from comet_updates.model import Offer
 
@@ -36,10 +36,10 @@ def render(offer: Offer, forms: Iterable[str]) -> dict[str, bytes]:
     if "electron" in forms:
         for arch, arches in _MACS.items():
             update = squirrel.mac_update(offer, arches)
-            found[names.drop_in_document("darwin", arch)] = writing.as_json(update) if update else None
+            found[urls.drop_in_document("darwin", arch)] = writing.as_json(update) if update else None
         for arch, arches in _WINDOWS.items():
-            found[names.drop_in_document("RELEASES", arch)] = squirrel.windows_list(offer, arches)
+            found[urls.drop_in_document("RELEASES", arch)] = squirrel.windows_list(offer, arches)
     if "tauri" in forms:
         for platform in tauri.PLATFORMS:
-            found[names.drop_in_document("tauri", platform)] = tauri.document(offer, platform)
+            found[urls.drop_in_document("tauri", platform)] = tauri.document(offer, platform)
     return {name: document for name, document in found.items() if document is not None}

@@ -12,6 +12,7 @@ import re
 from typing import Any
 
 from comet_updates import names
+from comet_updates.answer import urls
 from comet_updates.formats.schemas import DIALECT
 
 Json = dict[str, Any]
@@ -27,7 +28,7 @@ HEADERS = {
 }
 """The headers of an answer that has a document, besides `content-type`."""
 
-_CONTENT: dict[str, Json] = {ending: {kind.partition(";")[0]: {}} for ending, kind in names.CONTENT_TYPES.items()}
+_CONTENT: dict[str, Json] = {ending: {kind.partition(";")[0]: {}} for ending, kind in urls.CONTENT_TYPES.items()}
 _FEEDS: Json = {kind: {} for ending, content in _CONTENT.items() if ending != ".html" for kind in content}
 PATHS: dict[str, tuple[str, Json]] = {
     "/": ("The products, as a page for people", _CONTENT[".html"]),
@@ -49,9 +50,9 @@ PATHS: dict[str, tuple[str, Json]] = {
 
 _SEGMENTS = {
     "product": f"^{names.PRODUCT}$",
-    "channel": f"^{names.NAME}$",
-    "document": f"^(?:{names.DOCUMENT})$",
-    "name": f"^(?:{'|'.join(names.DESCRIPTIONS)})$",
+    "channel": f"^{urls.NAME}$",
+    "document": f"^(?:{urls.DOCUMENT})$",
+    "name": f"^(?:{'|'.join(urls.DESCRIPTIONS)})$",
 }
 _PROBLEM = {
     "type": "object",

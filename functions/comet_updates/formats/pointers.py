@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
-from comet_updates import names
+from comet_updates.answer import urls
 
 
 class Pointer(NamedTuple):
@@ -61,7 +61,7 @@ def find(product: str, channel: str, documents: Collection[str]) -> list[Pointer
     """The updaters that can read one of `documents`, which are those of the channel."""
     base = f"https://HOST/v1/{product}/{channel}"
     return [
-        Pointer(updater, names.document_path(product, channel, there[0]), setting.replace("{base}", base))
+        Pointer(updater, urls.document_path(product, channel, there[0]), setting.replace("{base}", base))
         for updater, read, setting in _UPDATERS
         if (there := [document for document in read if document in documents])
     ]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
-from comet_updates import names
+from comet_updates.answer import urls
 from comet_updates.formats import pages, pointers, texts, words
 from comet_updates.model import ARTIFACTS_MAX, Offer, Product, Release
 
@@ -89,7 +89,7 @@ def _languages(about: Product, offers: Sequence[Offer]) -> list[str]:
         for offer in offers[:CHANNELS_MAX]
         for release, _ in offer.history[:HISTORY_MAX]
         for language in release.notes
-        if names.public_key(names.page_path(about.product, language))
+        if urls.public_key(urls.page_path(about.product, language))
     }
     order = [*about.languages, texts.FALLBACK, *sorted(told)]
     return list(dict.fromkeys(language for language in order if language in told))
@@ -221,7 +221,7 @@ class _Page:
             (
                 language,
                 words.language(language),
-                names.page_path(self._about.product, language if number else ""),
+                urls.page_path(self._about.product, language if number else ""),
                 language == self._language,
             )
             for number, language in enumerate(self._languages)

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import semver
 
-from comet_updates import names
+from comet_updates.answer import urls
 from comet_updates.errors import ForeignFeedError
 from comet_updates.formats import feeds, texts, writing
 from comet_updates.model import Artifact, Offer, Release
@@ -63,7 +63,7 @@ def _packages(release: Release, platform: str, arches: tuple[str, ...]) -> list[
 def _file_name(offer: Offer, artifact: Artifact) -> str:
     """The package's name, if its URL stands beside this document; its URL otherwise."""
     name = artifact.url_name
-    beside = urlsplit(artifact.url).path == names.document_path(offer.product, offer.channel, name)
+    beside = urlsplit(artifact.url).path == urls.document_path(offer.product, offer.channel, name)
     return name if beside else artifact.url
 
 

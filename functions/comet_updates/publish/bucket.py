@@ -21,7 +21,8 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from comet_updates.errors import ConcurrentPublishError, StoreUnavailableError
+from comet_updates.answer.errors import StoreUnavailableError
+from comet_updates.errors import ConcurrentPublishError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from comet_updates import names
+from comet_updates.answer import urls
 from comet_updates.formats import index_page, writing
 from comet_updates.publish.bucket import MAX_CONNECTIONS, Bucket
 from comet_updates.publish.views import product_of_public
@@ -31,7 +32,7 @@ def source(listed: Mapping[str, str]) -> dict[str, str | None]:
 
 def has_page(product: str) -> bool:
     """Return whether a URL leads to a page of `product`: a name of digits alone has no page."""
-    return names.public_key(names.page_path(product)) is not None
+    return urls.public_key(urls.page_path(product)) is not None
 
 
 def render(bucket: Bucket, listed: Mapping[str, str]) -> dict[str, bytes]:
@@ -48,7 +49,7 @@ def render(bucket: Bucket, listed: Mapping[str, str]) -> dict[str, bytes]:
     entries = (index_page.read(product, known[product][1] if product in known else b"") for product in wanted)
     sheets = enumerate(index_page.render(entries), 1)
     written = {
-        names.page_key("page" if number > 1 else "index", str(number) if number > 1 else ""): sheet
+        urls.page_key("page" if number > 1 else "index", str(number) if number > 1 else ""): sheet
         for number, sheet in sheets
     }
     return {**written, _GATHERED: writing.as_json(dict(sorted(known.items())))}

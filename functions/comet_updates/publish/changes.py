@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from comet_updates import names
+from comet_updates.answer import urls
 from comet_updates.publish.bucket import Bucket, etag_of
 
 
@@ -33,7 +34,7 @@ def write(bucket: Bucket, existing: Mapping[str, str], wanted: Mapping[str, byte
         if etag is None and key.startswith(names.REJECTED_LONG_KEYS):  # these are not listed by product
             etag = bucket.etags(key).get(key)
         if etag != etag_of(body):
-            bucket.put(key, body, names.content_type(key), replaces=etag)
+            bucket.put(key, body, urls.content_type(key), replaces=etag)
             written.append(key)
     for key in sorted(set(existing) - set(wanted)):
         bucket.delete(key, replaces=existing[key])

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
 from comet_updates import names
+from comet_updates.answer import urls
 from comet_updates.errors import RefusedUploadError, SigningError
 from comet_updates.publish.bucket import Bucket, Listed
 from comet_updates.publish.changes import Change, write
@@ -71,11 +72,11 @@ class Freshness:
             SigningError: the online key is not there, or not the one that the root names.
             StoreUnavailableError: S3 fails.
         """
-        listed = self._bucket.listed(names.METADATA)
+        listed = self._bucket.listed(urls.METADATA)
         passed_on = self._pass_on(anchor, listed)
         if anchor.root is None or anchor.targets is None:
             return passed_on
-        now, before = self._clock(), self._bucket.current(names.TIMESTAMP)
+        now, before = self._clock(), self._bucket.current(urls.TIMESTAMP)
         said = self._said(anchor.root, before.body if before else None)
         versions = {Targets.type: anchor.targets.version} | self._newest(anchor.targets, listed, said)
         snapshot = next_snapshot(said, versions, listed, now)
@@ -84,8 +85,8 @@ class Freshness:
         if snapshot is not None:
             documents[names.metadata_key(Snapshot.type, snapshot.version)] = self._sign(anchor.root, snapshot)
         if timestamp is not None:
-            documents[names.TIMESTAMP] = self._sign(anchor.root, timestamp)
-        change = write(self._bucket, {names.TIMESTAMP: before.etag} if before and timestamp else {}, documents)
+            documents[urls.TIMESTAMP] = self._sign(anchor.root, timestamp)
+        change = write(self._bucket, {urls.TIMESTAMP: before.etag} if before and timestamp else {}, documents)
         current = snapshot or said.snapshot
         kept = versions | ({Snapshot.type: current.version} if current else {})
         return passed_on.and_then(change).and_then(self._tidy(listed, kept, now))
@@ -100,7 +101,7 @@ class Freshness:
 
     def _said(self, root: Root, body: bytes | None) -> Fresh:
         """What the online key said, as far as the root that counts now vouches for it."""
-        timestamp = _signed(root, names.TIMESTAMP, body, Timestamp)
+        timestamp = _signed(root, urls.TIMESTAMP, body, Timestamp)
         if timestamp is None:
             return Fresh()
         key = names.metadata_key(Snapshot.type, timestamp.snapshot_meta.version)

@@ -17,11 +17,13 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
 
 from comet_updates import names
-from comet_updates.errors import CometError, SettingsError
+from comet_updates.answer import urls
+from comet_updates.answer.errors import CometError, SettingsError
+from comet_updates.answer.log import Log, Outcome, Record
+from comet_updates.answer.settings import settings
 from comet_updates.publish.bucket import open_bucket
 from comet_updates.publish.changes import Change
 from comet_updates.publish.reconcile import Publisher
-from comet_updates.record import Log, Outcome, Record
 
 
 class SweepFailedError(CometError):
@@ -45,7 +47,7 @@ class Settings(NamedTuple):
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         """Read the settings. Raises `SettingsError` for one that is missing or makes no sense."""
         variables = ("BUCKET", "S3_ENDPOINT", "LOG_LEVEL", "LOG_SUCCESSES", "ONLINE_KEY")
-        bucket, endpoint, level, successes, key = names.settings(environment, *variables)
+        bucket, endpoint, level, successes, key = settings(environment, *variables)
         endpoint_url = None if endpoint == "aws" else endpoint
         return cls(bucket, endpoint_url, level, successes == "true", None if key == "none" else key)
 
@@ -171,7 +173,7 @@ class Run:
             raise
         except BaseException:  # noqa: BLE001
             outcome = Outcome.FAILED
-        place = names.Place(product, "", "") if product and names.is_name(product) else names.NOWHERE
+        place = urls.Place(product, "", "") if product and urls.is_name(product) else urls.NOWHERE
         self._log.write(Record(outcome, place, seconds=time.monotonic() - started))
         return outcome
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from comet_updates import names
+from comet_updates.answer import urls
 from comet_updates.errors import ConcurrentPublishError, RefusedUploadError
 from comet_updates.formats import openapi, pages, schemas
 from comet_updates.publish import catalogue, uploads
@@ -141,17 +142,17 @@ class Publisher:
         return Differences(existing, rendered.documents | rejections(refusals.values()))
 
     def _publish_site_once(self) -> Change:
-        existing = self._bucket.etags("public/schemas/") | exactly(self._bucket, names.page_key("privacy"))
-        documents = {names.schema_key(name): body for name, body in schemas.render().items()}
-        documents[names.schema_key("openapi")] = openapi.render()
-        documents[names.page_key("privacy")] = pages.privacy()
+        existing = self._bucket.etags("public/schemas/") | exactly(self._bucket, urls.page_key("privacy"))
+        documents = {urls.schema_key(name): body for name, body in schemas.render().items()}
+        documents[urls.schema_key("openapi")] = openapi.render()
+        documents[urls.page_key("privacy")] = pages.privacy()
         return write(self._bucket, existing, documents)
 
     def _publish_index_once(self) -> Change:
-        listed = self._bucket.etags(names.PAGES)
+        listed = self._bucket.etags(urls.PAGES)
         change = write(self._bucket, catalogue.own(listed), catalogue.render(self._bucket, listed))
         # Whoever added a page meanwhile may have found itself in the list that we then replaced: as in `publish`.
-        if change.written and catalogue.source(self._bucket.etags(names.PAGES)) != catalogue.source(listed):
+        if change.written and catalogue.source(self._bucket.etags(urls.PAGES)) != catalogue.source(listed):
             raise ConcurrentPublishError("the pages changed while we wrote")
         return change
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from comet_updates import formats, names
+from comet_updates.answer import urls
 from comet_updates.errors import Problem, RefusedUploadError, VersionSyntaxError
 from comet_updates.formats import atom, drop_in, index_page, product_page
 from comet_updates.publish import catalogue, uploads
@@ -31,9 +32,9 @@ class Rendered(NamedTuple):
 
     def leaves(self, key: str) -> bool:
         """Whether the object at `key` stays as it is, for want of a decision."""
-        if key.startswith(names.PAGES):
+        if key.startswith(urls.PAGES):
             return self.undecided is None or bool(self.undecided)
-        if key.startswith((names.METADATA, names.TARGETS)):  # clients on their way through an older state need it yet
+        if key.startswith((urls.METADATA, urls.TARGETS)):  # clients on their way through an older state need it yet
             return key not in self.documents
         # Below public/v1/{product}/ an administrator may leave anything, such as a folder.
         return key.startswith("public/") and (self.undecided is None or key.split("/")[3] in self.undecided)
@@ -61,15 +62,15 @@ def render(inputs: Inputs, now: datetime) -> Rendered:
         offers.append(offer)
         rendered[channel] = formats.render(offer)
         for name, body in (drop_in.render(offer, inputs.product.drop_in) | rendered[channel]).items():
-            documents[names.document_key(product, channel, name)] = body
+            documents[urls.document_key(product, channel, name)] = body
     shown = sorted((offer for offer in offers if offer.history), key=lambda offer: offer.channel != "stable")
     if shown and not undecided and catalogue.has_page(product):
         news = atom.product(shown)
         if news:
-            documents[names.news_key(product)] = news
+            documents[urls.news_key(product)] = news
         documents[names.entry_key(product)] = index_page.entry(inputs.product, shown)
         made = product_page.render(inputs.product, shown, rendered, has_news=news is not None)
-        documents |= {names.page_key(product, language): page for language, page in made.items()}
+        documents |= {urls.page_key(product, language): page for language, page in made.items()}
     return Rendered(documents, refusals, undecided, inputs.product.requires_signature)
 
 

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from comet_updates import names
+from comet_updates.answer import urls
 from comet_updates.errors import Problem, RefusedUploadError
 from comet_updates.formats import sparkle
 from comet_updates.publish import uploads
@@ -140,8 +141,8 @@ def _sealed(product: str, rendered: Rendered, seal: Seal) -> dict[str, bytes]:
         target, channel = seal.manifests[path], path.split("/")[1]
         documents[names.target_key(path, target.sha256)] = body
         if target.minisign is not None:
-            documents[names.document_key(product, channel, f"{names.MANIFEST}.minisig")] = target.minisign.encode()
-        key = names.document_key(product, channel, "appcast.xml")
+            documents[urls.document_key(product, channel, f"{urls.MANIFEST}.minisig")] = target.minisign.encode()
+        key = urls.document_key(product, channel, "appcast.xml")
         unsigned = rendered.documents.get(key, b"")
         for appcast in target.appcasts:
             if appcast.sha256 == sha256(unsigned):
@@ -152,17 +153,15 @@ def _sealed(product: str, rendered: Rendered, seal: Seal) -> dict[str, bytes]:
 
 def manifests(product: str, rendered: Rendered) -> dict[str, bytes]:
     """What is signed of a product: the manifest of each of its channels, by `names.target_path`."""
-    found = ((names.place(key), body) for key, body in rendered.documents.items() if key.startswith("public/v1/"))
-    return {
-        names.target_path(product, place.channel): body for place, body in found if place.document == names.MANIFEST
-    }
+    found = ((urls.place(key), body) for key, body in rendered.documents.items() if key.startswith("public/v1/"))
+    return {names.target_path(product, place.channel): body for place, body in found if place.document == urls.MANIFEST}
 
 
 def _held(product: str, rendered: Rendered, view: View) -> list[RefusedUploadError]:
     """Why what is decided is not offered: of each channel that would change, the release that it would offer."""
     refusals = []
     for path, body in manifests(product, rendered).items():
-        key = names.document_key(product, path.split("/")[1], names.MANIFEST)
+        key = urls.document_key(product, path.split("/")[1], urls.MANIFEST)
         if view.existing.get(key) != etag_of(body):
             offered = json.loads(body)
             release = names.release_key(product, offered["channel"], offered["version"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from comet_updates import names
+from comet_updates.answer import urls
 from comet_updates.publish.bucket import Bucket, Stored
 from comet_updates.publish.loader import list_inputs
 
@@ -76,14 +77,14 @@ def _pages(bucket: Bucket, product: str) -> dict[str, str]:
     """The ETags of the pages of `product`, of its news and of its entry in the list, by their keys."""
     if product in OWN_PAGES:
         return {}
-    listed = bucket.etags(f"{names.PAGES}{product}.")
+    listed = bucket.etags(f"{urls.PAGES}{product}.")
     return {key: etag for key, etag in listed.items() if product_of_public(key) == product}
 
 
 def _trusted(bucket: Bucket, product: str) -> dict[str, str]:
     """The ETags of what was signed for `product`, and of its targets, by their keys."""
-    signed = {key: etag for key, etag in bucket.etags(names.METADATA).items() if product_of_public(key) == product}
-    return signed | bucket.etags(f"{names.TARGETS}{product}/")
+    signed = {key: etag for key, etag in bucket.etags(urls.METADATA).items() if product_of_public(key) == product}
+    return signed | bucket.etags(f"{urls.TARGETS}{product}/")
 
 
 def _rejections(bucket: Bucket, product: str) -> dict[str, str]:

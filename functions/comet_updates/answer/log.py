@@ -14,7 +14,7 @@ import warnings
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
-from comet_updates import names
+from comet_updates.answer import urls
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
@@ -66,7 +66,7 @@ class Record(NamedTuple):
     """One line of the log. `place` is empty unless it names a document that we publish."""
 
     outcome: Outcome
-    place: names.Place = names.NOWHERE
+    place: urls.Place = urls.NOWHERE
     cache: Cache = Cache.NONE
     seconds: float = 0.0
 

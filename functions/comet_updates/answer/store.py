@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from obstore.exceptions import BaseError, NotModifiedError, PermissionDeniedError
 from obstore.store import S3Store
 
-from comet_updates import names
-from comet_updates.errors import StoreUnavailableError
-from comet_updates.record import Cache
+from comet_updates.answer import urls
+from comet_updates.answer.errors import StoreUnavailableError
+from comet_updates.answer.log import Cache
 
 if TYPE_CHECKING:
     from obstore.store import S3Config
@@ -29,7 +29,7 @@ RETRY_PAUSE_S = 5.0  # after a failure S3 is left alone for so long: one outage 
 JITTER = 0.2  # each wait is up to so much shorter, by chance: environments that began together do not ask together
 TRY_TIMEOUT_S = 1  # from the first byte sent to the last received; S3 takes some hundredths of a second
 BUDGET_S = 2.5  # no GET begins later. With the longest GET, two tries and a breath between, it ends before 5 s
-WITNESS = names.schema_key("manifest")
+WITNESS = urls.schema_key("manifest")
 """A document that every deployment publishes: read once in advance, and proof that the role can read at all."""
 
 

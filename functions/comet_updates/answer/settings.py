@@ -1,0 +1,26 @@
+"""The environment variables of the functions, and what they may hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from comet_updates.answer.errors import SettingsError
+
+SETTINGS = {
+    "BUCKET": ".+",
+    "S3_ENDPOINT": "aws|https?://.+",
+    "MEMORY_TTL_S": r"[0-9]+(\.[0-9]+)?",
+    "LOG_LEVEL": "INFO|WARNING|ERROR",
+    "LOG_SUCCESSES": "true|false",
+    "ONLINE_KEY": "none|[a-z0-9]+:.+",
+}
+"""The environment variables of the functions, and what they may hold."""
+
+
+def settings(environment: Mapping[str, str], *variables: str) -> tuple[str, ...]:
+    """The values of `variables`, in their order. Raises `SettingsError` for one that is missing or makes no sense."""
+    for variable in variables:
+        if not re.fullmatch(SETTINGS[variable], environment.get(variable, "")):
+            raise SettingsError(variable, f"must be `{SETTINGS[variable]}`")
+    return tuple(environment[variable] for variable in variables)
