@@ -20,7 +20,7 @@ from moto import mock_aws
 
 from bench.figures import Row, Section, spread
 from bench.object_store import DOCUMENT
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.publish.bucket import Bucket
 from comet_updates.publish.reconcile import Publisher
 
@@ -113,7 +113,9 @@ def _publisher(s3: S3Client) -> Publisher:
 def _upload(s3: S3Client, channel: str, number: int) -> None:
     version = f"1.{number}.0"
     document = RELEASE | {"channel": channel, "version": version}
-    s3.put_object(Bucket=BUCKET, Key=names.release_key(PRODUCT, channel, version), Body=json.dumps(document).encode())
+    s3.put_object(
+        Bucket=BUCKET, Key=object_keys.release_key(PRODUCT, channel, version), Body=json.dumps(document).encode()
+    )
 
 
 def _cost(publisher: Publisher, requests: Counter[str]) -> Cost:

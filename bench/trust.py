@@ -27,7 +27,7 @@ from bench.figures import Row, Section, ratio, spread
 from bench.functions import BUILD
 from bench.lambda_runtime import free_port, lambda_runtime
 from bench.publishing import BUCKET, PRODUCT, RELEASE
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.cli import sample_keys, sealing
 from comet_updates.cli.deciding import SignWith
@@ -63,7 +63,7 @@ class Desk:
     def upload(self, number: int, version: str) -> None:
         """Upload a release of one product."""
         document = RELEASE | {"product": product(number), "version": version}
-        key = names.release_key(product(number), "stable", version)
+        key = object_keys.release_key(product(number), "stable", version)
         self.s3.put_object(Bucket=BUCKET, Key=key, Body=json.dumps(document).encode())
 
     def release(self, number: int, version: str) -> None:
@@ -88,14 +88,14 @@ class Client(FetcherInterface):
         self.requests, self.bytes = 0, 0
         self._s3 = desk.s3
         self._folder = folder
-        self._root = desk.s3.get_object(Bucket=BUCKET, Key=names.metadata_key("root", 1))["Body"].read()
+        self._root = desk.s3.get_object(Bucket=BUCKET, Key=object_keys.metadata_key("root", 1))["Body"].read()
 
     def check(self) -> Row:
         """Ask what is latest; gives the requests and the bytes of their answers, headers apart."""
         self.requests, self.bytes = 0, 0
         base, folder = "https://updates.example.com/tuf", str(self._folder)
         updater = Updater(folder, f"{base}/metadata/", folder, f"{base}/targets/", fetcher=self, bootstrap=self._root)
-        found = updater.get_targetinfo(names.target_path(product(0), "stable"))
+        found = updater.get_targetinfo(object_keys.target_path(product(0), "stable"))
         if found and not updater.find_cached_target(found):
             updater.download_target(found)
         return {"requests": self.requests, "bytes": self.bytes}
@@ -184,7 +184,7 @@ def _start_s(endpoint_url: str, online_key: str) -> float:
         "LOG_SUCCESSES": "false",
         "ONLINE_KEY": online_key,
     }
-    key = names.release_key(product(0), "stable", "1.0.0")
+    key = object_keys.release_key(product(0), "stable", "1.0.0")
     body = json.dumps({"Records": [{"s3": {"object": {"key": key}}}]})
     folders = [BUILD / "PublishFunction", BUILD / "PublishLayer" / "python"]
     with lambda_runtime(HANDLER, folders, settings) as invoke:
@@ -197,7 +197,7 @@ def _start_s(endpoint_url: str, online_key: str) -> float:
 
 
 def _upload(endpoint_url: str) -> None:
-    key = names.release_key(product(0), "stable", "1.0.0")
+    key = object_keys.release_key(product(0), "stable", "1.0.0")
     body = json.dumps(RELEASE | {"product": product(0), "version": "1.0.0"}).encode()
     boto3.client("s3", endpoint_url=endpoint_url).put_object(Bucket=BUCKET, Key=key, Body=body)
 

@@ -18,10 +18,12 @@ import typer
 from typer.models import CommandInfo
 
 from bench.lambda_runtime import free_port
-from comet_updates import formats, names
+from comet_updates import formats, object_keys
 from comet_updates.answer import urls
 from comet_updates.cli import app
-from comet_updates.model import ChannelPolicy, Product, Release
+from comet_updates.model.channel import ChannelPolicy
+from comet_updates.model.product import Product
+from comet_updates.model.release import Release
 from comet_updates.publish import uploads
 from tests.conftest import ROOT, release
 from tests.flows.documented import Shell, Step, steps
@@ -147,20 +149,20 @@ def test_every_example_is_accepted(file: Path) -> None:
 
 def test_the_release_in_the_readme_is_accepted() -> None:
     (document,) = json_blocks(ROOT / "README.md")
-    key = names.release_key("comet-cursor", "stable", "4.2.1")
+    key = object_keys.release_key("comet-cursor", "stable", "4.2.1")
     uploads.parse(Release, key, json.dumps(document).encode())
 
 
 def test_the_policy_and_the_refusal_in_the_guide_are_what_the_service_reads_and_writes() -> None:
     policy, rejection = json_blocks(ROOT / "docs" / "releasing.md")
-    uploads.parse(ChannelPolicy, names.channel_key("comet-cursor", "stable"), json.dumps(policy).encode())
+    uploads.parse(ChannelPolicy, object_keys.channel_key("comet-cursor", "stable"), json.dumps(policy).encode())
     schema = json.loads((ROOT / "schemas" / "rejection.json").read_text())
     assert set(rejection) == set(schema["properties"])
 
 
 def test_the_product_that_turns_on_drop_in_urls_is_accepted() -> None:
     (document,) = json_blocks(ROOT / "docs" / "clients" / "drop-in.md")
-    uploads.parse(Product, names.product_key("comet-cursor"), json.dumps(document).encode())
+    uploads.parse(Product, object_keys.product_key("comet-cursor"), json.dumps(document).encode())
 
 
 def drop_in_paths() -> list[str]:
@@ -183,7 +185,7 @@ def decisions() -> list[str]:
 @pytest.mark.parametrize("decision", decisions())
 def test_every_decision_in_the_guide_is_accepted(decision: str) -> None:
     document = json.loads(f'{{"schema": 1, "product": "comet-cursor", "channel": "stable", {decision}}}')
-    uploads.parse(ChannelPolicy, names.channel_key("comet-cursor", "stable"), json.dumps(document).encode())
+    uploads.parse(ChannelPolicy, object_keys.channel_key("comet-cursor", "stable"), json.dumps(document).encode())
 
 
 @pytest.mark.parametrize("module", formats.ALL, ids=lambda module: module.__name__)

@@ -6,15 +6,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from comet_updates import model, names
+from comet_updates import object_keys
 from comet_updates.answer import errors, urls
 from comet_updates.answer.settings import settings
+from comet_updates.model import served
 from tests.privacy.identify import PLACES, old_numbers
 
 MANIFEST = "public/v1/comet-cursor/stable/manifest.json"
 NAMES = st.from_regex(urls.NAME, fullmatch=True).filter(lambda name: len(name) <= 64)
-PRODUCTS = NAMES.filter(names.is_product)
-VERSIONS = st.from_regex(names.VERSION, fullmatch=True)
+PRODUCTS = NAMES.filter(object_keys.is_product)
+VERSIONS = st.from_regex(object_keys.VERSION, fullmatch=True)
 
 
 @pytest.mark.parametrize(
@@ -94,29 +95,37 @@ LEGAL = {
 
 @pytest.mark.parametrize("name", sorted(NUMBERED))
 def test_name_with_a_number_in_it_is_refused(name: str) -> None:
-    for key in (names.product_key(name), names.release_key(name, "c", "1"), names.channel_key("p", name)):
-        assert names.parse_upload(key) is None
-    assert names.forbidden(name, product=False) == "looks like a GUID or a download number"
+    for key in (
+        object_keys.product_key(name),
+        object_keys.release_key(name, "c", "1"),
+        object_keys.channel_key("p", name),
+    ):
+        assert object_keys.parse_upload(key) is None
+    assert object_keys.forbidden(name, product=False) == "looks like a GUID or a download number"
     assert not urls.is_name(name)
-    assert not names.is_product(name)
+    assert not object_keys.is_product(name)
     assert urls.public_key(f"/v1/{name}/stable") is urls.public_key(f"/v1/p/{name}") is None
 
 
 @pytest.mark.parametrize("name", sorted(LEGAL))
 def test_name_that_only_resembles_a_number_is_a_name(name: str) -> None:
     """Hold the bound of the rule, as docs/privacy.md states it."""
-    assert names.forbidden(name, product=True) is None
-    assert names.parse_upload(names.channel_key(name, name)) == ("channel", name, name, "")
+    assert object_keys.forbidden(name, product=True) is None
+    assert object_keys.parse_upload(object_keys.channel_key(name, name)) == ("channel", name, name, "")
     assert urls.public_key(f"/v1/{name}/{name}") == urls.document_key(name, name, urls.MANIFEST)
 
 
-@pytest.mark.parametrize("name", names.RESERVED)
+@pytest.mark.parametrize("name", object_keys.RESERVED)
 def test_reserved_name_is_a_channel_but_not_a_product(name: str) -> None:
-    assert names.forbidden(name, product=True) == "is a reserved name"
-    assert names.parse_upload(names.product_key(name)) is names.parse_upload(names.signed_key(name, 1)) is None
-    assert names.parse_upload(names.release_key(name, "c", "1")) is None
+    assert object_keys.forbidden(name, product=True) == "is a reserved name"
+    assert (
+        object_keys.parse_upload(object_keys.product_key(name))
+        is object_keys.parse_upload(object_keys.signed_key(name, 1))
+        is None
+    )
+    assert object_keys.parse_upload(object_keys.release_key(name, "c", "1")) is None
     for sound in (f"{name}x", f"{name}-x", f"{name}.x"):
-        assert names.parse_upload(names.release_key(sound, name, "1")) == ("release", sound, name, "1")
+        assert object_keys.parse_upload(object_keys.release_key(sound, name, "1")) == ("release", sound, name, "1")
 
 
 @pytest.mark.parametrize(
@@ -210,26 +219,31 @@ def test_a_url_can_be_made_of_every_name(product: str, channel: str) -> None:
 
 @given(PRODUCTS, NAMES, VERSIONS)
 def test_the_key_of_an_upload_says_what_it_was_made_of(product: str, channel: str, version: str) -> None:
-    assert names.parse_upload(names.product_key(product)) == ("product", product, "", "")
-    assert names.parse_upload(names.channel_key(product, channel)) == ("channel", product, channel, "")
-    assert names.parse_upload(names.release_key(product, channel, version)) == ("release", product, channel, version)
-    for key in (names.product_key(product), names.channel_key(product, channel)):
-        assert names.product_of(key) == product
+    assert object_keys.parse_upload(object_keys.product_key(product)) == ("product", product, "", "")
+    assert object_keys.parse_upload(object_keys.channel_key(product, channel)) == ("channel", product, channel, "")
+    assert object_keys.parse_upload(object_keys.release_key(product, channel, version)) == (
+        "release",
+        product,
+        channel,
+        version,
+    )
+    for key in (object_keys.product_key(product), object_keys.channel_key(product, channel)):
+        assert object_keys.product_of(key) == product
 
 
 @given(st.text(max_size=1024))
 def test_a_refusal_can_always_be_stored(key: str) -> None:
-    assert len(names.rejected_key(key).encode("utf-8", "surrogatepass")) <= 1024 if key.isprintable() else True
+    assert len(object_keys.rejected_key(key).encode("utf-8", "surrogatepass")) <= 1024 if key.isprintable() else True
 
 
 def test_a_url_exists_for_just_the_schemas_of_the_models() -> None:
-    assert set(urls.SCHEMAS) == set(model.SCHEMAS)
+    assert set(urls.SCHEMAS) == set(served.SCHEMAS)
 
 
 def test_the_refusal_of_a_long_key_has_a_key_of_its_own() -> None:
-    keys = {names.rejected_key(f"releases/p/c/{'9' * 1000}{last}.json") for last in "ab"}
+    keys = {object_keys.rejected_key(f"releases/p/c/{'9' * 1000}{last}.json") for last in "ab"}
     assert len(keys) == 2
-    assert all(key.startswith(names.REJECTED_LONG_KEYS) for key in keys)
+    assert all(key.startswith(object_keys.REJECTED_LONG_KEYS) for key in keys)
 
 
 @pytest.mark.parametrize(
@@ -256,10 +270,10 @@ def test_the_pages_of_a_product_are_told_from_those_of_any_other(product: str, l
         urls.page_key(product),
         urls.page_key(product, language),
         urls.news_key(product),
-        names.entry_key(product),
+        object_keys.entry_key(product),
     }
     assert len(ours) == 4
-    assert {names.page_product(key) for key in ours} == {product}
+    assert {object_keys.page_product(key) for key in ours} == {product}
     assert urls.public_key(urls.page_path("page", str(number))) == urls.page_key("page", str(number))
     assert urls.public_key(urls.page_path(product, language)) in (urls.page_key(product, language), None)
     assert urls.place(urls.page_key(product, language)).document == f"pages/{product}.!{language}.html"
@@ -267,4 +281,4 @@ def test_the_pages_of_a_product_are_told_from_those_of_any_other(product: str, l
 
 @pytest.mark.parametrize("name", ["Draft.html", "notes.txt", "old/x.html", "a.!.html", "a.!de.atom", "a..html", "a"])
 def test_what_lies_among_the_pages_and_is_none_is_of_no_product(name: str) -> None:
-    assert names.page_product(f"public/pages/{name}") is None
+    assert object_keys.page_product(f"public/pages/{name}") is None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from comet_updates.formats import openapi, schemas
+from comet_updates.formats import openapi
+from comet_updates.model import schemas
 
 FOLDER = Path(__file__).parents[1] / "schemas"
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.publish.bucket import Bucket
 from comet_updates.publish.reconcile import Publisher
@@ -46,11 +46,11 @@ def decisions(number: int) -> Iterator[Decision]:
         if len(live[product]) > 1 and turn % 5 == 4:  # noqa: PLR2004
             yanked[product].append({"version": live[product].pop(), "reason": "broken"})
             policy = {"schema": 1, "product": product, "channel": "stable", "yanked": yanked[product]}
-            yield Decision(product, names.channel_key(product, "stable"), json.dumps(policy).encode())
+            yield Decision(product, object_keys.channel_key(product, "stable"), json.dumps(policy).encode())
             continue
         version = f"1.{len(live[product]) + len(yanked[product])}.0"
         live[product].append(version)
-        key = names.release_key(product, "stable", version)
+        key = object_keys.release_key(product, "stable", version)
         yield Decision(product, key, json.dumps(_release(product, version)).encode())
 
 

@@ -20,7 +20,7 @@ from unittest.mock import patch
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.answer.log import Log
 from comet_updates.cli import sample_keys, sealing
 from comet_updates.cli.deciding import SignWith
@@ -67,7 +67,7 @@ class Filler:
 
     def release(self, document: dict[str, Any]) -> None:
         """Upload a release."""
-        key = names.release_key(document["product"], document["channel"], document["version"])
+        key = object_keys.release_key(document["product"], document["channel"], document["version"])
         self.objects.put(key, json.dumps(document).encode())
 
     def sign(self, product: str) -> None:
@@ -140,7 +140,7 @@ def _upload_app(filler: Filler) -> None:
         filler.release(document)
     filler.release(release("1.2.0", app.SCHEDULED, app.PRODUCT, available_at="2099-01-01T00:00:00Z"))
     for channel, decided in {**app.HELD_BACK, app.SCHEDULED: {}}.items():
-        key = names.channel_key(app.PRODUCT, channel)
+        key = object_keys.channel_key(app.PRODUCT, channel)
         filler.upload(key, product=app.PRODUCT, channel=channel, includes=["stable"], **decided)
 
 
@@ -154,7 +154,7 @@ def _upload_decisions(filler: Filler) -> None:
     for version in ("1.0.0", "1.1.0"):
         filler.release(release(version, "stable", "comet-two"))
     approved = hashlib.sha256(filler.objects.body("releases/comet-two/stable/1.0.0.json") or b"").hexdigest()
-    key = names.approval_key("comet-two", "stable", "1.0.0")
+    key = object_keys.approval_key("comet-two", "stable", "1.0.0")
     filler.upload(key, product="comet-two", channel="stable", version="1.0.0", sha256=approved)
     filler.upload("products/comet-sealed.json", product="comet-sealed", requires_signature=True)
     filler.release(release("1.0.0", "stable", "comet-sealed"))

@@ -32,7 +32,7 @@ from bench.fleet.model import (
 from bench.fleet.prices import PRICES
 from bench.fleet.simulate import busiest_second, environments, origin_requests, simulated_rps, simulated_rps_by_client
 from bench.fleet.traffic import RETURNS, Traffic, after_outage, at_full_hour
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.answer.log import Cache, Outcome, Record
 from comet_updates.answer.respond import SHARED_MAX_AGE_S
@@ -240,7 +240,7 @@ class TestDollars:
             s3.put(f"products/{product}.json", {"schema": 1, "product": product, "name": "Comet"})
             for channel in ("stable", "beta", "nightly"):
                 document = release() | {"product": product, "channel": channel}
-                s3.put(names.release_key(product, channel, document["version"]), document)
+                s3.put(object_keys.release_key(product, channel, document["version"]), document)
         for _ in range(2):
             publish({"sweep": True}, None)
         before = len(wire)

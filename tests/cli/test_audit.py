@@ -13,7 +13,7 @@ import pytest
 from moto import mock_aws
 from typer.testing import CliRunner
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.cli import app
 from comet_updates.cli.account import READS, Account, NotAReadError, UnseenError
 from comet_updates.cli.audit import AREAS, Finding, NoStackError, Status, audit
@@ -882,7 +882,7 @@ HARMLESS: dict[str, Plant] = {
     ),
     "telemetry of a CDN of others": _telemetry("AWS::CloudFront::Distribution"),
     "uploads for a second region": _copied(
-        *({"Filter": {"Prefix": prefix}} for prefix in names.UPLOAD_PREFIXES),
+        *({"Filter": {"Prefix": prefix}} for prefix in object_keys.UPLOAD_PREFIXES),
         {"Filter": {"And": {"Prefix": "releases/", "Tags": []}}},
     ),
     "a principal that is kept out": _trusted("PipelineRole", Effect="Deny", Principal="*"),

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from comet_updates.cli import app
 from comet_updates.errors import Problem, RefusedUploadError
-from comet_updates.model import Release
+from comet_updates.model.release import Release
 from comet_updates.publish import uploads
 from tests.conftest import ROOT, release
 

@@ -11,10 +11,12 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.cli import app
 from comet_updates.formats import sparkle, squirrel
-from comet_updates.model import ChannelPolicy, Offer, Release
+from comet_updates.model.channel import ChannelPolicy
+from comet_updates.model.offer import Offer
+from comet_updates.model.release import Release
 from comet_updates.publish import uploads
 
 APPCAST = """<?xml version="1.0"?>
@@ -88,7 +90,7 @@ def test_a_second_time_does_nothing(tmp_path: Path, appcast: str) -> None:
 
 
 def test_a_file_that_says_something_else_is_never_written_over(tmp_path: Path, appcast: str) -> None:
-    key = names.release_key("app", "stable", "2.0.0")
+    key = object_keys.release_key("app", "stable", "2.0.0")
     (tmp_path / "out" / key).parent.mkdir(parents=True)
     (tmp_path / "out" / key).write_text("{}")
     done = run(appcast, "--product", "app", "--to", str(tmp_path / "out"))
@@ -218,7 +220,7 @@ def test_a_static_document_of_squirrel_for_macs_is_taken_over(tmp_path: Path) ->
     done = run(str(tmp_path / "RELEASES.json"), "--product", "app", "--to", str(tmp_path / "out"))
     assert done.exit_code == 0, done.output
     release = released(tmp_path / "out")
-    key = names.release_key("app", "stable", "1.0.0")
+    key = object_keys.release_key("app", "stable", "1.0.0")
     read = uploads.parse(Release, key, json.dumps(release).encode())
     again = json.loads(squirrel.render(Offer("app", "stable", read, None, ((read, None),)))["RELEASES.json"])
     assert again == document | {
@@ -243,7 +245,7 @@ class TestWhatNewerAppcastsSay:
     def test_comes_back_as_it_was(self, tmp_path: Path) -> None:
         (tmp_path / "appcast.xml").write_text(ITEM)
         run(str(tmp_path / "appcast.xml"), "--product", "app", "--to", str(tmp_path / "out"))
-        key = names.release_key("app", "stable", "2.0")
+        key = object_keys.release_key("app", "stable", "2.0")
         read = uploads.parse(Release, key, json.dumps(released(tmp_path / "out")).encode())
         before = ET.fromstring(ITEM)
         after = ET.fromstring(

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from comet_updates.cli.uploading import PART_BYTES
-from comet_updates.model import Release
+from comet_updates.model.release import Release
 from comet_updates.publish import uploads
 from tests.cli.conftest import Shop
 from tests.conftest import ON_THIS_MACHINE, ROOT, S3, Wire

@@ -22,7 +22,8 @@ from comet_updates.cli import releasing
 from comet_updates.cli.releasing import Kind
 from comet_updates.errors import ArtifactError
 from comet_updates.formats import electron_updater, tauri
-from comet_updates.model import Offer, Release
+from comet_updates.model.offer import Offer
+from comet_updates.model.release import Release
 from comet_updates.publish import uploads
 from tests.cli.conftest import Shop
 from tests.clients.servers import Server

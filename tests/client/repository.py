@@ -8,13 +8,13 @@ from typing import Any
 
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.trust import ceremony, signing
 from tests.client.conftest import http, manifest
 
 PRODUCT, CHANNEL = "comet-cursor", "stable"
-PATH = names.target_path(PRODUCT, CHANNEL)
-ROLE = names.product_role(PRODUCT)
+PATH = object_keys.target_path(PRODUCT, CHANNEL)
+ROLE = object_keys.product_role(PRODUCT)
 CACHE = {"timestamp": "max-age=300", "other": "public, max-age=31536000, immutable"}
 
 
@@ -66,11 +66,11 @@ class Repository:
     def offer(self, body: bytes | None = None, *, channel: str = CHANNEL) -> None:
         """Publish a manifest, or none, and what vouches for it."""
         self.versions[ROLE] += 1
-        target = names.target_path(PRODUCT, channel)
+        target = object_keys.target_path(PRODUCT, channel)
         signed = signing.product(self.versions[ROLE], self.now, {} if body is None else {target: (body, {})})
         self.publish(ROLE, signed, self.targets, "product")
         if body is not None:
-            self.documents[f"/{names.target_key(target, signing.sha256(body)).removeprefix('public/')}"] = body
+            self.documents[f"/{object_keys.target_key(target, signing.sha256(body)).removeprefix('public/')}"] = body
         self.refresh()
 
     def refresh(self, **versions: int) -> None:

@@ -11,7 +11,7 @@ from random import Random
 import minisign
 import pytest
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.client import looking, request, state, verifying
 from comet_updates.client.by_minisign import SIGNATURE_MAX_BYTES, Minisign
 from comet_updates.client.choice import Installed, Outcome, Verdict
@@ -87,7 +87,7 @@ def test_what_our_own_pipeline_signs_is_taken(copy: Copy, tmp_path: Path) -> Non
     """Two programs, one format: the signature is made by `trust`, and minisign's library reads it."""
     key = signing.create(tmp_path / "key.pem")
     uri = f"file2:{tmp_path / 'key.pem'}"
-    made = signing.minisign(uri, [key], names.target_path("comet-cursor", "stable"), BODY, NOW)
+    made = signing.minisign(uri, [key], object_keys.target_path("comet-cursor", "stable"), BODY, NOW)
     assert made
     copy.signature = made.encode()
     public = minisig.public_key(signing.key_number(key), bytes.fromhex(key.keyval["public"]))

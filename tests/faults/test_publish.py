@@ -14,7 +14,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.publish.bucket import Bucket
 from tests.conftest import S3, SWEEP, notification, release
@@ -100,7 +100,7 @@ def site_of(method: str, target: str) -> str:
 
 def upload(s3: S3, product: str) -> dict[str, Any]:
     """Upload a release; gives its event."""
-    key = names.release_key(product, "stable", "1.0.0")
+    key = object_keys.release_key(product, "stable", "1.0.0")
     s3.put(key, release("1.0.0", product=product))
     return notification(key)
 

@@ -13,9 +13,10 @@ from urllib.parse import quote, urljoin
 import pytest
 import yaml
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.formats import electron_updater, sparkle, squirrel, tauri, velopack
-from comet_updates.model import Offer, Release
+from comet_updates.model.offer import Offer
+from comet_updates.model.release import Release
 from comet_updates.publish import uploads
 from tests.feeds.convert import BASE, LANGUAGE, SPARKLE, convert
 from tests.feeds.test_real_feeds import FOLDER, READABLE, in_the_clients_order, names_of, pytestmark  # noqa: F401 (skips where there are no feeds)
@@ -51,7 +52,7 @@ def offered(file: Path) -> Offer:
 
 
 def accepted(wire: dict[str, Any]) -> Release:
-    key = names.release_key("p", wire["channel"], wire["version"])
+    key = object_keys.release_key("p", wire["channel"], wire["version"])
     return uploads.parse(Release, key, json.dumps(wire | {"product": "p"}).encode())
 
 

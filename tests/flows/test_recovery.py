@@ -12,7 +12,7 @@ import boto3
 import pytest
 from moto.core import DEFAULT_ACCOUNT_ID
 
-from comet_updates import names
+from comet_updates import object_keys
 from tests.conftest import ROOT, S3, SWEEP, release
 from tests.flows.documented import Command, UnknownCommandError, commands
 
@@ -54,7 +54,7 @@ def as_s3_replicates(source: S3, target: S3) -> None:
         version
         for page in source.client.get_paginator("list_object_versions").paginate(Bucket=source.bucket)
         for version in page.get("Versions", ())
-        if version["Key"].startswith(names.UPLOAD_PREFIXES)
+        if version["Key"].startswith(object_keys.UPLOAD_PREFIXES)
     ]
     for version in reversed(versions):
         body = source.client.get_object(Bucket=source.bucket, Key=version["Key"], VersionId=version["VersionId"])
@@ -129,7 +129,7 @@ class TestTheCopyInASecondRegion:
         copied = live.client.get_bucket_replication(Bucket=live.bucket)["ReplicationConfiguration"]
         said = json.loads(commands(GUIDE, LOST)[2].files["copies.json"])["Rules"]  # moto forgets half of it
         assert len(said) == len(copied["Rules"])
-        assert {rule["Filter"]["Prefix"] for rule in said} == set(names.UPLOAD_PREFIXES)
+        assert {rule["Filter"]["Prefix"] for rule in said} == set(object_keys.UPLOAD_PREFIXES)
         assert {rule["DeleteMarkerReplication"]["Status"] for rule in said} == {"Enabled"}
         assert {rule["Destination"]["Bucket"] for rule in copied["Rules"]} == {f"arn:aws:s3:::{second.bucket}"}
         assert len({rule["Priority"] for rule in copied["Rules"]}) == len(copied["Rules"])
@@ -141,7 +141,7 @@ class TestTheCopyInASecondRegion:
         assert iam.get_role(RoleName=role)["Role"]["Arn"] == copied["Role"]
         *_, write = iam.get_role_policy(RoleName=role, PolicyName="copy")["PolicyDocument"]["Statement"]
         written = {place.removeprefix(f"arn:aws:s3:::{second.bucket}/") for place in write["Resource"]}
-        assert written == {f"{prefix}*" for prefix in names.UPLOAD_PREFIXES}
+        assert written == {f"{prefix}*" for prefix in object_keys.UPLOAD_PREFIXES}
 
     @pytest.mark.usefixtures("second")
     def test_ends_when_the_region_is_back(self, live: S3) -> None:

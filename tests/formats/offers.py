@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from comet_updates.model import Offer, Release, Rollout
+from comet_updates.model.channel import Rollout
+from comet_updates.model.offer import Offer
+from comet_updates.model.release import Release
 
 HOST = "https://downloads.example.com"
 

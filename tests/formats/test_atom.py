@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from comet_updates.formats import atom
-from comet_updates.model import Offer
+from comet_updates.model.offer import Offer
 from tests.formats.offers import HOST, artifact, complete, offer, release
 
 

@@ -9,7 +9,7 @@ import pytest
 from comet_updates.answer import urls
 from comet_updates.formats import drop_in, squirrel, tauri
 from comet_updates.formats.drop_in import render
-from comet_updates.model import Offer
+from comet_updates.model.offer import Offer
 from tests.formats.offers import artifact, complete, offer, percent, release
 
 BOTH = ("electron", "tauri")

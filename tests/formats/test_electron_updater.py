@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from comet_updates.formats import electron_updater
-from comet_updates.model import Offer
+from comet_updates.model.offer import Offer
 from tests.formats.offers import HOST, PHASED, artifact, complete, offer, percent, release
 
 

@@ -25,7 +25,9 @@ from comet_updates.formats import (
     texts,
     velopack,
 )
-from comet_updates.model import NOTES_MAX_CHARS, Offer, Product
+from comet_updates.model.fields import NOTES_MAX_CHARS
+from comet_updates.model.offer import Offer
+from comet_updates.model.product import Product
 from tests.formats.offers import artifact, complete, offer
 
 # What an upload may hold: no control characters but tabs and the ends of lines.

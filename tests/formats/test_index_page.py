@@ -6,7 +6,7 @@ import pytest
 
 from comet_updates.formats import index_page, pages
 from comet_updates.formats.index_page import Entry
-from comet_updates.model import Product
+from comet_updates.model.product import Product
 from tests.formats.html import Page
 from tests.formats.offers import offer, release
 

@@ -10,7 +10,9 @@ import pytest
 
 from comet_updates import formats
 from comet_updates.formats import manifest
-from comet_updates.model import Artifact, Offer, Release, Rollout
+from comet_updates.model.channel import Rollout
+from comet_updates.model.offer import Offer
+from comet_updates.model.release import Artifact, Release
 from comet_updates.publish import uploads
 from tests.conftest import ROOT
 

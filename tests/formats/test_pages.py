@@ -6,7 +6,7 @@ import itertools
 import re
 
 from comet_updates.formats import index_page, pages, product_page
-from comet_updates.model import Product
+from comet_updates.model.product import Product
 from tests.formats.html import Page, skipped
 from tests.formats.offers import offer, release
 

@@ -11,7 +11,11 @@ import pytest
 
 from comet_updates import formats
 from comet_updates.formats import atom, drop_in, index_page, pages, pointers, product_page, texts
-from comet_updates.model import ARTIFACTS_MAX, NOTES_MAX_CHARS, ChannelPolicy, Offer, Product, Release, Rollout
+from comet_updates.model.channel import ChannelPolicy, Rollout
+from comet_updates.model.fields import ARTIFACTS_MAX, NOTES_MAX_CHARS
+from comet_updates.model.offer import Offer
+from comet_updates.model.product import Product
+from comet_updates.model.release import Release
 from comet_updates.publish.decide import decide
 from tests.formats.html import Page, skipped
 from tests.formats.offers import artifact, complete, offer, release

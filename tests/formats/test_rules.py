@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from comet_updates.formats import atom, sparkle
-from comet_updates.model import Offer
+from comet_updates.model.offer import Offer
 from tests.formats import atom_rules, sparkle_rules
 from tests.formats.offers import HOST, PHASED, artifact, complete, offer, percent, release
 

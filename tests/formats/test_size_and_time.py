@@ -9,7 +9,8 @@ from types import FrameType
 import pytest
 
 from comet_updates.formats import index_page, pages, product_page
-from comet_updates.model import Offer, Product
+from comet_updates.model.offer import Offer
+from comet_updates.model.product import Product
 from tests.formats.offers import complete, offer, release
 
 PRODUCTS, RELEASES = 1_000, 10

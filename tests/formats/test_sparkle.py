@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from comet_updates.formats import sparkle, writing, xml
-from comet_updates.model import Offer, Release, Rollout
+from comet_updates.model.channel import Rollout
+from comet_updates.model.offer import Offer
+from comet_updates.model.release import Release
 from tests.formats.offers import HOST, artifact, complete, offer, percent, release
 
 S = f"{{{sparkle.NAMESPACE}}}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from comet_updates.formats import squirrel, writing
-from comet_updates.model import Offer
+from comet_updates.model.offer import Offer
 from tests.formats.offers import HOST, PHASED, artifact, complete, offer, percent, release
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from comet_updates.formats import tauri
-from comet_updates.model import Offer
+from comet_updates.model.offer import Offer
 from tests.formats.offers import HOST, artifact, complete, offer, percent, release
 
 

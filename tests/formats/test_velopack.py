@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from comet_updates.formats import velopack
-from comet_updates.model import Offer
+from comet_updates.model.offer import Offer
 from tests.formats.offers import HOST, artifact, offer, percent, release
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.errors import RefusedUploadError
 from comet_updates.publish import uploads
 from comet_updates.publish.loader import Loader, list_inputs
@@ -74,7 +74,7 @@ def test_a_hundred_megabytes_are_refused_before_they_are_read(s3: S3, publish: H
     wire.clear()
     assert publish(notification(corpus.key()), None) == {"batchItemFailures": []}
     assert [entry for entry in wire if entry[0] == "GET" and "9.9.9" in entry[1]] == []
-    assert "larger than 512000 bytes" in s3.json(names.rejected_key(corpus.key()))["problems"][0]["problem"]
+    assert "larger than 512000 bytes" in s3.json(object_keys.rejected_key(corpus.key()))["problems"][0]["problem"]
     assert etags(s3) == public
 
 
@@ -100,7 +100,7 @@ def test_what_s3_says_of_an_upload_is_not_believed(s3: S3, publish: Handler) -> 
     said = {"ContentEncoding": "gzip", "ContentType": "text/html", "CacheControl": "max-age=9"}
     s3.client.put_object(Bucket=s3.bucket, Key=corpus.key(), Body=body, **said)
     publish(notification(corpus.key()), None)
-    assert s3.json(names.rejected_key(corpus.key()))["problems"][0]["problem"] == "is not UTF-8 text"
+    assert s3.json(object_keys.rejected_key(corpus.key()))["problems"][0]["problem"] == "is not UTF-8 text"
     assert etags(s3) == public
 
 
@@ -176,7 +176,7 @@ def test_a_product_of_a_tricky_name_takes_the_place_of_no_other(s3: S3, publish:
     publish(SWEEP, None)
     after = s3.tree("public/")
     index = "public/pages/index.html"
-    others = [key for key in before if not names.is_of_index(key)]
+    others = [key for key in before if not object_keys.is_of_index(key)]
     assert {key: after.get(key) for key in others} == {key: before[key] for key in others}
     assert b'href="/comet"' in after[index]
     assert f"public/pages/{product}.html" in after.keys() - before.keys()
@@ -189,7 +189,7 @@ def test_an_upload_that_is_deleted_and_written_anew_is_refused_and_told(s3: S3, 
     s3.put(corpus.key("4.2.1"), release(title="Not what it was"))
     publish(notification(corpus.key("4.2.1")), None)
     assert etags(s3) == public
-    (problem,) = s3.json(names.rejected_key(corpus.key("4.2.1")))["problems"]
+    (problem,) = s3.json(object_keys.rejected_key(corpus.key("4.2.1")))["problems"]
     assert problem["remedy"] == "Upload the change as a new version"
 
 

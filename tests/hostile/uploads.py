@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import jsonschema
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.publish.bucket import Stored
 from comet_updates.publish.loader import Loader
 from comet_updates.publish.uploads import PROBLEMS_MAX
@@ -64,7 +64,7 @@ def _tried(s3: S3, publish: Handler, attack: corpus.Attack, public: dict[str, st
         yield "the event comes again"
     if changed := {*etags(s3).items()} ^ {*public.items()}:
         yield f"it changes {sorted({key for key, _ in changed})}"
-    rejected = names.rejected_key(attack.key)
+    rejected = object_keys.rejected_key(attack.key)
     if refusal := s3.as_bucket().current(rejected):
         yield from refusal_faults(refusal.body, attack)
     else:
@@ -104,7 +104,7 @@ def run(s3: S3, publish: Handler, attacks: dict[str, corpus.Attack], *, seed: in
         s3.put(key, body)
         failed = publish(notification(key), None)["batchItemFailures"]
         released = {past["version"] for past in s3.json("public/v1/comet-cursor/stable/releases.json")["releases"]}
-        is_refused = bool(s3.keys(names.rejected_key(key)))
+        is_refused = bool(s3.keys(object_keys.rejected_key(key)))
         counts.inputs += 1
         counts.wrong += bool(failed) or is_refused == (version in released)
         counts.lost += "4.2.1" not in released

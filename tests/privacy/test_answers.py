@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from comet_updates.answer import respond, urls
-from comet_updates.formats import schemas
+from comet_updates.model import schemas
 from proof.facts import answers
 from tests.conftest import release, request
 from tests.privacy.conftest import tried

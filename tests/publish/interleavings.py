@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.errors import ConcurrentPublishError
 from comet_updates.publish.loader import Loader, list_inputs
@@ -148,7 +148,7 @@ class World:
         """What is public and refused of the product."""
         own = self.objects.tree("public/v1/") | self.objects.tree("rejected/")
         pages = self.objects.tree(urls.PAGES)
-        return own | {key: body for key, body in pages.items() if names.page_product(key) == PRODUCT}
+        return own | {key: body for key, body in pages.items() if object_keys.page_product(key) == PRODUCT}
 
     def upload(self) -> None:
         """Something is decided, and its event sent, twice, or lost."""
@@ -167,18 +167,18 @@ class World:
         match self.rng.randrange(10 if released else 4):
             case 0 | 1 | 2 | 3:
                 version = f"{self.rng.choice([1, 4, 5])}.{self._serial}.0"
-                return names.release_key(PRODUCT, channel, version), as_json(quiet_release(version, channel))
+                return object_keys.release_key(PRODUCT, channel, version), as_json(quiet_release(version, channel))
             case 4:
                 return self.rng.choice(released), None
             case 5:  # over what is there
                 return self.rng.choice(released), as_json(quiet_release(f"9.{self._serial}.0", channel))
             case 6:
-                key = names.channel_key(PRODUCT, channel)
+                key = object_keys.channel_key(PRODUCT, channel)
                 # Junk alone would leave the channel as it happens to be: then it is not known what to expect.
                 return key, (b"{" if self.objects.body(key) and self.rng.random() < 0.5 else None)
             case _:
                 decided = self.rng.choice(DECISIONS)
-                return names.channel_key(PRODUCT, channel), as_json(policy(channel, **decided))
+                return object_keys.channel_key(PRODUCT, channel), as_json(policy(channel, **decided))
 
     def deliver(self) -> None:
         """Any of the events arrives, or a sweep begins."""
@@ -254,9 +254,9 @@ DECISIONS: tuple[dict[str, Any], ...] = (
     {"rollout": {"version": "4.2.0", "percent": 10}},
 )
 BEGINNING = {
-    names.release_key(PRODUCT, "stable", "4.2.0"): quiet_release("4.2.0", "stable"),
-    names.release_key(PRODUCT, "beta", "4.1.0"): quiet_release("4.1.0", "beta"),
-    names.channel_key(PRODUCT, "beta"): policy("beta", includes=["stable"]),
+    object_keys.release_key(PRODUCT, "stable", "4.2.0"): quiet_release("4.2.0", "stable"),
+    object_keys.release_key(PRODUCT, "beta", "4.1.0"): quiet_release("4.1.0", "beta"),
+    object_keys.channel_key(PRODUCT, "beta"): policy("beta", includes=["stable"]),
 }
 """What is uploaded and published before anything else happens."""
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.errors import RefusedUploadError
 from comet_updates.publish import uploads
 from comet_updates.publish.bucket import Stored, etag_of
@@ -35,22 +35,22 @@ class Uploads:
         return body
 
     def product(self, second: int, **rules: Any) -> None:
-        self.put(second, names.product_key(PRODUCT), {"schema": 1, "product": PRODUCT, **rules})
+        self.put(second, object_keys.product_key(PRODUCT), {"schema": 1, "product": PRODUCT, **rules})
 
     def policy(self, second: int, channel: str = "stable", **decided: Any) -> None:
         said = {"schema": 1, "product": PRODUCT, "channel": channel, **decided}
-        self.put(second, names.channel_key(PRODUCT, channel), said)
+        self.put(second, object_keys.channel_key(PRODUCT, channel), said)
 
     def yank(self, second: int, *versions: str) -> None:
         self.policy(second, yanked=[{"version": version, "reason": "Crashes."} for version in versions])
 
     def release(self, second: int, version: str, channel: str = "stable", **fields: Any) -> bytes:
-        return self.put(second, names.release_key(PRODUCT, channel, version), release(version, channel, **fields))
+        return self.put(second, object_keys.release_key(PRODUCT, channel, version), release(version, channel, **fields))
 
     def approve(self, second: int, version: str, body: bytes, channel: str = "stable") -> None:
         said = {"schema": 1, "product": PRODUCT, "channel": channel, "version": version}
         digest = hashlib.sha256(body).hexdigest()
-        self.put(second, names.approval_key(PRODUCT, channel, version), said | {"sha256": digest})
+        self.put(second, object_keys.approval_key(PRODUCT, channel, version), said | {"sha256": digest})
 
     def inputs(self) -> Inputs:
         listing: dict[str, tuple[Stored, ...]] = {}
@@ -59,7 +59,7 @@ class Uploads:
         return accept(PRODUCT, listing, self._read)
 
     def _read(self, stored: Stored) -> Any:
-        upload = names.parse_upload(stored.key)
+        upload = object_keys.parse_upload(stored.key)
         assert upload
         try:
             return uploads.parse(uploads.MODELS[upload.kind], stored.key, self._bodies[stored])
@@ -73,7 +73,7 @@ class Uploads:
         return sorted(version for _, version in self.accepted())
 
     def problem(self, version: str, channel: str = "stable") -> str:
-        return str(self.inputs().refusals[names.release_key(PRODUCT, channel, version)])
+        return str(self.inputs().refusals[object_keys.release_key(PRODUCT, channel, version)])
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ class TestVersionScheme:
         assert bucket.accepted() == {("stable", "1.0.0"), ("beta", "1.1.0")}
         assert inputs.product
         assert inputs.product.name == "Comet Cursor"
-        (problem,) = inputs.refusals[names.product_key(PRODUCT)].problems
+        (problem,) = inputs.refusals[object_keys.product_key(PRODUCT)].problems
         assert problem.path == "$.version_scheme"
         assert "beta 1.1.0, stable 1.0.0" in problem.problem
         assert problem.remedy == "Keep `semver`, or release under another product name"
@@ -187,7 +187,7 @@ class TestVersionScheme:
         bucket.release(5, "1.0.0")
         bucket.release(6, "1.1.0", build="11")
         assert bucket.accepted() == {("stable", "1.1.0")}
-        assert names.product_key(PRODUCT) not in bucket.inputs().refusals
+        assert object_keys.product_key(PRODUCT) not in bucket.inputs().refusals
 
     def test_scheme_that_breaks_the_order_of_accepted_releases_is_refused(self, bucket: Uploads) -> None:
         """PEP 440 orders 1.1.0+b above 1.1.0, semver does not."""
@@ -196,7 +196,7 @@ class TestVersionScheme:
         bucket.release(2, "1.1.0+b")
         bucket.product(10, version_scheme="semver", only_higher_on=["stable"])
         assert bucket.accepted() == {("stable", "1.1.0"), ("stable", "1.1.0+b")}
-        (problem,) = bucket.inputs().refusals[names.product_key(PRODUCT)].problems
+        (problem,) = bucket.inputs().refusals[object_keys.product_key(PRODUCT)].problems
         assert "stable 1.1.0+b" in problem.problem
 
     def test_refused_document_was_never_in_effect(self, bucket: Uploads) -> None:
@@ -211,7 +211,7 @@ class TestVersionScheme:
         for number in range(9):
             bucket.release(number, f"1.{number}.0")
         bucket.product(20, version_scheme="build")
-        (problem,) = bucket.inputs().refusals[names.product_key(PRODUCT)].problems
+        (problem,) = bucket.inputs().refusals[object_keys.product_key(PRODUCT)].problems
         assert problem.problem.endswith("stable 1.4.0 and 4 more")
 
 

@@ -11,7 +11,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from comet_updates.errors import VersionSyntaxError
-from comet_updates.model import ChannelPolicy, Offer, Product, Release, Rollout
+from comet_updates.model.channel import ChannelPolicy, Rollout
+from comet_updates.model.offer import Offer
+from comet_updates.model.product import Product
+from comet_updates.model.release import Release
 from comet_updates.publish.decide import decide
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

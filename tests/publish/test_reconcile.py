@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.publish.uploads import UPLOAD_MAX_BYTES
 from tests.conftest import release
 from tests.publish.conftest import Rig
@@ -169,19 +169,19 @@ class TestForbiddenNames:
     def test_product_of_a_forbidden_name_is_refused_by_name(self, published: S3, rig: Rig) -> None:
         rig.sweep()
         before = published.tree("public/")
-        for product in (*NUMBERS, *names.RESERVED):
+        for product in (*NUMBERS, *object_keys.RESERVED):
             published.put(key("1.0.0", product=product), release("1.0.0", product=product))
-            published.put(names.product_key(product), {"product": product})
-            published.put(names.channel_key(product, "stable"), policy(product=product))
-            published.put(names.signed_key(product, 1), {})
+            published.put(object_keys.product_key(product), {"product": product})
+            published.put(object_keys.channel_key(product, "stable"), policy(product=product))
+            published.put(object_keys.signed_key(product, 1), {})
         rig.sweep()
         assert published.tree("public/") == before
         rejected = [published.json(refusal) for refusal in published.keys("rejected/")]
-        assert len(rejected) == 4 * len((*NUMBERS, *names.RESERVED))
+        assert len(rejected) == 4 * len((*NUMBERS, *object_keys.RESERVED))
         for refusal in rejected:
-            product = names.product_of(refusal["key"])
+            product = object_keys.product_of(refusal["key"])
             (problem,) = refusal["problems"]
-            reason = names.forbidden(str(product), product=True)
+            reason = object_keys.forbidden(str(product), product=True)
             assert problem["problem"] == f"the key names the product '{product}', which {reason}"
             assert problem["remedy"] == "Choose another name for the product, in the key and in the document"
 
@@ -189,7 +189,7 @@ class TestForbiddenNames:
         before = published.tree("public/")
         for channel in NUMBERS:
             published.put(key("9.0.0", channel), release("9.0.0", channel))
-            published.put(names.channel_key("comet-cursor", channel), policy(channel))
+            published.put(object_keys.channel_key("comet-cursor", channel), policy(channel))
         rig.publisher.publish("comet-cursor")
         assert published.tree("public/") == before
         rejected = [published.json(refusal) for refusal in published.keys("rejected/")]

@@ -9,8 +9,11 @@ import jsonschema
 import pytest
 
 from comet_updates.errors import RefusedUploadError
-from comet_updates.formats import schemas
-from comet_updates.model import ARTIFACTS_MAX, NOTES_MAX_CHARS, ChannelPolicy, Product, Release
+from comet_updates.model import schemas
+from comet_updates.model.channel import ChannelPolicy
+from comet_updates.model.fields import ARTIFACTS_MAX, NOTES_MAX_CHARS
+from comet_updates.model.product import Product
+from comet_updates.model.release import Release
 from comet_updates.publish import uploads
 from tests.conftest import ROOT, release
 

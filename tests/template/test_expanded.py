@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from comet_updates import names
+from comet_updates import object_keys
 from tests.conftest import ROOT
 from tests.template.expand import Fault, Template, expand, findings_in, findings_with, resources, source
 
@@ -200,7 +200,9 @@ class TestTheBucket:
             s for s in bucket_policy["PolicyDocument"]["Statement"] if header in s["Condition"].get("Null", ())
         ]
         assert (denied["Effect"], denied["Principal"], denied["Action"]) == ("Deny", "*", "s3:PutObject")
-        assert denied["Resource"] == [{"Fn::Sub": f"${{Bucket.Arn}}/{prefix}*"} for prefix in names.UPLOAD_PREFIXES]
+        assert denied["Resource"] == [
+            {"Fn::Sub": f"${{Bucket.Arn}}/{prefix}*"} for prefix in object_keys.UPLOAD_PREFIXES
+        ]
         unusual = {"StringNotEquals": {header: usual}} if usual else {}
         assert denied["Condition"] == {"Null": {header: "false"}} | unusual
 
@@ -213,7 +215,7 @@ class TestTheBucket:
         assert notified == {
             (event, prefix)
             for event in ("s3:ObjectCreated:*", "s3:ObjectRemoved:*")
-            for prefix in names.UPLOAD_PREFIXES
+            for prefix in object_keys.UPLOAD_PREFIXES
         }
 
 

@@ -18,7 +18,7 @@ from tuf.ngclient.urllib3_fetcher import Urllib3Fetcher
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.answer.log import Log
 from comet_updates.cli import sealing, trust_folder
 from comet_updates.cli.deciding import SignWith
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["s3"]
 
 PRODUCT, CHANNEL = "comet-cursor", "stable"
-PATH = names.target_path(PRODUCT, CHANNEL)
+PATH = object_keys.target_path(PRODUCT, CHANNEL)
 
 
 class Web:
@@ -147,7 +147,7 @@ class House:
     def release(self, version: str, key: str = "product", **fields: Any) -> None:
         """Release and sign, as the command does."""
         document = release(version, **fields)
-        self.s3.put(names.release_key(document["product"], document["channel"], version), document)
+        self.s3.put(object_keys.release_key(document["product"], document["channel"], version), document)
         self.seal(document["product"], key)
 
     def seal(self, product: str = PRODUCT, key: str = "product", **options: Any) -> list[str]:

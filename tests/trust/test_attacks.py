@@ -23,7 +23,7 @@ from tuf.api.exceptions import (
 from tuf.api.metadata import Snapshot, Targets
 from tuf.ngclient import UpdaterConfig
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.trust import ceremony, signing
 from tests.trust.conftest import PATH, PRODUCT
@@ -63,7 +63,7 @@ class TestArbitrarySoftware:
     def test_other_bytes_in_the_place_of_a_manifest_are_refused(
         self, released: House, client: Client, thief: Thief
     ) -> None:
-        key = names.target_key(PATH, signing.sha256(released.s3.get(f"public/v1/{PATH}")))
+        key = object_keys.target_key(PATH, signing.sha256(released.s3.get(f"public/v1/{PATH}")))
         honest = released.s3.get(key)
 
         thief.put(key, EVIL)
@@ -112,7 +112,7 @@ class TestArbitrarySoftware:
     def test_a_thief_of_the_cdn_can_do_no_more(self, released: House, client: Client, web: Web, thief: Thief) -> None:
         made = signed(targets_of(2, released, {PATH: EVIL}), thief.own, released.online)
         web.replaced[f"/tuf/metadata/2.{ROLE}.json"] = made
-        web.replaced[names.target_key(PATH, signing.sha256(EVIL)).removeprefix("public")] = EVIL
+        web.replaced[object_keys.target_key(PATH, signing.sha256(EVIL)).removeprefix("public")] = EVIL
         with pytest.raises(UnsignedMetadataError):
             client.check()
 
@@ -139,7 +139,7 @@ class TestRollback:
         older = min(
             known.version
             for key in released.s3.keys(urls.METADATA)
-            if (known := names.metadata(key)) and known.role == Snapshot.type
+            if (known := object_keys.metadata(key)) and known.role == Snapshot.type
         )
         thief.timestamp(released.online, timestamp.version + 1, older)
         with pytest.raises(BadVersionNumberError):
@@ -156,7 +156,7 @@ class TestRollback:
         timestamp = thief.read(urls.TIMESTAMP)
         number = timestamp.snapshot_meta.version + 1
         empty = signing.snapshot(number, released.now, {Targets.type: thief.metadata(Targets.type).version})
-        thief.put(names.metadata_key(Snapshot.type, number), signed(empty, released.online))
+        thief.put(object_keys.metadata_key(Snapshot.type, number), signed(empty, released.online))
         thief.timestamp(released.online, timestamp.version + 1, number)
         with pytest.raises(RepositoryError, match="missing info"):
             client.check()
@@ -241,7 +241,7 @@ class TestEndlessData:
             path = urls.TIMESTAMP.removeprefix("public")
         else:
             version = thief.metadata(role).version
-            path = names.metadata_key(role, version).removeprefix("public")
+            path = object_keys.metadata_key(role, version).removeprefix("public")
         web.endless = {path}
 
         with pytest.raises(DownloadLengthMismatchError, match=f"maximum allowed length of {limit_bytes}$"):
@@ -253,7 +253,7 @@ class TestEndlessData:
 
     def test_a_manifest_is_read_up_to_its_length(self, released: House, client: Client, web: Web) -> None:
         honest = released.s3.get(f"public/v1/{PATH}")
-        web.endless = {names.target_key(PATH, signing.sha256(honest)).removeprefix("public")}
+        web.endless = {object_keys.target_key(PATH, signing.sha256(honest)).removeprefix("public")}
 
         with pytest.raises(DownloadLengthMismatchError, match=f"maximum allowed length of {len(honest)}$"):
             client.check()
@@ -281,7 +281,7 @@ class TestMixAndMatch:
     def test_old_metadata_of_a_product_under_a_new_snapshot_is_refused(
         self, released: House, client: Client, web: Web
     ) -> None:
-        web.replaced[f"/tuf/metadata/2.{ROLE}.json"] = released.s3.get(names.metadata_key(ROLE, 1))
+        web.replaced[f"/tuf/metadata/2.{ROLE}.json"] = released.s3.get(object_keys.metadata_key(ROLE, 1))
         with pytest.raises(BadVersionNumberError):
             client.check()
 
@@ -298,7 +298,7 @@ class TestMixAndMatch:
         }
         house.release("4.3.0")
         house.sweep()
-        web.replaced[f"/tuf/metadata/1.{ROLE}.json"] = house.s3.get(names.metadata_key(ROLE, 2))
+        web.replaced[f"/tuf/metadata/1.{ROLE}.json"] = house.s3.get(object_keys.metadata_key(ROLE, 2))
         with pytest.raises(BadVersionNumberError):
             client.check()
 
@@ -309,7 +309,7 @@ class TestMixAndMatch:
         snapshots = sorted(
             (known.version, key)
             for key in released.s3.keys(urls.METADATA)
-            if (known := names.metadata(key)) and known.role == Snapshot.type
+            if (known := object_keys.metadata(key)) and known.role == Snapshot.type
         )
         web.replaced[snapshots[-1][1].removeprefix("public")] = released.s3.get(snapshots[0][1])
         with pytest.raises(BadVersionNumberError):
@@ -338,20 +338,20 @@ class TestWrongProduct:
             client.check()
 
     def test_the_key_of_another_product_cannot_sign_as_a_pipeline(self, two: House, client: Client) -> None:
-        key = names.signed_key(PRODUCT, 3)
+        key = object_keys.signed_key(PRODUCT, 3)
         two.s3.put(key, signed(targets_of(3, two, {PATH: EVIL}), two.key("other")))
         two.sweep()
 
-        (problem,) = two.s3.json(names.rejected_key(key))["problems"]
+        (problem,) = two.s3.json(object_keys.rejected_key(key))["problems"]
         assert problem["path"] == "$.signatures"
-        assert names.metadata_key(ROLE, 3) not in two.s3.keys(urls.METADATA)
+        assert object_keys.metadata_key(ROLE, 3) not in two.s3.keys(urls.METADATA)
         assert version_of(client.check()) == "4.3.0"
 
     def test_what_another_product_says_of_this_one_is_not_heard(self, two: House, client: Client, thief: Thief) -> None:
-        role, path = names.product_role(OTHER), names.target_path(OTHER, "stable")
+        role, path = object_keys.product_role(OTHER), object_keys.target_path(OTHER, "stable")
         thief.file(EVIL)
         both = signed(targets_of(2, two, {PATH: EVIL, path: EVIL}), two.key("other"))
-        thief.put(names.metadata_key(role, 2), both)
+        thief.put(object_keys.metadata_key(role, 2), both)
         thief.file(EVIL, path)
         thief.fresh(two.online, **{role: 2})
 
@@ -362,8 +362,8 @@ class TestWrongProduct:
         self, two: House, client: Client, web: Web
     ) -> None:
         honest = two.s3.get(f"public/v1/{PATH}")
-        other = two.s3.get(f"public/v1/{names.target_path(OTHER, 'stable')}")
-        web.replaced[names.target_key(PATH, signing.sha256(honest)).removeprefix("public")] = other
+        other = two.s3.get(f"public/v1/{object_keys.target_path(OTHER, 'stable')}")
+        web.replaced[object_keys.target_key(PATH, signing.sha256(honest)).removeprefix("public")] = other
         with pytest.raises((DownloadError, LengthOrHashMismatchError)):
             client.check()
 
@@ -381,9 +381,9 @@ class TestKeyCompromise:
             client.check()
 
         web.replaced.clear()
-        released.s3.put(names.trust_key("root", 2), made)
+        released.s3.put(object_keys.trust_key("root", 2), made)
         released.sweep()
-        (problem,) = released.s3.json(names.rejected_key(names.trust_key("root", 2)))["problems"]
+        (problem,) = released.s3.json(object_keys.rejected_key(object_keys.trust_key("root", 2)))["problems"]
         assert problem["path"] == "$.signatures"
         assert version_of(client.check()) == "4.3.0"
 
@@ -391,7 +391,7 @@ class TestKeyCompromise:
         """The control."""
         root = thief.metadata("root")
         mine = ceremony.rotated(root, "targets", [signing.public_key(thief.own)], [], released.now)
-        released.s3.put(names.trust_key("root", 2), signed(mine, released.key("root-a"), released.key("root-b")))
+        released.s3.put(object_keys.trust_key("root", 2), signed(mine, released.key("root-a"), released.key("root-b")))
         _take_over(released, thief, thief.own)
         released.sweep()
         assert client.check() == EVIL
@@ -401,7 +401,7 @@ class TestKeyCompromise:
         targets = ceremony.delegated(
             thief.metadata(Targets.type), PRODUCT, [signing.public_key(thief.own)], 1, released.now
         )
-        thief.put(names.metadata_key(Targets.type, targets.version), signed(targets, released.key("targets")))
+        thief.put(object_keys.metadata_key(Targets.type, targets.version), signed(targets, released.key("targets")))
         thief.product(3, thief.own)
         released.sweep()
         assert version_of(client.check()) == "4.3.0"
@@ -419,8 +419,8 @@ class TestKeyCompromise:
         released.delegate(OTHER, "other")
         released.release("1.0.0", "other", product=OTHER)
         thief.product(3, released.key("product"))
-        path = names.target_path(OTHER, "stable")
-        thief.product(2, released.key("product"), path=path, role=names.product_role(OTHER))
+        path = object_keys.target_path(OTHER, "stable")
+        thief.product(2, released.key("product"), path=path, role=object_keys.product_role(OTHER))
         released.sweep()
         assert client.check() == EVIL
         assert version_of(client.check(path)) == "1.0.0"
@@ -428,7 +428,7 @@ class TestKeyCompromise:
     def test_the_key_of_a_product_without_the_bucket_is_good_for_nothing(self, released: House, client: Client) -> None:
         """With the pipeline's right to sign, but not to release: what nobody decided is published by nobody."""
         released.s3.put(
-            names.signed_key(PRODUCT, 3), signed(targets_of(3, released, {PATH: EVIL}), released.key("product"))
+            object_keys.signed_key(PRODUCT, 3), signed(targets_of(3, released, {PATH: EVIL}), released.key("product"))
         )
         released.sweep()
         assert version_of(client.check()) == "4.3.0"
@@ -437,7 +437,7 @@ class TestKeyCompromise:
 def _take_over(house: House, thief: Thief, targets_key: str) -> None:
     """Have the thief's own key speak for the product, and release with it."""
     targets = ceremony.delegated(thief.metadata(Targets.type), PRODUCT, [signing.public_key(thief.own)], 1, house.now)
-    house.s3.put(names.trust_key(Targets.type, targets.version), signed(targets, targets_key))
+    house.s3.put(object_keys.trust_key(Targets.type, targets.version), signed(targets, targets_key))
     thief.product(3, thief.own)
 
 
@@ -462,7 +462,7 @@ def test_with_bucket_online_key_and_cdn_nothing_is_installed_that_the_key_of_the
         "the online key": lambda: sign(3, released.online),
         "the online key in the place of what is there": lambda: sign(2, released.online),
         "the release before": lambda: thief.fresh(released.online, **{ROLE: 1}),
-        "other bytes": lambda: thief.put(names.target_key(PATH, signing.sha256(honest)), EVIL),
+        "other bytes": lambda: thief.put(object_keys.target_key(PATH, signing.sha256(honest)), EVIL),
         "a high timestamp": lambda: thief.timestamp(released.online, 2**31, snapshot),
         "a high snapshot": lambda: thief.fresh(released.online, version=900_000_000),
         "the CDN": lambda: web.replaced.update(replaced),
@@ -496,5 +496,5 @@ def _installed(client: Client) -> bytes | None:
 
 
 def _target_of(thief: Thief, version: int) -> str:
-    target = thief.read(names.metadata_key(ROLE, version)).targets[PATH]
-    return names.target_key(PATH, target.hashes["sha256"])
+    target = thief.read(object_keys.metadata_key(ROLE, version)).targets[PATH]
+    return object_keys.target_key(PATH, target.hashes["sha256"])

@@ -11,7 +11,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.publish.reconcile import Publisher
 from tests.faults.test_publish import IMPATIENT
 from tests.publish.conftest import Watching
@@ -31,7 +31,7 @@ if IS_FULL:  # one of each kind: those that a request ends with, and those that 
 UNCHECKED = IMPATIENT.merge(Config(response_checksum_validation="when_required"))
 """Without what boto3 checks by itself of an object that was written with a checksum."""
 
-POLICY = names.channel_key(PRODUCT, "stable")
+POLICY = object_keys.channel_key(PRODUCT, "stable")
 
 
 @pytest.mark.http

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tuf.api.metadata import Snapshot, Targets, Timestamp
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.answer.errors import StoreUnavailableError
 from comet_updates.errors import SigningError
@@ -40,19 +40,19 @@ class TestNumbers:
         assert next_version(MINUTES + 7, NOW + DAY) == MINUTES + 24 * 60
 
     def test_a_snapshot_has_none_that_is_there_already(self) -> None:
-        there = {names.metadata_key(Snapshot.type, MINUTES + number): None for number in (0, 1)}
+        there = {object_keys.metadata_key(Snapshot.type, MINUTES + number): None for number in (0, 1)}
         made = next_snapshot(Fresh(), {ROLE: 1}, there, NOW)
         assert made
         assert made.version == MINUTES + 2
 
     def test_it_is_not_led_ahead_by_what_anybody_may_put_there(self) -> None:
-        made = next_snapshot(Fresh(), {ROLE: 1}, {names.metadata_key(Snapshot.type, 999_999_999): None}, NOW)
+        made = next_snapshot(Fresh(), {ROLE: 1}, {object_keys.metadata_key(Snapshot.type, 999_999_999): None}, NOW)
         assert made
         assert made.version == MINUTES
 
     def test_they_have_as_many_digits_as_a_key_may(self) -> None:
         in_a_hundred_years = NOW.replace(year=NOW.year + 100)
-        assert names.metadata(names.metadata_key(Snapshot.type, next_version(0, in_a_hundred_years)))
+        assert object_keys.metadata(object_keys.metadata_key(Snapshot.type, next_version(0, in_a_hundred_years)))
 
 
 class TestSnapshot:
@@ -90,14 +90,14 @@ class TestOutdated:
     def listed(self, **ages: timedelta) -> dict[str, Listed]:
         """By role and version, with a `_` between; how long ago it was written."""
         return {
-            names.metadata_key(role, int(version)): Listed("etag", NOW - age)
+            object_keys.metadata_key(role, int(version)): Listed("etag", NOW - age)
             for (role, version), age in ((name.split("_"), age) for name, age in ages.items())
         }
 
     def test_it_is_what_was_replaced_more_than_a_day_ago(self) -> None:
         listed = self.listed(snapshot_1=9 * DAY, snapshot_2=2 * DAY, snapshot_3=DAY / 2)
         # 1 was replaced two days ago; 2 half a day ago, however old it is itself.
-        assert outdated(listed, {"snapshot": 3}, NOW) == [names.metadata_key("snapshot", 1)]
+        assert outdated(listed, {"snapshot": 3}, NOW) == [object_keys.metadata_key("snapshot", 1)]
 
     def test_it_is_never_a_root(self) -> None:
         listed = self.listed(root_1=99 * DAY, root_2=98 * DAY, root_3=97 * DAY)
@@ -105,7 +105,7 @@ class TestOutdated:
 
     def test_it_is_what_lies_above_the_newest_for_a_day_without_counting(self) -> None:
         listed = self.listed(snapshot_3=9 * DAY, snapshot_4=DAY / 2, snapshot_9=2 * DAY)
-        assert outdated(listed, {"snapshot": 3}, NOW) == [names.metadata_key("snapshot", 9)]
+        assert outdated(listed, {"snapshot": 3}, NOW) == [object_keys.metadata_key("snapshot", 9)]
 
     def test_of_what_no_snapshot_speaks_of_nothing_is_known(self) -> None:
         assert outdated(self.listed(targets_1=9 * DAY, targets_2=9 * DAY), {"snapshot": 3}, NOW) == []
@@ -161,7 +161,7 @@ class TestSweeps:
 
         released.later(hours=5)
         released.sweep()
-        left = [known for key in released.s3.keys(urls.METADATA) if (known := names.metadata(key))]
+        left = [known for key in released.s3.keys(urls.METADATA) if (known := object_keys.metadata(key))]
         assert sorted(known.version for known in left if known.role == "root") == [1, 2]
         assert {known.role: known.version for known in left if known.role in (ROLE, "targets")} == {
             ROLE: 2,
@@ -216,7 +216,7 @@ class TestSweeps:
 
     def test_where_nobody_signs_nothing_is_below_tuf(self, house: House) -> None:
         house.delete("trust/")
-        house.s3.put(names.release_key(PRODUCT, "stable", "4.2.1"), release("4.2.1"))
+        house.s3.put(object_keys.release_key(PRODUCT, "stable", "4.2.1"), release("4.2.1"))
         house.sweep()
         assert house.s3.keys("public/tuf/") == []
         assert house.s3.keys("public/v1/")

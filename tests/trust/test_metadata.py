@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tuf.api.metadata import Metadata, Root, TargetFile, Targets
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.errors import RefusedUploadError
 from comet_updates.trust import ceremony, signing
 from comet_updates.trust.metadata import NOBODY, read_anchor, read_seal
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 PRODUCT = "comet-cursor"
-PATH, KEY = names.target_path(PRODUCT, "stable"), names.signed_key(PRODUCT, 1)
+PATH, KEY = object_keys.target_path(PRODUCT, "stable"), object_keys.signed_key(PRODUCT, 1)
 MANIFEST = b'{"version":"4.2.1"}\n'
 
 
@@ -65,8 +65,8 @@ def targets(keys: Keys) -> Targets:
 @pytest.fixture(scope="module")
 def uploaded(keys: Keys, root: Root, targets: Targets) -> dict[str, bytes]:
     return {
-        names.trust_key("root", 1): signed(root, *keys.uris("a", "b")),
-        names.trust_key("targets", 2): signed(targets, keys.uri("targets")),
+        object_keys.trust_key("root", 1): signed(root, *keys.uris("a", "b")),
+        object_keys.trust_key("targets", 2): signed(targets, keys.uri("targets")),
     }
 
 
@@ -83,7 +83,7 @@ class TestAnchor:
             2,
             {},
         )
-        assert list(anchor.documents) == [names.metadata_key("root", 1), names.metadata_key("targets", 2)]
+        assert list(anchor.documents) == [object_keys.metadata_key("root", 1), object_keys.metadata_key("targets", 2)]
         assert list(anchor.documents.values()) == list(uploaded.values())
 
     def test_without_a_first_root_there_is_none(self, uploaded: dict[str, bytes]) -> None:
@@ -94,7 +94,7 @@ class TestAnchor:
     def test_a_first_root_that_too_few_signed_is_refused(
         self, keys: Keys, root: Root, uploaded: dict[str, bytes], signers: tuple[str, ...]
     ) -> None:
-        key = names.trust_key("root", 1)
+        key = object_keys.trust_key("root", 1)
         anchor = read_anchor(uploaded | {key: signed(root, *keys.uris(*signers))})
         assert anchor._replace(refusals={}) == NOBODY
         assert set(anchor.refusals) == {key}
@@ -111,32 +111,32 @@ class TestAnchor:
         self, keys: Keys, root: Root, uploaded: dict[str, bytes], *, signers: tuple[str, ...], counts: bool
     ) -> None:
         after = ceremony.rotated(root, "root", keys.public("c"), [keys.public("a")[0].keyid], NOW)
-        key = names.trust_key("root", 2)
+        key = object_keys.trust_key("root", 2)
         anchor = read_anchor(uploaded | {key: signed(after, *keys.uris(*signers))})
         assert anchor.root
         assert anchor.root.version == (2 if counts else 1)
-        assert (names.metadata_key("root", 2) in anchor.documents) == counts
+        assert (object_keys.metadata_key("root", 2) in anchor.documents) == counts
         assert set(anchor.refusals) == (set() if counts else {key})
 
     def test_after_a_gap_no_root_counts(self, keys: Keys, root: Root, uploaded: dict[str, bytes]) -> None:
         third = ceremony.renewed(ceremony.renewed(root, NOW), NOW)
-        anchor = read_anchor(uploaded | {names.trust_key("root", 3): signed(third, *keys.uris("a", "b"))})
+        anchor = read_anchor(uploaded | {object_keys.trust_key("root", 3): signed(third, *keys.uris("a", "b"))})
         assert anchor.root
         assert anchor.root.version == 1
         (refusal,) = anchor.refusals.values()
-        assert (refusal.key, refusal.problems[0].remedy) == (names.trust_key("root", 3), "Upload that one, too")
+        assert (refusal.key, refusal.problems[0].remedy) == (object_keys.trust_key("root", 3), "Upload that one, too")
 
     def test_a_root_has_consistent_snapshots(self, keys: Keys, root: Root, uploaded: dict[str, bytes]) -> None:
         after = ceremony.renewed(root, NOW)
         after.consistent_snapshot = False
-        key = names.trust_key("root", 2)
+        key = object_keys.trust_key("root", 2)
         (problem,) = read_anchor(uploaded | {key: signed(after, *keys.uris("a", "b"))}).refusals[key].problems
         assert problem.path == "$.signed.consistent_snapshot"
 
     def test_targets_that_do_not_count_leave_those_before(
         self, keys: Keys, targets: Targets, uploaded: dict[str, bytes]
     ) -> None:
-        key = names.trust_key("targets", 3)
+        key = object_keys.trust_key("targets", 3)
         anchor = read_anchor(uploaded | {key: signed(ceremony.renewed(targets, NOW), keys.uri("thief"))})
         assert anchor.targets
         assert anchor.targets.version == 2
@@ -285,7 +285,7 @@ class TestNoise:
     def test_in_the_place_of_trust(self, uploaded: dict[str, bytes], data: st.DataObject) -> None:
         junk = {key: data.draw(st.binary(max_size=99) | broken(body)) for key, body in uploaded.items()}
         read_anchor(junk)
-        read_anchor(uploaded | {names.trust_key("root", 2): junk[names.trust_key("root", 1)]})
+        read_anchor(uploaded | {object_keys.trust_key("root", 2): junk[object_keys.trust_key("root", 1)]})
 
     def test_the_control(self, keys: Keys, targets: Targets) -> None:
         sound = signed(product(minisign="x"), keys.uri("product"))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.answer import urls
 from tests.conftest import ROOT
 from tests.trust.conftest import PATH
@@ -110,5 +110,5 @@ def test_the_page_of_these_clients_names_each_of_these_documents() -> None:
     page = (ROOT / "docs" / "clients" / "tuf.md").read_text()
     for path in (ROOT_2, TIMESTAMP, "….snapshot.json", "….targets.json", "….product.{product}.json"):
         assert f"`{path.rpartition('/')[2]}`" in page
-    assert names.target_path("{product}", "{channel}") in page
+    assert object_keys.target_path("{product}", "{channel}") in page
     assert PATH.endswith(urls.MANIFEST)

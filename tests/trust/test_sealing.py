@@ -12,7 +12,7 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.cli import sealing
 from comet_updates.cli.deciding import SignWith
 from comet_updates.errors import SigningError, UnknownKeyError
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from tests.trust.conftest import Client, House
 
-POLICY = names.channel_key(PRODUCT, "stable")
+POLICY = object_keys.channel_key(PRODUCT, "stable")
 APPCAST = f"public/v1/{PRODUCT}/stable/appcast.xml"
 
 
@@ -36,12 +36,12 @@ def moment(at: datetime) -> str:
 
 
 def upload(house: House, version: str, **fields: Any) -> None:
-    house.s3.put(names.release_key(PRODUCT, "stable", version), release(version, **fields))
+    house.s3.put(object_keys.release_key(PRODUCT, "stable", version), release(version, **fields))
 
 
 def targets(house: House, number: int) -> dict[str, Any]:
     """What one signature speaks of."""
-    found: dict[str, Any] = house.s3.json(names.signed_key(PRODUCT, number))["signed"]["targets"]
+    found: dict[str, Any] = house.s3.json(object_keys.signed_key(PRODUCT, number))["signed"]["targets"]
     return found
 
 
@@ -54,7 +54,7 @@ class TestWhenToSign:
 
     def test_what_is_signed_already_is_not_signed_again(self, house: House) -> None:
         upload(house, "4.2.1")
-        assert house.seal() == [names.signed_key(PRODUCT, 1)]
+        assert house.seal() == [object_keys.signed_key(PRODUCT, 1)]
         assert house.seal() == []
         house.later(days=44)
         assert house.seal() == []
@@ -63,8 +63,8 @@ class TestWhenToSign:
         upload(house, "4.2.1")
         house.seal()
         house.later(days=45, seconds=1)
-        assert house.seal() == [names.signed_key(PRODUCT, 2)]
-        assert house.seal(is_renewal=True) == [names.signed_key(PRODUCT, 3)]
+        assert house.seal() == [object_keys.signed_key(PRODUCT, 2)]
+        assert house.seal(is_renewal=True) == [object_keys.signed_key(PRODUCT, 3)]
 
     def test_when_nothing_is_offered_any_more_that_is_signed_too(self, house: House, client: Client) -> None:
         upload(house, "4.2.1")
@@ -72,7 +72,7 @@ class TestWhenToSign:
         house.sweep()
         assert version_of(client.check()) == "4.2.1"
         house.put(POLICY, channel="stable", yanked=[{"version": "4.2.1", "reason": "Crashes."}])
-        assert house.seal() == [names.signed_key(PRODUCT, 2)]
+        assert house.seal() == [object_keys.signed_key(PRODUCT, 2)]
         assert targets(house, 2) == {}
         house.sweep()
         assert client.check() is None
@@ -81,7 +81,7 @@ class TestWhenToSign:
         upload(house, "4.2.1")
         house.seal()
         house.delegate(PRODUCT, "product-2")
-        assert house.seal(key="product-2") == [names.signed_key(PRODUCT, 2)]
+        assert house.seal(key="product-2") == [object_keys.signed_key(PRODUCT, 2)]
 
     def test_a_key_that_does_not_speak_for_the_product_signs_nothing(self, house: House) -> None:
         upload(house, "4.2.1")
@@ -99,11 +99,13 @@ class TestWhenToSign:
     def test_after_the_highest_number_there_is_only_another_key_signs(self, house: House) -> None:
         upload(house, "4.2.1")
         highest = 999_999_999
-        house.s3.put(names.signed_key(PRODUCT, highest), signed(targets_of(highest, house, {}), house.key("product")))
+        house.s3.put(
+            object_keys.signed_key(PRODUCT, highest), signed(targets_of(highest, house, {}), house.key("product"))
+        )
         with pytest.raises(SigningError, match="Give the product another key"):
             house.seal()
         house.delegate(PRODUCT, "product-2")
-        assert house.seal(key="product-2") == [names.signed_key(PRODUCT, 1)]
+        assert house.seal(key="product-2") == [object_keys.signed_key(PRODUCT, 1)]
 
     @pytest.mark.http
     def test_of_two_at_once_the_slower_one_signs_after_the_other(self, house: House) -> None:
@@ -124,7 +126,7 @@ class TestWhenToSign:
 def version_of_signed(house: House, number: int) -> str | None:
     house.sweep()
     (target,) = targets(house, number).values()
-    return version_of(house.s3.get(names.target_key(PATH, target["hashes"]["sha256"])))
+    return version_of(house.s3.get(object_keys.target_key(PATH, target["hashes"]["sha256"])))
 
 
 class TestAhead:
@@ -134,14 +136,14 @@ class TestAhead:
         upload(house, "4.2.1")
         for days, version in enumerate(("4.3.0", "4.4.0"), start=1):
             upload(house, version, available_at=moment(house.now + timedelta(days=days)))
-        assert house.seal() == [names.signed_key(PRODUCT, number) for number in (1, 2, 3)]
+        assert house.seal() == [object_keys.signed_key(PRODUCT, number) for number in (1, 2, 3)]
         assert len({json.dumps(targets(house, number)[PATH]["hashes"]) for number in (1, 2, 3)}) == 3
         assert house.seal() == []
 
     def test_not_further_than_signatures_live(self, house: House) -> None:
         upload(house, "4.2.1")
         upload(house, "4.3.0", available_at=moment(house.now + timedelta(days=91)))
-        assert house.seal() == [names.signed_key(PRODUCT, 1)]
+        assert house.seal() == [object_keys.signed_key(PRODUCT, 1)]
 
     def test_nor_more_moments_than_a_bound(self, house: House) -> None:
         upload(house, "4.2.1")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tuf.api.metadata import TargetFile
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.publish import uploads
 from comet_updates.publish.seals import COUNTING_MAX
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.trust.conftest import Client, House
 
 PLAIN = f"public/v1/{PATH}"
-POLICY = names.channel_key(PRODUCT, "stable")
+POLICY = object_keys.channel_key(PRODUCT, "stable")
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def released(house: House) -> House:
 
 
 def unsigned_release(house: House, version: str) -> None:
-    house.s3.put(names.release_key(PRODUCT, "stable", version), release(version))
+    house.s3.put(object_keys.release_key(PRODUCT, "stable", version), release(version))
 
 
 def plain(house: House) -> str | None:
@@ -44,7 +44,7 @@ def plain(house: House) -> str | None:
 
 def versions(house: House) -> list[int]:
     """Which versions of the product's metadata are public."""
-    found = (names.metadata(key) for key in house.s3.keys(urls.METADATA))
+    found = (object_keys.metadata(key) for key in house.s3.keys(urls.METADATA))
     return sorted(known.version for known in found if known and known.role == ROLE)
 
 
@@ -80,7 +80,7 @@ class TestRefusals:
         released.s3.put(key, body(released))
         released.sweep()
 
-        refusal = released.s3.json(names.rejected_key(key))
+        refusal = released.s3.json(object_keys.rejected_key(key))
         (problem,) = refusal["problems"]
         assert (refusal["key"], problem["path"]) == (key, path)
         assert problem["problem"]
@@ -104,12 +104,12 @@ class TestRefusals:
     def test_of_what_owners_of_offline_keys_did_not_sign(self, released: House, client: Client, role: str) -> None:
         thief = Thief(released)
         found = ceremony.renewed(thief.metadata(role), released.now)
-        key = names.trust_key(role, found.version)
+        key = object_keys.trust_key(role, found.version)
         before = released.s3.tree("public/")
         for body, path in ((signed(found, thief.own), "$.signatures"), (b"junk", "$")):
             released.s3.put(key, body)
             released.sweep()
-            (problem,) = released.s3.json(names.rejected_key(key))["problems"]
+            (problem,) = released.s3.json(object_keys.rejected_key(key))["problems"]
             assert (problem["path"], bool(problem["remedy"])) == (path, True)
             assert released.s3.tree("public/") == before
             assert version_of(client.check()) == "4.2.1"
@@ -123,10 +123,10 @@ class TestRefusals:
         """The first, too, which nobody could speak for otherwise."""
         if version == 1:
             released.delete("trust/")
-        key = names.trust_key("root", version)
+        key = object_keys.trust_key("root", version)
         released.s3.put(key, body)
         released.sweep()
-        (problem,) = released.s3.json(names.rejected_key(key))["problems"]
+        (problem,) = released.s3.json(object_keys.rejected_key(key))["problems"]
         assert (problem["path"], bool(problem["remedy"])) == ("$", True)
         released.s3.delete(key)
         released.sweep()
@@ -139,7 +139,7 @@ class TestRefusals:
             released.delete("trust/")
         released.s3.put(key, b"{}")
         released.sweep()
-        refused = names.rejected_key(key)
+        refused = object_keys.rejected_key(key)
         (problem,) = released.s3.json(refused)["problems"]
         assert problem["problem"] == "no upload has a key like this"
 
@@ -153,7 +153,7 @@ class TestRefusals:
     def test_what_was_signed_first_under_a_number_counts_whatever_is_put_over_it(
         self, released: House, client: Client
     ) -> None:
-        for key in (names.trust_key("targets", 2), names.signed_key(PRODUCT, 1)):
+        for key in (object_keys.trust_key("targets", 2), object_keys.signed_key(PRODUCT, 1)):
             released.s3.put(key, b"junk")
         released.release("4.3.0")
         released.sweep()
@@ -161,13 +161,13 @@ class TestRefusals:
         assert released.s3.keys("rejected/") == []
 
     def test_junk_with_high_numbers_hides_nothing_that_is_signed(self, released: House, client: Client) -> None:
-        junk = [names.signed_key(PRODUCT, 100 + number) for number in range(2 * COUNTING_MAX)]
+        junk = [object_keys.signed_key(PRODUCT, 100 + number) for number in range(2 * COUNTING_MAX)]
         for key in junk:
             released.s3.put(key, b"junk")
         released.release("4.3.0")
         released.sweep()
         assert version_of(client.check()) == "4.3.0"
-        assert set(released.s3.keys("rejected/")) == {names.rejected_key(key) for key in junk}
+        assert set(released.s3.keys("rejected/")) == {object_keys.rejected_key(key) for key in junk}
 
         for key in junk:
             released.s3.delete(key)
@@ -190,7 +190,7 @@ class TestUnsigned:
         assert (plain(released), version_of(client.check())) == ("4.3.0", "4.3.0")
 
     def test_where_the_product_asks_for_signatures_nobody_gets_it(self, released: House, client: Client) -> None:
-        released.put(names.product_key(PRODUCT), requires_signature=True)
+        released.put(object_keys.product_key(PRODUCT), requires_signature=True)
         released.sweep()
         before = released.s3.tree("public/v1/")
         unsigned_release(released, "4.3.0")
@@ -198,8 +198,8 @@ class TestUnsigned:
 
         assert released.s3.tree("public/v1/") == before
         assert version_of(client.check()) == "4.2.1"
-        key = names.release_key(PRODUCT, "stable", "4.3.0")
-        assert released.s3.json(names.rejected_key(key)) == {
+        key = object_keys.release_key(PRODUCT, "stable", "4.3.0")
+        assert released.s3.json(object_keys.rejected_key(key)) == {
             "schema": 1,
             "key": key,
             "problems": [
@@ -217,7 +217,7 @@ class TestUnsigned:
         assert released.s3.keys("rejected/") == []
 
     def test_a_first_release_of_such_a_product_is_held_back_altogether(self, house: House) -> None:
-        house.put(names.product_key(PRODUCT), requires_signature=True)
+        house.put(object_keys.product_key(PRODUCT), requires_signature=True)
         unsigned_release(house, "4.2.1")
         house.sweep()
         assert house.s3.keys("public/v1/") == []
@@ -227,12 +227,12 @@ class TestUnsigned:
         assert plain(house) == "4.2.1"
 
     def test_without_anybody_who_may_sign_such_a_product_offers_nothing_new(self, s3: Any, house: House) -> None:
-        house.put(names.product_key(PRODUCT), requires_signature=True)
+        house.put(object_keys.product_key(PRODUCT), requires_signature=True)
         house.delete("trust/")
         unsigned_release(house, "4.2.1")
         house.sweep()
         assert s3.keys("public/v1/") == []
-        assert s3.json(names.rejected_key(names.release_key(PRODUCT, "stable", "4.2.1")))["problems"]
+        assert s3.json(object_keys.rejected_key(object_keys.release_key(PRODUCT, "stable", "4.2.1")))["problems"]
 
 
 class TestTime:
@@ -282,20 +282,20 @@ class TestBackAgain:
         assert (plain(released), version_of(client.check())) == ("4.2.1", "4.3.0")  # nobody signed that yet
         assert versions(released) == [1, 2]
 
-        assert released.seal() == [names.signed_key(PRODUCT, 3)]
+        assert released.seal() == [object_keys.signed_key(PRODUCT, 3)]
         released.sweep()
         assert client.check() == first
         assert versions(released) == [1, 2, 3]
 
     def test_an_old_signature_that_is_uploaded_again_changes_nothing(self, released: House, client: Client) -> None:
-        first = released.s3.get(names.signed_key(PRODUCT, 1))
+        first = released.s3.get(object_keys.signed_key(PRODUCT, 1))
         released.release("4.3.0")
         released.sweep()
-        released.s3.put(names.signed_key(PRODUCT, 4), first)
-        released.s3.put(names.signed_key(PRODUCT, 1), first)
+        released.s3.put(object_keys.signed_key(PRODUCT, 4), first)
+        released.s3.put(object_keys.signed_key(PRODUCT, 1), first)
         released.sweep()
         assert version_of(client.check()) == "4.3.0"
-        assert names.rejected_key(names.signed_key(PRODUCT, 4)) in released.s3.keys("rejected/")
+        assert object_keys.rejected_key(object_keys.signed_key(PRODUCT, 4)) in released.s3.keys("rejected/")
 
 
 def test_other_files_of_a_product_do_not_keep_a_state_from_being_found(released: House, client: Client) -> None:
@@ -303,7 +303,7 @@ def test_other_files_of_a_product_do_not_keep_a_state_from_being_found(released:
     made = targets_of(2, released, {PATH: released.s3.get(PLAIN)})
     archive = f"{PRODUCT}/stable/{PRODUCT}-4.2.1.tar.gz"
     made.targets[archive] = TargetFile(7, {"sha256": "00" * 32}, archive)
-    released.s3.put(names.signed_key(PRODUCT, 2), signed(made, released.key("product")))
+    released.s3.put(object_keys.signed_key(PRODUCT, 2), signed(made, released.key("product")))
     released.sweep()
     assert versions(released) == [1, 2]
     assert version_of(client.check()) == "4.2.1"
@@ -313,7 +313,9 @@ def test_the_signature_of_the_manifest_is_beside_it(released: House) -> None:
     written = released.s3.get(f"{PLAIN}.minisig").decode()
     assert (
         written
-        == json.loads(released.s3.get(names.signed_key(PRODUCT, 1)))["signed"]["targets"][PATH]["custom"]["minisign"]
+        == json.loads(released.s3.get(object_keys.signed_key(PRODUCT, 1)))["signed"]["targets"][PATH]["custom"][
+            "minisign"
+        ]
     )
     unsigned_release(released, "4.3.0")
     released.sweep()
@@ -323,4 +325,4 @@ def test_the_signature_of_the_manifest_is_beside_it(released: House) -> None:
 @pytest.mark.http
 def test_the_target_is_just_the_public_manifest(released: House) -> None:
     body = released.s3.get(PLAIN)
-    assert released.s3.get(names.target_key(PATH, signing.sha256(body))) == body
+    assert released.s3.get(object_keys.target_key(PATH, signing.sha256(body))) == body

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tuf.api.metadata import Metadata
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.cli import trust_folder
 from comet_updates.errors import DecisionError, FileInTheWayError, RefusedUploadError, SigningError, UnknownKeyError
 from tests.trust.conftest import PRODUCT
@@ -131,7 +131,11 @@ def test_what_is_no_public_key_is_refused_by_its_name(tmp_path: Path, body: str)
 def test_it_is_laid_out_like_the_bucket(house: House) -> None:
     mine = {f"trust/{name}": body for name, body in tree(house.folder).items()}
     assert house.s3.tree("trust/") == mine
-    assert set(mine) == {names.trust_key("root", 1), names.trust_key("targets", 1), names.trust_key("targets", 2)}
+    assert set(mine) == {
+        object_keys.trust_key("root", 1),
+        object_keys.trust_key("targets", 1),
+        object_keys.trust_key("targets", 2),
+    }
 
 
 def test_it_begins_but_once(house: House) -> None:
@@ -170,10 +174,10 @@ def test_a_dry_run_says_what_it_would_write_and_writes_nothing(house: House) -> 
 
 
 def test_a_dry_run_of_publishing_uploads_nothing(house: House) -> None:
-    house.s3.delete(names.trust_key("targets", 2))
+    house.s3.delete(object_keys.trust_key("targets", 2))
     told = trust_folder.publish(house.folder, house.bucket, is_dry=True)
-    assert told.files == [names.trust_key("targets", 2)]
-    assert names.trust_key("targets", 2) not in house.s3.keys("trust/")
+    assert told.files == [object_keys.trust_key("targets", 2)]
+    assert object_keys.trust_key("targets", 2) not in house.s3.keys("trust/")
     assert trust_folder.publish(house.folder, house.bucket, is_dry=False).files == told.files
     assert trust_folder.publish(house.folder, house.bucket, is_dry=False).says == [
         "nothing to do: everything is uploaded already"
@@ -225,13 +229,13 @@ class TestPublishing:
         assert len(house.s3.keys("trust/")) == 5
 
     def test_what_somebody_else_put_there_is_not_written_over(self, house: House) -> None:
-        house.s3.put(names.trust_key("targets", 3), b"theirs")
+        house.s3.put(object_keys.trust_key("targets", 3), b"theirs")
         with pytest.raises(
             DecisionError,
             match=r"trust/targets/3.json: already exists with different content.* If not, have it deleted",
         ):
             house.delegate("comet-other", "x")
-        assert house.s3.get(names.trust_key("targets", 3)) == b"theirs"
+        assert house.s3.get(object_keys.trust_key("targets", 3)) == b"theirs"
 
 
 def test_show_says_who_may_sign_what_until_when_and_who_did(house: House) -> None:

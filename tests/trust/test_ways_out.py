@@ -11,7 +11,7 @@ import pytest
 from tuf.api.exceptions import RepositoryError, UnsignedMetadataError
 from tuf.api.metadata import Targets
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.cli import trust_folder
 from comet_updates.errors import DecisionError
@@ -40,9 +40,9 @@ def test_of_a_stolen_key_of_root(house: House, client: Client, newcomer: Client,
     for each in (client, newcomer):
         assert version_of(each.check()) == "4.2.1"
     # And now his key is one of none: with the next that he steals he has one of two again, not two.
-    root = thief.read(names.metadata_key("root", 2))
+    root = thief.read(object_keys.metadata_key("root", 2))
     mine = ceremony.rotated(root, "targets", [signing.public_key(thief.own)], [], house.now)
-    house.s3.put(names.metadata_key("root", 3), signed(mine, house.key("root-a"), house.key("root-b")))
+    house.s3.put(object_keys.metadata_key("root", 3), signed(mine, house.key("root-a"), house.key("root-b")))
     with pytest.raises(UnsignedMetadataError):
         client.check()
 
@@ -67,7 +67,7 @@ def test_a_new_root_that_too_few_signed_is_not_published(house: House, client: C
 def test_of_a_stolen_key_of_targets(house: House, client: Client, newcomer: Client, thief: Thief) -> None:
     before = thief.metadata(Targets.type)
     evil = ceremony.delegated(before, PRODUCT, [signing.public_key(thief.own)], 1, house.now)
-    theirs = names.trust_key(Targets.type, evil.version)
+    theirs = object_keys.trust_key(Targets.type, evil.version)
     house.s3.put(theirs, signed(evil, house.key("targets")))
     thief.product(2, thief.own)
     house.sweep()
@@ -80,7 +80,7 @@ def test_of_a_stolen_key_of_targets(house: House, client: Client, newcomer: Clie
 
     for each in (client, newcomer):
         assert version_of(each.check()) == "4.2.1"
-    house.s3.put(names.trust_key(Targets.type, evil.version + 1), signed(evil, house.key("targets")))
+    house.s3.put(object_keys.trust_key(Targets.type, evil.version + 1), signed(evil, house.key("targets")))
     house.sweep()
     for each in (client, newcomer):
         assert version_of(each.check()) == "4.2.1"
@@ -88,7 +88,7 @@ def test_of_a_stolen_key_of_targets(house: House, client: Client, newcomer: Clie
 
 def test_what_the_thief_of_the_targets_key_uploaded_has_to_be_deleted_first(house: House, thief: Thief) -> None:
     evil = ceremony.delegated(thief.metadata(Targets.type), PRODUCT, [signing.public_key(thief.own)], 1, house.now)
-    house.s3.put(names.trust_key(Targets.type, evil.version), signed(evil, house.key("targets")))
+    house.s3.put(object_keys.trust_key(Targets.type, evil.version), signed(evil, house.key("targets")))
     with pytest.raises(DecisionError, match="already exists with different content"):
         house.rotate("targets", "targets-2", "targets", "root-a", "root-b", "targets-2")
 
@@ -105,7 +105,7 @@ def test_of_a_stolen_key_of_a_product(house: House, client: Client, newcomer: Cl
     for each in (client, newcomer):
         assert version_of(each.check()) == "4.2.1"
     # What he signs counts no longer, wherever he puts it.
-    house.s3.put(names.signed_key(PRODUCT, 9), signed(targets_of(9, house, {PATH: EVIL}), house.key("product")))
+    house.s3.put(object_keys.signed_key(PRODUCT, 9), signed(targets_of(9, house, {PATH: EVIL}), house.key("product")))
     thief.product(9, house.key("product"))
     house.sweep()
     for each in (client, newcomer):
@@ -200,7 +200,7 @@ class TestFastForward:
     ) -> None:
         """With the online key exchanged nothing has to be deleted, but it may be."""
         body = thief.product(999_999_999, house.key("product"))
-        house.s3.put(names.signed_key(PRODUCT, 999_999_999), body)
+        house.s3.put(object_keys.signed_key(PRODUCT, 999_999_999), body)
         house.sweep()
         assert client.check() == EVIL
 
@@ -228,8 +228,8 @@ class TestFastForward:
     ) -> None:
         assert version_of(client.check()) == "4.2.1"
         key = {
-            "a snapshot": names.metadata_key("snapshot", 999_999_999),
-            "a product": names.metadata_key(ROLE, 999_999_999),
+            "a snapshot": object_keys.metadata_key("snapshot", 999_999_999),
+            "a product": object_keys.metadata_key(ROLE, 999_999_999),
             "the timestamp": urls.TIMESTAMP,
         }[what]
         thief.put(key, signed(targets_of(999_999_999, house, {PATH: EVIL}), thief.own))

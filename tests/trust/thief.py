@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from securesystemslib.signer import Signer
 from tuf.api.metadata import Metadata, MetaFile, Snapshot, TargetFile, Targets, Timestamp
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.trust import signing
 from tests.trust.conftest import PATH, PRODUCT
@@ -18,7 +18,7 @@ from tests.trust.conftest import PATH, PRODUCT
 if TYPE_CHECKING:
     from tests.trust.conftest import House
 
-ROLE = names.product_role(PRODUCT)
+ROLE = object_keys.product_role(PRODUCT)
 EVIL = b'{"version":"6.6.6","artifacts":[{"url":"https://evil.example/setup.exe"}]}\n'
 """What nobody of the house decided."""
 
@@ -53,22 +53,22 @@ class Thief:
 
     def metadata(self, role: str) -> Any:
         """What is newest of a role, as everybody can read it."""
-        found = [known for key in self._house.s3.keys(urls.METADATA) if (known := names.metadata(key))]
+        found = [known for key in self._house.s3.keys(urls.METADATA) if (known := object_keys.metadata(key))]
         version = max(known.version for known in found if known.role == role)
-        return self.read(names.metadata_key(role, version))
+        return self.read(object_keys.metadata_key(role, version))
 
     def read(self, key: str) -> Any:
         return Metadata.from_bytes(self._house.s3.get(key)).signed
 
     def file(self, body: bytes, path: str = PATH) -> None:
         """Put a target where a client looks for it that was told its hash."""
-        self.put(names.target_key(path, signing.sha256(body)), body)
+        self.put(object_keys.target_key(path, signing.sha256(body)), body)
 
     def product(self, version: int, uri: str, body: bytes = EVIL, path: str = PATH, role: str = ROLE) -> bytes:
         """Publish metadata of a product, and the manifest that it speaks of; gives its bytes."""
         made = signed(targets_of(version, self._house, {path: body}), uri)
         self.file(body, path)
-        self.put(names.metadata_key(role, version), made)
+        self.put(object_keys.metadata_key(role, version), made)
         return made
 
     def fresh(self, online: str, *, version: int | None = None, **versions: int) -> None:
@@ -76,13 +76,15 @@ class Thief:
         `version`; dots of roles are written `__`.
         """
         timestamp = self.read(urls.TIMESTAMP)
-        before = self.read(names.metadata_key(Snapshot.type, timestamp.snapshot_meta.version))
+        before = self.read(object_keys.metadata_key(Snapshot.type, timestamp.snapshot_meta.version))
         said = {name: meta.version for name, meta in before.meta.items()}
         said |= {f"{role}.json": number for role, number in versions.items()}
         number = version or before.version + 1
         later = self._house.now + timedelta(days=3)
         meta = {name: MetaFile(of) for name, of in said.items()}
-        self.put(names.metadata_key(Snapshot.type, number), signed(Snapshot(number, expires=later, meta=meta), online))
+        self.put(
+            object_keys.metadata_key(Snapshot.type, number), signed(Snapshot(number, expires=later, meta=meta), online)
+        )
         self.timestamp(online, timestamp.version + 1, number)
 
     def timestamp(self, online: str, version: int, snapshot: int, *, lives: timedelta = timedelta(days=3)) -> None:

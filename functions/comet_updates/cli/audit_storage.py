@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from comet_updates import deployment, names
+from comet_updates import deployment, object_keys
 from comet_updates.cli.audit_roles import many, read_policy
 from comet_updates.cli.audit_stack import Difference, Differences, Read, Stack
 
@@ -89,7 +89,7 @@ def copies(stack: Stack, read: Read) -> Differences:
     for rule in found.get("Rules", ()):
         filter_ = rule.get("Filter") or {}
         prefix = filter_.get("Prefix") or filter_.get("And", {}).get("Prefix") or rule.get("Prefix") or ""
-        if not prefix.startswith(names.UPLOAD_PREFIXES):
+        if not prefix.startswith(object_keys.UPLOAD_PREFIXES):
             target = rule.get("Destination", {}).get("Bucket")
             yield Difference("Bucket", f"is replicated to {target}: {prefix or 'all objects'}")
 

@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 import yaml
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.errors import Problem, RefusedUploadError
-from comet_updates.model import Product, Release
+from comet_updates.model.product import Product
+from comet_updates.model.release import Release
 from comet_updates.publish import rules, uploads
 
 
@@ -75,7 +76,7 @@ def _key_by_place(file: Path) -> str | None:
     parts = file.absolute().parts
     for start in range(len(parts) - 1, -1, -1):
         key = "/".join(parts[start:])
-        if names.parse_upload(key):
+        if object_keys.parse_upload(key):
             return key
     return None
 
@@ -87,17 +88,17 @@ def _key_by_content(body: bytes) -> str | None:
         if isinstance(said, dict) and isinstance(said.get("product"), str):
             product, channel, version = (str(said.get(field, "")) for field in ("product", "channel", "version"))
             if "sha256" in said:
-                return names.approval_key(product, channel, version)
+                return object_keys.approval_key(product, channel, version)
             if "version" in said or "artifacts" in said:
-                return names.release_key(product, channel, version)
-            return names.channel_key(product, channel) if "channel" in said else names.product_key(product)
+                return object_keys.release_key(product, channel, version)
+            return object_keys.channel_key(product, channel) if "channel" in said else object_keys.product_key(product)
     return None
 
 
 def _product(file: Path, key: str) -> Product:
     """Return the release's product from the same tree; the defaults if it is missing or not valid."""
     name = uploads.check_key(key).product
-    own = names.product_key(name)
+    own = object_keys.product_key(name)
     beside = Path(str(file.absolute()).removesuffix(key)) / own
     with suppress(OSError, RefusedUploadError):
         return uploads.parse(Product, own, beside.read_bytes())

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.answer.errors import CometError
 
@@ -30,7 +30,7 @@ def product_name(text: str) -> str:
     Raises:
         typer.BadParameter: it cannot; the exit code is 2.
     """
-    return _name(text, names.forbidden(text, product=True))
+    return _name(text, object_keys.forbidden(text, product=True))
 
 
 def channel_name(text: str) -> str:
@@ -39,7 +39,7 @@ def channel_name(text: str) -> str:
     Raises:
         typer.BadParameter: it cannot; the exit code is 2.
     """
-    return _name(text, names.forbidden(text, product=False))
+    return _name(text, object_keys.forbidden(text, product=False))
 
 
 def _name(text: str, reason: str | None) -> str:
@@ -136,7 +136,7 @@ def execute(where: Where, make_plan: Callable[[Bucket, datetime], Plan]) -> Plan
     from comet_updates.cli import sealing  # noqa: PLC0415 (as above)
 
     def sign(plan: Plan) -> Plan:
-        product = names.product_of(plan.key)
+        product = object_keys.product_of(plan.key)
         assert product is not None  # noqa: S101 (every plan belongs to a product)
         signed = sealing.seal(bucket, product, datetime.now(UTC), keys, plan.then)
         return plan._replace(signed=(*plan.signed, *signed), then=None)

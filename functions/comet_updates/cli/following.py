@@ -8,11 +8,12 @@ from typing import NamedTuple
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
-from comet_updates import formats, names
+from comet_updates import formats, object_keys
 from comet_updates.answer import urls
 from comet_updates.cli.status import in_words
 from comet_updates.errors import DecisionError
-from comet_updates.model import Offer, Release
+from comet_updates.model.offer import Offer
+from comet_updates.model.release import Release
 from comet_updates.publish.bucket import Bucket, etag_of
 from comet_updates.publish.decide import decide, due_at
 from comet_updates.publish.inputs import Inputs
@@ -52,7 +53,7 @@ class Sight(NamedTuple):
     is_live: bool
 
 
-def standing(bucket: Bucket, release: names.Upload, now: datetime) -> Standing:
+def standing(bucket: Bucket, release: object_keys.Upload, now: datetime) -> Standing:
     """Return the state of the uploaded `release` at `now`, by the rules of publishing.
 
     Raises:
@@ -60,8 +61,8 @@ def standing(bucket: Bucket, release: names.Upload, now: datetime) -> Standing:
         StoreUnavailableError: S3 fails.
     """
     inputs = Loader(bucket).load(release.product, list_inputs(bucket, release.product))
-    key = names.release_key(release.product, release.channel, release.version)
-    for refused in (key, names.product_key(release.product)):
+    key = object_keys.release_key(release.product, release.channel, release.version)
+    for refused in (key, object_keys.product_key(release.product)):
         if refused in inputs.refusals and (refused == key or inputs.product is None):
             return Standing(REFUSED, [str(problem) for problem in inputs.refusals[refused].problems], None)
     found = next((r for r in inputs.releases if (r.channel, r.version) == (release.channel, release.version)), None)

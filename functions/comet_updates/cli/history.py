@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.publish.bucket import Bucket, Stored
 
 
@@ -24,17 +24,17 @@ def history(bucket: Bucket, product: str, channel: str) -> list[Event]:
     Raises:
         StoreUnavailableError: S3 fails.
     """
-    policy = names.channel_key(product, channel)
+    policy = object_keys.channel_key(product, channel)
     decided = bucket.versions(policy).get(policy, ())
     releases = bucket.versions(f"releases/{product}/{channel}/")
     events = [*_decisions(bucket, decided)]
     for key, versions in releases.items():
-        if upload := names.parse_upload(key):
+        if upload := object_keys.parse_upload(key):
             first, *again = reversed(versions)
             events.append(Event(first.written_at, f"released {upload.version}"))
             events += [Event(stored.written_at, f"uploaded {upload.version} again") for stored in again]
     for key, versions in bucket.versions(f"approvals/{product}/{channel}/").items():
-        if upload := names.parse_upload(key):
+        if upload := object_keys.parse_upload(key):
             events += [Event(stored.written_at, f"approved {upload.version}") for stored in versions]
     return sorted(events, reverse=True)
 

@@ -11,11 +11,12 @@ from typing import NamedTuple
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.cli import files
 from comet_updates.errors import ForeignFeedError, Problem, RefusedUploadError
 from comet_updates.formats import electron_updater, feeds, sparkle, squirrel, tauri, velopack
-from comet_updates.model import Product, Release
+from comet_updates.model.product import Product
+from comet_updates.model.release import Release
 from comet_updates.publish import rules, uploads
 
 FEED_MAX_BYTES = 50_000_000
@@ -97,7 +98,7 @@ def read(
     problems: list[Problem] = []
     for wire in progress(feed.releases):
         try:
-            key = names.release_key(feed.product, wire["channel"], wire["version"])
+            key = object_keys.release_key(feed.product, wire["channel"], wire["version"])
             documents[key] = uploads.as_json(wire)
             rules.check_release(key, uploads.parse(Release, key, documents[key]), product)
         except RefusedUploadError as refusal:
@@ -107,7 +108,7 @@ def read(
     if problems:
         raise RefusedUploadError(", ".join(bodies), tuple(problems))
     if feed.scheme != "semver":
-        documents[names.product_key(feed.product)] = uploads.as_json(
+        documents[object_keys.product_key(feed.product)] = uploads.as_json(
             {"schema": 1, "product": feed.product, "version_scheme": feed.scheme}
         )
     return Imported(documents, feed.remarks, len(feed.releases))

@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from moto.core.model_instances import model_data
 from moto.server import ThreadedMotoServer
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.answer.errors import CometError
 from comet_updates.cli.gateway import Handler
 
@@ -68,7 +68,7 @@ class LocalAws:
                         "Events": ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"],
                         "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": prefix}]}},
                     }
-                    for prefix in names.UPLOAD_PREFIXES
+                    for prefix in object_keys.UPLOAD_PREFIXES
                 ]
             },
         )

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.errors import ConcurrentPublishError, DecisionError, Problem
-from comet_updates.model import ROLLOUTS_MAX, Release
+from comet_updates.model.fields import ROLLOUTS_MAX
+from comet_updates.model.release import Release
 from comet_updates.publish import uploads
 from comet_updates.publish.bucket import Bucket, Stored, etag_of
 from comet_updates.publish.decide import ALL_PERCENT, decide
@@ -60,7 +61,7 @@ def policy(bucket: Bucket, product: str, channel: str, edit: Edit, now: datetime
     """
     scene = _Scene(bucket, product, now)
     inputs = scene.inputs
-    key = names.channel_key(product, channel)
+    key = object_keys.channel_key(product, channel)
     if channel in inputs.undecided:
         raise DecisionError(f"{key}: the policy in the bucket is refused. Fix it first: comet-updates status")
     if channel not in inputs.channels and not may_be_new:
@@ -108,7 +109,7 @@ def approval(bucket: Bucket, product: str, channel: str, version: str, now: date
     """
     scene = _Scene(bucket, product, now)
     release = _release(scene.inputs, channel, version)
-    key = names.approval_key(product, channel, version)
+    key = object_keys.approval_key(product, channel, version)
     if scene.inputs.unapproved.get((channel, version)):
         said = {"schema": 1, "product": product, "channel": channel, "version": version, "sha256": release.body_sha256}
         return scene.plan(key, said)
@@ -160,7 +161,7 @@ class _Scene:
             RefusedUploadError: the publishing function would refuse it.
         """
         channel, version = document["channel"], document["version"]
-        key = names.release_key(self._product, channel, version)
+        key = object_keys.release_key(self._product, channel, version)
         there = next((r for r in self.inputs.releases if (r.channel, r.version) == (channel, version)), None)
         if there is None and key not in self._listing:
             return self.plan(key, document)
@@ -178,7 +179,7 @@ def refusal(bucket: Bucket, key: str) -> list[str]:
     Raises:
         StoreUnavailableError: S3 fails.
     """
-    rejected = names.rejected_key(key)
+    rejected = object_keys.rejected_key(key)
     found = bucket.versions(rejected).get(rejected)
     problems = json.loads(bucket.get(found[0]))["problems"] if found else []
     return [str(Problem(**problem)) for problem in problems]

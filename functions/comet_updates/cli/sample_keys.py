@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.cli import sealing, trust_folder
 from comet_updates.cli.deciding import SignWith
 from comet_updates.publish.bucket import Bucket
@@ -28,7 +28,7 @@ def sign(bucket: Bucket, folder: Path) -> str:
     trust_folder.begin(
         trust, [public["root"]], [public["targets"]], public["online"], threshold=1, now=now, is_dry=False
     )
-    products = sorted({product for key in bucket.etags("releases/") if (product := names.product_of(key))})
+    products = sorted({product for key in bucket.etags("releases/") if (product := object_keys.product_of(key))})
     for product in products:
         trust_folder.delegate(trust, product, [public["product"]], 1, now=now, is_dry=False)
     for name in ("root", "targets"):

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from tuf.api.metadata import Metadata, Targets
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.cli.deciding import SignWith
 from comet_updates.errors import ConcurrentPublishError, SigningError
@@ -44,7 +44,7 @@ class State(NamedTuple):
     """A product's manifests between two changes.
 
     Attributes:
-        manifests: the manifest of each channel, by `names.target_path`.
+        manifests: the manifest of each channel, by `object_keys.target_path`.
         appcasts: the appcasts of each channel in this time, by the same path; several if a rollout ends in it.
     """
 
@@ -101,9 +101,9 @@ def _seal(
     written = []
     version = 1 + max((found.version for found in known), default=0)
     for state in states:
-        while (key := names.signed_key(product, version)) in listing:  # signed with a revoked key
+        while (key := object_keys.signed_key(product, version)) in listing:  # signed with a revoked key
             version += 1
-        if names.parse_upload(key) is None:
+        if object_keys.parse_upload(key) is None:
             raise SigningError(keys.uri, _FULL.format(product=product))
         body = _signed(anchor.targets, product, version, state, keys=keys, now=now)
         bucket.put(key, body, urls.CONTENT_TYPES[".json"], replaces=None)
@@ -114,7 +114,7 @@ def _seal(
 
 def _signed(targets: Targets, product: str, version: int, state: State, *, keys: SignWith, now: datetime) -> bytes:
     """Return the signed metadata of one state."""
-    role = names.product_role(product)
+    role = object_keys.product_role(product)
     public = signing.keys_of(targets, role)
     signed = {}
     for path, body in state.manifests.items():
@@ -144,7 +144,7 @@ def _archives(product: str, manifests: Mapping[str, bytes]) -> dict[str, signing
             if file["kind"] == "archive" and file["url"].endswith(f"/{name}") and {"size", "sha256"} <= file.keys()
         }
         if len(found) == 1 and offered.get("rollout", {"percent": ALL_PERCENT}).get("percent") == ALL_PERCENT:
-            archives[names.target_path(product, path.split("/")[1], name)] = found.pop()
+            archives[object_keys.target_path(product, path.split("/")[1], name)] = found.pop()
     return archives
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import uvicorn
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.cli import gateway, sample_keys
 from comet_updates.cli.local_aws import LocalAws
 from comet_updates.errors import PortInUseError
@@ -127,7 +127,7 @@ def _configure(environment: MutableMapping[str, str], endpoint_url: str) -> None
 
 def _greet(ports: Ports, product_key: str, say: Callable[[str], None]) -> None:
     service, s3 = f"http://{HOST}:{ports.service}", f"http://{HOST}:{ports.s3}"
-    upload, broken = (names.release_key("comet-cursor", "stable", version) for version in ("4.2.1", "4.2.2"))
+    upload, broken = (object_keys.release_key("comet-cursor", "stable", version) for version in ("4.2.1", "4.2.2"))
     say(f"""\
 ready {service}
 
@@ -140,7 +140,7 @@ Upload a newer release with any S3 client (bucket {BUCKET}, any credentials), th
 
 Upload a broken release, and read why it was refused:
   echo '{{}}' | curl -T - {s3}/{BUCKET}/{broken}
-  curl --aws-sigv4 aws:amz:{REGION}:s3 --user any:any {s3}/{BUCKET}/{names.rejected_key(broken)}
+  curl --aws-sigv4 aws:amz:{REGION}:s3 --user any:any {s3}/{BUCKET}/{object_keys.rejected_key(broken)}
 
 Verify the latest release with a standard TUF client, starting from the root alone:
   .venv/bin/python examples/clients/tuf_client.py {service} comet-cursor stable

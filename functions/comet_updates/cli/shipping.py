@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.cli import deciding
 from comet_updates.cli.deciding import AsJson, BucketName, DryRun, EndpointUrl, Quiet, Where, channel_name, product_name
@@ -220,7 +220,7 @@ def _follow(key: str, service_url: str, where: Where, timeout_s: float, report: 
     from comet_updates.cli import following  # noqa: PLC0415 (as above)
     from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
 
-    upload = names.parse_upload(key)
+    upload = object_keys.parse_upload(key)
     assert upload is not None  # noqa: S101 (we made it)
     opened = open_bucket(where.bucket, where.endpoint_url)
     deadline = time.monotonic() + timeout_s

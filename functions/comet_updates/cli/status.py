@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from comet_updates import formats
 from comet_updates.answer import urls
 from comet_updates.errors import VersionSyntaxError
-from comet_updates.model import ChannelPolicy, Offer, Rollout
+from comet_updates.model.channel import ChannelPolicy, Rollout
+from comet_updates.model.offer import Offer
 from comet_updates.publish.bucket import Bucket, etag_of
 from comet_updates.publish.decide import counted_channels, decide, due_at
 from comet_updates.publish.inputs import Inputs

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from securesystemslib.signer import ED25519, Key, SSlibKey
 from tuf.api.metadata import Metadata, Root, Targets, Timestamp
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.cli import files as person_files
 from comet_updates.errors import DecisionError, FileInTheWayError, SigningError, UnknownKeyError
@@ -242,7 +242,7 @@ def public(file: Path) -> Key:
 
 
 def _files(folder: Path) -> list[Path]:
-    return [file for file in folder.glob("*/*.json") if names.parse_upload(_key(folder, file))]
+    return [file for file in folder.glob("*/*.json") if object_keys.parse_upload(_key(folder, file))]
 
 
 def _key(folder: Path, file: Path) -> str:

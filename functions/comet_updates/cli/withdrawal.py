@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.cli import operations
 from comet_updates.errors import DecisionError
 from comet_updates.publish.bucket import Bucket
@@ -54,7 +54,7 @@ def withdrawal(bucket: Bucket, product: str, channel: str, reason: str, now: dat
     left = (past.version for past, why in offer.history[1:] if why is None)
     if offer.history[0][1] is not None:  # withdrawn on this channel, or on the one that it includes
         return Withdrawal(
-            operations.Plan(names.channel_key(product, channel), None, None, {}), withdrawn, next(left, None)
+            operations.Plan(object_keys.channel_key(product, channel), None, None, {}), withdrawn, next(left, None)
         )
     plan = operations.policy(bucket, product, channel, operations.yank(withdrawn, reason), now)
     return Withdrawal(plan, withdrawn, next(left, None))

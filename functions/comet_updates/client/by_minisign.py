@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.client import offered, request, verifying
 from comet_updates.client.answer import Answer, document
@@ -48,7 +48,7 @@ class Minisign:
         except ValueError as error:
             raise UntrustedAnswerError(host, Distrust.FORGED) from error
         expires, path = _read(comment)
-        if path != names.target_path(channel.product, channel.channel):
+        if path != object_keys.target_path(channel.product, channel.channel):
             raise UntrustedAnswerError(host, Distrust.OF_ANOTHER)
         if expires is None or expires <= now:
             raise UntrustedAnswerError(host, Distrust.OUT_OF_DATE)

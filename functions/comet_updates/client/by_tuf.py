@@ -23,7 +23,7 @@ from tuf.api.metadata import Metadata, Root, Snapshot, Targets
 from tuf.api.serialization import DeserializationError
 from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.client import offered, request
 from comet_updates.client.answer import NOT_FOUND, Answer, document
@@ -71,7 +71,7 @@ class Tuf:
 
     def requests(self, channel: request.Channel) -> tuple[bytes, ...]:
         """See `answer.Source`. Whichever root was shipped, all that came after the first are asked for."""
-        role = names.product_role(channel.product)
+        role = object_keys.product_role(channel.product)
         versioned = ("2.root", "<number>.snapshot", f"<number>.{Targets.type}", f"<number>.{role}")
         first, *others = (f"{METADATA}{name}.json" for name in versioned)
         target = _target(channel, "<sha256>")
@@ -143,9 +143,9 @@ def _manifest(channel: request.Channel, root: bytes, folder: Path, fetcher: Fetc
     updater = Updater(str(folder), METADATA, fetcher=fetcher, config=_LIMITS, bootstrap=root)
     updater.refresh()
     snapshot: Metadata[Snapshot] = Metadata.from_bytes((folder / f"{Snapshot.type}.json").read_bytes())
-    if f"{names.product_role(channel.product)}.json" not in snapshot.signed.meta:
+    if f"{object_keys.product_role(channel.product)}.json" not in snapshot.signed.meta:
         return None  # the product has a key, and never signed anything
-    target = updater.get_targetinfo(names.target_path(channel.product, channel.channel))
+    target = updater.get_targetinfo(object_keys.target_path(channel.product, channel.channel))
     if target is None:
         return None
     path = _target(channel, target.hashes.get("sha256", ""))
@@ -155,11 +155,11 @@ def _manifest(channel: request.Channel, root: bytes, folder: Path, fetcher: Fetc
 
 
 def _metadata(role: str, version: int) -> str:
-    return names.metadata_key(role, version).removeprefix("public")
+    return object_keys.metadata_key(role, version).removeprefix("public")
 
 
 def _target(channel: request.Channel, sha256: str) -> str:
-    key = names.target_key(names.target_path(channel.product, channel.channel), sha256)
+    key = object_keys.target_key(object_keys.target_path(channel.product, channel.channel), sha256)
     return key.removeprefix("public")
 
 

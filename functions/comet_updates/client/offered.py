@@ -10,7 +10,7 @@ import re
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.client import request
 from comet_updates.errors import AddressError, UnreadableOfferError
 
@@ -91,7 +91,7 @@ def parse(body: bytes, product: str) -> Release:
     if told.text("product") != product:
         raise UnreadableOfferError("$.product", "is another product than was asked for")
     version = told.needed("version")
-    if not re.fullmatch(names.VERSION, version):
+    if not re.fullmatch(object_keys.VERSION, version):
         raise UnreadableOfferError("$.version", "is no version")
     artifacts = told.objects("artifacts")
     rollout = told.below("rollout")

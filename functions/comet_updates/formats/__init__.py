@@ -14,7 +14,8 @@ from types import ModuleType
 from typing import NamedTuple
 
 from comet_updates.formats import atom, electron_updater, manifest, sparkle, squirrel, tauri, velopack
-from comet_updates.model import Offer, Release
+from comet_updates.model.offer import Offer
+from comet_updates.model.release import Release
 
 ALL = (
     sparkle,

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from comet_updates.formats import texts, writing, xml
-from comet_updates.model import Offer, Release
+from comet_updates.model.offer import Offer
+from comet_updates.model.release import Release
 
 NEEDS = "`released_at` or `available_at`"
 NAMESPACE = "http://www.w3.org/2005/Atom"

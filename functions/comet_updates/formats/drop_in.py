@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from comet_updates.answer import urls
 from comet_updates.formats import squirrel, tauri, writing
-from comet_updates.model import Offer
+from comet_updates.model.offer import Offer
 
 # By what the URL calls the computer, which architectures of ours it runs, the best first.
 _MACS = {
@@ -31,7 +31,7 @@ _WINDOWS = {
 
 
 def render(offer: Offer, forms: Iterable[str]) -> dict[str, bytes]:
-    """The documents of the `forms` of URL (see `model.Product.drop_in`) that the channel has files for."""
+    """The documents of the `forms` of URL (see `model.product.Product.drop_in`) that the channel has files for."""
     found: dict[str, bytes | None] = {}
     if "electron" in forms:
         for arch, arches in _MACS.items():

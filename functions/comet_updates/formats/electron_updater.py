@@ -20,7 +20,8 @@ import yaml
 
 from comet_updates.errors import ForeignFeedError
 from comet_updates.formats import feeds, texts
-from comet_updates.model import Artifact, Offer, Release
+from comet_updates.model.offer import Offer
+from comet_updates.model.release import Artifact, Release
 
 NEEDS = "a semver version and `sha512`; `.exe` on Windows, `.zip` on macOS"
 FILE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")

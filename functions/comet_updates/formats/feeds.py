@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import quote, urljoin, urlsplit
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.errors import ForeignFeedError
 
 Wire = dict[str, Any]
@@ -75,7 +75,7 @@ class Feed:
     def decision(self, where: str, channel: str, **decided: object) -> None:
         """Say what the feed decided about a channel, as the policy that decides the same here."""
         policy = {"schema": 1, "product": self.product, "channel": channel, **decided}
-        key = names.channel_key(self.product, channel)
+        key = object_keys.channel_key(self.product, channel)
         self.remark(where, f"to decide the same here, upload as {key}: {json.dumps(policy)}")
 
     def url(self, where: str, written: str | None) -> str | None:

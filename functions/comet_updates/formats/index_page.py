@@ -13,7 +13,8 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from comet_updates.formats import pages, writing
-from comet_updates.model import Offer, Product
+from comet_updates.model.offer import Offer
+from comet_updates.model.product import Product
 
 CHANNELS_MAX = 6
 """How many channels of a product the list names; its page has all."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from comet_updates.formats import writing
-from comet_updates.model import Offer, Rollout
+from comet_updates.model.channel import Rollout
+from comet_updates.model.offer import Offer
 
 NEEDS = "nothing"
 HISTORY_MAX_BYTES = 4_000_000  # Lambda hands out 6 MB at most, and JSON within JSON grows

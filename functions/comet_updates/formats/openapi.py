@@ -11,9 +11,9 @@ import json
 import re
 from typing import Any
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.answer import urls
-from comet_updates.formats.schemas import DIALECT
+from comet_updates.model.schemas import DIALECT
 
 Json = dict[str, Any]
 
@@ -49,7 +49,7 @@ PATHS: dict[str, tuple[str, Json]] = {
 """Path → what it gives, and as what."""
 
 _SEGMENTS = {
-    "product": f"^{names.PRODUCT}$",
+    "product": f"^{object_keys.PRODUCT}$",
     "channel": f"^{urls.NAME}$",
     "document": f"^(?:{urls.DOCUMENT})$",
     "name": f"^(?:{'|'.join(urls.DESCRIPTIONS)})$",

@@ -14,7 +14,10 @@ from markupsafe import Markup
 
 from comet_updates.answer import urls
 from comet_updates.formats import pages, pointers, texts, words
-from comet_updates.model import ARTIFACTS_MAX, Offer, Product, Release
+from comet_updates.model.fields import ARTIFACTS_MAX
+from comet_updates.model.offer import Offer
+from comet_updates.model.product import Product
+from comet_updates.model.release import Release
 
 CHANNELS_MAX = 25
 """How many channels are shown; more are only named, as far as there is room."""

@@ -19,10 +19,12 @@ from datetime import UTC
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import NamedTuple
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.errors import ForeignFeedError
 from comet_updates.formats import feeds, texts, writing, xml
-from comet_updates.model import Artifact, Critical, Informational, Offer, Release, Rollout
+from comet_updates.model.channel import Rollout
+from comet_updates.model.offer import Offer
+from comet_updates.model.release import Artifact, Critical, Informational, Release
 
 NEEDS = "a file for macOS, Windows or Linux; a signature, once one release has one"
 NAMESPACE = "http://www.andymatuschak.org/xml-namespaces/sparkle"
@@ -294,7 +296,7 @@ def parse(body: bytes, feed: feeds.Feed) -> None:
     seen: dict[tuple[str, str], str] = {}
     for number, (item, version) in enumerate(zip(items, versions, strict=True), start=1):
         shown = _said(item, "shortVersionString") or version
-        usable = re.match(names.VERSION, shown if is_dotted else version)
+        usable = re.match(object_keys.VERSION, shown if is_dotted else version)
         if usable is None:
             raise ForeignFeedError(f"item {number}: {shown!r} cannot be a version")
         name, channel = usable.group(), (_said(item, "channel") or feed.channel).lower()

@@ -15,7 +15,8 @@ from typing import Any
 
 from comet_updates.errors import ForeignFeedError
 from comet_updates.formats import feeds, texts, writing
-from comet_updates.model import Artifact, Offer, Release
+from comet_updates.model.offer import Offer
+from comet_updates.model.release import Artifact, Release
 
 NEEDS = "`.nupkg` files with `sha1` and `size`, a full one for each version; on macOS a `.zip` for `universal` or `any`"
 PACKAGE = re.compile(r"[^\s/]+-\d+(?:\.\d+){1,3}[^\s/]*?(?:-full|-delta)?\.nupkg", re.IGNORECASE)

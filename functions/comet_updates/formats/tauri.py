@@ -14,7 +14,8 @@ import semver
 
 from comet_updates.errors import ForeignFeedError
 from comet_updates.formats import feeds, texts, writing
-from comet_updates.model import Artifact, Offer, Release
+from comet_updates.model.offer import Offer
+from comet_updates.model.release import Artifact, Release
 
 NEEDS = "a semver version and a `minisign` signature"
 SYSTEMS = {"windows": "windows", "macos": "darwin", "linux": "linux"}

@@ -11,7 +11,7 @@ import nh3
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from comet_updates.model import Release
+from comet_updates.model.release import Release
 
 FALLBACK = "en"
 # Without pictures: whoever opens the notes would tell somebody else of it.

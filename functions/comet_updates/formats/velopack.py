@@ -20,7 +20,8 @@ import semver
 from comet_updates.answer import urls
 from comet_updates.errors import ForeignFeedError
 from comet_updates.formats import feeds, texts, writing
-from comet_updates.model import Artifact, Offer, Release
+from comet_updates.model.offer import Offer
+from comet_updates.model.release import Artifact, Release
 
 NEEDS = "a semver version and `-full.nupkg` files with `size` and `sha256` or `sha1`"
 SYSTEMS = {"windows": "win", "macos": "osx", "linux": "linux"}

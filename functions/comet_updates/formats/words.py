@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from comet_updates.model import Artifact, Rollout
+from comet_updates.model.channel import Rollout
+from comet_updates.model.release import Artifact
 
 SYSTEMS = {"windows": "Windows", "macos": "macOS", "linux": "Linux", "android": "Android", "freebsd": "FreeBSD"}
 _PROCESSORS = {

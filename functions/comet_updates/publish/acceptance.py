@@ -13,7 +13,9 @@ from itertools import combinations, groupby
 from typing import NamedTuple
 
 from comet_updates.errors import Problem, RefusedUploadError
-from comet_updates.model import ChannelPolicy, Product, Release
+from comet_updates.model.channel import ChannelPolicy
+from comet_updates.model.product import Product
+from comet_updates.model.release import Release
 from comet_updates.publish import rules
 from comet_updates.publish.bucket import Stored
 from comet_updates.publish.timeline import Timeline

@@ -10,24 +10,24 @@ import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.formats import index_page, writing
 from comet_updates.publish.bucket import MAX_CONNECTIONS, Bucket
 from comet_updates.publish.views import product_of_public
 
-_GATHERED = names.entry_key("index")
+_GATHERED = object_keys.entry_key("index")
 
 
 def own(listed: Mapping[str, str]) -> dict[str, str]:
     """What of `listed`, ETags of what is among the pages by their keys, belongs to the list itself."""
-    return {key: etag for key, etag in listed.items() if names.is_of_index(key)}
+    return {key: etag for key, etag in listed.items() if object_keys.is_of_index(key)}
 
 
 def source(listed: Mapping[str, str]) -> dict[str, str | None]:
     """What the list is made from: each product that has a page, with the ETag of its entry, if there is one."""
     products = sorted(product for key in listed if key.endswith(".html") and (product := product_of_public(key)))
-    return {product: listed.get(names.entry_key(product)) for product in products if has_page(product)}
+    return {product: listed.get(object_keys.entry_key(product)) for product in products if has_page(product)}
 
 
 def has_page(product: str) -> bool:
@@ -41,7 +41,7 @@ def render(bucket: Bucket, listed: Mapping[str, str]) -> dict[str, bytes]:
     gathered = _gathered(bucket) if _GATHERED in listed else {}
     missing = [product for product, etag in wanted.items() if etag and gathered.get(product, ("",))[0] != etag]
     with ThreadPoolExecutor(MAX_CONNECTIONS) as pool:
-        found = pool.map(lambda product: bucket.current(names.entry_key(product)), missing)
+        found = pool.map(lambda product: bucket.current(object_keys.entry_key(product)), missing)
         read = {
             product: (entry.etag, entry.body.decode()) for product, entry in zip(missing, found, strict=True) if entry
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.publish.bucket import Bucket, etag_of
 
@@ -31,7 +31,7 @@ def write(bucket: Bucket, existing: Mapping[str, str], wanted: Mapping[str, byte
     written, deleted = [], []
     for key, body in wanted.items():
         etag = existing.get(key)
-        if etag is None and key.startswith(names.REJECTED_LONG_KEYS):  # these are not listed by product
+        if etag is None and key.startswith(object_keys.REJECTED_LONG_KEYS):  # these are not listed by product
             etag = bucket.etags(key).get(key)
         if etag != etag_of(body):
             bucket.put(key, body, urls.content_type(key), replaces=etag)

@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from comet_updates.errors import VersionSyntaxError
-from comet_updates.model import ChannelPolicy, Offer, Product, Release, Rollout
+from comet_updates.model.channel import ChannelPolicy, Rollout
+from comet_updates.model.offer import Offer
+from comet_updates.model.product import Product
+from comet_updates.model.release import Release
 from comet_updates.versions import Precedence, Scheme, precedence
 
 ALL_PERCENT = 100

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.errors import RefusedUploadError, SigningError
 from comet_updates.publish.bucket import Bucket, Listed
@@ -26,7 +26,7 @@ from comet_updates.publish.views import original
 from comet_updates.trust import signing
 from comet_updates.trust.metadata import Anchor, parse, read, vouched
 
-REFUSED_TRUST = names.rejected_key("trust/").removesuffix(".json")
+REFUSED_TRUST = object_keys.rejected_key("trust/").removesuffix(".json")
 TIMESTAMP_RENEWED = timedelta(days=2)
 SNAPSHOT_RENEWED = timedelta(days=7)
 """With so much of their life left they are signed again: a sweep that fails for a day or two harms nobody."""
@@ -83,7 +83,7 @@ class Freshness:
         timestamp = next_timestamp(said, snapshot, now)
         documents = {}
         if snapshot is not None:
-            documents[names.metadata_key(Snapshot.type, snapshot.version)] = self._sign(anchor.root, snapshot)
+            documents[object_keys.metadata_key(Snapshot.type, snapshot.version)] = self._sign(anchor.root, snapshot)
         if timestamp is not None:
             documents[urls.TIMESTAMP] = self._sign(anchor.root, timestamp)
         change = write(self._bucket, {urls.TIMESTAMP: before.etag} if before and timestamp else {}, documents)
@@ -104,7 +104,7 @@ class Freshness:
         timestamp = _signed(root, urls.TIMESTAMP, body, Timestamp)
         if timestamp is None:
             return Fresh()
-        key = names.metadata_key(Snapshot.type, timestamp.snapshot_meta.version)
+        key = object_keys.metadata_key(Snapshot.type, timestamp.snapshot_meta.version)
         found = self._bucket.current(key)
         return Fresh(timestamp, _signed(root, key, found.body if found else None, Snapshot))
 
@@ -123,7 +123,7 @@ class Freshness:
         return newest
 
     def _is_vouched(self, targets: Targets, role: str, version: int) -> bool:
-        key = names.metadata_key(role, version)
+        key = object_keys.metadata_key(role, version)
         found = self._bucket.current(key)
         with suppress(RefusedUploadError):
             vouched(key, read(key, found.body if found else b"", version, Targets), targets, role)
@@ -153,7 +153,7 @@ def _signed(root: Root, key: str, body: bytes | None, kind: type[_Online]) -> _O
 
 def is_of_trust(rejected_key: str) -> bool:
     """Whether this is the refusal of what people signed, and not of a stray below the same prefix."""
-    upload = names.parse_upload(original(rejected_key))
+    upload = object_keys.parse_upload(original(rejected_key))
     return upload is not None and upload.kind == "trust"
 
 
@@ -161,7 +161,7 @@ def published(targets: Targets, listed: Iterable[str]) -> dict[str, list[int]]:
     """The versions that are there, the highest first, of each product's role that some key speaks for."""
     versions: dict[str, list[int]] = defaultdict(list)
     for key in listed:
-        found = names.metadata(key)
+        found = object_keys.metadata(key)
         if found and found.product and signing.keys_of(targets, found.role):
             versions[found.role].append(found.version)
     return {role: sorted(numbers, reverse=True) for role, numbers in versions.items()}
@@ -180,7 +180,7 @@ def next_snapshot(
     if said.snapshot and wanted == before and said.snapshot.expires - now > SNAPSHOT_RENEWED:
         return None
     version = next_version(said.timestamp.snapshot_meta.version if said.timestamp else 0, now)
-    while names.metadata_key(Snapshot.type, version) in listed:  # of a run that was killed after it
+    while object_keys.metadata_key(Snapshot.type, version) in listed:  # of a run that was killed after it
         version += 1
     return signing.snapshot(version, now, wanted)
 
@@ -209,7 +209,7 @@ def outdated(listed: Mapping[str, Listed], current: Mapping[str, int], now: date
     """
     roles: dict[str, list[int]] = defaultdict(list)
     astray = []
-    for key, found in ((key, names.metadata(key)) for key in listed):
+    for key, found in ((key, object_keys.metadata(key)) for key in listed):
         if found is None or found.role not in current:
             continue
         if found.version <= current[found.role]:
@@ -217,8 +217,8 @@ def outdated(listed: Mapping[str, Listed], current: Mapping[str, int], now: date
         elif now - listed[key].written_at > KEPT:
             astray.append(key)
     return astray + [
-        names.metadata_key(role, version)
+        object_keys.metadata_key(role, version)
         for role, versions in roles.items()
         for version, later in pairwise(sorted(versions))
-        if now - listed[names.metadata_key(role, later)].written_at > KEPT
+        if now - listed[object_keys.metadata_key(role, later)].written_at > KEPT
     ]

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.answer.errors import CometError, SettingsError
 from comet_updates.answer.log import Log, Outcome, Record
@@ -98,7 +98,7 @@ class Run:
         for message_id, body in messages.items():
             try:
                 for key in _keys(body):
-                    senders.setdefault(names.product_of(key), set()).add(message_id)
+                    senders.setdefault(object_keys.product_of(key), set()).add(message_id)
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 # Not a notification: it comes again until it is with the dead letters.
                 failed.add(message_id)

@@ -14,9 +14,11 @@ from datetime import datetime
 from functools import cached_property, partial
 from typing import TypeVar
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.errors import Problem, RefusedUploadError
-from comet_updates.model import Approval, ChannelPolicy, Product, Release
+from comet_updates.model.channel import ChannelPolicy
+from comet_updates.model.product import Product
+from comet_updates.model.release import Approval, Release
 from comet_updates.publish import rules, uploads
 from comet_updates.publish.acceptance import Acceptance, Candidate
 from comet_updates.publish.bucket import Stored
@@ -89,21 +91,21 @@ class _Run:
         self._product = product
         self._listing = listing
         self._read = read
-        self._uploads: dict[str, dict[str, names.Upload]] = {kind: {} for kind in uploads.MODELS}
+        self._uploads: dict[str, dict[str, object_keys.Upload]] = {kind: {} for kind in uploads.MODELS}
         for key in listing:
-            if upload := names.parse_upload(key):
+            if upload := object_keys.parse_upload(key):
                 self._uploads[upload.kind][key] = upload
             else:
                 self._last(key, Product)  # which it is not: it notes the refusal
 
     def take_product(self) -> None:
         """Its document as it was last accepted; the defaults where there is none."""
-        key = names.product_key(self._product)
+        key = object_keys.product_key(self._product)
         if key in self._listing:
             self.inputs.product = self._last(key, Product, self._unaccepting_problems)
             if self.inputs.product or not self._unaccepting:
                 return
-        if names.is_product(self._product):
+        if object_keys.is_product(self._product):
             self.inputs.product = Product(product=self._product)
 
     def take_policies(self) -> None:
@@ -186,7 +188,7 @@ class _Run:
         found: dict[Stored, tuple[Problem, ...]] = {}
         product = self._default_product
         in_effect: list[Stored] = []
-        for stored in self._listing.get(names.product_key(self._product), ())[::-1]:
+        for stored in self._listing.get(object_keys.product_key(self._product), ())[::-1]:
             document = self._read(stored)
             if not isinstance(document, Product):
                 continue
@@ -243,7 +245,7 @@ class _Run:
 
     @cached_property
     def _products(self) -> Timeline[Product]:
-        versions = self._listing.get(names.product_key(self._product), ())
+        versions = self._listing.get(object_keys.product_key(self._product), ())
         return Timeline(
             versions,
             lambda stored: None if stored in self._unaccepting else self._read_product(stored),
@@ -260,7 +262,7 @@ class _Run:
 
     def _policies(self, channel: str) -> Timeline[ChannelPolicy]:
         none = ChannelPolicy.model_construct(product=self._product, channel=channel)
-        versions = self._listing.get(names.channel_key(self._product, channel), ())
+        versions = self._listing.get(object_keys.channel_key(self._product, channel), ())
         return Timeline(versions, self._read_policy, none)
 
     def _read_policy(self, stored: Stored) -> ChannelPolicy | None:

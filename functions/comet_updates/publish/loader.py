@@ -8,7 +8,7 @@ from contextlib import suppress
 from threading import Lock
 from types import MappingProxyType
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.errors import ConcurrentPublishError, RefusedUploadError
 from comet_updates.publish import packs, uploads
 from comet_updates.publish.bucket import MAX_CONNECTIONS, Bucket, Stored
@@ -20,9 +20,9 @@ REMEMBERED_MAX = 50_000
 
 def list_inputs(bucket: Bucket, product: str) -> Listing:
     """What is uploaded for `product`: any text that stands in its place in a key. Raises `StoreUnavailableError`."""
-    product_key = names.product_key(product)
+    product_key = object_keys.product_key(product)
     found = {key: versions for key, versions in bucket.versions(product_key).items() if key == product_key}
-    for folder in names.PRODUCT_FOLDERS:
+    for folder in object_keys.PRODUCT_FOLDERS:
         found |= bucket.versions(f"{folder}/{product}/")
     return {key: versions for key, versions in found.items() if not key.endswith("/")}  # a console's "folder"
 
@@ -55,7 +55,7 @@ class Loader:
             self._documents.clear()
         counting = (versions[-1] if key.startswith("releases/") else versions[0] for key, versions in listing.items())
         missing = [stored for stored in counting if stored not in self._documents]
-        pack = self._bucket.current(names.pack_key(product)) if len(missing) > packs.PACKED_FROM else None
+        pack = self._bucket.current(object_keys.pack_key(product)) if len(missing) > packs.PACKED_FROM else None
         versions = (stored for versions in listing.values() for stored in versions)
         self._bodies = packs.unpack(pack.body, versions) if pack else {}
         self._bodies |= planned
@@ -65,7 +65,7 @@ class Loader:
         inputs = accept(product, listing, self._document)
         if self._writes_packs and len(self._bodies) - packed > packs.PACKED_FROM:
             with suppress(ConcurrentPublishError):  # somebody else's is as good
-                key, etag = names.pack_key(product), pack.etag if pack else None
+                key, etag = object_keys.pack_key(product), pack.etag if pack else None
                 self._bucket.put(key, packs.pack(self._bodies), packs.CONTENT_TYPE, replaces=etag)
         self._bodies = {}
         return inputs

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.errors import ConcurrentPublishError, RefusedUploadError
-from comet_updates.formats import openapi, pages, schemas
+from comet_updates.formats import openapi, pages
+from comet_updates.model import schemas
 from comet_updates.publish import catalogue, uploads
 from comet_updates.publish.bucket import Bucket, etag_of
 from comet_updates.publish.changes import Change, write
@@ -160,27 +161,30 @@ class Publisher:
         existing = {
             key: etag
             for key, etag in self._bucket.etags("rejected/").items()
-            if names.product_of(original(key)) is None  # of a stray, or of a long key: that one does not say whose
+            if object_keys.product_of(original(key))
+            is None  # of a stray, or of a long key: that one does not say whose
             and not (self.has_trust and is_of_trust(key))
         }
-        strays = self._strays(long_keys=any(key.startswith(names.REJECTED_LONG_KEYS) for key in existing))
+        strays = self._strays(long_keys=any(key.startswith(object_keys.REJECTED_LONG_KEYS) for key in existing))
         refusals = [refusal for key in strays if (refusal := _refusal(key))]
         return write(self._bucket, existing, rejections(refusals))
 
     def _strays(self, *, long_keys: bool) -> list[str]:
         """The uploads that belong to no product; with those whose keys are too long for a refusal by name."""
         keys: list[str] = []
-        for prefix in names.UPLOAD_PREFIXES:
-            if prefix == names.TRUST:  # all of it is of no product
+        for prefix in object_keys.UPLOAD_PREFIXES:
+            if prefix == object_keys.TRUST:  # all of it is of no product
                 keys += self._bucket.etags(prefix)
                 continue
             found, folders = self._bucket.children(prefix)
-            keys += [key for key in found if names.product_of(key) is None]
+            keys += [key for key in found if object_keys.product_of(key) is None]
             if prefix == "products/":  # no product has a folder there
                 keys += [key for folder in folders for key in self._bucket.etags(folder)]
             if long_keys:
                 below = self._bucket.etags(prefix)
-                keys += [key for key in below if names.rejected_key(key).startswith(names.REJECTED_LONG_KEYS)]
+                keys += [
+                    key for key in below if object_keys.rejected_key(key).startswith(object_keys.REJECTED_LONG_KEYS)
+                ]
         return sorted({key for key in keys if not key.endswith("/")})
 
 

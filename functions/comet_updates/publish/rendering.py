@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from comet_updates import formats, names
+from comet_updates import formats, object_keys
 from comet_updates.answer import urls
 from comet_updates.errors import Problem, RefusedUploadError, VersionSyntaxError
 from comet_updates.formats import atom, drop_in, index_page, product_page
@@ -54,7 +54,7 @@ def render(inputs: Inputs, now: datetime) -> Rendered:
         try:
             offer = decide(inputs.product, channel, inputs.policies, inputs.releases_for(channel), now)
         except VersionSyntaxError as error:
-            key = names.channel_key(product, channel)
+            key = object_keys.channel_key(product, channel)
             problem = Problem("$.pin", f"{error.version!r} cannot be compared under `{error.scheme}`", error.remedy)
             refusals[key] = RefusedUploadError(key, (problem,))
             undecided.add(channel)
@@ -68,7 +68,7 @@ def render(inputs: Inputs, now: datetime) -> Rendered:
         news = atom.product(shown)
         if news:
             documents[urls.news_key(product)] = news
-        documents[names.entry_key(product)] = index_page.entry(inputs.product, shown)
+        documents[object_keys.entry_key(product)] = index_page.entry(inputs.product, shown)
         made = product_page.render(inputs.product, shown, rendered, has_news=news is not None)
         documents |= {urls.page_key(product, language): page for language, page in made.items()}
     return Rendered(documents, refusals, undecided, inputs.product.requires_signature)
@@ -77,7 +77,7 @@ def render(inputs: Inputs, now: datetime) -> Rendered:
 def rejections(refusals: Iterable[RefusedUploadError]) -> dict[str, bytes]:
     """The documents that say why uploads were refused, by key."""
     return {
-        names.rejected_key(refusal.key): uploads.as_json(
+        object_keys.rejected_key(refusal.key): uploads.as_json(
             {"schema": 1, "key": refusal.key, "problems": [problem._asdict() for problem in refusal.problems]}
         )
         for refusal in refusals

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import urlsplit
 
 from comet_updates.errors import Problem, RefusedUploadError, VersionSyntaxError
-from comet_updates.model import Product, Release
+from comet_updates.model.product import Product
+from comet_updates.model.release import Release
 
 _FACTS = ("size", "sha256", "sha512")
 """What is said of the bytes of a file."""

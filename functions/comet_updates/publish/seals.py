@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import NamedTuple
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.errors import Problem, RefusedUploadError
 from comet_updates.formats import sparkle
@@ -59,7 +59,7 @@ class Seals:
     def look(self) -> Anchor:
         """See who may say what, and give it. Raises `StoreUnavailableError`."""
         found = {key: versions[-1] for key, versions in self._bucket.versions("trust/").items()}
-        uploaded = {key: stored for key, stored in found.items() if names.parse_upload(key)}
+        uploaded = {key: stored for key, stored in found.items() if object_keys.parse_upload(key)}
         anchor = read_anchor({key: self._read(stored) for key, stored in uploaded.items() if _is_small(stored)})
         large = {key: _too_large(key) for key, stored in uploaded.items() if not _is_small(stored)}
         self.anchor = anchor._replace(refusals={**anchor.refusals, **large})
@@ -92,7 +92,7 @@ class Seals:
         for key, versions in listing.items():
             if not key.startswith("signed/"):
                 continue
-            upload = names.parse_upload(key)
+            upload = object_keys.parse_upload(key)
             if upload is None:
                 unknown = Problem("$", "no upload has a key like this", _KEY_REMEDY)
                 refusals[key] = RefusedUploadError(key, (uploads.name_problem(key) or unknown,))
@@ -121,7 +121,10 @@ class Seals:
         for stored, seal in self.signed(view.listing, refusals):
             if not rendered.undecided and seal.state == wanted:
                 return Chosen(seal, refusals)
-            if view.existing.get(names.metadata_key(names.product_role(product), seal.version)) == stored.etag:
+            if (
+                view.existing.get(object_keys.metadata_key(object_keys.product_role(product), seal.version))
+                == stored.etag
+            ):
                 break
         return Chosen(None, refusals)
 
@@ -139,7 +142,7 @@ def _sealed(product: str, rendered: Rendered, seal: Seal) -> dict[str, bytes]:
     documents: dict[str, bytes] = {}
     for path, body in manifests(product, rendered).items():
         target, channel = seal.manifests[path], path.split("/")[1]
-        documents[names.target_key(path, target.sha256)] = body
+        documents[object_keys.target_key(path, target.sha256)] = body
         if target.minisign is not None:
             documents[urls.document_key(product, channel, f"{urls.MANIFEST}.minisig")] = target.minisign.encode()
         key = urls.document_key(product, channel, "appcast.xml")
@@ -147,14 +150,18 @@ def _sealed(product: str, rendered: Rendered, seal: Seal) -> dict[str, bytes]:
         for appcast in target.appcasts:
             if appcast.sha256 == sha256(unsigned):
                 documents[key] = sparkle.signed(unsigned, appcast.signature)
-    documents[names.metadata_key(names.product_role(product), seal.version)] = seal.body
+    documents[object_keys.metadata_key(object_keys.product_role(product), seal.version)] = seal.body
     return documents
 
 
 def manifests(product: str, rendered: Rendered) -> dict[str, bytes]:
-    """What is signed of a product: the manifest of each of its channels, by `names.target_path`."""
+    """What is signed of a product: the manifest of each of its channels, by `object_keys.target_path`."""
     found = ((urls.place(key), body) for key, body in rendered.documents.items() if key.startswith("public/v1/"))
-    return {names.target_path(product, place.channel): body for place, body in found if place.document == urls.MANIFEST}
+    return {
+        object_keys.target_path(product, place.channel): body
+        for place, body in found
+        if place.document == urls.MANIFEST
+    }
 
 
 def _held(product: str, rendered: Rendered, view: View) -> list[RefusedUploadError]:
@@ -164,7 +171,7 @@ def _held(product: str, rendered: Rendered, view: View) -> list[RefusedUploadErr
         key = urls.document_key(product, path.split("/")[1], urls.MANIFEST)
         if view.existing.get(key) != etag_of(body):
             offered = json.loads(body)
-            release = names.release_key(product, offered["channel"], offered["version"])
+            release = object_keys.release_key(product, offered["channel"], offered["version"])
             refusals.append(_refusal(release, _UNSIGNED, _SIGN.format(product=product)))
     return refusals
 

@@ -12,9 +12,12 @@ from typing import Any, NoReturn, TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.errors import Problem, RefusedUploadError, printable
-from comet_updates.model import Approval, ChannelPolicy, Product, Release, Uploaded
+from comet_updates.model.channel import ChannelPolicy
+from comet_updates.model.fields import Uploaded
+from comet_updates.model.product import Product
+from comet_updates.model.release import Approval, Release
 
 UPLOAD_MAX_BYTES = 512_000  # ten times the largest single release that we know of
 
@@ -56,9 +59,9 @@ def as_json(document: dict[str, Any]) -> bytes:
     return json.dumps(document, ensure_ascii=False, indent=2).encode() + b"\n"
 
 
-def check_key(key: str) -> names.Upload:
+def check_key(key: str) -> object_keys.Upload:
     """Return what the key of an upload says. Raises `RefusedUploadError` if uploads have no such key."""
-    if upload := names.parse_upload(key):
+    if upload := object_keys.parse_upload(key):
         return upload
     if problem := name_problem(key):
         raise RefusedUploadError(key, (problem,))
@@ -72,8 +75,8 @@ def check_key(key: str) -> names.Upload:
 
 def name_problem(key: str) -> Problem | None:
     """Return what is wrong with the first name in the key of an upload that is more than its form; None for nothing."""
-    for place, name in names.parts_of_upload(key).items():
-        if reason := names.forbidden(name, product=place == "product"):
+    for place, name in object_keys.parts_of_upload(key).items():
+        if reason := object_keys.forbidden(name, product=place == "product"):
             problem = f"the key names the {place} '{printable(name)}', which {reason}"
             return Problem("$", problem, f"Choose another name for the {place}, in the key and in the document")
     return None

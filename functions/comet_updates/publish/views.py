@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.publish.bucket import Bucket, Stored
 from comet_updates.publish.loader import list_inputs
 
 OWN_PAGES = ("index", "privacy")
-"""The pages that belong to no product. No product can have these names: see `names.RESERVED`."""
+"""The pages that belong to no product. No product can have these names: see `object_keys.RESERVED`."""
 
 
 class View(NamedTuple):
@@ -41,12 +41,12 @@ def look_at_all(bucket: Bucket) -> dict[str, View]:
     views: dict[str, View] = {}
     public = bucket.etags("public/")
     for key, etag in (public | bucket.etags("rejected/")).items():
-        product = product_of_public(key) if key in public else names.product_of(original(key))
+        product = product_of_public(key) if key in public else object_keys.product_of(original(key))
         if product is not None:
             views.setdefault(product, View({}, {})).existing[key] = etag
-    for prefix in names.UPLOAD_PREFIXES:
+    for prefix in object_keys.UPLOAD_PREFIXES:
         for key, versions in bucket.versions(prefix).items():
-            product = names.product_of(key)
+            product = object_keys.product_of(key)
             if product is not None and not key.endswith("/"):  # a console's "folder"
                 views.setdefault(product, View({}, {})).listing[key] = versions
     return views
@@ -57,9 +57,9 @@ def product_of_public(key: str) -> str | None:
     parts = key.split("/")
     if key.startswith("public/v1/"):
         return parts[2] if len(parts) > 3 else None  # noqa: PLR2004 (what stands in the place of a product)
-    if signed := names.metadata(key):
+    if signed := object_keys.metadata(key):
         return signed.product
-    product = names.target_product(key) or names.page_product(key)
+    product = object_keys.target_product(key) or object_keys.page_product(key)
     return product if product not in OWN_PAGES else None
 
 
@@ -89,7 +89,7 @@ def _trusted(bucket: Bucket, product: str) -> dict[str, str]:
 
 def _rejections(bucket: Bucket, product: str) -> dict[str, str]:
     """The ETags of what already says why uploads of `product` were refused."""
-    found = exactly(bucket, names.rejected_key(names.product_key(product)))
-    for folder in names.PRODUCT_FOLDERS:
+    found = exactly(bucket, object_keys.rejected_key(object_keys.product_key(product)))
+    for folder in object_keys.PRODUCT_FOLDERS:
         found |= bucket.etags(f"rejected/{folder}/{product}/")
     return found

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from securesystemslib.signer import Key
 from tuf.api.metadata import DelegatedRole, Delegations, Metadata, Root, Snapshot, Targets, Timestamp
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.errors import DecisionError
 from comet_updates.trust.signing import OFFLINE_LIFE, later
 
@@ -53,7 +53,7 @@ def delegated(targets: Targets, product: str, keys: Sequence[Key], threshold: in
     """These keys, and no others, speak for a product. Raises `DecisionError` if there are fewer than it takes."""
     if not 1 <= threshold <= len(keys):
         raise DecisionError(f"{product} has {len(keys)} keys, and {threshold} of them would have to sign")
-    role, everything = names.product_role(product), names.target_path(product, "*", "*")
+    role, everything = object_keys.product_role(product), object_keys.target_path(product, "*", "*")
     speaking = DelegatedRole(role, [key.keyid for key in keys], threshold, terminating=True, paths=[everything])
     return _with_speakers(targets, {**speakers(targets), product: speaking}, keys, now)
 
@@ -136,7 +136,7 @@ def unsigned(metadata: Root | Targets) -> bytes:
 def speakers(targets: Targets) -> dict[str, DelegatedRole]:
     """Who speaks for which product, by its name."""
     roles = (targets.delegations and targets.delegations.roles) or {}
-    return {name.removeprefix(names.product_role("")): role for name, role in roles.items()}
+    return {name.removeprefix(object_keys.product_role("")): role for name, role in roles.items()}
 
 
 def _with_speakers(

@@ -16,7 +16,7 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Timestamp
 from tuf.api.serialization import DeserializationError
 
-from comet_updates import names
+from comet_updates import object_keys
 from comet_updates.errors import Problem, RefusedUploadError, printable
 
 MINISIGN_MAX_CHARS = 1_000  # of a file of four lines
@@ -68,7 +68,7 @@ class Seal(NamedTuple):
     Attributes:
         version: of this metadata. Of two, the higher one was signed later.
         body: its bytes, as they were uploaded.
-        manifests: all that it speaks of, by `names.target_path`.
+        manifests: all that it speaks of, by `object_keys.target_path`.
         expires: when clients stop taking it, aware.
     """
 
@@ -97,7 +97,7 @@ def read_anchor(uploaded: Mapping[str, bytes]) -> Anchor:
     refusals: dict[str, RefusedUploadError] = {}
     root: Root | None = None
     for version in range(1, len(uploaded) + 1):
-        key = names.trust_key(Root.type, version)
+        key = object_keys.trust_key(Root.type, version)
         if key not in uploaded:
             break
         try:
@@ -105,24 +105,24 @@ def read_anchor(uploaded: Mapping[str, bytes]) -> Anchor:
         except RefusedUploadError as refusal:
             refusals[key] = refusal
             break
-        documents[names.metadata_key(Root.type, version)] = uploaded[key]
+        documents[object_keys.metadata_key(Root.type, version)] = uploaded[key]
     for version in _versions(uploaded, Root.type):
-        key = names.trust_key(Root.type, version)
-        if names.metadata_key(Root.type, version) not in documents and key not in refusals:
+        key = object_keys.trust_key(Root.type, version)
+        if object_keys.metadata_key(Root.type, version) not in documents and key not in refusals:
             problem = Problem("$", f"does not count as long as version {version - 1} does not", "Upload that one, too")
             refusals[key] = RefusedUploadError(key, (problem,))
     if root is None:
         return Anchor(None, None, documents, refusals)
     targets: Targets | None = None
     for version in sorted(_versions(uploaded, Targets.type), reverse=True):
-        key = names.trust_key(Targets.type, version)
+        key = object_keys.trust_key(Targets.type, version)
         try:
             metadata = read(key, uploaded[key], version, Targets)
             targets = vouched(key, metadata, root, Targets.type).signed
         except RefusedUploadError as refusal:
             refusals[key] = refusal
             continue
-        documents[names.metadata_key(Targets.type, version)] = uploaded[key]
+        documents[object_keys.metadata_key(Targets.type, version)] = uploaded[key]
         break
     return Anchor(root, targets, documents, refusals)
 
@@ -138,14 +138,14 @@ def read_seal(targets: Targets, key: str, body: bytes) -> Seal:
     Raises:
         RefusedUploadError: it is no such metadata, or not signed with the key of the product.
     """
-    upload = names.parse_upload(key)
+    upload = object_keys.parse_upload(key)
     assert upload is not None  # noqa: S101 (whoever reads it looked at the key first)
     metadata = read(key, body, int(upload.version), Targets)
-    signed = vouched(key, metadata, targets, names.product_role(upload.product)).signed
+    signed = vouched(key, metadata, targets, object_keys.product_role(upload.product)).signed
     manifests = {
         path: _target(key, path, target)
         for path, target in signed.targets.items()
-        if names.target_product(names.target_key(path, target.hashes.get("sha256", ""))) == upload.product
+        if object_keys.target_product(object_keys.target_key(path, target.hashes.get("sha256", ""))) == upload.product
     }
     return Seal(signed.version, body, manifests, signed.expires)
 
@@ -185,7 +185,7 @@ def refuse(key: str, path: str, problem: str, remedy: str) -> NoReturn:
 
 
 def _versions(uploaded: Mapping[str, bytes], role: str) -> list[int]:
-    found = (names.parse_upload(key) for key in uploaded)
+    found = (object_keys.parse_upload(key) for key in uploaded)
     return [int(upload.version) for upload in found if upload and upload.kind == "trust" and upload.channel == role]
 
 

@@ -62,8 +62,8 @@ def product(
     Args:
         version: of the metadata.
         now: aware.
-        manifests: that of each channel, by `names.target_path`, and what stands beside its hash.
-        archives: files of their releases, by `names.target_path`.
+        manifests: that of each channel, by `object_keys.target_path`, and what stands beside its hash.
+        archives: files of their releases, by `object_keys.target_path`.
     """
     targets = {
         path: TargetFile(archive.size_bytes, {"sha256": archive.sha256}, path) for path, archive in archives.items()

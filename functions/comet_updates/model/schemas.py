@@ -6,7 +6,7 @@ import functools
 import json
 from collections.abc import Mapping
 
-from comet_updates.model import SCHEMAS
+from comet_updates.model.served import SCHEMAS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

@@ -1,0 +1,77 @@
+"""A product, as its pipeline uploads it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from comet_updates.model.fields import (
+    LANGUAGES_MAX,
+    SIZE_MAX_BYTES,
+    ChannelName,
+    Label,
+    Language,
+    ProductName,
+    Schema,
+    Token,
+    Uploaded,
+    Url,
+)
+from comet_updates.model.release import Release
+from comet_updates.versions import Precedence, Scheme, precedence
+
+
+class Product(Uploaded):
+    """What is true of all releases of a product. A product without this document has these defaults."""
+
+    schema_: Schema = 1
+    product: ProductName
+    name: Label | None = None
+    homepage: Url | None = None
+    version_scheme: Annotated[
+        Literal["semver", "dotted", "pep440", "build"], Field(description="How versions are ordered.")
+    ] = "semver"
+    release_hosts: Annotated[
+        list[Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$")]],
+        Field(max_length=100, description="The only hosts that artifacts may be on; any, if empty."),
+    ] = []
+    signing_keys: Annotated[
+        dict[Token, Annotated[str, StringConstraints(min_length=1, max_length=5_000)]],
+        Field(max_length=20, description="Public keys, by kind of signature."),
+    ] = {}
+    languages: Annotated[list[Language], Field(max_length=LANGUAGES_MAX)] = []
+    approved_on: Annotated[
+        list[ChannelName],
+        Field(max_length=100, description="Channels that offer a release only once a second person approved it."),
+    ] = []
+    only_higher_on: Annotated[
+        list[ChannelName],
+        Field(max_length=100, description="Channels on which a release is higher than all before it but yanked ones."),
+    ] = []
+    signed_with: Annotated[
+        dict[ChannelName, Annotated[list[Token], Field(min_length=1, max_length=20)]],
+        Field(max_length=100, description="By channel: every artifact has a signature of one of these kinds."),
+    ] = {}
+    max_size: Annotated[int, Field(ge=1, le=SIZE_MAX_BYTES, description="Of an artifact, in bytes.")] | None = None
+    requires_signature: Annotated[
+        bool, Field(description="Nobody is offered what is not signed with the product's key, as TUF metadata.")
+    ] = False
+    drop_in: Annotated[
+        list[Literal["electron", "tauri"]],
+        Field(
+            max_length=2,
+            description="For installed copies that cannot change their URL, the form that it has. They say their "
+            "version in it; leave this out if you can.",
+        ),
+    ] = []
+
+    @model_validator(mode="after")
+    def _drop_in_clients_compare_by_semver(self) -> Self:
+        if self.drop_in and self.version_scheme != "semver":
+            raise ValueError("`drop_in` needs the version scheme `semver`, by which these clients compare")
+        return self
+
+    def precedence(self, release: Release) -> Precedence:
+        """Where `release` stands among the releases of this product. Raises `VersionSyntaxError`."""
+        return precedence(Scheme(self.version_scheme), release.version, release.build)

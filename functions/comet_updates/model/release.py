@@ -1,0 +1,159 @@
+"""A release and its artifacts, as pipelines upload them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, StringConstraints, Tag, model_validator
+
+from comet_updates.model.fields import (
+    ARTIFACTS_MAX,
+    LANGUAGES_MAX,
+    ONE_LINE,
+    SIZE_MAX_BYTES,
+    ChannelName,
+    Label,
+    Language,
+    Notes,
+    ProductName,
+    Schema,
+    Sha1,
+    Sha256,
+    Sha512,
+    StrictDocument,
+    Timestamp,
+    Token,
+    Uploaded,
+    Url,
+    Version,
+    either,
+)
+
+
+class Critical(StrictDocument):
+    """An update that is critical for those who run something older than `below_version`."""
+
+    below_version: Label
+
+
+class Informational(StrictDocument):
+    """An update that only points to a page, for these versions."""
+
+    versions: Annotated[list[Label], Field(max_length=1_000)] = []
+    below_version: Label | None = None
+
+
+class HostVersions(StrictDocument):
+    """The versions of a host application that an add-on runs in."""
+
+    min_version: Label | None = None
+    max_version: Label | None = None
+
+
+class Artifact(StrictDocument):
+    """One downloadable file of a release."""
+
+    platform: Annotated[Token, Field(description="`windows`, `macos`, `linux`, or another of the same form.")]
+    arch: Literal["x86_64", "aarch64", "i686", "armv7", "riscv64", "universal", "any"]
+    kind: Literal["installer", "archive", "delta"]
+    url: Annotated[Url, Field(description="Where the file is. HTTPS only.")]
+    size: Annotated[int, Field(ge=1, le=SIZE_MAX_BYTES, description="In bytes.")] | None = None
+    sha256: Sha256 | None = None
+    sha512: Sha512 | None = None
+    sha1: Annotated[
+        Sha1 | None, Field(description="Only for Squirrel and Velopack, which ask for it. Trust the others.")
+    ] = None
+    signatures: Annotated[
+        dict[Token, Annotated[str, StringConstraints(min_length=1, max_length=10_000)]],
+        Field(
+            max_length=20, description="By kind: `ed25519` (Sparkle), `dsa`, `minisign` (Tauri), … Passed on untouched."
+        ),
+    ] = {}
+    min_os: Label | None = None
+    max_os: Label | None = None
+    from_version: Annotated[
+        Label | None, Field(description="What a delta starts from, as the client knows itself.")
+    ] = None
+    file_name: Annotated[Label | None, Field(description="The file's name, where the URL does not end in it.")] = None
+    media_type: Label | None = None
+    bundle: Annotated[Token | None, Field(description="`appimage`, `deb`, `rpm`, `app`, `nsis`, `msi`, …")] = None
+    package_id: Annotated[Label | None, Field(description="What the client calls the package or add-on.")] = None
+    from_executable_size: Annotated[
+        int | None,
+        Field(ge=1, le=SIZE_MAX_BYTES, description="By which Sparkle knows what a delta starts from, in bytes."),
+    ] = None
+    from_locales: Annotated[Label | None, Field(description="The same, with commas.")] = None
+    installation_type: Annotated[
+        Literal["application", "package", "interactive-package"] | None, Field(description="As Sparkle names it.")
+    ] = None
+    block_map_size: Annotated[int, Field(ge=1, le=SIZE_MAX_BYTES, description="In bytes.")] | None = None
+    installer_arguments: Annotated[str, StringConstraints(max_length=1_000, pattern=ONE_LINE)] | None = None
+    hosts: Annotated[dict[Label, HostVersions], Field(max_length=20, description="For add-ons: who can load it.")] = {}
+
+    @property
+    def url_name(self) -> str:
+        """What the URL's path ends in, which clients that know packages by name look at."""
+        return urlsplit(self.url).path.rpartition("/")[2]
+
+    @model_validator(mode="after")
+    def _delta_starts_somewhere(self) -> Self:
+        if (self.kind == "delta") != (self.from_version is not None):
+            raise ValueError("a delta, and only a delta, has a `from_version`")
+        return self
+
+
+class Release(Uploaded):
+    """One version of a product on a channel: written once, never changed."""
+
+    schema_: Schema
+    product: ProductName
+    channel: ChannelName
+    version: Version
+    artifacts: Annotated[list[Artifact], Field(max_length=ARTIFACTS_MAX)]
+    build: Annotated[Label | None, Field(description="The build number, where clients compare that.")] = None
+    display_version: Annotated[Label | None, Field(description="What people see, if it is not `version`.")] = None
+    released_at: Timestamp | None = None
+    available_at: Annotated[Timestamp | None, Field(description="Nobody is offered the release before.")] = None
+    title: Label | None = None
+    notes: Annotated[dict[Language, Notes], Field(max_length=LANGUAGES_MAX, description="By language.")] = {}
+    notes_format: Literal["markdown", "html", "text"] = "markdown"
+    notes_url: (
+        Annotated[
+            Annotated[Url, Tag("one")]
+            | Annotated[dict[Language, Url], Field(max_length=LANGUAGES_MAX), Tag("by language")],
+            either("one", "by language"),
+        ]
+        | None
+    ) = None
+    history_url: Annotated[Url | None, Field(description="A page about this release and all before.")] = None
+    link: Annotated[Url | None, Field(description="A page about the release, for people.")] = None
+    critical: Annotated[
+        Annotated[bool, Tag("for all")] | Annotated[Critical, Tag("for some")], either("for all", "for some")
+    ] = False
+    informational: Annotated[
+        Annotated[bool, Tag("for all")] | Annotated[Informational, Tag("for some")], either("for all", "for some")
+    ] = False
+    minimum_version: Annotated[Label | None, Field(description="The lowest version that may upgrade directly.")] = None
+    major_below_version: Annotated[
+        Label | None, Field(description="To what is older this is a major upgrade, and never installed unasked.")
+    ] = None
+    announce_below_version: Annotated[
+        Label | None, Field(description="Who skipped this major upgrade with an older version is told again.")
+    ] = None
+
+    @property
+    def due_at(self) -> datetime | None:
+        """From when it may be offered; `None` for always."""
+        return self.available_at or self.released_at
+
+
+class Approval(Uploaded):
+    """A second person's word that a release may be offered; it holds for just these bytes."""
+
+    schema_: Schema
+    product: ProductName
+    channel: ChannelName
+    version: Version
+    sha256: Annotated[Sha256, Field(description="Of the release's document, as it lies in the bucket.")]
