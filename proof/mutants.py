@@ -84,8 +84,8 @@ PUBLISH_SITE = "comet_updates.publish.reconcile.Publisher._publish_site_once"
 RELEASE = "comet_updates.model.release.Release"
 STRICT = "comet_updates.model.fields.StrictDocument"
 MANIFEST = "comet_updates.formats.manifest.render"
-NOTES_HTML = "comet_updates.formats.texts._sanitised"
-PAGES = "comet_updates.formats.pages"
+NOTES_HTML = "comet_updates.formats.notes._sanitised"
+PAGES = "comet_updates.pages.html"
 CLIENT_ASK = "comet_updates.client.request.ask"
 CLIENT_DOWNLOAD = "comet_updates.client.request.download"
 CLIENT_LOOK = "comet_updates.client.looking.look"
@@ -353,10 +353,10 @@ _IN_DOCUMENTS = (
     ),
 )
 
-BASE = "functions/comet_updates/formats/templates/base.html.jinja"
-PRIVACY = "functions/comet_updates/formats/templates/privacy.html.jinja"
-PRODUCT = "functions/comet_updates/formats/templates/product.html.jinja"
-FILE = "functions/comet_updates/formats/templates/file.html.jinja"
+BASE = "functions/comet_updates/pages/templates/base.html.jinja"
+PRIVACY = "functions/comet_updates/pages/templates/privacy.html.jinja"
+PRODUCT = "functions/comet_updates/pages/templates/product.html.jinja"
+FILE = "functions/comet_updates/pages/templates/file.html.jinja"
 _MAIN = '<main id="main">\n'
 _POLICY = "content-security-policy"
 
@@ -439,7 +439,7 @@ _IN_PAGES = (
         "publishes no page of what is promised",
         "P11",
         PUBLISH_SITE,
-        Instead("documents[urls.page_key('privacy')] = pages.privacy()", "pass"),
+        Instead("documents[urls.page_key('privacy')] = html.privacy()", "pass"),
     ),
 )
 

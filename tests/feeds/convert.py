@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from comet_updates.cli import importing
-from comet_updates.formats import feeds
+from comet_updates.formats import imported
 
 SPARKLE = "{http://www.andymatuschak.org/xml-namespaces/sparkle}"
 LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
@@ -18,8 +18,8 @@ def product_of(file: Path) -> str:
     return re.sub(r"[^a-z0-9]+", "-", file.name.lower()).strip("-")[-60:].strip("-")
 
 
-def convert(file: Path) -> feeds.Feed:
+def convert(file: Path) -> imported.Feed:
     """The feed in `file`. Raises what `importing.read` raises."""
-    feed = feeds.Feed(product_of(file), "stable", BASE)
+    feed = imported.Feed(product_of(file), "stable", BASE)
     importing.read({file.name: file.read_bytes()}, lambda _source: feed)
     return feed

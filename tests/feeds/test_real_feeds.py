@@ -16,7 +16,7 @@ import yaml
 from semver import Version
 
 from comet_updates.errors import ForeignFeedError
-from comet_updates.formats.feeds import Feed
+from comet_updates.formats.imported import Feed
 from tests.conftest import ROOT, S3, SWEEP, fresh_import, request
 from tests.feeds.convert import LANGUAGE, SPARKLE, convert, product_of
 

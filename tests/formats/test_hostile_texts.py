@@ -14,20 +14,11 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from comet_updates.formats import (
-    atom,
-    electron_updater,
-    manifest,
-    product_page,
-    sparkle,
-    squirrel,
-    tauri,
-    texts,
-    velopack,
-)
+from comet_updates.formats import atom, electron_updater, manifest, notes, sparkle, squirrel, tauri, velopack
 from comet_updates.model.fields import NOTES_MAX_CHARS
 from comet_updates.model.offer import Offer
 from comet_updates.model.product import Product
+from comet_updates.pages import product
 from tests.formats.offers import artifact, complete, offer
 
 # What an upload may hold: no control characters but tabs and the ends of lines.
@@ -108,7 +99,7 @@ def test_what_would_run_is_found() -> None:
 @given(TEXTS | st.sampled_from(HOSTILE), st.sampled_from(["markdown", "html", "text"]))
 def test_no_page_and_no_news_run_or_load_any_of_it(text: str, notes_format: str) -> None:
     given = offered(text, notes_format)
-    page = product_page.render(Product(product="p"), [given], {}, has_news=True)[""].decode()
+    page = product.render(Product(product="p"), [given], {}, has_news=True)[""].decode()
     (content,) = ET.fromstring(atom.render(given)["feed.atom"].decode()).iter(f"{{{atom.NAMESPACE}}}content")
     assert Page(page).dangers == Page(content.text or "").dangers == []
 
@@ -138,16 +129,16 @@ QUICK = {"link definition", "tags with attributes", "formatting that no tag clos
 """What `make test` tries; each takes a process of its own."""
 IN_LITTLE_MEMORY = """
 import json, resource, sys
-from comet_updates.formats import texts
+from comet_updates.formats import notes
 text, notes_format, is_limited = json.load(sys.stdin)
-texts._html("[a](b) *c*", "markdown")
+notes._html("[a](b) *c*", "markdown")
 if not is_limited:
-    texts.LINK_MAX_CHARS = texts.HTML_FACTOR = 10**9
-    texts._from_html = lambda written: written
+    notes.LINK_MAX_CHARS = notes.HTML_FACTOR = 10**9
+    notes._from_html = lambda written: written
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 200_000_000,) * 2)
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-print(len(texts._html(text, notes_format)))
+print(len(notes._html(text, notes_format)))
 """
 
 
@@ -175,7 +166,7 @@ class TestMemory:
         assert len(text) <= NOTES_MAX_CHARS
         size = html_chars(text, notes_format)
         assert size is not None, "the process failed"
-        assert size <= texts.HTML_BASE_CHARS + texts.HTML_FACTOR * len(text)
+        assert size <= notes.HTML_BASE_CHARS + notes.HTML_FACTOR * len(text)
 
     @pytest.mark.parametrize("case", cases(GROWING))
     def test_notes_without_limits_exhaust_the_memory(self, case: str) -> None:
@@ -185,7 +176,7 @@ class TestMemory:
 
 def test_notes_that_would_grow_are_shown_as_written() -> None:
     text, notes_format = GROWING["link definition"]
-    shown = texts.notes_html(complete("1.0.0", notes={"en": text}, notes_format=notes_format))
+    shown = notes.notes_html(complete("1.0.0", notes={"en": text}, notes_format=notes_format))
     assert shown == f"<pre>{text}</pre>"
 
 
@@ -200,10 +191,10 @@ def test_notes_that_would_grow_are_shown_as_written() -> None:
     ids=["quotes", "no quotes", "a block in a link", "a tag that is left out"],
 )
 def test_ordinary_html_notes_look_as_before(text: str, shown: str) -> None:
-    made = texts.notes_html(complete("1.0.0", notes={"en": text}, notes_format="html"))
+    made = notes.notes_html(complete("1.0.0", notes={"en": text}, notes_format="html"))
     assert made.replace(' rel="noopener noreferrer"', "").endswith(shown)
 
 
 def test_a_link_definition_used_often_keeps_its_links() -> None:
     text = "[a]: https://example.com/a\n\n" + "[a] " * 300
-    assert texts.notes_html(complete("1.0.0", notes={"en": text})).count('<a href="https://example.com/a"') == 300
+    assert notes.notes_html(complete("1.0.0", notes={"en": text})).count('<a href="https://example.com/a"') == 300

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from comet_updates.formats import index_page, pages
-from comet_updates.formats.index_page import Entry
 from comet_updates.model.product import Product
+from comet_updates.pages import html, index
+from comet_updates.pages.index import Entry
 from tests.formats.html import Page
 from tests.formats.offers import offer, release
 
@@ -19,8 +19,8 @@ def test_an_entry_says_what_is_latest_on_each_channel_and_since_when() -> None:
         offer(release("3.0.0-b", channel="beta"), channel="beta"),
         offer(channel="empty"),
     ]
-    entry = index_page.read("p", index_page.entry(ABOUT, offers))
-    page = Page(index_page.render([entry])[0].decode())
+    entry = index.read("p", index.entry(ABOUT, offers))
+    page = Page(index.render([entry])[0].decode())
     text = " ".join(page.text.split())
     assert "Comet <b> stable Two since 3 November 2026 beta 3.0.0-b" in text
     assert "empty" not in text
@@ -28,30 +28,30 @@ def test_an_entry_says_what_is_latest_on_each_channel_and_since_when() -> None:
 
 
 def test_an_entry_stays_small_however_many_channels_there_are() -> None:
-    offers = [offer(release("1.0.0"), channel=f"c{number}") for number in range(index_page.CHANNELS_MAX + 3)]
-    entry = index_page.read("p", index_page.entry(ABOUT, offers))
-    assert (len(entry.latest), entry.more) == (index_page.CHANNELS_MAX, 3)
-    assert "and 3 more" in index_page.render([entry])[0].decode()
+    offers = [offer(release("1.0.0"), channel=f"c{number}") for number in range(index.CHANNELS_MAX + 3)]
+    entry = index.read("p", index.entry(ABOUT, offers))
+    assert (len(entry.latest), entry.more) == (index.CHANNELS_MAX, 3)
+    assert "and 3 more" in index.render([entry])[0].decode()
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[]", b"\xff", b'{"name":"x"}', b'{"name":"x","latest":[["a"]],"more":0}', b"[" * 100_000]
 )
 def test_an_entry_that_was_not_written_here_leaves_the_name_in_the_url(body: bytes) -> None:
-    assert index_page.read("p", body) == Entry("p", "p")
+    assert index.read("p", body) == Entry("p", "p")
 
 
 def test_products_stand_in_the_order_of_their_names() -> None:
-    html = index_page.render([Entry("b", "Alpha"), Entry("a", "beta"), Entry("c", "Gamma")])[0].decode()
+    html = index.render([Entry("b", "Alpha"), Entry("a", "beta"), Entry("c", "Gamma")])[0].decode()
     assert html.index("Alpha") < html.index("beta") < html.index("Gamma")
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("name", ["a", "&" * 200], ids=["short", "long"])
 def test_ten_thousand_products_are_all_on_pages_that_lead_to_each_other(name: str) -> None:
-    latest = (index_page.Latest("stable", "1.0.0", None),)
-    sheets = index_page.render(Entry(f"product-{number:05}", name, latest) for number in range(10_000))
-    assert all(len(sheet) <= pages.MAX_BYTES for sheet in sheets)
+    latest = (index.Latest("stable", "1.0.0", None),)
+    sheets = index.render(Entry(f"product-{number:05}", name, latest) for number in range(10_000))
+    assert all(len(sheet) <= html.MAX_BYTES for sheet in sheets)
     read = [Page(sheet.decode()) for sheet in sheets]
     links = [[link["href"] or "" for link in page.all("a")] for page in read]
     assert sum(href.startswith("/product-") for page in links for href in page) == 10_000
@@ -65,5 +65,5 @@ def test_ten_thousand_products_are_all_on_pages_that_lead_to_each_other(name: st
 
 
 def test_without_products_there_is_one_page_that_says_so() -> None:
-    (html,) = index_page.render([])
+    (html,) = index.render([])
     assert "Nothing is published yet" in html.decode()

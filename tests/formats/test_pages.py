@@ -5,19 +5,20 @@ from __future__ import annotations
 import itertools
 import re
 
-from comet_updates.formats import index_page, pages, product_page
 from comet_updates.model.product import Product
+from comet_updates.pages import index, product
+from comet_updates.pages.html import STYLE, privacy
 from tests.formats.html import Page, skipped
 from tests.formats.offers import offer, release
 
 NEVER = ("we collect nothing", "anonymous", "cannot be tracked")
 """What is said by those who cannot show it."""
 
-PRODUCT = product_page.render(Product(product="p"), [offer(release("2.0.0"), release("1.0.0"))], {}, has_news=True)[""]
+PRODUCT = product.render(Product(product="p"), [offer(release("2.0.0"), release("1.0.0"))], {}, has_news=True)[""]
 EVERY = {
-    "privacy": pages.privacy(),
-    "index": index_page.render([index_page.Entry("a", "A")])[0],
-    "empty index": index_page.render([])[0],
+    "privacy": privacy(),
+    "index": index.render([index.Entry("a", "A")])[0],
+    "empty index": index.render([])[0],
     "product": PRODUCT,
 }
 
@@ -40,7 +41,7 @@ def test_every_page_says_where_it_is() -> None:
         assert current == ([here] if here else [])
 
 
-PALETTES = re.findall(r"--ink:.*?(?=[;}]font|})", pages.STYLE)
+PALETTES = re.findall(r"--ink:.*?(?=[;}]font|})", STYLE)
 
 
 def contrast(one: str, other: str) -> float:

@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 
 from comet_updates import formats
-from comet_updates.formats import atom, drop_in, index_page, pages, pointers, product_page, texts
+from comet_updates.formats import atom, drop_in, notes
 from comet_updates.model.channel import ChannelPolicy, Rollout
 from comet_updates.model.fields import ARTIFACTS_MAX, NOTES_MAX_CHARS
 from comet_updates.model.offer import Offer
 from comet_updates.model.product import Product
 from comet_updates.model.release import Release
+from comet_updates.pages import index, setup_snippets
+from comet_updates.pages.html import _ENVIRONMENT, MAX_BYTES
+from comet_updates.pages.product import CHANNELS_MAX, HISTORY_MAX, render
 from comet_updates.publish.decide import decide
 from tests.formats.html import Page, skipped
 from tests.formats.offers import artifact, complete, offer, release
@@ -29,7 +32,7 @@ def product(*offers: Offer, documents: dict[str, list[str]] | None = None, langu
 
 
 def rendered(*offers: Offer, documents: dict[str, list[str]] | None = None, **fields: Any) -> dict[str, bytes]:
-    return product_page.render(Product(product="p", **fields), offers, documents or {}, has_news=True)
+    return render(Product(product="p", **fields), offers, documents or {}, has_news=True)
 
 
 WHOLE = offer(
@@ -165,7 +168,7 @@ class TestAChannelThatIsHeld:
         assert formats.render(shown) == formats.render(free)
         assert drop_in.render(shown, ["electron", "tauri"]) == drop_in.render(free, ["electron", "tauri"])
         assert atom.product([shown]) == atom.product([free])
-        assert index_page.entry(Product(product="p"), [shown]) == index_page.entry(Product(product="p"), [free])
+        assert index.entry(Product(product="p"), [shown]) == index.entry(Product(product="p"), [free])
         assert rendered(shown) != rendered(free), "positive control: the page does"
 
 
@@ -215,7 +218,9 @@ class TestPointing:
         assert "An updater of your own" in page.text
 
     def test_names_none_whose_document_is_not_there(self) -> None:
-        assert [pointer.updater for pointer in pointers.find("p", "beta", ["tauri.json", "feed.atom"])] == ["Tauri"]
+        assert [pointer.updater for pointer in setup_snippets.find("p", "beta", ["tauri.json", "feed.atom"])] == [
+            "Tauri"
+        ]
         assert "For updaters" not in product(offer(channel="stable")).text
 
     def test_is_at_the_first_channel_that_offers_something(self) -> None:
@@ -242,10 +247,10 @@ def test_whatever_people_upload_is_text() -> None:
 
 
 def test_what_is_not_escaped_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages._ENVIRONMENT, "autoescape", False)
-    pages._ENVIRONMENT.cache.clear()  # type: ignore[union-attr]
+    monkeypatch.setattr(_ENVIRONMENT, "autoescape", False)
+    _ENVIRONMENT.cache.clear()  # type: ignore[union-attr]
     page = product(offer(release("1.0.0", display_version=HOSTILE)))
-    pages._ENVIRONMENT.cache.clear()  # type: ignore[union-attr]
+    _ENVIRONMENT.cache.clear()  # type: ignore[union-attr]
     assert page.all("script")
 
 
@@ -255,7 +260,7 @@ def test_a_page_is_the_same_whenever_it_is_made() -> None:
 
 class TestAPageThatWouldBeTooLong:
     def test_lacks_the_oldest_of_its_history_and_links_to_all_of_it(self) -> None:
-        past = [release(f"{number}.0.0") for number in range(product_page.HISTORY_MAX + 2, 0, -1)]
+        past = [release(f"{number}.0.0") for number in range(HISTORY_MAX + 2, 0, -1)]
         page = product(offer(*past))
         assert "What came before does not fit here" in page.text
         assert [
@@ -284,12 +289,12 @@ class TestAPageThatWouldBeTooLong:
     def test_looks_only_at_the_newest_of_ten_thousand_releases(
         self, monkeypatch: pytest.MonkeyPatch, channels: int
     ) -> None:
-        rendering, read = texts.notes_html, []
-        monkeypatch.setattr(texts, "notes_html", lambda release, tag: read.append(tag) or rendering(release, tag))
+        rendering, read = notes.notes_html, []
+        monkeypatch.setattr(notes, "notes_html", lambda release, tag: read.append(tag) or rendering(release, tag))
         past = [release(f"{number}.0.0", notes={"en": "Fixes a crash."}) for number in range(10_000, 0, -1)]
         (html,) = rendered(*(offer(*past, channel=f"c{number}") for number in range(channels))).values()
-        assert len(html) < pages.MAX_BYTES
-        assert 0 < len(read) <= channels * (product_page.HISTORY_MAX + 1)
+        assert len(html) < MAX_BYTES
+        assert 0 < len(read) <= channels * (HISTORY_MAX + 1)
 
     @pytest.mark.parametrize("channels", [1, 40, 1_000])
     @pytest.mark.parametrize("sign", ["<", "x", "\n", "&\n\n", "- x\n", "ü"])
@@ -297,11 +302,11 @@ class TestAPageThatWouldBeTooLong:
         notes = {"en": (sign * NOTES_MAX_CHARS)[:NOTES_MAX_CHARS]}
         past = [release(f"{number}.0.0", artifact("windows", "any", "a.exe"), notes=notes) for number in (3, 2, 1)]
         (html,) = rendered(*(offer(*past, channel=f"c{number}") for number in range(channels))).values()
-        assert len(html) <= pages.MAX_BYTES
+        assert len(html) <= MAX_BYTES
         text = Page(html.decode()).text
-        assert text.count("3.0.0") >= min(channels, product_page.CHANNELS_MAX), "with its latest version"
-        assert text.count("a.exe") >= min(channels, product_page.CHANNELS_MAX), "and what to download"
-        if channels > product_page.CHANNELS_MAX:
+        assert text.count("3.0.0") >= min(channels, CHANNELS_MAX), "with its latest version"
+        assert text.count("a.exe") >= min(channels, CHANNELS_MAX), "and what to download"
+        if channels > CHANNELS_MAX:
             assert "c39" in text, "the others are named"
 
     def test_is_cut_whatever_the_texts(self) -> None:
@@ -312,12 +317,12 @@ class TestAPageThatWouldBeTooLong:
         )
         offers = [offer(worst, channel=f"{number:02}{'c' * 62}") for number in range(100)]
         page = rendered(*offers, name=WORST, homepage=url)[""]
-        assert len(page) <= pages.MAX_BYTES
+        assert len(page) <= MAX_BYTES
         assert "more files, in" in Page(page.decode()).text
 
 
 def test_the_news_of_a_product_are_linked_where_there_are_any() -> None:
     about = Product(product="p")
-    with_news, without = (product_page.render(about, [WHOLE], {}, has_news=there)[""] for there in (True, False))
+    with_news, without = (render(about, [WHOLE], {}, has_news=there)[""] for there in (True, False))
     assert with_news.count(b'href="/p/feed.atom"') == 2
     assert b"feed.atom" not in without

@@ -8,9 +8,9 @@ from types import FrameType
 
 import pytest
 
-from comet_updates.formats import index_page, pages, product_page
 from comet_updates.model.offer import Offer
 from comet_updates.model.product import Product
+from comet_updates.pages import html, index, product
 from tests.formats.offers import complete, offer, release
 
 PRODUCTS, RELEASES = 1_000, 10
@@ -34,7 +34,7 @@ def calls(make: Callable[[], list[bytes]]) -> tuple[list[bytes], int]:
 
 
 def rendered(*offers: Offer, name: str = "p") -> list[bytes]:
-    return list(product_page.render(Product(product=name), offers, DOCUMENTS, has_news=True).values())
+    return list(product.render(Product(product=name), offers, DOCUMENTS, has_news=True).values())
 
 
 def long_history(releases: int) -> Offer:
@@ -46,17 +46,17 @@ def test_pages_of_a_thousand_products_fit_what_may_be_served() -> None:
     shown = offer(*(complete(f"1.{number}.0", notes=NOTES) for number in range(RELEASES, 0, -1)))
     names = [f"product-{number}" for number in range(PRODUCTS)]
     made = [page for name in names for page in rendered(shown, name=name)]
-    entries = [(name, index_page.entry(Product(product=name), [shown])) for name in names]
-    made += index_page.render(index_page.read(name, body) for name, body in entries)
+    entries = [(name, index.entry(Product(product=name), [shown])) for name in names]
+    made += index.render(index.read(name, body) for name, body in entries)
     assert len(made) > PRODUCTS * len(NOTES), "a page in each language, and the list"
-    assert max(map(len, made)) <= pages.MAX_BYTES
+    assert max(map(len, made)) <= html.MAX_BYTES
 
 
 def test_page_of_ten_thousand_releases_takes_the_work_of_a_hundred() -> None:
     hundred, many = long_history(100), long_history(10_000)
     _, few = calls(lambda: rendered(hundred))
     made, more = calls(lambda: rendered(many))
-    assert max(map(len, made)) <= pages.MAX_BYTES
+    assert max(map(len, made)) <= html.MAX_BYTES
     assert more < few * 1.5
 
 
@@ -64,12 +64,12 @@ def test_page_without_its_limits_is_large_and_takes_more_work(monkeypatch: pytes
     """Positive control: both measures see a page that shows all it could."""
     hundred, thousands = long_history(100), long_history(2_000)
     _, few = calls(lambda: rendered(hundred))
-    monkeypatch.setattr(product_page, "HISTORY_MAX", 10_000)
-    monkeypatch.setattr(pages, "MAX_BYTES", 100_000_000)
+    monkeypatch.setattr(product, "HISTORY_MAX", 10_000)
+    monkeypatch.setattr(html, "MAX_BYTES", 100_000_000)
     made, more = calls(lambda: rendered(thousands))
     assert max(map(len, made)) > 200_000
     assert more > few * 1.5
 
 
 def test_what_may_be_served_is_what_was_promised() -> None:
-    assert pages.MAX_BYTES == 200_000
+    assert html.MAX_BYTES == 200_000

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comet_updates.formats import sparkle, writing, xml
+from comet_updates.formats import encode, sparkle, xml_writer
 from comet_updates.model.channel import Rollout
 from comet_updates.model.offer import Offer
 from comet_updates.model.release import Release
@@ -117,9 +117,9 @@ class TestWords:
     def test_notes_and_their_links_are_told_by_language(self) -> None:
         links = {"en": f"{HOST}/en.html", "de": f"{HOST}/de.html"}
         found = item(one_file("1.0.0", notes={"en": "New", "de": "Neu"}, notes_format="text", notes_url=links))
-        told = {(e.get(xml.LANGUAGE), e.get(f"{S}format"), e.text) for e in found.findall("description")}
+        told = {(e.get(xml_writer.LANGUAGE), e.get(f"{S}format"), e.text) for e in found.findall("description")}
         assert told == {("en", "plain-text", "New"), ("de", "plain-text", "Neu")}
-        assert {e.get(xml.LANGUAGE): e.text for e in found.findall(f"{S}releaseNotesLink")} == links
+        assert {e.get(xml_writer.LANGUAGE): e.text for e in found.findall(f"{S}releaseNotesLink")} == links
 
     @pytest.mark.parametrize(("critical", "below"), [(True, None), ({"below_version": "0.9"}, "0.9")])
     def test_a_critical_release_says_for_whom(self, critical: object, below: str | None) -> None:
@@ -192,7 +192,7 @@ class TestSize:
     def test_a_long_history_is_cut_at_its_oldest_end(self) -> None:
         many = offer(*(one_file(f"{n}.0.0", notes={"en": "x" * 50_000}) for n in range(99, 0, -1)))
         found = items(many)
-        assert len(sparkle.render(many)["appcast.xml"]) < 1.1 * writing.MAX_BYTES
+        assert len(sparkle.render(many)["appcast.xml"]) < 1.1 * encode.MAX_BYTES
         assert said(found[0], "version") == "99.0.0"
         assert 30 < len(found) < 99
 
@@ -206,4 +206,4 @@ class TestSize:
 def test_whatever_the_notes_hold_they_come_back(notes: str) -> None:
     if notes:
         found = item(one_file("1.0.0", notes={"en": notes})).findtext("description")
-        assert found == xml.characters(notes)
+        assert found == xml_writer.characters(notes)

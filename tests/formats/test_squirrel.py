@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from comet_updates.formats import squirrel, writing
+from comet_updates.formats import encode, squirrel
 from comet_updates.model.offer import Offer
 from tests.formats.offers import HOST, PHASED, artifact, complete, offer, percent, release
 
@@ -39,7 +39,7 @@ class TestWindows:
         """Lambda hands out 6 MB: a list beyond that would be an error for everyone."""
         long = [f"{major}.0.0" for major in range(3, 0, -1)]
         given = offer(*(release(version, *[package(f"{version}-{'x' * 1_900}")] * 500) for version in long))
-        assert len(squirrel.render(given)["RELEASES"]) < writing.MAX_BYTES
+        assert len(squirrel.render(given)["RELEASES"]) < encode.MAX_BYTES
         assert {line.partition("/App-")[2].partition("-")[0] for line in lines(given)} == {"3.0.0", "2.0.0"}
 
     def test_a_delta_without_a_full_package_is_left_out(self) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from comet_updates.formats import pages
+from comet_updates.pages.html import privacy
 from comet_updates.promises import NOT_PROVABLE, PROMISES
 from tests.conftest import SWEEP, release, request
 
@@ -147,7 +147,7 @@ def test_the_page_names_no_other_host_and_holds_no_script(ask: Handler, path: st
     ],
 )
 def test_what_would_be_loaded_or_run_is_found(planted: str) -> None:
-    html = pages.privacy().decode().replace("<main id", f"{planted}<main id")
+    html = privacy().decode().replace("<main id", f"{planted}<main id")
     assert foreign(Page(html)) != []
 
 

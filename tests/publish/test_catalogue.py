@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from comet_updates.formats import pages
+from comet_updates.pages import html
 from tests.conftest import release
 from tests.publish.conftest import Rig
 
@@ -68,7 +68,7 @@ def test_has_as_many_pages_as_it_needs(published: S3, rig: Rig, monkeypatch: pyt
     many = [f"public/pages/{number:04}{'x' * 60}.html" for number in range(30)]
     for page in many:
         published.put(page, b"")
-    monkeypatch.setattr(pages, "MAX_BYTES", len(published.get(INDEX)) + 4_000)
+    monkeypatch.setattr(html, "MAX_BYTES", len(published.get(INDEX)) + 4_000)
     rig.publisher.publish_index()
     assert [*published.keys("public/pages/index."), *published.keys("public/pages/page.")] == [
         INDEX,

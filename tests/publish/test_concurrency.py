@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from comet_updates.errors import ConcurrentPublishError
-from comet_updates.formats import index_page
+from comet_updates.pages import index
 from tests.conftest import ROOT, S3, release
 from tests.publish.conftest import WRITES, Rig
 
@@ -116,7 +116,7 @@ def assert_whole(public: str, body: bytes) -> None:
     if public.endswith(".html"):
         assert body.endswith(b"</html>\n")
     elif public.startswith("public/pages/"):
-        assert index_page.read("", body).name == PRODUCT
+        assert index.read("", body).name == PRODUCT
     else:
         SCHEMAS[public.rpartition("/")[2]].validate(json.loads(body))
 

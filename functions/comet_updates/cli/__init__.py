@@ -115,13 +115,13 @@ def import_feed(
     not be converted. Exit code 1: a feed is not valid, or a release would be refused. Nothing is written then.
     """
     from comet_updates.cli import importing, progress  # noqa: PLC0415 (other commands need not load the formats)
-    from comet_updates.formats import feeds  # noqa: PLC0415 (as above)
+    from comet_updates.formats.imported import Feed  # noqa: PLC0415 (as above)
 
     try:
         bodies = {source: importing.load(source) for source in progress.each("Reading", sources, quiet=quiet)}
 
-        def make_feed(source: str) -> feeds.Feed:
-            return feeds.Feed(product, channel, base_url or (source if source.startswith("https://") else ""))
+        def make_feed(source: str) -> Feed:
+            return Feed(product, channel, base_url or (source if source.startswith("https://") else ""))
 
         imported = importing.read(bodies, make_feed, lambda them: progress.each("Checking", them, quiet=quiet))
         written = [] if dry_run else importing.write(imported.documents, to)

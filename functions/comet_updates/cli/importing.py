@@ -14,7 +14,7 @@ from urllib.request import urlopen
 from comet_updates import object_keys
 from comet_updates.cli import files
 from comet_updates.errors import ForeignFeedError, Problem, RefusedUploadError
-from comet_updates.formats import electron_updater, feeds, sparkle, squirrel, tauri, velopack
+from comet_updates.formats import electron_updater, imported, sparkle, squirrel, tauri, velopack
 from comet_updates.model.product import Product
 from comet_updates.model.release import Release
 from comet_updates.publish import rules, uploads
@@ -63,8 +63,8 @@ def load(source: str) -> bytes:
 
 def read(
     bodies: Mapping[str, bytes],
-    make_feed: Callable[[str], feeds.Feed],
-    progress: Callable[[list[feeds.Wire]], Iterable[feeds.Wire]] = lambda releases: releases,
+    make_feed: Callable[[str], imported.Feed],
+    progress: Callable[[list[imported.Wire]], Iterable[imported.Wire]] = lambda releases: releases,
 ) -> Imported:
     """Return the releases of feeds in any known format, each checked like an upload.
 
@@ -92,7 +92,7 @@ def read(
         if not feed.releases:
             raise ForeignFeedError(f"{source}: contains no release. Check that it is the right feed.")
         found.append(feed)
-    feed = feeds.together(found)
+    feed = imported.together(found)
     product = Product(product=feed.product, version_scheme=feed.scheme)
     documents: dict[str, bytes] = {}
     problems: list[Problem] = []
@@ -128,7 +128,7 @@ def write(documents: dict[str, bytes], folder: Path) -> list[str]:
     return missing
 
 
-def _parse(body: bytes, feed: feeds.Feed, name: str) -> None:
+def _parse(body: bytes, feed: imported.Feed, name: str) -> None:
     start = body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     if _SQUIRREL.match(body):
         squirrel.parse(_text(body), feed)
@@ -142,7 +142,7 @@ def _parse(body: bytes, feed: feeds.Feed, name: str) -> None:
         raise ForeignFeedError("is empty")
 
 
-def _parse_json(body: bytes, feed: feeds.Feed, name: str) -> None:
+def _parse_json(body: bytes, feed: imported.Feed, name: str) -> None:
     try:
         document = json.loads(_text(body))
     except (ValueError, RecursionError) as error:

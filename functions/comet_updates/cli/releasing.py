@@ -16,7 +16,7 @@ import yaml
 
 from comet_updates.cli.hashing import Sums
 from comet_updates.errors import ArtifactError
-from comet_updates.formats import feeds
+from comet_updates.formats import imported
 
 Wire = dict[str, Any]
 TIMEOUT_S = 30
@@ -47,14 +47,14 @@ def recognise(name: str) -> Kind:
     Raises:
         ArtifactError: the name does not contain the system.
     """
-    platform = feeds.platform(name)
+    platform = imported.platform(name)
     if platform is None:
         raise ArtifactError(
             name, "its name does not contain the operating system", f"Add --as {name}=linux/x86_64/archive"
         )
-    arch = feeds.arch(name)
+    arch = imported.arch(name)
     # A name without an architecture means x86_64, except on macOS.
-    return Kind(platform, "x86_64" if arch == "any" and platform != "macos" else arch, feeds.kind(name))
+    return Kind(platform, "x86_64" if arch == "any" and platform != "macos" else arch, imported.kind(name))
 
 
 def signatures(file: Path) -> dict[str, str]:
@@ -128,7 +128,7 @@ def artifact(file: Path, kind: Kind, found: Sums, base_url: str, told: Mapping[s
         raise ArtifactError(
             str(file), "changed after electron-builder hashed it", "Sign it during the build, or build it again"
         )
-    return feeds.given(
+    return imported.given(
         platform=kind.platform,
         arch=kind.arch,
         kind=kind.kind,

@@ -148,7 +148,7 @@ def release(
     interrupted run continues. Exit code 1: a file is wrong, the release is refused, or it is not live in time.
     """
     from comet_updates.cli import operations, releasing  # noqa: PLC0415 (as above)
-    from comet_updates.formats import feeds  # noqa: PLC0415 (as above)
+    from comet_updates.formats import imported  # noqa: PLC0415 (as above)
 
     if wait and not service_url:
         raise typer.BadParameter("--wait needs --service-url. Add the URL of the service.")
@@ -157,7 +157,7 @@ def release(
     report: dict[str, Any] = {}
     with deciding.refusals():
         built = _built(files, base_url, told or [], quiet=quiet)
-        document = {"schema": 1, "product": product, "channel": channel, "version": version} | feeds.given(
+        document = {"schema": 1, "product": product, "channel": channel, "version": version} | imported.given(
             build=build,
             released_at=operations.moment(datetime.now(UTC)),
             available_at=not_before,

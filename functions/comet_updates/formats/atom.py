@@ -12,7 +12,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from datetime import datetime
 
-from comet_updates.formats import texts, writing, xml
+from comet_updates.formats import encode, notes, xml_writer
 from comet_updates.model.offer import Offer
 from comet_updates.model.release import Release
 
@@ -44,30 +44,30 @@ def _feed(of: tuple[str, ...], dated: Sequence[tuple[Release, datetime]]) -> byt
     if not dated:
         return None
     root = ET.Element("feed", xmlns=NAMESPACE)
-    xml.add_text(root, "id", _id(*of))
-    xml.add_text(root, "title", " ".join(of))
-    xml.add_text(root, "updated", writing.moment(max(at for _, at in dated)))
-    xml.add(root, "link", attributes={"rel": "self", "href": "feed.atom"})
-    xml.add_text(xml.add(root, "author"), "name", of[0])
+    xml_writer.add_text(root, "id", _id(*of))
+    xml_writer.add_text(root, "title", " ".join(of))
+    xml_writer.add_text(root, "updated", encode.moment(max(at for _, at in dated)))
+    xml_writer.add(root, "link", attributes={"rel": "self", "href": "feed.atom"})
+    xml_writer.add_text(xml_writer.add(root, "author"), "name", of[0])
     entries = (_entry(release, at) for release, at in dated[:ENTRIES_MAX])
-    root.extend(writing.newest(entries, xml.size_bytes))
-    return xml.write(root)
+    root.extend(encode.newest(entries, xml_writer.size_bytes))
+    return xml_writer.write(root)
 
 
 def _entry(release: Release, at: datetime) -> ET.Element:
     entry = ET.Element("entry")
-    title = texts.title(release)
-    xml.add_text(entry, "id", _id(release.product, release.channel, release.version))
-    xml.add_text(entry, "title", title)
-    xml.add_text(entry, "updated", writing.moment(at))
+    title = notes.title(release)
+    xml_writer.add_text(entry, "id", _id(release.product, release.channel, release.version))
+    xml_writer.add_text(entry, "title", title)
+    xml_writer.add_text(entry, "updated", encode.moment(at))
     if release.link:
-        xml.add(entry, "link", attributes={"rel": "alternate", "href": release.link})
+        xml_writer.add(entry, "link", attributes={"rel": "alternate", "href": release.link})
     for file in release.artifacts:
         if file.kind != "delta":
             size = str(file.size) if file.size is not None else None
             given = {"rel": "enclosure", "href": file.url, "length": size, "type": file.media_type}
-            xml.add(entry, "link", attributes=given)
-    xml.add_text(entry, "content", texts.notes_html(release) or html.escape(title), {"type": "html"})
+            xml_writer.add(entry, "link", attributes=given)
+    xml_writer.add_text(entry, "content", notes.notes_html(release) or html.escape(title), {"type": "html"})
     return entry
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from comet_updates.answer import urls
-from comet_updates.formats import squirrel, tauri, writing
+from comet_updates.formats import encode, squirrel, tauri
 from comet_updates.model.offer import Offer
 
 # By what the URL calls the computer, which architectures of ours it runs, the best first.
@@ -36,7 +36,7 @@ def render(offer: Offer, forms: Iterable[str]) -> dict[str, bytes]:
     if "electron" in forms:
         for arch, arches in _MACS.items():
             update = squirrel.mac_update(offer, arches)
-            found[urls.drop_in_document("darwin", arch)] = writing.as_json(update) if update else None
+            found[urls.drop_in_document("darwin", arch)] = encode.as_json(update) if update else None
         for arch, arches in _WINDOWS.items():
             found[urls.drop_in_document("RELEASES", arch)] = squirrel.windows_list(offer, arches)
     if "tauri" in forms:

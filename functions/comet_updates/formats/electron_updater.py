@@ -19,7 +19,7 @@ import semver
 import yaml
 
 from comet_updates.errors import ForeignFeedError
-from comet_updates.formats import feeds, texts
+from comet_updates.formats import imported, notes
 from comet_updates.model.offer import Offer
 from comet_updates.model.release import Artifact, Release
 
@@ -108,7 +108,7 @@ def _info(release: Release, files: list[dict[str, Any]], first: Artifact) -> dic
     optional = {
         "releaseDate": release.released_at.isoformat() if release.released_at else None,
         "releaseName": release.title,
-        "releaseNotes": texts.notes(release) or None,
+        "releaseNotes": notes.notes(release) or None,
         "minimumSystemVersion": first.min_os,
     }
     # `path` and `sha512` are what clients before 2.16 read.
@@ -121,8 +121,8 @@ _READ = {"version", "files", "path", "sha512", "sha2", "releaseDate", "releaseNa
 }
 
 
-def parse(body: bytes, feed: feeds.Feed) -> None:
-    """Read a channel file, also of electron-builder before 2.16. See `feeds`."""
+def parse(body: bytes, feed: imported.Feed) -> None:
+    """Read a channel file, also of electron-builder before 2.16. See `imported`."""
     try:
         # All stays text: YAML would make a number of some versions and a date of others.
         document = yaml.load(body, yaml.BaseLoader)  # noqa: S506 (it makes nothing but texts, lists and maps)
@@ -146,11 +146,11 @@ def parse(body: bytes, feed: feeds.Feed) -> None:
         [found for index, entry in enumerate(files) if (found := _artifact(feed, document, f"files[{index}]", entry))],
         released_at=_moment(document.get("releaseDate")),
         title=document.get("releaseName"),
-        notes={feeds.NO_LANGUAGE: notes} if notes else None,
+        notes={imported.NO_LANGUAGE: notes} if notes else None,
     )
 
 
-def _artifact(feed: feeds.Feed, document: dict[str, Any], where: str, entry: dict[str, str]) -> feeds.Wire | None:
+def _artifact(feed: imported.Feed, document: dict[str, Any], where: str, entry: dict[str, str]) -> imported.Wire | None:
     url = feed.url(where, entry["url"]) or ""
     try:
         sha512 = base64.b64decode(entry["sha512"], validate=False).hex() if entry.get("sha512") else None
@@ -158,19 +158,19 @@ def _artifact(feed: feeds.Feed, document: dict[str, Any], where: str, entry: dic
         raise ForeignFeedError(f"{where}.sha512 is no base64") from error
     feed.unknown(where, set(entry), {"url", "sha512", "sha2", "size", "blockMapSize"})
     name = urlsplit(url).path
-    platform = feeds.platform(name)
+    platform = imported.platform(name)
     if platform is None:
         feed.remark(where, f"{url!r} does not end as anything that can be installed, and is left out")
         return None
-    return feeds.given(
+    return imported.given(
         platform=platform,
-        arch=feeds.arch(name),
-        kind=feeds.kind(name),
+        arch=imported.arch(name),
+        kind=imported.kind(name),
         url=url,
-        size=feeds.size(f"{where}.size", entry.get("size")),
+        size=imported.size(f"{where}.size", entry.get("size")),
         sha512=sha512,
         sha256=entry.get("sha2"),
-        block_map_size=feeds.size(f"{where}.blockMapSize", entry.get("blockMapSize")),
+        block_map_size=imported.size(f"{where}.blockMapSize", entry.get("blockMapSize")),
         file_name=document.get("githubArtifactName"),
         min_os=document.get("minimumSystemVersion"),
     )

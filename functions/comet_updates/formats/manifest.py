@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from comet_updates.formats import writing
+from comet_updates.formats import encode
 from comet_updates.model.channel import Rollout
 from comet_updates.model.offer import Offer
 
@@ -23,15 +23,15 @@ def render(offer: Offer) -> dict[str, bytes]:
     documents = {"releases.json": _history(offer)}
     if offer.latest is not None:
         rollout = {"rollout": _rollout(offer.rollout)} if offer.rollout else {}
-        documents["manifest.json"] = writing.as_json({**offer.latest.wire, **rollout})
+        documents["manifest.json"] = encode.as_json({**offer.latest.wire, **rollout})
     return documents
 
 
 def _history(offer: Offer) -> bytes:
     """The history, cut at its oldest end to what can be served."""
     entries = ({**release.wire, **({"yanked": reason} if reason else {})} for release, reason in offer.history)
-    releases = list(writing.newest(entries, lambda entry: len(writing.as_json(entry)), HISTORY_MAX_BYTES))
-    return writing.as_json({"schema": 1, "product": offer.product, "channel": offer.channel, "releases": releases})
+    releases = list(encode.newest(entries, lambda entry: len(encode.as_json(entry)), HISTORY_MAX_BYTES))
+    return encode.as_json({"schema": 1, "product": offer.product, "channel": offer.channel, "releases": releases})
 
 
 def _rollout(rollout: Rollout) -> dict[str, Any]:

@@ -21,7 +21,8 @@ from typing import NamedTuple
 
 from comet_updates import object_keys
 from comet_updates.errors import ForeignFeedError
-from comet_updates.formats import feeds, texts, writing, xml
+from comet_updates.formats import encode, imported, xml_writer
+from comet_updates.formats.notes import FALLBACK, title
 from comet_updates.model.channel import Rollout
 from comet_updates.model.offer import Offer
 from comet_updates.model.release import Artifact, Critical, Informational, Release
@@ -140,53 +141,53 @@ def _trusted(items: list[_Item]) -> list[_Item]:
 def _appcast(offer: Offer, items: list[_Item], *, with_channels: bool) -> bytes:
     """The feed, cut at its oldest end to what can be served."""
     root = ET.Element("rss", version="2.0")
-    channel = xml.add(root, "channel")
-    xml.add_text(channel, "title", f"{offer.product} {offer.channel}")
+    channel = xml_writer.add(root, "channel")
+    xml_writer.add_text(channel, "title", f"{offer.product} {offer.channel}")
     elements = (_element(offer, item, with_channel=with_channels) for item in items)
-    channel.extend(writing.newest(elements, xml.size_bytes))
-    return xml.write(root)
+    channel.extend(encode.newest(elements, xml_writer.size_bytes))
+    return xml_writer.write(root)
 
 
 def _element(offer: Offer, item: _Item, *, with_channel: bool) -> ET.Element:
     release, file = item
     interval_s = _interval_s(offer.rollout) if _is_pending(offer, release) else None
     element = ET.Element("item")
-    xml.add_text(element, "title", texts.title(release))
+    xml_writer.add_text(element, "title", title(release))
     since = offer.rollout.start if interval_s and offer.rollout else release.released_at
-    xml.add_text(element, "pubDate", format_datetime(since) if since else None)
-    xml.add_text(element, f"{_S}version", release.build or release.version)
-    xml.add_text(element, f"{_S}shortVersionString", release.display_version or release.version)
+    xml_writer.add_text(element, "pubDate", format_datetime(since) if since else None)
+    xml_writer.add_text(element, f"{_S}version", release.build or release.version)
+    xml_writer.add_text(element, f"{_S}shortVersionString", release.display_version or release.version)
     if with_channel and release.channel != DEFAULT_CHANNEL:
-        xml.add_text(element, f"{_S}channel", release.channel)
-    xml.add_text(element, "link", _page(release) if release.informational else release.link)
-    xml.add_text(element, f"{_S}minimumUpdateVersion", release.minimum_version)
-    xml.add_text(element, f"{_S}minimumAutoupdateVersion", release.major_below_version)
-    xml.add_text(element, f"{_S}ignoreSkippedUpgradesBelowVersion", release.announce_below_version)
-    xml.add_text(element, f"{_S}fullReleaseNotesLink", release.history_url)
+        xml_writer.add_text(element, f"{_S}channel", release.channel)
+    xml_writer.add_text(element, "link", _page(release) if release.informational else release.link)
+    xml_writer.add_text(element, f"{_S}minimumUpdateVersion", release.minimum_version)
+    xml_writer.add_text(element, f"{_S}minimumAutoupdateVersion", release.major_below_version)
+    xml_writer.add_text(element, f"{_S}ignoreSkippedUpgradesBelowVersion", release.announce_below_version)
+    xml_writer.add_text(element, f"{_S}fullReleaseNotesLink", release.history_url)
     _add_notes(element, release)
     _add_critical(element, release)
     _add_informational(element, release)
     if interval_s:
-        xml.add_text(element, f"{_S}phasedRolloutInterval", str(interval_s))
+        xml_writer.add_text(element, f"{_S}phasedRolloutInterval", str(interval_s))
     if file:
         _add_file(element, release, file)
     return element
 
 
 def _add_notes(element: ET.Element, release: Release) -> None:
-    links = release.notes_url if isinstance(release.notes_url, dict) else {feeds.NO_LANGUAGE: release.notes_url}
+    links = release.notes_url if isinstance(release.notes_url, dict) else {imported.NO_LANGUAGE: release.notes_url}
     for language, url in links.items():
-        xml.add_text(element, f"{_S}releaseNotesLink", url, _language(language))
+        xml_writer.add_text(element, f"{_S}releaseNotesLink", url, _language(language))
     form = _NOTES_FORMATS.get(release.notes_format)
     for language, notes in _notes(release).items():
         # A client takes a description that begins as a URL for the place of the notes.
         written = f"\n{notes}" if notes.startswith(("http://", "https://")) else notes
-        xml.add_text(element, "description", written, {f"{_S}format": form} | _language(language))
+        xml_writer.add_text(element, "description", written, {f"{_S}format": form} | _language(language))
 
 
 def _notes(release: Release) -> dict[str, str]:
     """The notes by language, or in one language only if all would be too much for each of the release's items."""
-    one = {} if texts.FALLBACK not in release.notes else {texts.FALLBACK: release.notes[texts.FALLBACK]}
+    one = {} if FALLBACK not in release.notes else {FALLBACK: release.notes[FALLBACK]}
     fitting = (
         found for found in (release.notes, one) if sum(len(n.encode()) for n in found.values()) <= NOTES_MAX_BYTES
     )
@@ -194,33 +195,33 @@ def _notes(release: Release) -> dict[str, str]:
 
 
 def _language(language: str) -> dict[str, str | None]:
-    return {} if language == feeds.NO_LANGUAGE else {xml.LANGUAGE: language}
+    return {} if language == imported.NO_LANGUAGE else {xml_writer.LANGUAGE: language}
 
 
 def _add_critical(element: ET.Element, release: Release) -> None:
     if release.critical:
         below = release.critical.below_version if isinstance(release.critical, Critical) else None
-        xml.add(element, f"{_S}criticalUpdate", attributes={f"{_S}version": below})
+        xml_writer.add(element, f"{_S}criticalUpdate", attributes={f"{_S}version": below})
 
 
 def _add_informational(element: ET.Element, release: Release) -> None:
     if release.informational:
-        told = xml.add(element, f"{_S}informationalUpdate")
+        told = xml_writer.add(element, f"{_S}informationalUpdate")
         if isinstance(release.informational, Informational):
             for version in release.informational.versions:
-                xml.add_text(told, f"{_S}version", version)
-            xml.add_text(told, f"{_S}belowVersion", release.informational.below_version)
+                xml_writer.add_text(told, f"{_S}version", version)
+            xml_writer.add_text(told, f"{_S}belowVersion", release.informational.below_version)
 
 
 def _add_file(element: ET.Element, release: Release, file: Artifact) -> None:
-    xml.add_text(element, f"{_S}minimumSystemVersion", file.min_os)
-    xml.add_text(element, f"{_S}maximumSystemVersion", file.max_os)
+    xml_writer.add_text(element, f"{_S}minimumSystemVersion", file.min_os)
+    xml_writer.add_text(element, f"{_S}maximumSystemVersion", file.max_os)
     if (file.platform, file.arch) == ("macos", "aarch64"):
-        xml.add_text(element, f"{_S}hardwareRequirements", "arm64")
+        xml_writer.add_text(element, f"{_S}hardwareRequirements", "arm64")
     _add_enclosure(element, file, {f"{_S}os": SYSTEMS[file.platform, file.arch]})
     deltas = [a for a in release.artifacts if (a.platform, a.arch, a.kind) == (file.platform, file.arch, "delta")]
     if deltas and file.platform == "macos":
-        below = xml.add(element, f"{_S}deltas")
+        below = xml_writer.add(element, f"{_S}deltas")
         for delta in deltas:
             size = str(delta.from_executable_size) if delta.from_executable_size else None
             known_by = {"deltaFromSparkleExecutableSize": size, "deltaFromSparkleLocales": delta.from_locales}
@@ -238,7 +239,7 @@ def _add_enclosure(element: ET.Element, file: Artifact, more: dict[str, str | No
         **{f"{_S}{name}": file.signatures.get(kind) for kind, name in SIGNATURES.items()},
         **more,
     }
-    xml.add(element, "enclosure", attributes=given)
+    xml_writer.add(element, "enclosure", attributes=given)
 
 
 def _page(release: Release) -> str | None:
@@ -278,8 +279,8 @@ _READ_OF_A_FILE = {"url", "length", "type"} | {
 }
 
 
-def parse(body: bytes, feed: feeds.Feed) -> None:
-    """Read an appcast of Sparkle, WinSparkle or NetSparkle. See `feeds`.
+def parse(body: bytes, feed: imported.Feed) -> None:
+    """Read an appcast of Sparkle, WinSparkle or NetSparkle. See `imported`.
 
     Where all versions are numbers with dots they become builds, and what people see becomes the version.
     """
@@ -312,7 +313,7 @@ def parse(body: bytes, feed: feeds.Feed) -> None:
 
 
 def _read(
-    feed: feeds.Feed, where: str, item: ET.Element, version: str, *, channel: str, **versions: str | None
+    feed: imported.Feed, where: str, item: ET.Element, version: str, *, channel: str, **versions: str | None
 ) -> None:
     feed.unknown(where, {_short(child.tag) for child in item}, _READ)
     critical = item.find(f"{_S}criticalUpdate")
@@ -330,10 +331,10 @@ def _read(
         released_at=_read_date(feed, where, item.findtext("pubDate")),
         title=" ".join((item.findtext("title") or "").split()),
         link=feed.url(f"{where}, link", item.findtext("link")),
-        notes={note.get(xml.LANGUAGE, feeds.NO_LANGUAGE): note.text for note in notes},
+        notes={note.get(xml_writer.LANGUAGE, imported.NO_LANGUAGE): note.text for note in notes},
         notes_format={"html": "html", "plain-text": "text"}.get(form) if form else None,
         notes_url={
-            link.get(xml.LANGUAGE, feeds.NO_LANGUAGE): feed.url(f"{where}, releaseNotesLink", link.text)
+            link.get(xml_writer.LANGUAGE, imported.NO_LANGUAGE): feed.url(f"{where}, releaseNotesLink", link.text)
             for link in links
         },
         critical={"below_version": below} if below else critical is not None or None,
@@ -343,13 +344,13 @@ def _read(
         announce_below_version=_said(item, "ignoreSkippedUpgradesBelowVersion"),
         history_url=feed.url(f"{where}, fullReleaseNotesLink", item.findtext(f"{_S}fullReleaseNotesLink")),
     )
-    interval = feeds.size(f"{where}, phasedRolloutInterval", _said(item, "phasedRolloutInterval"))
+    interval = imported.size(f"{where}, phasedRolloutInterval", _said(item, "phasedRolloutInterval"))
     if interval and feed.releases[-1].get("released_at"):
         rollout = {"start": feed.releases[-1]["released_at"], "interval": interval, "groups": GROUPS}
         feed.decision(where, channel, rollout={"version": version, **rollout})
 
 
-def _read_again(feed: feeds.Feed, where: str, item: ET.Element, channel: str, version: str) -> None:
+def _read_again(feed: imported.Feed, where: str, item: ET.Element, channel: str, version: str) -> None:
     """An item of a release that was read before: its files for another system belong to it."""
     release = next(r for r in feed.releases if (r["channel"], r["version"]) == (channel, version))
     systems = {(file["platform"], file["arch"]) for file in release["artifacts"]}
@@ -360,7 +361,7 @@ def _read_again(feed: feeds.Feed, where: str, item: ET.Element, channel: str, ve
         feed.remark(where, f"{version} stands there twice; the first counts, as it does for the client")
 
 
-def _read_file(feed: feeds.Feed, where: str, item: ET.Element, enclosure: ET.Element) -> feeds.Wire:
+def _read_file(feed: imported.Feed, where: str, item: ET.Element, enclosure: ET.Element) -> imported.Wire:
     feed.unknown(f"{where}, enclosure", {_short(name) for name in enclosure.keys()}, _READ_OF_A_FILE)  # noqa: SIM118
     system = (enclosure.get(f"{_S}os") or "macos").lower()
     platform, arch = next((pair for pair, name in SYSTEMS.items() if name == system), (system, "any"))
@@ -369,17 +370,17 @@ def _read_file(feed: feeds.Feed, where: str, item: ET.Element, enclosure: ET.Ele
         feed.remark(where, f"sparkle:hardwareRequirements {needs!r} has no place in a release and is left out")
     url = feed.url(f"{where}, enclosure", enclosure.get("url")) or ""
     delta = enclosure.get(f"{_S}deltaFrom")
-    return feeds.given(
+    return imported.given(
         platform=platform,
         arch="aarch64" if needs == "arm64" else "any" if system in ("macos", "linux") else arch,
-        kind="delta" if delta else feeds.kind(url) if not url.lower().endswith(".dmg") else "archive",
+        kind="delta" if delta else imported.kind(url) if not url.lower().endswith(".dmg") else "archive",
         url=url,
-        size=feeds.size(f"{where}, length", enclosure.get("length")),
+        size=imported.size(f"{where}, length", enclosure.get("length")),
         signatures={kind: found for kind, name in SIGNATURES.items() if (found := enclosure.get(f"{_S}{name}"))},
         min_os=_said(item, "minimumSystemVersion"),
         max_os=_said(item, "maximumSystemVersion"),
         from_version=delta,
-        from_executable_size=feeds.size(
+        from_executable_size=imported.size(
             f"{where}, deltaFromSparkleExecutableSize", enclosure.get(f"{_S}deltaFromSparkleExecutableSize")
         ),
         from_locales=enclosure.get(f"{_S}deltaFromSparkleLocales"),
@@ -389,7 +390,7 @@ def _read_file(feed: feeds.Feed, where: str, item: ET.Element, enclosure: ET.Ele
     )
 
 
-def _read_date(feed: feeds.Feed, where: str, written: str | None) -> str | None:
+def _read_date(feed: imported.Feed, where: str, written: str | None) -> str | None:
     if not written or not written.strip():
         return None
     try:
@@ -400,11 +401,11 @@ def _read_date(feed: feeds.Feed, where: str, written: str | None) -> str | None:
     return (date if date.tzinfo else date.replace(tzinfo=UTC)).isoformat()
 
 
-def _read_informational(element: ET.Element | None) -> bool | feeds.Wire | None:
+def _read_informational(element: ET.Element | None) -> bool | imported.Wire | None:
     if element is None:
         return None
     versions = [child.text for child in element.findall(f"{_S}version")]
-    return feeds.given(versions=versions, below_version=element.findtext(f"{_S}belowVersion")) or True
+    return imported.given(versions=versions, below_version=element.findtext(f"{_S}belowVersion")) or True
 
 
 def _version(item: ET.Element) -> str:

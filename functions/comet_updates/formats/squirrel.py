@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from comet_updates.errors import ForeignFeedError
-from comet_updates.formats import feeds, texts, writing
+from comet_updates.formats import encode, imported, notes
 from comet_updates.model.offer import Offer
 from comet_updates.model.release import Artifact, Release
 
@@ -39,7 +39,7 @@ def windows_list(offer: Offer, arches: Sequence[str] = ON_EVERY_WINDOWS) -> byte
         staged = f" # {percent}%" if percent is not None and release is offer.latest else ""
         packages = _packages(release, arches)
         releases.append("".join(f"{package.sha1} {package.url} {package.size}{staged}\n" for package in packages))
-    kept = writing.newest(releases, lambda lines: len(lines.encode()))
+    kept = encode.newest(releases, lambda lines: len(lines.encode()))
     return "".join(reversed(list(kept))).encode() or None
 
 
@@ -70,7 +70,7 @@ def mac_update(offer: Offer, arches: Sequence[str]) -> dict[str, str] | None:
         if archive:
             optional = {
                 "name": release.title,
-                "notes": texts.notes(release),
+                "notes": notes.notes(release),
                 "pub_date": release.released_at.isoformat(timespec="seconds") if release.released_at else None,
             }
             given = {name: value for name, value in optional.items() if value}
@@ -87,16 +87,16 @@ def _mac(offer: Offer) -> bytes | None:
     if update is None:
         return None
     version = update["version"]
-    return writing.as_json({"currentRelease": version, "releases": [{"version": version, "updateTo": update}]})
+    return encode.as_json({"currentRelease": version, "releases": [{"version": version, "updateTo": update}]})
 
 
 _LINE = re.compile(r"(?P<sha1>[0-9a-fA-F]{40})\s+(?P<file>\S+)\s+(?P<size>\d+)\s*(?:#\s*(?P<staging>\d+)%\s*)?")
 _VERSION = re.compile(r"-(?P<version>\d+(?:\.\d+){1,3}(?:-(?!full|delta)[a-z0-9.]+)*)", re.IGNORECASE)
 
 
-def parse(text: str, feed: feeds.Feed) -> None:
-    """Read `RELEASES` of Squirrel.Windows. See `feeds`."""
-    by_version: dict[str, list[feeds.Wire]] = {}
+def parse(text: str, feed: imported.Feed) -> None:
+    """Read `RELEASES` of Squirrel.Windows. See `imported`."""
+    by_version: dict[str, list[imported.Wire]] = {}
     for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
@@ -108,14 +108,14 @@ def parse(text: str, feed: feeds.Feed) -> None:
             rollout = {"version": version["version"], "percent": int(found["staging"])}
             feed.decision(f"line {number}", feed.channel, rollout=rollout)
         is_delta = "-delta" in found["file"].lower()
-        file = feeds.given(
+        file = imported.given(
             platform="windows",
             arch="any",
             kind="delta" if is_delta else "installer",
             url=feed.url(f"line {number}", found["file"]),
             size=int(found["size"]),
             sha1=found["sha1"],
-            from_version=feeds.RELEASE_BEFORE if is_delta else None,
+            from_version=imported.RELEASE_BEFORE if is_delta else None,
         )
         by_version.setdefault(version["version"], []).append(file)
     if not by_version:
@@ -126,8 +126,8 @@ def parse(text: str, feed: feeds.Feed) -> None:
         feed.add(name, files)
 
 
-def parse_mac(document: dict[str, Any], feed: feeds.Feed) -> None:
-    """Read `RELEASES.json` of Squirrel.Mac, given as JSON. See `feeds`."""
+def parse_mac(document: dict[str, Any], feed: imported.Feed) -> None:
+    """Read `RELEASES.json` of Squirrel.Mac, given as JSON. See `imported`."""
     releases = document["releases"]
     if not isinstance(releases, list):
         raise ForeignFeedError("`releases` is not a list")
@@ -138,10 +138,10 @@ def parse_mac(document: dict[str, Any], feed: feeds.Feed) -> None:
         if not release.get("version") or not update.get("url"):
             raise ForeignFeedError(f"{where} has no `version`, or no `updateTo` with a `url`")
         feed.unknown(f"{where}.updateTo", set(update), {"version", "url", "name", "notes", "pub_date"})
-        archive = feeds.given(
+        archive = imported.given(
             platform="macos", arch="any", kind="archive", url=feed.url(f"{where}.updateTo.url", update["url"])
         )
-        notes = {feeds.NO_LANGUAGE: update["notes"]} if update.get("notes") else None
+        notes = {imported.NO_LANGUAGE: update["notes"]} if update.get("notes") else None
         feed.add(
             release["version"], [archive], title=update.get("name"), notes=notes, released_at=update.get("pub_date")
         )

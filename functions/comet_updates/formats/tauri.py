@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import semver
 
 from comet_updates.errors import ForeignFeedError
-from comet_updates.formats import feeds, texts, writing
+from comet_updates.formats import encode, imported, notes
 from comet_updates.model.offer import Offer
 from comet_updates.model.release import Artifact, Release
 
@@ -52,11 +52,11 @@ def document(offer: Offer, platform: str = "") -> bytes | None:
 
 def _json(release: Release, platforms: dict[str, dict[str, str]]) -> bytes:
     optional = {
-        "notes": texts.notes(release) or None,
+        "notes": notes.notes(release) or None,
         "pub_date": release.released_at.isoformat() if release.released_at else None,
     }
     document: dict[str, Any] = {"version": release.version} | {k: v for k, v in optional.items() if v is not None}
-    return writing.as_json(document | {"platforms": platforms})
+    return encode.as_json(document | {"platforms": platforms})
 
 
 def _platforms(release: Release) -> dict[str, dict[str, str]]:
@@ -75,8 +75,8 @@ def _keys(artifact: Artifact) -> list[str]:
     return [f"{key}-{artifact.bundle}" for key in plain if artifact.bundle] + plain
 
 
-def parse(document: object, feed: feeds.Feed) -> None:
-    """Read a static document of Tauri's updater, given as JSON. See `feeds`."""
+def parse(document: object, feed: imported.Feed) -> None:
+    """Read a static document of Tauri's updater, given as JSON. See `imported`."""
     if not isinstance(document, dict) or not isinstance(document.get("platforms"), dict):
         raise ForeignFeedError("no document of Tauri's updater: `platforms` is missing")
     version = document.get("version") or document.get("name")
@@ -95,14 +95,14 @@ def parse(document: object, feed: feeds.Feed) -> None:
             feed.remark(where, "is not signed, so that its client cannot install it")
         url = feed.url(f"{where}.url", entry.get("url"))
         artifacts.append(
-            feeds.given(
+            imported.given(
                 platform=systems.get(system, system),
                 arch=arch,
-                kind=feeds.kind(urlsplit(url or "").path),
+                kind=imported.kind(urlsplit(url or "").path),
                 url=url,
-                signatures=feeds.given(minisign=entry.get("signature")),
+                signatures=imported.given(minisign=entry.get("signature")),
                 bundle=bundle[0] if bundle else None,
             )
         )
-    notes = {feeds.NO_LANGUAGE: document["notes"]} if document.get("notes") else None
+    notes = {imported.NO_LANGUAGE: document["notes"]} if document.get("notes") else None
     feed.add(version.removeprefix("v"), artifacts, released_at=document.get("pub_date"), notes=notes)

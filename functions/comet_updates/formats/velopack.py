@@ -19,7 +19,7 @@ import semver
 
 from comet_updates.answer import urls
 from comet_updates.errors import ForeignFeedError
-from comet_updates.formats import feeds, texts, writing
+from comet_updates.formats import encode, imported, notes
 from comet_updates.model.offer import Offer
 from comet_updates.model.release import Artifact, Release
 
@@ -49,7 +49,7 @@ def _assets(offer: Offer, platform: str, arches: tuple[str, ...]) -> list[dict[s
         for release in offer.candidates()
         if (packages := _packages(release, platform, arches))
     )
-    kept = writing.newest(releases, lambda assets: len(_json(assets)))
+    kept = encode.newest(releases, lambda assets: len(_json(assets)))
     return [asset for assets in kept for asset in assets]
 
 
@@ -87,21 +87,21 @@ def _asset(release: Release, artifact: Artifact, file_name: str) -> dict[str, An
         "SHA1": artifact.sha1.upper() if artifact.sha1 else None,
         "SHA256": artifact.sha256.upper() if artifact.sha256 else None,
         "Size": artifact.size,
-        "NotesMarkdown": texts.notes(release) if release.notes_format == "markdown" else None,
-        "NotesHTML": texts.notes(release) if release.notes_format == "html" else None,
+        "NotesMarkdown": notes.notes(release) if release.notes_format == "markdown" else None,
+        "NotesHTML": notes.notes(release) if release.notes_format == "html" else None,
     }
     return {name: value for name, value in given.items() if value}
 
 
 def _json(assets: list[dict[str, Any]]) -> bytes:
-    return writing.as_json({"Assets": assets})
+    return encode.as_json({"Assets": assets})
 
 
 _READ = {"PackageId", "Version", "Type", "FileName", "SHA1", "SHA256", "Size", "NotesMarkdown", "NotesHTML"}
 
 
-def parse(document: object, feed: feeds.Feed, platform: str = "windows") -> None:
-    """Read `releases.{channel}.json`, given as JSON, of packages for `platform`. See `feeds`."""
+def parse(document: object, feed: imported.Feed, platform: str = "windows") -> None:
+    """Read `releases.{channel}.json`, given as JSON, of packages for `platform`. See `imported`."""
     if not isinstance(document, dict) or not isinstance(document.get("Assets"), list):
         raise ForeignFeedError("no document of Velopack: `Assets` is missing")
     by_version: dict[str, list[dict[str, Any]]] = {}
@@ -118,14 +118,14 @@ def parse(document: object, feed: feeds.Feed, platform: str = "windows") -> None
         feed.add(
             version,
             [_artifact(feed, asset, platform) for asset in assets],
-            notes={feeds.NO_LANGUAGE: notes[form]} if form else None,
+            notes={imported.NO_LANGUAGE: notes[form]} if form else None,
             notes_format="html" if form == "html" else None,
         )
 
 
-def _artifact(feed: feeds.Feed, asset: dict[str, Any], platform: str) -> feeds.Wire:
+def _artifact(feed: imported.Feed, asset: dict[str, Any], platform: str) -> imported.Wire:
     is_delta = asset["Type"] == "Delta"
-    return feeds.given(
+    return imported.given(
         platform=platform,
         arch="any",
         kind="delta" if is_delta else "archive",
@@ -133,6 +133,6 @@ def _artifact(feed: feeds.Feed, asset: dict[str, Any], platform: str) -> feeds.W
         size=asset.get("Size"),
         sha1=asset.get("SHA1"),
         sha256=asset.get("SHA256"),
-        from_version=feeds.RELEASE_BEFORE if is_delta else None,
+        from_version=imported.RELEASE_BEFORE if is_delta else None,
         package_id=asset.get("PackageId"),
     )

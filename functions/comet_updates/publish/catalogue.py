@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from comet_updates import object_keys
 from comet_updates.answer import urls
-from comet_updates.formats import index_page, writing
+from comet_updates.formats import encode
+from comet_updates.pages import index
 from comet_updates.publish.bucket import MAX_CONNECTIONS, Bucket
 from comet_updates.publish.views import product_of_public
 
@@ -46,13 +47,13 @@ def render(bucket: Bucket, listed: Mapping[str, str]) -> dict[str, bytes]:
             product: (entry.etag, entry.body.decode()) for product, entry in zip(missing, found, strict=True) if entry
         }
     known = {product: told for product, told in (gathered | read).items() if wanted.get(product)}
-    entries = (index_page.read(product, known[product][1] if product in known else b"") for product in wanted)
-    sheets = enumerate(index_page.render(entries), 1)
+    entries = (index.read(product, known[product][1] if product in known else b"") for product in wanted)
+    sheets = enumerate(index.render(entries), 1)
     written = {
         urls.page_key("page" if number > 1 else "index", str(number) if number > 1 else ""): sheet
         for number, sheet in sheets
     }
-    return {**written, _GATHERED: writing.as_json(dict(sorted(known.items())))}
+    return {**written, _GATHERED: encode.as_json(dict(sorted(known.items())))}
 
 
 def _gathered(bucket: Bucket) -> dict[str, tuple[str, str]]:

@@ -13,8 +13,9 @@ from typing import NamedTuple
 from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.errors import ConcurrentPublishError, RefusedUploadError
-from comet_updates.formats import openapi, pages
+from comet_updates.formats import openapi
 from comet_updates.model import schemas
+from comet_updates.pages import html
 from comet_updates.publish import catalogue, uploads
 from comet_updates.publish.bucket import Bucket, etag_of
 from comet_updates.publish.changes import Change, write
@@ -146,7 +147,7 @@ class Publisher:
         existing = self._bucket.etags("public/schemas/") | exactly(self._bucket, urls.page_key("privacy"))
         documents = {urls.schema_key(name): body for name, body in schemas.render().items()}
         documents[urls.schema_key("openapi")] = openapi.render()
-        documents[urls.page_key("privacy")] = pages.privacy()
+        documents[urls.page_key("privacy")] = html.privacy()
         return write(self._bucket, existing, documents)
 
     def _publish_index_once(self) -> Change:

@@ -9,7 +9,9 @@ from typing import NamedTuple
 from comet_updates import formats, object_keys
 from comet_updates.answer import urls
 from comet_updates.errors import Problem, RefusedUploadError, VersionSyntaxError
-from comet_updates.formats import atom, drop_in, index_page, product_page
+from comet_updates.formats import atom, drop_in
+from comet_updates.pages import index
+from comet_updates.pages import product as pages_product
 from comet_updates.publish import catalogue, uploads
 from comet_updates.publish.decide import decide
 from comet_updates.publish.inputs import Inputs
@@ -68,8 +70,8 @@ def render(inputs: Inputs, now: datetime) -> Rendered:
         news = atom.product(shown)
         if news:
             documents[urls.news_key(product)] = news
-        documents[object_keys.entry_key(product)] = index_page.entry(inputs.product, shown)
-        made = product_page.render(inputs.product, shown, rendered, has_news=news is not None)
+        documents[object_keys.entry_key(product)] = index.entry(inputs.product, shown)
+        made = pages_product.render(inputs.product, shown, rendered, has_news=news is not None)
         documents |= {urls.page_key(product, language): page for language, page in made.items()}
     return Rendered(documents, refusals, undecided, inputs.product.requires_signature)
 

@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from comet_updates.formats import pages, writing
+from comet_updates.formats import encode
 from comet_updates.model.offer import Offer
 from comet_updates.model.product import Product
+from comet_updates.pages import html
 
 CHANNELS_MAX = 6
 """How many channels of a product the list names; its page has all."""
@@ -52,7 +53,7 @@ def entry(about: Product, offers: Sequence[Offer]) -> bytes:
         if offer.latest
     ]
     more = max(0, len(told) - CHANNELS_MAX)
-    return writing.as_json({"name": about.name or about.product, "latest": told[:CHANNELS_MAX], "more": more})
+    return encode.as_json({"name": about.name or about.product, "latest": told[:CHANNELS_MAX], "more": more})
 
 
 def read(product: str, body: bytes | str) -> Entry:
@@ -68,11 +69,11 @@ def read(product: str, body: bytes | str) -> Entry:
 def render(entries: Iterable[Entry]) -> list[bytes]:
     """The pages of the list, by name, each as long as a page may be; one page if nothing is listed."""
     shown = sorted(entries, key=lambda told: (told.name.casefold(), told.product))
-    room_bytes = pages.MAX_BYTES - len(_page([], 99, 99))
+    room_bytes = html.MAX_BYTES - len(_page([], 99, 99))
     sheets: list[list[Markup]] = [[]]
     left_bytes = room_bytes
     for told in shown:
-        listed = pages.part("entry", entry=told)
+        listed = html.part("entry", entry=told)
         size_bytes = len(listed.encode()) + 1  # the end of its line
         if size_bytes > left_bytes:
             sheets.append([])
@@ -83,11 +84,11 @@ def render(entries: Iterable[Entry]) -> list[bytes]:
 
 
 def _page(listed: Sequence[Markup], number: int, last: int) -> bytes:
-    return pages.render("index", entries=listed, number=number, last=last)
+    return html.render("index", entries=listed, number=number, last=last)
 
 
 def _written(since: datetime | None) -> str | None:
-    return writing.moment(since) if since else None
+    return encode.moment(since) if since else None
 
 
 def _read(since: str | None) -> datetime | None:

@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from markupsafe import Markup
 
 from comet_updates.answer import urls
-from comet_updates.formats import pages, pointers, texts, words
+from comet_updates.formats import notes
 from comet_updates.model.fields import ARTIFACTS_MAX
 from comet_updates.model.offer import Offer
 from comet_updates.model.product import Product
 from comet_updates.model.release import Release
+from comet_updates.pages import html as pages_html
+from comet_updates.pages import setup_snippets, wording
 
 CHANNELS_MAX = 25
 """How many channels are shown; more are only named, as far as there is room."""
@@ -79,7 +81,7 @@ def render(
     """
     languages = _languages(about, offers)
     made = {}
-    for number, language in enumerate(languages or [texts.FALLBACK]):
+    for number, language in enumerate(languages or [notes.FALLBACK]):
         page = _Page(about, offers, documents, languages, language, has_news=has_news)
         made[language if number else ""] = page.render()
     return made
@@ -94,7 +96,7 @@ def _languages(about: Product, offers: Sequence[Offer]) -> list[str]:
         for language in release.notes
         if urls.public_key(urls.page_path(about.product, language))
     }
-    order = [*about.languages, texts.FALLBACK, *sorted(told)]
+    order = [*about.languages, notes.FALLBACK, *sorted(told)]
     return list(dict.fromkeys(language for language in order if language in told))
 
 
@@ -131,11 +133,11 @@ class _Page:
         while True:
             self._channels = [_Channel.widest(offer) for offer in self._offers[:number]]
             size_bytes = len(self._html())
-            if size_bytes < pages.MAX_BYTES // 2 or number == 1:
+            if size_bytes < pages_html.MAX_BYTES // 2 or number == 1:
                 break
             number //= 2
         self._channels = [_Channel(offer) for offer in self._offers[:number]]
-        return _Room(pages.MAX_BYTES - size_bytes)
+        return _Room(pages_html.MAX_BYTES - size_bytes)
 
     def _fill(self, room: _Room, fill: Callable[[_Channel, _Room, int], None], share: float) -> None:
         """Give each channel its part of this share of the room, and what those before it left of theirs."""
@@ -147,7 +149,7 @@ class _Page:
         if channel.offer.latest is None:
             return
         for number, artifact in enumerate(channel.offer.latest.artifacts):
-            shown = pages.part("file", artifact=artifact, words=words)
+            shown = pages_html.part("file", artifact=artifact, words=wording)
             before_bytes = room.left_bytes
             if not room.takes(shown, share_bytes):
                 channel.missing_files = len(channel.offer.latest.artifacts) - number
@@ -180,7 +182,7 @@ class _Page:
             channel.history.append(shown)
 
     def _past(self, channel: _Channel, release: Release, withdrawn: str | None, notes: Markup | None) -> Markup:
-        return pages.part(
+        return pages_html.part(
             "past",
             product=self._about.product,
             channel=channel,
@@ -192,18 +194,18 @@ class _Page:
 
     def _notes(self, release: Release, max_bytes: int) -> Markup | None:
         """The notes in the page's language, or in another that they have; `None` if they are too long."""
-        language = texts.language(release, self._language)
+        language = notes.language(release, self._language)
         if len(release.notes.get(language, "")) > max_bytes:  # HTML is longer, and takes its time
             return None
-        html = Markup(_flat(texts.notes_html(release, language)))  # noqa: S704 (sanitised)
-        shown = pages.part("notes", html=html, language=language)
+        html = Markup(_flat(notes.notes_html(release, language)))  # noqa: S704 (sanitised)
+        shown = pages_html.part("notes", html=html, language=language)
         return shown if len(shown.encode()) <= max_bytes else None
 
     def _html(self) -> bytes:
         product = self._about.product
         others = [offer.channel for offer in self._offers[len(self._channels) :]]
         first = next((channel.offer for channel in self._channels if channel.offer.latest), None)
-        return pages.render(
+        return pages_html.render(
             "product",
             product=product,
             name=self._about.name or product,
@@ -212,10 +214,12 @@ class _Page:
             channels=self._channels,
             others=others[:NAMED_MAX],
             more=len(others[NAMED_MAX:]),
-            pointers=pointers.find(product, first.channel, self._documents.get(first.channel, ())) if first else [],
+            pointers=setup_snippets.find(product, first.channel, self._documents.get(first.channel, ()))
+            if first
+            else [],
             pointed=first.channel if first else "",
             languages=self._switch(),
-            words=words,
+            words=wording,
         )
 
     def _switch(self) -> Iterable[tuple[str, str, str, bool]]:
@@ -223,7 +227,7 @@ class _Page:
         return [
             (
                 language,
-                words.language(language),
+                wording.language(language),
                 urls.page_path(self._about.product, language if number else ""),
                 language == self._language,
             )
