@@ -9,7 +9,7 @@ from typing import Any
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
 from comet_updates import object_keys
-from comet_updates.trust import ceremony, signing
+from comet_updates.signing import ceremony, sign
 from tests.client.conftest import http, manifest
 
 PRODUCT, CHANNEL = "comet-cursor", "stable"
@@ -33,7 +33,7 @@ class Repository:
         self.now = now or datetime.now(UTC)
         self.documents: dict[str, bytes] = {}
         self.versions = dict.fromkeys(("snapshot", "timestamp", ROLE), 0)
-        keys = {name: signing.public_key(self.key(name)) for name in ("root", "targets", "online", "product")}
+        keys = {name: sign.public_key(self.key(name)) for name in ("root", "targets", "online", "product")}
         self.root = ceremony.first_root([keys["root"]], 1, [keys["targets"]], keys["online"], self.now)
         self.first_root = self.publish_root(self.root)
         self.targets = ceremony.delegated(ceremony.first_targets(self.now), PRODUCT, [keys["product"]], 1, self.now)
@@ -44,13 +44,13 @@ class Repository:
         """The URI of a key, which is made if it is not there."""
         file = self._folder / f"{name}.pem"
         if not file.exists():
-            signing.create(file)
+            sign.create(file)
         return f"file2:{file}"
 
     def publish_root(self, root: Root, *signers: str) -> bytes:
         metadata: Metadata[Any] = Metadata(root)
         for name in signers or ("root",):
-            signing.sign(metadata, root if name != "root" else self.root, "root", self.key(name))
+            sign.sign(metadata, root if name != "root" else self.root, "root", self.key(name))
         self.root = root
         self.documents[path("root", root.version)] = body = metadata.to_bytes()
         return body
@@ -60,17 +60,17 @@ class Repository:
 
     def publish(self, role: str, signed: Any, by: Root | Targets, key: str) -> None:
         metadata: Metadata[Any] = Metadata(signed)
-        signing.sign(metadata, by, role, self.key(key))
+        sign.sign(metadata, by, role, self.key(key))
         self.documents[path(role, None if role == "timestamp" else signed.version)] = metadata.to_bytes()
 
     def offer(self, body: bytes | None = None, *, channel: str = CHANNEL) -> None:
         """Publish a manifest, or none, and what vouches for it."""
         self.versions[ROLE] += 1
         target = object_keys.target_path(PRODUCT, channel)
-        signed = signing.product(self.versions[ROLE], self.now, {} if body is None else {target: (body, {})})
+        signed = sign.product(self.versions[ROLE], self.now, {} if body is None else {target: (body, {})})
         self.publish(ROLE, signed, self.targets, "product")
         if body is not None:
-            self.documents[f"/{object_keys.target_key(target, signing.sha256(body)).removeprefix('public/')}"] = body
+            self.documents[f"/{object_keys.target_key(target, sign.sha256(body)).removeprefix('public/')}"] = body
         self.refresh()
 
     def refresh(self, **versions: int) -> None:
@@ -78,13 +78,13 @@ class Repository:
         self.versions["snapshot"] += 1
         newest = {"targets": self.targets.version}
         newest |= {ROLE: self.versions[ROLE]} if self.versions[ROLE] else {}
-        snapshot: Snapshot = signing.snapshot(self.versions["snapshot"], self.now, newest | versions)
+        snapshot: Snapshot = sign.snapshot(self.versions["snapshot"], self.now, newest | versions)
         self.publish("snapshot", snapshot, self.root, "online")
         self.say_when()
 
     def say_when(self) -> None:
         self.versions["timestamp"] += 1
-        timestamp: Timestamp = signing.timestamp(self.versions["timestamp"], self.now, self.versions["snapshot"])
+        timestamp: Timestamp = sign.timestamp(self.versions["timestamp"], self.now, self.versions["snapshot"])
         self.publish("timestamp", timestamp, self.root, "online")
 
     def later(self, **span: float) -> None:

@@ -18,7 +18,7 @@ from comet_updates.client.choice import Installed, Outcome, Verdict
 from comet_updates.client.computer import Computer
 from comet_updates.client.looking import App
 from comet_updates.errors import Distrust, NoAnswerError, UntrustedAnswerError
-from comet_updates.trust import minisig, signing
+from comet_updates.signing import minisig, sign
 from comet_updates.versions import Scheme
 from tests.client.conftest import NOW, Server, http, manifest
 
@@ -85,12 +85,12 @@ def test_both_requests_are_those_that_are_shown(copy: Copy) -> None:
 
 def test_what_our_own_pipeline_signs_is_taken(copy: Copy, tmp_path: Path) -> None:
     """Two programs, one format: the signature is made by `trust`, and minisign's library reads it."""
-    key = signing.create(tmp_path / "key.pem")
+    key = sign.create(tmp_path / "key.pem")
     uri = f"file2:{tmp_path / 'key.pem'}"
-    made = signing.minisign(uri, [key], object_keys.target_path("comet-cursor", "stable"), BODY, NOW)
+    made = sign.minisign(uri, [key], object_keys.target_path("comet-cursor", "stable"), BODY, NOW)
     assert made
     copy.signature = made.encode()
-    public = minisig.public_key(signing.key_number(key), bytes.fromhex(key.keyval["public"]))
+    public = minisig.public_key(sign.key_number(key), bytes.fromhex(key.keyval["public"]))
     copy.app = copy.app._replace(source=Minisign(verifying.key(public)))
     assert copy.look().outcome is Outcome.UPDATE
 

@@ -25,7 +25,7 @@ from comet_updates.errors import (
     UntrustedAnswerError,
     UnusableRootError,
 )
-from comet_updates.trust import ceremony, signing
+from comet_updates.signing import ceremony, sign
 from comet_updates.versions import Scheme
 from tests.client.conftest import Server, http, manifest
 from tests.client.repository import NEW, OLD, PATH, ROLE, Repository, asked, path
@@ -105,7 +105,7 @@ def test_each_request_is_one_of_those_that_are_shown(copy: Copy) -> None:
     shown = copy.app.source.requests(copy.app.channel)
     copy.look()
     paths = asked(copy.server.received)
-    told = {"<number>": "1", "<sha256>": signing.sha256(OLD)}
+    told = {"<number>": "1", "<sha256>": sign.sha256(OLD)}
     for mark, value in told.items():
         shown = tuple(each.replace(mark.encode(), value.encode()) for each in shown)
     assert copy.server.received == list(shown)
@@ -223,8 +223,8 @@ def _forge_manifest(house: Repository) -> None:
 
 def _another_product(house: Repository) -> None:
     """The key of another product signs for this one's path, under the name of this one's role."""
-    signed = signing.product(1, house.now, {PATH: (NEW, {})})
-    key = signing.public_key(house.key("other"))
+    signed = sign.product(1, house.now, {PATH: (NEW, {})})
+    key = sign.public_key(house.key("other"))
     made = ceremony.delegated(ceremony.first_targets(house.now), "comet-cursor", [key], 1, house.now)
     house.publish(ROLE, signed, made, "other")
 
@@ -246,7 +246,7 @@ def test_what_is_forged_is_refused(copy: Copy, forge: Callable[[Repository], Non
 def test_a_product_cannot_speak_for_another(copy: Copy) -> None:
     """The target is there and signed, by a key that may not: nobody looks there."""
     copy.house.versions[ROLE] += 1
-    elsewhere = signing.product(copy.house.versions[ROLE], copy.house.now, {"another/stable/manifest.json": (NEW, {})})
+    elsewhere = sign.product(copy.house.versions[ROLE], copy.house.now, {"another/stable/manifest.json": (NEW, {})})
     copy.house.publish(ROLE, elsewhere, copy.house.targets, "product")
     copy.house.refresh()
     copy.app = copy.app._replace(channel=request.channel(f"{copy.server.url}/v1/another/stable"))
@@ -300,11 +300,11 @@ def test_a_thief_of_the_online_key_cannot_roll_a_product_back(copy: Copy, other:
 def test_a_thief_of_the_first_root_keys_does_not_fool_who_saw_the_next_root(copy: Copy) -> None:
     house, thief = copy.house, stolen(copy.house)
     house.publish_root(
-        ceremony.rotated(house.root, "root", [signing.public_key(house.key("root-b"))], [], house.now), "root", "root-b"
+        ceremony.rotated(house.root, "root", [sign.public_key(house.key("root-b"))], [], house.now), "root", "root-b"
     )
     house.refresh()
     assert copy.offered() == "4.2.1"
-    online = signing.public_key(thief.key("online"))
+    online = sign.public_key(thief.key("online"))
     (old,) = house.root.roles["timestamp"].keyids
     first = Repository.__new__(Repository)
     first.__dict__.update(house.__dict__, root=by_tuf.Metadata.from_bytes(house.first_root).signed, documents={})
@@ -326,7 +326,7 @@ def test_new_keys_are_followed(copy: Copy) -> None:
     copy.look()
     house = copy.house
     (old,) = house.root.roles["timestamp"].keyids
-    online = signing.public_key(house.key("online-b"))
+    online = sign.public_key(house.key("online-b"))
     house.publish_root(ceremony.rotated(house.root, "online", [online], [old], house.now))
     assert copy.refused() is Distrust.FORGED
     (house._folder / "online-b.pem").replace(house._folder / "online.pem")

@@ -24,7 +24,7 @@ from comet_updates.cli import sealing, trust_folder
 from comet_updates.cli.deciding import SignWith
 from comet_updates.publish.handler import Run, SweepFailedError
 from comet_updates.publish.reconcile import Publisher
-from comet_updates.trust import signing
+from comet_updates.signing.sign import public_key
 from tests.conftest import S3, release, request
 from tests.publish.conftest import watched
 from tests.publish.memory import MemoryS3, s3
@@ -116,7 +116,7 @@ class House:
         return self.keys / f"{name}.pem.pub"
 
     def keyid(self, name: str) -> str:
-        return signing.public_key(self.key(name)).keyid
+        return public_key(self.key(name)).keyid
 
     def begin(self) -> None:
         """The first ceremony: two of three keys for root, one for targets, one for each product."""

@@ -25,7 +25,8 @@ from tuf.ngclient import UpdaterConfig
 
 from comet_updates import object_keys
 from comet_updates.answer import urls
-from comet_updates.trust import ceremony, signing
+from comet_updates.signing import ceremony
+from comet_updates.signing import sign as signing_sign
 from tests.trust.conftest import PATH, PRODUCT
 from tests.trust.thief import EVIL, ROLE, Thief, signed, targets_of, version_of
 
@@ -63,7 +64,7 @@ class TestArbitrarySoftware:
     def test_other_bytes_in_the_place_of_a_manifest_are_refused(
         self, released: House, client: Client, thief: Thief
     ) -> None:
-        key = object_keys.target_key(PATH, signing.sha256(released.s3.get(f"public/v1/{PATH}")))
+        key = object_keys.target_key(PATH, signing_sign.sha256(released.s3.get(f"public/v1/{PATH}")))
         honest = released.s3.get(key)
 
         thief.put(key, EVIL)
@@ -112,7 +113,7 @@ class TestArbitrarySoftware:
     def test_a_thief_of_the_cdn_can_do_no_more(self, released: House, client: Client, web: Web, thief: Thief) -> None:
         made = signed(targets_of(2, released, {PATH: EVIL}), thief.own, released.online)
         web.replaced[f"/tuf/metadata/2.{ROLE}.json"] = made
-        web.replaced[object_keys.target_key(PATH, signing.sha256(EVIL)).removeprefix("public")] = EVIL
+        web.replaced[object_keys.target_key(PATH, signing_sign.sha256(EVIL)).removeprefix("public")] = EVIL
         with pytest.raises(UnsignedMetadataError):
             client.check()
 
@@ -155,7 +156,7 @@ class TestRollback:
         assert version_of(client.check()) == "4.3.0"
         timestamp = thief.read(urls.TIMESTAMP)
         number = timestamp.snapshot_meta.version + 1
-        empty = signing.snapshot(number, released.now, {Targets.type: thief.metadata(Targets.type).version})
+        empty = signing_sign.snapshot(number, released.now, {Targets.type: thief.metadata(Targets.type).version})
         thief.put(object_keys.metadata_key(Snapshot.type, number), signed(empty, released.online))
         thief.timestamp(released.online, timestamp.version + 1, number)
         with pytest.raises(RepositoryError, match="missing info"):
@@ -253,7 +254,7 @@ class TestEndlessData:
 
     def test_a_manifest_is_read_up_to_its_length(self, released: House, client: Client, web: Web) -> None:
         honest = released.s3.get(f"public/v1/{PATH}")
-        web.endless = {object_keys.target_key(PATH, signing.sha256(honest)).removeprefix("public")}
+        web.endless = {object_keys.target_key(PATH, signing_sign.sha256(honest)).removeprefix("public")}
 
         with pytest.raises(DownloadLengthMismatchError, match=f"maximum allowed length of {len(honest)}$"):
             client.check()
@@ -363,7 +364,7 @@ class TestWrongProduct:
     ) -> None:
         honest = two.s3.get(f"public/v1/{PATH}")
         other = two.s3.get(f"public/v1/{object_keys.target_path(OTHER, 'stable')}")
-        web.replaced[object_keys.target_key(PATH, signing.sha256(honest)).removeprefix("public")] = other
+        web.replaced[object_keys.target_key(PATH, signing_sign.sha256(honest)).removeprefix("public")] = other
         with pytest.raises((DownloadError, LengthOrHashMismatchError)):
             client.check()
 
@@ -373,7 +374,7 @@ class TestKeyCompromise:
 
     def test_one_key_of_root_is_good_for_nothing(self, released: House, client: Client, web: Web, thief: Thief) -> None:
         root = thief.metadata("root")
-        mine = ceremony.rotated(root, "targets", [signing.public_key(thief.own)], [], released.now)
+        mine = ceremony.rotated(root, "targets", [signing_sign.public_key(thief.own)], [], released.now)
         made = signed(mine, released.key("root-a"))
 
         web.replaced["/tuf/metadata/2.root.json"] = made
@@ -390,7 +391,7 @@ class TestKeyCompromise:
     def test_two_of_them_are_all_there_is(self, released: House, client: Client, thief: Thief) -> None:
         """The control."""
         root = thief.metadata("root")
-        mine = ceremony.rotated(root, "targets", [signing.public_key(thief.own)], [], released.now)
+        mine = ceremony.rotated(root, "targets", [signing_sign.public_key(thief.own)], [], released.now)
         released.s3.put(object_keys.trust_key("root", 2), signed(mine, released.key("root-a"), released.key("root-b")))
         _take_over(released, thief, thief.own)
         released.sweep()
@@ -399,7 +400,7 @@ class TestKeyCompromise:
     def test_the_key_of_targets_alone_cannot_reach_clients(self, released: House, client: Client, thief: Thief) -> None:
         """Without the right to upload to trust/ and without the online key."""
         targets = ceremony.delegated(
-            thief.metadata(Targets.type), PRODUCT, [signing.public_key(thief.own)], 1, released.now
+            thief.metadata(Targets.type), PRODUCT, [signing_sign.public_key(thief.own)], 1, released.now
         )
         thief.put(object_keys.metadata_key(Targets.type, targets.version), signed(targets, released.key("targets")))
         thief.product(3, thief.own)
@@ -436,7 +437,9 @@ class TestKeyCompromise:
 
 def _take_over(house: House, thief: Thief, targets_key: str) -> None:
     """Have the thief's own key speak for the product, and release with it."""
-    targets = ceremony.delegated(thief.metadata(Targets.type), PRODUCT, [signing.public_key(thief.own)], 1, house.now)
+    targets = ceremony.delegated(
+        thief.metadata(Targets.type), PRODUCT, [signing_sign.public_key(thief.own)], 1, house.now
+    )
     house.s3.put(object_keys.trust_key(Targets.type, targets.version), signed(targets, targets_key))
     thief.product(3, thief.own)
 
@@ -462,7 +465,7 @@ def test_with_bucket_online_key_and_cdn_nothing_is_installed_that_the_key_of_the
         "the online key": lambda: sign(3, released.online),
         "the online key in the place of what is there": lambda: sign(2, released.online),
         "the release before": lambda: thief.fresh(released.online, **{ROLE: 1}),
-        "other bytes": lambda: thief.put(object_keys.target_key(PATH, signing.sha256(honest)), EVIL),
+        "other bytes": lambda: thief.put(object_keys.target_key(PATH, signing_sign.sha256(honest)), EVIL),
         "a high timestamp": lambda: thief.timestamp(released.online, 2**31, snapshot),
         "a high snapshot": lambda: thief.fresh(released.online, version=900_000_000),
         "the CDN": lambda: web.replaced.update(replaced),

@@ -9,7 +9,7 @@ import pytest
 from tuf.api.metadata import Root, Targets
 
 from comet_updates.errors import DecisionError
-from comet_updates.trust import ceremony, signing
+from comet_updates.signing import ceremony, sign
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ def key(tmp_path: Path) -> Make:
 
     def of(name: str) -> SSlibKey:
         if name not in made:
-            made[name] = signing.create(tmp_path / f"{name}.pem")
+            made[name] = sign.create(tmp_path / f"{name}.pem")
         return made[name]
 
     return of

@@ -16,7 +16,7 @@ from comet_updates.publish.bucket import Listed
 from comet_updates.publish.freshness import Fresh, next_snapshot, next_timestamp, next_version, outdated
 from comet_updates.publish.handler import SweepFailedError
 from comet_updates.publish.reconcile import Publisher
-from comet_updates.trust import signing
+from comet_updates.signing import sign
 from tests.conftest import release
 from tests.publish.conftest import WRITES, watched
 from tests.trust.conftest import PATH, PRODUCT
@@ -59,7 +59,7 @@ class TestSnapshot:
     """What is newest of each role."""
 
     def of(self, **versions: int) -> Fresh:
-        return Fresh(signing.timestamp(5, NOW, 7), signing.snapshot(7, NOW, versions))
+        return Fresh(sign.timestamp(5, NOW, 7), sign.snapshot(7, NOW, versions))
 
     def test_the_same_is_not_signed_again_until_half_of_its_life_is_over(self) -> None:
         said = self.of(targets=2)

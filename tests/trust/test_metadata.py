@@ -14,8 +14,8 @@ from tuf.api.metadata import Metadata, Root, TargetFile, Targets
 
 from comet_updates import object_keys
 from comet_updates.errors import RefusedUploadError
-from comet_updates.trust import ceremony, signing
-from comet_updates.trust.metadata import NOBODY, read_anchor, read_seal
+from comet_updates.signing import ceremony, sign
+from comet_updates.signing.verify import NOBODY, read_anchor, read_seal
 from tests.trust.thief import signed
 
 if TYPE_CHECKING:
@@ -37,14 +37,14 @@ class Keys:
     def uri(self, name: str) -> str:
         file = self._folder / f"{name}.pem"
         if not file.exists():
-            signing.create(file)
+            sign.create(file)
         return f"file2:{file}"
 
     def uris(self, *names: str) -> list[str]:
         return [self.uri(name) for name in names]
 
     def public(self, *names: str) -> list[Any]:
-        return [signing.public_key(self.uri(name)) for name in names]
+        return [sign.public_key(self.uri(name)) for name in names]
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +144,7 @@ class TestAnchor:
 
 
 def product(path: str = PATH, version: int = 1, **beside: Any) -> Targets:
-    made = signing.product(version, NOW, {path: (MANIFEST, beside)})
+    made = sign.product(version, NOW, {path: (MANIFEST, beside)})
     made.version = version
     return made
 
@@ -159,11 +159,11 @@ class TestSeal:
 
     def test_it_is_the_hash_of_each_manifest(self, read: Callable[..., Any]) -> None:
         seal = read(product())
-        assert (seal.version, seal.state) == (1, {PATH: signing.sha256(MANIFEST)})
-        assert seal.expires == NOW + signing.PRODUCT_LIFE
+        assert (seal.version, seal.state) == (1, {PATH: sign.sha256(MANIFEST)})
+        assert seal.expires == NOW + sign.PRODUCT_LIFE
 
     def test_what_is_beside_it_is_passed_on(self, read: Callable[..., Any], keys: Keys) -> None:
-        appcast = signing.appcast(keys.uri("sparkle"), b"<rss/>")
+        appcast = sign.appcast(keys.uri("sparkle"), b"<rss/>")
         target = read(product(minisign="untrusted comment: x\n", appcast=[appcast])).manifests[PATH]
         assert (target.minisign, [said._asdict() for said in target.appcasts]) == ("untrusted comment: x\n", [appcast])
 

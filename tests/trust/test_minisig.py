@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from securesystemslib.signer import CryptoSigner
 
-from comet_updates.trust import minisig, signing
+from comet_updates.signing import minisig, sign
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,19 +24,19 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 @pytest.fixture
 def key(tmp_path: Path) -> SSlibKey:
-    return signing.create(tmp_path / "key.pem")
+    return sign.create(tmp_path / "key.pem")
 
 
 @pytest.fixture
 def public(key: SSlibKey) -> minisign.PublicKey:
     """As an app has it, from the line that `comet-updates keys create` prints."""
-    file = minisig.public_key(signing.key_number(key), bytes.fromhex(key.keyval["public"]))
+    file = minisig.public_key(sign.key_number(key), bytes.fromhex(key.keyval["public"]))
     return minisign.PublicKey.from_base64(file.splitlines()[1])
 
 
 @pytest.fixture
 def signature(key: SSlibKey, tmp_path: Path) -> str:
-    made = signing.minisign(f"file2:{tmp_path / 'key.pem'}", [key], PATH, BODY, NOW)
+    made = sign.minisign(f"file2:{tmp_path / 'key.pem'}", [key], PATH, BODY, NOW)
     assert made is not None
     return made
 
@@ -78,7 +78,7 @@ def test_another_key_is_not_taken_for_it(signature: str) -> None:
 
 
 def test_key_and_signature_carry_the_same_number(key: SSlibKey, signature: str) -> None:
-    file = minisig.public_key(signing.key_number(key), bytes.fromhex(key.keyval["public"]))
+    file = minisig.public_key(sign.key_number(key), bytes.fromhex(key.keyval["public"]))
     numbers = [re.search("key ([0-9A-F]{16})$", text.splitlines()[0]) for text in (file, signature)]
     assert all(numbers)
     assert len({number[1] for number in numbers if number}) == 1
@@ -87,4 +87,4 @@ def test_key_and_signature_carry_the_same_number(key: SSlibKey, signature: str) 
 def test_keys_of_other_kinds_have_none(tmp_path: Path) -> None:
     signer = CryptoSigner(ec.generate_private_key(ec.SECP256R1()))
     (tmp_path / "ec.pem").write_bytes(signer.private_bytes)
-    assert signing.minisign(f"file2:{tmp_path / 'ec.pem'}", [signer.public_key], PATH, BODY, NOW) is None
+    assert sign.minisign(f"file2:{tmp_path / 'ec.pem'}", [signer.public_key], PATH, BODY, NOW) is None

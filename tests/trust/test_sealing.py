@@ -17,7 +17,7 @@ from comet_updates.cli import sealing
 from comet_updates.cli.deciding import SignWith
 from comet_updates.errors import SigningError, UnknownKeyError
 from comet_updates.formats import sparkle
-from comet_updates.trust import signing
+from comet_updates.signing import sign
 from tests.conftest import release
 from tests.trust.conftest import PATH, PRODUCT
 from tests.trust.thief import signed, targets_of, version_of
@@ -220,7 +220,7 @@ def check_appcast(house: House, served: bytes) -> bytes:
     assert trailer
     body = served[: int(trailer[2])]
     assert len(body) == trailer.start()
-    public = signing.public_key(house.key("sparkle")).keyval["public"]
+    public = sign.public_key(house.key("sparkle")).keyval["public"]
     Ed25519PublicKey.from_public_bytes(bytes.fromhex(public)).verify(base64.b64decode(trailer[1]), body)
     return body
 

@@ -12,7 +12,7 @@ from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.publish import uploads
 from comet_updates.publish.seals import COUNTING_MAX
-from comet_updates.trust import ceremony, signing
+from comet_updates.signing import ceremony, sign
 from tests.conftest import release
 from tests.trust.conftest import PATH, PRODUCT
 from tests.trust.thief import EVIL, ROLE, Thief, signed, targets_of, version_of
@@ -325,4 +325,4 @@ def test_the_signature_of_the_manifest_is_beside_it(released: House) -> None:
 @pytest.mark.http
 def test_the_target_is_just_the_public_manifest(released: House) -> None:
     body = released.s3.get(PLAIN)
-    assert released.s3.get(object_keys.target_key(PATH, signing.sha256(body))) == body
+    assert released.s3.get(object_keys.target_key(PATH, sign.sha256(body))) == body

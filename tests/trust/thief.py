@@ -12,7 +12,7 @@ from tuf.api.metadata import Metadata, MetaFile, Snapshot, TargetFile, Targets, 
 
 from comet_updates import object_keys
 from comet_updates.answer import urls
-from comet_updates.trust import signing
+from comet_updates.signing import sign
 from tests.trust.conftest import PATH, PRODUCT
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def signed(metadata: Any, *uris: str) -> bytes:
     """Signed with keys of which nobody asks whether they may."""
     made: Metadata[Any] = Metadata(metadata)
     for uri in uris:
-        made.sign(Signer.from_priv_key_uri(uri, signing.public_key(uri)), append=True)
+        made.sign(Signer.from_priv_key_uri(uri, sign.public_key(uri)), append=True)
     return made.to_bytes()
 
 
@@ -62,7 +62,7 @@ class Thief:
 
     def file(self, body: bytes, path: str = PATH) -> None:
         """Put a target where a client looks for it that was told its hash."""
-        self.put(object_keys.target_key(path, signing.sha256(body)), body)
+        self.put(object_keys.target_key(path, sign.sha256(body)), body)
 
     def product(self, version: int, uri: str, body: bytes = EVIL, path: str = PATH, role: str = ROLE) -> bytes:
         """Publish metadata of a product, and the manifest that it speaks of; gives its bytes."""

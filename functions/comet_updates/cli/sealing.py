@@ -24,14 +24,14 @@ from comet_updates.publish.inputs import Inputs
 from comet_updates.publish.loader import Loader, list_inputs
 from comet_updates.publish.rendering import render
 from comet_updates.publish.seals import Seals, manifests
-from comet_updates.trust import signing
-from comet_updates.trust.metadata import Seal
+from comet_updates.signing import sign
+from comet_updates.signing.verify import Seal
 
 ATTEMPTS = 5
 MOMENTS_MAX = 10
 """The number of future changes for which manifests are signed in advance."""
 
-RENEWED_BELOW = signing.PRODUCT_LIFE / 2
+RENEWED_BELOW = sign.PRODUCT_LIFE / 2
 """A signature with less time left than this is always renewed."""
 
 _FULL = (
@@ -115,21 +115,21 @@ def _seal(
 def _signed(targets: Targets, product: str, version: int, state: State, *, keys: SignWith, now: datetime) -> bytes:
     """Return the signed metadata of one state."""
     role = object_keys.product_role(product)
-    public = signing.keys_of(targets, role)
+    public = sign.keys_of(targets, role)
     signed = {}
     for path, body in state.manifests.items():
         beside: dict[str, Any] = {}
-        if minisign := signing.minisign(keys.uri, public, path, body, now):
+        if minisign := sign.minisign(keys.uri, public, path, body, now):
             beside["minisign"] = minisign
         if keys.appcast_uri and path in state.appcasts:
-            beside["appcast"] = [signing.appcast(keys.appcast_uri, appcast) for appcast in state.appcasts[path]]
+            beside["appcast"] = [sign.appcast(keys.appcast_uri, appcast) for appcast in state.appcasts[path]]
         signed[path] = (body, beside)
-    metadata = Metadata(signing.product(version, now, signed, _archives(product, state.manifests)))
-    signing.sign(metadata, targets, role, keys.uri)
+    metadata = Metadata(sign.product(version, now, signed, _archives(product, state.manifests)))
+    sign.sign(metadata, targets, role, keys.uri)
     return metadata.to_bytes()
 
 
-def _archives(product: str, manifests: Mapping[str, bytes]) -> dict[str, signing.Archive]:
+def _archives(product: str, manifests: Mapping[str, bytes]) -> dict[str, sign.Archive]:
     """Return the archive of each channel for tufup, if exactly one archive has the name that tufup expects.
 
     A release in a rollout is left out, because tufup does not support rollouts.
@@ -139,7 +139,7 @@ def _archives(product: str, manifests: Mapping[str, bytes]) -> dict[str, signing
         offered = json.loads(body)
         name = f"{product}-{offered['version']}.tar.gz"
         found = {
-            signing.Archive(file["size"], file["sha256"].lower())
+            sign.Archive(file["size"], file["sha256"].lower())
             for file in offered.get("artifacts", ())
             if file["kind"] == "archive" and file["url"].endswith(f"/{name}") and {"size", "sha256"} <= file.keys()
         }
@@ -152,7 +152,7 @@ def _states(product: str, inputs: Inputs, now: datetime) -> Iterator[State]:
     """Yield the state of now, and the state after each scheduled change; equal states only once."""
     due = [due_at(release, inputs.policies) for release in inputs.releases]
     ends = [rollout.last_group_at() for policy in inputs.policies.values() for rollout in policy.rollouts]
-    moments = sorted({at for at in due + ends if at and now < at < now + signing.PRODUCT_LIFE})[:MOMENTS_MAX]
+    moments = sorted({at for at in due + ends if at and now < at < now + sign.PRODUCT_LIFE})[:MOMENTS_MAX]
     state: State | None = None
     for at in (now, *moments):
         rendered = render(inputs, at)
@@ -174,5 +174,5 @@ def _states(product: str, inputs: Inputs, now: datetime) -> Iterator[State]:
 def _are_signed(states: Sequence[State], known: Sequence[Seal], now: datetime) -> bool:
     """Return whether the latest signed states are exactly these, and do not expire soon."""
     last = known[: len(states)][::-1]
-    hashes = [{path: signing.sha256(body) for path, body in state.manifests.items()} for state in states]
+    hashes = [{path: sign.sha256(body) for path, body in state.manifests.items()} for state in states]
     return [found.state for found in last] == hashes and all(found.expires - now > RENEWED_BELOW for found in last)

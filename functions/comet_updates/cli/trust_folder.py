@@ -22,8 +22,9 @@ from comet_updates.answer import urls
 from comet_updates.cli import files as person_files
 from comet_updates.errors import DecisionError, FileInTheWayError, SigningError, UnknownKeyError
 from comet_updates.publish.bucket import Bucket, etag_of
-from comet_updates.trust import ceremony, minisig, signing
-from comet_updates.trust.metadata import parse, read_anchor
+from comet_updates.signing import ceremony, minisig
+from comet_updates.signing import sign as signing_sign
+from comet_updates.signing.verify import parse, read_anchor
 
 
 class Written(NamedTuple):
@@ -67,7 +68,7 @@ def create(file: Path) -> list[str]:
     public_file = file.with_name(f"{file.name}.pub")
     if not file.exists() and (public_file.exists() or public_file.is_symlink()):
         raise FileInTheWayError(str(public_file))
-    return _export(signing.create(file), f"file2:{file}", public_file)
+    return _export(signing_sign.create(file), f"file2:{file}", public_file)
 
 
 def export(uri: str, file: Path) -> list[str]:
@@ -77,7 +78,7 @@ def export(uri: str, file: Path) -> list[str]:
         SigningError: the key cannot be read, or `file` cannot be written.
         FileInTheWayError: `file` holds something else, such as the private half. It stays as it is.
     """
-    return _export(signing.public_key(uri), uri, file)
+    return _export(signing_sign.public_key(uri), uri, file)
 
 
 def begin(
@@ -159,7 +160,7 @@ def sign(folder: Path, uri: str, *, is_dry: bool) -> Written:
         before = dict(metadata.signatures)
         for delegator in _delegators(folder, metadata.signed):
             with suppress(UnknownKeyError):
-                signing.sign(metadata, delegator, kind, uri)
+                signing_sign.sign(metadata, delegator, kind, uri)
         if metadata.signatures == before:
             continue
         files.append(str(newest))
@@ -223,7 +224,7 @@ def _export(key: SSlibKey, uri: str, file: Path) -> list[str]:
     lines = [f"key {key.keyid}", f"sign with {uri}", f"wrote {file}"]
     if key.scheme == ED25519:
         raw = bytes.fromhex(key.keyval["public"])
-        minisign = minisig.public_key(signing.key_number(key), raw).splitlines()[1]
+        minisign = minisig.public_key(signing_sign.key_number(key), raw).splitlines()[1]
         lines += [f"for minisign {minisign}", f"for Sparkle {base64.b64encode(raw).decode()}"]
     return lines
 

@@ -23,8 +23,8 @@ from comet_updates.publish.bucket import Bucket, Listed
 from comet_updates.publish.changes import Change, write
 from comet_updates.publish.rendering import rejections
 from comet_updates.publish.views import original
-from comet_updates.trust import signing
-from comet_updates.trust.metadata import Anchor, parse, read, vouched
+from comet_updates.signing import sign
+from comet_updates.signing.verify import Anchor, parse, read, vouched
 
 REFUSED_TRUST = object_keys.rejected_key("trust/").removesuffix(".json")
 TIMESTAMP_RENEWED = timedelta(days=2)
@@ -134,7 +134,7 @@ class Freshness:
         if self._online_key is None:
             raise SigningError("ONLINE_KEY", "is not set, and clients of TUF will soon find everything out of date")
         metadata: Metadata[Any] = Metadata(signed)
-        signing.sign(metadata, root, signed.type, self._online_key)
+        sign.sign(metadata, root, signed.type, self._online_key)
         return metadata.to_bytes()
 
     def _tidy(self, listed: Mapping[str, Listed], current: Mapping[str, int], now: datetime) -> Change:
@@ -162,7 +162,7 @@ def published(targets: Targets, listed: Iterable[str]) -> dict[str, list[int]]:
     versions: dict[str, list[int]] = defaultdict(list)
     for key in listed:
         found = object_keys.metadata(key)
-        if found and found.product and signing.keys_of(targets, found.role):
+        if found and found.product and sign.keys_of(targets, found.role):
             versions[found.role].append(found.version)
     return {role: sorted(numbers, reverse=True) for role, numbers in versions.items()}
 
@@ -182,7 +182,7 @@ def next_snapshot(
     version = next_version(said.timestamp.snapshot_meta.version if said.timestamp else 0, now)
     while object_keys.metadata_key(Snapshot.type, version) in listed:  # of a run that was killed after it
         version += 1
-    return signing.snapshot(version, now, wanted)
+    return sign.snapshot(version, now, wanted)
 
 
 def next_timestamp(said: Fresh, snapshot: Snapshot | None, now: datetime) -> Timestamp | None:
@@ -191,7 +191,7 @@ def next_timestamp(said: Fresh, snapshot: Snapshot | None, now: datetime) -> Tim
         return None
     of = snapshot or said.snapshot
     assert of is not None  # noqa: S101 (where none is there, there is a new one)
-    return signing.timestamp(next_version(said.timestamp.version if said.timestamp else 0, now), now, of.version)
+    return sign.timestamp(next_version(said.timestamp.version if said.timestamp else 0, now), now, of.version)
 
 
 def next_version(before: int, now: datetime) -> int:

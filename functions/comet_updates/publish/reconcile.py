@@ -24,7 +24,7 @@ from comet_updates.publish.loader import Loader, list_inputs
 from comet_updates.publish.rendering import rejections, render
 from comet_updates.publish.seals import Seals
 from comet_updates.publish.views import View, exactly, look, look_at_all, original
-from comet_updates.trust.metadata import NOBODY
+from comet_updates.signing.verify import NOBODY
 
 ATTEMPTS = 5
 """How often a run starts again because another publisher was faster, before it leaves the rest to a retry."""

@@ -20,8 +20,8 @@ from comet_updates.publish.bucket import Bucket, Stored, etag_of
 from comet_updates.publish.inputs import Listing
 from comet_updates.publish.rendering import Rendered
 from comet_updates.publish.views import View
-from comet_updates.trust.metadata import NOBODY, Anchor, Seal, read_anchor, read_seal
-from comet_updates.trust.signing import sha256
+from comet_updates.signing.sign import sha256
+from comet_updates.signing.verify import NOBODY, Anchor, Seal, read_anchor, read_seal
 
 COUNTING_MAX = 16
 """How many of the newest signatures that count are looked at: one for now, and some for what is due later."""

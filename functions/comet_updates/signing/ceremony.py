@@ -15,7 +15,7 @@ from tuf.api.metadata import DelegatedRole, Delegations, Metadata, Root, Snapsho
 
 from comet_updates import object_keys
 from comet_updates.errors import DecisionError
-from comet_updates.trust.signing import OFFLINE_LIFE, later
+from comet_updates.signing.sign import OFFLINE_LIFE, later
 
 ROLES = {"root": (Root.type,), "targets": (Targets.type,), "online": (Snapshot.type, Timestamp.type)}
 """Who signs what, by the name that people use."""

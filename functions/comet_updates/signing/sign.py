@@ -20,7 +20,7 @@ from securesystemslib.signer import ED25519, AWSSigner, CryptoSigner, Key, Signa
 from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
 
 from comet_updates.errors import SigningError, UnknownKeyError
-from comet_updates.trust import minisig
+from comet_updates.signing import minisig
 
 TIMESTAMP_LIFE = timedelta(days=3)
 """For how long a client takes the word of the online key that nothing is newer: so it notices a freeze."""
