@@ -22,7 +22,7 @@ from bench.figures import Row, Section, spread
 from bench.object_store import DOCUMENT
 from comet_updates import object_keys
 from comet_updates.publish.bucket import Bucket
-from comet_updates.publish.reconcile import Publisher
+from comet_updates.publish.publisher import Publisher
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

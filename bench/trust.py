@@ -32,7 +32,7 @@ from comet_updates.answer import urls
 from comet_updates.cli import sample_keys, sealing
 from comet_updates.cli.deciding import SignWith
 from comet_updates.publish.bucket import open_bucket
-from comet_updates.publish.reconcile import Publisher
+from comet_updates.publish.publisher import Publisher
 
 COMMAND = "python -m bench trust"
 PRODUCTS = (1, 100)

@@ -179,7 +179,7 @@ _LIKELY = (
     ("functions/", (promises.PAGE, promises.PAGE_ALONE)),
     ("comet_updates.formats.manifest", (promises.TO_ASK,)),
     ("comet_updates.formats", (promises.PAGE, promises.PAGE_ALONE)),
-    ("comet_updates.publish.reconcile", (promises.PAGE,)),
+    ("comet_updates.publish.publisher", (promises.PAGE,)),
     ("comet_updates.publish", (promises.NO_UPLOADER, promises.EVERY_FAULT_OF_PUBLISHING)),
     ("comet_updates.model", (promises.NO_FIELD,)),
     ("comet_updates.answer.log", (promises.ONLY_RECORDS, promises.SILENCE, promises.FINITE_LOG)),

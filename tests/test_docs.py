@@ -24,7 +24,7 @@ from comet_updates.cli import app
 from comet_updates.model.channel import ChannelPolicy
 from comet_updates.model.product import Product
 from comet_updates.model.release import Release
-from comet_updates.publish import uploads
+from comet_updates.publish.uploads import parse
 from tests.conftest import ROOT, release
 from tests.flows.documented import Shell, Step, steps
 
@@ -144,25 +144,25 @@ def json_blocks(page: Path) -> list[dict[str, object]]:
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: str(file.relative_to(ROOT)))
 def test_every_example_is_accepted(file: Path) -> None:
     key = "/".join(file.relative_to(ROOT).parts[1:])
-    uploads.parse(uploads.MODELS[uploads.check_key(key).kind], key, file.read_bytes())
+    parse.parse(parse.MODELS[parse.check_key(key).kind], key, file.read_bytes())
 
 
 def test_the_release_in_the_readme_is_accepted() -> None:
     (document,) = json_blocks(ROOT / "README.md")
     key = object_keys.release_key("comet-cursor", "stable", "4.2.1")
-    uploads.parse(Release, key, json.dumps(document).encode())
+    parse.parse(Release, key, json.dumps(document).encode())
 
 
 def test_the_policy_and_the_refusal_in_the_guide_are_what_the_service_reads_and_writes() -> None:
     policy, rejection = json_blocks(ROOT / "docs" / "releasing.md")
-    uploads.parse(ChannelPolicy, object_keys.channel_key("comet-cursor", "stable"), json.dumps(policy).encode())
+    parse.parse(ChannelPolicy, object_keys.channel_key("comet-cursor", "stable"), json.dumps(policy).encode())
     schema = json.loads((ROOT / "schemas" / "rejection.json").read_text())
     assert set(rejection) == set(schema["properties"])
 
 
 def test_the_product_that_turns_on_drop_in_urls_is_accepted() -> None:
     (document,) = json_blocks(ROOT / "docs" / "clients" / "drop-in.md")
-    uploads.parse(Product, object_keys.product_key("comet-cursor"), json.dumps(document).encode())
+    parse.parse(Product, object_keys.product_key("comet-cursor"), json.dumps(document).encode())
 
 
 def drop_in_paths() -> list[str]:
@@ -185,7 +185,7 @@ def decisions() -> list[str]:
 @pytest.mark.parametrize("decision", decisions())
 def test_every_decision_in_the_guide_is_accepted(decision: str) -> None:
     document = json.loads(f'{{"schema": 1, "product": "comet-cursor", "channel": "stable", {decision}}}')
-    uploads.parse(ChannelPolicy, object_keys.channel_key("comet-cursor", "stable"), json.dumps(document).encode())
+    parse.parse(ChannelPolicy, object_keys.channel_key("comet-cursor", "stable"), json.dumps(document).encode())
 
 
 @pytest.mark.parametrize("module", formats.ALL, ids=lambda module: module.__name__)

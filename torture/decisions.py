@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.publish.bucket import Bucket
-from comet_updates.publish.reconcile import Publisher
+from comet_updates.publish.publisher import Publisher
 from tests.publish.memory import MemoryBucket, Objects
 
 PRODUCTS = ("ash", "birch", "cedar", "elm")

@@ -6,6 +6,7 @@ import hashlib
 import re
 from typing import NamedTuple
 
+from comet_updates.answer import urls
 from comet_updates.answer.urls import (
     LANGUAGE,
     MANIFEST,
@@ -210,3 +211,12 @@ def rejected_key(key: str) -> str:
     if len(rejected.encode()) <= _S3_KEY_MAX_BYTES:
         return rejected
     return f"{REJECTED_LONG_KEYS}{hashlib.sha256(key.encode()).hexdigest()}.json"  # the document names the key in full
+
+
+OWN_PAGES = ("index", "privacy")
+"""The pages that belong to no product. No product can have these names: see `object_keys.RESERVED`."""
+
+
+def has_page(product: str) -> bool:
+    """Return whether a URL leads to a page of `product`: a name of digits alone has no page."""
+    return urls.public_key(urls.page_path(product)) is not None

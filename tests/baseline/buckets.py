@@ -24,8 +24,8 @@ from comet_updates import object_keys
 from comet_updates.answer.log import Log
 from comet_updates.cli import sample_keys, sealing
 from comet_updates.cli.deciding import SignWith
-from comet_updates.publish.handler import Run
-from comet_updates.publish.reconcile import Publisher
+from comet_updates.publish.publisher import Publisher
+from comet_updates.publish.run import Run
 from tests.clients import app
 from tests.conftest import ROOT, release
 from tests.publish.memory import MemoryBucket, Objects
@@ -34,7 +34,7 @@ START = datetime(2026, 11, 23, 12, tzinfo=UTC)
 PUBLISHED = ("public/", "rejected/")
 WRITTEN = (*PUBLISHED, "packs/")
 MANY = 24
-"""Releases of a product: more than `publish.packs.PACKED_FROM`, so that the publisher writes a pack."""
+"""Releases of a product: more than `publish.uploads.pack.PACKED_FROM`, so that the publisher writes a pack."""
 
 
 class Filler:

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from comet_updates.cli import app
 from comet_updates.errors import Problem, RefusedUploadError
 from comet_updates.model.release import Release
-from comet_updates.publish import uploads
+from comet_updates.publish.uploads import parse
 from tests.conftest import ROOT, release
 
 KEY = "releases/comet-cursor/stable/4.2.1.json"
@@ -122,7 +122,7 @@ def test_it_refuses_just_what_publishing_refuses(tmp_path: Path, fields: dict[st
     file = save(tmp_path, release(**fields))
     problems: tuple[Problem, ...] = ()
     try:
-        uploads.parse(Release, KEY, file.read_bytes())
+        parse.parse(Release, KEY, file.read_bytes())
     except RefusedUploadError as refusal:
         problems = refusal.problems
     said = json.loads(run(file, "--json").stdout)["problems"]

@@ -17,7 +17,7 @@ from comet_updates.formats import sparkle, squirrel
 from comet_updates.model.channel import ChannelPolicy
 from comet_updates.model.offer import Offer
 from comet_updates.model.release import Release
-from comet_updates.publish import uploads
+from comet_updates.publish.uploads import parse
 
 APPCAST = """<?xml version="1.0"?>
 <rss version="2.0" xmlns:sparkle="http://www.andymatuschak.org/xml-namespaces/sparkle"><channel><title>App</title>
@@ -55,7 +55,7 @@ def test_each_release_becomes_a_document_that_would_be_accepted(tmp_path: Path, 
     }
     for key, document in documents.items():
         if key.startswith("releases/"):
-            uploads.parse(Release, key, json.dumps(document).encode())
+            parse.parse(Release, key, json.dumps(document).encode())
     release = documents["releases/app/stable/2.0.0.json"]
     assert release["build"] == "200"
     assert release["artifacts"][0]["signatures"] == {"ed25519": "c2ln"}
@@ -221,7 +221,7 @@ def test_a_static_document_of_squirrel_for_macs_is_taken_over(tmp_path: Path) ->
     assert done.exit_code == 0, done.output
     release = released(tmp_path / "out")
     key = object_keys.release_key("app", "stable", "1.0.0")
-    read = uploads.parse(Release, key, json.dumps(release).encode())
+    read = parse.parse(Release, key, json.dumps(release).encode())
     again = json.loads(squirrel.render(Offer("app", "stable", read, None, ((read, None),)))["RELEASES.json"])
     assert again == document | {
         "releases": [{"version": "1.0.0", "updateTo": update | {"pub_date": "2026-01-01T12:00:00+00:00"}}]
@@ -246,7 +246,7 @@ class TestWhatNewerAppcastsSay:
         (tmp_path / "appcast.xml").write_text(ITEM)
         run(str(tmp_path / "appcast.xml"), "--product", "app", "--to", str(tmp_path / "out"))
         key = object_keys.release_key("app", "stable", "2.0")
-        read = uploads.parse(Release, key, json.dumps(released(tmp_path / "out")).encode())
+        read = parse.parse(Release, key, json.dumps(released(tmp_path / "out")).encode())
         before = ET.fromstring(ITEM)
         after = ET.fromstring(
             sparkle.render(Offer("app", "stable", read, None, ((read, None),)))["appcast.xml"].decode()
@@ -265,7 +265,7 @@ class TestWhatNewerAppcastsSay:
             "remarks"
         ]
         key, _, policy = remark.partition("upload as ")[2].partition(": ")
-        read = uploads.parse(ChannelPolicy, key, policy.encode())
+        read = parse.parse(ChannelPolicy, key, policy.encode())
         assert read.rollout
         assert (read.rollout.version, read.rollout.interval, read.rollout.groups) == ("2.0", 86_400, 7)
 

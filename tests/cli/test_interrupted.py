@@ -21,7 +21,7 @@ import pytest
 
 from comet_updates.cli.uploading import PART_BYTES
 from comet_updates.model.release import Release
-from comet_updates.publish import uploads
+from comet_updates.publish.uploads import parse
 from tests.cli.conftest import Shop
 from tests.conftest import ON_THIS_MACHINE, ROOT, S3, Wire
 from torture.counts import IS_FULL, tally
@@ -72,7 +72,7 @@ class Pipeline:
         versions = self.s3.client.list_object_versions(Bucket=self.s3.bucket, Prefix="releases/").get("Versions", [])
         assert len({version["Key"] for version in versions}) == len(versions)
         for version in versions:
-            release = uploads.parse(Release, version["Key"], self.s3.get(version["Key"]))
+            release = parse.parse(Release, version["Key"], self.s3.get(version["Key"]))
             assert len(release.artifacts) == len(self.files)
             for artifact in release.artifacts:
                 body = self.s3.get(f"files/{artifact.url_name}")

@@ -24,7 +24,7 @@ from comet_updates.errors import ArtifactError
 from comet_updates.formats import electron_updater, tauri
 from comet_updates.model.offer import Offer
 from comet_updates.model.release import Release
-from comet_updates.publish import uploads
+from comet_updates.publish.uploads import parse
 from tests.cli.conftest import Shop
 from tests.clients.servers import Server
 from tests.conftest import Wire
@@ -61,7 +61,7 @@ class Build:
 
     def released(self) -> dict[str, Any]:
         document: dict[str, Any] = self.shop.s3.json(KEY)
-        uploads.parse(Release, KEY, json.dumps(document).encode())
+        parse.parse(Release, KEY, json.dumps(document).encode())
         return document
 
 
@@ -133,7 +133,7 @@ def test_what_is_released_is_what_updaters_take(build: Build) -> None:
     signed = bytes(minisign.KeyPair.generate().secret_key.sign(b"x"))
     build.save("App-4.2.1.AppImage.sig", base64.b64encode(signed))
     build.run("--notes", str(build.save("CHANGELOG.md", b"# Changes\n\n## 4.2.1\n\n- New.\n\n## 4.2.0\n\n- Old.\n")))
-    release = uploads.parse(Release, KEY, build.shop.s3.get(KEY))
+    release = parse.parse(Release, KEY, build.shop.s3.get(KEY))
     offer = Offer("comet-cursor", "stable", release, None, ((release, None),))
     assert json.loads(tauri.render(offer)["tauri.json"])["notes"] == "- New."
     assert set(electron_updater.render(offer)) >= {"latest.yml", "latest-mac.yml", "latest-linux.yml"}

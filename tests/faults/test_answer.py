@@ -18,7 +18,7 @@ from comet_updates.answer import store, urls
 from comet_updates.answer.errors import StoreUnavailableError
 from comet_updates.answer.respond import respond
 from comet_updates.answer.store import WITNESS, Document, Reader, Unchanged
-from comet_updates.publish.bucket import etag_of
+from comet_updates.publish.stored import etag_of
 from torture import proxy
 from torture.counts import tally
 from torture.proxy import proxied

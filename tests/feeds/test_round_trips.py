@@ -17,7 +17,7 @@ from comet_updates import object_keys
 from comet_updates.formats import electron_updater, sparkle, squirrel, tauri, velopack
 from comet_updates.model.offer import Offer
 from comet_updates.model.release import Release
-from comet_updates.publish import uploads
+from comet_updates.publish.uploads import parse
 from tests.feeds.convert import BASE, LANGUAGE, SPARKLE, convert
 from tests.feeds.test_real_feeds import FOLDER, READABLE, in_the_clients_order, names_of, pytestmark  # noqa: F401 (skips where there are no feeds)
 from tests.formats import sparkle_rules
@@ -53,7 +53,7 @@ def offered(file: Path) -> Offer:
 
 def accepted(wire: dict[str, Any]) -> Release:
     key = object_keys.release_key("p", wire["channel"], wire["version"])
-    return uploads.parse(Release, key, json.dumps(wire | {"product": "p"}).encode())
+    return parse.parse(Release, key, json.dumps(wire | {"product": "p"}).encode())
 
 
 def files_of(document: Any) -> set[tuple[str, str, str]]:

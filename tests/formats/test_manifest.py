@@ -13,7 +13,7 @@ from comet_updates.formats import manifest
 from comet_updates.model.channel import Rollout
 from comet_updates.model.offer import Offer
 from comet_updates.model.release import Artifact, Release
-from comet_updates.publish import uploads
+from comet_updates.publish.uploads import parse
 from tests.conftest import ROOT
 
 
@@ -105,7 +105,7 @@ def test_every_field_is_passed_on_as_it_was_written() -> None:
     assert set(EVERY_FIELD) == {"schema" if name == "schema_" else name for name in Release.model_fields}
     assert set(EVERY_FIELD["artifacts"][0]) == set(Artifact.model_fields)
     uploaded = json.dumps(EVERY_FIELD, indent=7).encode()  # with escapes, which say the same
-    read = uploads.parse(Release, "releases/p/stable/2.0.0-rc.1+B.json", uploaded)
+    read = parse.parse(Release, "releases/p/stable/2.0.0-rc.1+B.json", uploaded)
     documents = formats.render(offer((read, None), rollout=Rollout(percent=0)))
     to_the_letter = json.dumps(EVERY_FIELD, ensure_ascii=False, separators=(",", ":"))
     assert documents["manifest.json"].decode() == to_the_letter[:-1] + ',"rollout":{"percent":0}}\n'

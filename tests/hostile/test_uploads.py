@@ -12,8 +12,8 @@ import pytest
 
 from comet_updates import object_keys
 from comet_updates.errors import RefusedUploadError
-from comet_updates.publish import uploads
-from comet_updates.publish.loader import Loader, list_inputs
+from comet_updates.publish.uploads import parse
+from comet_updates.publish.uploads.load import Loader, list_inputs
 from tests.conftest import ROOT, SWEEP, notification, release
 from tests.hostile import corpus
 from tests.hostile.counts import Counts
@@ -81,7 +81,7 @@ def test_a_hundred_megabytes_are_refused_before_they_are_read(s3: S3, publish: H
 @pytest.mark.parametrize("key", corpus.UNLISTED_KEYS)
 def test_a_key_with_a_control_character_is_no_upload_either(key: str) -> None:
     with pytest.raises(RefusedUploadError, match="no upload has a key like this"):
-        uploads.check_key(key)
+        parse.check_key(key)
 
 
 @pytest.mark.http
@@ -96,7 +96,7 @@ def test_keys_are_listed_in_a_form_that_can_hold_any_of_them(s3: S3, publish: Ha
 def test_what_s3_says_of_an_upload_is_not_believed(s3: S3, publish: Handler) -> None:
     """A bomb under `Content-Encoding: gzip` stays the few bytes that it is."""
     public = begin(s3, publish)
-    body = gzip.compress(b"[" * 50_000_000, compresslevel=9, mtime=0)[: uploads.UPLOAD_MAX_BYTES]
+    body = gzip.compress(b"[" * 50_000_000, compresslevel=9, mtime=0)[: parse.UPLOAD_MAX_BYTES]
     said = {"ContentEncoding": "gzip", "ContentType": "text/html", "CacheControl": "max-age=9"}
     s3.client.put_object(Bucket=s3.bucket, Key=corpus.key(), Body=body, **said)
     publish(notification(corpus.key()), None)
@@ -108,10 +108,10 @@ READ_THEM = """
 import json, re, sys
 from tests.hostile.corpus import attacks, over_faults
 from tests.hostile.uploads import load_from_memory
-from comet_updates.publish import uploads
+from comet_updates.publish.uploads.parse import parse
 
 if len(sys.argv) > 1:
-    uploads.NAME_MAX_CHARS = 10**6
+    parse.NAME_MAX_CHARS = 10**6
     load_from_memory([json.dumps(over_faults("x" * 20_000)).encode()])
 else:
     load_from_memory([attack.body for attack in attacks().values() if len(attack.body) > 100_000] * 2)

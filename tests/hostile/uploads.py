@@ -14,15 +14,15 @@ from urllib.parse import quote
 import jsonschema
 
 from comet_updates import object_keys
-from comet_updates.publish.bucket import Stored
-from comet_updates.publish.loader import Loader
-from comet_updates.publish.uploads import PROBLEMS_MAX
+from comet_updates.publish.stored import Stored
+from comet_updates.publish.uploads.load import Loader
+from comet_updates.publish.uploads.parse import PROBLEMS_MAX
 from tests.conftest import ROOT, SWEEP, notification, release
 from tests.hostile import corpus
 from tests.hostile.counts import Counts
 
 if TYPE_CHECKING:
-    from comet_updates.publish.inputs import Inputs
+    from comet_updates.publish.uploads.accept import Inputs
     from tests.conftest import S3, Handler
 
 NOW = datetime(2026, 11, 27, tzinfo=UTC)

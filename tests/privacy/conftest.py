@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, settings
 from moto.moto_api._internal.models import moto_api_backend
 
 from comet_updates.publish.bucket import open_bucket
-from comet_updates.publish.reconcile import Publisher
+from comet_updates.publish.publisher import Publisher
 from tests.conftest import ON_THIS_MACHINE, S3, release
 from tests.privacy.observe import Lambda, environ
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from comet_updates.publish.bucket import open_bucket
-from comet_updates.publish.reconcile import Publisher
+from comet_updates.publish.publisher import Publisher
 from proof.facts import SCREEN_LINES
 from proof.source import code_lines
 from tests.conftest import release

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from comet_updates.publish.bucket import Bucket, Current, Listed, Stored
-from comet_updates.publish.reconcile import Publisher
+from comet_updates.publish.bucket import Bucket
+from comet_updates.publish.publisher import Publisher
+from comet_updates.publish.stored import Current, Listed, Stored
 from tests.publish.memory import MemoryBucket, MemoryS3, Objects, s3
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from typing import Any
 from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.errors import ConcurrentPublishError
-from comet_updates.publish.loader import Loader, list_inputs
-from comet_updates.publish.rendering import rejections, render
+from comet_updates.publish.render import rejections, render
+from comet_updates.publish.uploads.load import Loader, list_inputs
 from tests.conftest import release
 from tests.hostile.counts import Counts
 from tests.publish.conftest import NOW, Rig, WatchedMemory

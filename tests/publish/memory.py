@@ -17,7 +17,8 @@ import pytest
 from comet_updates.answer import store
 from comet_updates.errors import ConcurrentPublishError
 from comet_updates.publish import bucket
-from comet_updates.publish.bucket import Bucket, Current, Listed, Stored, etag_of
+from comet_updates.publish.bucket import Bucket
+from comet_updates.publish.stored import Current, Listed, Stored, etag_of
 from tests.conftest import S3
 
 if TYPE_CHECKING:

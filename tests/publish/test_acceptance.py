@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from comet_updates import object_keys
 from comet_updates.errors import RefusedUploadError
-from comet_updates.publish import uploads
-from comet_updates.publish.bucket import Stored, etag_of
-from comet_updates.publish.inputs import Inputs, accept
+from comet_updates.publish.stored import Stored, etag_of
+from comet_updates.publish.uploads import parse
+from comet_updates.publish.uploads.accept import Inputs, accept
 from tests.conftest import release
 
 PRODUCT = "comet-cursor"
@@ -62,7 +62,7 @@ class Uploads:
         upload = object_keys.parse_upload(stored.key)
         assert upload
         try:
-            return uploads.parse(uploads.MODELS[upload.kind], stored.key, self._bodies[stored])
+            return parse.parse(parse.MODELS[upload.kind], stored.key, self._bodies[stored])
         except RefusedUploadError as refusal:
             return refusal
 

@@ -12,7 +12,8 @@ from botocore.config import Config
 
 from comet_updates.answer.errors import StoreUnavailableError
 from comet_updates.errors import ConcurrentPublishError
-from comet_updates.publish.bucket import Bucket, Stored, etag_of, open_bucket
+from comet_updates.publish.bucket import Bucket, open_bucket
+from comet_updates.publish.stored import Stored, etag_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from comet_updates.answer.errors import SettingsError
-from comet_updates.publish.changes import Change
+from comet_updates.publish.bucket import Change
 from tests.conftest import SWEEP, notification, release
 
 if TYPE_CHECKING:

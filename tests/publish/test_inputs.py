@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from comet_updates.publish.inputs import Inputs
-from comet_updates.publish.loader import Loader, list_inputs
-from comet_updates.publish.uploads import UPLOAD_MAX_BYTES
+from comet_updates.publish.uploads.accept import Inputs
+from comet_updates.publish.uploads.load import Loader, list_inputs
+from comet_updates.publish.uploads.parse import UPLOAD_MAX_BYTES
 from tests.conftest import release
 from tests.publish.conftest import NOW
 

@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from comet_updates.publish import loader, packs
-from comet_updates.publish.loader import Loader, list_inputs
+from comet_updates.publish.uploads import load as uploads_load
+from comet_updates.publish.uploads import pack
+from comet_updates.publish.uploads.load import Loader, list_inputs
 from tests.conftest import release
 
 if TYPE_CHECKING:
-    from comet_updates.publish.inputs import Inputs
+    from comet_updates.publish.uploads.accept import Inputs
     from tests.conftest import S3, Wire
     from tests.publish.conftest import Rig, WatchedBucket
 
 PACK = "packs/comet-cursor.json.gz"
-MANY = packs.PACKED_FROM + 5
+MANY = pack.PACKED_FROM + 5
 
 
 def key(version: str) -> str:
@@ -62,7 +63,7 @@ def test_a_pack_is_not_written_again_for_a_few_uploads(stocked: S3, bucket: Watc
     stocked.put(key("2.0.0"), release("2.0.0"))
     load(bucket, writes_packs=True)
     assert stocked.get(PACK) == packed
-    for minor in range(packs.PACKED_FROM + 1):
+    for minor in range(pack.PACKED_FROM + 1):
         stocked.put(key(f"3.{minor}.0"), release(f"3.{minor}.0"))
     load(bucket, writes_packs=True)
     assert stocked.get(PACK) != packed
@@ -112,7 +113,7 @@ def test_a_pack_that_somebody_else_writes_meanwhile_is_as_good(stocked: S3, buck
 def test_a_loader_does_not_remember_without_bound(
     stocked: S3, bucket: WatchedBucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loader, "REMEMBERED_MAX", 3)
+    monkeypatch.setattr(uploads_load, "REMEMBERED_MAX", 3)
     one = Loader(bucket)
     for expected in (MANY, MANY):
         one.load("comet-cursor", list_inputs(bucket, "comet-cursor"))

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from comet_updates.errors import ConcurrentPublishError
-from comet_updates.publish.bucket import Bucket, etag_of
+from comet_updates.publish.bucket import Bucket
+from comet_updates.publish.stored import etag_of
 from tests.publish.memory import MemoryBucket, Objects
 
 if TYPE_CHECKING:

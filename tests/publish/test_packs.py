@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from comet_updates.publish import packs
-from comet_updates.publish.bucket import Stored, etag_of
+from comet_updates.publish.stored import Stored, etag_of
+from comet_updates.publish.uploads import pack
 
 
 def stored(number: int, body: bytes) -> Stored:
@@ -21,33 +21,33 @@ BODIES = {stored(number, body): body for number, body in enumerate([b"{}", "„G
 
 
 def test_what_was_packed_is_unpacked() -> None:
-    assert packs.unpack(packs.pack(BODIES), BODIES) == BODIES
+    assert pack.unpack(pack.pack(BODIES), BODIES) == BODIES
 
 
 def test_the_same_uploads_give_the_same_bytes() -> None:
-    assert packs.pack(BODIES) == packs.pack(dict(reversed(BODIES.items())))
+    assert pack.pack(BODIES) == pack.pack(dict(reversed(BODIES.items())))
 
 
 def test_what_is_not_in_the_bucket_any_more_is_left_out() -> None:
     one, *_ = BODIES
-    assert list(packs.unpack(packs.pack(BODIES), [one])) == [one]
+    assert list(pack.unpack(pack.pack(BODIES), [one])) == [one]
 
 
 def test_what_the_bucket_says_otherwise_is_not_believed() -> None:
     one, *others = BODIES
     changed = one._replace(etag=etag_of(b"other"))
-    assert packs.unpack(packs.pack(BODIES), [changed, *others]) == {other: BODIES[other] for other in others}
+    assert pack.unpack(pack.pack(BODIES), [changed, *others]) == {other: BODIES[other] for other in others}
 
 
 def test_what_is_no_text_is_left_to_be_read_again() -> None:
     junk = stored(9, b"\xff")
-    assert packs.unpack(packs.pack({**BODIES, junk: b"\xff"}), [*BODIES, junk]) == BODIES
+    assert pack.unpack(pack.pack({**BODIES, junk: b"\xff"}), [*BODIES, junk]) == BODIES
 
 
 def test_of_too_much_the_newest_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packs, "PACK_MAX_BYTES", 3)
+    monkeypatch.setattr(pack, "PACK_MAX_BYTES", 3)
     *_, newest = BODIES
-    assert list(packs.unpack(packs.pack(BODIES), BODIES)) == [newest]
+    assert list(pack.unpack(pack.pack(BODIES), BODIES)) == [newest]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_of_too_much_the_newest_is_kept(monkeypatch: pytest.MonkeyPatch) -> None
     [
         b"",
         b"no gzip",
-        packs.pack(BODIES)[:-9],
+        pack.pack(BODIES)[:-9],
         gzip.compress(b"no JSON"),
         gzip.compress(b"\xff"),
         gzip.compress(b"7"),
@@ -68,4 +68,4 @@ def test_of_too_much_the_newest_is_kept(monkeypatch: pytest.MonkeyPatch) -> None
     ids=range(11),
 )
 def test_a_broken_pack_holds_nothing(broken: bytes) -> None:
-    assert packs.unpack(broken, BODIES) == {}
+    assert pack.unpack(broken, BODIES) == {}

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from comet_updates import object_keys
-from comet_updates.publish.uploads import UPLOAD_MAX_BYTES
+from comet_updates.publish.uploads.parse import UPLOAD_MAX_BYTES
 from tests.conftest import release
 from tests.publish.conftest import Rig
 

@@ -14,7 +14,7 @@ from comet_updates.model.channel import ChannelPolicy
 from comet_updates.model.fields import ARTIFACTS_MAX, NOTES_MAX_CHARS
 from comet_updates.model.product import Product
 from comet_updates.model.release import Release
-from comet_updates.publish import uploads
+from comet_updates.publish.uploads import parse as uploads_parse
 from tests.conftest import ROOT, release
 
 KEY = "releases/comet-cursor/stable/4.2.1.json"
@@ -22,13 +22,13 @@ SHA512 = "0123456789abcdef" * 8
 
 
 def parse(document: dict[str, Any], key: str = KEY) -> Release:
-    return uploads.parse(Release, key, json.dumps(document).encode())
+    return uploads_parse.parse(Release, key, json.dumps(document).encode())
 
 
 def refusal(document: dict[str, Any] | bytes, key: str = KEY, model: Any = Release) -> RefusedUploadError:
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
     with pytest.raises(RefusedUploadError) as refused:
-        uploads.parse(model, key, body)
+        uploads_parse.parse(model, key, body)
     assert all(
         problem.path.startswith("$") and problem.problem and problem.remedy for problem in refused.value.problems
     )
@@ -199,9 +199,9 @@ def test_what_is_not_plain_json_is_refused(body: bytes) -> None:
 
 
 def test_a_file_is_refused_by_its_size_before_it_is_read() -> None:
-    uploads.check_size(KEY, uploads.UPLOAD_MAX_BYTES)
+    uploads_parse.check_size(KEY, uploads_parse.UPLOAD_MAX_BYTES)
     with pytest.raises(RefusedUploadError, match="larger than"):
-        uploads.check_size(KEY, uploads.UPLOAD_MAX_BYTES + 1)
+        uploads_parse.check_size(KEY, uploads_parse.UPLOAD_MAX_BYTES + 1)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from comet_updates.publish.views import look, look_at_all
+from comet_updates.publish.bucket_state import look, look_at_all
 
 if TYPE_CHECKING:
     from tests.conftest import S3, Wire

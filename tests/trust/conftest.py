@@ -22,8 +22,8 @@ from comet_updates import object_keys
 from comet_updates.answer.log import Log
 from comet_updates.cli import sealing, trust_folder
 from comet_updates.cli.deciding import SignWith
-from comet_updates.publish.handler import Run, SweepFailedError
-from comet_updates.publish.reconcile import Publisher
+from comet_updates.publish.publisher import Publisher
+from comet_updates.publish.run import Run, SweepFailedError
 from comet_updates.signing.sign import public_key
 from tests.conftest import S3, release, request
 from tests.publish.conftest import watched

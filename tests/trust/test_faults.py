@@ -12,7 +12,7 @@ import pytest
 from botocore.config import Config
 
 from comet_updates import object_keys
-from comet_updates.publish.reconcile import Publisher
+from comet_updates.publish.publisher import Publisher
 from tests.faults.test_publish import IMPATIENT
 from tests.publish.conftest import Watching
 from tests.trust.conftest import PRODUCT

@@ -12,10 +12,10 @@ from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.answer.errors import StoreUnavailableError
 from comet_updates.errors import SigningError
-from comet_updates.publish.bucket import Listed
-from comet_updates.publish.freshness import Fresh, next_snapshot, next_timestamp, next_version, outdated
-from comet_updates.publish.handler import SweepFailedError
-from comet_updates.publish.reconcile import Publisher
+from comet_updates.publish.online_roles import Fresh, next_snapshot, next_timestamp, next_version, outdated
+from comet_updates.publish.publisher import Publisher
+from comet_updates.publish.run import SweepFailedError
+from comet_updates.publish.stored import Listed
 from comet_updates.signing import sign
 from tests.conftest import release
 from tests.publish.conftest import WRITES, watched

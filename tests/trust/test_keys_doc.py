@@ -14,8 +14,8 @@ import pytest
 
 from comet_updates.answer.log import Log
 from comet_updates.publish.bucket import Bucket
-from comet_updates.publish.handler import Run
-from comet_updates.publish.reconcile import Publisher
+from comet_updates.publish.publisher import Publisher
+from comet_updates.publish.run import Run
 from tests.conftest import ROOT, S3, release
 from tests.trust.conftest import PATH, Client, Web
 

@@ -10,8 +10,8 @@ from tuf.api.metadata import TargetFile
 
 from comet_updates import object_keys
 from comet_updates.answer import urls
-from comet_updates.publish import uploads
-from comet_updates.publish.seals import COUNTING_MAX
+from comet_updates.publish.signed_states import COUNTING_MAX
+from comet_updates.publish.uploads import parse
 from comet_updates.signing import ceremony, sign
 from tests.conftest import release
 from tests.trust.conftest import PATH, PRODUCT
@@ -62,7 +62,7 @@ BAD_SIGNATURES: dict[str, tuple[str, Callable[[House], bytes], str]] = {
     "no signature": ("2", lambda house: signed(targets_of(2, house, {})), "$.signatures"),
     "another key": ("2", lambda house: signed(targets_of(2, house, {}), house.key("targets")), "$.signatures"),
     "what cannot be passed on": ("2", _custom, f"$.signed.targets['{PATH}'].custom"),
-    "too much": ("2", lambda _: b" " * (uploads.UPLOAD_MAX_BYTES + 1), "$"),
+    "too much": ("2", lambda _: b" " * (parse.UPLOAD_MAX_BYTES + 1), "$"),
     "no number": ("two", lambda house: signed(targets_of(2, house, {}), house.key("product")), "$"),
     "a number that no key has": ("1000000000", lambda _: b"{}", "$"),
 }
@@ -117,7 +117,7 @@ class TestRefusals:
             released.sweep()
             assert released.s3.keys("rejected/") == []
 
-    @pytest.mark.parametrize("body", [b"junk", bytes(uploads.UPLOAD_MAX_BYTES + 1)], ids=["junk", "too large"])
+    @pytest.mark.parametrize("body", [b"junk", bytes(parse.UPLOAD_MAX_BYTES + 1)], ids=["junk", "too large"])
     @pytest.mark.parametrize("version", [1, 2])
     def test_of_a_root_that_says_nothing(self, released: House, body: bytes, version: int) -> None:
         """The first, too, which nobody could speak for otherwise."""

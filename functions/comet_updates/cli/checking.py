@@ -15,7 +15,7 @@ from comet_updates import object_keys
 from comet_updates.errors import Problem, RefusedUploadError
 from comet_updates.model.product import Product
 from comet_updates.model.release import Release
-from comet_updates.publish import rules, uploads
+from comet_updates.publish.uploads import parse, rules
 
 
 class Finding(NamedTuple):
@@ -53,9 +53,9 @@ def _check(file: Path) -> Iterable[Finding]:
     body = file.read_bytes()
     key = _key_by_place(file) or _key_by_content(body) or file.name
     try:
-        uploads.check_size(key, len(body))
-        upload = uploads.check_key(key)
-        document = uploads.parse(uploads.MODELS[upload.kind], key, body)
+        parse.check_size(key, len(body))
+        upload = parse.check_key(key)
+        document = parse.parse(parse.MODELS[upload.kind], key, body)
         if isinstance(document, Release):
             rules.check_release(key, document, _product(file, key))
         elif isinstance(document, Product) and (lost := _not_ordered_by(document, file, key)):
@@ -65,7 +65,7 @@ def _check(file: Path) -> Iterable[Finding]:
             remedy = (
                 "Write the scheme of these versions. Publishing refuses one under which accepted releases do not count"
             )
-            uploads.refuse(key, wrong, remedy, "$.version_scheme")
+            parse.refuse(key, wrong, remedy, "$.version_scheme")
     except RefusedUploadError as refusal:
         for problem in refusal.problems:
             yield Finding(str(file), _line(body, problem), problem.path, problem.problem, problem.remedy)
@@ -97,11 +97,11 @@ def _key_by_content(body: bytes) -> str | None:
 
 def _product(file: Path, key: str) -> Product:
     """Return the release's product from the same tree; the defaults if it is missing or not valid."""
-    name = uploads.check_key(key).product
+    name = parse.check_key(key).product
     own = object_keys.product_key(name)
     beside = Path(str(file.absolute()).removesuffix(key)) / own
     with suppress(OSError, RefusedUploadError):
-        return uploads.parse(Product, own, beside.read_bytes())
+        return parse.parse(Product, own, beside.read_bytes())
     return Product(product=name)
 
 
@@ -112,7 +112,7 @@ def _not_ordered_by(product: Product, file: Path, key: str) -> list[Release]:
     folder = Path(place.removesuffix(key)) / "releases" / product.product
     for beside in sorted(folder.glob("*/*.json")) if place.endswith(key) else ():
         with suppress(OSError, RefusedUploadError):
-            release = uploads.parse(Release, beside.relative_to(folder.parents[1]).as_posix(), beside.read_bytes())
+            release = parse.parse(Release, beside.relative_to(folder.parents[1]).as_posix(), beside.read_bytes())
             found += [release] if any(rules.version_problems(release, product)) else []
     return found
 

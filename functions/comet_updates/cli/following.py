@@ -14,10 +14,11 @@ from comet_updates.cli.status import in_words
 from comet_updates.errors import DecisionError
 from comet_updates.model.offer import Offer
 from comet_updates.model.release import Release
-from comet_updates.publish.bucket import Bucket, etag_of
+from comet_updates.publish.bucket import Bucket
 from comet_updates.publish.decide import decide, due_at
-from comet_updates.publish.inputs import Inputs
-from comet_updates.publish.loader import Loader, list_inputs
+from comet_updates.publish.stored import etag_of
+from comet_updates.publish.uploads.accept import Inputs
+from comet_updates.publish.uploads.load import Loader, list_inputs
 
 TIMEOUT_S = 30
 OFFERED, SCHEDULED, HELD, REFUSED = "offered", "scheduled", "held", "refused"

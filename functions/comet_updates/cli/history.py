@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from comet_updates import object_keys
-from comet_updates.publish.bucket import Bucket, Stored
+from comet_updates.publish.bucket import Bucket
+from comet_updates.publish.stored import Stored
 
 
 class Event(NamedTuple):

@@ -17,7 +17,7 @@ from comet_updates.errors import ForeignFeedError, Problem, RefusedUploadError
 from comet_updates.formats import electron_updater, imported, sparkle, squirrel, tauri, velopack
 from comet_updates.model.product import Product
 from comet_updates.model.release import Release
-from comet_updates.publish import rules, uploads
+from comet_updates.publish.uploads import parse, rules
 
 FEED_MAX_BYTES = 50_000_000
 FETCH_TIMEOUT_S = 30
@@ -99,8 +99,8 @@ def read(
     for wire in progress(feed.releases):
         try:
             key = object_keys.release_key(feed.product, wire["channel"], wire["version"])
-            documents[key] = uploads.as_json(wire)
-            rules.check_release(key, uploads.parse(Release, key, documents[key]), product)
+            documents[key] = parse.as_json(wire)
+            rules.check_release(key, parse.parse(Release, key, documents[key]), product)
         except RefusedUploadError as refusal:
             problems += [
                 Problem(f"{wire['version']}: {found.path}", found.problem, found.remedy) for found in refusal.problems
@@ -108,7 +108,7 @@ def read(
     if problems:
         raise RefusedUploadError(", ".join(bodies), tuple(problems))
     if feed.scheme != "semver":
-        documents[object_keys.product_key(feed.product)] = uploads.as_json(
+        documents[object_keys.product_key(feed.product)] = parse.as_json(
             {"schema": 1, "product": feed.product, "version_scheme": feed.scheme}
         )
     return Imported(documents, feed.remarks, len(feed.releases))

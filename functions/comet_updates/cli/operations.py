@@ -17,12 +17,13 @@ from comet_updates.answer import urls
 from comet_updates.errors import ConcurrentPublishError, DecisionError, Problem
 from comet_updates.model.fields import ROLLOUTS_MAX
 from comet_updates.model.release import Release
-from comet_updates.publish import uploads
-from comet_updates.publish.bucket import Bucket, Stored, etag_of
+from comet_updates.publish.bucket import Bucket
 from comet_updates.publish.decide import ALL_PERCENT, decide
-from comet_updates.publish.inputs import Inputs
-from comet_updates.publish.loader import Loader, list_inputs
-from comet_updates.publish.rendering import render
+from comet_updates.publish.render import render
+from comet_updates.publish.stored import Stored, etag_of
+from comet_updates.publish.uploads import parse
+from comet_updates.publish.uploads.accept import Inputs
+from comet_updates.publish.uploads.load import Loader, list_inputs
 
 Wire = dict[str, Any]
 Edit = Callable[[Wire, Inputs], Wire]
@@ -144,7 +145,7 @@ class _Scene:
         Raises:
             RefusedUploadError: the publishing function would refuse it.
         """
-        body = uploads.as_json(document)
+        body = parse.as_json(document)
         versions = self._listing.get(key, ())
         planned = Stored(key, "planned", etag_of(body), len(body), self._now)
         then = self._loader.load(self._product, {**self._listing, key: (planned, *versions)}, {planned: body})

@@ -20,10 +20,10 @@ from comet_updates.cli.deciding import SignWith
 from comet_updates.errors import ConcurrentPublishError, SigningError
 from comet_updates.publish.bucket import Bucket
 from comet_updates.publish.decide import ALL_PERCENT, due_at
-from comet_updates.publish.inputs import Inputs
-from comet_updates.publish.loader import Loader, list_inputs
-from comet_updates.publish.rendering import render
-from comet_updates.publish.seals import Seals, manifests
+from comet_updates.publish.render import render
+from comet_updates.publish.signed_states import Seals, manifests
+from comet_updates.publish.uploads.accept import Inputs
+from comet_updates.publish.uploads.load import Loader, list_inputs
 from comet_updates.signing import sign
 from comet_updates.signing.verify import Seal
 

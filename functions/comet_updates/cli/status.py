@@ -11,13 +11,14 @@ from comet_updates.answer import urls
 from comet_updates.errors import VersionSyntaxError
 from comet_updates.model.channel import ChannelPolicy, Rollout
 from comet_updates.model.offer import Offer
-from comet_updates.publish.bucket import Bucket, etag_of
+from comet_updates.publish.bucket import Bucket
+from comet_updates.publish.bucket_state import look, look_at_all
 from comet_updates.publish.decide import counted_channels, decide, due_at
-from comet_updates.publish.inputs import Inputs
-from comet_updates.publish.loader import Loader
-from comet_updates.publish.rendering import Rendered, render
-from comet_updates.publish.seals import Seals
-from comet_updates.publish.views import look, look_at_all
+from comet_updates.publish.render import Rendered, render
+from comet_updates.publish.signed_states import Seals
+from comet_updates.publish.stored import etag_of
+from comet_updates.publish.uploads.accept import Inputs
+from comet_updates.publish.uploads.load import Loader
 
 
 class ChannelStatus(NamedTuple):

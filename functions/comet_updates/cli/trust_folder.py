@@ -21,7 +21,8 @@ from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.cli import files as person_files
 from comet_updates.errors import DecisionError, FileInTheWayError, SigningError, UnknownKeyError
-from comet_updates.publish.bucket import Bucket, etag_of
+from comet_updates.publish.bucket import Bucket
+from comet_updates.publish.stored import etag_of
 from comet_updates.signing import ceremony, minisig
 from comet_updates.signing import sign as signing_sign
 from comet_updates.signing.verify import parse, read_anchor

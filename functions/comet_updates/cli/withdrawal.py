@@ -10,7 +10,7 @@ from comet_updates.cli import operations
 from comet_updates.errors import DecisionError
 from comet_updates.publish.bucket import Bucket
 from comet_updates.publish.decide import decide
-from comet_updates.publish.loader import Loader, list_inputs
+from comet_updates.publish.uploads.load import Loader, list_inputs
 
 
 class Withdrawal(NamedTuple):

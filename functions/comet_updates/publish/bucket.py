@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -21,8 +20,11 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
+from comet_updates import object_keys
+from comet_updates.answer import urls
 from comet_updates.answer.errors import StoreUnavailableError
 from comet_updates.errors import ConcurrentPublishError
+from comet_updates.publish.stored import Current, Listed, Stored, etag_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -39,34 +41,11 @@ _REMEDIES = {
     "NoSuchBucket": "Check the name of the bucket, and that --endpoint-url is the S3 that it is in",
     "SignatureDoesNotMatch": "Check AWS_SECRET_ACCESS_KEY",
 }
+
 # 412: the object is not what the condition says; 409: somebody is writing it now; 404: If-Match on what is gone.
 _LOST_RACE = frozenset(
     {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "NoSuchUpload", "412", "409", "404"}
 )
-
-
-class Stored(NamedTuple):
-    """One version of one object."""
-
-    key: str
-    version_id: str
-    etag: str
-    size_bytes: int
-    written_at: datetime
-
-
-class Listed(NamedTuple):
-    """What a listing tells of an object."""
-
-    etag: str
-    written_at: datetime
-
-
-class Current(NamedTuple):
-    """An object as it is now."""
-
-    body: bytes
-    etag: str
 
 
 class Bucket:
@@ -221,11 +200,6 @@ def translated_errors(name: str) -> Iterator[None]:
         ) from error
 
 
-def etag_of(body: bytes) -> str:
-    """The ETag that S3 gives to `body` (encrypted with S3's own keys and written in one piece): its MD5."""
-    return f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
-
-
 def open_bucket(name: str, endpoint_url: str | None) -> Bucket:
     """The bucket `name` in AWS's S3 or in another, with credentials and region as boto3 reads them from `AWS_*`."""
     return Bucket(open_client(name, endpoint_url, read_timeout_s=5), name)
@@ -244,3 +218,35 @@ def open_client(name: str, endpoint_url: str | None, *, read_timeout_s: float) -
             return boto3.client("s3", endpoint_url=endpoint_url, config=config)
     except ValueError as error:  # what boto3 raises for no URL at all
         raise StoreUnavailableError(f"{endpoint_url!r} is no URL of an S3. Write it with https://.") from error
+
+
+class Change(NamedTuple):
+    """What a run did to one product."""
+
+    written: tuple[str, ...] = ()
+    deleted: tuple[str, ...] = ()
+
+    def and_then(self, later: Change) -> Change:
+        """This, and what was done after it."""
+        return Change(self.written + later.written, self.deleted + later.deleted)
+
+
+def write(bucket: Bucket, existing: Mapping[str, str], wanted: Mapping[str, bytes]) -> Change:
+    """Make the objects `existing` (ETags by key) be `wanted`: put what differs, in its order; delete the rest.
+
+    Raises:
+        ConcurrentPublishError: one of them is not what `existing` says any more; some may be written already.
+        StoreUnavailableError: S3 fails.
+    """
+    written, deleted = [], []
+    for key, body in wanted.items():
+        etag = existing.get(key)
+        if etag is None and key.startswith(object_keys.REJECTED_LONG_KEYS):  # these are not listed by product
+            etag = bucket.etags(key).get(key)
+        if etag != etag_of(body):
+            bucket.put(key, body, urls.content_type(key), replaces=etag)
+            written.append(key)
+    for key in sorted(set(existing) - set(wanted)):
+        bucket.delete(key, replaces=existing[key])
+        deleted.append(key)
+    return Change(tuple(written), tuple(deleted))

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Generic, TypeVar
 
-from comet_updates.publish.bucket import Stored
+from comet_updates.publish.stored import Stored
 
 Document = TypeVar("Document")
 

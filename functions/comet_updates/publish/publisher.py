@@ -16,14 +16,15 @@ from comet_updates.errors import ConcurrentPublishError, RefusedUploadError
 from comet_updates.formats import openapi
 from comet_updates.model import schemas
 from comet_updates.pages import html
-from comet_updates.publish import catalogue, uploads
-from comet_updates.publish.bucket import Bucket, etag_of
-from comet_updates.publish.changes import Change, write
-from comet_updates.publish.freshness import Freshness, is_of_trust
-from comet_updates.publish.loader import Loader, list_inputs
-from comet_updates.publish.rendering import rejections, render
-from comet_updates.publish.seals import Seals
-from comet_updates.publish.views import View, exactly, look, look_at_all, original
+from comet_updates.publish import product_index
+from comet_updates.publish.bucket import Bucket, Change, write
+from comet_updates.publish.bucket_state import View, exactly, look, look_at_all, original
+from comet_updates.publish.online_roles import Freshness, is_of_trust
+from comet_updates.publish.render import rejections, render
+from comet_updates.publish.signed_states import Seals
+from comet_updates.publish.stored import etag_of
+from comet_updates.publish.uploads import parse
+from comet_updates.publish.uploads.load import Loader, list_inputs
 from comet_updates.signing.verify import NOBODY
 
 ATTEMPTS = 5
@@ -152,9 +153,9 @@ class Publisher:
 
     def _publish_index_once(self) -> Change:
         listed = self._bucket.etags(urls.PAGES)
-        change = write(self._bucket, catalogue.own(listed), catalogue.render(self._bucket, listed))
+        change = write(self._bucket, product_index.own(listed), product_index.render(self._bucket, listed))
         # Whoever added a page meanwhile may have found itself in the list that we then replaced: as in `publish`.
-        if change.written and catalogue.source(self._bucket.etags(urls.PAGES)) != catalogue.source(listed):
+        if change.written and product_index.source(self._bucket.etags(urls.PAGES)) != product_index.source(listed):
             raise ConcurrentPublishError("the pages changed while we wrote")
         return change
 
@@ -191,7 +192,7 @@ class Publisher:
 
 def _refusal(key: str) -> RefusedUploadError | None:
     try:
-        uploads.check_key(key)
+        parse.check_key(key)
     except RefusedUploadError as refusal:
         return refusal
     return None

@@ -19,10 +19,10 @@ from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.errors import RefusedUploadError, SigningError
-from comet_updates.publish.bucket import Bucket, Listed
-from comet_updates.publish.changes import Change, write
-from comet_updates.publish.rendering import rejections
-from comet_updates.publish.views import original
+from comet_updates.publish.bucket import Bucket, Change, write
+from comet_updates.publish.bucket_state import original
+from comet_updates.publish.render import rejections
+from comet_updates.publish.stored import Listed
 from comet_updates.signing import sign
 from comet_updates.signing.verify import Anchor, parse, read, vouched
 

@@ -10,9 +10,11 @@ from types import MappingProxyType
 
 from comet_updates import object_keys
 from comet_updates.errors import ConcurrentPublishError, RefusedUploadError
-from comet_updates.publish import packs, uploads
-from comet_updates.publish.bucket import MAX_CONNECTIONS, Bucket, Stored
-from comet_updates.publish.inputs import Inputs, Listing, Upload, accept
+from comet_updates.publish.bucket import MAX_CONNECTIONS, Bucket
+from comet_updates.publish.stored import Stored
+from comet_updates.publish.uploads import pack as uploads_pack
+from comet_updates.publish.uploads import parse
+from comet_updates.publish.uploads.accept import Inputs, Listing, Upload, accept
 
 REMEMBERED_MAX = 50_000
 """How many documents a loader keeps in memory, some 200 MB; beyond that it begins anew."""
@@ -50,34 +52,36 @@ class Loader:
             listing: what is in the bucket, and perhaps what is not yet.
             planned: the bytes of the latter.
         """
-        listing = {key: versions for key, versions in listing.items() if not key.startswith("signed/")}  # see `seals`
+        listing = {
+            key: versions for key, versions in listing.items() if not key.startswith("signed/")
+        }  # see `signed_states`
         if len(self._documents) > REMEMBERED_MAX:
             self._documents.clear()
         counting = (versions[-1] if key.startswith("releases/") else versions[0] for key, versions in listing.items())
         missing = [stored for stored in counting if stored not in self._documents]
-        pack = self._bucket.current(object_keys.pack_key(product)) if len(missing) > packs.PACKED_FROM else None
+        pack = self._bucket.current(object_keys.pack_key(product)) if len(missing) > uploads_pack.PACKED_FROM else None
         versions = (stored for versions in listing.values() for stored in versions)
-        self._bodies = packs.unpack(pack.body, versions) if pack else {}
+        self._bodies = uploads_pack.unpack(pack.body, versions) if pack else {}
         self._bodies |= planned
         packed = len(self._bodies)
         with ThreadPoolExecutor(MAX_CONNECTIONS) as pool:
             list(pool.map(self._document, missing))
         inputs = accept(product, listing, self._document)
-        if self._writes_packs and len(self._bodies) - packed > packs.PACKED_FROM:
+        if self._writes_packs and len(self._bodies) - packed > uploads_pack.PACKED_FROM:
             with suppress(ConcurrentPublishError):  # somebody else's is as good
                 key, etag = object_keys.pack_key(product), pack.etag if pack else None
-                self._bucket.put(key, packs.pack(self._bodies), packs.CONTENT_TYPE, replaces=etag)
+                self._bucket.put(key, uploads_pack.pack(self._bodies), uploads_pack.CONTENT_TYPE, replaces=etag)
         self._bodies = {}
         return inputs
 
     def _document(self, stored: Stored) -> Upload | RefusedUploadError:
         if stored not in self._documents:
             try:
-                upload = uploads.check_key(stored.key)
-                uploads.check_size(stored.key, stored.size_bytes)
+                upload = parse.check_key(stored.key)
+                parse.check_size(stored.key, stored.size_bytes)
                 body = self._body(stored)
                 with self._parsing:
-                    self._documents[stored] = uploads.parse(uploads.MODELS[upload.kind], stored.key, body)
+                    self._documents[stored] = parse.parse(parse.MODELS[upload.kind], stored.key, body)
             except RefusedUploadError as refusal:
                 # Anew: the one that was raised holds on to the upload, and to all that was made of it.
                 self._documents[stored] = RefusedUploadError(refusal.key, refusal.problems)

@@ -15,11 +15,12 @@ from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.errors import Problem, RefusedUploadError
 from comet_updates.formats import sparkle
-from comet_updates.publish import uploads
-from comet_updates.publish.bucket import Bucket, Stored, etag_of
-from comet_updates.publish.inputs import Listing
-from comet_updates.publish.rendering import Rendered
-from comet_updates.publish.views import View
+from comet_updates.publish.bucket import Bucket
+from comet_updates.publish.bucket_state import View
+from comet_updates.publish.render import Rendered
+from comet_updates.publish.stored import Stored, etag_of
+from comet_updates.publish.uploads import parse
+from comet_updates.publish.uploads.accept import Listing
 from comet_updates.signing.sign import sha256
 from comet_updates.signing.verify import NOBODY, Anchor, Seal, read_anchor, read_seal
 
@@ -95,7 +96,7 @@ class Seals:
             upload = object_keys.parse_upload(key)
             if upload is None:
                 unknown = Problem("$", "no upload has a key like this", _KEY_REMEDY)
-                refusals[key] = RefusedUploadError(key, (uploads.name_problem(key) or unknown,))
+                refusals[key] = RefusedUploadError(key, (parse.name_problem(key) or unknown,))
             elif not _is_small(versions[-1]):
                 refusals[key] = _too_large(key)
             else:
@@ -177,11 +178,11 @@ def _held(product: str, rendered: Rendered, view: View) -> list[RefusedUploadErr
 
 
 def _is_small(stored: Stored) -> bool:
-    return stored.size_bytes <= uploads.UPLOAD_MAX_BYTES
+    return stored.size_bytes <= parse.UPLOAD_MAX_BYTES
 
 
 def _too_large(key: str) -> RefusedUploadError:
-    return _refusal(key, f"is larger than {uploads.UPLOAD_MAX_BYTES} bytes", "Sign for fewer products, or channels")
+    return _refusal(key, f"is larger than {parse.UPLOAD_MAX_BYTES} bytes", "Sign for fewer products, or channels")
 
 
 def _refusal(key: str, problem: str, remedy: str) -> RefusedUploadError:

@@ -6,11 +6,10 @@ from typing import NamedTuple
 
 from comet_updates import object_keys
 from comet_updates.answer import urls
-from comet_updates.publish.bucket import Bucket, Stored
-from comet_updates.publish.loader import list_inputs
-
-OWN_PAGES = ("index", "privacy")
-"""The pages that belong to no product. No product can have these names: see `object_keys.RESERVED`."""
+from comet_updates.object_keys import OWN_PAGES
+from comet_updates.publish.bucket import Bucket
+from comet_updates.publish.stored import Stored
+from comet_updates.publish.uploads.load import list_inputs
 
 
 class View(NamedTuple):

@@ -16,9 +16,9 @@ from comet_updates.errors import Problem, RefusedUploadError
 from comet_updates.model.channel import ChannelPolicy
 from comet_updates.model.product import Product
 from comet_updates.model.release import Release
-from comet_updates.publish import rules
-from comet_updates.publish.bucket import Stored
-from comet_updates.publish.timeline import Timeline
+from comet_updates.publish.stored import Stored
+from comet_updates.publish.uploads import rules
+from comet_updates.publish.uploads.timeline import Timeline
 from comet_updates.versions import Precedence
 
 Problems = dict[str, tuple[Problem, ...]]

@@ -12,9 +12,9 @@ from comet_updates.errors import Problem, RefusedUploadError, VersionSyntaxError
 from comet_updates.formats import atom, drop_in
 from comet_updates.pages import index
 from comet_updates.pages import product as pages_product
-from comet_updates.publish import catalogue, uploads
 from comet_updates.publish.decide import decide
-from comet_updates.publish.inputs import Inputs
+from comet_updates.publish.uploads import parse
+from comet_updates.publish.uploads.accept import Inputs
 
 
 class Rendered(NamedTuple):
@@ -66,7 +66,7 @@ def render(inputs: Inputs, now: datetime) -> Rendered:
         for name, body in (drop_in.render(offer, inputs.product.drop_in) | rendered[channel]).items():
             documents[urls.document_key(product, channel, name)] = body
     shown = sorted((offer for offer in offers if offer.history), key=lambda offer: offer.channel != "stable")
-    if shown and not undecided and catalogue.has_page(product):
+    if shown and not undecided and object_keys.has_page(product):
         news = atom.product(shown)
         if news:
             documents[urls.news_key(product)] = news
@@ -79,7 +79,7 @@ def render(inputs: Inputs, now: datetime) -> Rendered:
 def rejections(refusals: Iterable[RefusedUploadError]) -> dict[str, bytes]:
     """The documents that say why uploads were refused, by key."""
     return {
-        object_keys.rejected_key(refusal.key): uploads.as_json(
+        object_keys.rejected_key(refusal.key): parse.as_json(
             {"schema": 1, "key": refusal.key, "problems": [problem._asdict() for problem in refusal.problems]}
         )
         for refusal in refusals

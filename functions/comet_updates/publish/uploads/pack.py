@@ -11,7 +11,7 @@ import json
 import zlib
 from collections.abc import Iterable, Mapping
 
-from comet_updates.publish.bucket import Stored, etag_of
+from comet_updates.publish.stored import Stored, etag_of
 
 PACKED_FROM = 20
 """How many uploads are read one by one, before it is worth it to read and to write a pack."""

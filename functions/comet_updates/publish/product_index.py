@@ -13,9 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.formats import encode
+from comet_updates.object_keys import has_page
 from comet_updates.pages import index
 from comet_updates.publish.bucket import MAX_CONNECTIONS, Bucket
-from comet_updates.publish.views import product_of_public
+from comet_updates.publish.bucket_state import product_of_public
 
 _GATHERED = object_keys.entry_key("index")
 
@@ -29,11 +30,6 @@ def source(listed: Mapping[str, str]) -> dict[str, str | None]:
     """What the list is made from: each product that has a page, with the ETag of its entry, if there is one."""
     products = sorted(product for key in listed if key.endswith(".html") and (product := product_of_public(key)))
     return {product: listed.get(object_keys.entry_key(product)) for product in products if has_page(product)}
-
-
-def has_page(product: str) -> bool:
-    """Return whether a URL leads to a page of `product`: a name of digits alone has no page."""
-    return urls.public_key(urls.page_path(product)) is not None
 
 
 def render(bucket: Bucket, listed: Mapping[str, str]) -> dict[str, bytes]:

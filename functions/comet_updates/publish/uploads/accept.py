@@ -19,10 +19,10 @@ from comet_updates.errors import Problem, RefusedUploadError
 from comet_updates.model.channel import ChannelPolicy
 from comet_updates.model.product import Product
 from comet_updates.model.release import Approval, Release
-from comet_updates.publish import rules, uploads
-from comet_updates.publish.acceptance import Acceptance, Candidate
-from comet_updates.publish.bucket import Stored
-from comet_updates.publish.timeline import Timeline
+from comet_updates.publish.stored import Stored
+from comet_updates.publish.uploads import parse, rules
+from comet_updates.publish.uploads.acceptance import Acceptance, Candidate
+from comet_updates.publish.uploads.timeline import Timeline
 
 Upload = Product | ChannelPolicy | Release | Approval
 Read = Callable[[Stored], Upload | RefusedUploadError]
@@ -91,7 +91,7 @@ class _Run:
         self._product = product
         self._listing = listing
         self._read = read
-        self._uploads: dict[str, dict[str, object_keys.Upload]] = {kind: {} for kind in uploads.MODELS}
+        self._uploads: dict[str, dict[str, object_keys.Upload]] = {kind: {} for kind in parse.MODELS}
         for key in listing:
             if upload := object_keys.parse_upload(key):
                 self._uploads[upload.kind][key] = upload
