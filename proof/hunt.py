@@ -185,11 +185,11 @@ _LIKELY = (
     ("comet_updates.answer.log", (promises.ONLY_RECORDS, promises.SILENCE, promises.FINITE_LOG)),
     ("comet_updates.answer.urls.drop_in", (promises.OLD_VERSION, promises.OLD_VERSION_ALONE)),
     ("comet_updates.answer.urls", (promises.LEGACY_PATH, promises.ONLY_GETS)),
-    ("comet_updates.client.schedule", (promises.CLIENT_SPREAD,)),
-    ("comet_updates.client.request.download", (promises.CLIENT_DOWNLOAD,)),
-    ("comet_updates.client.by_tuf", (promises.CLIENT_SAW,)),
+    ("comet_updates_client.schedule", (promises.CLIENT_SPREAD,)),
+    ("comet_updates_client.request.download", (promises.CLIENT_DOWNLOAD,)),
+    ("comet_updates_client.source_tuf", (promises.CLIENT_SAW,)),
     (
-        "comet_updates.client",
+        "comet_updates_client",
         (
             promises.CLIENT_OFF,
             promises.CLIENT_BARE,

@@ -58,7 +58,11 @@ class Pipeline:
         command += ["--bucket", self.s3.bucket, "--endpoint-url", self.s3.endpoint, *arguments]
         return subprocess.Popen(
             [sys.executable, "-c", "from comet_updates.cli import app; app()", *command],
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "functions"), **ON_THIS_MACHINE},
+            env={
+                "PATH": os.environ["PATH"],
+                "PYTHONPATH": os.pathsep.join(str(ROOT / tree) for tree in ("functions", "client")),
+                **ON_THIS_MACHINE,
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

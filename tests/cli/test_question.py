@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from comet_updates.cli import question
-from comet_updates.client.choice import Outcome, Verdict
+from comet_updates_client.choose import Outcome, Verdict
 from tests.client.conftest import artifact, offered
 
 

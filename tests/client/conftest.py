@@ -15,7 +15,7 @@ from typing import Any, Self
 import pytest
 import trustme
 
-from comet_updates.client.offered import Artifact, Release, parse
+from comet_updates_client.manifest import Artifact, Release, parse
 from tests.conftest import release
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)

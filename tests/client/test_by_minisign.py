@@ -12,14 +12,14 @@ import minisign
 import pytest
 
 from comet_updates import object_keys
-from comet_updates.client import looking, request, state, verifying
-from comet_updates.client.by_minisign import SIGNATURE_MAX_BYTES, Minisign
-from comet_updates.client.choice import Installed, Outcome, Verdict
-from comet_updates.client.computer import Computer
-from comet_updates.client.looking import App
 from comet_updates.errors import Distrust, NoAnswerError, UntrustedAnswerError
 from comet_updates.signing import minisig, sign
 from comet_updates.versions import Scheme
+from comet_updates_client import check, request, state, verify
+from comet_updates_client.check import App
+from comet_updates_client.choose import Installed, Outcome, Verdict
+from comet_updates_client.machine import Computer
+from comet_updates_client.source_minisign import SIGNATURE_MAX_BYTES, Minisign
 from tests.client.conftest import NOW, Server, http, manifest
 
 PAIR, OTHER = minisign.KeyPair.generate(), minisign.KeyPair.generate()
@@ -56,7 +56,7 @@ class Copy:
         return http(b"{}", "404 Not Found") if body is None else http(body, cache_control="max-age=300")
 
     def look(self) -> Verdict:
-        return looking.look(self.app, self._tls, NOW, Random(1), only_if_due=False)
+        return check.look(self.app, self._tls, NOW, Random(1), only_if_due=False)
 
     def refused(self) -> Distrust:
         with pytest.raises(UntrustedAnswerError) as refusal:
@@ -91,7 +91,7 @@ def test_what_our_own_pipeline_signs_is_taken(copy: Copy, tmp_path: Path) -> Non
     assert made
     copy.signature = made.encode()
     public = minisig.public_key(sign.key_number(key), bytes.fromhex(key.keyval["public"]))
-    copy.app = copy.app._replace(source=Minisign(verifying.key(public)))
+    copy.app = copy.app._replace(source=Minisign(verify.key(public)))
     assert copy.look().outcome is Outcome.UPDATE
 
 

@@ -13,10 +13,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from comet_updates.client import by_tuf, looking, request, state
-from comet_updates.client.choice import Installed, Outcome, Verdict
-from comet_updates.client.computer import Computer
-from comet_updates.client.looking import App
 from comet_updates.errors import (
     Distrust,
     NoAnswerError,
@@ -27,6 +23,10 @@ from comet_updates.errors import (
 )
 from comet_updates.signing import ceremony, sign
 from comet_updates.versions import Scheme
+from comet_updates_client import check, request, source_tuf, state
+from comet_updates_client.check import App
+from comet_updates_client.choose import Installed, Outcome, Verdict
+from comet_updates_client.machine import Computer
 from tests.client.conftest import Server, http, manifest
 from tests.client.repository import NEW, OLD, PATH, ROLE, Repository, asked, path
 
@@ -39,13 +39,13 @@ class Copy:
 
     def __init__(self, house: Repository, server: Server, folder: Path, tls: ssl.SSLContext) -> None:
         self.house, self.server, self._tls, self.chance = house, server, tls, Random(1)
-        source = by_tuf.shipped(house.first_root)
+        source = source_tuf.shipped(house.first_root)
         channel = request.channel(f"{server.url}/v1/comet-cursor/stable")
         computer = Computer("windows", "x86_64", "10.0")
         self.app = App(channel, Installed(Scheme.SEMVER, "4.2.0"), computer, folder / "state.json", source=source)
 
     def look(self) -> Verdict:
-        return looking.look(self.app, self._tls, datetime.now(UTC), self.chance, only_if_due=False)
+        return check.look(self.app, self._tls, datetime.now(UTC), self.chance, only_if_due=False)
 
     def refused(self) -> Distrust:
         with pytest.raises(UntrustedAnswerError) as refusal:
@@ -135,16 +135,16 @@ class TestRequests:
     def test_they_never_say_which_root_was_shipped(self, copy: Copy, other: Copy) -> None:
         copy.house.renew_root()
         copy.house.renew_root()
-        newest = by_tuf.shipped(copy.house.documents[path("root", 3)])
+        newest = source_tuf.shipped(copy.house.documents[path("root", 3)])
         other.app = other.app._replace(source=newest)
         assert (newest.version, newest.requests(other.app.channel)) == (3, copy.app.source.requests(copy.app.channel))
         assert copy.asks() == other.asks()
 
     def test_a_client_that_keeps_what_it_has_would_say_it(self, copy: Copy, monkeypatch: pytest.MonkeyPatch) -> None:
         """Positive control: python-tuf by itself, with a memory."""
-        whole = by_tuf._manifest
+        whole = source_tuf._manifest
         monkeypatch.setattr(
-            by_tuf, "_manifest", lambda channel, root, _, fetcher: whole(channel, root, copy.remembered, fetcher)
+            source_tuf, "_manifest", lambda channel, root, _, fetcher: whole(channel, root, copy.remembered, fetcher)
         )
         assert copy.asks() != copy.asks()
 
@@ -176,7 +176,7 @@ class TestNothing:
         house = Repository(tmp_path / "keys")
         house.refresh()
         copy.server.answer = house.answer
-        copy.app = copy.app._replace(source=by_tuf.shipped(house.first_root))
+        copy.app = copy.app._replace(source=source_tuf.shipped(house.first_root))
         assert copy.look() == Verdict(Outcome.NOTHING)
 
     def test_is_said_of_a_product_that_nobody_speaks_for(self, copy: Copy) -> None:
@@ -307,7 +307,7 @@ def test_a_thief_of_the_first_root_keys_does_not_fool_who_saw_the_next_root(copy
     online = sign.public_key(thief.key("online"))
     (old,) = house.root.roles["timestamp"].keyids
     first = Repository.__new__(Repository)
-    first.__dict__.update(house.__dict__, root=by_tuf.Metadata.from_bytes(house.first_root).signed, documents={})
+    first.__dict__.update(house.__dict__, root=source_tuf.Metadata.from_bytes(house.first_root).signed, documents={})
     first.publish_root(ceremony.rotated(first.root, "online", [online], [old], house.now))
     house.documents |= first.documents
     copy.house.documents[NEWEST] = thief.documents[NEWEST]
@@ -337,10 +337,10 @@ def test_new_keys_are_followed(copy: Copy) -> None:
 @pytest.mark.parametrize(
     ("where", "size_bytes"),
     [
-        (NEWEST, by_tuf.TIMESTAMP_MAX_BYTES),
-        (path("root", 2), by_tuf.SIGNED_MAX_BYTES),
-        (path("targets", 1), by_tuf.SIGNED_MAX_BYTES),
-        (path(ROLE, 1), by_tuf.SIGNED_MAX_BYTES),
+        (NEWEST, source_tuf.TIMESTAMP_MAX_BYTES),
+        (path("root", 2), source_tuf.SIGNED_MAX_BYTES),
+        (path("targets", 1), source_tuf.SIGNED_MAX_BYTES),
+        (path(ROLE, 1), source_tuf.SIGNED_MAX_BYTES),
     ],
     ids=["timestamp", "root", "targets", "product"],
 )
@@ -431,7 +431,7 @@ def test_a_copy_that_cannot_remember_does_not_ask(copy: Copy) -> None:
 def test_a_root_that_is_none_is_told_before_anything_is_asked(house: Repository, what: str) -> None:
     said = {"timestamp": house.documents[NEWEST], "unsigned": ceremony.unsigned(house.root)}
     with pytest.raises(UnusableRootError):
-        by_tuf.shipped(said.get(what, what.encode()))
+        source_tuf.shipped(said.get(what, what.encode()))
 
 
 def test_whatever_is_answered_ends_in_an_error_of_ours(copy: Copy, house: Repository) -> None:

@@ -8,12 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comet_updates.client import computer
-from comet_updates.client.choice import Installed, Outcome, Verdict, choose, reached
-from comet_updates.client.computer import Computer
-from comet_updates.client.offered import Rollout
 from comet_updates.errors import VersionSyntaxError
 from comet_updates.versions import Scheme
+from comet_updates_client.choose import Installed, Outcome, Verdict, choose, reached
+from comet_updates_client.machine import Computer, platform, this
+from comet_updates_client.manifest import Rollout
 from tests.client.conftest import NOW, offered
 
 LINUX = Computer("linux", "x86_64", "6.12.3")
@@ -197,9 +196,9 @@ def test_an_update_that_only_points_to_a_page_has_no_file(informational: object,
 def test_a_computer_is_told_in_the_words_of_a_manifest(
     monkeypatch: pytest.MonkeyPatch, system: str, machine: str, version: str, expected: Computer
 ) -> None:
-    monkeypatch.setattr(computer.platform, "system", lambda: system)
-    monkeypatch.setattr(computer.platform, "machine", lambda: machine)
-    monkeypatch.setattr(computer.platform, "version", lambda: version)
-    monkeypatch.setattr(computer.platform, "release", lambda: version)
-    monkeypatch.setattr(computer.platform, "mac_ver", lambda: (version, ("", "", ""), ""))
-    assert computer.this() == expected
+    monkeypatch.setattr(platform, "system", lambda: system)
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    monkeypatch.setattr(platform, "version", lambda: version)
+    monkeypatch.setattr(platform, "release", lambda: version)
+    monkeypatch.setattr(platform, "mac_ver", lambda: (version, ("", "", ""), ""))
+    assert this() == expected

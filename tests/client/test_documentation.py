@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import trustme
 
-from comet_updates.client import request
-from comet_updates.client.choice import Outcome
+from comet_updates_client import request
+from comet_updates_client.choose import Outcome
 from tests.client.conftest import NOW, Server, http
 from tests.client.test_by_minisign import BODY, OTHER, PAIR, comment, signature
 from tests.conftest import ROOT, release

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from comet_updates.client.download import NAME_MAX_CHARS, download, file_name
-from comet_updates.client.offered import Artifact
-from comet_updates.client.verifying import PublicKey
 from comet_updates.errors import FileInTheWayError, NoAnswerError, RefusedDownloadError
+from comet_updates_client.download import NAME_MAX_CHARS, download, file_name
+from comet_updates_client.manifest import Artifact
+from comet_updates_client.verify import PublicKey
 from tests.client.conftest import Server, artifact, http
 from tests.client.test_verifying import OTHER, PAIR, signature
 

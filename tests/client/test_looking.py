@@ -11,12 +11,12 @@ from random import Random
 import pytest
 
 from comet_updates.answer.errors import CometError
-from comet_updates.client import looking, request, state
-from comet_updates.client.choice import Installed, Outcome, Verdict
-from comet_updates.client.computer import Computer
-from comet_updates.client.looking import App
 from comet_updates.errors import NoAnswerError, StateError, UnreadableOfferError, VersionSyntaxError
 from comet_updates.versions import Scheme
+from comet_updates_client import check, request, state
+from comet_updates_client.check import App
+from comet_updates_client.choose import Installed, Outcome, Verdict
+from comet_updates_client.machine import Computer
 from tests.client.conftest import NOW, Server, http, manifest
 
 CACHE = "public, max-age=300, stale-while-revalidate=600"
@@ -35,7 +35,7 @@ class Copy:
         self.now = NOW
 
     def look(self, *, only_if_due: bool = False) -> Verdict:
-        return looking.look(self.app, self._tls, self.now, self.chance, only_if_due=only_if_due)
+        return check.look(self.app, self._tls, self.now, self.chance, only_if_due=only_if_due)
 
     @property
     def state(self) -> state.State:
@@ -56,13 +56,13 @@ def test_one_look_is_one_request(copy: Copy) -> None:
 
 def test_off_means_off(copy: Copy) -> None:
     """Not even a connection is opened; and switched on again, one is (positive control)."""
-    looking.switch_off(copy.app.memory, copy.chance)
+    check.switch_off(copy.app.memory, copy.chance)
     for only_if_due in (False, True):
         assert copy.look(only_if_due=only_if_due) == Verdict(Outcome.OFF)
     copy.now += 1000 * DAY
     assert copy.look(only_if_due=True) == Verdict(Outcome.OFF)
     assert copy.server.connections == 0
-    looking.switch_on(copy.app.memory, copy.chance)
+    check.switch_on(copy.app.memory, copy.chance)
     assert copy.look().outcome is Outcome.UPDATE
     assert copy.server.connections == 1
 
@@ -70,7 +70,7 @@ def test_off_means_off(copy: Copy) -> None:
 def test_a_skipped_version_is_not_told_of_until_a_higher_one_comes(copy: Copy) -> None:
     found = copy.look()
     assert found.release
-    looking.skip(copy.app, found.release, copy.chance)
+    check.skip(copy.app, found.release, copy.chance)
     assert copy.server.connections == 1
     assert copy.look().outcome is Outcome.SKIPPED
     copy.server.answer = lambda _: http(manifest("4.3.0"))
@@ -171,10 +171,10 @@ def test_the_package_needs_three_small_libraries_and_no_more() -> None:
     """An app that uses it need not have what the command has for terminals, nor anything of the service."""
     code = (
         "import sys; before = set(sys.modules)\n"
-        "from comet_updates.client import download, looking\n"
+        "from comet_updates_client import download, check\n"
         "print(*sorted({name.split('.')[0] for name in set(sys.modules) - before} - sys.stdlib_module_names))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     ours_and_theirs = set(run.stdout.split())
-    assert {"comet_updates", "minisign", "packaging", "semver"} <= ours_and_theirs
-    assert ours_and_theirs - {"comet_updates", "minisign", "packaging", "semver"} <= OF_MINISIGN
+    assert {"comet_updates", "comet_updates_client", "minisign", "packaging", "semver"} <= ours_and_theirs
+    assert ours_and_theirs - {"comet_updates", "comet_updates_client", "minisign", "packaging", "semver"} <= OF_MINISIGN

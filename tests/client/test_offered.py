@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from comet_updates.answer.errors import CometError
 from comet_updates.cli import question
-from comet_updates.client import choice, offered
-from comet_updates.client.computer import Computer
 from comet_updates.errors import UnreadableOfferError
 from comet_updates.versions import Scheme
+from comet_updates_client import choose
+from comet_updates_client.machine import Computer
+from comet_updates_client.manifest import Below, Rollout, parse
 from tests.client.conftest import NOW, manifest
 from tests.conftest import ROOT, release
 
@@ -35,9 +36,9 @@ ARTIFACT_FIELDS = (
 def use(body: bytes) -> None:
     """All that happens to a manifest before somebody is asked; nothing but our own errors may come out."""
     try:
-        release = offered.parse(body, "comet-cursor")
-        own = choice.Installed(Scheme.SEMVER, "1.0.0")
-        verdict = choice.choose(release, own, Computer("windows", "x86_64", "10.0"), group=50, skipped=None, now=NOW)
+        release = parse(body, "comet-cursor")
+        own = choose.Installed(Scheme.SEMVER, "1.0.0")
+        verdict = choose.choose(release, own, Computer("windows", "x86_64", "10.0"), group=50, skipped=None, now=NOW)
         for line in question.describe(verdict, "1.0.0", "de_AT.UTF-8"):
             line.encode()
     except CometError as error:
@@ -47,12 +48,12 @@ def use(body: bytes) -> None:
 @pytest.mark.parametrize("file", SAMPLES, ids=lambda file: file.name)
 def test_every_sample_is_understood(file: Any) -> None:
     said = json.loads(file.read_bytes())
-    read = offered.parse(file.read_bytes(), said["product"])
+    read = parse(file.read_bytes(), said["product"])
     assert (read.version, len(read.artifacts)) == (said["version"], len(said["artifacts"]))
 
 
 def test_what_is_read_is_what_was_written() -> None:
-    read = offered.parse(
+    read = parse(
         manifest(
             build="77",
             critical={"below_version": "4.0.0"},
@@ -63,8 +64,8 @@ def test_what_is_read_is_what_was_written() -> None:
         "comet-cursor",
     )
     assert (read.version, read.build, read.minimum_version) == ("4.2.1", "77", "3.0.0")
-    assert read.critical == offered.Below(below="4.0.0")
-    assert read.rollout == offered.Rollout(None, datetime(2026, 11, 20, 12, tzinfo=UTC), 86_400, 7)
+    assert read.critical == Below(below="4.0.0")
+    assert read.rollout == Rollout(None, datetime(2026, 11, 20, 12, tzinfo=UTC), 86_400, 7)
     assert read.artifacts[0].size_bytes == 48_213_001
 
 
@@ -123,7 +124,7 @@ def test_no_value_of_a_field_of_an_artifact_does_harm(field: str, value: Any) ->
 )
 def test_what_is_not_of_its_form_is_told_by_its_field(fields: dict[str, Any], path: str) -> None:
     with pytest.raises(UnreadableOfferError) as told:
-        offered.parse(manifest(**fields), "comet-cursor")
+        parse(manifest(**fields), "comet-cursor")
     assert told.value.path == path
 
 
@@ -132,4 +133,4 @@ def test_a_file_is_only_ever_at_an_https_url(url: str) -> None:
     document = release()
     document["artifacts"][0]["url"] = url
     with pytest.raises(UnreadableOfferError):
-        offered.parse(json.dumps(document).encode(), "comet-cursor")
+        parse(json.dumps(document).encode(), "comet-cursor")

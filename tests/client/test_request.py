@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comet_updates.client import request
 from comet_updates.errors import AddressError
+from comet_updates_client import request
 
 CHANNEL = "https://updates.example.com/v1/comet-cursor/stable"
 

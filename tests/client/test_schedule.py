@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from comet_updates.client import schedule
+from comet_updates_client import schedule
 from tests.client.conftest import NOW
 
 DAY_S = 86_400

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from comet_updates.client import state
-from comet_updates.client.state import State
 from comet_updates.errors import StateError
+from comet_updates_client import state
+from comet_updates_client.state import State
 from tests.client.conftest import NOW
 
 WHOLE = State(42, "4.2.1", is_off=True, next_check=NOW, failures=3)

@@ -6,9 +6,9 @@ from pathlib import Path
 import minisign
 import pytest
 
-from comet_updates.client import verifying
-from comet_updates.client.offered import Artifact
 from comet_updates.errors import RefusedDownloadError
+from comet_updates_client import verify
+from comet_updates_client.manifest import Artifact
 from tests.client.conftest import artifact
 
 BODY = b"new version"
@@ -42,7 +42,7 @@ def file(tmp_path: Path) -> Path:
     ids=["as Tauri has it", "of the older form", "as minisign has it"],
 )
 def test_what_the_key_signed_is_taken(file: Path, told: str) -> None:
-    verifying.check(file, signed(told), PAIR.public_key)
+    verify.check(file, signed(told), PAIR.public_key)
 
 
 def forged_comment() -> str:
@@ -69,34 +69,34 @@ def forged_comment() -> str:
 )
 def test_what_it_did_not_sign_is_refused(file: Path, told: str) -> None:
     with pytest.raises(RefusedDownloadError, match="not signed with the key that this app trusts"):
-        verifying.check(file, signed(told), PAIR.public_key)
+        verify.check(file, signed(told), PAIR.public_key)
 
 
 def test_a_key_asks_for_a_signature() -> None:
     with pytest.raises(RefusedDownloadError, match="not signed"):
-        verifying.check_promised(artifact(BODY, URL), PAIR.public_key)
-    assert verifying.check_promised(artifact(BODY, URL), None) == len(BODY)
+        verify.check_promised(artifact(BODY, URL), PAIR.public_key)
+    assert verify.check_promised(artifact(BODY, URL), None) == len(BODY)
 
 
 @pytest.mark.parametrize("fields", [{"size": None}, {"sha256": None}, {"sha256": None, "sha1": "0" * 40}], ids=str)
 def test_what_cannot_be_verified_is_not_downloaded(fields: dict[str, str | None]) -> None:
     with pytest.raises(RefusedDownloadError, match="no size or no hash"):
-        verifying.check_promised(artifact(BODY, URL, **fields), None)
+        verify.check_promised(artifact(BODY, URL, **fields), None)
 
 
 @pytest.mark.parametrize("fields", [{"size": 12}, {"sha256": "0" * 64}, {"sha512": "0" * 128}], ids=str)
 def test_size_and_every_hash_that_is_stated_have_to_be_right(file: Path, fields: dict[str, object]) -> None:
-    assert verifying.has_its_bytes(file, artifact(BODY, URL))
-    assert not verifying.has_its_bytes(file, artifact(BODY, URL, **fields))
+    assert verify.has_its_bytes(file, artifact(BODY, URL))
+    assert not verify.has_its_bytes(file, artifact(BODY, URL, **fields))
 
 
 def test_a_key_is_read_as_minisign_and_as_tauri_write_it() -> None:
     line, whole = PAIR.public_key.to_base64().decode(), bytes(PAIR.public_key)
     for text in (line, whole.decode(), f"{whole.decode()}\n", base64.b64encode(whole).decode()):
-        assert verifying.key(text) == PAIR.public_key
+        assert verify.key(text) == PAIR.public_key
 
 
 @pytest.mark.parametrize("text", ["", " ", "RW", "RWQ", "\u00fc", "AAAA", "RW" + "A" * 54])
 def test_what_is_no_key_is_refused(text: str) -> None:
     with pytest.raises(RefusedDownloadError):
-        verifying.check(Path(), artifact(BODY, URL), verifying.key(text))
+        verify.check(Path(), artifact(BODY, URL), verify.key(text))

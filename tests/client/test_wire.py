@@ -6,14 +6,15 @@ from time import sleep
 
 import pytest
 
-from comet_updates.client import request, wire
 from comet_updates.errors import NoAnswerError
+from comet_updates_client import http as client_http
+from comet_updates_client import request
 from tests.client.conftest import Server, http
 
 
 def ask(server: Server, tls: ssl.SSLContext, max_bytes: int = 1_000) -> tuple[int, bytes]:
     address = request.channel(f"{server.url}/v1/comet-cursor/stable").address
-    reply, body = wire.document(address, request.ask(address), tls, max_bytes)
+    reply, body = client_http.document(address, request.ask(address), tls, max_bytes)
     return reply.status, body
 
 
@@ -95,7 +96,7 @@ def a_header_now_and_then(_: bytes) -> Iterator[bytes]:
 def test_whatever_a_server_does_comes_to_an_end(
     monkeypatch: pytest.MonkeyPatch, tls: ssl.SSLContext, answer: object, problem: str
 ) -> None:
-    monkeypatch.setattr(wire, "ANSWER_S", 0.5)
+    monkeypatch.setattr(client_http, "ANSWER_S", 0.5)
     with Server(answer) as server, pytest.raises(NoAnswerError, match=problem):  # type: ignore[arg-type]
         ask(server, tls)
 
@@ -110,4 +111,4 @@ def test_a_server_that_is_not_there_is_told_of(tls: ssl.SSLContext) -> None:
 def test_a_host_that_cannot_be_one_is_told_of(tls: ssl.SSLContext) -> None:
     address = request.channel(f"https://{'a' * 64}.example.com/v1/a/b").address
     with pytest.raises(NoAnswerError):
-        wire.document(address, request.ask(address), tls, 1_000)
+        client_http.document(address, request.ask(address), tls, 1_000)

@@ -24,8 +24,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from comet_updates.cli import app, asking
-from comet_updates.client import by_tuf, looking, request
-from comet_updates.client.download import download
+from comet_updates_client import check, request, source_tuf
+from comet_updates_client.download import download
 from tests.client.conftest import NOW, Server, artifact, http, manifest
 from tests.client.repository import NEW, OLD, Repository
 from tests.privacy.conftest import tally, tried
@@ -232,10 +232,10 @@ def test_what_a_client_sends_never_says_what_it_saw_before(
     signed.house.offer(NEW)
     asked_of(signed, kept)
     assert asked_of(signed, new) == asked_of(signed, kept) == asked_of(signed, off)
-    whole = by_tuf._manifest
+    whole = source_tuf._manifest
     remembering = kept.with_suffix(".tuf")
     monkeypatch.setattr(
-        by_tuf, "_manifest", lambda channel, root, _, fetcher: whole(channel, root, remembering, fetcher)
+        source_tuf, "_manifest", lambda channel, root, _, fetcher: whole(channel, root, remembering, fetcher)
     )
     once = asked_of(signed, kept)
     signed.house.offer(NEW)
@@ -269,9 +269,9 @@ def test_what_a_copy_draws_does_not_come_from_its_machine(service: Server, monke
     groups, times = drawn(service, ONE)
     assert (len(groups) > 1, len(times)) == (True, 8)
     assert max(times) > now.isoformat(), "times were drawn"
-    drawing = looking.look
+    drawing = check.look
     monkeypatch.setattr(
-        looking, "look", lambda app, tls, at, _, **how: drawing(app, tls, at, Random(platform.node()), **how)
+        check, "look", lambda app, tls, at, _, **how: drawing(app, tls, at, Random(platform.node()), **how)
     )
     assert [len(found) for found in drawn(service, ONE)] == [1, 1], "positive control: a seed of the machine's name"
 

@@ -17,15 +17,15 @@ import typer
 from comet_updates.answer.errors import CometError
 from comet_updates.cli import question
 from comet_updates.cli.deciding import AsJson
-from comet_updates.client import computer, looking, request, schedule
-from comet_updates.client.answer import Source, Tls
-from comet_updates.client.choice import Installed, Outcome, Verdict
-from comet_updates.client.offered import Artifact
 from comet_updates.errors import AddressError
 from comet_updates.versions import Scheme
+from comet_updates_client import check, machine, request, schedule
+from comet_updates_client.choose import Installed, Outcome, Verdict
+from comet_updates_client.manifest import Artifact
+from comet_updates_client.source import Source, Tls
 
 if TYPE_CHECKING:
-    from comet_updates.client.verifying import PublicKey
+    from comet_updates_client.verify import PublicKey
 
 app = typer.Typer()
 CHANCE = SystemRandom()
@@ -38,7 +38,7 @@ WEEK_HOURS = 168
 class Task(NamedTuple):
     """The request from the command line."""
 
-    app: looking.App
+    app: check.App
     folder: Path
     public_key: PublicKey | None
     language: str
@@ -112,15 +112,15 @@ def ask(
             typer.echo(b"".join(source.requests(channel)), nl=False)
             return
         if turn is False:
-            looking.switch_off(memory, CHANCE)
+            check.switch_off(memory, CHANCE)
             typer.echo(f"Off: this copy no longer checks for updates. Use --on to switch it on again. ({memory})")
             return
         if installed is None:
             raise typer.BadParameter("missing. Add the installed version; it is not sent.", param_hint="--installed")
         if turn:
-            looking.switch_on(memory, CHANCE)
+            check.switch_on(memory, CHANCE)
         own = Installed(scheme, installed)
-        asker = looking.App(channel, own, computer.this(), memory, every_hours * HOUR_S, source)
+        asker = check.App(channel, own, machine.this(), memory, every_hours * HOUR_S, source)
         _ask(Task(asker, to, _key(public_key), language, yes, as_json), only_if_due=when_due)
     except CometError as error:
         typer.echo(f"comet-updates: {question.clean(str(error))}", err=True)
@@ -128,9 +128,9 @@ def ask(
 
 
 def _key(public_key: str | None) -> PublicKey | None:
-    from comet_updates.client import verifying  # noqa: PLC0415 (other commands need not load it)
+    from comet_updates_client import verify  # noqa: PLC0415 (other commands need not load it)
 
-    return verifying.key(public_key) if public_key else None
+    return verify.key(public_key) if public_key else None
 
 
 def _source(root: Path | None, manifest_key: str | None) -> Source:
@@ -141,11 +141,11 @@ def _source(root: Path | None, manifest_key: str | None) -> Source:
         RefusedDownloadError: `manifest_key` is not a minisign key.
     """
     if root:
-        from comet_updates.client import by_tuf  # noqa: PLC0415 (as above)
+        from comet_updates_client import source_tuf  # noqa: PLC0415 (as above)
 
-        return by_tuf.shipped(root.read_bytes())
+        return source_tuf.shipped(root.read_bytes())
     if key := _key(manifest_key):
-        from comet_updates.client.by_minisign import Minisign  # noqa: PLC0415 (as above)
+        from comet_updates_client.source_minisign import Minisign  # noqa: PLC0415 (as above)
 
         return Minisign(key)
     return Tls()
@@ -159,17 +159,17 @@ def _memory(home: Path | None, channel: request.Channel) -> Path:
 
 def _ask(task: Task, *, only_if_due: bool) -> None:
     tls = ssl.create_default_context()
-    verdict = looking.look(task.app, tls, datetime.now(UTC), CHANCE, only_if_due=only_if_due)
+    verdict = check.look(task.app, tls, datetime.now(UTC), CHANCE, only_if_due=only_if_due)
     say: Callable[[str], None] = (lambda _: None) if task.as_json else typer.echo
     for line in question.describe(verdict, task.app.installed.version, task.language):
         say(line)
     answer = _answer(task) if verdict.artifact else NOBODY_ASKED
     file = None
     if verdict.release and answer == SKIP:
-        looking.skip(task.app, verdict.release, CHANCE)
+        check.skip(task.app, verdict.release, CHANCE)
         say("Skipped. The next version will be offered.")
     elif answer == NEVER:
-        looking.switch_off(task.app.memory, CHANCE)
+        check.switch_off(task.app.memory, CHANCE)
         say("Off: this copy no longer checks for updates. Use --on to switch it on again.")
     elif verdict.artifact and answer == NOW:
         file = _download(task, verdict.artifact, tls)
@@ -198,7 +198,7 @@ def _answer(task: Task) -> str:
 
 def _download(task: Task, artifact: Artifact, tls: ssl.SSLContext) -> Path:
     from comet_updates.cli import progress  # noqa: PLC0415 (as above)
-    from comet_updates.client.download import download  # noqa: PLC0415 (as above)
+    from comet_updates_client.download import download  # noqa: PLC0415 (as above)
 
     with progress.in_bytes("Downloading", artifact.size_bytes, quiet=task.as_json) as advance:
         done = 0
@@ -211,7 +211,7 @@ def _download(task: Task, artifact: Artifact, tls: ssl.SSLContext) -> Path:
         return download(artifact, task.folder, tls, task.public_key, so_far)
 
 
-def _wire(app: looking.App, verdict: Verdict, file: Path | None) -> dict[str, Any]:
+def _wire(app: check.App, verdict: Verdict, file: Path | None) -> dict[str, Any]:
     """Return the document for `--json`."""
     release, artifact = verdict.release, verdict.artifact
     return {
@@ -228,7 +228,7 @@ def _wire(app: looking.App, verdict: Verdict, file: Path | None) -> dict[str, An
     }
 
 
-def _vouching(app: looking.App, verdict: Verdict) -> str | None:
+def _vouching(app: check.App, verdict: Verdict) -> str | None:
     """Return what verified the answer; `None` without a request, or for a request to this machine without TLS."""
     is_asked = verdict.outcome not in (Outcome.OFF, Outcome.NOT_DUE)
     is_vouched_for = app.channel.address.is_tls or not isinstance(app.source, Tls)

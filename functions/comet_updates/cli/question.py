@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 
 from rich.filesize import decimal
 
-from comet_updates.client.choice import Outcome, Verdict
-from comet_updates.client.offered import Release
+from comet_updates_client.choose import Outcome, Verdict
+from comet_updates_client.manifest import Release
 
 NOTES_MAX_CHARS = 4_000
 _JOINERS = "\u200c\u200d"  # writing systems and emoji need them

@@ -9,10 +9,10 @@ from datetime import datetime
 from enum import Enum
 from typing import NamedTuple
 
-from comet_updates.client.computer import Computer
-from comet_updates.client.offered import ALL_PERCENT, Artifact, Below, Release, Rollout
 from comet_updates.errors import VersionSyntaxError
 from comet_updates.versions import Precedence, Scheme, precedence
+from comet_updates_client.machine import Computer
+from comet_updates_client.manifest import ALL_PERCENT, Artifact, Below, Release, Rollout
 
 
 class Outcome(Enum):

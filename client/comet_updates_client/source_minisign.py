@@ -13,10 +13,11 @@ from pathlib import Path
 
 from comet_updates import object_keys
 from comet_updates.answer import urls
-from comet_updates.client import offered, request, verifying
-from comet_updates.client.answer import Answer, document
-from comet_updates.client.verifying import PublicKey
 from comet_updates.errors import Distrust, UntrustedAnswerError
+from comet_updates_client import request, verify
+from comet_updates_client.manifest import MANIFEST_MAX_BYTES
+from comet_updates_client.source import Answer, document
+from comet_updates_client.verify import PublicKey
 
 SIGNATURE_MAX_BYTES = 10_000  # four lines; a service passes on a thousand characters
 
@@ -33,18 +34,18 @@ class Minisign:
     vouching = "minisign"
 
     def requests(self, channel: request.Channel) -> tuple[bytes, ...]:
-        """See `answer.Source`."""
+        """See `source.Source`."""
         return request.ask(channel.address), request.ask(_signature(channel))
 
     def ask(self, channel: request.Channel, memory: Path, tls: ssl.SSLContext, now: datetime) -> Answer:  # noqa: ARG002
-        """See `answer.Source`. That nothing is offered is signed nowhere, so it is not believed."""
-        manifest = document(channel.address, tls, offered.MANIFEST_MAX_BYTES, now)
+        """See `source.Source`. That nothing is offered is signed nowhere, so it is not believed."""
+        manifest = document(channel.address, tls, MANIFEST_MAX_BYTES, now)
         signature = document(_signature(channel), tls, SIGNATURE_MAX_BYTES, now)
         host = channel.address.name
         if manifest.body is None or signature.body is None:
             raise UntrustedAnswerError(host, Distrust.UNSIGNED)
         try:
-            comment = verifying.trusted_comment(manifest.body, signature.body, self.key)
+            comment = verify.trusted_comment(manifest.body, signature.body, self.key)
         except ValueError as error:
             raise UntrustedAnswerError(host, Distrust.FORGED) from error
         expires, path = _read(comment)

@@ -8,11 +8,11 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from comet_updates.client import choice, offered, request, schedule, state
-from comet_updates.client.answer import Source, Tls
-from comet_updates.client.choice import Installed, Outcome, Verdict
-from comet_updates.client.computer import Computer
 from comet_updates.errors import NoAnswerError
+from comet_updates_client import choose, manifest, request, schedule, state
+from comet_updates_client.choose import Installed, Outcome, Verdict
+from comet_updates_client.machine import Computer
+from comet_updates_client.source import Source, Tls
 
 
 class App(NamedTuple):
@@ -73,18 +73,18 @@ def look(app: App, tls: ssl.SSLContext, now: datetime, chance: Random, *, only_i
         state.write(app.memory, failed._replace(next_check=at))
         raise
     # Whoever has to vouch for these bytes did.
-    release = None if answer.body is None else offered.parse(answer.body, app.channel.product)
+    release = None if answer.body is None else manifest.parse(answer.body, app.channel.product)
     at = schedule.after_answer(now, app.interval_s, answer.told_s, chance)
     state.write(app.memory, known._replace(failures=0, next_check=at))
     if release is None:
         return Verdict(Outcome.NOTHING)
-    return choice.choose(release, app.installed, app.computer, group=known.group, skipped=known.skipped, now=now)
+    return choose.choose(release, app.installed, app.computer, group=known.group, skipped=known.skipped, now=now)
 
 
-def skip(app: App, release: offered.Release, chance: Random) -> None:
+def skip(app: App, release: manifest.Release, chance: Random) -> None:
     """Say nothing of `release`, nor of anything lower, any more. Raises `StateError`."""
     known = state.read(app.memory, chance)
-    state.write(app.memory, known._replace(skipped=choice.known_as(release, app.installed)))
+    state.write(app.memory, known._replace(skipped=choose.known_as(release, app.installed)))
 
 
 def switch_off(memory: Path, chance: Random) -> None:

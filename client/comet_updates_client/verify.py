@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 import minisign
 
-from comet_updates.client.offered import Artifact
 from comet_updates.errors import RefusedDownloadError
+from comet_updates_client.manifest import Artifact
 
 PublicKey: TypeAlias = minisign.PublicKey
 SIGNATURE = "minisign"

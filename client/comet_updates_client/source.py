@@ -11,8 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from comet_updates.client import offered, request, schedule, wire
 from comet_updates.errors import NoAnswerError
+from comet_updates_client import http, manifest, request, schedule
 
 FOUND, NOT_FOUND = 200, 404
 
@@ -67,12 +67,12 @@ class Tls:
 
     def ask(self, channel: request.Channel, memory: Path, tls: ssl.SSLContext, now: datetime) -> Answer:  # noqa: ARG002
         """See `Source`."""
-        return document(channel.address, tls, offered.MANIFEST_MAX_BYTES, now)
+        return document(channel.address, tls, manifest.MANIFEST_MAX_BYTES, now)
 
 
 def document(address: request.Address, tls: ssl.SSLContext, max_bytes: int, now: datetime) -> Answer:
     """What is at `address`. Raises `NoAnswerError`, also for any answer but a document, or that there is none."""
-    reply, body = wire.document(address, request.ask(address), tls, max_bytes)
+    reply, body = http.document(address, request.ask(address), tls, max_bytes)
     told_s = schedule.told_s(reply.header("cache-control"), reply.header("retry-after"), now)
     if reply.status not in (FOUND, NOT_FOUND):
         raise NoAnswerError(address.name, f"answers with status {reply.status}", told_s)

@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from comet_updates import object_keys
-from comet_updates.client import request
 from comet_updates.errors import AddressError, UnreadableOfferError
+from comet_updates_client import request
 
 MANIFEST_MAX_BYTES = 1_000_000  # a release has at most 512 000, and the channel adds its rollout
 SIZE_MAX_BYTES = 2**53 - 1  # what every JSON reader holds exactly

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
-from comet_updates.client import request, verifying, wire
-from comet_updates.client.offered import Artifact
-from comet_updates.client.verifying import PublicKey
 from comet_updates.errors import FileInTheWayError, NoAnswerError, RefusedDownloadError
+from comet_updates_client import http, request, verify
+from comet_updates_client.manifest import Artifact
+from comet_updates_client.verify import PublicKey
 
 NAME_MAX_CHARS = 120
 WHOLE, PARTIAL, NO_SUCH_PART = 200, 206, 416
@@ -51,7 +51,7 @@ def download(
         RefusedDownloadError: what came is not what was offered, or cannot be written. It is gone.
         FileInTheWayError: another file has the name already.
     """
-    size_bytes = verifying.check_promised(artifact, public_key)
+    size_bytes = verify.check_promised(artifact, public_key)
     file = folder / file_name(artifact)
     part = folder / f".{file.name}.{(artifact.sha256 or artifact.sha512 or '')[:16]}.part"
     try:
@@ -62,10 +62,10 @@ def download(
             part.unlink()
         had = _size_bytes(part)
         _fill(artifact, part, size_bytes, tls, advance)
-        if not verifying.has_its_bytes(part, artifact) and had:  # what was there was perhaps of something else
+        if not verify.has_its_bytes(part, artifact) and had:  # what was there was perhaps of something else
             part.unlink()
             _fill(artifact, part, size_bytes, tls, advance)
-        verifying.check(part, artifact, public_key)
+        verify.check(part, artifact, public_key)
         part.replace(file)
     except RefusedDownloadError:
         _discard(part)
@@ -88,7 +88,7 @@ def file_name(artifact: Artifact) -> str:
 
 def _there_already(file: Path, artifact: Artifact, public_key: PublicKey | None) -> Path:
     try:
-        verifying.check(file, artifact, public_key)
+        verify.check(file, artifact, public_key)
     except (RefusedDownloadError, OSError) as error:
         raise FileInTheWayError(str(file)) from error
     return file
@@ -109,7 +109,7 @@ def _fill(artifact: Artifact, part: Path, size_bytes: int, tls: ssl.SSLContext, 
     offset = _size_bytes(part)
     if offset >= size_bytes:
         offset = 0
-    with wire.sent(address, request.download(address, offset), tls) as reply:
+    with http.sent(address, request.download(address, offset), tls) as reply:
         goes_on = offset > 0 and reply.status == PARTIAL
         rest = re.fullmatch(rf"bytes {offset}-[0-9]+/{size_bytes}", reply.header("content-range"))
         if (goes_on and rest) or reply.status == WHOLE:
@@ -122,7 +122,7 @@ def _fill(artifact: Artifact, part: Path, size_bytes: int, tls: ssl.SSLContext, 
     _fill(artifact, part, size_bytes, tls, advance)
 
 
-def _copy(reply: wire.Reply, to: BinaryIO, done: int, size_bytes: int, advance: Advance) -> None:
+def _copy(reply: http.Reply, to: BinaryIO, done: int, size_bytes: int, advance: Advance) -> None:
     advance(done)
     while chunk := reply.read():
         done += len(chunk)

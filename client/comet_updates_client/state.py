@@ -13,8 +13,8 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from comet_updates.client.schedule import WAIT_MAX_S
 from comet_updates.errors import StateError
+from comet_updates_client.schedule import WAIT_MAX_S
 
 GROUPS = 100
 """A copy's group is one of so few that it could not tell copies apart, even if it were sent."""

@@ -25,9 +25,9 @@ from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
 from comet_updates import object_keys
 from comet_updates.answer import urls
-from comet_updates.client import offered, request
-from comet_updates.client.answer import NOT_FOUND, Answer, document
 from comet_updates.errors import Distrust, NoAnswerError, StateError, UntrustedAnswerError, UnusableRootError
+from comet_updates_client import manifest, request
+from comet_updates_client.source import NOT_FOUND, Answer, document
 
 METADATA = urls.METADATA.removeprefix("public")
 TIMESTAMP = urls.TIMESTAMP.removeprefix("public")
@@ -70,7 +70,7 @@ class Tuf:
     vouching = "tuf"
 
     def requests(self, channel: request.Channel) -> tuple[bytes, ...]:
-        """See `answer.Source`. Whichever root was shipped, all that came after the first are asked for."""
+        """See `source.Source`. Whichever root was shipped, all that came after the first are asked for."""
         role = object_keys.product_role(channel.product)
         versioned = ("2.root", "<number>.snapshot", f"<number>.{Targets.type}", f"<number>.{role}")
         first, *others = (f"{METADATA}{name}.json" for name in versioned)
@@ -78,7 +78,7 @@ class Tuf:
         return tuple(request.ask(channel.address._replace(path=path)) for path in (first, TIMESTAMP, *others, target))
 
     def ask(self, channel: request.Channel, memory: Path, tls: ssl.SSLContext, now: datetime) -> Answer:
-        """See `answer.Source`. Whether something is out of date, this machine's clock says, not `now`."""
+        """See `source.Source`. Whether something is out of date, this machine's clock says, not `now`."""
         folder, service = memory.with_suffix(".tuf"), _Service(channel.address, tls, now)
         with _told(channel.address.name, folder), tempfile.TemporaryDirectory() as nothing:
             folder.mkdir(parents=True, exist_ok=True)
@@ -149,7 +149,7 @@ def _manifest(channel: request.Channel, root: bytes, folder: Path, fetcher: Fetc
     if target is None:
         return None
     path = _target(channel, target.hashes.get("sha256", ""))
-    body: bytes = fetcher.download_bytes(path, min(target.length, offered.MANIFEST_MAX_BYTES))
+    body: bytes = fetcher.download_bytes(path, min(target.length, manifest.MANIFEST_MAX_BYTES))
     target.verify_length_and_hashes(body)
     return body
 

@@ -9,8 +9,8 @@ from contextlib import ExitStack, contextmanager
 from http.client import HTTPException, HTTPResponse
 from threading import Timer
 
-from comet_updates.client.request import Address
 from comet_updates.errors import NoAnswerError
+from comet_updates_client.request import Address
 
 SILENCE_S = 20.0
 """For how long a server may say nothing."""
