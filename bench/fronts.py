@@ -17,7 +17,7 @@ import uvloop
 
 from bench.handler_calls import document
 from comet_updates.answer import handler as module
-from comet_updates.cli import gateway
+from comet_updates_cli.local import gateway
 
 HOST = "127.0.0.1"
 PATH = "/v1/comet-cursor/stable"

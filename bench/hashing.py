@@ -18,9 +18,10 @@ from bench.figures import Row, Section, ratio, spread
 
 FILE_BYTES = 2_000_000_000
 OURS = (
-    "import sys; from pathlib import Path; from comet_updates.cli.hashing import sums; print(sums(Path(sys.argv[1])))"
+    "import sys; from pathlib import Path; from comet_updates_cli.hash_files import sums; "
+    "print(sums(Path(sys.argv[1])))"
 )
-START = "from comet_updates.cli.hashing import sums"
+START = "from comet_updates_cli.hash_files import sums"
 # Of this program alone: what getrusage tells is at least what the process had that started it.
 PEAK = "import re, pathlib; print(re.search(r'VmHWM:\\s+(\\d+)', pathlib.Path('/proc/self/status').read_text())[1])"
 TOOLS = ("sha256sum", "sha512sum")

@@ -29,10 +29,11 @@ from bench.lambda_runtime import free_port, lambda_runtime
 from bench.publishing import BUCKET, PRODUCT, RELEASE
 from comet_updates import object_keys
 from comet_updates.answer import urls
-from comet_updates.cli import sample_keys, sealing
-from comet_updates.cli.deciding import SignWith
 from comet_updates.publish.bucket import open_bucket
 from comet_updates.publish.publisher import Publisher
+from comet_updates_cli.commands.decide import SignWith
+from comet_updates_cli.local import sample_keys
+from comet_updates_cli.signing import sign_states
 
 COMMAND = "python -m bench trust"
 PRODUCTS = (1, 100)
@@ -69,7 +70,7 @@ class Desk:
     def release(self, number: int, version: str) -> None:
         """Upload a release and have it signed."""
         self.upload(number, version)
-        sealing.seal(self._bucket, product(number), self.now, SignWith(sample_keys.product_key(self._folder)))
+        sign_states.seal(self._bucket, product(number), self.now, SignWith(sample_keys.product_key(self._folder)))
 
     def sweep(self) -> int:
         """Publish what is new; gives how often the online key signed."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from comet_updates import deployment
+from comet_updates_cli.audit import allowed
 
 sys.path.append(str(Path(__file__).parents[1]))  # cfn-lint loads the files of this folder by their paths
 
@@ -15,7 +15,7 @@ from policy.expansion import Template, resources
 from policy.rule import Finding, PolicyRule
 from policy.statements import as_list, written
 
-LIVE = f"AnswerFunctionAlias{deployment.LIVE}"
+LIVE = f"AnswerFunctionAlias{allowed.LIVE}"
 READING = ["GET", "HEAD"]
 BEHAVIOUR = {
     "TargetOriginId",
@@ -45,15 +45,15 @@ class NobodyAtTheEdge(PolicyRule):
     id = "E9511"
     shortdesc = "The CDN tells no two clients apart, and keeps no record of any"
     description = (
-        "Each cache policy is deployment.PATH_ALONE; a behaviour serves GET and HEAD over TLS and says nothing that is "
+        "Each cache policy is allowed.PATH_ALONE; a behaviour serves GET and HEAD over TLS and says nothing that is "
         "not in BEHAVIOUR; URLs with a version in them are not kept; there is no log, no firewall and no old TLS."
     )
 
     def findings(self, expanded: Template) -> Iterator[Finding]:
         for name, policy in resources(expanded, "AWS::CloudFront::CachePolicy").items():
             key = policy.get("CachePolicyConfig", {}).get("ParametersInCacheKeyAndForwardedToOrigin")
-            if key != deployment.PATH_ALONE:
-                remedy = f"Set {deployment.PATH_ALONE}: whatever else is in it is of a client"
+            if key != allowed.PATH_ALONE:
+                remedy = f"Set {allowed.PATH_ALONE}: whatever else is in it is of a client"
                 yield Finding(name, f"tells answers apart by {key}", remedy)
         for name, distribution in resources(expanded, "AWS::CloudFront::Distribution").items():
             config = distribution.get("DistributionConfig", {})
@@ -66,14 +66,14 @@ class NobodyAtTheEdge(PolicyRule):
 def _behaviours(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
     special = config.get("CacheBehaviors", [])
     paths = [behaviour.get("PathPattern") for behaviour in special]
-    if paths != list(deployment.CDN_PATHS):
+    if paths != list(allowed.CDN_PATHS):
         problem = "may keep URLs with a version or a number in them"
-        yield problem, f"Let CacheBehaviors be for {list(deployment.CDN_PATHS)}, in this order"
+        yield problem, f"Let CacheBehaviors be for {list(allowed.CDN_PATHS)}, in this order"
     for behaviour in (config.get("DefaultCacheBehavior", {}), *special):
         path = behaviour.get("PathPattern", "*")
         for extra in sorted(behaviour.keys() - BEHAVIOUR):
             yield f"{path} has {extra}", "Remove it: nothing of a client but the path may count, or be passed on"
-        kept = {"Ref": "PathAlone"} if deployment.CDN_PATHS.get(path, True) else deployment.NOT_CACHED
+        kept = {"Ref": "PathAlone"} if allowed.CDN_PATHS.get(path, True) else allowed.NOT_CACHED
         if behaviour.get("CachePolicyId") != kept:
             yield f"{path} is kept as {behaviour.get('CachePolicyId')} says", f"Set {kept}"
         if behaviour.get("AllowedMethods") != READING or behaviour.get("CachedMethods") != READING:
@@ -85,8 +85,8 @@ def _behaviours(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
 def _tls(certificate: Any) -> Iterator[tuple[str, str]]:
     match certificate:
         case {"Fn::If": ["HasDomain", {"MinimumProtocolVersion": lowest}, {"CloudFrontDefaultCertificate": True}]}:
-            if lowest not in deployment.CDN_TLS:
-                yield f"takes {lowest}", f"Set one of {deployment.CDN_TLS}"
+            if lowest not in allowed.CDN_TLS:
+                yield f"takes {lowest}", f"Set one of {allowed.CDN_TLS}"
         case _:
             yield f"has the certificate {certificate}", "Ask for TLS 1.2 under a name of your own, if there is one"
 

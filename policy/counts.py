@@ -9,14 +9,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from comet_updates import deployment
+from comet_updates_cli.audit import allowed
 
 sys.path.append(str(Path(__file__).parents[1]))  # cfn-lint loads the files of this folder by their paths
 
 from policy.expansion import Template, resources
 from policy.rule import Finding, PolicyRule
 
-IN_DEPLOYMENT = "of functions/comet_updates/deployment.py with the reason why it knows no client"
+IN_DEPLOYMENT = "of cli/comet_updates_cli/audit/allowed.py with the reason why it knows no client"
 OURS = "CometUpdates/"
 DRAWN = {"alarm", "metric", "text"}
 """Widgets of a dashboard that show numbers. One of type `log` searches logs, one of type `custom` calls a function."""
@@ -26,20 +26,20 @@ class NoClientIsCounted(PolicyRule):
     id = "E9514"
     shortdesc = "What is counted knows no client"
     description = (
-        "Filters of logs are deployment.COUNTED, without a dimension; alarms watch deployment.WATCHED; the dashboard "
+        "Filters of logs are allowed.COUNTED, without a dimension; alarms watch allowed.WATCHED; the dashboard "
         "searches no log."
     )
 
     def findings(self, expanded: Template) -> Iterator[Finding]:
         for name, filter_ in resources(expanded, "AWS::Logs::MetricFilter").items():
-            if _counted(filter_) != deployment.COUNTED.get(name):
-                problem = f"counts {_counted(filter_)} instead of {deployment.COUNTED.get(name)}"
+            if _counted(filter_) != allowed.COUNTED.get(name):
+                problem = f"counts {_counted(filter_)} instead of {allowed.COUNTED.get(name)}"
                 yield Finding(name, problem, f"Change it back, or put it into COUNTED {IN_DEPLOYMENT}")
             if any(each.get("Dimensions") for each in filter_.get("MetricTransformations", ())):
                 yield Finding(name, "counts by what a line says", "Remove Dimensions: a number is kept for 15 months")
         for name, alarm in resources(expanded, "AWS::CloudWatch::Alarm").items():
-            if _watched(alarm) != deployment.WATCHED.get(name):
-                problem = f"watches {_watched(alarm)} instead of {deployment.WATCHED.get(name)}"
+            if _watched(alarm) != allowed.WATCHED.get(name):
+                problem = f"watches {_watched(alarm)} instead of {allowed.WATCHED.get(name)}"
                 yield Finding(name, problem, f"Change it back, or put it into WATCHED {IN_DEPLOYMENT}")
         for name, dashboard in resources(expanded, "AWS::CloudWatch::Dashboard").items():
             for extra in sorted(_drawn(dashboard.get("DashboardBody")) - DRAWN):

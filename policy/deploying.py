@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from comet_updates import deployment
+from comet_updates_cli.audit import allowed
 
 sys.path.append(str(Path(__file__).parents[1]))  # cfn-lint loads the files of this folder by their paths
 
@@ -16,7 +16,7 @@ from policy.expansion import Template, resources
 from policy.rule import Finding, PolicyRule
 
 ANSWERING = "AnswerFunction"
-ALIAS = f"{ANSWERING}Alias{deployment.LIVE}"
+ALIAS = f"{ANSWERING}Alias{allowed.LIVE}"
 GROUP = f"{ANSWERING}DeploymentGroup"
 SWITCH = "DeployGradually"
 UPDATE = {
@@ -35,15 +35,15 @@ class GoesBackByItself(PolicyRule):
     id = "E9515"
     shortdesc = "A new version is tried on few, and goes back by itself"
     description = (
-        "The alias is shifted by CodeDeploy as deployment.GRADUALLY says, unless a parameter says otherwise, and back "
-        "on each alarm of deployment.GOES_BACK_ON, which is in time; every parameter that the function reads makes a "
+        "The alias is shifted by CodeDeploy as allowed.GRADUALLY says, unless a parameter says otherwise, and back "
+        "on each alarm of allowed.GOES_BACK_ON, which is in time; every parameter that the function reads makes a "
         "version."
     )
 
     def findings(self, expanded: Template) -> Iterator[Finding]:
         yield from (Finding(ALIAS, *found) for found in _alias(expanded))
         yield from (Finding(GROUP, *found) for found in _group(expanded))
-        for name in deployment.GOES_BACK_ON:
+        for name in allowed.GOES_BACK_ON:
             yield from (Finding(name, *found) for found in _alarm(expanded, name))
         yield from (Finding("Conditions", *found) for found in _switch(expanded))
         for name, version in resources(expanded, "AWS::Lambda::Version").items():
@@ -63,10 +63,10 @@ def _alias(expanded: Template) -> Iterator[tuple[str, str]]:
 
 def _group(expanded: Template) -> Iterator[tuple[str, str]]:
     group = expanded["Resources"].get(GROUP, {}).get("Properties", {})
-    how = {"Fn::If": ["IsGradual", _configuration(deployment.GRADUALLY), _configuration("AllAtOnce")]}
+    how = {"Fn::If": ["IsGradual", _configuration(allowed.GRADUALLY), _configuration("AllAtOnce")]}
     if group.get("DeploymentConfigName") != how:
         yield f"deploys as {group.get('DeploymentConfigName')}", f"Set {how}"
-    alarms = [{"Name": {"Ref": name}} for name in deployment.GOES_BACK_ON]
+    alarms = [{"Name": {"Ref": name}} for name in allowed.GOES_BACK_ON]
     back = {"Fn::If": ["IsGradual", {"Enabled": True, "Alarms": alarms}, {}]}
     if group.get("AlarmConfiguration") != back:
         yield f"goes back on {group.get('AlarmConfiguration')}", f"Set {back}: see GOES_BACK_ON"
@@ -80,7 +80,7 @@ def _alarm(expanded: Template, name: str) -> Iterator[tuple[str, str]]:
     alarm = expanded["Resources"].get(name, {}).get("Properties", {})
     if {key: alarm.get(key) for key in TELLS_AT_ONCE} != TELLS_AT_ONCE:
         yield "does not tell of each failure, so that a bad version stays", f"Set {TELLS_AT_ONCE}"
-    (minutes,) = re.findall(r"(\d+)Minutes", deployment.GRADUALLY)
+    (minutes,) = re.findall(r"(\d+)Minutes", allowed.GRADUALLY)
     if not 0 < alarm.get("Period", 0) * alarm.get("EvaluationPeriods", 0) <= int(minutes) * 60:
         yield "tells when all requests are at the new version", f"Let it tell within {minutes} minutes"
 

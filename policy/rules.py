@@ -1,7 +1,7 @@
 """The privacy policy of the template, as rules of cfn-lint: `cfn-lint --append-rules policy template.yaml`.
 
-What may exist, and why it cannot carry anything about a client, stands in `comet_updates.deployment` and in the data
-files beside this one. The rules hold the template against that, once SAM has expanded it.
+What may exist, and why it cannot carry anything about a client, stands in `comet_updates_cli.audit.allowed` and in the
+data files beside this one. The rules hold the template against that, once SAM has expanded it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,19 @@ from typing import Any
 
 from cfnlint.template import Template as Linted
 
-from comet_updates import deployment
+from comet_updates_cli.audit.allowed import (
+    CONDITIONAL,
+    CONTEXT_TOKENS,
+    ENVIRONMENT,
+    HANDLERS,
+    LAYERS,
+    LIVE,
+    LOGGING,
+    LOGS,
+    RESOURCE_TYPES,
+    RETENTION_DAYS,
+    ROLES,
+)
 
 HERE = Path(__file__).parent
 sys.path.append(str(HERE.parent))  # cfn-lint loads the files of this folder by their paths, from wherever it is called
@@ -30,18 +42,16 @@ ANSWERING = "AnswerFunction"
 SAM_HASH = r"[0-9a-f]{10}"  # ends the logical id of a layer
 
 REASON = "with the reason why it cannot carry an identifier"
-IN_DEPLOYMENT = f"in functions/comet_updates/deployment.py {REASON}"
+IN_DEPLOYMENT = f"in cli/comet_updates_cli/audit/allowed.py {REASON}"
 
 
 class OnlyKnownTypes(PolicyRule):
     id = "E9501"
     shortdesc = "Only resources that were decided on"
-    description = (
-        "Types and numbers of resources are deployment.RESOURCE_TYPES; all but deployment.CONDITIONAL always exist."
-    )
+    description = "Types and numbers of resources are allowed.RESOURCE_TYPES; all but allowed.CONDITIONAL always exist."
 
     def findings(self, expanded: Template) -> Iterator[Finding]:
-        allowed = Counter({type_: number for type_, (number, _) in deployment.RESOURCE_TYPES.items()})
+        allowed = Counter({type_: number for type_, (number, _) in RESOURCE_TYPES.items()})
         types = {name: str(resource.get("Type")) for name, resource in expanded["Resources"].items()}
         found = Counter(types.values())
         for type_ in found | allowed:
@@ -65,12 +75,12 @@ class OnlyKnownTypes(PolicyRule):
 class NothingGoesAway(PolicyRule):
     id = "E9502"
     shortdesc = "What protects is there under all parameters"
-    description = "What has a condition is deployment.CONDITIONAL; no resource has an attribute that nobody decided on."
+    description = "What has a condition is allowed.CONDITIONAL; no resource has an attribute that nobody decided on."
 
     def findings(self, expanded: Template) -> Iterator[Finding]:
         for name, resource in expanded["Resources"].items():
             condition = resource.get("Condition")
-            _, decided = deployment.CONDITIONAL.get(name, ("", None))
+            _, decided = CONDITIONAL.get(name, ("", None))
             if condition != decided:
                 yield Finding(name, f"exists under the condition {condition} instead of {decided}", "Change it back")
             # An alias may be left to CodeDeploy; rule E9515 says how.
@@ -101,14 +111,14 @@ class OnlyKnownProperties(PolicyRule):
 class NoContextTokens(PolicyRule):
     id = "E9504"
     shortdesc = "Nothing of a request is named"
-    description = "The variables of the gateway that the template names are deployment.CONTEXT_TOKENS: none."
+    description = "The variables of the gateway that the template names are allowed.CONTEXT_TOKENS: none."
 
     def findings(self, expanded: Template) -> Iterator[Finding]:
         sections = {name: section for name, section in expanded.items() if name != "Resources"}
         for name, place in (sections | expanded["Resources"]).items():
             # `${!context.x}` is how Fn::Sub writes `${context.x}`, the gateway's other form of `$context.x`.
             for token in re.findall(r"\$(?:\{!?)?(?:context|request|stageVariables)\b[\w.]*", repr(place)):
-                if token not in deployment.CONTEXT_TOKENS:
+                if token not in CONTEXT_TOKENS:
                     problem = f"{token} is something of one request"
                     yield Finding(name, problem, f"Remove it, or add it to CONTEXT_TOKENS {IN_DEPLOYMENT}")
 
@@ -116,7 +126,7 @@ class NoContextTokens(PolicyRule):
 class OnlyKnownGrants(PolicyRule):
     id = "E9505"
     shortdesc = "Roles allow what was decided, and no more"
-    description = "The statements of each role are deployment.GRANTS."
+    description = "The statements of each role are allowed.GRANTS."
 
     def findings(self, expanded: Template) -> Iterator[Finding]:
         for name, role in resources(expanded, "AWS::IAM::Role").items():
@@ -136,14 +146,12 @@ class OnlyKnownGrants(PolicyRule):
 class OnlyKnownVariables(PolicyRule):
     id = "E9506"
     shortdesc = "Functions read the variables that were decided on"
-    description = (
-        "Each function's environment is deployment.ENVIRONMENT; its bucket is the stack's, and its S3 is AWS's."
-    )
+    description = "Each function's environment is allowed.ENVIRONMENT; its bucket is the stack's, and its S3 is AWS's."
 
     def findings(self, expanded: Template) -> Iterator[Finding]:
         for name, function in resources(expanded, "AWS::Lambda::Function").items():
             variables = function.get("Environment", {}).get("Variables", {})
-            allowed = deployment.ENVIRONMENT.get(name, {})
+            allowed = ENVIRONMENT.get(name, {})
             for extra in sorted(variables.keys() - allowed.keys()):
                 yield Finding(name, f"reads {extra}", f"Remove it, or add it to ENVIRONMENT {IN_DEPLOYMENT}")
             for missing in sorted(allowed.keys() - variables.keys()):
@@ -158,8 +166,8 @@ class LogsAreKeptForDays(PolicyRule):
     id = "E9507"
     shortdesc = "Logs are kept for days and hold nothing of Lambda's own about a request"
     description = (
-        "A parameter with values of deployment.RETENTION_DAYS says how long; a function logs into the group that "
-        "deployment.LOGS names, as deployment.LOGGING says."
+        "A parameter with values of allowed.RETENTION_DAYS says how long; a function logs into the group that "
+        "allowed.LOGS names, as allowed.LOGGING says."
     )
 
     def findings(self, expanded: Template) -> Iterator[Finding]:
@@ -167,13 +175,13 @@ class LogsAreKeptForDays(PolicyRule):
             days = group.get("RetentionInDays")
             parameter = days.get("Ref") if isinstance(days, dict) else None
             values = expanded.get("Parameters", {}).get(parameter, {}).get("AllowedValues")
-            if not values or not set(values) <= set(deployment.RETENTION_DAYS):
+            if not values or not set(values) <= set(RETENTION_DAYS):
                 problem = f"is kept for {days} days, which may be {values}"
-                remedy = f"Set a parameter whose AllowedValues are among {deployment.RETENTION_DAYS}"
+                remedy = f"Set a parameter whose AllowedValues are among {RETENTION_DAYS}"
                 yield Finding(name, problem, remedy)
         for name, function in resources(expanded, "AWS::Lambda::Function").items():
             # Our records hold no time, and Lambda takes such lines for INFO: at WARN even errors would be dropped.
-            decided = {**deployment.LOGGING, "LogGroup": {"Ref": deployment.LOGS.get(name)}}
+            decided = {**LOGGING, "LogGroup": {"Ref": LOGS.get(name)}}
             if function.get("LoggingConfig") != decided:
                 remedy = (
                     f"Set {decided}: other levels write the ids of requests, and Lambda keeps its own groups for ever"
@@ -189,7 +197,7 @@ class OneRoute(PolicyRule):
     )
 
     def findings(self, expanded: Template) -> Iterator[Finding]:
-        function = f"functions/${{{ANSWERING}Alias{deployment.LIVE}}}/invocations"
+        function = f"functions/${{{ANSWERING}Alias{LIVE}}}/invocations"
         uri = "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/" + function
         for name, api in resources(expanded, "AWS::ApiGatewayV2::Api").items():
             routes = api.get("Body", {}).get("paths", {})
@@ -207,26 +215,24 @@ class OneRoute(PolicyRule):
 class FunctionsAreOurs(PolicyRule):
     id = "E9509"
     shortdesc = "Each function is code that was reviewed, with its own role and layer"
-    description = (
-        "Handlers and roles are deployment.HANDLERS and deployment.ROLES; there is one layer for each function."
-    )
+    description = "Handlers and roles are allowed.HANDLERS and allowed.ROLES; there is one layer for each function."
 
     def findings(self, expanded: Template) -> Iterator[Finding]:
         for name, function in resources(expanded, "AWS::Lambda::Function").items():
-            if name not in deployment.HANDLERS:
+            if name not in HANDLERS:
                 yield Finding(name, "is a function that nobody reviewed", f"Remove it, or add it {IN_DEPLOYMENT}")
                 continue
             decided = {
-                "Handler": deployment.HANDLERS[name],
-                "Role": {"Fn::GetAtt": [deployment.ROLES[name], "Arn"]},
+                "Handler": HANDLERS[name],
+                "Role": {"Fn::GetAtt": [ROLES[name], "Arn"]},
             }
             for key, value in decided.items():
                 if function.get(key) != value:
                     yield Finding(name, f"its {key} is {function.get(key)}", f"Set {value}")
             layers = [layer.get("Ref") if isinstance(layer, dict) else layer for layer in function.get("Layers", ())]
-            if len(layers) != 1 or not re.fullmatch(deployment.LAYERS[name] + SAM_HASH, str(layers[0])):
+            if len(layers) != 1 or not re.fullmatch(LAYERS[name] + SAM_HASH, str(layers[0])):
                 problem = f"has the layers {layers}; an extension in one could read all that the function sees"
-                yield Finding(name, problem, f"Leave {deployment.LAYERS[name]} alone")
+                yield Finding(name, problem, f"Leave {LAYERS[name]} alone")
 
 
 class AsDecided(PolicyRule):

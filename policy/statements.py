@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from comet_updates import deployment
+from comet_updates_cli.audit import allowed
 
 
 class Statement(NamedTuple):
@@ -42,7 +42,7 @@ def written(statement: dict[str, Any]) -> Statement:
 
 def granted(role: str) -> list[Statement]:
     """The statements that were decided for `role`: none for a role that nobody knows."""
-    return [Statement("Allow", grant.actions, grant.resources, None, {}) for grant in deployment.GRANTS.get(role, ())]
+    return [Statement("Allow", grant.actions, grant.resources, None, {}) for grant in allowed.GRANTS.get(role, ())]
 
 
 def arn(value: Any) -> str:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from pathlib import Path
 
-from comet_updates import deployment
 from comet_updates.answer import respond, urls
 from comet_updates.answer.log import DURATION_ABOVE, DURATIONS, Cache, Outcome, Record
 from comet_updates.answer.store import Document
+from comet_updates_cli.audit import allowed
 
 ROOT = Path(__file__).parents[1]
 SCREEN_LINES = 50
@@ -86,5 +86,5 @@ def actions() -> dict[str, list[str]]:
         role: [
             f"{action} on {', '.join(sorted(grant.resources))}" for grant in grants for action in sorted(grant.actions)
         ]
-        for role, grants in deployment.GRANTS.items()
+        for role, grants in allowed.GRANTS.items()
     }

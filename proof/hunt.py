@@ -199,7 +199,7 @@ _LIKELY = (
             promises.CLIENT_SAME,
         ),
     ),
-    ("comet_updates.cli", (promises.CLIENT_UNASKED, promises.CLIENT_SILENT)),
+    ("comet_updates_cli", (promises.CLIENT_UNASKED, promises.CLIENT_SILENT)),
     (
         "comet_updates.answer.drop_in",
         (promises.OLD_VERSION_CACHED, promises.NOT_BACK, promises.OLD_VERSION_ALONE, promises.OLD_VERSION),

@@ -97,7 +97,7 @@ CLIENT_RETRY = "comet_updates_client.schedule.after_failure"
 CLIENT_STATE = "comet_updates_client.state.read"
 CLIENT_SENT = "comet_updates_client.http.sent"
 CLIENT_REPLY = "comet_updates_client.http.document"
-CLIENT_ANSWER = "comet_updates.cli.asking._answer"
+CLIENT_ANSWER = "comet_updates_cli.commands.ask._answer"
 
 LAYER = "layers/answer/requirements.txt"
 TEMPLATE = "template.yaml"

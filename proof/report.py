@@ -13,9 +13,9 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from comet_updates import deployment
 from comet_updates.answer import urls
 from comet_updates.promises import NOT_PROVABLE, PROMISES, Check, Promise
+from comet_updates_cli.audit import allowed
 from proof import facts
 from proof.hunt import Caught, Run
 from proof.source import code_lines
@@ -78,8 +78,8 @@ def make(checked: Run, caught: Iterable[Caught], commit: str, *, changed: bool) 
         "answers": {str(status): headers for status, headers in facts.answers().items()},
         "outbound": _union(checked, "outbound"),
         "actions": facts.actions(),
-        "resources": {type_: reason for type_, (_, reason) in deployment.RESOURCE_TYPES.items()},
-        "environment": deployment.ENVIRONMENT,
+        "resources": {type_: reason for type_, (_, reason) in allowed.RESOURCE_TYPES.items()},
+        "environment": allowed.ENVIRONMENT,
         "dependencies": facts.dependencies("answer"),
         "modules": sorted(ANSWER_MODULES),
         "sees_a_request": {function: code_lines(function) for function in sorted(SEES)},

@@ -17,6 +17,7 @@ TREES = tuple(
     ROOT / name
     for name in (
         "functions",
+        "cli",
         "client",
     )
 )
@@ -31,7 +32,6 @@ MAY_IMPORT: dict[str, set[str]] = {
     "comet_updates.object_keys": {"comet_updates.answer"},
     "comet_updates.versions": {"comet_updates.errors"},
     "comet_updates.promises": set(),
-    "comet_updates.deployment": set(),
     "comet_updates.model": {"comet_updates.errors", "comet_updates.object_keys", "comet_updates.versions"},
     "comet_updates.formats": {"comet_updates.model"},
     "comet_updates.pages": {"comet_updates.formats", "comet_updates.promises"},
@@ -50,7 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "comet_updates.versions",
         "comet_updates.model.served",
     },
-    "comet_updates.cli": {"comet_updates.deployment", "comet_updates.publish", "comet_updates_client"},
+    "comet_updates_cli": {"comet_updates.publish", "comet_updates_client"},
 }
 """A package or module → what it may import. A row allows its targets and everything that they may import."""
 
@@ -58,44 +58,44 @@ KNOWN: set[tuple[str, str]] = set()
 """Imports against the table that are still there, as (module, what it imports). This list only gets shorter."""
 
 CIRCLES: set[tuple[str, str]] = {
-    ("comet_updates.cli.deciding", "comet_updates.cli.sealing"),
+    ("comet_updates_cli.commands.decide", "comet_updates_cli.signing.sign_states"),
 }
 """Pairs of modules that reach each other and still do. This list only gets shorter."""
 
 HOMES: dict[str, set[str]] = {
-    "boto3": {"comet_updates.cli.account", "comet_updates.cli.local_aws", "comet_updates.publish.bucket"},
+    "boto3": {"comet_updates.publish.bucket", "comet_updates_cli.audit.account", "comet_updates_cli.local.local_aws"},
     "botocore": {
-        "comet_updates.cli.account",
-        "comet_updates.cli.local_aws",
-        "comet_updates.cli.uploading",
         "comet_updates.publish.bucket",
+        "comet_updates_cli.audit.account",
+        "comet_updates_cli.local.local_aws",
+        "comet_updates_cli.upload_files",
     },
-    "mypy_boto3_s3": {"comet_updates.cli.uploading", "comet_updates.publish.bucket"},
-    "moto": {"comet_updates.cli.local_aws"},
-    "uvicorn": {"comet_updates.cli.serve"},
-    "rich": {"comet_updates.cli.asking", "comet_updates.cli.progress", "comet_updates.cli.question"},
+    "mypy_boto3_s3": {"comet_updates.publish.bucket", "comet_updates_cli.upload_files"},
+    "moto": {"comet_updates_cli.local.local_aws"},
+    "uvicorn": {"comet_updates_cli.local.serve"},
+    "rich": {"comet_updates_cli.ask_text", "comet_updates_cli.commands.ask", "comet_updates_cli.output"},
     "typer": {
-        "comet_updates.cli",
-        "comet_updates.cli.asking",
-        "comet_updates.cli.deciding",
-        "comet_updates.cli.keys",
-        "comet_updates.cli.shipping",
+        "comet_updates_cli",
+        "comet_updates_cli.commands.ask",
+        "comet_updates_cli.commands.decide",
+        "comet_updates_cli.commands.keys",
+        "comet_updates_cli.commands.release",
     },
     "minisign": {"comet_updates_client.verify"},
     "tuf": {
-        "comet_updates.cli.sealing",
-        "comet_updates.cli.trust_folder",
         "comet_updates.publish.online_roles",
-        "comet_updates.signing.ceremony",
         "comet_updates.signing.sign",
         "comet_updates.signing.verify",
+        "comet_updates_cli.signing.key_folder",
+        "comet_updates_cli.signing.offline_roles",
+        "comet_updates_cli.signing.sign_states",
         "comet_updates_client.source_tuf",
     },
     "securesystemslib": {
-        "comet_updates.cli.trust_folder",
-        "comet_updates.signing.ceremony",
         "comet_updates.signing.sign",
         "comet_updates.signing.verify",
+        "comet_updates_cli.signing.key_folder",
+        "comet_updates_cli.signing.offline_roles",
         "comet_updates_client.source_tuf",
     },
     "cryptography": {"comet_updates.signing.sign"},
@@ -122,11 +122,15 @@ HOMES: dict[str, set[str]] = {
         "comet_updates.formats.velopack",
         "comet_updates.versions",
     },
-    "yaml": {"comet_updates.cli.checking", "comet_updates.cli.releasing", "comet_updates.formats.electron_updater"},
+    "yaml": {
+        "comet_updates.formats.electron_updater",
+        "comet_updates_cli.check_documents",
+        "comet_updates_cli.release_document",
+    },
 }
 """Foreign package → the only modules that may import it."""
 
-READS_ENVIRONMENT = {"comet_updates.answer.handler", "comet_updates.cli", "comet_updates.publish.handler"}
+READS_ENVIRONMENT = {"comet_updates.answer.handler", "comet_updates.publish.handler", "comet_updates_cli"}
 ANSWER_MODULES = {
     "comet_updates",
     "comet_updates.answer",

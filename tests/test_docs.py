@@ -20,11 +20,11 @@ from typer.models import CommandInfo
 from bench.lambda_runtime import free_port
 from comet_updates import formats, object_keys
 from comet_updates.answer import urls
-from comet_updates.cli import app
 from comet_updates.model.channel import ChannelPolicy
 from comet_updates.model.product import Product
 from comet_updates.model.release import Release
 from comet_updates.publish.uploads import parse
+from comet_updates_cli import app
 from tests.conftest import ROOT, release
 from tests.flows.documented import Shell, Step, steps
 
@@ -90,7 +90,7 @@ def reader(tmp_path: Path) -> Iterator[Callable[[Step], str]]:
     """Run steps in a fresh shell, beside a service with the samples, as after `make run` in a clone."""
     port, s3_port = free_port(), free_port()
     # The command may be missing beside this Python, where another copy of the project is installed.
-    command = [sys.executable, "-c", "from comet_updates.cli import app; app(prog_name='comet-updates')"]
+    command = [sys.executable, "-c", "from comet_updates_cli import app; app(prog_name='comet-updates')"]
     environment = {**os.environ, "PORT": str(port), "S3_PORT": str(s3_port)}
     process = subprocess.Popen(
         [*command, "serve", "--samples", "samples"], cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE
@@ -240,7 +240,7 @@ def test_the_page_of_commands_is_what_the_commands_say_of_themselves() -> None:
 def test_a_shell_is_told_how_to_complete_the_commands(shell: str) -> None:
     """Typer asks the process around it which shell it is; where that cannot be seen, it takes the variable's word."""
     environment = {**os.environ, "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
-    command = [sys.executable, "-c", "from comet_updates.cli import app; app(prog_name='comet-updates')"]
+    command = [sys.executable, "-c", "from comet_updates_cli import app; app(prog_name='comet-updates')"]
     shown = subprocess.run(
         [*command, "--show-completion", shell], env=environment, stdout=subprocess.PIPE, text=True, check=True
     )
@@ -249,7 +249,7 @@ def test_a_shell_is_told_how_to_complete_the_commands(shell: str) -> None:
 
 def test_a_command_is_completed() -> None:
     environment = {**os.environ, "_COMET_UPDATES_COMPLETE": "complete_bash", "COMP_WORDS": "comet-updates roll"}
-    command = [sys.executable, "-c", "from comet_updates.cli import app; app(prog_name='comet-updates')"]
+    command = [sys.executable, "-c", "from comet_updates_cli import app; app(prog_name='comet-updates')"]
     found = subprocess.run(
         command, env=environment | {"COMP_CWORD": "1"}, stdout=subprocess.PIPE, text=True, check=True
     )

@@ -8,7 +8,7 @@ import typer
 import typer.main
 from typer.cli import get_docs_for_click
 
-from comet_updates.cli import app
+from comet_updates_cli import app
 
 PAGE = Path(__file__).parents[1] / "docs" / "commands.md"
 NAME = "comet-updates"

@@ -24,10 +24,10 @@ from typing import Any, NamedTuple
 import boto3
 
 from comet_updates.answer.log import Outcome
-from comet_updates.cli import gateway
-from comet_updates.cli.gateway import Handler
-from comet_updates.cli.local_aws import LocalAws
 from comet_updates.publish.bucket import Bucket, open_bucket
+from comet_updates_cli.local import gateway
+from comet_updates_cli.local.gateway import Handler
+from comet_updates_cli.local.local_aws import LocalAws
 from torture import clients, decisions, proxy
 from torture.clients import Connection, Found
 from torture.counts import Counts

@@ -22,10 +22,11 @@ from securesystemslib.signer import CryptoSigner
 
 from comet_updates import object_keys
 from comet_updates.answer.log import Log
-from comet_updates.cli import sample_keys, sealing
-from comet_updates.cli.deciding import SignWith
 from comet_updates.publish.publisher import Publisher
 from comet_updates.publish.run import Run
+from comet_updates_cli.commands.decide import SignWith
+from comet_updates_cli.local import sample_keys
+from comet_updates_cli.signing import sign_states
 from tests.clients import app
 from tests.conftest import ROOT, release
 from tests.publish.memory import MemoryBucket, Objects
@@ -73,7 +74,7 @@ class Filler:
     def sign(self, product: str) -> None:
         """Sign what a product offers, and its appcasts."""
         key = sample_keys.product_key(self._keys)
-        sealing.seal(self._bucket, product, self.objects.now, SignWith(key, key))
+        sign_states.seal(self._bucket, product, self.objects.now, SignWith(key, key))
 
     def sweep(self) -> None:
         """Publish everything."""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from comet_updates.cli import app
+from comet_updates_cli import app
 from tests.baseline import stored
 from tests.conftest import ROOT
 from tests.template.expand import source

@@ -13,8 +13,8 @@ import typer.testing
 from click.testing import Result
 from typer.testing import CliRunner
 
-from comet_updates.cli import app
 from comet_updates.publish.publisher import Publisher
+from comet_updates_cli import app
 from tests.client.conftest import authority, certified, downloads, tls  # noqa: F401 (for the tests of `ask`)
 from tests.conftest import S3, release
 from tests.publish.memory import s3  # noqa: F401 (a bucket in memory, for all commands that run in this process)

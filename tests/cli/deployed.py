@@ -22,7 +22,7 @@ import botocore.handlers
 import pytest
 from moto.core.base_backend import BackendDict, BaseBackend
 
-from comet_updates import deployment
+from comet_updates_cli.audit import allowed
 from policy import deploying
 from tests.conftest import REGION
 from tests.template.expand import expand, source
@@ -96,13 +96,13 @@ class Deployed:
         _add_layers(self.ids, template)
         _add_to_bucket(self.ids)
         self._version = next(name for name in template["Resources"] if name.startswith("AnswerFunctionVersion"))
-        self.ids |= {GROUP: GROUP, APPLICATION: APPLICATION, ALIAS: f"{self.arn('AnswerFunction')}:{deployment.LIVE}"}
+        self.ids |= {GROUP: GROUP, APPLICATION: APPLICATION, ALIAS: f"{self.arn('AnswerFunction')}:{allowed.LIVE}"}
         client("lambda").create_alias(
-            FunctionName=self.ids["AnswerFunction"], Name=deployment.LIVE, FunctionVersion=self._publish()
+            FunctionName=self.ids["AnswerFunction"], Name=allowed.LIVE, FunctionVersion=self._publish()
         )
         self.answers["GetDeploymentGroup"] = {"deploymentGroupInfo": _deployment_group()}
         if use_cdn:
-            url = self.open_url("AnswerFunction", deployment.LIVE, AuthType="AWS_IAM")
+            url = self.open_url("AnswerFunction", allowed.LIVE, AuthType="AWS_IAM")
             self.answers |= _add_cdn(self.ids, url)
         else:
             _add_gateway(self.ids)
@@ -114,8 +114,8 @@ class Deployed:
             for name, made in template["Resources"].items()
         ]
         self.configured: dict[str, dict[str, Any]] = {
-            self.ids[name]: {"LoggingConfig": {**deployment.LOGGING, "LogGroup": self.ids[log]}}
-            for name, log in deployment.LOGS.items()
+            self.ids[name]: {"LoggingConfig": {**allowed.LOGGING, "LogGroup": self.ids[log]}}
+            for name, log in allowed.LOGS.items()
         }
 
     def arn(self, name: str) -> str:
@@ -124,7 +124,7 @@ class Deployed:
     def deploy(self) -> None:
         """Have the answering function's configuration answer."""
         client("lambda").update_alias(
-            FunctionName=self.ids["AnswerFunction"], Name=deployment.LIVE, FunctionVersion=self._publish()
+            FunctionName=self.ids["AnswerFunction"], Name=allowed.LIVE, FunctionVersion=self._publish()
         )
 
     def _publish(self) -> str:
@@ -142,7 +142,7 @@ class Deployed:
         self.urls[self.ids[function]].append({"FunctionArn": arn, "FunctionUrl": url, **config})
         return url
 
-    def call(self, function: str, principal: str, arn: str = "", qualifier: str = deployment.LIVE) -> None:
+    def call(self, function: str, principal: str, arn: str = "", qualifier: str = allowed.LIVE) -> None:
         """Let `principal` call `function`."""
         statement: dict[str, Any] = {"Effect": "Allow", "Action": "lambda:InvokeFunction"}
         statement["Principal"] = principal if principal == "*" else {"Service": principal}
@@ -292,7 +292,7 @@ def _without(conditions: set[str], template: dict[str, Any]) -> dict[str, Any]:
 def _create_stack(template: dict[str, Any], *, use_cdn: bool) -> dict[str, str]:
     # moto's ARN of a log lacks the end that AWS's has.
     text = json.dumps(template)
-    for log in deployment.LOGS.values():
+    for log in allowed.LOGS.values():
         arn = json.dumps({"Fn::Sub": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:${{{log}}}:*"})
         text = text.replace(json.dumps({"Fn::GetAtt": [log, "Arn"]}), arn)
     ours = json.loads(text)
@@ -341,7 +341,7 @@ ALIAS, GROUP, APPLICATION = deploying.ALIAS, deploying.GROUP, "ServerlessDeploym
 
 
 def _add_layers(ids: dict[str, str], template: dict[str, Any]) -> None:
-    for function, layer in deployment.LAYERS.items():
+    for function, layer in allowed.LAYERS.items():
         named = next(name for name in template["Resources"] if name.startswith(layer))
         ids[named] = publish_layer(named)
         client("lambda").update_function_configuration(FunctionName=ids[function], Layers=[ids[named]])
@@ -398,10 +398,10 @@ STAGE = {
 def _deployment_group() -> dict[str, Any]:
     """What CodeDeploy makes of the template, and shows; moto forgets most of it."""
     return {
-        "deploymentConfigName": f"CodeDeployDefault.Lambda{deployment.GRADUALLY}",
+        "deploymentConfigName": f"CodeDeployDefault.Lambda{allowed.GRADUALLY}",
         "alarmConfiguration": {
             "enabled": True,
-            "alarms": [{"name": f"comet-{name}"} for name in deployment.GOES_BACK_ON],
+            "alarms": [{"name": f"comet-{name}"} for name in allowed.GOES_BACK_ON],
         },
         "autoRollbackConfiguration": {
             "enabled": True,
@@ -475,10 +475,10 @@ def listed(*items: Any) -> dict[str, Any]:
 
 def _add_counts(ids: dict[str, str]) -> None:
     resources = _template()["Resources"]
-    for name, (log, pattern, number) in deployment.COUNTED.items():
+    for name, (log, pattern, number) in allowed.COUNTED.items():
         ids[name] = f"comet-{name}"
         count(ids[log], ids[name], pattern, number)
-    for name in deployment.WATCHED:
+    for name in allowed.WATCHED:
         ids[name] = f"comet-{name}"
         watch(ids[name], resources[name]["Properties"])
     ids["Dashboard"] = "comet-dashboard"

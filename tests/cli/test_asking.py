@@ -20,7 +20,8 @@ import trustme
 from typer.testing import CliRunner
 
 from bench.lambda_runtime import free_port
-from comet_updates.cli import app, trust_folder
+from comet_updates_cli import app
+from comet_updates_cli.signing import key_folder
 from tests.cli.test_serve import eventually
 from tests.client.conftest import Server, artifact, http, manifest
 from tests.client.repository import NEW, Repository
@@ -346,7 +347,7 @@ def test_what_the_service_publishes_is_taken_by_tuf_and_by_minisign(house: House
     house.sweep()
     root = tmp_path / "1.root.json"
     root.write_bytes(house.first_root)
-    told = trust_folder.export(house.key("product"), tmp_path / "product.pub")
+    told = key_folder.export(house.key("product"), tmp_path / "product.pub")
     (key,) = (line.removeprefix("for minisign ") for line in told if line.startswith("for minisign "))
     for way, *arguments in (("tuf", "--root", str(root)), ("minisign", "--manifest-key", key)):
         asked = ["ask", f"{web.url}/v1/comet-cursor/stable", "--installed", "4.2.0", "--json", *arguments]
@@ -410,7 +411,7 @@ def test_wrong_usage_is_told_before_anything_happens(tmp_path: Path, arguments: 
 
 def test_it_needs_no_more_than_its_extra(copy: Copy) -> None:
     """What only publishing, answering and trying need can be missing. The positive control: what `ask` needs cannot."""
-    blocked = "import sys; sys.modules.update(dict.fromkeys({}))\nfrom comet_updates.cli import app; app()"
+    blocked = "import sys; sys.modules.update(dict.fromkeys({}))\nfrom comet_updates_cli import app; app()"
 
     def without(*packages: str) -> int:
         code = blocked.format(repr(packages))

@@ -14,10 +14,10 @@ from moto import mock_aws
 from typer.testing import CliRunner
 
 from comet_updates import object_keys
-from comet_updates.cli import app
-from comet_updates.cli.account import READS, Account, NotAReadError, UnseenError
-from comet_updates.cli.audit import AREAS, Finding, NoStackError, Status, audit
-from comet_updates.deployment import COUNTED
+from comet_updates_cli import app
+from comet_updates_cli.audit.account import READS, Account, NotAReadError, UnseenError
+from comet_updates_cli.audit.allowed import COUNTED
+from comet_updates_cli.audit.compare import AREAS, Finding, NoStackError, Status, audit
 from tests.cli.deployed import (
     ACCOUNT,
     ALIAS,

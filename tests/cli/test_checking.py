@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from comet_updates.cli import app
 from comet_updates.errors import Problem, RefusedUploadError
 from comet_updates.model.release import Release
 from comet_updates.publish.uploads import parse
+from comet_updates_cli import app
 from tests.conftest import ROOT, release
 
 KEY = "releases/comet-cursor/stable/4.2.1.json"

@@ -16,7 +16,7 @@ import pytest
 import trustme
 import yaml
 
-from comet_updates import deployment
+from comet_updates_cli.audit import allowed
 from tests.cli.test_serve import BUCKET, Service, service
 from tests.clients.servers import Server
 from tests.conftest import ROOT
@@ -249,7 +249,7 @@ def policy(role: str) -> dict[str, Any]:
             "Action": sorted(grant.actions),
             "Resource": sorted(place.replace("${Bucket.Arn}", "arn:aws:s3:::YOUR-BUCKET") for place in grant.resources),
         }
-        for grant in deployment.GRANTS[role]
+        for grant in allowed.GRANTS[role]
     ]
     return {"Version": "2012-10-17", "Statement": statements}
 

@@ -6,7 +6,7 @@ import boto3
 import pytest
 from typer.testing import CliRunner
 
-from comet_updates.cli import app
+from comet_updates_cli import app
 from tests.cli.conftest import Shop
 from tests.conftest import Wire
 

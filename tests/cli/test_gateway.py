@@ -6,7 +6,7 @@ import asyncio
 import base64
 from typing import Any
 
-from comet_updates.cli import gateway
+from comet_updates_cli.local import gateway
 
 SCOPE = {
     "type": "http",

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from comet_updates.cli.hashing import CHUNK_BYTES, sums
 from comet_updates.errors import ArtifactError
+from comet_updates_cli.hash_files import CHUNK_BYTES, sums
 
 
 @pytest.mark.parametrize("size_bytes", [2, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 5 * CHUNK_BYTES + 7])

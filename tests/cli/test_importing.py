@@ -12,12 +12,12 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from comet_updates import object_keys
-from comet_updates.cli import app
 from comet_updates.formats import sparkle, squirrel
 from comet_updates.model.channel import ChannelPolicy
 from comet_updates.model.offer import Offer
 from comet_updates.model.release import Release
 from comet_updates.publish.uploads import parse
+from comet_updates_cli import app
 
 APPCAST = """<?xml version="1.0"?>
 <rss version="2.0" xmlns:sparkle="http://www.andymatuschak.org/xml-namespaces/sparkle"><channel><title>App</title>

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import pytest
 
-from comet_updates.cli.uploading import PART_BYTES
 from comet_updates.model.release import Release
 from comet_updates.publish.uploads import parse
+from comet_updates_cli.upload_files import PART_BYTES
 from tests.cli.conftest import Shop
 from tests.conftest import ON_THIS_MACHINE, ROOT, S3, Wire
 from torture.counts import IS_FULL, tally
@@ -57,10 +57,10 @@ class Pipeline:
         command += ["--base-url", "https://downloads.example.com/4.2.1", "--no-check-urls"]
         command += ["--bucket", self.s3.bucket, "--endpoint-url", self.s3.endpoint, *arguments]
         return subprocess.Popen(
-            [sys.executable, "-c", "from comet_updates.cli import app; app()", *command],
+            [sys.executable, "-c", "from comet_updates_cli import app; app()", *command],
             env={
                 "PATH": os.environ["PATH"],
-                "PYTHONPATH": os.pathsep.join(str(ROOT / tree) for tree in ("functions", "client")),
+                "PYTHONPATH": os.pathsep.join(str(ROOT / tree) for tree in ("functions", "cli", "client")),
                 **ON_THIS_MACHINE,
             },
             stdout=subprocess.PIPE,

@@ -11,7 +11,7 @@ import pytest
 from moto.core.model_instances import model_data
 from moto.s3.models import FakeKey
 
-from comet_updates.cli.local_aws import LocalAws
+from comet_updates_cli.local.local_aws import LocalAws
 from tests.conftest import REGION
 
 LISTINGS = 10

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from comet_updates.cli import progress
+from comet_updates_cli import output
 
 
 class Terminal(io.StringIO):
@@ -19,9 +19,9 @@ class Terminal(io.StringIO):
 def shown(monkeypatch: pytest.MonkeyPatch, stream: io.StringIO, *, quiet: bool) -> str:
     monkeypatch.setattr("sys.stderr", stream)
     monkeypatch.setenv("TERM", "xterm")
-    with progress.in_bytes("Hashing", 2_000_000, quiet=quiet) as advance:
+    with output.in_bytes("Hashing", 2_000_000, quiet=quiet) as advance:
         advance(1_000_000)
-    assert list(progress.each("Checking", ["one", "two"], quiet=quiet)) == ["one", "two"]
+    assert list(output.each("Checking", ["one", "two"], quiet=quiet)) == ["one", "two"]
     return stream.getvalue()
 
 

@@ -4,20 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comet_updates.cli import question
+from comet_updates_cli import ask_text
 from comet_updates_client.choose import Outcome, Verdict
 from tests.client.conftest import artifact, offered
 
 
 @given(st.text())
 def test_no_text_can_steer_a_terminal(text: str) -> None:
-    shown = question.clean(f"{text}\x1b[2J\x9b1m\a\r\x00\u202e\u2028")
+    shown = ask_text.clean(f"{text}\x1b[2J\x9b1m\a\r\x00\u202e\u2028")
     assert all(character.isprintable() or character in "\n\u200c\u200d" for character in shown)
 
 
 def test_text_of_all_scripts_stays() -> None:
     text = "Zürich, 東京, שלום, \U0001f469\u200d\U0001f680, می\u200cخواهم\nnext line"  # noqa: RUF001
-    assert question.clean(text) == text
+    assert ask_text.clean(text) == text
 
 
 @pytest.mark.parametrize(
@@ -33,16 +33,16 @@ def test_text_of_all_scripts_stays() -> None:
     ],
 )
 def test_notes_are_in_the_language_that_is_closest(language: str, found: str) -> None:
-    assert question.notes({"de": "Deutsch", "en": "English", "pt-BR": "Brasil"}, language) == found
+    assert ask_text.notes({"de": "Deutsch", "en": "English", "pt-BR": "Brasil"}, language) == found
 
 
 def test_notes_in_no_language_that_is_known_are_shown_all_the_same() -> None:
-    assert question.notes({"ja": "日本語"}, "de") == "日本語"
-    assert question.notes({}, "de") == ""
+    assert ask_text.notes({"ja": "日本語"}, "de") == "日本語"
+    assert ask_text.notes({}, "de") == ""
 
 
 def test_markup_is_not_shown() -> None:
-    assert question.notes({"en": "<p>Faster &amp; <b>smaller</b>&#27;[2J if 1 < 2</p>"}, "en") == (
+    assert ask_text.notes({"en": "<p>Faster &amp; <b>smaller</b>&#27;[2J if 1 < 2</p>"}, "en") == (
         "Faster & smaller[2J if 1 < 2"
     )
 
@@ -50,7 +50,7 @@ def test_markup_is_not_shown() -> None:
 def test_version_size_notes_and_urgency_are_shown() -> None:
     release = offered(title="Comet Cursor 4.2", link="https://www.example.com/4.2")
     file = artifact(b"x" * 2_048, "https://downloads.example.com/app.zip")
-    shown = list(question.describe(Verdict(Outcome.UPDATE, release, file, is_critical=True), "4.2.0", "en"))
+    shown = list(ask_text.describe(Verdict(Outcome.UPDATE, release, file, is_critical=True), "4.2.0", "en"))
     assert shown == [
         "An update is available.",
         "  version    4.2.1 (installed: 4.2.0)",
@@ -65,10 +65,10 @@ def test_version_size_notes_and_urgency_are_shown() -> None:
 
 def test_long_notes_are_cut() -> None:
     release = offered(notes={"en": "x" * 100_000})
-    shown = list(question.describe(Verdict(Outcome.PAGE, release), "4.2.0", "en"))
+    shown = list(ask_text.describe(Verdict(Outcome.PAGE, release), "4.2.0", "en"))
     assert shown[-1].endswith("xx ...")
-    assert len(shown[-1]) < question.NOTES_MAX_CHARS + 10
+    assert len(shown[-1]) < ask_text.NOTES_MAX_CHARS + 10
 
 
 def test_every_outcome_is_told_in_words() -> None:
-    assert set(question.SAYS) == set(Outcome)
+    assert set(ask_text.SAYS) == set(Outcome)

@@ -18,13 +18,13 @@ import trustme
 import yaml
 from click.testing import Result
 
-from comet_updates.cli import releasing
-from comet_updates.cli.releasing import Kind
 from comet_updates.errors import ArtifactError
 from comet_updates.formats import electron_updater, tauri
 from comet_updates.model.offer import Offer
 from comet_updates.model.release import Release
 from comet_updates.publish.uploads import parse
+from comet_updates_cli import release_document
+from comet_updates_cli.release_document import Kind
 from tests.cli.conftest import Shop
 from tests.clients.servers import Server
 from tests.conftest import Wire
@@ -361,13 +361,13 @@ def test_quiet_says_nothing_unless_something_is_wrong(build: Build) -> None:
     ],
 )
 def test_a_files_name_tells_what_it_is_for(name: str, kind: Kind) -> None:
-    assert releasing.recognise(name) == kind
+    assert release_document.recognise(name) == kind
 
 
 @pytest.mark.parametrize("name", ["README", "checksums.txt", "app.tar.gz"])
 def test_a_name_that_tells_no_system_is_not_guessed(name: str) -> None:
     with pytest.raises(ArtifactError):
-        releasing.recognise(name)
+        release_document.recognise(name)
 
 
 CHANGELOG = "# Changelog\n\n## [4.2.10] - today\n\nTen.\n\n## [4.2.1] - 2026\n\n### Added\n\nOne.\n\n## 4.2.0\n\nNil.\n"
@@ -378,4 +378,4 @@ CHANGELOG = "# Changelog\n\n## [4.2.10] - today\n\nTen.\n\n## [4.2.1] - 2026\n\n
     [("4.2.1", "### Added\n\nOne."), ("4.2.10", "Ten."), ("4.2.0", "Nil."), ("9.9.9", CHANGELOG.strip())],
 )
 def test_the_notes_of_a_version_are_its_section_of_the_changelog(version: str, found: str) -> None:
-    assert releasing.notes(CHANGELOG, version) == found
+    assert release_document.notes(CHANGELOG, version) == found

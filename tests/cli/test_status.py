@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from typer.testing import CliRunner
 
-from comet_updates.cli import app
+from comet_updates_cli import app
 from tests.cli.conftest import Shop
 from tests.formats.offers import artifact
 

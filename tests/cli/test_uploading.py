@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from comet_updates.answer.errors import StoreUnavailableError
-from comet_updates.cli import hashing, uploading
-from comet_updates.cli.uploading import PART_BYTES, Downloads, Place
 from comet_updates.errors import ArtifactError
+from comet_updates_cli import hash_files, upload_files
+from comet_updates_cli.upload_files import PART_BYTES, Downloads, Place
 from tests.conftest import S3, Wire
 
 pytestmark = pytest.mark.http
@@ -38,7 +38,7 @@ class Upload:
 
     def put(self, advance: Callable[[int], None] = lambda _: None) -> bool:
         downloads = Downloads(Place(self.s3.bucket, KEY.removesuffix("App.bin"), self.s3.endpoint))
-        return downloads.put(self.file, hashing.sums(self.file), advance)
+        return downloads.put(self.file, hash_files.sums(self.file), advance)
 
     def sent(self, since: int) -> list[str]:
         """What was sent as the body of a request: parts by number, or whole objects."""
@@ -85,7 +85,7 @@ def test_every_piece_carries_its_sha256_and_the_end_a_condition(upload: Upload, 
     for method, _, query, headers, body in upload.wire[before:]:
         told = dict(headers)
         if method == "PUT":
-            assert told["HTTP_X_AMZ_CHECKSUM_SHA256"] == uploading._sha256(body)
+            assert told["HTTP_X_AMZ_CHECKSUM_SHA256"] == upload_files._sha256(body)
         if (method == "PUT" and not query) or (method == "POST" and "uploadId" in query):
             ends.append(told["HTTP_IF_NONE_MATCH"])
     assert ends == ["*"]
@@ -128,7 +128,7 @@ def test_an_interrupted_upload_sends_only_what_is_missing(upload: Upload, monkey
     def die(_: int) -> None:
         raise Killed
 
-    monkeypatch.setattr(uploading, "IN_FLIGHT", 1)
+    monkeypatch.setattr(upload_files, "IN_FLIGHT", 1)
     before = len(upload.wire)
     with pytest.raises(Killed):
         upload.put(die)
@@ -162,12 +162,12 @@ def test_an_unfinished_upload_of_another_kind_or_file_is_left_alone(upload: Uplo
 
 def test_a_file_that_changes_meanwhile_never_gets_there(upload: Upload) -> None:
     downloads = Downloads(Place(upload.s3.bucket, "", upload.s3.endpoint))
-    sums = hashing.sums(upload.file)
+    sums = hash_files.sums(upload.file)
     upload.save(upload.file.read_bytes()[:-1] + b"!")
     with pytest.raises(ArtifactError, match="changed during the release"):
         downloads.put(upload.file, sums)
     upload.save(b"small")
-    small = hashing.sums(upload.file)
+    small = hash_files.sums(upload.file)
     upload.save(b"other")
     with pytest.raises(ArtifactError, match="changed during the release"):
         downloads.put(upload.file, small)
@@ -197,19 +197,19 @@ def test_who_is_overtaken_looks_what_is_there(upload: Upload, size_bytes: int, *
 
 def test_a_checksum_that_s3_lists_counts_more_than_an_etag() -> None:
     body = b"part"
-    listed = {"ETag": '"other"', "ChecksumSHA256": uploading._sha256(body)}
-    assert uploading._agrees(listed, uploading._sha256(body), body)  # type: ignore[arg-type]
-    assert not uploading._agrees(listed | {"ChecksumSHA256": "other"}, uploading._sha256(body), body)  # type: ignore[arg-type]
-    assert uploading._agrees({"ETag": f'"{hashlib.md5(body).hexdigest()}"'}, "", body)  # type: ignore[typeddict-item]
+    listed = {"ETag": '"other"', "ChecksumSHA256": upload_files._sha256(body)}
+    assert upload_files._agrees(listed, upload_files._sha256(body), body)  # type: ignore[arg-type]
+    assert not upload_files._agrees(listed | {"ChecksumSHA256": "other"}, upload_files._sha256(body), body)  # type: ignore[arg-type]
+    assert upload_files._agrees({"ETag": f'"{hashlib.md5(body).hexdigest()}"'}, "", body)  # type: ignore[typeddict-item]
 
 
 def test_no_file_has_more_parts_than_s3_takes() -> None:
-    assert uploading._part_bytes(1) == PART_BYTES
+    assert upload_files._part_bytes(1) == PART_BYTES
     largest = 5 * 2**40
-    assert -(-largest // uploading._part_bytes(largest)) <= uploading.PARTS_MAX
+    assert -(-largest // upload_files._part_bytes(largest)) <= upload_files.PARTS_MAX
 
 
 def test_a_bucket_that_is_not_there_is_named_with_what_to_do(upload: Upload) -> None:
     downloads = Downloads(Place("no-such-bucket", "", upload.s3.endpoint))
     with pytest.raises(StoreUnavailableError, match=r"'no-such-bucket': NoSuchBucket\. Check the name of the bucket"):
-        downloads.put(upload.file, hashing.sums(upload.file))
+        downloads.put(upload.file, hash_files.sums(upload.file))

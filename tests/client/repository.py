@@ -9,7 +9,8 @@ from typing import Any
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
 from comet_updates import object_keys
-from comet_updates.signing import ceremony, sign
+from comet_updates.signing import sign
+from comet_updates_cli.signing import offline_roles
 from tests.client.conftest import http, manifest
 
 PRODUCT, CHANNEL = "comet-cursor", "stable"
@@ -34,9 +35,11 @@ class Repository:
         self.documents: dict[str, bytes] = {}
         self.versions = dict.fromkeys(("snapshot", "timestamp", ROLE), 0)
         keys = {name: sign.public_key(self.key(name)) for name in ("root", "targets", "online", "product")}
-        self.root = ceremony.first_root([keys["root"]], 1, [keys["targets"]], keys["online"], self.now)
+        self.root = offline_roles.first_root([keys["root"]], 1, [keys["targets"]], keys["online"], self.now)
         self.first_root = self.publish_root(self.root)
-        self.targets = ceremony.delegated(ceremony.first_targets(self.now), PRODUCT, [keys["product"]], 1, self.now)
+        self.targets = offline_roles.delegated(
+            offline_roles.first_targets(self.now), PRODUCT, [keys["product"]], 1, self.now
+        )
         self.targets.version = 1
         self.publish("targets", self.targets, self.root, "targets")
 
@@ -56,7 +59,7 @@ class Repository:
         return body
 
     def renew_root(self) -> None:
-        self.publish_root(ceremony.renewed(self.root, self.now))
+        self.publish_root(offline_roles.renewed(self.root, self.now))
 
     def publish(self, role: str, signed: Any, by: Root | Targets, key: str) -> None:
         metadata: Metadata[Any] = Metadata(signed)

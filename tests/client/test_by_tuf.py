@@ -21,8 +21,9 @@ from comet_updates.errors import (
     UntrustedAnswerError,
     UnusableRootError,
 )
-from comet_updates.signing import ceremony, sign
+from comet_updates.signing import sign
 from comet_updates.versions import Scheme
+from comet_updates_cli.signing import offline_roles
 from comet_updates_client import check, request, source_tuf, state
 from comet_updates_client.check import App
 from comet_updates_client.choose import Installed, Outcome, Verdict
@@ -225,7 +226,7 @@ def _another_product(house: Repository) -> None:
     """The key of another product signs for this one's path, under the name of this one's role."""
     signed = sign.product(1, house.now, {PATH: (NEW, {})})
     key = sign.public_key(house.key("other"))
-    made = ceremony.delegated(ceremony.first_targets(house.now), "comet-cursor", [key], 1, house.now)
+    made = offline_roles.delegated(offline_roles.first_targets(house.now), "comet-cursor", [key], 1, house.now)
     house.publish(ROLE, signed, made, "other")
 
 
@@ -300,7 +301,9 @@ def test_a_thief_of_the_online_key_cannot_roll_a_product_back(copy: Copy, other:
 def test_a_thief_of_the_first_root_keys_does_not_fool_who_saw_the_next_root(copy: Copy) -> None:
     house, thief = copy.house, stolen(copy.house)
     house.publish_root(
-        ceremony.rotated(house.root, "root", [sign.public_key(house.key("root-b"))], [], house.now), "root", "root-b"
+        offline_roles.rotated(house.root, "root", [sign.public_key(house.key("root-b"))], [], house.now),
+        "root",
+        "root-b",
     )
     house.refresh()
     assert copy.offered() == "4.2.1"
@@ -308,7 +311,7 @@ def test_a_thief_of_the_first_root_keys_does_not_fool_who_saw_the_next_root(copy
     (old,) = house.root.roles["timestamp"].keyids
     first = Repository.__new__(Repository)
     first.__dict__.update(house.__dict__, root=source_tuf.Metadata.from_bytes(house.first_root).signed, documents={})
-    first.publish_root(ceremony.rotated(first.root, "online", [online], [old], house.now))
+    first.publish_root(offline_roles.rotated(first.root, "online", [online], [old], house.now))
     house.documents |= first.documents
     copy.house.documents[NEWEST] = thief.documents[NEWEST]
     assert copy.refused() is Distrust.FORGED
@@ -327,7 +330,7 @@ def test_new_keys_are_followed(copy: Copy) -> None:
     house = copy.house
     (old,) = house.root.roles["timestamp"].keyids
     online = sign.public_key(house.key("online-b"))
-    house.publish_root(ceremony.rotated(house.root, "online", [online], [old], house.now))
+    house.publish_root(offline_roles.rotated(house.root, "online", [online], [old], house.now))
     assert copy.refused() is Distrust.FORGED
     (house._folder / "online-b.pem").replace(house._folder / "online.pem")
     house.offer(NEW)
@@ -429,7 +432,7 @@ def test_a_copy_that_cannot_remember_does_not_ask(copy: Copy) -> None:
 
 @pytest.mark.parametrize("what", ["", "{}", "timestamp", "unsigned"])
 def test_a_root_that_is_none_is_told_before_anything_is_asked(house: Repository, what: str) -> None:
-    said = {"timestamp": house.documents[NEWEST], "unsigned": ceremony.unsigned(house.root)}
+    said = {"timestamp": house.documents[NEWEST], "unsigned": offline_roles.unsigned(house.root)}
     with pytest.raises(UnusableRootError):
         source_tuf.shipped(said.get(what, what.encode()))
 

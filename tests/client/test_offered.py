@@ -9,9 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from comet_updates.answer.errors import CometError
-from comet_updates.cli import question
 from comet_updates.errors import UnreadableOfferError
 from comet_updates.versions import Scheme
+from comet_updates_cli import ask_text
 from comet_updates_client import choose
 from comet_updates_client.machine import Computer
 from comet_updates_client.manifest import Below, Rollout, parse
@@ -39,7 +39,7 @@ def use(body: bytes) -> None:
         release = parse(body, "comet-cursor")
         own = choose.Installed(Scheme.SEMVER, "1.0.0")
         verdict = choose.choose(release, own, Computer("windows", "x86_64", "10.0"), group=50, skipped=None, now=NOW)
-        for line in question.describe(verdict, "1.0.0", "de_AT.UTF-8"):
+        for line in ask_text.describe(verdict, "1.0.0", "de_AT.UTF-8"):
             line.encode()
     except CometError as error:
         str(error).encode()

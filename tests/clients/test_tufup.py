@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from comet_updates.answer import urls
-from comet_updates.cli import sealing, trust_folder
-from comet_updates.cli.deciding import SignWith
 from comet_updates.publish.bucket import Bucket
+from comet_updates_cli.commands.decide import SignWith
+from comet_updates_cli.signing import key_folder, sign_states
 from tests.clients import app
 from tests.clients.conftest import Service, need, serving
 from tests.clients.servers import CHANGED, CUT_SHORT, SHORTER, Front, Server
@@ -59,21 +59,19 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Signed]:
     folder = tmp_path_factory.mktemp("keys")
     key = {name: folder / f"{name}.pem" for name in ("root", "targets", "product", "online")}
     for file in key.values():
-        trust_folder.create(file)
+        key_folder.create(file)
     public = {name: file.with_name(f"{file.name}.pub") for name, file in key.items()}
     now, trust = datetime.now(UTC), folder / "trust"
-    trust_folder.begin(
-        trust, [public["root"]], [public["targets"]], public["online"], threshold=1, now=now, is_dry=False
-    )
-    trust_folder.delegate(trust, PRODUCT, [public["product"]], 1, now=now, is_dry=False)
+    key_folder.begin(trust, [public["root"]], [public["targets"]], public["online"], threshold=1, now=now, is_dry=False)
+    key_folder.delegate(trust, PRODUCT, [public["product"]], 1, now=now, is_dry=False)
     for name in ("root", "targets"):
-        trust_folder.sign(trust, f"file2:{key[name]}", is_dry=False)
+        key_folder.sign(trust, f"file2:{key[name]}", is_dry=False)
     with serving("--online-key", f"file2:{key['online']}") as service, Server() as files, Front(service.port) as front:
         bucket = Bucket(service.s3, "comet-updates")
-        trust_folder.publish(trust, bucket, is_dry=False)
+        key_folder.publish(trust, bucket, is_dry=False)
         for version in (app.OLD, app.LATEST):
             _release(service, files, version)
-        sealing.seal(bucket, PRODUCT, now, SignWith(f"file2:{key['product']}"))
+        sign_states.seal(bucket, PRODUCT, now, SignWith(f"file2:{key['product']}"))
         service.wait_for(urls.TIMESTAMP.removeprefix("public"), lambda body: b'"timestamp"' in body)
         del front.requests[:]
         yield Signed(front, files, trust / "root" / "1.json")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from comet_updates.cli import importing
 from comet_updates.formats import imported
+from comet_updates_cli import import_feeds
 
 SPARKLE = "{http://www.andymatuschak.org/xml-namespaces/sparkle}"
 LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
@@ -19,7 +19,7 @@ def product_of(file: Path) -> str:
 
 
 def convert(file: Path) -> imported.Feed:
-    """The feed in `file`. Raises what `importing.read` raises."""
+    """The feed in `file`. Raises what `import_feeds.read` raises."""
     feed = imported.Feed(product_of(file), "stable", BASE)
-    importing.read({file.name: file.read_bytes()}, lambda _source: feed)
+    import_feeds.read({file.name: file.read_bytes()}, lambda _source: feed)
     return feed

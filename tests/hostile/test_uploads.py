@@ -124,7 +124,7 @@ MEMORY_MAX_KB = 350_000
 
 def memory_kb(*arguments: str) -> int:
     """What a new process takes to read the large attacks, all at once."""
-    paths = os.pathsep.join(str(ROOT / tree) for tree in ("functions", "client", "."))
+    paths = os.pathsep.join(str(ROOT / tree) for tree in ("functions", "cli", "client", "."))
     command = [sys.executable, "-c", READ_THEM, *arguments]
     run = subprocess.run(command, env={"PYTHONPATH": paths}, capture_output=True, text=True, check=True)
     return int(run.stdout)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 import uvicorn
 
-from comet_updates.cli import gateway
+from comet_updates_cli.local import gateway
 from tests.conftest import release
 
 if TYPE_CHECKING:

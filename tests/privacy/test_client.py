@@ -23,7 +23,8 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comet_updates.cli import app, asking
+from comet_updates_cli import app
+from comet_updates_cli.commands import ask
 from comet_updates_client import check, request, source_tuf
 from comet_updates_client.download import download
 from tests.client.conftest import NOW, Server, artifact, http, manifest
@@ -284,7 +285,7 @@ def frozen(monkeypatch: pytest.MonkeyPatch) -> datetime:
         def now(cls, tz: tzinfo | None = None) -> datetime:
             return NOW.astimezone(tz)
 
-    monkeypatch.setattr(asking, "datetime", Frozen)
+    monkeypatch.setattr(ask, "datetime", Frozen)
     return NOW
 
 
@@ -294,7 +295,7 @@ def test_what_a_whole_process_sends_is_the_same_for_every_user(service: Server, 
         home = tmp_path / str(number)
         home.mkdir()
         program = home / f"app{number}.py"
-        program.write_text("from comet_updates.cli import app\napp()\n")
+        program.write_text("from comet_updates_cli import app\napp()\n")
         environment = copy.environment | {"HOME": str(home), "PATH": os.environ["PATH"]}
         asked = ["ask", f"{service.url}/v1/comet-cursor/stable", "--installed", copy.version]
         subprocess.run([sys.executable, program, *asked], cwd=home, env=environment, capture_output=True, check=False)
@@ -319,13 +320,13 @@ def test_no_answer_of_a_person_is_told(service: Server, host: Host, monkeypatch:
     """Whatever a person answers, now or before, nothing more is sent to anyone than the question to the service."""
     offer_file_of(host, service)
     asked: list[str] = []
-    for answer in (asking.LATER, asking.SKIP, asking.NEVER):
-        monkeypatch.setattr(asking, "_answer", lambda _, answer=answer: asked.append(answer) or answer)
+    for answer in (ask.LATER, ask.SKIP, ask.NEVER):
+        monkeypatch.setattr(ask, "_answer", lambda _, answer=answer: asked.append(answer) or answer)
         before = len(service.received)
         run(service, ONE)
         run(service, ONE._replace(state={**(OTHER.state or {}), "skipped": "9.0.0"}))
         assert len(service.received) == service.connections == before + 2
-    assert asked == [asking.LATER, asking.SKIP, asking.NEVER], "who skipped is not asked"
+    assert asked == [ask.LATER, ask.SKIP, ask.NEVER], "who skipped is not asked"
     assert (len(set(service.received)), host.connections) == (1, 0)
 
 

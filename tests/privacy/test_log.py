@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from comet_updates import deployment
 from comet_updates.answer import urls
 from comet_updates.answer.log import Cache, Outcome, Record
+from comet_updates_cli.audit import allowed
 from proof.facts import log_lines
 from tests.conftest import SWEEP
 from tests.privacy.identify import Ask, marked, request_of
@@ -59,15 +59,15 @@ def test_a_line_with_anything_else_is_not_on_the_list() -> None:
     assert json.dumps(line | {"client": "203.0.113.77"}, separators=(",", ":")) not in possible()
 
 
-@pytest.mark.parametrize("function", deployment.LOGS)
+@pytest.mark.parametrize("function", allowed.LOGS)
 def test_a_log_is_kept_for_days(function: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     template = expand(source())
-    group = template["Resources"][deployment.LOGS[function]]["Properties"]
+    group = template["Resources"][allowed.LOGS[function]]["Properties"]
     assert group == {"RetentionInDays": {"Ref": "LogRetentionDays"}}
-    assert max(template["Parameters"]["LogRetentionDays"]["AllowedValues"]) <= max(deployment.RETENTION_DAYS) <= 30
+    assert max(template["Parameters"]["LogRetentionDays"]["AllowedValues"]) <= max(allowed.RETENTION_DAYS) <= 30
     logging = template["Resources"][function]["Properties"]["LoggingConfig"]
-    assert logging == deployment.LOGGING | {"LogGroup": {"Ref": deployment.LOGS[function]}}
+    assert logging == allowed.LOGGING | {"LogGroup": {"Ref": allowed.LOGS[function]}}
 
 
 def test_by_default_only_what_somebody_has_to_act_on_is_logged() -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from comet_updates import deployment
 from comet_updates.answer import urls
 from comet_updates.answer.log import Cache, Outcome, Record
+from comet_updates_cli.audit import allowed
 from proof.facts import log_lines
 from tests.conftest import ROOT
 from tests.template.expand import Fault, Template, expand, findings_with, resources, source
@@ -68,15 +68,15 @@ def matches(pattern: str, line: dict[str, Any]) -> bool:
 
 def test_every_line_that_somebody_has_to_act_on_is_counted_and_no_other() -> None:
     lines = [json.loads(line) for line in log_lines(urls.Place("comet-cursor", "stable", "manifest.json"))]
-    counted = [log for log, *_ in deployment.COUNTED.values()]
-    assert sorted(set(counted)) == sorted(deployment.LOGS.values())
+    counted = [log for log, *_ in allowed.COUNTED.values()]
+    assert sorted(set(counted)) == sorted(allowed.LOGS.values())
     answering = {Outcome.ANSWERED, Outcome.NOT_MODIFIED, Outcome.UNAVAILABLE, Outcome.FAILED}
-    patterns = [pattern for log, pattern, _ in deployment.COUNTED.values() if log == "AnswerLog"]
+    patterns = [pattern for log, pattern, _ in allowed.COUNTED.values() if log == "AnswerLog"]
     for line in lines:
         if Outcome(line["outcome"]) in answering:
             urgent = line["level"] in ("WARNING", "ERROR")
             assert any(matches(pattern, line) for pattern in patterns) == urgent, line
-    (refused,) = [pattern for log, pattern, _ in deployment.COUNTED.values() if log == "PublishLog"]
+    (refused,) = [pattern for log, pattern, _ in allowed.COUNTED.values() if log == "PublishLog"]
     assert {line["outcome"] for line in lines if matches(refused, line)} == {Outcome.REFUSED.value}
     assert matches(patterns[0], json.loads(Record(Outcome.ANSWERED, cache=Cache.STALE).line()))
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comet_updates import deployment
 from comet_updates.answer import respond, urls
+from comet_updates_cli.audit import allowed
 from policy import cdn
 from tests.conftest import ROOT
 from tests.template.expand import Fault, Template, expand, findings, findings_with, resources, source
@@ -49,20 +49,20 @@ def test_without_a_word_there_is_no_cdn(expanded: Template) -> None:
 
 def test_nothing_of_a_client_but_the_path_counts_at_the_edge_or_is_passed_on(expanded: Template, config: Any) -> None:
     (policy,) = resources(expanded, "AWS::CloudFront::CachePolicy").values()
-    assert policy["CachePolicyConfig"]["ParametersInCacheKeyAndForwardedToOrigin"] == deployment.PATH_ALONE
-    assert {repr(value) for value in deployment.PATH_ALONE.values() if value is not True} == {
+    assert policy["CachePolicyConfig"]["ParametersInCacheKeyAndForwardedToOrigin"] == allowed.PATH_ALONE
+    assert {repr(value) for value in allowed.PATH_ALONE.values() if value is not True} == {
         "{'CookieBehavior': 'none'}",
         "{'HeaderBehavior': 'none'}",
         "{'QueryStringBehavior': 'none'}",
     }
     for behaviour in (config["DefaultCacheBehavior"], *config["CacheBehaviors"]):
-        assert behaviour["CachePolicyId"] in ({"Ref": "PathAlone"}, deployment.NOT_CACHED)
+        assert behaviour["CachePolicyId"] in ({"Ref": "PathAlone"}, allowed.NOT_CACHED)
         assert behaviour.keys() <= cdn.BEHAVIOUR  # none of which passes anything on
 
 
 def test_the_edge_keeps_no_url_with_a_version_in_it(config: Any) -> None:
     first = config["CacheBehaviors"][0]
-    assert (first["PathPattern"], first["CachePolicyId"]) == (f"{urls.DROP_IN}*", deployment.NOT_CACHED)
+    assert (first["PathPattern"], first["CachePolicyId"]) == (f"{urls.DROP_IN}*", allowed.NOT_CACHED)
 
 
 def kept(config: Any, path: str) -> bool:
@@ -70,8 +70,8 @@ def kept(config: Any, path: str) -> bool:
     for behaviour in config["CacheBehaviors"]:
         pattern = re.escape(behaviour["PathPattern"]).replace(r"\*", ".*")
         if re.fullmatch(pattern, path):
-            return bool(behaviour["CachePolicyId"] != deployment.NOT_CACHED)
-    return bool(config["DefaultCacheBehavior"]["CachePolicyId"] != deployment.NOT_CACHED)
+            return bool(behaviour["CachePolicyId"] != allowed.NOT_CACHED)
+    return bool(config["DefaultCacheBehavior"]["CachePolicyId"] != allowed.NOT_CACHED)
 
 
 NAMES = st.from_regex(urls.NAME, fullmatch=True)
@@ -101,7 +101,7 @@ def test_the_edge_keeps_what_is_the_same_for_everyone(config: Any, product: str,
 
 def test_the_edge_knows_how_a_document_ends() -> None:
     endings = {ending for ending in urls.CONTENT_TYPES if ending not in ("", ".html")}
-    assert {path.removeprefix("/v1/*") for path in deployment.CDN_PATHS if path.startswith("/v1/*.")} == endings
+    assert {path.removeprefix("/v1/*") for path in allowed.CDN_PATHS if path.startswith("/v1/*.")} == endings
 
 
 def test_every_error_that_cloudfront_would_keep_is_asked_for_again(config: Any) -> None:
@@ -238,7 +238,7 @@ def test_a_planted_fault_is_found(fault: str, tmp_path: Path) -> None:
     assert rule in {finding.rule for finding in findings_with(plant, tmp_path)}
 
 
-@pytest.mark.parametrize("version", deployment.CDN_TLS)
+@pytest.mark.parametrize("version", allowed.CDN_TLS)
 def test_a_newer_tls_is_no_fault_of_the_rule(version: str, tmp_path: Path) -> None:
     template = source()
     _cdn(template)["ViewerCertificate"]["Fn::If"][1].update(MinimumProtocolVersion=version)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from comet_updates import deployment
+from comet_updates_cli.audit import allowed
 from policy import deploying
 from tests.template.expand import Fault, Template, expand, findings_with, resources, source
 
@@ -44,14 +44,14 @@ def test_a_new_version_gets_a_tenth_of_the_requests_for_ten_minutes(expanded: Te
 def test_it_goes_back_on_each_alarm_of_the_answering_function(expanded: Template) -> None:
     """And on none of publishing: what is uploaded meanwhile says nothing of the version that answers."""
     alarms = resources(expanded, "AWS::CloudWatch::Alarm")
-    logs = {name for name, (log, *_) in deployment.COUNTED.items() if log == deployment.LOGS[FUNCTION]}
-    counted = {deployment.COUNTED[name][2] for name in logs}
+    logs = {name for name, (log, *_) in allowed.COUNTED.items() if log == allowed.LOGS[FUNCTION]}
+    counted = {allowed.COUNTED[name][2] for name in logs}
     of_answering = {
         name
         for name, alarm in alarms.items()
         if alarm["MetricName"] in counted or {"Ref": FUNCTION} in [d["Value"] for d in alarm.get("Dimensions", ())]
     }
-    assert set(deployment.GOES_BACK_ON) == of_answering
+    assert set(allowed.GOES_BACK_ON) == of_answering
 
 
 def test_what_mends_a_version_that_fails_already_need_not_wait_for_its_alarms(expanded: Template) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from cfnlint.rules import Rules
 
-from comet_updates import deployment
+from comet_updates_cli.audit import allowed
 from policy import deploying, rules
 from policy.expansion import NotExpandedError, expand, load, paths, resources
 from tests.conftest import ROOT
@@ -75,7 +75,7 @@ class TestTheReasonsForProperties:
         expanded = expand(source())
         stale = {type_: [path for path in _listed(type_) if not _occurs(expanded, type_, path)] for type_ in ALLOWED}
         assert {type_: gone for type_, gone in stale.items() if gone} == {}
-        assert set(ALLOWED) == set(deployment.RESOURCE_TYPES)
+        assert set(ALLOWED) == set(allowed.RESOURCE_TYPES)
 
     def test_one_for_what_no_longer_occurs_is_found(self) -> None:
         """Positive control of the test above."""

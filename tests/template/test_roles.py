@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.core import set_initial_no_auth_action_count
 
-from comet_updates import deployment
+from comet_updates_cli.audit.allowed import GRANTS
 from tests.template.expand import Fault, Template, expand, findings_with, source
 
 GITHUB = {
@@ -173,7 +173,7 @@ def test_what_does_not_go_together_is_not_deployed(
 def may(role: str, action: str, key: str) -> bool:
     return any(
         action in grant.actions and any(fnmatchcase(f"${{Bucket.Arn}}/{key}", place) for place in grant.resources)
-        for grant in deployment.GRANTS[role]
+        for grant in GRANTS[role]
     )
 
 
@@ -189,19 +189,19 @@ UPLOADS = {
 
 @pytest.mark.parametrize("key", UPLOADS)
 def test_each_upload_is_written_by_one_role_and_read_by_all_that_decide(key: str) -> None:
-    writers = [role for role in deployment.GRANTS if may(role, "s3:PutObject", key)]
-    readers = [role for role in deployment.GRANTS if may(role, "s3:GetObject", key)]
+    writers = [role for role in GRANTS if may(role, "s3:PutObject", key)]
+    readers = [role for role in GRANTS if may(role, "s3:GetObject", key)]
     assert (writers, readers) == ([UPLOADS[key]], ["PublishRole", "PipelineRole", "OwnerRole"])
 
 
 def test_only_publishing_writes_what_it_made_of_the_uploads() -> None:
     for key in ("packs/comet-cursor.json", "public/v1/comet-cursor/stable/manifest.json", "rejected/x.json"):
-        assert [role for role in deployment.GRANTS if may(role, "s3:PutObject", key)] == ["PublishRole"]
+        assert [role for role in GRANTS if may(role, "s3:PutObject", key)] == ["PublishRole"]
     assert may("PipelineRole", "s3:GetObject", "packs/comet-cursor.json")
 
 
 def test_nobody_who_uploads_may_delete() -> None:
-    deleting = {role for role, grants in deployment.GRANTS.items() for g in grants if "s3:DeleteObject" in g.actions}
+    deleting = {role for role, grants in GRANTS.items() for g in grants if "s3:DeleteObject" in g.actions}
     assert deleting == {"PublishRole"}
     assert not any(may("PublishRole", "s3:DeleteObject", key) for key in (*UPLOADS, "packs/comet-cursor.json"))
 
@@ -248,7 +248,7 @@ def test_a_stolen_credential_can_write_what_its_role_is_for_and_delete_nothing(
                 "Action": sorted(grant.actions),
                 "Resource": [place.replace("${Bucket.Arn}", "arn:aws:s3:::comet") for place in grant.resources],
             }
-            for grant in deployment.GRANTS[role]
+            for grant in GRANTS[role]
         ]
         document = json.dumps({"Version": "2012-10-17", "Statement": statements})
         iam = boto3.client("iam")

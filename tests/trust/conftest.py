@@ -20,11 +20,11 @@ from werkzeug.wrappers import Request, Response
 
 from comet_updates import object_keys
 from comet_updates.answer.log import Log
-from comet_updates.cli import sealing, trust_folder
-from comet_updates.cli.deciding import SignWith
 from comet_updates.publish.publisher import Publisher
 from comet_updates.publish.run import Run, SweepFailedError
 from comet_updates.signing.sign import public_key
+from comet_updates_cli.commands.decide import SignWith
+from comet_updates_cli.signing import key_folder, sign_states
 from tests.conftest import S3, release, request
 from tests.publish.conftest import watched
 from tests.publish.memory import MemoryS3, s3
@@ -108,7 +108,7 @@ class House:
         """The URI of a key, which is made if it is not there."""
         file = self.keys / f"{name}.pem"
         if not file.exists():
-            trust_folder.create(file)
+            key_folder.create(file)
         return f"file2:{file}"
 
     def public(self, name: str) -> Path:
@@ -120,7 +120,7 @@ class House:
 
     def begin(self) -> None:
         """The first ceremony: two of three keys for root, one for targets, one for each product."""
-        trust_folder.begin(
+        key_folder.begin(
             self.folder,
             [self.public(name) for name in ("root-a", "root-b", "root-c")],
             [self.public("targets")],
@@ -133,16 +133,16 @@ class House:
         self.delegate(PRODUCT, "product")
 
     def delegate(self, product: str, *keys: str) -> None:
-        trust_folder.delegate(self.folder, product, [self.public(key) for key in keys], 1, now=self.now, is_dry=False)
+        key_folder.delegate(self.folder, product, [self.public(key) for key in keys], 1, now=self.now, is_dry=False)
         self.sign("targets")
         self.publish_trust()
 
     def sign(self, *keys: str) -> None:
         for key in keys:
-            trust_folder.sign(self.folder, self.key(key), is_dry=False)
+            key_folder.sign(self.folder, self.key(key), is_dry=False)
 
     def publish_trust(self) -> None:
-        trust_folder.publish(self.folder, self.bucket, is_dry=False)
+        key_folder.publish(self.folder, self.bucket, is_dry=False)
 
     def release(self, version: str, key: str = "product", **fields: Any) -> None:
         """Release and sign, as the command does."""
@@ -151,7 +151,7 @@ class House:
         self.seal(document["product"], key)
 
     def seal(self, product: str = PRODUCT, key: str = "product", **options: Any) -> list[str]:
-        return sealing.seal(self.bucket, product, self.now, SignWith(self.key(key)), **options)
+        return sign_states.seal(self.bucket, product, self.now, SignWith(self.key(key)), **options)
 
     def sweep(self) -> None:
         """What the publishing function does every few minutes."""
@@ -159,7 +159,7 @@ class House:
 
     def rotate(self, who: str, added: str, removed: str, *signers: str) -> None:
         """Exchange a key of root, of targets or the online one, as the commands do, and publish that."""
-        trust_folder.rotate(self.folder, who, [self.public(added)], [self.keyid(removed)], now=self.now, is_dry=False)
+        key_folder.rotate(self.folder, who, [self.public(added)], [self.keyid(removed)], now=self.now, is_dry=False)
         self.sign(*signers)
         self.publish_trust()
 

@@ -25,8 +25,8 @@ from tuf.ngclient import UpdaterConfig
 
 from comet_updates import object_keys
 from comet_updates.answer import urls
-from comet_updates.signing import ceremony
 from comet_updates.signing import sign as signing_sign
+from comet_updates_cli.signing import offline_roles
 from tests.trust.conftest import PATH, PRODUCT
 from tests.trust.thief import EVIL, ROLE, Thief, signed, targets_of, version_of
 
@@ -374,7 +374,7 @@ class TestKeyCompromise:
 
     def test_one_key_of_root_is_good_for_nothing(self, released: House, client: Client, web: Web, thief: Thief) -> None:
         root = thief.metadata("root")
-        mine = ceremony.rotated(root, "targets", [signing_sign.public_key(thief.own)], [], released.now)
+        mine = offline_roles.rotated(root, "targets", [signing_sign.public_key(thief.own)], [], released.now)
         made = signed(mine, released.key("root-a"))
 
         web.replaced["/tuf/metadata/2.root.json"] = made
@@ -391,7 +391,7 @@ class TestKeyCompromise:
     def test_two_of_them_are_all_there_is(self, released: House, client: Client, thief: Thief) -> None:
         """The control."""
         root = thief.metadata("root")
-        mine = ceremony.rotated(root, "targets", [signing_sign.public_key(thief.own)], [], released.now)
+        mine = offline_roles.rotated(root, "targets", [signing_sign.public_key(thief.own)], [], released.now)
         released.s3.put(object_keys.trust_key("root", 2), signed(mine, released.key("root-a"), released.key("root-b")))
         _take_over(released, thief, thief.own)
         released.sweep()
@@ -399,7 +399,7 @@ class TestKeyCompromise:
 
     def test_the_key_of_targets_alone_cannot_reach_clients(self, released: House, client: Client, thief: Thief) -> None:
         """Without the right to upload to trust/ and without the online key."""
-        targets = ceremony.delegated(
+        targets = offline_roles.delegated(
             thief.metadata(Targets.type), PRODUCT, [signing_sign.public_key(thief.own)], 1, released.now
         )
         thief.put(object_keys.metadata_key(Targets.type, targets.version), signed(targets, released.key("targets")))
@@ -437,7 +437,7 @@ class TestKeyCompromise:
 
 def _take_over(house: House, thief: Thief, targets_key: str) -> None:
     """Have the thief's own key speak for the product, and release with it."""
-    targets = ceremony.delegated(
+    targets = offline_roles.delegated(
         thief.metadata(Targets.type), PRODUCT, [signing_sign.public_key(thief.own)], 1, house.now
     )
     house.s3.put(object_keys.trust_key(Targets.type, targets.version), signed(targets, targets_key))

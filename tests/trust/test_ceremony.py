@@ -9,7 +9,8 @@ import pytest
 from tuf.api.metadata import Root, Targets
 
 from comet_updates.errors import DecisionError
-from comet_updates.signing import ceremony, sign
+from comet_updates.signing import sign
+from comet_updates_cli.signing import offline_roles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,12 +40,12 @@ def key(tmp_path: Path) -> Make:
 
 @pytest.fixture
 def root(key: Make) -> Root:
-    return ceremony.first_root([key("a"), key("b"), key("c")], 2, [key("targets")], key("online"), NOW)
+    return offline_roles.first_root([key("a"), key("b"), key("c")], 2, [key("targets")], key("online"), NOW)
 
 
 @pytest.fixture
 def targets(key: Make) -> Targets:
-    return ceremony.delegated(ceremony.first_targets(NOW), PRODUCT, [key("product")], 1, NOW)
+    return offline_roles.delegated(offline_roles.first_targets(NOW), PRODUCT, [key("product")], 1, NOW)
 
 
 def test_the_first_root_names_who_signs_what_and_lives_for_a_year(root: Root, key: Make) -> None:
@@ -63,9 +64,9 @@ def test_the_first_root_names_who_signs_what_and_lives_for_a_year(root: Root, ke
 @pytest.mark.parametrize("threshold", [0, 4])
 def test_more_signatures_than_keys_cannot_be_asked_for_nor_none(key: Make, threshold: int) -> None:
     with pytest.raises(DecisionError, match=f"root has 3 keys, and {threshold} of them would have to sign"):
-        ceremony.first_root([key("a"), key("b"), key("c")], threshold, [key("targets")], key("online"), NOW)
+        offline_roles.first_root([key("a"), key("b"), key("c")], threshold, [key("targets")], key("online"), NOW)
     with pytest.raises(DecisionError, match="has 1 keys, and 2 of them"):
-        ceremony.delegated(ceremony.first_targets(NOW), PRODUCT, [key("a")], 2, NOW)
+        offline_roles.delegated(offline_roles.first_targets(NOW), PRODUCT, [key("a")], 2, NOW)
 
 
 def test_a_product_has_a_role_for_its_own_files_only(targets: Targets, key: Make) -> None:
@@ -80,7 +81,7 @@ def test_a_product_has_a_role_for_its_own_files_only(targets: Targets, key: Make
 
 
 def test_delegating_again_leaves_the_new_keys_alone_and_forgets_those_of_nobody(targets: Targets, key: Make) -> None:
-    again = ceremony.delegated(targets, PRODUCT, [key("x"), key("y")], 2, LATER)
+    again = offline_roles.delegated(targets, PRODUCT, [key("x"), key("y")], 2, LATER)
     assert again.delegations
     assert again.delegations.roles
     assert again.delegations.roles[ROLE].keyids == [key("x").keyid, key("y").keyid]
@@ -89,8 +90,8 @@ def test_delegating_again_leaves_the_new_keys_alone_and_forgets_those_of_nobody(
 
 
 def test_a_key_of_two_products_stays_while_one_of_them_has_it(targets: Targets, key: Make) -> None:
-    two = ceremony.delegated(targets, "comet-other", [key("product")], 1, NOW)
-    one = ceremony.undelegated(two, PRODUCT, NOW)
+    two = offline_roles.delegated(targets, "comet-other", [key("product")], 1, NOW)
+    one = offline_roles.undelegated(two, PRODUCT, NOW)
     assert one.delegations
     assert one.delegations.roles
     assert (set(one.delegations.roles), set(one.delegations.keys)) == ({"product.comet-other"}, {key("product").keyid})
@@ -98,50 +99,50 @@ def test_a_key_of_two_products_stays_while_one_of_them_has_it(targets: Targets, 
 
 def test_nothing_changes_what_it_is_given(root: Root, targets: Targets, key: Make) -> None:
     before = root.to_dict(), targets.to_dict()
-    ceremony.renewed(root, LATER)
-    ceremony.rotated(root, "root", [key("d")], [key("a").keyid], LATER)
-    ceremony.delegated(targets, PRODUCT, [key("x")], 1, LATER)
-    ceremony.undelegated(targets, PRODUCT, LATER)
-    ceremony.without(root, targets, key("product").keyid, LATER)
+    offline_roles.renewed(root, LATER)
+    offline_roles.rotated(root, "root", [key("d")], [key("a").keyid], LATER)
+    offline_roles.delegated(targets, PRODUCT, [key("x")], 1, LATER)
+    offline_roles.undelegated(targets, PRODUCT, LATER)
+    offline_roles.without(root, targets, key("product").keyid, LATER)
     assert (root.to_dict(), targets.to_dict()) == before
 
 
 def test_renewed_is_the_same_for_another_year(root: Root) -> None:
-    renewed = ceremony.renewed(root, LATER)
+    renewed = offline_roles.renewed(root, LATER)
     assert (renewed.version, renewed.expires) == (2, LATER + A_YEAR)
     assert (renewed.roles, renewed.keys) == (root.roles, root.keys)
 
 
 def test_the_online_key_is_exchanged_for_both_of_its_roles(root: Root, key: Make) -> None:
-    rotated = ceremony.rotated(root, "online", [key("new")], [key("online").keyid], NOW)
+    rotated = offline_roles.rotated(root, "online", [key("new")], [key("online").keyid], NOW)
     assert [rotated.roles[role].keyids for role in ("snapshot", "timestamp")] == [[key("new").keyid]] * 2
     assert key("online").keyid not in rotated.keys
 
 
 def test_no_role_is_left_with_too_few_keys(root: Root, key: Make) -> None:
     with pytest.raises(DecisionError, match="snapshot has 0 keys"):
-        ceremony.rotated(root, "online", [], [key("online").keyid], NOW)
+        offline_roles.rotated(root, "online", [], [key("online").keyid], NOW)
     with pytest.raises(DecisionError, match="root has 1 keys, and 2 of them"):
-        ceremony.rotated(root, "root", [], [key("a").keyid, key("b").keyid], NOW)
+        offline_roles.rotated(root, "root", [], [key("a").keyid, key("b").keyid], NOW)
 
 
 def test_a_key_that_is_not_there_cannot_be_taken_away(root: Root, key: Make) -> None:
     with pytest.raises(DecisionError, match=f"targets has no key {key('a').keyid}; it has: {key('targets').keyid}"):
-        ceremony.rotated(root, "targets", [], [key("a").keyid], NOW)
+        offline_roles.rotated(root, "targets", [], [key("a").keyid], NOW)
 
 
 class TestWithout:
     """What follows from a stolen key."""
 
     def test_of_a_key_of_root_is_the_next_root(self, root: Root, targets: Targets, key: Make) -> None:
-        next_root, next_targets = ceremony.without(root, targets, key("a").keyid, NOW)
+        next_root, next_targets = offline_roles.without(root, targets, key("a").keyid, NOW)
         assert next_root
         assert (next_root.version, next_root.roles["root"].keyids) == (2, [key("b").keyid, key("c").keyid])
         assert next_targets is None
 
     def test_of_a_key_of_a_product_is_the_next_targets(self, root: Root, targets: Targets, key: Make) -> None:
-        both = ceremony.delegated(targets, PRODUCT, [key("product"), key("other")], 2, NOW)
-        next_root, next_targets = ceremony.without(root, both, key("product").keyid, NOW)
+        both = offline_roles.delegated(targets, PRODUCT, [key("product"), key("other")], 2, NOW)
+        next_root, next_targets = offline_roles.without(root, both, key("product").keyid, NOW)
         assert next_root is None
         assert next_targets
         assert next_targets.version == both.version + 1
@@ -149,17 +150,17 @@ class TestWithout:
         assert (role.keyids, role.threshold) == ([key("other").keyid], 1)
 
     def test_of_the_only_one_is_a_product_without_any(self, root: Root, targets: Targets, key: Make) -> None:
-        _, next_targets = ceremony.without(root, targets, key("product").keyid, NOW)
+        _, next_targets = offline_roles.without(root, targets, key("product").keyid, NOW)
         assert next_targets
         assert next_targets.delegations
         assert (next_targets.delegations.roles, next_targets.delegations.keys) == ({}, {})
 
     def test_of_one_for_several_things_is_one_version_of_each(self, root: Root, key: Make) -> None:
-        everywhere = ceremony.rotated(root, "targets", [key("a")], [], NOW)
-        targets = ceremony.first_targets(NOW)
+        everywhere = offline_roles.rotated(root, "targets", [key("a")], [], NOW)
+        targets = offline_roles.first_targets(NOW)
         for product in (PRODUCT, "comet-other"):
-            targets = ceremony.delegated(targets, product, [key("a"), key("b")], 1, NOW)
-        next_root, next_targets = ceremony.without(everywhere, targets, key("a").keyid, NOW)
+            targets = offline_roles.delegated(targets, product, [key("a"), key("b")], 1, NOW)
+        next_root, next_targets = offline_roles.without(everywhere, targets, key("a").keyid, NOW)
         assert next_root
         assert next_targets
         assert (next_root.version, next_targets.version) == (everywhere.version + 1, targets.version + 1)
@@ -169,8 +170,8 @@ class TestWithout:
 
     def test_of_a_key_of_nobody_is_nothing(self, root: Root, targets: Targets, key: Make) -> None:
         with pytest.raises(DecisionError, match="no role has the key"):
-            ceremony.without(root, targets, key("thief").keyid, NOW)
+            offline_roles.without(root, targets, key("thief").keyid, NOW)
 
     def test_the_online_key_cannot_just_be_taken_away(self, root: Root, targets: Targets, key: Make) -> None:
         with pytest.raises(DecisionError, match="snapshot has 0 keys"):
-            ceremony.without(root, targets, key("online").keyid, NOW)
+            offline_roles.without(root, targets, key("online").keyid, NOW)

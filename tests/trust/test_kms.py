@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from moto.kms.utils import ECDSAPrivateKey
 
-from comet_updates.cli import trust_folder
+from comet_updates_cli.signing import key_folder
 from tests.trust.conftest import PATH, Client, House, Web
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def house(kms: Any, s3: S3, tmp_path: Path, open_sinks: None) -> House:
     """With an online key in the KMS, which the ceremony knows by its public half."""
     arn = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
     house = House(s3, tmp_path, online=f"awskms:{arn}")
-    trust_folder.export(house.online, house.keys / "online.pem.pub")
+    key_folder.export(house.online, house.keys / "online.pem.pub")
     house.begin()
     return house
 

@@ -14,8 +14,9 @@ from tuf.api.metadata import Metadata, Root, TargetFile, Targets
 
 from comet_updates import object_keys
 from comet_updates.errors import RefusedUploadError
-from comet_updates.signing import ceremony, sign
+from comet_updates.signing import sign
 from comet_updates.signing.verify import NOBODY, read_anchor, read_seal
+from comet_updates_cli.signing import offline_roles
 from tests.trust.thief import signed
 
 if TYPE_CHECKING:
@@ -54,12 +55,12 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
 
 @pytest.fixture(scope="module")
 def root(keys: Keys) -> Root:
-    return ceremony.first_root(keys.public("a", "b"), 2, keys.public("targets"), keys.public("online")[0], NOW)
+    return offline_roles.first_root(keys.public("a", "b"), 2, keys.public("targets"), keys.public("online")[0], NOW)
 
 
 @pytest.fixture(scope="module")
 def targets(keys: Keys) -> Targets:
-    return ceremony.delegated(ceremony.first_targets(NOW), PRODUCT, keys.public("product"), 1, NOW)
+    return offline_roles.delegated(offline_roles.first_targets(NOW), PRODUCT, keys.public("product"), 1, NOW)
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +111,7 @@ class TestAnchor:
     def test_the_next_root_is_vouched_for_by_the_one_before_and_by_itself(
         self, keys: Keys, root: Root, uploaded: dict[str, bytes], *, signers: tuple[str, ...], counts: bool
     ) -> None:
-        after = ceremony.rotated(root, "root", keys.public("c"), [keys.public("a")[0].keyid], NOW)
+        after = offline_roles.rotated(root, "root", keys.public("c"), [keys.public("a")[0].keyid], NOW)
         key = object_keys.trust_key("root", 2)
         anchor = read_anchor(uploaded | {key: signed(after, *keys.uris(*signers))})
         assert anchor.root
@@ -119,7 +120,7 @@ class TestAnchor:
         assert set(anchor.refusals) == (set() if counts else {key})
 
     def test_after_a_gap_no_root_counts(self, keys: Keys, root: Root, uploaded: dict[str, bytes]) -> None:
-        third = ceremony.renewed(ceremony.renewed(root, NOW), NOW)
+        third = offline_roles.renewed(offline_roles.renewed(root, NOW), NOW)
         anchor = read_anchor(uploaded | {object_keys.trust_key("root", 3): signed(third, *keys.uris("a", "b"))})
         assert anchor.root
         assert anchor.root.version == 1
@@ -127,7 +128,7 @@ class TestAnchor:
         assert (refusal.key, refusal.problems[0].remedy) == (object_keys.trust_key("root", 3), "Upload that one, too")
 
     def test_a_root_has_consistent_snapshots(self, keys: Keys, root: Root, uploaded: dict[str, bytes]) -> None:
-        after = ceremony.renewed(root, NOW)
+        after = offline_roles.renewed(root, NOW)
         after.consistent_snapshot = False
         key = object_keys.trust_key("root", 2)
         (problem,) = read_anchor(uploaded | {key: signed(after, *keys.uris("a", "b"))}).refusals[key].problems
@@ -137,7 +138,7 @@ class TestAnchor:
         self, keys: Keys, targets: Targets, uploaded: dict[str, bytes]
     ) -> None:
         key = object_keys.trust_key("targets", 3)
-        anchor = read_anchor(uploaded | {key: signed(ceremony.renewed(targets, NOW), keys.uri("thief"))})
+        anchor = read_anchor(uploaded | {key: signed(offline_roles.renewed(targets, NOW), keys.uri("thief"))})
         assert anchor.targets
         assert anchor.targets.version == 2
         assert "version 1 of root names for targets" in str(anchor.refusals[key])

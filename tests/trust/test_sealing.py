@@ -13,11 +13,11 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from comet_updates import object_keys
-from comet_updates.cli import sealing
-from comet_updates.cli.deciding import SignWith
 from comet_updates.errors import SigningError, UnknownKeyError
 from comet_updates.formats import sparkle
 from comet_updates.signing import sign
+from comet_updates_cli.commands.decide import SignWith
+from comet_updates_cli.signing import sign_states
 from tests.conftest import release
 from tests.trust.conftest import PATH, PRODUCT
 from tests.trust.thief import signed, targets_of, version_of
@@ -147,9 +147,9 @@ class TestAhead:
 
     def test_nor_more_moments_than_a_bound(self, house: House) -> None:
         upload(house, "4.2.1")
-        for number in range(sealing.MOMENTS_MAX + 5):
+        for number in range(sign_states.MOMENTS_MAX + 5):
             upload(house, f"4.3.{number}", available_at=moment(house.now + timedelta(days=1 + number)))
-        assert len(house.seal()) == 1 + sealing.MOMENTS_MAX
+        assert len(house.seal()) == 1 + sign_states.MOMENTS_MAX
 
     def test_once_one_moment_is_past_only_what_is_left_counts(self, house: House, client: Client) -> None:
         upload(house, "4.2.1")
@@ -238,7 +238,7 @@ class TestAppcast:
 
     def seal(self, house: House) -> list[str]:
         keys = SignWith(house.key("product"), house.key("sparkle"))
-        return sealing.seal(house.bucket, PRODUCT, house.now, keys)
+        return sign_states.seal(house.bucket, PRODUCT, house.now, keys)
 
     def test_it_is_served_with_its_signature(self, sealed: House) -> None:
         body = check_appcast(sealed, sealed.s3.get(APPCAST))
@@ -280,5 +280,5 @@ class TestAppcast:
     def test_only_an_ed25519_key_can(self, house: House) -> None:
         upload(house, "4.2.1", artifacts=[archive("App.zip", platform="macos", arch="universal")])
         with pytest.raises(SigningError, match="cannot be read"):
-            sealing.seal(house.bucket, PRODUCT, house.now, SignWith(house.key("product"), "file2:nowhere.pem"))
+            sign_states.seal(house.bucket, PRODUCT, house.now, SignWith(house.key("product"), "file2:nowhere.pem"))
         assert house.s3.keys("signed/") == []

@@ -12,7 +12,8 @@ from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.publish.signed_states import COUNTING_MAX
 from comet_updates.publish.uploads import parse
-from comet_updates.signing import ceremony, sign
+from comet_updates.signing import sign
+from comet_updates_cli.signing import offline_roles
 from tests.conftest import release
 from tests.trust.conftest import PATH, PRODUCT
 from tests.trust.thief import EVIL, ROLE, Thief, signed, targets_of, version_of
@@ -103,7 +104,7 @@ class TestRefusals:
     @pytest.mark.parametrize("role", ["root", "targets"])
     def test_of_what_owners_of_offline_keys_did_not_sign(self, released: House, client: Client, role: str) -> None:
         thief = Thief(released)
-        found = ceremony.renewed(thief.metadata(role), released.now)
+        found = offline_roles.renewed(thief.metadata(role), released.now)
         key = object_keys.trust_key(role, found.version)
         before = released.s3.tree("public/")
         for body, path in ((signed(found, thief.own), "$.signatures"), (b"junk", "$")):

@@ -12,8 +12,8 @@ import pytest
 from tuf.api.metadata import Metadata
 
 from comet_updates import object_keys
-from comet_updates.cli import trust_folder
 from comet_updates.errors import DecisionError, FileInTheWayError, RefusedUploadError, SigningError, UnknownKeyError
+from comet_updates_cli.signing import key_folder
 from tests.trust.conftest import PRODUCT
 
 if TYPE_CHECKING:
@@ -34,39 +34,39 @@ def signers(house: House, file: str) -> set[str]:
 
 def test_a_key_is_for_its_owner_alone_and_is_never_written_over(tmp_path: Path) -> None:
     file = tmp_path / "key.pem"
-    said = trust_folder.create(file)
+    said = key_folder.create(file)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert [line.split(" ")[0] for line in said] == ["key", "sign", "wrote", "for", "for"]
     private = file.read_bytes()
     with pytest.raises(SigningError, match="File exists"):
-        trust_folder.create(file)
+        key_folder.create(file)
     assert file.read_bytes() == private
 
 
 def test_export_over_a_private_key_is_refused(tmp_path: Path) -> None:
     file, link = tmp_path / "key.pem", tmp_path / "key.pub"
-    trust_folder.create(file)
+    key_folder.create(file)
     private = file.read_bytes()
     link.symlink_to(file)
     for place in (file, link):
         with pytest.raises(FileInTheWayError, match="different content"):
-            trust_folder.export(f"file2:{file}", place)
+            key_folder.export(f"file2:{file}", place)
     assert file.read_bytes() == private
     assert link.is_symlink()
 
 
 def test_export_twice_writes_the_same_file(tmp_path: Path) -> None:
     """Positive control: a file that holds the same is not in the way, and a new name is written."""
-    trust_folder.create(tmp_path / "key.pem")
+    key_folder.create(tmp_path / "key.pem")
     for _ in range(2):
-        trust_folder.export(f"file2:{tmp_path / 'key.pem'}", tmp_path / "copy.pub")
+        key_folder.export(f"file2:{tmp_path / 'key.pem'}", tmp_path / "copy.pub")
     assert (tmp_path / "copy.pub").read_bytes() == (tmp_path / "key.pem.pub").read_bytes()
 
 
 def test_create_beside_a_file_named_as_its_public_half_makes_no_key(tmp_path: Path) -> None:
     (tmp_path / "key.pem.pub").write_text("mine")
     with pytest.raises(FileInTheWayError, match=r"key\.pem\.pub"):
-        trust_folder.create(tmp_path / "key.pem")
+        key_folder.create(tmp_path / "key.pem")
     assert [file.name for file in tmp_path.iterdir()] == ["key.pem.pub"]
     assert (tmp_path / "key.pem.pub").read_text() == "mine"
 
@@ -76,11 +76,11 @@ def test_create_on_a_full_disk_leaves_no_key(tmp_path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
     try:
         with pytest.raises(SigningError, match="File too large"):
-            trust_folder.create(tmp_path / "key.pem")
+            key_folder.create(tmp_path / "key.pem")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert tree(tmp_path) == {}
-    trust_folder.create(tmp_path / "key.pem")
+    key_folder.create(tmp_path / "key.pem")
     assert tree(tmp_path).keys() == {"key.pem", "key.pem.pub"}, "positive control"
 
 
@@ -94,7 +94,7 @@ def test_begin_keeps_signed_targets_that_have_no_root(house: House) -> None:
 
 
 def test_sign_that_cannot_write_keeps_the_other_signatures(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    trust_folder.rotate(
+    key_folder.rotate(
         house.folder, "root", [house.public("root-d")], [house.keyid("root-c")], now=house.now, is_dry=False
     )
     house.sign("root-a")
@@ -113,10 +113,10 @@ def test_sign_that_cannot_write_keeps_the_other_signatures(house: House, monkeyp
 
 
 def test_the_public_half_holds_nothing_of_the_private_one(tmp_path: Path) -> None:
-    trust_folder.create(tmp_path / "key.pem")
+    key_folder.create(tmp_path / "key.pem")
     public = (tmp_path / "key.pem.pub").read_text()
     assert "PRIVATE" not in public
-    trust_folder.export(f"file2:{tmp_path / 'key.pem'}", tmp_path / "again.pub")
+    key_folder.export(f"file2:{tmp_path / 'key.pem'}", tmp_path / "again.pub")
     assert (tmp_path / "again.pub").read_text() == public
 
 
@@ -124,7 +124,7 @@ def test_the_public_half_holds_nothing_of_the_private_one(tmp_path: Path) -> Non
 def test_what_is_no_public_key_is_refused_by_its_name(tmp_path: Path, body: str) -> None:
     (tmp_path / "x.pub").write_text(body)
     with pytest.raises(SigningError, match=r"x.pub is not a public key from comet-updates keys create"):
-        trust_folder.public(tmp_path / "x.pub")
+        key_folder.public(tmp_path / "x.pub")
 
 
 @pytest.mark.http
@@ -145,10 +145,10 @@ def test_it_begins_but_once(house: House) -> None:
 
 def test_there_is_nothing_to_decide_before_it_began(house: House, tmp_path: Path) -> None:
     for decide in (
-        lambda: trust_folder.delegate(tmp_path / "x", PRODUCT, [], 1, now=house.now, is_dry=False),
-        lambda: trust_folder.rotate(tmp_path / "x", "root", [], [], now=house.now, is_dry=False),
-        lambda: trust_folder.show(tmp_path / "x"),
-        lambda: trust_folder.publish(tmp_path / "x", house.bucket, is_dry=False),
+        lambda: key_folder.delegate(tmp_path / "x", PRODUCT, [], 1, now=house.now, is_dry=False),
+        lambda: key_folder.rotate(tmp_path / "x", "root", [], [], now=house.now, is_dry=False),
+        lambda: key_folder.show(tmp_path / "x"),
+        lambda: key_folder.publish(tmp_path / "x", house.bucket, is_dry=False),
     ):
         with pytest.raises(DecisionError, match="Run comet-updates keys begin first"):
             decide()
@@ -158,9 +158,9 @@ def test_a_dry_run_says_what_it_would_write_and_writes_nothing(house: House) -> 
     before = tree(house.folder), house.s3.tree()
     new = [house.public("new")]
     done = [
-        trust_folder.delegate(house.folder, "comet-other", new, 1, now=house.now, is_dry=True),
-        trust_folder.rotate(house.folder, "root", new, [], now=house.now, is_dry=True),
-        trust_folder.revoke(house.folder, house.keyid("root-a"), now=house.now, is_dry=True),
+        key_folder.delegate(house.folder, "comet-other", new, 1, now=house.now, is_dry=True),
+        key_folder.rotate(house.folder, "root", new, [], now=house.now, is_dry=True),
+        key_folder.revoke(house.folder, house.keyid("root-a"), now=house.now, is_dry=True),
     ]
     house.rotate("online", "new", "online", "root-a", "root-b")
     (house.folder / "root" / "2.json").rename(house.folder / "root-2")
@@ -175,11 +175,11 @@ def test_a_dry_run_says_what_it_would_write_and_writes_nothing(house: House) -> 
 
 def test_a_dry_run_of_publishing_uploads_nothing(house: House) -> None:
     house.s3.delete(object_keys.trust_key("targets", 2))
-    told = trust_folder.publish(house.folder, house.bucket, is_dry=True)
+    told = key_folder.publish(house.folder, house.bucket, is_dry=True)
     assert told.files == [object_keys.trust_key("targets", 2)]
     assert object_keys.trust_key("targets", 2) not in house.s3.keys("trust/")
-    assert trust_folder.publish(house.folder, house.bucket, is_dry=False).files == told.files
-    assert trust_folder.publish(house.folder, house.bucket, is_dry=False).says == [
+    assert key_folder.publish(house.folder, house.bucket, is_dry=False).files == told.files
+    assert key_folder.publish(house.folder, house.bucket, is_dry=False).says == [
         "nothing to do: everything is uploaded already"
     ]
 
@@ -188,8 +188,8 @@ class TestSigning:
     """Each signs where they may, and what was signed is never lost."""
 
     def test_each_adds_a_signature_to_what_is_newest(self, house: House) -> None:
-        trust_folder.rotate(house.folder, "root", [house.public("root-d")], [], now=house.now, is_dry=False)
-        told = [trust_folder.sign(house.folder, house.key(f"root-{name}"), is_dry=False).says for name in "db"]
+        key_folder.rotate(house.folder, "root", [house.public("root-d")], [], now=house.now, is_dry=False)
+        told = [key_folder.sign(house.folder, house.key(f"root-{name}"), is_dry=False).says for name in "db"]
         assert [line.partition(": ")[2] for says in told for line in says] == [
             "signatures still missing: 2",  # a new key is none of those of the root before
             "signatures still missing: 1",
@@ -207,7 +207,7 @@ class TestSigning:
 
     def test_what_is_signed_is_not_written_over_by_the_next_decision(self, house: House) -> None:
         before = tree(house.folder)
-        trust_folder.delegate(house.folder, "comet-other", [house.public("x")], 1, now=house.now, is_dry=False)
+        key_folder.delegate(house.folder, "comet-other", [house.public("x")], 1, now=house.now, is_dry=False)
         after = tree(house.folder)
         assert {name: after[name] for name in before} == before
         assert after.keys() - before.keys() == {"targets/3.json"}
@@ -217,8 +217,8 @@ class TestPublishing:
     """All that enough people signed, or nothing."""
 
     def test_what_too_few_signed_keeps_everything_back(self, house: House) -> None:
-        trust_folder.rotate(house.folder, "root", [house.public("root-d")], [], now=house.now, is_dry=False)
-        trust_folder.delegate(house.folder, "comet-other", [house.public("x")], 1, now=house.now, is_dry=False)
+        key_folder.rotate(house.folder, "root", [house.public("root-d")], [], now=house.now, is_dry=False)
+        key_folder.delegate(house.folder, "comet-other", [house.public("x")], 1, now=house.now, is_dry=False)
         house.sign("targets", "root-a")
         before = house.s3.tree()
         with pytest.raises(RefusedUploadError, match=r"trust/root/2.json: \$.signatures"):
@@ -239,7 +239,7 @@ class TestPublishing:
 
 
 def test_show_says_who_may_sign_what_until_when_and_who_did(house: House) -> None:
-    lines = {line.what: line for line in trust_folder.show(house.folder)}
+    lines = {line.what: line for line in key_folder.show(house.folder)}
     assert list(lines) == ["root/1", "targets/2", "online", PRODUCT]
     root = lines["root/1"]
     assert (root.threshold, set(root.keys)) == (2, {house.keyid(f"root-{name}") for name in "abc"})

@@ -13,9 +13,9 @@ from tuf.api.metadata import Targets
 
 from comet_updates import object_keys
 from comet_updates.answer import urls
-from comet_updates.cli import trust_folder
 from comet_updates.errors import DecisionError
-from comet_updates.signing import ceremony, sign
+from comet_updates.signing import sign
+from comet_updates_cli.signing import key_folder, offline_roles
 from tests.trust.conftest import PATH, PRODUCT
 from tests.trust.thief import EVIL, ROLE, Thief, signed, targets_of, version_of
 
@@ -41,7 +41,7 @@ def test_of_a_stolen_key_of_root(house: House, client: Client, newcomer: Client,
         assert version_of(each.check()) == "4.2.1"
     # And now his key is one of none: with the next that he steals he has one of two again, not two.
     root = thief.read(object_keys.metadata_key("root", 2))
-    mine = ceremony.rotated(root, "targets", [sign.public_key(thief.own)], [], house.now)
+    mine = offline_roles.rotated(root, "targets", [sign.public_key(thief.own)], [], house.now)
     house.s3.put(object_keys.metadata_key("root", 3), signed(mine, house.key("root-a"), house.key("root-b")))
     with pytest.raises(UnsignedMetadataError):
         client.check()
@@ -49,7 +49,7 @@ def test_of_a_stolen_key_of_root(house: House, client: Client, newcomer: Client,
 
 def test_a_new_root_that_too_few_signed_is_not_published(house: House, client: Client, thief: Thief) -> None:
     """So that a ceremony that is interrupted harms nobody."""
-    trust_folder.rotate(
+    key_folder.rotate(
         house.folder, "root", [house.public("root-d")], [house.keyid("root-a")], now=house.now, is_dry=False
     )
     house.sign("root-b")
@@ -66,7 +66,7 @@ def test_a_new_root_that_too_few_signed_is_not_published(house: House, client: C
 
 def test_of_a_stolen_key_of_targets(house: House, client: Client, newcomer: Client, thief: Thief) -> None:
     before = thief.metadata(Targets.type)
-    evil = ceremony.delegated(before, PRODUCT, [sign.public_key(thief.own)], 1, house.now)
+    evil = offline_roles.delegated(before, PRODUCT, [sign.public_key(thief.own)], 1, house.now)
     theirs = object_keys.trust_key(Targets.type, evil.version)
     house.s3.put(theirs, signed(evil, house.key("targets")))
     thief.product(2, thief.own)
@@ -87,7 +87,7 @@ def test_of_a_stolen_key_of_targets(house: House, client: Client, newcomer: Clie
 
 
 def test_what_the_thief_of_the_targets_key_uploaded_has_to_be_deleted_first(house: House, thief: Thief) -> None:
-    evil = ceremony.delegated(thief.metadata(Targets.type), PRODUCT, [sign.public_key(thief.own)], 1, house.now)
+    evil = offline_roles.delegated(thief.metadata(Targets.type), PRODUCT, [sign.public_key(thief.own)], 1, house.now)
     house.s3.put(object_keys.trust_key(Targets.type, evil.version), signed(evil, house.key("targets")))
     with pytest.raises(DecisionError, match="already exists with different content"):
         house.rotate("targets", "targets-2", "targets", "root-a", "root-b", "targets-2")
@@ -133,7 +133,7 @@ def test_revoking_the_only_key_of_a_product_ends_it_until_another_is_named(
     house.sweep()
     assert client.check() == EVIL
 
-    trust_folder.revoke(house.folder, house.keyid("product"), now=house.now, is_dry=False)
+    key_folder.revoke(house.folder, house.keyid("product"), now=house.now, is_dry=False)
     house.sign("targets")
     house.publish_trust()
     house.sweep()

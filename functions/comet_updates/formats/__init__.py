@@ -1,8 +1,8 @@
 """What clients read: the registry of formats.
 
 A format is a module with `render(offer) -> {document name: bytes}`, and `NEEDS`, which says what it asks of a release.
-Those that updaters had before us also `parse` what others published: see `imported`, and `cli.importing` for how a
-feed is recognised.
+Those that updaters had before us also `parse` what others published: see `imported`, and
+`comet_updates_cli.import_feeds` for how a feed is recognised.
 """
 
 from __future__ import annotations

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 
-from comet_updates import deployment
-from comet_updates.cli.audit_stack import Difference, Differences, Read, Stack
+from comet_updates_cli.audit import allowed
+from comet_updates_cli.audit.stack import Difference, Differences, Read, Stack
 
 _DRAWN = {"alarm", "metric", "text"}
 
 
 def alarms(stack: Stack, read: Read) -> Differences:
     """Check that each alarm exists, watches its metric and has its actions enabled."""
-    names = {stack.of(name): name for name in deployment.WATCHED}
+    names = {stack.of(name): name for name in allowed.WATCHED}
     found = read("cloudwatch", "DescribeAlarms", AlarmNames=list(names)).get("MetricAlarms", ())
     for alarm in found:
         name = names[alarm["AlarmName"]]
         by = ", ".join(dimension["Name"] for dimension in alarm.get("Dimensions", ()))
         watched = (str(alarm.get("Namespace")), alarm.get("MetricName"), by)
-        namespace, *number = deployment.WATCHED[name]
+        namespace, *number = allowed.WATCHED[name]
         if not watched[0].startswith(namespace) or [*watched[1:]] != number:
             yield Difference(name, f"watches {' '.join(map(str, watched))}")
         if not alarm.get("ActionsEnabled", True):

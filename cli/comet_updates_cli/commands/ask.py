@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from comet_updates.answer.errors import CometError
-from comet_updates.cli import question
-from comet_updates.cli.deciding import AsJson
 from comet_updates.errors import AddressError
 from comet_updates.versions import Scheme
+from comet_updates_cli import ask_text
+from comet_updates_cli.commands.decide import AsJson
 from comet_updates_client import check, machine, request, schedule
 from comet_updates_client.choose import Installed, Outcome, Verdict
 from comet_updates_client.manifest import Artifact
@@ -123,7 +123,7 @@ def ask(
         asker = check.App(channel, own, machine.this(), memory, every_hours * HOUR_S, source)
         _ask(Task(asker, to, _key(public_key), language, yes, as_json), only_if_due=when_due)
     except CometError as error:
-        typer.echo(f"comet-updates: {question.clean(str(error))}", err=True)
+        typer.echo(f"comet-updates: {ask_text.clean(str(error))}", err=True)
         raise typer.Exit(1) from error
 
 
@@ -161,7 +161,7 @@ def _ask(task: Task, *, only_if_due: bool) -> None:
     tls = ssl.create_default_context()
     verdict = check.look(task.app, tls, datetime.now(UTC), CHANCE, only_if_due=only_if_due)
     say: Callable[[str], None] = (lambda _: None) if task.as_json else typer.echo
-    for line in question.describe(verdict, task.app.installed.version, task.language):
+    for line in ask_text.describe(verdict, task.app.installed.version, task.language):
         say(line)
     answer = _answer(task) if verdict.artifact else NOBODY_ASKED
     file = None
@@ -197,10 +197,10 @@ def _answer(task: Task) -> str:
 
 
 def _download(task: Task, artifact: Artifact, tls: ssl.SSLContext) -> Path:
-    from comet_updates.cli import progress  # noqa: PLC0415 (as above)
+    from comet_updates_cli import output  # noqa: PLC0415 (as above)
     from comet_updates_client.download import download  # noqa: PLC0415 (as above)
 
-    with progress.in_bytes("Downloading", artifact.size_bytes, quiet=task.as_json) as advance:
+    with output.in_bytes("Downloading", artifact.size_bytes, quiet=task.as_json) as advance:
         done = 0
 
         def so_far(size_bytes: int) -> None:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
-from comet_updates import deployment
-from comet_updates.cli.account import UnseenError
-from comet_updates.cli.audit_stack import Difference, Differences, Read, Stack
+from comet_updates_cli.audit import allowed
+from comet_updates_cli.audit.account import UnseenError
+from comet_updates_cli.audit.stack import Difference, Differences, Read, Stack
 
 _T = TypeVar("_T")
 LOG_POLICIES = (  # not DATA_PROTECTION_POLICY, which only masks
@@ -32,7 +32,7 @@ _FOREIGN = tuple(
 
 def log_policies(stack: Stack, read: Read) -> Differences:
     """Check policies that apply to all logs of the account, or to all but some."""
-    logs = [stack.of(name) for name in deployment.LOGS.values()]
+    logs = [stack.of(name) for name in allowed.LOGS.values()]
 
     def of(kind: str) -> Differences:
         for policy in read("logs", "DescribeAccountPolicies", policyType=kind).get("accountPolicies", ()):
@@ -78,7 +78,7 @@ def trails(stack: Stack, read: Read) -> Differences:
 
 def _recordable(stack: Stack) -> Iterator[tuple[str, str, str]]:
     yield "Bucket", "AWS::S3::Object", f"{stack.arn('Bucket')}/"
-    yield from ((name, "AWS::Lambda::Function", stack.arn(name)) for name in deployment.HANDLERS)
+    yield from ((name, "AWS::Lambda::Function", stack.arn(name)) for name in allowed.HANDLERS)
 
 
 def _selectors(found: Mapping[str, Any]) -> Iterator[dict[str, dict[str, list[str]]]]:
@@ -104,7 +104,7 @@ def _records(selector: Mapping[str, Mapping[str, list[str]]], type_: str, arn: s
 
 def rankings(stack: Stack, read: Read) -> Differences:
     """Check Contributor Insights, which rank the most frequent values in a log."""
-    logs = [stack.of(name) for name in deployment.LOGS.values()]
+    logs = [stack.of(name) for name in allowed.LOGS.values()]
     for rule in read("cloudwatch", "DescribeInsightRules").get("InsightRules", ()):
         if rule.get("State") == "ENABLED" and any(_reads(rule.get("Definition", ""), log) for log in logs):
             yield Difference(f"rule {rule['Name']}", "ranks values in the logs of the stack")

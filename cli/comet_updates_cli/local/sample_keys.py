@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from comet_updates import object_keys
-from comet_updates.cli import sealing, trust_folder
-from comet_updates.cli.deciding import SignWith
 from comet_updates.publish.bucket import Bucket
+from comet_updates_cli.commands.decide import SignWith
+from comet_updates_cli.signing import key_folder, sign_states
 
 
 def sign(bucket: Bucket, folder: Path) -> str:
@@ -23,19 +23,17 @@ def sign(bucket: Bucket, folder: Path) -> str:
     """
     now, trust = datetime.now(UTC), folder / "trust"
     for name in ("root", "targets", "online", "product"):
-        trust_folder.create(folder / f"{name}.pem")
+        key_folder.create(folder / f"{name}.pem")
     public = {name: folder / f"{name}.pem.pub" for name in ("root", "targets", "online", "product")}
-    trust_folder.begin(
-        trust, [public["root"]], [public["targets"]], public["online"], threshold=1, now=now, is_dry=False
-    )
+    key_folder.begin(trust, [public["root"]], [public["targets"]], public["online"], threshold=1, now=now, is_dry=False)
     products = sorted({product for key in bucket.etags("releases/") if (product := object_keys.product_of(key))})
     for product in products:
-        trust_folder.delegate(trust, product, [public["product"]], 1, now=now, is_dry=False)
+        key_folder.delegate(trust, product, [public["product"]], 1, now=now, is_dry=False)
     for name in ("root", "targets"):
-        trust_folder.sign(trust, _uri(folder, name), is_dry=False)
-    trust_folder.publish(trust, bucket, is_dry=False)
+        key_folder.sign(trust, _uri(folder, name), is_dry=False)
+    key_folder.publish(trust, bucket, is_dry=False)
     for product in products:
-        sealing.seal(bucket, product, now, SignWith(_uri(folder, "product")))
+        sign_states.seal(bucket, product, now, SignWith(_uri(folder, "product")))
     return _uri(folder, "online")
 
 

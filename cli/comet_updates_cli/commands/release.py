@@ -13,17 +13,26 @@ import typer
 
 from comet_updates import object_keys
 from comet_updates.answer import urls
-from comet_updates.cli import deciding
-from comet_updates.cli.deciding import AsJson, BucketName, DryRun, EndpointUrl, Quiet, Where, channel_name, product_name
 from comet_updates.errors import DecisionError
+from comet_updates_cli.commands import decide
+from comet_updates_cli.commands.decide import (
+    AsJson,
+    BucketName,
+    DryRun,
+    EndpointUrl,
+    Quiet,
+    Where,
+    channel_name,
+    product_name,
+)
 
 if TYPE_CHECKING:
-    from comet_updates.cli.following import Sight, Standing
-    from comet_updates.cli.hashing import Sums
-    from comet_updates.cli.operations import Plan
-    from comet_updates.cli.releasing import Kind, Wire
-    from comet_updates.cli.uploading import Place
     from comet_updates.publish.bucket import Bucket
+    from comet_updates_cli.hash_files import Sums
+    from comet_updates_cli.policy_edits import Plan
+    from comet_updates_cli.release_document import Kind, Wire
+    from comet_updates_cli.upload_files import Place
+    from comet_updates_cli.wait_until_live import Sight, Standing
 
 app = typer.Typer()
 Files = Annotated[
@@ -45,7 +54,7 @@ POLL_S = 1.0
 
 def _kinds(told: list[str]) -> dict[str, tuple[Kind, str | None]]:
     """Return the kinds from `--as`, with the base version of a delta, by file name."""
-    from comet_updates.cli.releasing import Kind  # noqa: PLC0415 (other commands need not load it)
+    from comet_updates_cli.release_document import Kind  # noqa: PLC0415 (other commands need not load it)
 
     found: dict[str, tuple[Kind, str | None]] = {}
     for text in told:
@@ -70,7 +79,7 @@ class Built(NamedTuple):
 
 
 def _place(told: str | None, endpoint_url: str | None) -> Place | None:
-    from comet_updates.cli.uploading import Place  # noqa: PLC0415 (as above)
+    from comet_updates_cli.upload_files import Place  # noqa: PLC0415 (as above)
 
     if told is None:
         return None
@@ -81,32 +90,32 @@ def _place(told: str | None, endpoint_url: str | None) -> Place | None:
 
 
 def _built(files: list[Path], base_url: str, told: list[str], *, quiet: bool) -> list[Built]:
-    from comet_updates.cli import hashing, progress, releasing  # noqa: PLC0415 (as above)
+    from comet_updates_cli import hash_files, output, release_document  # noqa: PLC0415 (as above)
 
     kinds = _kinds(told)
-    beside = (*releasing.SIGNATURE_ENDINGS, ".blockmap")
+    beside = (*release_document.SIGNATURE_ENDINGS, ".blockmap")
     built = [file for file in files if not file.name.endswith((*beside, ".yml"))]
     if unknown := kinds.keys() - {file.name for file in built}:
         raise DecisionError(f"--as names {min(unknown)}, which is not among the files to release. Check the spelling.")
-    said = releasing.channel_files(file for file in files if file.suffix == ".yml")
+    said = release_document.channel_files(file for file in files if file.suffix == ".yml")
     made = []
-    with progress.in_bytes("Hashing", sum(file.stat().st_size for file in built), quiet=quiet) as advance:
+    with output.in_bytes("Hashing", sum(file.stat().st_size for file in built), quiet=quiet) as advance:
         for file in built:
-            kind, from_version = kinds.get(file.name) or (releasing.recognise(file.name), None)
-            sums = hashing.sums(file, advance)
-            wire = releasing.artifact(file, kind, sums, base_url, said)
+            kind, from_version = kinds.get(file.name) or (release_document.recognise(file.name), None)
+            sums = hash_files.sums(file, advance)
+            wire = release_document.artifact(file, kind, sums, base_url, said)
             made.append(Built(file, sums, wire | ({"from_version": from_version} if from_version else {})))
     return made
 
 
 def _upload(place: Place, built: list[Built], where: Where) -> list[str]:
     """Upload the missing files, or only look for them in a dry run. Return the URLs of the missing files."""
-    from comet_updates.cli import progress, uploading  # noqa: PLC0415 (as above)
+    from comet_updates_cli import output, upload_files  # noqa: PLC0415 (as above)
 
-    downloads = uploading.Downloads(place)
+    downloads = upload_files.Downloads(place)
     if where.dry_run:
         return [place.url(each.file) for each in built if not downloads.holds(each.file, each.sums)]
-    with progress.in_bytes("Uploading", sum(each.sums.size_bytes for each in built), quiet=where.quiet) as advance:
+    with output.in_bytes("Uploading", sum(each.sums.size_bytes for each in built), quiet=where.quiet) as advance:
         return [place.url(each.file) for each in built if downloads.put(each.file, each.sums, advance)]
 
 
@@ -114,9 +123,9 @@ def _upload(place: Place, built: list[Built], where: Where) -> list[str]:
 def release(
     files: Files,
     *,
-    product: Annotated[str, typer.Option(callback=product_name, help=deciding.PRODUCT_HELP)],
-    channel: Annotated[str, typer.Option(callback=channel_name, help=deciding.CHANNEL_HELP)] = "stable",
-    version: Annotated[str, typer.Option(help=deciding.VERSION_HELP)],
+    product: Annotated[str, typer.Option(callback=product_name, help=decide.PRODUCT_HELP)],
+    channel: Annotated[str, typer.Option(callback=channel_name, help=decide.CHANNEL_HELP)] = "stable",
+    version: Annotated[str, typer.Option(help=decide.VERSION_HELP)],
     base_url: Annotated[str, typer.Option(help="URL of the folder from which clients download the files.")],
     upload_to: Annotated[
         str | None,
@@ -147,47 +156,47 @@ def release(
     The release is uploaded only after every file answers at its URL. Running it again changes nothing, and an
     interrupted run continues. Exit code 1: a file is wrong, the release is refused, or it is not live in time.
     """
-    from comet_updates.cli import operations, releasing  # noqa: PLC0415 (as above)
     from comet_updates.formats import imported  # noqa: PLC0415 (as above)
+    from comet_updates_cli import policy_edits, release_document  # noqa: PLC0415 (as above)
 
     if wait and not service_url:
         raise typer.BadParameter("--wait needs --service-url. Add the URL of the service.")
     where = Where(bucket, endpoint_url, dry_run, as_json, quiet)
     place = _place(upload_to, upload_endpoint_url or endpoint_url)
     report: dict[str, Any] = {}
-    with deciding.refusals():
+    with decide.refusals():
         built = _built(files, base_url, told or [], quiet=quiet)
         document = {"schema": 1, "product": product, "channel": channel, "version": version} | imported.given(
             build=build,
-            released_at=operations.moment(datetime.now(UTC)),
+            released_at=policy_edits.moment(datetime.now(UTC)),
             available_at=not_before,
             title=title,
-            notes={language: releasing.notes(releasing.text(notes), version)} if notes else None,
+            notes={language: release_document.notes(release_document.text(notes), version)} if notes else None,
             critical=critical or None,
             artifacts=[each.wire for each in built],
         )
 
         def make_plan(opened: Bucket, now: datetime) -> Plan:
-            return operations.release(opened, document, now)
+            return policy_edits.release(opened, document, now)
 
         # Report a refusal before any file is uploaded: their keys can never be used again.
-        deciding.execute(where._replace(dry_run=True), make_plan)
+        decide.execute(where._replace(dry_run=True), make_plan)
         if place:
             report["uploaded"] = _upload(place, built, where)
             _say(where, *(f"{'would upload' if dry_run else 'uploaded'} {url}" for url in report["uploaded"]))
         if check_urls and not (place and dry_run):  # a dry run has not uploaded the files
             _check_urls(built, quiet=quiet)
         if percent is not None:
-            edit = operations.rollout(version, {"percent": percent}, is_new=True)
+            edit = policy_edits.rollout(version, {"percent": percent}, is_new=True)
 
             def make_policy(opened: Bucket, now: datetime) -> Plan:
-                return operations.policy(opened, product, channel, edit, now, may_be_new=True)
+                return policy_edits.policy(opened, product, channel, edit, now, may_be_new=True)
 
-            policy = deciding.execute(where, make_policy)
-            report["policy"] = deciding.as_json_of(where, policy)
+            policy = decide.execute(where, make_policy)
+            report["policy"] = decide.as_json_of(where, policy)
             _show(where, policy)
-        plan = deciding.execute(where, make_plan)
-        report = deciding.as_json_of(where, plan) | report
+        plan = decide.execute(where, make_plan)
+        report = decide.as_json_of(where, plan) | report
         _show(where, plan)
         is_well = True
         if wait and service_url and not dry_run:
@@ -198,10 +207,10 @@ def release(
 
 
 def _check_urls(built: list[Built], *, quiet: bool) -> None:
-    from comet_updates.cli import progress, releasing  # noqa: PLC0415 (as above)
+    from comet_updates_cli import output, release_document  # noqa: PLC0415 (as above)
 
-    for each in progress.each("Checking", built, quiet=quiet):
-        releasing.answers(each.wire)
+    for each in output.each("Checking", built, quiet=quiet):
+        release_document.answers(each.wire)
 
 
 def _say(where: Where, *lines: str) -> None:
@@ -212,23 +221,23 @@ def _say(where: Where, *lines: str) -> None:
 
 def _show(where: Where, plan: Plan) -> None:
     if not where.as_json and not where.quiet:
-        deciding.show(where, plan)
+        decide.show(where, plan)
 
 
 def _follow(key: str, service_url: str, where: Where, timeout_s: float, report: dict[str, Any]) -> bool:
     """Wait until all documents are live, or waiting cannot help. Return whether the release is as it should be."""
-    from comet_updates.cli import following  # noqa: PLC0415 (as above)
     from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
+    from comet_updates_cli import wait_until_live  # noqa: PLC0415 (as above)
 
     upload = object_keys.parse_upload(key)
     assert upload is not None  # noqa: S101 (we made it)
     opened = open_bucket(where.bucket, where.endpoint_url)
     deadline = time.monotonic() + timeout_s
-    stands = following.standing(opened, upload, datetime.now(UTC))
+    stands = wait_until_live.standing(opened, upload, datetime.now(UTC))
     sights: list[Sight] = []
-    while stands.state == following.OFFERED and stands.offer:
-        sights = following.sights(opened, stands.offer, service_url)
-        is_told = upload.version in following.versions_live(service_url, upload.product, upload.channel)
+    while stands.state == wait_until_live.OFFERED and stands.offer:
+        sights = wait_until_live.sights(opened, stands.offer, service_url)
+        is_told = upload.version in wait_until_live.versions_live(service_url, upload.product, upload.channel)
         if is_told and all(sight.is_live for sight in sights):
             break
         if time.monotonic() >= deadline:
@@ -236,7 +245,7 @@ def _follow(key: str, service_url: str, where: Where, timeout_s: float, report: 
             report["live"] = {"state": "late", "documents": [sight._asdict() for sight in sights]}
             return False
         time.sleep(POLL_S)
-        stands = following.standing(opened, upload, datetime.now(UTC))
+        stands = wait_until_live.standing(opened, upload, datetime.now(UTC))
     report["live"] = {
         "state": stands.state,
         "says": stands.says,
@@ -246,13 +255,13 @@ def _follow(key: str, service_url: str, where: Where, timeout_s: float, report: 
 
 
 def _tell(key: str, service_url: str, where: Where, stands: Standing, sights: list[Sight]) -> bool:
-    from comet_updates.cli import following  # noqa: PLC0415 (as above)
+    from comet_updates_cli import wait_until_live  # noqa: PLC0415 (as above)
 
-    if stands.state == following.REFUSED or stands.offer is None:
+    if stands.state == wait_until_live.REFUSED or stands.offer is None:
         for problem in stands.says:
             typer.echo(f"comet-updates: {key}: refused: {problem}", err=True)
         return False
-    if stands.state != following.OFFERED:
+    if stands.state != wait_until_live.OFFERED:
         _say(where, *(f"{key} {said}" for said in stands.says))
         return True
     path = urls.document_path(stands.offer.product, stands.offer.channel, "").rstrip("/")
@@ -260,6 +269,6 @@ def _tell(key: str, service_url: str, where: Where, stands: Standing, sights: li
     width = max((len(sight.document) for sight in sights), default=0)
     for sight in sights:
         _say(where, f"  {sight.document:{width}}  {sight.version}{f', {sight.why}' if sight.why else ''}")
-    if reached := following.rollout(stands.offer):
+    if reached := wait_until_live.rollout(stands.offer):
         _say(where, f"  reaches {reached}")
     return True

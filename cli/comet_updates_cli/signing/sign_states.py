@@ -16,7 +16,6 @@ from tuf.api.metadata import Metadata, Targets
 
 from comet_updates import object_keys
 from comet_updates.answer import urls
-from comet_updates.cli.deciding import SignWith
 from comet_updates.errors import ConcurrentPublishError, SigningError
 from comet_updates.publish.bucket import Bucket
 from comet_updates.publish.decide import ALL_PERCENT, due_at
@@ -26,6 +25,7 @@ from comet_updates.publish.uploads.accept import Inputs
 from comet_updates.publish.uploads.load import Loader, list_inputs
 from comet_updates.signing import sign
 from comet_updates.signing.verify import Seal
+from comet_updates_cli.commands.decide import SignWith
 
 ATTEMPTS = 5
 MOMENTS_MAX = 10

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from comet_updates import deployment
-from comet_updates.cli.audit_stack import Difference, Differences, Read, Stack
+from comet_updates_cli.audit import allowed
+from comet_updates_cli.audit.stack import Difference, Differences, Read, Stack
 
 _ANSWERING = "AnswerFunction"
 _GROUP = f"{_ANSWERING}DeploymentGroup"
@@ -11,7 +11,7 @@ _GROUP = f"{_ANSWERING}DeploymentGroup"
 
 def alias(stack: Stack, read: Read) -> Differences:
     """Check that the deployed version alone answers."""
-    found = read("lambda", "GetAlias", FunctionName=stack.of(_ANSWERING), Name=deployment.LIVE)
+    found = read("lambda", "GetAlias", FunctionName=stack.of(_ANSWERING), Name=allowed.LIVE)
     deployed = stack.of(f"{_ANSWERING}Version").rsplit(":", 1)[-1]
     if (version := found.get("FunctionVersion")) != deployed:
         yield Difference(_ANSWERING, f"answers with version {version} instead of the deployed version {deployed}")
@@ -27,11 +27,11 @@ def group(stack: Stack, read: Read) -> Differences:
         "deploymentGroupName": stack.of(_GROUP),
     }
     found = read("codedeploy", "GetDeploymentGroup", **parameters).get("deploymentGroupInfo", {})
-    if (how := found.get("deploymentConfigName")) != f"CodeDeployDefault.Lambda{deployment.GRADUALLY}":
+    if (how := found.get("deploymentConfigName")) != f"CodeDeployDefault.Lambda{allowed.GRADUALLY}":
         yield Difference(_GROUP, f"deploys as {how}")
     watching = found.get("alarmConfiguration") or {}
     alarms = {alarm.get("name") for alarm in watching.get("alarms") or () if watching.get("enabled")}
-    for name in deployment.GOES_BACK_ON:
+    for name in allowed.GOES_BACK_ON:
         if stack.of(name) not in alarms:
             yield Difference(_GROUP, f"does not roll back on the alarm {name}")
     back = found.get("autoRollbackConfiguration") or {}

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from comet_updates.cli.hashing import CHUNK_BYTES, Sums
 from comet_updates.errors import ArtifactError, ConcurrentPublishError
 from comet_updates.publish.bucket import open_client, translated_errors
 from comet_updates.publish.stored import etag_of
+from comet_updates_cli.hash_files import CHUNK_BYTES, Sums
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -18,19 +18,19 @@ import typer
 
 from comet_updates import __version__
 from comet_updates.answer.errors import CometError
-from comet_updates.cli import asking, deciding, keys, shipping
-from comet_updates.cli.deciding import AsJson, BucketName, DryRun, EndpointUrl, Quiet
 from comet_updates.errors import printable
+from comet_updates_cli.commands import ask, decide, keys, release
+from comet_updates_cli.commands.decide import AsJson, BucketName, DryRun, EndpointUrl, Quiet
 
 if TYPE_CHECKING:
-    from comet_updates.cli.status import Status
+    from comet_updates_cli.channel_status import Status
 
 WATCH_S = 3.0
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-app.add_typer(shipping.app)
-app.add_typer(deciding.app)
-app.add_typer(asking.app)
+app.add_typer(release.app)
+app.add_typer(decide.app)
+app.add_typer(ask.app)
 app.add_typer(keys.app, name="keys")
 
 
@@ -65,7 +65,7 @@ def main(
     to bash, zsh, fish and PowerShell.
     """
     del version  # its callback has already exited
-    deciding.SIGNS_WITH.set(deciding.SignWith(sign_with, sign_appcast_with))
+    decide.SIGNS_WITH.set(decide.SignWith(sign_with, sign_appcast_with))
 
 
 @app.command("serve")
@@ -81,7 +81,7 @@ def serve_here(
     ] = "",
 ) -> None:
     """Run the service on this machine. It uses a local S3 and stops at Ctrl-C."""
-    from comet_updates.cli import serve  # noqa: PLC0415 (needs the extra `serve`, which nothing else does)
+    from comet_updates_cli.local import serve  # noqa: PLC0415 (needs the extra `serve`, which nothing else does)
 
     try:
         serve.serve(serve.Ports(port, s3_port), samples, online_key, os.environ, typer.echo)
@@ -97,9 +97,9 @@ def import_feed(
         typer.Argument(help="Files or https:// URLs: appcast.xml, latest.yml, RELEASES, ...", metavar="SOURCE..."),
     ],
     *,
-    product: Annotated[str, typer.Option(help=deciding.PRODUCT_HELP, callback=deciding.product_name)],
+    product: Annotated[str, typer.Option(help=decide.PRODUCT_HELP, callback=decide.product_name)],
     channel: Annotated[
-        str, typer.Option(help="Channel of releases for which the feed names none.", callback=deciding.channel_name)
+        str, typer.Option(help="Channel of releases for which the feed names none.", callback=decide.channel_name)
     ] = "stable",
     to: Annotated[
         Path, typer.Option(file_okay=False, help="Folder to write to, with the layout of the bucket.")
@@ -114,17 +114,17 @@ def import_feed(
     Writes one document for each version. Several feeds, such as one for each system, are merged. Notes list what could
     not be converted. Exit code 1: a feed is not valid, or a release would be refused. Nothing is written then.
     """
-    from comet_updates.cli import importing, progress  # noqa: PLC0415 (other commands need not load the formats)
     from comet_updates.formats.imported import Feed  # noqa: PLC0415 (as above)
+    from comet_updates_cli import import_feeds, output  # noqa: PLC0415 (other commands need not load the formats)
 
     try:
-        bodies = {source: importing.load(source) for source in progress.each("Reading", sources, quiet=quiet)}
+        bodies = {source: import_feeds.load(source) for source in output.each("Reading", sources, quiet=quiet)}
 
         def make_feed(source: str) -> Feed:
             return Feed(product, channel, base_url or (source if source.startswith("https://") else ""))
 
-        imported = importing.read(bodies, make_feed, lambda them: progress.each("Checking", them, quiet=quiet))
-        written = [] if dry_run else importing.write(imported.documents, to)
+        imported = import_feeds.read(bodies, make_feed, lambda them: output.each("Checking", them, quiet=quiet))
+        written = [] if dry_run else import_feeds.write(imported.documents, to)
     except CometError as error:
         typer.echo(f"comet-updates: {error}", err=True)
         raise typer.Exit(1) from error
@@ -152,11 +152,11 @@ def check_files(
 
     Only reads files. Exit code 1: there is a problem.
     """
-    from comet_updates.cli import checking  # noqa: PLC0415 (as above)
+    from comet_updates_cli import check_documents  # noqa: PLC0415 (as above)
 
-    checked = checking.files_in(files)
+    checked = check_documents.files_in(files)
     try:
-        findings = checking.check(checked)
+        findings = check_documents.check(checked)
     except OSError as error:
         typer.echo(f"comet-updates: {error.filename}: cannot be read: {error.strerror}. Check the file.", err=True)
         raise typer.Exit(1) from error
@@ -183,12 +183,12 @@ def show_status(
     Prints what each channel offers, which releases wait, and which documents stay behind and why. Only reads.
     Exit code 1: an upload is refused, or a change is not published yet.
     """
-    from comet_updates.cli import status  # noqa: PLC0415 (other commands need not load AWS)
     from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
+    from comet_updates_cli import channel_status  # noqa: PLC0415 (other commands need not load AWS)
 
     while True:
         try:
-            found = status.status(open_bucket(bucket, endpoint_url), product, datetime.now(UTC))
+            found = channel_status.status(open_bucket(bucket, endpoint_url), product, datetime.now(UTC))
         except CometError as error:
             typer.echo(f"comet-updates: {error}", err=True)
             raise typer.Exit(1) from error
@@ -206,19 +206,19 @@ def show_status(
 
 @app.command("history")
 def show_history(
-    product: deciding.Product,
-    channel: deciding.Channel,
+    product: decide.Product,
+    channel: decide.Channel,
     *,
     bucket: BucketName,
     endpoint_url: EndpointUrl = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the changes of a channel, latest first. Prints their times, but not who made them."""
-    from comet_updates.cli import history  # noqa: PLC0415 (as above)
     from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
+    from comet_updates_cli import channel_history  # noqa: PLC0415 (as above)
 
     try:
-        events = history.history(open_bucket(bucket, endpoint_url), product, channel)
+        events = channel_history.history(open_bucket(bucket, endpoint_url), product, channel)
     except CometError as error:
         typer.echo(f"comet-updates: {error}", err=True)
         raise typer.Exit(1) from error
@@ -265,18 +265,18 @@ def audit_stack(
     Exit code 0: everything could be read and is as promised. 1: something differs or could not be read, or the stack
     does not exist. `comet-updates audit-rights` prints the IAM policy that an auditor needs.
     """
-    from comet_updates.cli import account, audit  # noqa: PLC0415 (other commands need not load AWS)
+    from comet_updates_cli.audit import account, compare  # noqa: PLC0415 (other commands need not load AWS)
 
     try:
-        findings = audit.audit(stack, account.Account(endpoint_url).read)
+        findings = compare.audit(stack, account.Account(endpoint_url).read)
     except CometError as error:
         typer.echo(f"comet-updates: {error}", err=True)
         raise typer.Exit(1) from error
     numbers = Counter(finding.status for finding in findings)
-    holds = numbers[audit.Status.HOLDS] == len(findings)
+    holds = numbers[compare.Status.HOLDS] == len(findings)
     if as_json:
         shown = [finding._asdict() | {"status": finding.status.value} for finding in findings]
-        typer.echo(json.dumps({"stack": stack, "holds": holds, "findings": shown, "never_seen": audit.ALWAYS_UNSEEN}))
+        typer.echo(json.dumps({"stack": stack, "holds": holds, "findings": shown, "never_seen": compare.ALWAYS_UNSEEN}))
         raise typer.Exit(0 if holds else 1)
     area = ""
     for finding in findings:
@@ -285,8 +285,8 @@ def audit_stack(
         typer.echo(f"  {finding.status.value:8} {' '.join(filter(None, (finding.resource, finding.says)))}".rstrip())
         if finding.remedy:
             typer.echo(f"{'':11}→ {finding.remedy}")
-    typer.echo(f"No audit can see: {'; '.join(audit.ALWAYS_UNSEEN)}.")
-    hold, differ, unseen = (numbers[status] for status in audit.Status)
+    typer.echo(f"No audit can see: {'; '.join(compare.ALWAYS_UNSEEN)}.")
+    hold, differ, unseen = (numbers[status] for status in compare.Status)
     typer.echo(f"{hold} hold, {differ} differ, {unseen} could not be read")
     raise typer.Exit(0 if holds else 1)
 
@@ -294,7 +294,7 @@ def audit_stack(
 @app.command("audit-rights")
 def audit_rights() -> None:
     """Print the IAM policy that `audit` needs. It only allows reading."""
-    from comet_updates.cli.account import READS  # noqa: PLC0415 (as above)
+    from comet_updates_cli.audit.account import READS  # noqa: PLC0415 (as above)
 
     statement = {"Effect": "Allow", "Action": sorted(set(READS.values())), "Resource": "*"}
     typer.echo(json.dumps({"Version": "2012-10-17", "Statement": [statement]}, indent=2))

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from comet_updates import deployment
 from comet_updates.answer.errors import CometError
+from comet_updates_cli.audit import allowed
 
 Read = Callable[..., Mapping[str, Any]]
 """`read(service, operation, **parameters)`: see `Account.read`."""
@@ -83,7 +83,7 @@ class Stack(NamedTuple):
     @property
     def live(self) -> str:
         """The ARN of the answering function's alias; all allowed callers call this alias."""
-        return f"{self.arn('AnswerFunction')}:{deployment.LIVE}"
+        return f"{self.arn('AnswerFunction')}:{allowed.LIVE}"
 
     @property
     def has_cdn(self) -> bool:

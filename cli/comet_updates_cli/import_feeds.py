@@ -12,12 +12,12 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from comet_updates import object_keys
-from comet_updates.cli import files
 from comet_updates.errors import ForeignFeedError, Problem, RefusedUploadError
 from comet_updates.formats import electron_updater, imported, sparkle, squirrel, tauri, velopack
 from comet_updates.model.product import Product
 from comet_updates.model.release import Release
 from comet_updates.publish.uploads import parse, rules
+from comet_updates_cli import files
 
 FEED_MAX_BYTES = 50_000_000
 FETCH_TIMEOUT_S = 30

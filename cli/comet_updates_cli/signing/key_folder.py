@@ -19,13 +19,14 @@ from tuf.api.metadata import Metadata, Root, Targets, Timestamp
 
 from comet_updates import object_keys
 from comet_updates.answer import urls
-from comet_updates.cli import files as person_files
 from comet_updates.errors import DecisionError, FileInTheWayError, SigningError, UnknownKeyError
 from comet_updates.publish.bucket import Bucket
 from comet_updates.publish.stored import etag_of
-from comet_updates.signing import ceremony, minisig
+from comet_updates.signing import minisig
 from comet_updates.signing import sign as signing_sign
 from comet_updates.signing.verify import parse, read_anchor
+from comet_updates_cli import files as person_files
+from comet_updates_cli.signing import offline_roles
 
 
 class Written(NamedTuple):
@@ -101,8 +102,8 @@ def begin(
     if _newest(folder, Root.type):
         raise DecisionError(f"{folder}: already has a root. To replace its keys, run comet-updates keys rotate.")
     keys = [[public(file) for file in files] for files in (root, targets)]
-    first = ceremony.first_root(keys[0], threshold, keys[1], public(online), now)
-    return _write(folder, [first, ceremony.first_targets(now)], is_dry=is_dry)
+    first = offline_roles.first_root(keys[0], threshold, keys[1], public(online), now)
+    return _write(folder, [first, offline_roles.first_targets(now)], is_dry=is_dry)
 
 
 def delegate(
@@ -115,7 +116,7 @@ def delegate(
         SigningError: a public key cannot be read.
     """
     speaking = [public(file) for file in keys]
-    return _write(folder, [ceremony.delegated(_targets(folder), product, speaking, threshold, now)], is_dry=is_dry)
+    return _write(folder, [offline_roles.delegated(_targets(folder), product, speaking, threshold, now)], is_dry=is_dry)
 
 
 def rotate(
@@ -129,9 +130,9 @@ def rotate(
     """
     made: list[Root | Targets] = []
     if add or remove or who != Targets.type:
-        made.append(ceremony.rotated(_root(folder), who, [public(file) for file in add], remove, now))
+        made.append(offline_roles.rotated(_root(folder), who, [public(file) for file in add], remove, now))
     if who == Targets.type:  # signatures of removed keys are no longer valid: the other keys need new targets to sign
-        made.append(ceremony.renewed(_targets(folder), now))
+        made.append(offline_roles.renewed(_targets(folder), now))
     return _write(folder, made, is_dry=is_dry)
 
 
@@ -141,7 +142,7 @@ def revoke(folder: Path, keyid: str, *, now: datetime, is_dry: bool) -> Written:
     Raises:
         DecisionError: no role has the key, or fewer keys than must sign are left.
     """
-    root, targets = ceremony.without(_root(folder), _targets(folder), keyid, now)
+    root, targets = offline_roles.without(_root(folder), _targets(folder), keyid, now)
     return _write(folder, [metadata for metadata in (root, targets) if metadata], is_dry=is_dry)
 
 
@@ -187,7 +188,7 @@ def show(folder: Path) -> list[Line]:
         lines.append(Line(f"{signed.type}/{signed.version}", _day(signed), role.threshold, role.keyids, signatures))
     online = root.get_delegated_role(Timestamp.type)
     lines.append(Line("online", _day(root), online.threshold, online.keyids, []))
-    for product, of in ceremony.speakers(targets).items():
+    for product, of in offline_roles.speakers(targets).items():
         lines.append(Line(product, _day(targets), of.threshold, of.keyids, []))
     return lines
 
@@ -304,9 +305,9 @@ def _write(folder: Path, made: Sequence[Root | Targets], *, is_dry: bool) -> Wri
         newest = _newest(folder, metadata.type)
         if newest is not None and not Metadata.from_bytes(newest.read_bytes()).signatures:
             metadata.version = int(newest.stem)
-            drafts[newest] = ceremony.unsigned(metadata)
+            drafts[newest] = offline_roles.unsigned(metadata)
         else:
-            new[folder / metadata.type / f"{metadata.version}.json"] = ceremony.unsigned(metadata)
+            new[folder / metadata.type / f"{metadata.version}.json"] = offline_roles.unsigned(metadata)
     for file, body in new.items():
         person_files.check_free(file, body)
     for file, body in () if is_dry else drafts.items():

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from comet_updates import deployment
-from comet_updates.cli.audit_stack import Difference, Differences, Read, Stack
+from comet_updates_cli.audit import allowed
+from comet_updates_cli.audit.stack import Difference, Differences, Read, Stack
 
 _MORE = {
     "OriginRequestPolicyId": "forwards more of a request",
@@ -45,19 +45,19 @@ def _records(config: Mapping[str, Any]) -> Iterator[str]:
 def _connections(config: Mapping[str, Any]) -> Iterator[str]:
     certificate = config.get("ViewerCertificate", {})
     lowest = certificate.get("MinimumProtocolVersion")
-    if not certificate.get("CloudFrontDefaultCertificate", True) and lowest not in deployment.CDN_TLS:
+    if not certificate.get("CloudFrontDefaultCertificate", True) and lowest not in allowed.CDN_TLS:
         yield f"accepts TLS connections with the policy {lowest}"
 
 
 def _behaviours(config: Mapping[str, Any]) -> Iterator[str]:
     special = _items(config.get("CacheBehaviors"))
     paths = [behaviour.get("PathPattern") for behaviour in special]
-    if paths != list(deployment.CDN_PATHS):
+    if paths != list(allowed.CDN_PATHS):
         yield f"may cache URLs that contain a version or a number: its behaviours are for {paths}"
     for behaviour in (config.get("DefaultCacheBehavior", {}), *special):
         path = behaviour.get("PathPattern", "*")
         yield from (f"{says} for {path}" for says in _behaviour(behaviour))
-        if not deployment.CDN_PATHS.get(path, True) and behaviour.get("CachePolicyId") != deployment.NOT_CACHED:
+        if not allowed.CDN_PATHS.get(path, True) and behaviour.get("CachePolicyId") != allowed.NOT_CACHED:
             yield f"caches {path}, whose URLs may contain a version or a number"
 
 
@@ -94,7 +94,7 @@ def key(stack: Stack, read: Read) -> Differences:
         yield Difference("Cdn", f"uses the cache policy {used}")
     found = read("cloudfront", "GetCachePolicy", Id=policy).get("CachePolicy", {}).get("CachePolicyConfig", {})
     parameters = found.get("ParametersInCacheKeyAndForwardedToOrigin", {})
-    for name, decided in deployment.PATH_ALONE.items():
+    for name, decided in allowed.PATH_ALONE.items():
         if parameters.get(name) != decided:
             yield Difference("PathAlone", f"sets {name} of the cache key to {parameters.get(name)}")
 

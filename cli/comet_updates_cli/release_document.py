@@ -14,9 +14,9 @@ from urllib.request import Request, urlopen
 
 import yaml
 
-from comet_updates.cli.hashing import Sums
 from comet_updates.errors import ArtifactError
 from comet_updates.formats import imported
+from comet_updates_cli.hash_files import Sums
 
 Wire = dict[str, Any]
 TIMEOUT_S = 30

@@ -1,4 +1,4 @@
-"""Audits the roles: compares what they allow with `deployment.GRANTS`."""
+"""Audits the roles: compares what they allow with `comet_updates_cli.audit.allowed.GRANTS`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from comet_updates import deployment
-from comet_updates.cli.audit_stack import Difference, Differences, Read, Stack
+from comet_updates_cli.audit import allowed
+from comet_updates_cli.audit.stack import Difference, Differences, Read, Stack
 
 _KEY = re.compile(r"^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$")  # the deployment names the key
 
@@ -36,14 +36,14 @@ def inline(stack: Stack, read: Read) -> Differences:
         policies = read("iam", "ListRolePolicies", RoleName=role).get("PolicyNames", ())
         documents = [read("iam", "GetRolePolicy", RoleName=role, PolicyName=policy) for policy in policies]
         found = {right for document in documents for right in _rights(document.get("PolicyDocument", {}))}
-        granted = {_granted(stack, grant) for grant in deployment.GRANTS[name]}
+        granted = {_granted(stack, grant) for grant in allowed.GRANTS[name]}
         yield from (Difference(name, f"may {_words(right)}") for right in sorted(found - granted, key=str))
         yield from (Difference(name, f"may no longer {_words(right)}") for right in sorted(granted - found, key=str))
 
 
 def _roles(stack: Stack) -> Iterator[str]:
     """Return the roles to check. Those of people and pipelines exist only if the deployment names somebody for them."""
-    return (name for name in deployment.GRANTS if name not in deployment.CONDITIONAL or name in stack.ids)
+    return (name for name in allowed.GRANTS if name not in allowed.CONDITIONAL or name in stack.ids)
 
 
 def trust(stack: Stack, read: Read) -> Differences:
@@ -53,8 +53,8 @@ def trust(stack: Stack, read: Read) -> Differences:
         document = read("iam", "GetRole", RoleName=stack.of(name)).get("Role", {}).get("AssumeRolePolicyDocument", {})
         allowing = [found for found in many(read_policy(document).get("Statement", [])) if found["Effect"] != "Deny"]
         takers[name] = {taker for statement in allowing for taker in _takers(statement)}
-        if name not in deployment.CONDITIONAL:
-            for taker in sorted(takers[name] - {deployment.TAKEN_BY[name]}):
+        if name not in allowed.CONDITIONAL:
+            for taker in sorted(takers[name] - {allowed.TAKEN_BY[name]}):
                 yield Difference(name, f"can be assumed by {taker}")
         elif any(not _is_told(statement) for statement in allowing):
             yield Difference(name, "can be assumed by everybody, or by every user of a token issuer")
@@ -79,7 +79,7 @@ def _is_told(statement: Mapping[str, Any]) -> bool:
     return "*" not in _takers(statement)
 
 
-def _granted(stack: Stack, grant: deployment.Grant) -> _Right:
+def _granted(stack: Stack, grant: allowed.Grant) -> _Right:
     resources = (re.sub(r"\$\{(\w+)\.Arn\}", lambda m: stack.arn(m[1]), resource) for resource in grant.resources)
     return _Right(grant.actions, frozenset(resources), _condition({}))
 

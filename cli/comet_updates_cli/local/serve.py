@@ -15,11 +15,11 @@ from typing import NamedTuple
 import uvicorn
 
 from comet_updates import object_keys
-from comet_updates.cli import gateway, sample_keys
-from comet_updates.cli.local_aws import LocalAws
 from comet_updates.errors import PortInUseError
 from comet_updates.publish.bucket import open_bucket
 from comet_updates.publish.handler import handler as publish
+from comet_updates_cli.local import gateway, sample_keys
+from comet_updates_cli.local.local_aws import LocalAws
 
 HOST = "127.0.0.1"
 BUCKET = "comet-updates"

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from comet_updates import deployment, object_keys
-from comet_updates.cli.audit_roles import many, read_policy
-from comet_updates.cli.audit_stack import Difference, Differences, Read, Stack
+from comet_updates import object_keys
+from comet_updates_cli.audit import allowed
+from comet_updates_cli.audit.roles import many, read_policy
+from comet_updates_cli.audit.stack import Difference, Differences, Read, Stack
 
 
 def retention(stack: Stack, read: Read) -> Differences:
     """Check the retention of the logs."""
-    for name in deployment.LOGS.values():
+    for name in allowed.LOGS.values():
         group = stack.of(name)
         groups = read("logs", "DescribeLogGroups", logGroupNamePrefix=group).get("logGroups", ())
         days = {found["logGroupName"]: found.get("retentionInDays") for found in groups}
         if group not in days:
             yield Difference(name, "does not exist: Lambda creates a new log, which never expires")
-        elif days[group] not in deployment.RETENTION_DAYS:
+        elif days[group] not in allowed.RETENTION_DAYS:
             yield Difference(name, f"expires after {days[group]} days" if days[group] else "never expires")
 
 
 def subscriptions(stack: Stack, read: Read) -> Differences:
     """Check that no log is sent elsewhere."""
-    for name in deployment.LOGS.values():
+    for name in allowed.LOGS.values():
         found = read("logs", "DescribeSubscriptionFilters", logGroupName=stack.of(name))
         for filter_ in found.get("subscriptionFilters", ()):
             yield Difference(name, f"is sent to {filter_['destinationArn']}")
@@ -29,8 +30,8 @@ def subscriptions(stack: Stack, read: Read) -> Differences:
 
 def metric_filters(stack: Stack, read: Read) -> Differences:
     """Check what is counted in a log: metrics are kept for 15 months."""
-    decided = {stack.of(filter_): counted for filter_, counted in deployment.COUNTED.items()}
-    for name in deployment.LOGS.values():
+    decided = {stack.of(filter_): counted for filter_, counted in allowed.COUNTED.items()}
+    for name in allowed.LOGS.values():
         for filter_ in read("logs", "DescribeMetricFilters", logGroupName=stack.of(name)).get("metricFilters", ()):
             numbers = filter_.get("metricTransformations", ())
             found = (name, filter_.get("filterPattern"), ", ".join(number["metricName"] for number in numbers))
@@ -40,7 +41,7 @@ def metric_filters(stack: Stack, read: Read) -> Differences:
 
 def strays(stack: Stack, read: Read) -> Differences:
     """Check for logs that AWS creates itself and that never expire."""
-    lambdas = {f"/aws/lambda/{stack.of(name)}" for name in deployment.HANDLERS}
+    lambdas = {f"/aws/lambda/{stack.of(name)}" for name in allowed.HANDLERS}
     gateways = () if stack.has_cdn else (f"API-Gateway-Execution-Logs_{stack.of('Api')}/",)
     for prefix in (*sorted(lambdas), *gateways):
         for found in read("logs", "DescribeLogGroups", logGroupNamePrefix=prefix).get("logGroups", ()):

@@ -7,20 +7,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from typing import NamedTuple
 
-from comet_updates import deployment
 from comet_updates.answer.errors import CometError
-from comet_updates.cli import (
-    audit_cdn,
-    audit_counts,
-    audit_deployment,
-    audit_functions,
-    audit_gateway,
-    audit_roles,
-    audit_storage,
-    audit_surroundings,
+from comet_updates_cli.audit import (
+    account_wide,
+    allowed,
+    api_gateway,
+    bucket_and_logs,
+    cloudfront,
+    cloudwatch,
+    codedeploy,
+    functions,
+    roles,
 )
-from comet_updates.cli.account import UnseenError
-from comet_updates.cli.audit_stack import Difference, Differences, Look, MissingResourceError, Read, Stack, stack_of
+from comet_updates_cli.audit.account import UnseenError
+from comet_updates_cli.audit.stack import Difference, Differences, Look, MissingResourceError, Read, Stack, stack_of
 
 ALWAYS_UNSEEN = (
     "records of connections in AWS's own systems",
@@ -104,8 +104,8 @@ def _seen(area: str, differences: Differences) -> Iterator[Finding]:
 
 def _resources(stack: Stack, _: Read) -> Differences:
     there = stack.numbers()
-    decided = Counter({type_: number for type_, (number, _) in deployment.RESOURCE_TYPES.items()})
-    for name, (type_, condition) in deployment.CONDITIONAL.items():
+    decided = Counter({type_: number for type_, (number, _) in allowed.RESOURCE_TYPES.items()})
+    for name, (type_, condition) in allowed.CONDITIONAL.items():
         other_way = condition == ("HasGateway" if stack.has_cdn else "HasCdn")
         nobody = condition in ("HasPipeline", "HasOwner") and name not in stack.ids  # the role is not in use
         decided[type_] -= other_way or nobody
@@ -116,55 +116,53 @@ def _resources(stack: Stack, _: Read) -> Differences:
 
 AREAS: Mapping[str, Area] = {
     "resources of the stack": Area((_resources,), "deploy a template that `make policy` accepts"),
-    "stages of the gateway": Area((audit_gateway.stages,), "remove it from the stage, or deploy the template again"),
+    "stages of the gateway": Area((api_gateway.stages,), "remove it from the stage, or deploy the template again"),
     "routes of the gateway": Area(
-        (audit_gateway.origins, audit_gateway.routes, audit_gateway.integrations),
+        (api_gateway.origins, api_gateway.routes, api_gateway.integrations),
         "remove it from the gateway, or deploy the template again",
     ),
     "CDN": Area(
-        (audit_cdn.distribution, audit_cdn.key, audit_cdn.signing, audit_cdn.metrics, audit_cdn.deliveries),
+        (cloudfront.distribution, cloudfront.key, cloudfront.signing, cloudfront.metrics, cloudfront.deliveries),
         "restore the template's settings of the distribution",
     ),
-    "functions": Area((audit_functions.configurations,), "restore the template's settings of the function"),
+    "functions": Area((functions.configurations,), "restore the template's settings of the function"),
     "deployment of the answering function": Area(
-        (audit_deployment.alias, audit_deployment.group),
+        (codedeploy.alias, codedeploy.group),
         "wait for a running deployment, or deploy the template again with DeployGradually=true",
     ),
     "other ways into the functions": Area(
-        (audit_functions.urls, audit_functions.callers, audit_functions.destinations, audit_functions.sources),
+        (functions.urls, functions.callers, functions.destinations, functions.sources),
         "delete it",
     ),
     "logs": Area(
         (
-            audit_storage.retention,
-            audit_storage.subscriptions,
-            audit_storage.metric_filters,
-            audit_storage.strays,
+            bucket_and_logs.retention,
+            bucket_and_logs.subscriptions,
+            bucket_and_logs.metric_filters,
+            bucket_and_logs.strays,
         ),
         "delete the filter or the extra log, and set the retention back",
     ),
-    "alarms and dashboard": Area((audit_counts.alarms, audit_counts.dashboard), "restore the template's settings"),
+    "alarms and dashboard": Area((cloudwatch.alarms, cloudwatch.dashboard), "restore the template's settings"),
     "policies for all logs of the account": Area(
-        (audit_surroundings.log_policies,), "exclude the logs of the stack from it (selectionCriteria), or delete it"
+        (account_wide.log_policies,), "exclude the logs of the stack from it (selectionCriteria), or delete it"
     ),
-    "roles": Area(
-        (audit_roles.attached, audit_roles.inline, audit_roles.trust), "restore the template's settings of the role"
-    ),
+    "roles": Area((roles.attached, roles.inline, roles.trust), "restore the template's settings of the role"),
     "bucket": Area(
         (
-            audit_storage.bucket_log,
-            audit_storage.notifications,
-            audit_storage.public_access,
-            audit_storage.bucket_policy,
-            audit_storage.copies,
-            audit_storage.inventories,
-            audit_storage.analytics,
-            audit_storage.versions,
+            bucket_and_logs.bucket_log,
+            bucket_and_logs.notifications,
+            bucket_and_logs.public_access,
+            bucket_and_logs.bucket_policy,
+            bucket_and_logs.copies,
+            bucket_and_logs.inventories,
+            bucket_and_logs.analytics,
+            bucket_and_logs.versions,
         ),
         "restore the template's settings of the bucket",
     ),
-    "trails": Area((audit_surroundings.trails,), "exclude bucket and functions from its data events"),
-    "rankings of log entries": Area((audit_surroundings.rankings,), "exclude the logs of the stack from it"),
-    "telemetry rules": Area((audit_surroundings.telemetry,), "delete it, or exclude this stack from it"),
+    "trails": Area((account_wide.trails,), "exclude bucket and functions from its data events"),
+    "rankings of log entries": Area((account_wide.rankings,), "exclude the logs of the stack from it"),
+    "telemetry rules": Area((account_wide.telemetry,), "delete it, or exclude this stack from it"),
 }
 """The areas of the audit, in the order in which they are printed."""

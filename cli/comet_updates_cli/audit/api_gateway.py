@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from comet_updates.cli.audit_stack import Difference, Differences, Read, Stack
+from comet_updates_cli.audit.stack import Difference, Differences, Read, Stack
 
 
 def stages(stack: Stack, read: Read) -> Differences:

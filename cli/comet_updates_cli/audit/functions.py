@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from comet_updates import deployment
-from comet_updates.cli.account import UnseenError
-from comet_updates.cli.audit_roles import many, read_policy
-from comet_updates.cli.audit_stack import Difference, Differences, Read, Stack
+from comet_updates_cli.audit.account import UnseenError
+from comet_updates_cli.audit.allowed import ENVIRONMENT, HANDLERS, LAYERS, LIVE, LOGGING, LOGS, ROLES
+from comet_updates_cli.audit.roles import many, read_policy
+from comet_updates_cli.audit.stack import Difference, Differences, Read, Stack
 
 _ANSWERING = "AnswerFunction"
 _EXTRAS = ("DeadLetterConfig", "FileSystemConfigs", "VpcConfig", "DurableConfig", "CapacityProviderConfig")
@@ -17,20 +17,20 @@ _EXTRAS = ("DeadLetterConfig", "FileSystemConfigs", "VpcConfig", "DurableConfig"
 
 def configurations(stack: Stack, read: Read) -> Differences:
     """Check code, role, layers, variables, logging and event storage of the version that runs."""
-    for name in deployment.HANDLERS:
-        version = {"Qualifier": deployment.LIVE} if name == _ANSWERING else {}
+    for name in HANDLERS:
+        version = {"Qualifier": LIVE} if name == _ANSWERING else {}
         found = read("lambda", "GetFunctionConfiguration", FunctionName=stack.of(name), **version)
         for look in (_code, _variables, _logging, _surroundings):
             yield from (Difference(name, says) for says in look(stack, name, found))
 
 
 def _code(stack: Stack, name: str, found: Mapping[str, Any]) -> Iterator[str]:
-    if found.get("Handler") != deployment.HANDLERS[name]:
-        yield f"runs {found.get('Handler')} instead of {deployment.HANDLERS[name]}"
-    if found.get("Role") != stack.arn(deployment.ROLES[name]):
+    if found.get("Handler") != HANDLERS[name]:
+        yield f"runs {found.get('Handler')} instead of {HANDLERS[name]}"
+    if found.get("Role") != stack.arn(ROLES[name]):
         yield f"has the role {found.get('Role')}"
     layers = [layer["Arn"] for layer in found.get("Layers", ())]
-    if layers != [stack.of(deployment.LAYERS[name])]:
+    if layers != [stack.of(LAYERS[name])]:
         yield f"has the layers {layers}"
 
 
@@ -39,7 +39,7 @@ def _variables(stack: Stack, name: str, found: Mapping[str, Any]) -> Iterator[st
     if error := environment.get("Error"):  # encrypted with a key that the auditor must not use
         raise UnseenError("kms:Decrypt", error.get("ErrorCode", ""))
     variables = environment.get("Variables", {})
-    for variable in sorted(variables.keys() ^ deployment.ENVIRONMENT[name].keys()):
+    for variable in sorted(variables.keys() ^ ENVIRONMENT[name].keys()):
         yield f"{'reads' if variable in variables else 'lacks'} {variable}"
     if variables.get("S3_ENDPOINT") != "aws" or variables.get("BUCKET") != stack.of("Bucket"):
         yield f"reads the bucket {variables.get('BUCKET')} at {variables.get('S3_ENDPOINT')}"
@@ -47,9 +47,9 @@ def _variables(stack: Stack, name: str, found: Mapping[str, Any]) -> Iterator[st
 
 def _logging(stack: Stack, name: str, found: Mapping[str, Any]) -> Iterator[str]:
     logging = found.get("LoggingConfig", {})
-    if (levels := {key: logging.get(key) for key in deployment.LOGGING}) != deployment.LOGGING:
-        yield f"logs as {levels} instead of {deployment.LOGGING}"
-    if (group := logging.get("LogGroup")) != stack.of(deployment.LOGS[name]):
+    if (levels := {key: logging.get(key) for key in LOGGING}) != LOGGING:
+        yield f"logs as {levels} instead of {LOGGING}"
+    if (group := logging.get("LogGroup")) != stack.of(LOGS[name]):
         yield f"logs to {group}"
 
 
@@ -66,7 +66,7 @@ def _surroundings(_: Stack, __: str, found: Mapping[str, Any]) -> Iterator[str]:
 
 def urls(stack: Stack, read: Read) -> Differences:
     """Check for function URLs, which would bypass the gateway, of a function, alias or version."""
-    for name in deployment.HANDLERS:
+    for name in HANDLERS:
         found = read("lambda", "ListFunctionUrlConfigs", FunctionName=stack.of(name)).get("FunctionUrlConfigs", ())
         for url in found:
             if not stack.has_cdn or url.get("FunctionArn") != stack.live:
@@ -79,7 +79,7 @@ def urls(stack: Stack, read: Read) -> Differences:
 
 def callers(stack: Stack, read: Read) -> Differences:
     """Check who may call a function, or one of its versions or aliases."""
-    for name in deployment.HANDLERS:
+    for name in HANDLERS:
         for qualifier in _qualifiers(stack, name, read):
             version = {"Qualifier": qualifier} if qualifier else {}
             policy = read("lambda", "GetPolicy", FunctionName=stack.of(name), **version).get("Policy", "{}")
@@ -104,7 +104,7 @@ def _callers(stack: Stack, name: str, qualifier: str) -> Iterator[tuple[str, str
     if name == "PublishFunction":
         if not qualifier:
             yield "events.amazonaws.com", stack.arn("PublishFunctionSweep")
-    elif qualifier == deployment.LIVE:
+    elif qualifier == LIVE:
         if stack.has_cdn:
             yield "cloudfront.amazonaws.com", stack.arn("Cdn")
         else:
@@ -120,7 +120,7 @@ def _caller(statement: Mapping[str, Any]) -> tuple[str, str]:
 
 def destinations(stack: Stack, read: Read) -> Differences:
     """Check that no function forwards events, which contain the whole request, after success or failure."""
-    for name in deployment.HANDLERS:
+    for name in HANDLERS:
         found = read("lambda", "ListFunctionEventInvokeConfigs", FunctionName=stack.of(name))
         for config in found.get("FunctionEventInvokeConfigs", ()):
             if any(config.get("DestinationConfig", {}).values()):
@@ -131,7 +131,7 @@ def sources(stack: Stack, read: Read) -> Differences:
     """Check that upload notifications are the only event source, and only of the publishing function."""
     # List all of the account: AWS does not document that a function's list includes its versions.
     found = read("lambda", "ListEventSourceMappings").get("EventSourceMappings", ())
-    for name in deployment.HANDLERS:
+    for name in HANDLERS:
         function = stack.arn(name)
         allowed = {(function, stack.arn("UploadQueue"))} if name == "PublishFunction" else set()
         for source in found:

@@ -10,7 +10,6 @@ from urllib.request import urlopen
 
 from comet_updates import formats, object_keys
 from comet_updates.answer import urls
-from comet_updates.cli.status import in_words
 from comet_updates.errors import DecisionError
 from comet_updates.model.offer import Offer
 from comet_updates.model.release import Release
@@ -19,6 +18,7 @@ from comet_updates.publish.decide import decide, due_at
 from comet_updates.publish.stored import etag_of
 from comet_updates.publish.uploads.accept import Inputs
 from comet_updates.publish.uploads.load import Loader, list_inputs
+from comet_updates_cli.channel_status import in_words
 
 TIMEOUT_S = 30
 OFFERED, SCHEDULED, HELD, REFUSED = "offered", "scheduled", "held", "refused"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from comet_updates.cli.deciding import (
+from comet_updates_cli.commands.decide import (
     SIGNS_WITH,
     AsJson,
     BucketName,
@@ -25,7 +25,7 @@ from comet_updates.cli.deciding import (
 )
 
 if TYPE_CHECKING:
-    from comet_updates.cli.trust_folder import Written
+    from comet_updates_cli.signing.key_folder import Written
 
 app = typer.Typer(no_args_is_help=True, help="Manage the keys that sign releases.")
 
@@ -41,10 +41,10 @@ def create(
     file: Annotated[Path, typer.Argument(help="File of the private key. The public key is written to FILE.pub.")],
 ) -> None:
     """Create an Ed25519 key. Only the owner of the file can read it."""
-    from comet_updates.cli import trust_folder  # noqa: PLC0415 (other commands need not load TUF)
+    from comet_updates_cli.signing import key_folder  # noqa: PLC0415 (other commands need not load TUF)
 
     with refusals():
-        for line in trust_folder.create(file):
+        for line in key_folder.create(file):
             typer.echo(line)
 
 
@@ -54,10 +54,10 @@ def export(
     file: Annotated[Path, typer.Argument(help="File for the public key, such as KEY.pub.")],
 ) -> None:
     """Write the public key of a private key. The private key can be in a KMS or in a file."""
-    from comet_updates.cli import trust_folder  # noqa: PLC0415 (as above)
+    from comet_updates_cli.signing import key_folder  # noqa: PLC0415 (as above)
 
     with refusals():
-        for line in trust_folder.export(uri, file):
+        for line in key_folder.export(uri, file):
             typer.echo(line)
 
 
@@ -66,10 +66,10 @@ def key_id(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, metavar="KEY.pub", help="Public key.")],
 ) -> None:
     """Print the id of a key in root and targets."""
-    from comet_updates.cli import trust_folder  # noqa: PLC0415 (as above)
+    from comet_updates_cli.signing import key_folder  # noqa: PLC0415 (as above)
 
     with refusals():
-        typer.echo(trust_folder.public(file).keyid)
+        typer.echo(key_folder.public(file).keyid)
 
 
 @app.command()
@@ -88,11 +88,11 @@ def begin(
     as_json: AsJson = False,
 ) -> None:
     """Write the first root and targets. Clients ship with this root. Next step: keys sign."""
-    from comet_updates.cli import trust_folder  # noqa: PLC0415 (as above)
+    from comet_updates_cli.signing import key_folder  # noqa: PLC0415 (as above)
 
     with refusals():
         _tell(
-            trust_folder.begin(folder, root, targets, online, threshold=threshold, now=_now(), is_dry=dry_run),
+            key_folder.begin(folder, root, targets, online, threshold=threshold, now=_now(), is_dry=dry_run),
             as_json=as_json,
         )
 
@@ -103,10 +103,10 @@ def delegate(
     threshold: Threshold = 1, dry_run: DryRun = False, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Set the keys that sign for a product. They replace all earlier ones. Next step: keys sign."""
-    from comet_updates.cli import trust_folder  # noqa: PLC0415 (as above)
+    from comet_updates_cli.signing import key_folder  # noqa: PLC0415 (as above)
 
     with refusals():
-        _tell(trust_folder.delegate(folder, product, keys, threshold, now=_now(), is_dry=dry_run), as_json=as_json)
+        _tell(key_folder.delegate(folder, product, keys, threshold, now=_now(), is_dry=dry_run), as_json=as_json)
 
 
 @app.command()
@@ -125,14 +125,14 @@ def rotate(
 
     Without --add and --remove, it only renews root or targets, for another year. Next step: keys sign.
     """
-    from comet_updates.cli import trust_folder  # noqa: PLC0415 (as above)
+    from comet_updates_cli.signing import key_folder  # noqa: PLC0415 (as above)
 
     if who not in ("root", "targets", "online"):
         raise typer.BadParameter(
             f"{who!r} is not a role. Write root, targets or online. For a product, run keys delegate."
         )
     with refusals():
-        _tell(trust_folder.rotate(folder, who, add or [], remove or [], now=_now(), is_dry=dry_run), as_json=as_json)
+        _tell(key_folder.rotate(folder, who, add or [], remove or [], now=_now(), is_dry=dry_run), as_json=as_json)
 
 
 @app.command()
@@ -141,28 +141,28 @@ def revoke(
     dry_run: DryRun = False, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Revoke a stolen or lost key. Next steps: keys sign, then keys renew for the products that it signed."""
-    from comet_updates.cli import trust_folder  # noqa: PLC0415 (as above)
+    from comet_updates_cli.signing import key_folder  # noqa: PLC0415 (as above)
 
     with refusals():
-        _tell(trust_folder.revoke(folder, keyid, now=_now(), is_dry=dry_run), as_json=as_json)
+        _tell(key_folder.revoke(folder, keyid, now=_now(), is_dry=dry_run), as_json=as_json)
 
 
 @app.command()
 def sign(folder: Folder, *, dry_run: DryRun = False, as_json: AsJson = False) -> None:
     """Sign the newest root and targets. Uses the key of --sign-with, and signs only what this key may sign."""
-    from comet_updates.cli import trust_folder  # noqa: PLC0415 (as above)
+    from comet_updates_cli.signing import key_folder  # noqa: PLC0415 (as above)
 
     with refusals():
-        _tell(trust_folder.sign(folder, _key().uri, is_dry=dry_run), as_json=as_json)
+        _tell(key_folder.sign(folder, _key().uri, is_dry=dry_run), as_json=as_json)
 
 
 @app.command()
 def show(folder: Folder, *, as_json: AsJson = False) -> None:
     """Show keys, expiry dates and signatures."""
-    from comet_updates.cli import trust_folder  # noqa: PLC0415 (as above)
+    from comet_updates_cli.signing import key_folder  # noqa: PLC0415 (as above)
 
     with refusals():
-        lines = trust_folder.show(folder)
+        lines = key_folder.show(folder)
     typer.echo(json.dumps([line._asdict() for line in lines]) if as_json else "\n".join(map(str, lines)))
 
 
@@ -172,11 +172,11 @@ def publish(
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Upload the signed root and targets. Nothing is uploaded if one of them would be refused."""
-    from comet_updates.cli import trust_folder  # noqa: PLC0415 (as above)
     from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
+    from comet_updates_cli.signing import key_folder  # noqa: PLC0415 (as above)
 
     with refusals():
-        _tell(trust_folder.publish(folder, open_bucket(bucket, endpoint_url), is_dry=dry_run), as_json=as_json)
+        _tell(key_folder.publish(folder, open_bucket(bucket, endpoint_url), is_dry=dry_run), as_json=as_json)
 
 
 @app.command()
@@ -187,11 +187,11 @@ def renew(
 
     Needed before the signatures expire after 90 days, and after the product's key was replaced.
     """
-    from comet_updates.cli import sealing  # noqa: PLC0415 (as above)
     from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
+    from comet_updates_cli.signing import sign_states  # noqa: PLC0415 (as above)
 
     with refusals():
-        signed = sealing.seal(open_bucket(bucket, endpoint_url), product, _now(), _key(), is_renewal=True)
+        signed = sign_states.seal(open_bucket(bucket, endpoint_url), product, _now(), _key(), is_renewal=True)
     typer.echo(json.dumps({"signed": signed}) if as_json else "\n".join(f"signed {key}" for key in signed))
 
 

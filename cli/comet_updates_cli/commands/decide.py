@@ -17,8 +17,8 @@ from comet_updates.answer import urls
 from comet_updates.answer.errors import CometError
 
 if TYPE_CHECKING:
-    from comet_updates.cli.operations import Edit, Plan
     from comet_updates.publish.bucket import Bucket
+    from comet_updates_cli.policy_edits import Edit, Plan
 
 app = typer.Typer()
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
@@ -99,9 +99,9 @@ class Where(NamedTuple):
 
 def _policy(product: str, channel: str, where: Where, edit: Callable[[datetime], Edit]) -> None:
     """Change the policy of a channel."""
-    from comet_updates.cli import operations  # noqa: PLC0415 (other commands need not load AWS)
+    from comet_updates_cli import policy_edits  # noqa: PLC0415 (other commands need not load AWS)
 
-    carry_out(where, lambda bucket, now: operations.policy(bucket, product, channel, edit(now), now))
+    carry_out(where, lambda bucket, now: policy_edits.policy(bucket, product, channel, edit(now), now))
 
 
 def carry_out(where: Where, make_plan: Callable[[Bucket, datetime], Plan]) -> Plan:
@@ -124,25 +124,25 @@ def execute(where: Where, make_plan: Callable[[Bucket, datetime], Plan]) -> Plan
     Raises:
         CometError: the change is not possible, would be refused, or S3 fails.
     """
-    from comet_updates.cli import operations  # noqa: PLC0415 (as above)
     from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
+    from comet_updates_cli import policy_edits  # noqa: PLC0415 (as above)
 
     bucket = open_bucket(where.bucket, where.endpoint_url)
     if where.dry_run:
         return make_plan(bucket, datetime.now(UTC))
     keys = SIGNS_WITH.get()
     if not keys.uri:
-        return operations.carry_out(bucket, lambda: make_plan(bucket, datetime.now(UTC)))
-    from comet_updates.cli import sealing  # noqa: PLC0415 (as above)
+        return policy_edits.carry_out(bucket, lambda: make_plan(bucket, datetime.now(UTC)))
+    from comet_updates_cli.signing import sign_states  # noqa: PLC0415 (as above)
 
     def sign(plan: Plan) -> Plan:
         product = object_keys.product_of(plan.key)
         assert product is not None  # noqa: S101 (every plan belongs to a product)
-        signed = sealing.seal(bucket, product, datetime.now(UTC), keys, plan.then)
+        signed = sign_states.seal(bucket, product, datetime.now(UTC), keys, plan.then)
         return plan._replace(signed=(*plan.signed, *signed), then=None)
 
     # Sign again afterwards: two pipelines at the same time do not know what the other is about to write.
-    return sign(operations.carry_out(bucket, lambda: make_plan(bucket, datetime.now(UTC)), sign))
+    return sign(policy_edits.carry_out(bucket, lambda: make_plan(bucket, datetime.now(UTC)), sign))
 
 
 def show(where: Where, plan: Plan) -> None:
@@ -188,9 +188,9 @@ def pause(
     dry_run: DryRun = False, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Pause a channel: clients keep being offered the current release, and later releases wait."""
-    from comet_updates.cli import operations  # noqa: PLC0415 (as above)
+    from comet_updates_cli import policy_edits  # noqa: PLC0415 (as above)
 
-    _policy(product, channel, Where(bucket, endpoint_url, dry_run, as_json), operations.pause)
+    _policy(product, channel, Where(bucket, endpoint_url, dry_run, as_json), policy_edits.pause)
 
 
 @app.command()
@@ -199,9 +199,9 @@ def resume(
     dry_run: DryRun = False, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Undo `pause`: waiting releases are offered."""
-    from comet_updates.cli import operations  # noqa: PLC0415 (as above)
+    from comet_updates_cli import policy_edits  # noqa: PLC0415 (as above)
 
-    _policy(product, channel, Where(bucket, endpoint_url, dry_run, as_json), lambda _: operations.resume)
+    _policy(product, channel, Where(bucket, endpoint_url, dry_run, as_json), lambda _: policy_edits.resume)
 
 
 @app.command()
@@ -210,9 +210,9 @@ def pin(
     dry_run: DryRun = False, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Pin a channel to a version. Higher versions are not offered."""
-    from comet_updates.cli import operations  # noqa: PLC0415 (as above)
+    from comet_updates_cli import policy_edits  # noqa: PLC0415 (as above)
 
-    _policy(product, channel, Where(bucket, endpoint_url, dry_run, as_json), lambda _: operations.pin(version))
+    _policy(product, channel, Where(bucket, endpoint_url, dry_run, as_json), lambda _: policy_edits.pin(version))
 
 
 @app.command()
@@ -221,9 +221,9 @@ def unpin(
     dry_run: DryRun = False, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Undo `pin`: higher versions are offered."""
-    from comet_updates.cli import operations  # noqa: PLC0415 (as above)
+    from comet_updates_cli import policy_edits  # noqa: PLC0415 (as above)
 
-    _policy(product, channel, Where(bucket, endpoint_url, dry_run, as_json), lambda _: operations.unpin)
+    _policy(product, channel, Where(bucket, endpoint_url, dry_run, as_json), lambda _: policy_edits.unpin)
 
 
 @app.command()
@@ -236,10 +236,10 @@ def yank(
 
     Updaters do not downgrade: copies that have the release keep it until a higher version is released.
     """
-    from comet_updates.cli import operations  # noqa: PLC0415 (as above)
+    from comet_updates_cli import policy_edits  # noqa: PLC0415 (as above)
 
     where = Where(bucket, endpoint_url, dry_run, as_json)
-    _policy(product, channel, where, lambda _: operations.yank(version, reason))
+    _policy(product, channel, where, lambda _: policy_edits.yank(version, reason))
 
 
 @app.command()
@@ -248,9 +248,9 @@ def unyank(
     dry_run: DryRun = False, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Undo `yank`: the release is offered again."""
-    from comet_updates.cli import operations  # noqa: PLC0415 (as above)
+    from comet_updates_cli import policy_edits  # noqa: PLC0415 (as above)
 
-    _policy(product, channel, Where(bucket, endpoint_url, dry_run, as_json), lambda _: operations.unyank(version))
+    _policy(product, channel, Where(bucket, endpoint_url, dry_run, as_json), lambda _: policy_edits.unyank(version))
 
 
 @app.command()
@@ -263,13 +263,13 @@ def rollback(
 
     Running it again changes nothing. To withdraw the release before it too, run `yank` with its version.
     """
-    from comet_updates.cli import withdrawal  # noqa: PLC0415 (as above)
+    from comet_updates_cli import policy_edits  # noqa: PLC0415 (as above)
 
     where = Where(bucket, endpoint_url, dry_run, as_json)
-    made: list[withdrawal.Withdrawal] = []
+    made: list[policy_edits.Withdrawal] = []
 
     def make_plan(opened: Bucket, now: datetime) -> Plan:
-        made.append(withdrawal.withdrawal(opened, product, channel, reason, now))
+        made.append(policy_edits.withdrawal(opened, product, channel, reason, now))
         return made[-1].plan
 
     with refusals():
@@ -297,15 +297,15 @@ def rollout(
     Each copy draws a random number and never sends it, so the service does not know who is reached. A larger
     percentage continues the rollout and 0 stops it. 100 completes it: updaters without rollouts then get it too.
     """
-    from comet_updates.cli import operations  # noqa: PLC0415 (as above)
+    from comet_updates_cli import policy_edits  # noqa: PLC0415 (as above)
 
     if (percent is None) == (every is None):
         raise typer.BadParameter("Give either --percent or --every.")
     phased = {"interval": _interval_s(every), "groups": groups}
 
     def edit(now: datetime) -> Edit:
-        started = {"start": start or operations.moment(now), **phased}
-        return operations.rollout(version, started if percent is None else {"percent": percent})
+        started = {"start": start or policy_edits.moment(now), **phased}
+        return policy_edits.rollout(version, started if percent is None else {"percent": percent})
 
     _policy(product, channel, Where(bucket, endpoint_url, dry_run, as_json), edit)
 
@@ -318,10 +318,10 @@ def promote(
     bucket: BucketName, endpoint_url: EndpointUrl = None, dry_run: DryRun = False, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Copy a release to another channel. The files stay the same."""
-    from comet_updates.cli import operations  # noqa: PLC0415 (as above)
+    from comet_updates_cli import policy_edits  # noqa: PLC0415 (as above)
 
     def make_plan(opened: Bucket, now: datetime) -> Plan:
-        return operations.promotion(opened, product, version, now, source=source, target=target)
+        return policy_edits.promotion(opened, product, version, now, source=source, target=target)
 
     carry_out(Where(bucket, endpoint_url, dry_run, as_json), make_plan)
 
@@ -336,10 +336,10 @@ def approve(
     The product's field `approved_on` lists the channels that need approval. People who release must not have the
     permission to approve.
     """
-    from comet_updates.cli import operations  # noqa: PLC0415 (as above)
+    from comet_updates_cli import policy_edits  # noqa: PLC0415 (as above)
 
     def make_plan(opened: Bucket, now: datetime) -> Plan:
-        return operations.approval(opened, product, channel, version, now)
+        return policy_edits.approval(opened, product, channel, version, now)
 
     carry_out(Where(bucket, endpoint_url, dry_run, as_json), make_plan)
 
@@ -355,10 +355,10 @@ def schedule(
     The time replaces the one in the release. A release that is already offered cannot be scheduled: run `yank` to
     withdraw it. Use `release --not-before` to upload a release with a start time.
     """
-    from comet_updates.cli import operations  # noqa: PLC0415 (as above)
+    from comet_updates_cli import policy_edits  # noqa: PLC0415 (as above)
 
     where = Where(bucket, endpoint_url, dry_run, as_json)
-    _policy(product, channel, where, lambda now: operations.schedule(version, at, now))
+    _policy(product, channel, where, lambda now: policy_edits.schedule(version, at, now))
 
 
 @app.command()
@@ -367,6 +367,6 @@ def unschedule(
     dry_run: DryRun = False, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Undo `schedule`. The release is offered from the time in its own document."""
-    from comet_updates.cli import operations  # noqa: PLC0415 (as above)
+    from comet_updates_cli import policy_edits  # noqa: PLC0415 (as above)
 
-    _policy(product, channel, Where(bucket, endpoint_url, dry_run, as_json), lambda _: operations.unschedule(version))
+    _policy(product, channel, Where(bucket, endpoint_url, dry_run, as_json), lambda _: policy_edits.unschedule(version))

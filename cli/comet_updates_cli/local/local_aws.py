@@ -17,7 +17,7 @@ from moto.server import ThreadedMotoServer
 
 from comet_updates import object_keys
 from comet_updates.answer.errors import CometError
-from comet_updates.cli.gateway import Handler
+from comet_updates_cli.local.gateway import Handler
 
 POLL_S = 0.2
 BATCH = 10
