@@ -46,13 +46,13 @@ format: .venv/dev ## Rewrite the code in the project's style
 	.venv/bin/ruff format --quiet
 
 policy: .venv/dev ## Check the template against the rules for privacy
-	.venv/bin/cfn-lint --append-rules policy --mandatory-checks E95 --template template.yaml
+	.venv/bin/cfn-lint --append-rules checks/template_rules --mandatory-checks E95 --template template.yaml
 
 privacy: .venv/dev ## Prove the promises: run their checks, build in leaks, write privacy-report.html and .json
-	@.venv/bin/python -m proof
+	@.venv/bin/python -m checks.privacy_proof
 
 torture: .venv/dev ## Hold the service against faults, hostile input and load; takes up to twenty minutes
-	@.venv/bin/python -m torture
+	@.venv/bin/python -m checks.stress
 
 schemas: .venv/dev ## Write schemas/ anew from the models
 	.venv/bin/python tools/write_schemas.py

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from bench.figures import Figure, Row, Section, ratio, spread
 from bench.functions import EVENT, compiled_afresh, functions, zipped_mb
-from bench.lambda_runtime import lambda_runtime
 from bench.object_store import object_store
+from testkit.lambda_runtime import lambda_runtime
 
 COMMAND = "python -m bench cold_start"
 OTHER = EVENT | {"rawPath": "/v1/comet-skies/stable"}

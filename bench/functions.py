@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.lambda_runtime import PYTHON, ROOT
+from testkit.lambda_runtime import PYTHON, ROOT
 
 BUILD = ROOT / ".aws-sam" / "build"
 EVENT = json.loads((ROOT / "events" / "get.json").read_text())

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.figures import Row, Section, spread
 from bench.functions import functions
-from bench.lambda_runtime import PYTHON, ROOT
+from testkit.lambda_runtime import PYTHON, ROOT
 
 COMMAND = "python -m bench handler"
 CALLS = 2000

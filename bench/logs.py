@@ -12,8 +12,8 @@ from pathlib import Path
 from bench import warm
 from bench.figures import Row, Section, median
 from bench.functions import EVENT, functions
-from bench.lambda_runtime import lambda_runtime
 from bench.object_store import object_store
+from testkit.lambda_runtime import lambda_runtime
 
 COMMAND = "python -m bench warm logs"
 PRICES_OF = "November 2026"

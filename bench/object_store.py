@@ -15,7 +15,7 @@ from typing import Any
 import botocore
 import trustme
 
-from bench.lambda_runtime import ROOT
+from testkit.lambda_runtime import ROOT
 
 DOCUMENT = (ROOT / "examples" / "releases" / "comet-cursor" / "stable" / "4.2.1.json").read_bytes()
 ETAG = f'"{hashlib.md5(DOCUMENT, usedforsecurity=False).hexdigest()}"'  # as S3 has it, and the function checks it

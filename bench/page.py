@@ -8,7 +8,7 @@ from typing import Any
 
 from bench import goals
 from bench.figures import Figure, Row, Section
-from bench.lambda_runtime import ROOT
+from testkit.lambda_runtime import ROOT
 
 PAGE = ROOT / "docs" / "performance.md"
 RESULTS = ROOT / "bench" / "results.json"

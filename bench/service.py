@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.figures import Row, Section, ratio, spread
-from bench.lambda_runtime import ROOT, free_port
 from bench.load import WRK, load
+from testkit.lambda_runtime import ROOT, free_port
 
 COMMAND = "python -m bench service"
 SECONDS = 1.0

@@ -25,7 +25,6 @@ from tuf.ngclient import FetcherInterface, Updater
 
 from bench.figures import Row, Section, ratio, spread
 from bench.functions import BUILD
-from bench.lambda_runtime import free_port, lambda_runtime
 from bench.publishing import BUCKET, PRODUCT, RELEASE
 from comet_updates import object_keys
 from comet_updates.answer import urls
@@ -34,6 +33,7 @@ from comet_updates.publish.publisher import Publisher
 from comet_updates_cli.commands.decide import SignWith
 from comet_updates_cli.local import sample_keys
 from comet_updates_cli.signing import sign_states
+from testkit.lambda_runtime import free_port, lambda_runtime
 
 COMMAND = "python -m bench trust"
 PRODUCTS = (1, 100)

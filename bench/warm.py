@@ -14,9 +14,9 @@ from pathlib import Path
 
 from bench.figures import Row, Section, ratio, spread
 from bench.functions import EVENT, functions
-from bench.lambda_runtime import Invoke, lambda_runtime
 from bench.load import WRK, load
 from bench.object_store import object_store
+from testkit.lambda_runtime import Invoke, lambda_runtime
 
 COMMAND = "python -m bench warm"
 SECONDS = 2.0

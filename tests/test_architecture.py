@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from testkit.reviewed import ANSWER_MODULES
+
 ROOT = Path(__file__).parents[1]
 TREES = tuple(
     ROOT / name
@@ -22,7 +24,7 @@ TREES = tuple(
     )
 )
 """What lies in these folders is imported without their names."""
-OUTSIDE = ()
+OUTSIDE = ("bench", "checks", "testkit")
 """Further packages that the table holds."""
 OURS = {"comet_updates", "comet_updates_cli", "comet_updates_client", "bench", "checks", "testkit", "tests"}
 
@@ -51,6 +53,9 @@ MAY_IMPORT: dict[str, set[str]] = {
         "comet_updates.model.served",
     },
     "comet_updates_cli": {"comet_updates.publish", "comet_updates_client"},
+    "testkit": {"comet_updates", "comet_updates_cli", "comet_updates_client"},
+    "checks": {"testkit"},
+    "bench": {"testkit"},
 }
 """A package or module → what it may import. A row allows its targets and everything that they may import."""
 
@@ -131,18 +136,6 @@ HOMES: dict[str, set[str]] = {
 """Foreign package → the only modules that may import it."""
 
 READS_ENVIRONMENT = {"comet_updates.answer.handler", "comet_updates.publish.handler", "comet_updates_cli"}
-ANSWER_MODULES = {
-    "comet_updates",
-    "comet_updates.answer",
-    "comet_updates.answer.drop_in",
-    "comet_updates.answer.errors",
-    "comet_updates.answer.handler",
-    "comet_updates.answer.log",
-    "comet_updates.answer.respond",
-    "comet_updates.answer.settings",
-    "comet_updates.answer.store",
-    "comet_updates.answer.urls",
-}
 PURE = (
     "comet_updates.publish.decide",
     "comet_updates.publish.render",

@@ -17,7 +17,6 @@ import pytest
 import typer
 from typer.models import CommandInfo
 
-from bench.lambda_runtime import free_port
 from comet_updates import formats, object_keys
 from comet_updates.answer import urls
 from comet_updates.model.channel import ChannelPolicy
@@ -25,7 +24,9 @@ from comet_updates.model.product import Product
 from comet_updates.model.release import Release
 from comet_updates.publish.uploads import parse
 from comet_updates_cli import app
-from tests.conftest import ROOT, release
+from testkit.documents import release
+from testkit.lambda_runtime import free_port
+from testkit.project import ROOT
 from tests.flows.documented import Shell, Step, steps
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])

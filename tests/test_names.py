@@ -10,7 +10,7 @@ from comet_updates import object_keys
 from comet_updates.answer import errors, urls
 from comet_updates.answer.settings import settings
 from comet_updates.model import served
-from tests.privacy.identify import PLACES, old_numbers
+from testkit.people import PLACES, old_numbers
 
 MANIFEST = "public/v1/comet-cursor/stable/manifest.json"
 NAMES = st.from_regex(urls.NAME, fullmatch=True).filter(lambda name: len(name) <= 64)

@@ -17,7 +17,7 @@ import pytest
 
 from comet_updates.answer import urls
 from comet_updates.answer.log import NOT_A_RECORD, SUCCESSES, Cache, Log, Outcome, Record
-from tests.conftest import ROOT
+from testkit.project import ROOT
 
 PLACE = urls.Place("comet-cursor", "stable", "manifest.json")
 

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.conftest import ROOT
+from testkit.project import ROOT
 
 PAGE = (ROOT / "docs" / "security.md").read_text()
 NAMED = re.findall(r"`((?:[a-z]+/)?test_[a-z_]+): ([^`]+)`", PAGE)

@@ -18,7 +18,7 @@ from comet_updates.answer.respond import respond
 from comet_updates.answer.store import WITNESS, BrokenDocumentError, DeniedError, Document, Reader, Unchanged
 
 if TYPE_CHECKING:
-    from tests.conftest import S3, Wire
+    from testkit.s3 import S3, Wire
 
 KEY = "public/v1/comet-cursor/stable/manifest.json"
 TTL_S = 60.0

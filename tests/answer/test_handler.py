@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import fresh_import, published_bucket, release, request
+from testkit.documents import release
+from testkit.events import request
+from testkit.fresh import fresh_import
+from tests.conftest import published_bucket
 
 if TYPE_CHECKING:
-    from tests.conftest import S3, Handler, Wire
+    from testkit.fresh import Handler
+    from testkit.s3 import S3, Wire
 
 URL = "/v1/comet-cursor/stable"
 

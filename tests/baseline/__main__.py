@@ -10,8 +10,8 @@ import sys
 
 import pytest
 
+from testkit.project import ROOT
 from tests.baseline import ids, stored
-from tests.conftest import ROOT
 
 TESTS = ("tests/baseline", "tests/template/test_build.py")
 

@@ -27,9 +27,10 @@ from comet_updates.publish.run import Run
 from comet_updates_cli.commands.decide import SignWith
 from comet_updates_cli.local import sample_keys
 from comet_updates_cli.signing import sign_states
+from testkit.documents import release
+from testkit.memory_bucket import MemoryBucket, Objects
+from testkit.project import ROOT
 from tests.clients import app
-from tests.conftest import ROOT, release
-from tests.publish.memory import MemoryBucket, Objects
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
 PUBLISHED = ("public/", "rejected/")

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import NamedTuple
 
+from testkit.project import ROOT
 from tests.baseline.stored import FOLDER
-from tests.conftest import ROOT
 
 REWRITE = "COMET_REWRITE_IDS"
 """The environment variable with which pytest writes the baseline's ids when it has collected the tests."""

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from testkit.project import ROOT
 from tests.baseline import buckets, stored
-from tests.conftest import ROOT
 
 if TYPE_CHECKING:
-    from tests.conftest import S3, Handler
-    from tests.publish.memory import Objects
+    from testkit.fresh import Handler
+    from testkit.memory_bucket import Objects
+    from testkit.s3 import S3
 
 pytestmark = pytest.mark.usefixtures("open_sinks")
 

@@ -12,11 +12,11 @@ import pytest
 import typer.main
 
 from comet_updates_cli import app
+from testkit.project import ROOT
 from tests.baseline import stored
-from tests.conftest import ROOT
 from tests.template.expand import source
 
-NOT_SHIPPED = {"bench", "examples", "policy", "proof", "tests", "tools", "torture"}
+NOT_SHIPPED = {"bench", "checks", "examples", "testkit", "tests", "tools"}
 """Folders whose code is in no package that people install, and in no function."""
 
 FACTS = ("required", "multiple", "hidden", "is_flag", "is_eager", "min", "max", "envvar")

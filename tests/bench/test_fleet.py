@@ -36,7 +36,9 @@ from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.answer.log import Cache, Outcome, Record
 from comet_updates.answer.respond import SHARED_MAX_AGE_S
-from tests.conftest import S3, Handler, Wire, release
+from testkit.documents import release
+from testkit.fresh import Handler
+from testkit.s3 import S3, Wire
 from tests.template.expand import source
 
 pytestmark = pytest.mark.full

@@ -15,9 +15,10 @@ from typer.testing import CliRunner
 
 from comet_updates.publish.publisher import Publisher
 from comet_updates_cli import app
+from testkit.documents import release
+from testkit.memory_bucket import s3  # noqa: F401 (a bucket in memory, for all commands that run in this process)
+from testkit.s3 import S3
 from tests.client.conftest import authority, certified, downloads, tls  # noqa: F401 (for the tests of `ask`)
-from tests.conftest import S3, release
-from tests.publish.memory import s3  # noqa: F401 (a bucket in memory, for all commands that run in this process)
 from tests.trust.conftest import begun, house, web  # noqa: F401 (as above)
 
 

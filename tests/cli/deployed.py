@@ -22,9 +22,9 @@ import botocore.handlers
 import pytest
 from moto.core.base_backend import BackendDict, BaseBackend
 
+from checks.template_rules import deploying
 from comet_updates_cli.audit import allowed
-from policy import deploying
-from tests.conftest import REGION
+from testkit.s3 import REGION
 from tests.template.expand import expand, source
 
 ACCOUNT = "123456789012"

@@ -19,14 +19,16 @@ import pytest
 import trustme
 from typer.testing import CliRunner
 
-from bench.lambda_runtime import free_port
 from comet_updates_cli import app
 from comet_updates_cli.signing import key_folder
+from testkit.documents import release
+from testkit.lambda_runtime import free_port
+from testkit.project import ROOT
+from testkit.s3 import REGION
 from tests.cli.test_serve import eventually
 from tests.client.conftest import Server, artifact, http, manifest
 from tests.client.repository import NEW, Repository
 from tests.client.test_verifying import signature
-from tests.conftest import REGION, ROOT, release
 from tests.trust.conftest import House, Web
 
 COMMAND = Path(sys.executable).parent / "comet-updates"

@@ -18,6 +18,7 @@ from comet_updates_cli import app
 from comet_updates_cli.audit.account import READS, Account, NotAReadError, UnseenError
 from comet_updates_cli.audit.allowed import COUNTED
 from comet_updates_cli.audit.compare import AREAS, Finding, NoStackError, Status, audit
+from testkit.s3 import REGION
 from tests.cli.deployed import (
     ACCOUNT,
     ALIAS,
@@ -35,7 +36,6 @@ from tests.cli.deployed import (
     trust,
     watch,
 )
-from tests.conftest import REGION
 from tests.template.expand import source
 
 __all__ = ["botocore_overheard"]

@@ -17,7 +17,8 @@ from comet_updates.errors import Problem, RefusedUploadError
 from comet_updates.model.release import Release
 from comet_updates.publish.uploads import parse
 from comet_updates_cli import app
-from tests.conftest import ROOT, release
+from testkit.documents import release
+from testkit.project import ROOT
 
 KEY = "releases/comet-cursor/stable/4.2.1.json"
 

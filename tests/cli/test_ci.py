@@ -17,9 +17,9 @@ import trustme
 import yaml
 
 from comet_updates_cli.audit import allowed
+from testkit.project import ROOT
 from tests.cli.test_serve import BUCKET, Service, service
 from tests.clients.servers import Server
-from tests.conftest import ROOT
 from tests.template.expand import expand, source
 
 __all__ = ["service"]

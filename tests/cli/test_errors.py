@@ -7,8 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from comet_updates_cli import app
+from testkit.s3 import Wire
 from tests.cli.conftest import Shop
-from tests.conftest import Wire
 
 pytestmark = pytest.mark.http
 

@@ -22,9 +22,10 @@ import pytest
 from comet_updates.model.release import Release
 from comet_updates.publish.uploads import parse
 from comet_updates_cli.upload_files import PART_BYTES
+from testkit.counts import IS_FULL, tally
+from testkit.project import ROOT
+from testkit.s3 import ON_THIS_MACHINE, S3, Wire
 from tests.cli.conftest import Shop
-from tests.conftest import ON_THIS_MACHINE, ROOT, S3, Wire
-from torture.counts import IS_FULL, tally
 
 pytestmark = pytest.mark.http
 

@@ -12,7 +12,7 @@ from moto.core.model_instances import model_data
 from moto.s3.models import FakeKey
 
 from comet_updates_cli.local.local_aws import LocalAws
-from tests.conftest import REGION
+from testkit.s3 import REGION
 
 LISTINGS = 10
 

@@ -25,9 +25,9 @@ from comet_updates.model.release import Release
 from comet_updates.publish.uploads import parse
 from comet_updates_cli import release_document
 from comet_updates_cli.release_document import Kind
+from testkit.s3 import Wire
 from tests.cli.conftest import Shop
 from tests.clients.servers import Server
-from tests.conftest import Wire
 from tests.formats import offers
 
 KEY = "releases/comet-cursor/stable/4.2.1.json"

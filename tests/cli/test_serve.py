@@ -18,8 +18,10 @@ from typing import Any, NamedTuple
 import boto3
 import pytest
 
-from bench.lambda_runtime import free_port
-from tests.conftest import REGION, ROOT, release
+from testkit.documents import release
+from testkit.lambda_runtime import free_port
+from testkit.project import ROOT
+from testkit.s3 import REGION
 
 COMMAND = Path(sys.executable).parent / "comet-updates"
 BUCKET = "comet-updates"

@@ -13,7 +13,7 @@ from comet_updates.answer.errors import StoreUnavailableError
 from comet_updates.errors import ArtifactError
 from comet_updates_cli import hash_files, upload_files
 from comet_updates_cli.upload_files import PART_BYTES, Downloads, Place
-from tests.conftest import S3, Wire
+from testkit.s3 import S3, Wire
 
 pytestmark = pytest.mark.http
 

@@ -16,7 +16,7 @@ import pytest
 import trustme
 
 from comet_updates_client.manifest import Artifact, Release, parse
-from tests.conftest import release
+from testkit.documents import release
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 Answer = Callable[[bytes], "bytes | Iterable[bytes]"]

@@ -15,9 +15,10 @@ import trustme
 
 from comet_updates_client import request
 from comet_updates_client.choose import Outcome
+from testkit.documents import release
+from testkit.project import ROOT
 from tests.client.conftest import NOW, Server, http
 from tests.client.test_by_minisign import BODY, OTHER, PAIR, comment, signature
-from tests.conftest import ROOT, release
 
 
 def example_in(page: str, language: str) -> str:

@@ -15,8 +15,9 @@ from comet_updates_cli import ask_text
 from comet_updates_client import choose
 from comet_updates_client.machine import Computer
 from comet_updates_client.manifest import Below, Rollout, parse
+from testkit.documents import release
+from testkit.project import ROOT
 from tests.client.conftest import NOW, manifest
-from tests.conftest import ROOT, release
 
 SAMPLES = sorted((ROOT / "samples" / "releases").rglob("*.json"))
 JSON = st.recursive(

@@ -19,10 +19,10 @@ import boto3
 import pytest
 import trustme
 
-from bench.lambda_runtime import free_port
+from testkit.lambda_runtime import free_port
+from testkit.project import ROOT
 from tests.clients import app
 from tests.clients.servers import Front, Server
-from tests.conftest import ROOT
 
 PYTHON = ROOT / ".venv-clients" / "bin" / "python"
 INSTALLED = ROOT / ".venv-clients" / "installed"

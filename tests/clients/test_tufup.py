@@ -20,10 +20,11 @@ from comet_updates.answer import urls
 from comet_updates.publish.bucket import Bucket
 from comet_updates_cli.commands.decide import SignWith
 from comet_updates_cli.signing import key_folder, sign_states
+from testkit.documents import release
+from testkit.project import ROOT
 from tests.clients import app
 from tests.clients.conftest import Service, need, serving
 from tests.clients.servers import CHANGED, CUT_SHORT, SHORTER, Front, Server
-from tests.conftest import ROOT, release
 
 PYTHON = ROOT / ".venv-tufup" / "bin" / "python"
 DRIVER = Path(__file__).parent / "tufup" / "driver.py"

@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 import pytest
 import trustme
 
+from testkit.project import ROOT
 from tests.clients import app
 from tests.clients.conftest import Service
 from tests.clients.servers import Front
-from tests.conftest import ROOT
 
 DRIVERS = Path(__file__).parent / "your_own"
 PAGE = (ROOT / "docs" / "clients" / "your-own.md").read_text()

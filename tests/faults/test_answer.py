@@ -19,12 +19,12 @@ from comet_updates.answer.errors import StoreUnavailableError
 from comet_updates.answer.respond import respond
 from comet_updates.answer.store import WITNESS, Document, Reader, Unchanged
 from comet_updates.publish.stored import etag_of
-from torture import proxy
-from torture.counts import tally
-from torture.proxy import proxied
+from testkit import proxy
+from testkit.counts import tally
+from testkit.proxy import proxied
 
 if TYPE_CHECKING:
-    from tests.conftest import S3
+    from testkit.s3 import S3
 
 TTL_S = 60.0
 CLIENT_S = 5.0  # so long a client waits

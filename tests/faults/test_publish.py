@@ -17,13 +17,15 @@ from botocore.config import Config
 from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.publish.bucket import Bucket
-from tests.conftest import S3, SWEEP, notification, release
-from torture import proxy
-from torture.counts import IS_FULL, tally
-from torture.proxy import Proxy, proxied
+from testkit import proxy
+from testkit.counts import IS_FULL, tally
+from testkit.documents import release
+from testkit.events import SWEEP, notification
+from testkit.proxy import Proxy, proxied
+from testkit.s3 import S3
 
 if TYPE_CHECKING:
-    from tests.conftest import Handler
+    from testkit.fresh import Handler
 
 DELIVERIES = 5
 IMPATIENT = Config(connect_timeout=3, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})

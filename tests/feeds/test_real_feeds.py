@@ -17,11 +17,14 @@ from semver import Version
 
 from comet_updates.errors import ForeignFeedError
 from comet_updates.formats.imported import Feed
-from tests.conftest import ROOT, S3, SWEEP, fresh_import, request
+from testkit.events import SWEEP, request
+from testkit.fresh import fresh_import
+from testkit.project import ROOT
+from testkit.s3 import S3
 from tests.feeds.convert import LANGUAGE, SPARKLE, convert, product_of
 
 if TYPE_CHECKING:
-    from tests.conftest import Handler
+    from testkit.fresh import Handler
 
 FOLDER = ROOT.parent / "shared" / "feeds"
 FILES = sorted(path for kind in ("sparkle", "electron", "tauri") for path in (FOLDER / kind).glob("*"))

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.publish.memory import s3
+from testkit.memory_bucket import s3
 
 __all__ = ["s3"]

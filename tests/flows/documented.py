@@ -18,7 +18,7 @@ import boto3
 import jmespath
 from botocore import xform_name
 
-from tests.conftest import REGION
+from testkit.s3 import REGION
 
 SERVICES = {"s3api": "s3"}
 """What the command line calls otherwise than boto3."""

@@ -13,11 +13,14 @@ import pytest
 from moto.core import DEFAULT_ACCOUNT_ID
 
 from comet_updates import object_keys
-from tests.conftest import ROOT, S3, SWEEP, release
+from testkit.documents import release
+from testkit.events import SWEEP
+from testkit.project import ROOT
+from testkit.s3 import S3
 from tests.flows.documented import Command, UnknownCommandError, commands
 
 if TYPE_CHECKING:
-    from tests.conftest import Handler
+    from testkit.fresh import Handler
 
 GUIDE = (ROOT / "docs" / "operating.md").read_text()
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

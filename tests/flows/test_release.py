@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import SWEEP, notification, release, request
+from testkit.documents import release
+from testkit.events import SWEEP, notification, request
 
 if TYPE_CHECKING:
-    from tests.conftest import S3, Handler
+    from testkit.fresh import Handler
+    from testkit.s3 import S3
 
 STABLE, BETA = "/v1/comet-cursor/stable", "/v1/comet-cursor/beta"
 

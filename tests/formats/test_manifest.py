@@ -14,7 +14,7 @@ from comet_updates.model.channel import Rollout
 from comet_updates.model.offer import Offer
 from comet_updates.model.release import Artifact, Release
 from comet_updates.publish.uploads import parse
-from tests.conftest import ROOT
+from testkit.project import ROOT
 
 
 def release(version: str, **fields: Any) -> Release:

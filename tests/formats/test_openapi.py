@@ -11,8 +11,8 @@ import pytest
 
 from comet_updates.answer import respond, urls
 from comet_updates.formats import openapi
+from testkit.project import ROOT
 from tests.answer.test_respond import ask
-from tests.conftest import ROOT
 
 DESCRIPTION: dict[str, Any] = json.loads(openapi.render())
 EXAMPLES = {"product": "comet-cursor", "channel": "stable", "document": "appcast.xml", "name": "openapi"}

@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from tests.conftest import release
+from testkit.documents import release
 
 PRODUCT = "comet-cursor"
 MIB = 1024 * 1024

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, astuple, dataclass
 
-from torture.counts import tally
+from testkit.counts import tally
 
 
 @dataclass

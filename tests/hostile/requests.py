@@ -15,9 +15,10 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from checks.privacy_proof.report_data import log_lines
 from comet_updates.answer import urls
-from proof.facts import log_lines
-from tests.conftest import Handler, fresh_import, request
+from testkit.events import request
+from testkit.fresh import Handler, fresh_import
 from tests.hostile.counts import Counts
 
 DOCUMENTS = {

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench.lambda_runtime import free_port
+from testkit.lambda_runtime import free_port
 from tests.cli.test_serve import start
 
 if TYPE_CHECKING:

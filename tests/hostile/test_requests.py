@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from comet_updates.answer import store, urls
-from tests.conftest import request
+from testkit.counts import IS_FULL
+from testkit.events import request
 from tests.hostile.counts import Counts
 from tests.hostile.requests import DOCUMENTS, ODD, PATHS, Function, as_text, hostile, possible, run
-from torture.counts import IS_FULL
 
 if TYPE_CHECKING:
-    from tests.conftest import Handler
+    from testkit.fresh import Handler
 
 REQUESTS = 1_000_000 if IS_FULL else 20_000
 pytestmark = pytest.mark.usefixtures("environment", "open_sinks")

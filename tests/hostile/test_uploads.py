@@ -15,14 +15,17 @@ from comet_updates import object_keys
 from comet_updates.errors import RefusedUploadError
 from comet_updates.publish.uploads import parse
 from comet_updates.publish.uploads.load import Loader, list_inputs
-from tests.conftest import ROOT, SWEEP, notification, release
+from testkit.counts import IS_FULL
+from testkit.documents import release
+from testkit.events import SWEEP, notification
+from testkit.project import ROOT
 from tests.hostile import corpus
 from tests.hostile.counts import Counts
 from tests.hostile.uploads import MANIFEST, begin, etags, refusal_faults, run, tried
-from torture.counts import IS_FULL
 
 if TYPE_CHECKING:
-    from tests.conftest import S3, Handler, Wire
+    from testkit.fresh import Handler
+    from testkit.s3 import S3, Wire
 
 ATTACKS = corpus.attacks()
 KINDS = sorted({name.partition(":")[0] for name in ATTACKS})

@@ -17,13 +17,16 @@ from comet_updates import object_keys
 from comet_updates.publish.stored import Stored
 from comet_updates.publish.uploads.load import Loader
 from comet_updates.publish.uploads.parse import PROBLEMS_MAX
-from tests.conftest import ROOT, SWEEP, notification, release
+from testkit.documents import release
+from testkit.events import SWEEP, notification
+from testkit.project import ROOT
 from tests.hostile import corpus
 from tests.hostile.counts import Counts
 
 if TYPE_CHECKING:
     from comet_updates.publish.uploads.accept import Inputs
-    from tests.conftest import S3, Handler
+    from testkit.fresh import Handler
+    from testkit.s3 import S3
 
 NOW = datetime(2026, 11, 27, tzinfo=UTC)
 REJECTION = jsonschema.Draft202012Validator(json.loads((ROOT / "schemas" / "rejection.json").read_text()))

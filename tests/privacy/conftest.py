@@ -15,11 +15,12 @@ from moto.moto_api._internal.models import moto_api_backend
 
 from comet_updates.publish.bucket import open_bucket
 from comet_updates.publish.publisher import Publisher
-from tests.conftest import ON_THIS_MACHINE, S3, release
-from tests.privacy.observe import Lambda, environ
+from testkit.documents import release
+from testkit.observe import Lambda, environ
+from testkit.s3 import ON_THIS_MACHINE, S3
 
 if TYPE_CHECKING:
-    from tests.conftest import Wire
+    from testkit.s3 import Wire
 
 QUICK, FULL = 1, 12
 THOROUGH = FULL if os.environ.get("COMET_PRIVACY") == "full" else QUICK

@@ -10,17 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from checks.privacy_proof.report_data import answers
 from comet_updates.answer import respond, urls
 from comet_updates.model import schemas
-from proof.facts import answers
-from tests.conftest import release, request
+from testkit.documents import release
+from testkit.events import request
+from testkit.people import Ask, people, request_of
 from tests.privacy.conftest import tried
-from tests.privacy.identify import Ask, people, request_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.conftest import Handler
+    from testkit.fresh import Handler
 
 CHANNEL = "/v1/comet-cursor/stable"
 HEADERS = {

@@ -15,12 +15,12 @@ import pytest
 import uvicorn
 
 from comet_updates_cli.local import gateway
-from tests.conftest import release
+from testkit.documents import release
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.conftest import Handler
+    from testkit.fresh import Handler
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: see requirements/dev.txt")
 

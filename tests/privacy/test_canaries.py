@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.privacy import leaks
+from testkit import leaks
+from testkit.observe import ANSWER, PUBLISH, Lambda
+from testkit.people import FIELDS, UPLOADER, Ask, Person, marked, notification_of, request_of
+from testkit.search import found
 from tests.privacy.conftest import THOROUGH, settings_for, tally
-from tests.privacy.identify import FIELDS, UPLOADER, Ask, Person, marked, notification_of, request_of
-from tests.privacy.observe import ANSWER, PUBLISH, Lambda
-from tests.privacy.search import found
 
 if TYPE_CHECKING:
-    from tests.conftest import S3, Wire
+    from testkit.s3 import S3, Wire
 
 CHANNEL = "/v1/comet-cursor/stable"
 PEOPLE = 4 * THOROUGH

@@ -11,19 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from checks.privacy_proof.report_data import SCREEN_LINES
+from checks.privacy_proof.source import code_lines
 from comet_updates.publish.bucket import open_bucket
 from comet_updates.publish.publisher import Publisher
-from proof.facts import SCREEN_LINES
-from proof.source import code_lines
-from tests.conftest import release
+from testkit.documents import release
+from testkit.observe import ANSWER, Lambda, Observation, differences
+from testkit.people import Ask, Person, marked, people, request_of
+from testkit.search import found
 from tests.formats.offers import artifact
 from tests.privacy.conftest import settings_for, tally, tried
-from tests.privacy.identify import Ask, Person, marked, people, request_of
-from tests.privacy.observe import ANSWER, Lambda, Observation, differences
-from tests.privacy.search import found
 
 if TYPE_CHECKING:
-    from tests.conftest import S3
+    from testkit.s3 import S3
 
 BASE = "/drop-in/comet-cursor/stable"
 LATEST = "4.2.2"

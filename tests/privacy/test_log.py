@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from checks.privacy_proof.report_data import log_lines
 from comet_updates.answer import urls
 from comet_updates.answer.log import Cache, Outcome, Record
 from comet_updates_cli.audit import allowed
-from proof.facts import log_lines
-from tests.conftest import SWEEP
-from tests.privacy.identify import Ask, marked, request_of
-from tests.privacy.observe import ANSWER, PUBLISH, Lambda
+from testkit.events import SWEEP
+from testkit.observe import ANSWER, PUBLISH, Lambda
+from testkit.people import Ask, marked, request_of
 from tests.template.expand import expand, source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.conftest import Wire
+    from testkit.s3 import Wire
 
 PLACES = [urls.NOWHERE, urls.Place("comet-cursor", "", "")] + [
     urls.Place("comet-cursor", "stable", document) for document in ("manifest.json", "releases.json")

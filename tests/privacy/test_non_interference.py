@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conftest import release
-from tests.privacy import leaks
+from testkit import leaks
+from testkit.documents import release
+from testkit.faults import FAULTS as ALL_FAULTS
+from testkit.observe import ANSWER, Lambda, Observation, differences
+from testkit.people import Ask, Person, marked, people, request_of
 from tests.privacy.conftest import FULL, THOROUGH, tally, tried
-from tests.privacy.identify import Ask, Person, marked, people, request_of
-from tests.privacy.observe import ANSWER, Lambda, Observation, differences
-from torture.faults import FAULTS as ALL_FAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from tests.conftest import Wire
+    from testkit.s3 import Wire
 
 CHANNEL = "/v1/comet-cursor/stable"
 MANIFEST = json.dumps(release(), separators=(",", ":")).encode() + b"\n"

@@ -13,12 +13,14 @@ import pytest
 
 from comet_updates.pages.html import privacy
 from comet_updates.promises import NOT_PROVABLE, PROMISES
-from tests.conftest import SWEEP, release, request
+from testkit.documents import release
+from testkit.events import SWEEP, request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.conftest import S3, Handler
+    from testkit.fresh import Handler
+    from testkit.s3 import S3
 
 LOADING = {"src", "srcset", "data", "poster", "action", "formaction", "background", "ping", "manifest"}
 VOID = {"meta", "link", "br", "hr", "img", "input"}

@@ -9,23 +9,17 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import given
 
-from proof.facts import SCREEN_LINES, dependencies
-from proof.source import code_lines
+from checks.privacy_proof.report_data import SCREEN_LINES, dependencies
+from checks.privacy_proof.source import code_lines
+from testkit.observe import ANSWER, Lambda
+from testkit.people import PLACES, Ask, marked, old_numbers, request_of
+from testkit.reviewed import SEES
 from tests.privacy.conftest import tally, tried
-from tests.privacy.identify import PLACES, Ask, marked, old_numbers, request_of
-from tests.privacy.observe import ANSWER, Lambda
 
 if TYPE_CHECKING:
-    from tests.conftest import S3, Wire
+    from testkit.s3 import S3, Wire
 
 CHANNEL = "/v1/comet-cursor/stable"
-SEES = {
-    "comet_updates.answer.handler.build.<locals>.handle",
-    "comet_updates.answer.respond.respond",
-    "comet_updates.answer.respond._matches",
-    "comet_updates.answer.urls.public_key",
-}
-"""The functions that are given anything of a request: what a reviewer has to read."""
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from testkit.people import FIELDS, UPLOADER, Ask, marked, notification_of, request_of
+from testkit.search import HASHES, found
 from tests.privacy.conftest import tried
-from tests.privacy.identify import FIELDS, UPLOADER, Ask, marked, notification_of, request_of
-from tests.privacy.search import HASHES, found
 
 MARKER = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
 ADDRESS = "203.0.113.77"

@@ -9,10 +9,12 @@ from hypothesis import given
 from moto.moto_api._internal import mock_random
 from moto.moto_api._internal.models import moto_api_backend
 
-from tests.conftest import S3, SWEEP, release
+from testkit.documents import release
+from testkit.events import SWEEP
+from testkit.observe import PUBLISH, Lambda, Observation, differences
+from testkit.people import UPLOADER, Person, marked, notification_of, people
+from testkit.s3 import S3
 from tests.privacy.conftest import QUICK, THOROUGH, settings_for, tally, tried
-from tests.privacy.identify import UPLOADER, Person, marked, notification_of, people
-from tests.privacy.observe import PUBLISH, Lambda, Observation, differences
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,17 @@ from typing import Any
 
 import pytest
 
-from proof.changes import After, Before, Change, Instead, NotApplicableError, OnError, Text, changed, replaced
+from checks.privacy_proof.changes import (
+    After,
+    Before,
+    Change,
+    Instead,
+    NotApplicableError,
+    OnError,
+    Text,
+    changed,
+    replaced,
+)
 
 SOURCE = '''
 def answer(number, text="ä→"):

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from checks.privacy_proof import mutants, run_mutants
+from checks.privacy_proof.changes import Before, Instead
+from checks.privacy_proof.mutants import BrokenMutantError, Mutant
+from checks.privacy_proof.run_mutants import Run, Worker
 from comet_updates.promises import PROMISES, TEMPLATE, Check
-from proof import hunt, mutants
-from proof.changes import Before, Instead
-from proof.hunt import Run, Worker
-from proof.mutants import BrokenMutantError, Mutant
-from tests.conftest import ROOT
+from testkit.project import ROOT
 
 HARMLESS = Mutant("does nothing more", "P10", mutants.PUBLIC_KEY, (Before("pass"),))
 STALE = Mutant("is not there any more", "P10", mutants.PUBLIC_KEY, (Instead("no_such_name", "x"),))
@@ -22,7 +22,7 @@ STALE = Mutant("is not there any more", "P10", mutants.PUBLIC_KEY, (Instead("no_
 def quick_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     """A table of one promise that is guarded by one fast check."""
     promise = PROMISES[9]._replace(checks=(Check("test_names", "the number of a legacy copy is dropped"),))
-    monkeypatch.setattr(hunt, "PROMISES", (promise,))
+    monkeypatch.setattr(run_mutants, "PROMISES", (promise,))
 
 
 def fingerprint() -> str:
@@ -33,7 +33,7 @@ def fingerprint() -> str:
 def test_a_leak_is_caught_and_a_harmless_change_is_not() -> None:
     leak = next(m for m in mutants.ALL if m.name == "refuses legacy copies")._replace(breaks="P10")
     before = fingerprint()
-    caught = {found.mutant.name: found.by for found in hunt.hunt(ROOT, [leak, HARMLESS], workers=1)}
+    caught = {found.mutant.name: found.by for found in run_mutants.hunt(ROOT, [leak, HARMLESS], workers=1)}
     by = caught["refuses legacy copies"]
     assert by is not None
     assert by.startswith("tests/test_names.py::test_the_number_of_a_legacy_copy_is_dropped")
@@ -43,7 +43,7 @@ def test_a_leak_is_caught_and_a_harmless_change_is_not() -> None:
 
 def test_a_leak_that_cannot_be_built_in_is_an_error() -> None:
     with pytest.raises(BrokenMutantError, match="0 times"):
-        list(hunt.hunt(ROOT, [STALE], workers=1))
+        list(run_mutants.hunt(ROOT, [STALE], workers=1))
 
 
 def test_a_leak_that_keeps_the_checks_from_running_is_not_counted_as_caught(tmp_path: Path) -> None:

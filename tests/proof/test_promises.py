@@ -7,9 +7,9 @@ import re
 
 import pytest
 
+from checks.privacy_proof import mutants
 from comet_updates.promises import NOT_PROVABLE, PROMISES, Check, checks
-from proof import mutants
-from tests.conftest import ROOT
+from testkit.project import ROOT
 
 POLICY = ROOT.parent / "shared" / "promises.md"
 FORBIDDEN = ("we collect nothing", "anonymous", "cannot be tracked")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from checks.privacy_proof import mutants, report
+from checks.privacy_proof.run_mutants import Caught, Run
 from comet_updates.promises import PROMISES, checks
-from proof import mutants, report
-from proof.hunt import Caught, Run
 
 PASSED = Run(
     {check.test: "passed" for check in checks()}, [{"pairs": 3, "sinks": ["log"]}, {"pairs": 4, "canaries": 2}]

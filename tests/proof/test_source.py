@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from proof import source
+from checks.privacy_proof import source
 
 MODULE = '''"""A docstring
 of two lines."""

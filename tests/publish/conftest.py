@@ -2,89 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from comet_updates.publish.bucket import Bucket
 from comet_updates.publish.publisher import Publisher
-from comet_updates.publish.stored import Current, Listed, Stored
-from tests.publish.memory import MemoryBucket, MemoryS3, Objects, s3
+from testkit.memory_bucket import s3
+from testkit.watched_bucket import Watching, watched
 
 if TYPE_CHECKING:
-    from tests.conftest import S3
+    from testkit.s3 import S3
 
 __all__ = ["s3"]
-
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-WRITES = ("put", "delete")
-
-
-class Watching(Bucket):
-    """A bucket that tells `before` and `after` of every operation (its name and first argument)."""
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self.operations: list[tuple[str, Any]] = []
-        self.before: Callable[[str, Any], None] = lambda _name, _argument: None
-        self.after: Callable[[str, Any], None] = lambda _name, _argument: None
-
-    def _watched(self, name: str, argument: Any, operation: Callable[[], Any]) -> Any:
-        self.operations.append((name, argument))
-        self.before(name, argument)
-        result = operation()
-        self.after(name, argument)
-        return result
-
-    def listed(self, prefix: str) -> dict[str, Listed]:
-        return self._watched("listed", prefix, lambda: super(Watching, self).listed(prefix))
-
-    def etags(self, prefix: str) -> dict[str, str]:
-        listed = super().listed  # so that a look at the ETags is one operation, not two
-        return self._watched("etags", prefix, lambda: {key: found.etag for key, found in listed(prefix).items()})
-
-    def versions(self, prefix: str) -> dict[str, tuple[Stored, ...]]:
-        return self._watched("versions", prefix, lambda: super(Watching, self).versions(prefix))
-
-    def children(self, prefix: str) -> tuple[list[str], list[str]]:
-        return self._watched("children", prefix, lambda: super(Watching, self).children(prefix))
-
-    def get(self, stored: Stored) -> bytes:
-        return self._watched("get", stored.key, lambda: super(Watching, self).get(stored))
-
-    def current(self, key: str) -> Current | None:
-        return self._watched("current", key, lambda: super(Watching, self).current(key))
-
-    def put(self, key: str, body: bytes, content_type: str, *, replaces: str | None) -> None:
-        self._watched("put", key, lambda: super(Watching, self).put(key, body, content_type, replaces=replaces))
-
-    def delete(self, key: str, *, replaces: str) -> None:
-        self._watched("delete", key, lambda: super(Watching, self).delete(key, replaces=replaces))
-
-    @property
-    def writes(self) -> list[str]:
-        return [argument for name, argument in self.operations if name in WRITES]
-
-
-class WatchedBucket(Watching):
-    """The real bucket, watched."""
-
-    def __init__(self, s3: S3) -> None:
-        super().__init__(s3.client, s3.bucket)
-
-
-class WatchedMemory(Watching, MemoryBucket):
-    """A bucket in memory, watched."""
-
-    def __init__(self, objects: Objects) -> None:
-        super().__init__(objects)
-
-
-def watched(s3: S3) -> Watching:
-    """Return the bucket as the publisher sees it, watched."""
-    return WatchedMemory(s3.objects) if isinstance(s3, MemoryS3) else WatchedBucket(s3)
 
 
 class Rig:

@@ -19,10 +19,11 @@ from comet_updates.answer import urls
 from comet_updates.errors import ConcurrentPublishError
 from comet_updates.publish.render import rejections, render
 from comet_updates.publish.uploads.load import Loader, list_inputs
-from tests.conftest import release
+from testkit.documents import release
+from testkit.memory_bucket import MemoryBucket, Objects
+from testkit.watched_bucket import WatchedMemory
 from tests.hostile.counts import Counts
-from tests.publish.conftest import NOW, Rig, WatchedMemory
-from tests.publish.memory import MemoryBucket, Objects
+from tests.publish.conftest import NOW, Rig
 
 PRODUCT = "comet-cursor"
 CHANNELS = ("stable", "beta", "nightly")

@@ -16,7 +16,7 @@ from comet_updates.errors import RefusedUploadError
 from comet_updates.publish.stored import Stored, etag_of
 from comet_updates.publish.uploads import parse
 from comet_updates.publish.uploads.accept import Inputs, accept
-from tests.conftest import release
+from testkit.documents import release
 
 PRODUCT = "comet-cursor"
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -18,7 +18,7 @@ from comet_updates.publish.stored import Stored, etag_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.conftest import S3, Wire
+    from testkit.s3 import S3, Wire
 
 KEY = "public/a.json"
 

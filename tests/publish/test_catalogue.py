@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from comet_updates.pages import html
-from tests.conftest import release
+from testkit.documents import release
 from tests.publish.conftest import Rig
 
 if TYPE_CHECKING:
-    from tests.conftest import S3
+    from testkit.s3 import S3
 
 GATHERED = "public/pages/index.json"
 INDEX = "public/pages/index.html"

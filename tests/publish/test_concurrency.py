@@ -18,8 +18,11 @@ from hypothesis import strategies as st
 
 from comet_updates.errors import ConcurrentPublishError
 from comet_updates.pages import index
-from tests.conftest import ROOT, S3, release
-from tests.publish.conftest import WRITES, Rig
+from testkit.documents import release
+from testkit.project import ROOT
+from testkit.s3 import S3
+from testkit.watched_bucket import WRITES
+from tests.publish.conftest import Rig
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DataObject

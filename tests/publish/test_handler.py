@@ -9,10 +9,12 @@ import pytest
 
 from comet_updates.answer.errors import SettingsError
 from comet_updates.publish.bucket import Change
-from tests.conftest import SWEEP, notification, release
+from testkit.documents import release
+from testkit.events import SWEEP, notification
 
 if TYPE_CHECKING:
-    from tests.conftest import S3, Handler, Wire
+    from testkit.fresh import Handler
+    from testkit.s3 import S3, Wire
 
 MANIFEST = "public/v1/comet-cursor/stable/manifest.json"
 INDEX = "public/pages/index.html"

@@ -9,12 +9,13 @@ import pytest
 from comet_updates.publish.uploads.accept import Inputs
 from comet_updates.publish.uploads.load import Loader, list_inputs
 from comet_updates.publish.uploads.parse import UPLOAD_MAX_BYTES
-from tests.conftest import release
+from testkit.documents import release
 from tests.publish.conftest import NOW
 
 if TYPE_CHECKING:
-    from tests.conftest import S3
-    from tests.publish.conftest import Rig, WatchedBucket
+    from testkit.s3 import S3
+    from testkit.watched_bucket import WatchedBucket
+    from tests.publish.conftest import Rig
 
 PRODUCT = "products/comet-cursor.json"
 POLICY = "channels/comet-cursor/stable.json"

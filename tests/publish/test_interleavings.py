@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from testkit.counts import IS_FULL
+from testkit.watched_bucket import WatchedMemory
 from tests.publish import interleavings
-from tests.publish.conftest import Rig, WatchedMemory
+from tests.publish.conftest import Rig
 from tests.publish.interleavings import MemoryBucket, Objects, Stepped, World
-from torture.counts import IS_FULL
 
 if TYPE_CHECKING:
     from collections.abc import Callable

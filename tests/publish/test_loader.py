@@ -9,12 +9,13 @@ import pytest
 from comet_updates.publish.uploads import load as uploads_load
 from comet_updates.publish.uploads import pack
 from comet_updates.publish.uploads.load import Loader, list_inputs
-from tests.conftest import release
+from testkit.documents import release
 
 if TYPE_CHECKING:
     from comet_updates.publish.uploads.accept import Inputs
-    from tests.conftest import S3, Wire
-    from tests.publish.conftest import Rig, WatchedBucket
+    from testkit.s3 import S3, Wire
+    from testkit.watched_bucket import WatchedBucket
+    from tests.publish.conftest import Rig
 
 PACK = "packs/comet-cursor.json.gz"
 MANY = pack.PACKED_FROM + 5

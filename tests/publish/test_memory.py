@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from comet_updates.errors import ConcurrentPublishError
 from comet_updates.publish.bucket import Bucket
 from comet_updates.publish.stored import etag_of
-from tests.publish.memory import MemoryBucket, Objects
+from testkit.memory_bucket import MemoryBucket, Objects
 
 if TYPE_CHECKING:
-    from tests.conftest import S3
+    from testkit.s3 import S3
 
 KEYS = st.sampled_from(["a/x", "a/b/x", "a/b/y", "a/c/x", "b"])
 BODIES = st.sampled_from([b"1", b"2", b""])

@@ -11,11 +11,11 @@ import pytest
 
 from comet_updates import object_keys
 from comet_updates.publish.uploads.parse import UPLOAD_MAX_BYTES
-from tests.conftest import release
+from testkit.documents import release
 from tests.publish.conftest import Rig
 
 if TYPE_CHECKING:
-    from tests.conftest import S3
+    from testkit.s3 import S3
 
 INDEX = "public/pages/index.html"
 OTHER = "public/pages/other.html"

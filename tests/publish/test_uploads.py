@@ -15,7 +15,8 @@ from comet_updates.model.fields import ARTIFACTS_MAX, NOTES_MAX_CHARS
 from comet_updates.model.product import Product
 from comet_updates.model.release import Release
 from comet_updates.publish.uploads import parse as uploads_parse
-from tests.conftest import ROOT, release
+from testkit.documents import release
+from testkit.project import ROOT
 
 KEY = "releases/comet-cursor/stable/4.2.1.json"
 SHA512 = "0123456789abcdef" * 8

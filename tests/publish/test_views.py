@@ -9,7 +9,7 @@ import pytest
 from comet_updates.publish.bucket_state import look, look_at_all
 
 if TYPE_CHECKING:
-    from tests.conftest import S3, Wire
+    from testkit.s3 import S3, Wire
     from tests.publish.conftest import Rig
 
 KEYS = (

@@ -1,4 +1,4 @@
-"""The template, its expansion by SAM, and what the rules of `policy/` find in it."""
+"""The template, its expansion by SAM, and what the rules of `checks/template_rules/` find in it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from cfnlint.config import ConfigMixIn
 from cfnlint.rules import Rules
 from cfnlint.runner.template import run_template_by_file_paths
 
-from policy.expansion import Template, expand, load, resources
-from tests.conftest import ROOT
+from checks.template_rules.expansion import Template, expand, load, resources
+from testkit.project import ROOT
 
 __all__ = ["Fault", "Finding", "Template", "expand", "findings", "findings_with", "resources", "source"]
 
@@ -42,11 +42,11 @@ def _source() -> Template:
 
 @cache
 def _rules() -> Rules:
-    return Rules.create_from_directory(str(ROOT / "policy"))
+    return Rules.create_from_directory(str(ROOT / "checks" / "template_rules"))
 
 
 def findings(template: Template, folder: Path) -> list[Finding]:
-    """What cfn-lint finds with the rules of `policy/` alone; `folder` is where it gets the template as a file."""
+    """What cfn-lint finds with the rules of `template_rules`; `folder` is where it gets the template as a file."""
     file = folder / "template.json"
     file.write_text(json.dumps(template))
     return findings_in(file)
@@ -60,6 +60,6 @@ def findings_with(plant: Fault, folder: Path) -> list[Finding]:
 
 
 def findings_in(file: Path) -> list[Finding]:
-    """What cfn-lint finds in `file`, with the rules of `policy/` alone, whatever `file` says of rules to leave out."""
+    """What cfn-lint finds in `file`, with the rules of `template_rules`, whatever `file` says of rules to leave out."""
     config = ConfigMixIn(["--mandatory-checks", "E95", "--template", str(file)])
     return [Finding(found.rule.id, found.message) for found in run_template_by_file_paths(config, _rules())]

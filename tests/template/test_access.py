@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from policy.rules import AsDecided
+from checks.template_rules.rules import AsDecided
 from tests.template.expand import Fault, Template, expand, findings_with, source
 
 
@@ -160,7 +160,7 @@ def test_the_queue_takes_notifications_before_the_bucket_sends_them() -> None:
 
 
 def test_nothing_that_was_decided_can_be_left_out() -> None:
-    """The positive control in full: without any single node of `policy/decided.yaml`, the rule speaks."""
+    """The positive control in full: without any single node of `decided.yaml`, the rule speaks."""
     rule, expanded = AsDecided(), expand(source())
     for name, decided in rule.decided.items():
         for path in _paths(decided):

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from checks.privacy_proof.report_data import log_lines
 from comet_updates.answer import urls
 from comet_updates.answer.log import Cache, Outcome, Record
 from comet_updates_cli.audit import allowed
-from proof.facts import log_lines
-from tests.conftest import ROOT
+from testkit.project import ROOT
 from tests.template.expand import Fault, Template, expand, findings_with, resources, source
 
 GUIDE = ROOT / "docs" / "operating.md"

@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench.lambda_runtime import PYTHON, Invoke, lambda_runtime
+from testkit.events import SWEEP
+from testkit.lambda_runtime import PYTHON, Invoke, lambda_runtime
+from testkit.project import ROOT
+from testkit.reviewed import ANSWER_MODULES
 from tests.baseline import stored
-from tests.conftest import ROOT, SWEEP
 from tests.template.test_events import UPLOAD, event
-from tests.test_architecture import ANSWER_MODULES
 
 if TYPE_CHECKING:
-    from tests.conftest import S3, Handler
+    from testkit.fresh import Handler
+    from testkit.s3 import S3
 
 pytestmark = pytest.mark.full
 

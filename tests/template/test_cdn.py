@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from checks.template_rules import cdn
 from comet_updates.answer import respond, urls
 from comet_updates_cli.audit import allowed
-from policy import cdn
-from tests.conftest import ROOT
+from testkit.project import ROOT
 from tests.template.expand import Fault, Template, expand, findings, findings_with, resources, source
 
 LAYERS = 3

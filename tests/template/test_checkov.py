@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from policy.expansion import load
-from tests.conftest import ROOT
+from checks.template_rules.expansion import load
+from testkit.project import ROOT
 from tests.template.expand import Template, expand, source
 from tests.template.test_build import need
 
 pytestmark = pytest.mark.full
 
 CHECKOV = ROOT / ".venv-checkov" / "bin" / "checkov"
-WAIVERS: dict[str, dict[str, Any]] = load((ROOT / "policy" / "waivers.yaml").read_text())
+WAIVERS: dict[str, dict[str, Any]] = load((ROOT / "checks" / "template_rules" / "waivers.yaml").read_text())
 NOWHERE = "http://127.0.0.1:9"  # the port that discards: whoever asks for something there is refused at once
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from checks.template_rules import deploying
 from comet_updates_cli.audit import allowed
-from policy import deploying
 from tests.template.expand import Fault, Template, expand, findings_with, resources, source
 
 FUNCTION = "AnswerFunction"

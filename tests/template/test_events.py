@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import ROOT, fresh_import, published_bucket
+from testkit.fresh import fresh_import
+from testkit.project import ROOT
+from tests.conftest import published_bucket
 from tests.template.expand import source
 
 if TYPE_CHECKING:
-    from tests.conftest import S3, Handler
+    from testkit.fresh import Handler
+    from testkit.s3 import S3
 
 EVENTS = sorted(path.stem for path in (ROOT / "events").glob("*.json") if path.stem != "env")
 UPLOAD = "releases/comet-cursor/stable/4.2.1.json"

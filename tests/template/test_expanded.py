@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from comet_updates import object_keys
-from tests.conftest import ROOT
+from testkit.project import ROOT
 from tests.template.expand import Fault, Template, expand, findings_in, findings_with, resources, source
 
 

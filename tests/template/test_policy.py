@@ -13,19 +13,19 @@ from typing import Any
 import pytest
 from cfnlint.rules import Rules
 
+from checks.template_rules import deploying, rules
+from checks.template_rules.expansion import NotExpandedError, expand, load, paths, resources
 from comet_updates_cli.audit import allowed
-from policy import deploying, rules
-from policy.expansion import NotExpandedError, expand, load, paths, resources
-from tests.conftest import ROOT
+from testkit.project import ROOT
 from tests.template import test_alarms, test_cdn, test_deploying, test_expanded, test_roles
 from tests.template.expand import Template, source
 
-ALLOWED: dict[str, list[dict[str, Any]]] = load((ROOT / "policy" / "properties.yaml").read_text())
+ALLOWED: dict[str, list[dict[str, Any]]] = load((ROOT / "checks" / "template_rules" / "properties.yaml").read_text())
 
 
 def lint(template: Path, *options: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """What a person would type."""
-    command = [Path(sys.executable).parent / "cfn-lint", "--append-rules", ROOT / "policy", *options]
+    command = [Path(sys.executable).parent / "cfn-lint", "--append-rules", ROOT / "checks" / "template_rules", *options]
     command += ["--format", "parseable", "--template", template]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
@@ -44,7 +44,7 @@ def test_the_command_finds_a_fault_in_a_fork_and_says_where_what_and_how_to_mend
     line = text.splitlines().index("  AnswerFunction:") + 2  # the one that was planted, and lines count from one
     assert f"template.yaml:{line}:" in ours
     assert "AnswerFunction: nobody gave a reason for TracingConfig.Mode" in ours
-    assert "add it to policy/properties.yaml" in ours
+    assert "add it to checks/template_rules/properties.yaml" in ours
 
 
 def test_a_template_cannot_excuse_itself_from_make_policy(tmp_path: Path) -> None:
@@ -52,13 +52,15 @@ def test_a_template_cannot_excuse_itself_from_make_policy(tmp_path: Path) -> Non
     template["Globals"]["Function"]["Tracing"] = "Active"
     template["Metadata"] = {"cfn-lint": {"config": {"ignore_checks": ["E"]}}}
     (tmp_path / "template.json").write_text(json.dumps(template))
-    (recipe,) = [line for line in (ROOT / "Makefile").read_text().splitlines() if "--append-rules policy" in line]
-    options = recipe.split("--append-rules policy", 1)[1].split("--template")[0].split()
+    (recipe,) = [
+        line for line in (ROOT / "Makefile").read_text().splitlines() if "--append-rules checks/template_rules" in line
+    ]
+    options = recipe.split("--append-rules checks/template_rules", 1)[1].split("--template")[0].split()
     assert lint(tmp_path / "template.json", *options).returncode != 0
 
 
 def test_every_rule_has_a_number_of_its_own_and_a_fault_that_it_finds() -> None:
-    loaded = Rules.create_from_directory(str(ROOT / "policy"))
+    loaded = Rules.create_from_directory(str(ROOT / "checks" / "template_rules"))
     classes = {rule.__name__ for rule in rules.PolicyRule.__subclasses__()}
     assert {type(rule).__name__ for rule in loaded.values()} == classes
     suites = (test_expanded, test_cdn, test_roles, test_alarms, test_deploying)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT
+from testkit.project import ROOT
 from tests.template.test_build import need
 
 CYCLONEDX = ROOT / ".venv-sbom" / "bin" / "cyclonedx-py"

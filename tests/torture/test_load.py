@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.conftest import ROOT
-from torture.clients import Judge, Told
-from torture.decisions import Span, etag
+from checks.stress.clients import Judge, Told
+from checks.stress.decisions import Span, etag
+from testkit.project import ROOT
 
 SECONDS = 8
 PATH, ONE, TWO = "/v1/ash/stable", b"one", b"two"
@@ -21,7 +21,7 @@ RIGHT = {PATH: {etag(ONE): [Span(0, 3)], etag(TWO): [Span(4, 9)]}}
 
 def torture(**planted: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"TORTURE_MINUTES": str(SECONDS / 60)} | planted
-    command = [sys.executable, "-m", "torture", "--only", "full rate"]
+    command = [sys.executable, "-m", "checks.stress", "--only", "full rate"]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 

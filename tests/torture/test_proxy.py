@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from torture import proxy
-from torture.proxy import Proxy, proxied
+from testkit import proxy
+from testkit.proxy import Proxy, proxied
 
 if TYPE_CHECKING:
-    from tests.conftest import S3
+    from testkit.s3 import S3
 
 
 def ask(between: Proxy) -> int:

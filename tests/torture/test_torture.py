@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from torture import __main__ as command
-from torture import checks, counts, parts
-from torture.counts import Counts
+from checks.stress import __main__ as command
+from checks.stress import checks, parts
+from testkit import counts
+from testkit.counts import Counts
 
 CHECK = """
-from torture.counts import IS_FULL, tally
+from testkit.counts import IS_FULL, tally
 
 def test_it():
     tally(faults=3, wrong={wrong})

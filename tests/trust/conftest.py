@@ -25,12 +25,14 @@ from comet_updates.publish.run import Run, SweepFailedError
 from comet_updates.signing.sign import public_key
 from comet_updates_cli.commands.decide import SignWith
 from comet_updates_cli.signing import key_folder, sign_states
-from tests.conftest import S3, release, request
-from tests.publish.conftest import watched
-from tests.publish.memory import MemoryS3, s3
+from testkit.documents import release
+from testkit.events import request
+from testkit.memory_bucket import MemoryS3, s3
+from testkit.s3 import S3
+from testkit.watched_bucket import watched
 
 if TYPE_CHECKING:
-    from tests.conftest import Handler
+    from testkit.fresh import Handler
 
 __all__ = ["s3"]
 

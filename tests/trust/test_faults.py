@@ -13,12 +13,12 @@ from botocore.config import Config
 
 from comet_updates import object_keys
 from comet_updates.publish.publisher import Publisher
+from testkit.counts import IS_FULL, tally
+from testkit.proxy import proxied
+from testkit.watched_bucket import Watching
 from tests.faults.test_publish import IMPATIENT
-from tests.publish.conftest import Watching
 from tests.trust.conftest import PRODUCT
 from tests.trust.thief import version_of
-from torture.counts import IS_FULL, tally
-from torture.proxy import proxied
 
 if TYPE_CHECKING:
     from tests.trust.conftest import Client, House

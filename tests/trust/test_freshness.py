@@ -17,8 +17,8 @@ from comet_updates.publish.publisher import Publisher
 from comet_updates.publish.run import SweepFailedError
 from comet_updates.publish.stored import Listed
 from comet_updates.signing import sign
-from tests.conftest import release
-from tests.publish.conftest import WRITES, watched
+from testkit.documents import release
+from testkit.watched_bucket import WRITES, watched
 from tests.trust.conftest import PATH, PRODUCT
 from tests.trust.thief import ROLE, Thief, version_of
 

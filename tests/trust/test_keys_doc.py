@@ -16,11 +16,13 @@ from comet_updates.answer.log import Log
 from comet_updates.publish.bucket import Bucket
 from comet_updates.publish.publisher import Publisher
 from comet_updates.publish.run import Run
-from tests.conftest import ROOT, S3, release
+from testkit.documents import release
+from testkit.project import ROOT
+from testkit.s3 import S3
 from tests.trust.conftest import PATH, Client, Web
 
 if TYPE_CHECKING:
-    from tests.conftest import Handler
+    from testkit.fresh import Handler
 
 DOC = (ROOT / "docs" / "keys.md").read_text()
 SECTIONS = [

@@ -18,7 +18,7 @@ from comet_updates_cli.signing import key_folder
 from tests.trust.conftest import PATH, Client, House, Web
 
 if TYPE_CHECKING:
-    from tests.conftest import S3, Wire
+    from testkit.s3 import S3, Wire
 
 
 @pytest.fixture

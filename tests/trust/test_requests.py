@@ -9,7 +9,7 @@ import pytest
 
 from comet_updates import object_keys
 from comet_updates.answer import urls
-from tests.conftest import ROOT
+from testkit.project import ROOT
 from tests.trust.conftest import PATH
 from tests.trust.thief import ROLE
 

@@ -18,7 +18,7 @@ from comet_updates.formats import sparkle
 from comet_updates.signing import sign
 from comet_updates_cli.commands.decide import SignWith
 from comet_updates_cli.signing import sign_states
-from tests.conftest import release
+from testkit.documents import release
 from tests.trust.conftest import PATH, PRODUCT
 from tests.trust.thief import signed, targets_of, version_of
 

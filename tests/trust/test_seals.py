@@ -14,7 +14,7 @@ from comet_updates.publish.signed_states import COUNTING_MAX
 from comet_updates.publish.uploads import parse
 from comet_updates.signing import sign
 from comet_updates_cli.signing import offline_roles
-from tests.conftest import release
+from testkit.documents import release
 from tests.trust.conftest import PATH, PRODUCT
 from tests.trust.thief import EVIL, ROLE, Thief, signed, targets_of, version_of
 

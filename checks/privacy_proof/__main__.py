@@ -1,0 +1,94 @@
+"""`make privacy`: run every check of every promise, build every leak into a copy, and write the evidence report."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from checks.privacy_proof import mutants, report
+from checks.privacy_proof.run_mutants import Caught, Run, groups, hunt, together
+from comet_updates.promises import checks
+
+ROOT = Path(__file__).parents[2]
+JOBS = 1 + (os.cpu_count() or 1)
+"""One more than there are cores: some checks wait for an S3 that is slow."""
+LINE_EVERY_S = 15.0
+"""How often a line tells the progress where there is no terminal."""
+
+
+def main(
+    *,
+    only: Annotated[str, typer.Option(help="Build in only the leaks whose name contains this; write no report.")] = "",
+    jobs: Annotated[int, typer.Option(min=1, help="How many processes run checks at once.")] = JOBS,
+) -> None:
+    """Prove the promises. Exit code 0: all hold; 1: one does not."""
+    console = Console()
+    chosen = [mutant for mutant in mutants.ALL if only in mutant.name]
+    first = () if only else groups(checks())
+    try:
+        found = list(_shown(hunt(ROOT, chosen, jobs, first), len(chosen) + len(first), console))
+    except mutants.BrokenMutantError as error:
+        console.print(f"The checks could not run: {escape(str(error))}", style="red")
+        raise typer.Exit(1) from error
+    caught = sorted(result for result in found if isinstance(result, Caught))
+    console.print(_table(caught))
+    survivors = [result.mutant.name for result in caught if result.by is None]
+    for name in survivors:
+        console.print(f"No check noticed this leak: {escape(name)}", style="red")
+    if only:
+        raise typer.Exit(1 if survivors else 0)
+    _report(console, together(result for result in found if isinstance(result, Run)), caught)
+
+
+def _shown(results: Iterable[Caught | Run], total: int, console: Console) -> Iterator[Caught | Run]:
+    """Yield `results`, and show on the way how many of the `total` are done."""
+    if console.is_terminal:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=console) as progress:
+            yield from progress.track(results, total, description="Checks and leaks")
+        return
+    started = shown = time.monotonic()
+    for done, result in enumerate(results, start=1):
+        now = time.monotonic()
+        if now - shown >= LINE_EVERY_S or done == total:
+            console.print(f"{done} of {total} checks and leaks done after {now - started:.0f} s")
+            shown = now
+        yield result
+
+
+def _table(caught: list[Caught]) -> Table:
+    table = Table("what it does with the leak built in", "breaks", "caught by", box=None)
+    for found in caught:
+        by = found.by.partition("::")[2].removeprefix("test_").replace("_", " ") if found.by else "NOBODY"
+        table.add_row(escape(found.mutant.name), found.mutant.breaks, escape(by))
+    return table
+
+
+def _report(console: Console, checked: Run, caught: list[Caught]) -> None:
+    commit, changed = report.commit_of(ROOT)
+    made = report.make(checked, caught, commit, changed=changed)
+    for test in checked.failed():
+        console.print(f"Failed: {escape(test)}", style="red")
+    for promise in made["promises"]:
+        console.print(f"{promise['id']:4} {'holds' if promise['holds'] else 'DOES NOT HOLD'}: {promise['heading']}")
+    killed, total = made["mutants"]["killed"], made["mutants"]["total"]
+    console.print(
+        f"{made['pairs']} pairs compared, {made['canaries']} canaries in {len(made['sinks'])} sinks, "
+        f"{made['faults']} faults, {killed} of {total} leaks caught."
+    )
+    for path in report.write(made, ROOT):
+        console.print(f"Written: {path.relative_to(ROOT)}")
+    raise typer.Exit(0 if made["holds"] else 1)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,135 @@
+"""The evidence report: what was checked, what came out, and what nobody can check from here. As JSON and as a page.
+
+For one commit it is the same, byte for byte: no times, no paths, no order of arrival.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from checks.privacy_proof import report_data
+from checks.privacy_proof.run_mutants import Caught, Run
+from checks.privacy_proof.source import code_lines
+from comet_updates.answer import urls
+from comet_updates.promises import NOT_PROVABLE, PROMISES, Check, Promise
+from comet_updates_cli.audit import allowed
+from testkit.people import FIELDS, UPLOADER
+from testkit.reviewed import ANSWER_MODULES, SEES
+from testkit.search import SPELLINGS
+
+Report = dict[str, Any]
+
+PLACE = urls.Place("<product>", "<channel>", "<document>")
+PLACES = (urls.NOWHERE, urls.Place("<product>", "", ""), PLACE)
+
+
+def make(checked: Run, caught: Iterable[Caught], commit: str, *, changed: bool) -> Report:
+    """The report on a run of all checks and on the mutants.
+
+    Args:
+        checked: the checks of the project as it is.
+        caught: what became of each mutant.
+        commit: the id of the commit that was checked.
+        changed: whether files differed from it.
+    """
+    mutants = sorted(caught)
+    promises = [_promise(promise, checked, mutants) for promise in PROMISES]
+    return {
+        "schema": 2,
+        "commit": commit,
+        "changed": changed,
+        "holds": all(promise["holds"] for promise in promises),
+        "pairs": _sum(checked, "pairs"),
+        "faults": _sum(checked, "faults"),
+        "canaries": _sum(checked, "canaries"),
+        "sinks": _union(checked, "sinks"),
+        "spellings": list(SPELLINGS),
+        "fields": {"of a request": list(FIELDS), "of a notification of an upload": list(UPLOADER)},
+        "mutants": {
+            "total": len(mutants),
+            "killed": sum(mutant.by is not None for mutant in mutants),
+            "list": [
+                {
+                    "name": found.mutant.name,
+                    "breaks": found.mutant.breaks.split(),
+                    "place": found.mutant.place,
+                    "changes": [change.shown._asdict() for change in found.mutant.changes],
+                    "killed_by": found.by,
+                }
+                for found in mutants
+            ],
+        },
+        "promises": promises,
+        "log": {
+            "fields": {
+                "level": ["INFO", "WARNING", "ERROR"],
+                "product, channel, document": ["names that a publisher chose, of what is published", "empty"],
+                **report_data.log_fields(),
+            },
+            "lines": [line for place in PLACES for line in report_data.log_lines(place)],
+        },
+        "answers": {str(status): headers for status, headers in report_data.answers().items()},
+        "outbound": _union(checked, "outbound"),
+        "actions": report_data.actions(),
+        "resources": {type_: reason for type_, (_, reason) in allowed.RESOURCE_TYPES.items()},
+        "environment": allowed.ENVIRONMENT,
+        "dependencies": report_data.dependencies("answer"),
+        "modules": sorted(ANSWER_MODULES),
+        "sees_a_request": {function: code_lines(function) for function in sorted(SEES)},
+        "not_provable": list(NOT_PROVABLE),
+    }
+
+
+def write(report: Report, folder: Path) -> Iterator[Path]:
+    """Write `privacy-report.json` and `privacy-report.html` to `folder`; gives their paths."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    page = environment.get_template("report.html.jinja").render(report)
+    for name, text in {"privacy-report.json": json.dumps(report, indent=1) + "\n", "privacy-report.html": page}.items():
+        (folder / name).write_text(text, encoding="utf-8")
+        yield folder / name
+
+
+def commit_of(root: Path) -> tuple[str, bool]:
+    """The commit that is checked out at `root`, and whether files differ from it."""
+    commit, status = (
+        subprocess.run(["git", "-C", str(root), *command], capture_output=True, text=True, check=True).stdout
+        for command in (["rev-parse", "HEAD"], ["status", "--porcelain"])
+    )
+    return commit.strip(), bool(status)
+
+
+def _promise(promise: Promise, checked: Run, caught: list[Caught]) -> Report:
+    checks = [_check(check, checked) for check in promise.checks]
+    mine = [found for found in caught if promise.id in found.mutant.breaks.split()]
+    killed = [found for found in mine if found.by is not None]
+    return {
+        **promise._asdict(),
+        # A promise whose checks never failed for any mutant is one that nothing guards.
+        "holds": all(check["holds"] for check in checks) and len(killed) == len(mine) > 0,
+        "checks": checks,
+        "mutants": {"total": len(mine), "killed": len(killed)},
+    }
+
+
+def _check(check: Check, checked: Run) -> Report:
+    outcomes = checked.of(check)
+    holds = bool(outcomes) and set(outcomes) == {"passed"}
+    return {"sentence": check.sentence, "test": check.test, "cases": len(outcomes), "holds": holds}
+
+
+def _sum(checked: Run, figure: str) -> int:
+    return sum(value for figures in checked.figures if isinstance(value := figures.get(figure, 0), int))
+
+
+def _union(checked: Run, figure: str) -> list[str]:
+    return sorted(
+        {name for figures in checked.figures if isinstance(seen := figures.get(figure), list) for name in seen}
+    )

@@ -1,0 +1,304 @@
+"""Runs checks: of the project as it is, and in copies of it with a leak built in."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
+from pathlib import Path
+from queue import SimpleQueue
+from typing import NamedTuple, Self
+
+from checks.privacy_proof.mutants import BrokenMutantError, Mutant, build
+from checks.privacy_proof.source import FOLDERS
+from checks.privacy_proof.worker import Command
+from comet_updates import promises
+from comet_updates.promises import PROMISES, Check
+
+LIKELY_MAX = 3
+"""How many checks run before the others are collected, which takes as long as to run some of them."""
+
+NO_TEST_FAILED, TESTS_FAILED = 0, 1
+"""Exit codes of pytest; any other means that the checks did not run."""
+
+
+class Run(NamedTuple):
+    """How the checks ended.
+
+    Attributes:
+        outcomes: pytest's id of each test that ran → `passed`, `failed` or `skipped`.
+        figures: what the tests counted and saw; see `tally` in tests/privacy/conftest.py.
+    """
+
+    outcomes: dict[str, str]
+    figures: list[dict[str, int | list[str]]]
+
+    def of(self, check: Check) -> list[str]:
+        """Return the outcomes of all cases of `check`."""
+        return [
+            outcome
+            for test, outcome in self.outcomes.items()
+            if test == check.test or test.startswith(f"{check.test}[")
+        ]
+
+    def failed(self) -> list[str]:
+        """Return the tests that failed."""
+        return [test for test, outcome in self.outcomes.items() if outcome == "failed"]
+
+
+def together(runs: Iterable[Run]) -> Run:
+    """Return several runs of different checks as one."""
+    outcomes: dict[str, str] = {}
+    figures: list[dict[str, int | list[str]]] = []
+    for run in runs:
+        outcomes |= run.outcomes
+        figures += run.figures
+    return Run(outcomes, figures)
+
+
+class Caught(NamedTuple):
+    """What became of a mutant; `by` is the test that failed first, and nothing if it survived."""
+
+    mutant: Mutant
+    by: str | None
+
+
+def copy_of(root: Path, folder: Path) -> Path:
+    """Copy the files of the project at `root` that Git knows or would know to `folder`, and return that."""
+    command = ["git", "-C", str(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, listed.split("\0")):
+        if (root / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(root / name, folder / name)
+    return folder
+
+
+class Worker:
+    """Runs checks, each time in a new process that is made from one which has the libraries already.
+
+    Use it as a context manager: it ends its process.
+    """
+
+    def __init__(self) -> None:
+        """Start the process that has the libraries."""
+        command = [sys.executable, "-P", str(Path(__file__).with_name("worker.py"))]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self) -> Self:
+        """Return the worker itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the process, after what it is running."""
+        self._process.communicate()
+
+    def run(self, root: Path, checks: Iterable[Check], *options: str, full: bool = False) -> Run:
+        """Run `checks` of the project at `root`, with `options` of pytest.
+
+        Args:
+            root: where the project is. Its files may change from run to run.
+            checks: what to run, in this order.
+            options: for pytest.
+            full: whether the checks try all that they can, or less.
+
+        Raises:
+            BrokenMutantError: pytest could not run them.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            outcomes, figures = Path(folder) / "outcomes", Path(folder) / "figures"
+            environment = {
+                "PYTHONDONTWRITEBYTECODE": "1",  # that of a leak must not stay
+                "COMET_PRIVACY": "full" if full else "quick",
+                "COMET_OUTCOMES": str(outcomes),
+                "COMET_TALLY": str(figures),
+            }
+            tests = [check.test for check in checks]
+            code, printed = self._answer(root, environment, ["-p", "checks.privacy_proof.recorder", *options, *tests])
+            ran = Run(dict(_lines(outcomes)), list(_lines(figures)))
+        if code not in (NO_TEST_FAILED, TESTS_FAILED) or not ran.outcomes:
+            raise BrokenMutantError(printed[-4000:])
+        return ran
+
+    def compile(self, root: Path, checks: Iterable[Check]) -> None:
+        """Write the byte code of all that `checks` import from the project at `root`, so that later runs only read it.
+
+        Raises:
+            BrokenMutantError: the checks cannot be imported.
+        """
+        environment = {"PYTHONDONTWRITEBYTECODE": ""}
+        code, printed = self._answer(root, environment, ["--collect-only", *(check.test for check in checks)])
+        if code != NO_TEST_FAILED:
+            raise BrokenMutantError(printed[-4000:])
+
+    def _answer(self, root: Path, environment: dict[str, str], arguments: list[str]) -> tuple[int, str]:
+        """Run pytest, and return its exit code and what it printed."""
+        if not self._process.stdin or not self._process.stdout:
+            raise RuntimeError("the process has no input or no output")
+        path = os.pathsep.join([*(str(root / name) for name in FOLDERS), str(root)])
+        command = Command(root=str(root), environment=environment | {"PYTHONPATH": path}, arguments=arguments)
+        self._process.stdin.write(json.dumps(command) + "\n")
+        self._process.stdin.flush()
+        if not (answer := self._process.stdout.readline()):
+            raise BrokenMutantError(f"the process that runs the checks ended, with exit code {self._process.wait()}")
+        code, printed = json.loads(answer)
+        return code, printed
+
+
+def checks_of(mutant: Mutant) -> list[Check]:
+    """Return the checks of the promises that `mutant` breaks, those that are likely to see it soon first."""
+    broken = dict.fromkeys(
+        check for promise in PROMISES if promise.id in mutant.breaks.split() for check in promise.checks
+    )
+    likely = [check for check in _likely(mutant.place) if check in broken]
+    return [*likely, *sorted(broken.keys() - set(likely), key=lambda check: (check in COSTLY, *check))]
+
+
+COSTLY = {promises.WHO_UPLOADS, promises.EVERY_FAULT_OF_PUBLISHING, promises.SEEN_BY, promises.OLD_VERSION_SEEN}
+"""These run last: two take the longest, and two see every line that is added, when others say why it is bad."""
+
+_LIKELY = (
+    (
+        "template.yaml",
+        (
+            promises.TEMPLATE,
+            promises.RETENTION,
+            promises.QUIET,
+            promises.EDGE,
+            promises.EDGE_VERSION,
+            promises.LEGACY_EDGE,
+        ),
+    ),
+    ("layers/", (promises.FEW_LIBRARIES,)),
+    ("functions/", (promises.PAGE, promises.PAGE_ALONE)),
+    ("comet_updates.formats.manifest", (promises.TO_ASK,)),
+    ("comet_updates.formats", (promises.PAGE, promises.PAGE_ALONE)),
+    ("comet_updates.publish.publisher", (promises.PAGE,)),
+    ("comet_updates.publish", (promises.NO_UPLOADER, promises.EVERY_FAULT_OF_PUBLISHING)),
+    ("comet_updates.model", (promises.NO_FIELD,)),
+    ("comet_updates.answer.log", (promises.ONLY_RECORDS, promises.SILENCE, promises.FINITE_LOG)),
+    ("comet_updates.answer.urls.drop_in", (promises.OLD_VERSION, promises.OLD_VERSION_ALONE)),
+    ("comet_updates.answer.urls", (promises.LEGACY_PATH, promises.ONLY_GETS)),
+    ("comet_updates_client.schedule", (promises.CLIENT_SPREAD,)),
+    ("comet_updates_client.request.download", (promises.CLIENT_DOWNLOAD,)),
+    ("comet_updates_client.source_tuf", (promises.CLIENT_SAW,)),
+    (
+        "comet_updates_client",
+        (
+            promises.CLIENT_OFF,
+            promises.CLIENT_BARE,
+            promises.CLIENT_TRUST,
+            promises.CLIENT_STAYS,
+            promises.CLIENT_SILENT,
+            promises.CLIENT_SAME,
+        ),
+    ),
+    ("comet_updates_cli", (promises.CLIENT_UNASKED, promises.CLIENT_SILENT)),
+    (
+        "comet_updates.answer.drop_in",
+        (promises.OLD_VERSION_CACHED, promises.NOT_BACK, promises.OLD_VERSION_ALONE, promises.OLD_VERSION),
+    ),
+    ("comet_updates.answer.store", (promises.ONLY_GETS, promises.FROM_MEMORY, promises.FINITE_LOG)),
+    (
+        "comet_updates.answer.respond",
+        (promises.NO_REDIRECT, promises.LEGACY_CACHED, promises.HOW_OFTEN, promises.PAGE_POLICY, promises.PARTNERS),
+    ),
+    (
+        "comet_updates.answer",
+        (promises.THREE_INPUTS, promises.ONE_CORRESPONDENT, promises.NO_REDIRECT, promises.FEW_MODULES),
+    ),
+    ("comet_updates.answer", (promises.FINITE_LOG, promises.NO_CANARY, promises.EVERY_FAULT)),
+)
+"""Beginning of a place → the checks that see most leaks there. It decides how soon a leak is caught, not whether."""
+
+
+def _likely(place: str) -> list[Check]:
+    return [check for start, checks in _LIKELY for check in checks if place.startswith(start)]
+
+
+def try_one(mutant: Mutant, root: Path, worker: Worker) -> Caught:
+    """Build `mutant` into the project at `root`, run its checks there until one fails, and take it out again."""
+    built = build(mutant, root)
+    _write(root / built.file, built.after)
+    checks = checks_of(mutant)
+    try:
+        for some in filter(None, (checks[:LIKELY_MAX], checks[LIKELY_MAX:])):
+            if failed := worker.run(root, some, "-x").failed():
+                return Caught(mutant, failed[0])
+    except BrokenMutantError as error:
+        raise BrokenMutantError(f"{mutant.name}: {error}") from error
+    finally:
+        _write(root / built.file, built.before)
+    return Caught(mutant, None)
+
+
+def groups(checks: Iterable[Check]) -> list[list[Check]]:
+    """Return `checks` by file: those of one file share what they set up."""
+    files: dict[str, list[Check]] = {}
+    for check in checks:
+        files.setdefault(check.file, []).append(check)
+    return list(files.values())
+
+
+def hunt(
+    root: Path, mutants: Iterable[Mutant], workers: int, groups: Iterable[list[Check]] = ()
+) -> Iterator[Caught | Run]:
+    """Yield what becomes of each mutant of the project at `root`, as it becomes known; `root` itself does not change.
+
+    Args:
+        root: where the project is.
+        mutants: what to try, each in a copy.
+        workers: how many processes work at once.
+        groups: checks to run thoroughly on the project as it is; each group gives a `Run`.
+
+    Raises:
+        BrokenMutantError: a mutant cannot be built in, or checks cannot run.
+    """
+    mutants = list(mutants)
+    for mutant in mutants:
+        build(mutant, root)  # before anything takes long
+    with ExitStack() as opened:
+        folder = Path(opened.enter_context(tempfile.TemporaryDirectory()))
+        free: SimpleQueue[tuple[Path, Worker]] = SimpleQueue()
+        first, *others = [(folder / str(number), opened.enter_context(Worker())) for number in range(workers)]
+        copy_of(root, first[0])
+        first[1].compile(first[0], (check for promise in PROMISES for check in promise.checks))
+        for copy, _ in others:
+            shutil.copytree(first[0], copy)
+        for pair in (first, *others):
+            free.put(pair)
+
+        def work(task: Mutant | list[Check]) -> Caught | Run:
+            copy, worker = free.get()
+            try:
+                if isinstance(task, Mutant):
+                    return try_one(task, copy, worker)
+                return worker.run(root, task, full=True)
+            finally:
+                free.put((copy, worker))
+
+        pool = opened.enter_context(ThreadPoolExecutor(workers))
+        tasks: list[Mutant | list[Check]] = [*groups, *mutants]
+        results = [pool.submit(work, task) for task in tasks]
+        try:
+            for done in as_completed(results):
+                yield done.result()
+        finally:
+            pool.shutdown(cancel_futures=True)  # after an error, or Ctrl-C, the rest would only take time
+
+
+def _write(file: Path, text: str) -> None:
+    """Write `text` to `file`, and drop the byte code of what the file held: both may be as long and as old."""
+    file.write_text(text, encoding="utf-8")
+    for compiled in file.parent.glob(f"__pycache__/{file.stem}.*.pyc"):
+        compiled.unlink()
+
+
+def _lines(file: Path) -> list:  # type: ignore[type-arg]
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []

@@ -1,0 +1,41 @@
+"""A part of `make torture` that is tests: `make test` runs them shortly, and here they are thorough and counted."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from testkit import counts
+from testkit.counts import Counts
+
+ROOT = Path(__file__).parents[2]
+
+Part = Callable[[Counts], bool]
+"""Adds its figures, says on standard output what else is worth saying, and gives whether all went well."""
+
+
+def checks(*paths: str, root: Path = ROOT) -> Part:
+    """The part that runs the tests at `paths`, relative to `root`.
+
+    A test asks `counts.IS_FULL` how much to do, and says by `counts.tally` what it did.
+    """
+
+    def run(sums: Counts) -> bool:
+        with tempfile.TemporaryDirectory() as folder:
+            figures = Path(folder) / "figures"
+            command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *paths]
+            environment = os.environ | counts.environment(figures)
+            said = Path(folder) / "said"  # other parts run meanwhile: what this one says stands together
+            with said.open("w") as output:
+                done = subprocess.run(command, cwd=root, env=environment, stdout=output, check=False)
+            print(said.read_text(), end="", flush=True)
+            if done.returncode < 0:
+                print(f"\nended by signal {-done.returncode}, which none of our tests sends to itself", flush=True)
+            counts.add_tally(sums, figures)
+        return done.returncode == 0
+
+    return run

@@ -1,0 +1,67 @@
+"""The rule for what is counted and watched: numbers of our own resources, and of nothing that a request says."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from comet_updates_cli.audit import allowed
+
+sys.path.append(str(Path(__file__).parents[2]))  # cfn-lint loads the files of this folder by their paths
+
+from checks.template_rules.expansion import Template, resources
+from checks.template_rules.rule import Finding, PolicyRule
+
+IN_DEPLOYMENT = "of cli/comet_updates_cli/audit/allowed.py with the reason why it knows no client"
+OURS = "CometUpdates/"
+DRAWN = {"alarm", "metric", "text"}
+"""Widgets of a dashboard that show numbers. One of type `log` searches logs, one of type `custom` calls a function."""
+
+
+class NoClientIsCounted(PolicyRule):
+    id = "E9514"
+    shortdesc = "What is counted knows no client"
+    description = (
+        "Filters of logs are allowed.COUNTED, without a dimension; alarms watch allowed.WATCHED; the dashboard "
+        "searches no log."
+    )
+
+    def findings(self, expanded: Template) -> Iterator[Finding]:
+        for name, filter_ in resources(expanded, "AWS::Logs::MetricFilter").items():
+            if _counted(filter_) != allowed.COUNTED.get(name):
+                problem = f"counts {_counted(filter_)} instead of {allowed.COUNTED.get(name)}"
+                yield Finding(name, problem, f"Change it back, or put it into COUNTED {IN_DEPLOYMENT}")
+            if any(each.get("Dimensions") for each in filter_.get("MetricTransformations", ())):
+                yield Finding(name, "counts by what a line says", "Remove Dimensions: a number is kept for 15 months")
+        for name, alarm in resources(expanded, "AWS::CloudWatch::Alarm").items():
+            if _watched(alarm) != allowed.WATCHED.get(name):
+                problem = f"watches {_watched(alarm)} instead of {allowed.WATCHED.get(name)}"
+                yield Finding(name, problem, f"Change it back, or put it into WATCHED {IN_DEPLOYMENT}")
+        for name, dashboard in resources(expanded, "AWS::CloudWatch::Dashboard").items():
+            for extra in sorted(_drawn(dashboard.get("DashboardBody")) - DRAWN):
+                yield Finding(name, f"has a widget of type {extra}", f"Leave {sorted(DRAWN)}: those show numbers alone")
+
+
+def _counted(filter_: dict[str, Any]) -> tuple[Any, ...]:
+    numbers = [str(each.get("MetricName")) for each in filter_.get("MetricTransformations", ())]
+    return filter_.get("LogGroupName", {}).get("Ref"), filter_.get("FilterPattern"), ", ".join(numbers)
+
+
+def _watched(alarm: dict[str, Any]) -> tuple[Any, ...]:
+    match alarm.get("Namespace"):
+        case {"Fn::Sub": str(text)} if text.startswith(OURS):
+            namespace: Any = OURS
+        case other:
+            namespace = other
+    by = ", ".join(str(dimension.get("Name")) for dimension in alarm.get("Dimensions", ()))
+    return namespace, alarm.get("MetricName"), by
+
+
+def _drawn(body: Any) -> set[str]:
+    with suppress(ValueError, KeyError, TypeError):
+        return {str(widget.get("type")) for widget in json.loads(body["Fn::Sub"])["widgets"]}
+    return {"unknown"}

@@ -1,0 +1,262 @@
+"""The rules that hold the template to its privacy promise, for cfn-lint (`make policy`).
+
+What may exist, and why it cannot carry anything about a client, stands in `comet_updates_cli.audit.allowed` and in the
+data files beside this one. The rules hold the template against that, once SAM has expanded it.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from cfnlint.template import Template as Linted
+
+from comet_updates_cli.audit.allowed import (
+    CONDITIONAL,
+    CONTEXT_TOKENS,
+    ENVIRONMENT,
+    HANDLERS,
+    LAYERS,
+    LIVE,
+    LOGGING,
+    LOGS,
+    RESOURCE_TYPES,
+    RETENTION_DAYS,
+    ROLES,
+)
+
+HERE = Path(__file__).parent
+sys.path.append(
+    str(HERE.parents[1])
+)  # cfn-lint loads the files of this folder by their paths, from wherever it is called
+
+from checks.template_rules.expansion import NotExpandedError, Template, load, paths, resources  # noqa: E402
+from checks.template_rules.rule import Finding, PolicyRule, expanded_of  # noqa: E402
+from checks.template_rules.statements import as_list, granted, written  # noqa: E402
+
+TRANSFORM = "AWS::Serverless-2016-10-31"
+ATTRIBUTES = {"Type", "Properties", "Condition", "Metadata", "DependsOn", "DeletionPolicy", "UpdateReplacePolicy"}
+ANSWERING = "AnswerFunction"
+SAM_HASH = r"[0-9a-f]{10}"  # ends the logical id of a layer
+
+REASON = "with the reason why it cannot carry an identifier"
+IN_DEPLOYMENT = f"in cli/comet_updates_cli/audit/allowed.py {REASON}"
+
+
+class OnlyKnownTypes(PolicyRule):
+    id = "E9501"
+    shortdesc = "Only resources that were decided on"
+    description = "Types and numbers of resources are allowed.RESOURCE_TYPES; all but allowed.CONDITIONAL always exist."
+
+    def findings(self, expanded: Template) -> Iterator[Finding]:
+        allowed = Counter({type_: number for type_, (number, _) in RESOURCE_TYPES.items()})
+        types = {name: str(resource.get("Type")) for name, resource in expanded["Resources"].items()}
+        found = Counter(types.values())
+        for type_ in found | allowed:
+            if found[type_] != allowed[type_]:
+                place = next((name for name in reversed(types) if types[name] == type_), "Resources")
+                number = f"the template has {found[type_]} of {type_} instead of {allowed[type_]}"
+                yield Finding(place, number, f"Change it back, or write it into RESOURCE_TYPES {IN_DEPLOYMENT}")
+
+    def all(self, cfn: Linted) -> Iterator[Finding]:
+        transforms = cfn.transform_pre["Transform"]
+        if not set(transforms) <= {TRANSFORM}:  # none at all: somebody asks for what CloudFormation has
+            yield Finding("Transform", f"{transforms} may add what no rule sees", f"Leave {TRANSFORM} alone")
+        try:
+            yield from self.findings(expanded_of(cfn))
+        except NotExpandedError as error:
+            yield Finding(
+                "Resources", f"SAM cannot expand the template: {error}", "Mend it, so that rules can look at it"
+            )
+
+
+class NothingGoesAway(PolicyRule):
+    id = "E9502"
+    shortdesc = "What protects is there under all parameters"
+    description = "What has a condition is allowed.CONDITIONAL; no resource has an attribute that nobody decided on."
+
+    def findings(self, expanded: Template) -> Iterator[Finding]:
+        for name, resource in expanded["Resources"].items():
+            condition = resource.get("Condition")
+            _, decided = CONDITIONAL.get(name, ("", None))
+            if condition != decided:
+                yield Finding(name, f"exists under the condition {condition} instead of {decided}", "Change it back")
+            # An alias may be left to CodeDeploy; rule E9515 says how.
+            allowed = ATTRIBUTES | ({"UpdatePolicy"} if resource.get("Type") == "AWS::Lambda::Alias" else set())
+            for attribute in sorted(resource.keys() - allowed):
+                yield Finding(name, f"has the attribute {attribute}", f"Remove it: there are {sorted(ATTRIBUTES)}")
+
+
+class OnlyKnownProperties(PolicyRule):
+    id = "E9503"
+    shortdesc = "Only properties that have a reason"
+    description = (
+        "Each path of a property stands in checks/template_rules/properties.yaml, with why it cannot carry "
+        "an identifier."
+    )
+
+    def __init__(self, allowed: dict[str, list[dict[str, Any]]] | None = None) -> None:
+        super().__init__()
+        self.allowed = allowed or load((HERE / "properties.yaml").read_text(encoding="utf-8"))
+
+    def findings(self, expanded: Template) -> Iterator[Finding]:
+        for name, resource in expanded["Resources"].items():
+            allowed = [path for group in self.allowed.get(str(resource.get("Type")), ()) for path in group["paths"]]
+            below = tuple(path.removesuffix("*") for path in allowed if path.endswith(".*"))
+            for path in dict.fromkeys(paths(resource.get("Properties", {}))):
+                if path not in allowed and not path.startswith(below):
+                    problem = f"nobody gave a reason for {path or 'having no properties'}"
+                    yield Finding(
+                        name, problem, f"Remove it, or add it to checks/template_rules/properties.yaml {REASON}"
+                    )
+
+
+class NoContextTokens(PolicyRule):
+    id = "E9504"
+    shortdesc = "Nothing of a request is named"
+    description = "The variables of the gateway that the template names are allowed.CONTEXT_TOKENS: none."
+
+    def findings(self, expanded: Template) -> Iterator[Finding]:
+        sections = {name: section for name, section in expanded.items() if name != "Resources"}
+        for name, place in (sections | expanded["Resources"]).items():
+            # `${!context.x}` is how Fn::Sub writes `${context.x}`, the gateway's other form of `$context.x`.
+            for token in re.findall(r"\$(?:\{!?)?(?:context|request|stageVariables)\b[\w.]*", repr(place)):
+                if token not in CONTEXT_TOKENS:
+                    problem = f"{token} is something of one request"
+                    yield Finding(name, problem, f"Remove it, or add it to CONTEXT_TOKENS {IN_DEPLOYMENT}")
+
+
+class OnlyKnownGrants(PolicyRule):
+    id = "E9505"
+    shortdesc = "Roles allow what was decided, and no more"
+    description = "The statements of each role are allowed.GRANTS."
+
+    def findings(self, expanded: Template) -> Iterator[Finding]:
+        for name, role in resources(expanded, "AWS::IAM::Role").items():
+            for extra in sorted(role.keys() - {"AssumeRolePolicyDocument", "Policies"}):
+                yield Finding(name, f"{extra} changes what the role allows, unseen", "Write statements into Policies")
+            documents = [policy["PolicyDocument"] for policy in role.get("Policies", ())]
+            found = [written(statement) for document in documents for statement in as_list(document["Statement"])]
+            decided = granted(name)
+            for statement in found:
+                if statement not in decided:
+                    yield Finding(name, f"says {statement}", f"Remove it, or add it to GRANTS {IN_DEPLOYMENT}")
+            for statement in decided:
+                if statement not in found:
+                    yield Finding(name, f"lacks {statement}", f"Add it, or take it from GRANTS {IN_DEPLOYMENT}")
+
+
+class OnlyKnownVariables(PolicyRule):
+    id = "E9506"
+    shortdesc = "Functions read the variables that were decided on"
+    description = "Each function's environment is allowed.ENVIRONMENT; its bucket is the stack's, and its S3 is AWS's."
+
+    def findings(self, expanded: Template) -> Iterator[Finding]:
+        for name, function in resources(expanded, "AWS::Lambda::Function").items():
+            variables = function.get("Environment", {}).get("Variables", {})
+            allowed = ENVIRONMENT.get(name, {})
+            for extra in sorted(variables.keys() - allowed.keys()):
+                yield Finding(name, f"reads {extra}", f"Remove it, or add it to ENVIRONMENT {IN_DEPLOYMENT}")
+            for missing in sorted(allowed.keys() - variables.keys()):
+                yield Finding(name, f"lacks {missing}", f"Add it, or take it from ENVIRONMENT {IN_DEPLOYMENT}")
+            for variable, value in {"S3_ENDPOINT": "aws", "BUCKET": {"Ref": "Bucket"}}.items():
+                if variables.get(variable) != value:
+                    problem = f"{variable} is {variables.get(variable)}, so that somebody else sees what is asked for"
+                    yield Finding(name, problem, f"Set {value}")
+
+
+class LogsAreKeptForDays(PolicyRule):
+    id = "E9507"
+    shortdesc = "Logs are kept for days and hold nothing of Lambda's own about a request"
+    description = (
+        "A parameter with values of allowed.RETENTION_DAYS says how long; a function logs into the group that "
+        "allowed.LOGS names, as allowed.LOGGING says."
+    )
+
+    def findings(self, expanded: Template) -> Iterator[Finding]:
+        for name, group in resources(expanded, "AWS::Logs::LogGroup").items():
+            days = group.get("RetentionInDays")
+            parameter = days.get("Ref") if isinstance(days, dict) else None
+            values = expanded.get("Parameters", {}).get(parameter, {}).get("AllowedValues")
+            if not values or not set(values) <= set(RETENTION_DAYS):
+                problem = f"is kept for {days} days, which may be {values}"
+                remedy = f"Set a parameter whose AllowedValues are among {RETENTION_DAYS}"
+                yield Finding(name, problem, remedy)
+        for name, function in resources(expanded, "AWS::Lambda::Function").items():
+            # Our records hold no time, and Lambda takes such lines for INFO: at WARN even errors would be dropped.
+            decided = {**LOGGING, "LogGroup": {"Ref": LOGS.get(name)}}
+            if function.get("LoggingConfig") != decided:
+                remedy = (
+                    f"Set {decided}: other levels write the ids of requests, and Lambda keeps its own groups for ever"
+                )
+                yield Finding(name, f"logs as {function.get('LoggingConfig')}", remedy)
+
+
+class OneRoute(PolicyRule):
+    id = "E9508"
+    shortdesc = "The gateway passes everything to one function"
+    description = (
+        "There is one route, $default, to the answering function's alias; the gateway tells no two requests apart."
+    )
+
+    def findings(self, expanded: Template) -> Iterator[Finding]:
+        function = f"functions/${{{ANSWERING}Alias{LIVE}}}/invocations"
+        uri = "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/" + function
+        for name, api in resources(expanded, "AWS::ApiGatewayV2::Api").items():
+            routes = api.get("Body", {}).get("paths", {})
+            if set(routes) != {"$default"}:
+                yield Finding(
+                    name, f"has the routes {sorted(routes)}", "Leave $default: answer/urls.py says what a path means"
+                )
+            for path, methods in routes.items():
+                for method, route in methods.items():
+                    if route.get("x-amazon-apigateway-integration", {}).get("uri") != {"Fn::Sub": uri}:
+                        problem = f"{path} {method} goes to another than the alias of {ANSWERING}"
+                        yield Finding(name, problem, f"Let {ANSWERING} answer it as deployed, or remove the route")
+
+
+class FunctionsAreOurs(PolicyRule):
+    id = "E9509"
+    shortdesc = "Each function is code that was reviewed, with its own role and layer"
+    description = "Handlers and roles are allowed.HANDLERS and allowed.ROLES; there is one layer for each function."
+
+    def findings(self, expanded: Template) -> Iterator[Finding]:
+        for name, function in resources(expanded, "AWS::Lambda::Function").items():
+            if name not in HANDLERS:
+                yield Finding(name, "is a function that nobody reviewed", f"Remove it, or add it {IN_DEPLOYMENT}")
+                continue
+            decided = {
+                "Handler": HANDLERS[name],
+                "Role": {"Fn::GetAtt": [ROLES[name], "Arn"]},
+            }
+            for key, value in decided.items():
+                if function.get(key) != value:
+                    yield Finding(name, f"its {key} is {function.get(key)}", f"Set {value}")
+            layers = [layer.get("Ref") if isinstance(layer, dict) else layer for layer in function.get("Layers", ())]
+            if len(layers) != 1 or not re.fullmatch(LAYERS[name] + SAM_HASH, str(layers[0])):
+                problem = f"has the layers {layers}; an extension in one could read all that the function sees"
+                yield Finding(name, problem, f"Leave {LAYERS[name]} alone")
+
+
+class AsDecided(PolicyRule):
+    id = "E9510"
+    shortdesc = "Who may reach what is as it was decided"
+    description = (
+        "Trust, policies of resources, callers and encryption have the values of checks/template_rules/decided.yaml."
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.decided = load((HERE / "decided.yaml").read_text(encoding="utf-8"))
+
+    def findings(self, expanded: Template) -> Iterator[Finding]:
+        for name, decided in self.decided.items():
+            properties = expanded["Resources"].get(name, {}).get("Properties", {})
+            for key, value in decided.items():
+                if properties.get(key) != value:
+                    problem = f"its {key} is {properties.get(key)} instead of {value}"
+                    yield Finding(name, problem, "Change it back, or checks/template_rules/decided.yaml after a review")

@@ -1,0 +1,372 @@
+"""A Lambda execution environment of its own for each observation, and all that can be seen of it.
+
+`python -m testkit.execution` imports libraries, then waits. For each command (one line of JSON, see `Command`)
+it forks and names the child; that one imports the handler, hands it the events through the real Lambda runtime client,
+and reports what it did (one line of JSON, see `Seen`). So two observations start from the very same process, down to
+the last byte. The clock stands still, and nothing is by chance.
+"""
+
+from __future__ import annotations
+
+import base64
+import gc
+import importlib
+import io
+import itertools
+import json
+import logging
+import os
+import random
+import re
+import sys
+import tempfile
+import time
+import types
+from collections.abc import Callable, Iterator
+from enum import Enum
+from pathlib import Path
+from typing import Any, TypedDict
+
+if __name__ == "__main__":  # and not in the process of the tests, whose clock has to go on
+    time.monotonic = lambda: 0.0  # before anything of ours could take it
+    random.random = lambda: 0.0  # it would begin anew in each child
+
+from awslambdaric import bootstrap
+from awslambdaric.lambda_runtime_marshaller import LambdaMarshaller
+
+PRELOADED = (
+    *("obstore.store", "aws_lambda_powertools.logging.formatter", "comet_updates.formats", "boto3", "urllib3"),
+    *("jinja2", "tuf.api.metadata", "securesystemslib.signer"),
+)
+PACKAGE = "comet_updates"
+STORE = "comet_updates.answer.store"
+PATIENCE_S = 60
+Handler = Callable[[Any, object], Any]
+
+
+class Command(TypedDict):
+    """What to run.
+
+    Attributes:
+        module: the module whose `handler` Lambda calls.
+        environ: the whole environment of the process.
+        events: as JSON texts, base64: so that no text of an event stands in the child but where it is handled.
+        leak: the name of a planted leak (`leaks.ALL`), or nothing.
+        faults: whether each event comes again and again, with a fault at its first call, its second, and so on; a
+            number above one takes every so-many-th call.
+        markers: texts to look for in the memory of the process afterwards, base64.
+        watch: texts to look for in the arguments of each of our functions, base64.
+        is_patient: whether the answering function waits longer for S3 than it does on Lambda. This machine may stand
+            still for a second, and that is no fault of S3.
+    """
+
+    module: str
+    environ: dict[str, str]
+    events: list[str]
+    leak: str
+    faults: int
+    markers: list[str]
+    watch: list[str]
+    is_patient: bool
+
+
+class Seen(TypedDict):
+    """What could be seen, by sink. The order of everything is the order in which it happened."""
+
+    posted: list[str]
+    errors: list[str]
+    stdout: str
+    stderr: str
+    records: list[str]
+    state: str
+    environ: list[str]
+    system: list[str]
+    files: list[str]
+    remembered: list[str]
+    calls: int
+    receivers: list[str]
+
+
+class RuntimeApi:
+    """Stands where Lambda does: takes what the runtime client posts and logs."""
+
+    def __init__(self) -> None:
+        self.marshaller = LambdaMarshaller()
+        self.results: list[str] = []
+        self.errors: list[str] = []
+
+    def post_invocation_result(self, _id: str, result: str, *_: object) -> None:
+        self.results.append(result)
+
+    def post_invocation_error(self, *error: object) -> None:
+        self.errors.append(repr(error))
+
+    def log(self, message: object, *_: object) -> None:
+        self.errors.append(repr(message))
+
+    log_error = log
+
+
+class Gate:
+    """Notes what Python asks the system for while `open` is true: files to write, connections, processes."""
+
+    WATCHED = re.compile(
+        r"socket\.(connect|sendto|getaddrinfo)|subprocess|os\.(?!listdir|scandir)|shutil|sqlite3|ctypes"
+    )
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+        self.open = False
+        sys.addaudithook(self._note)
+
+    def _note(self, event: str, args: tuple[object, ...]) -> None:
+        if not self.open:
+            return
+        if event == "open" and isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            self.events.append(f"open {args[0]!r}")
+        elif self.WATCHED.match(event):
+            self.events.append(f"{event} {[arg for arg in args if isinstance(arg, (str, bytes, tuple, int))]}")
+
+
+def run(command: Command) -> Seen:
+    """Do what `command` says, in this process, and say what could be seen."""
+    os.environ.clear()
+    os.environ.update(command["environ"])
+    tempfile.tempdir = os.environ["TMPDIR"]
+    gate, api, records, receivers = Gate(), RuntimeApi(), [], set()
+
+    def noted(*args: Any, **more: Any) -> logging.LogRecord:
+        record = logging.LogRecord(*args, **more)
+        records.append(f"{record.name} {record.levelname} {record.msg!r} {record.args!r} {record.exc_info!r}")
+        return record
+
+    logging.setLogRecordFactory(noted)
+    out, err = _captured(1), _captured(2)
+    if command["is_patient"]:
+        importlib.import_module(STORE).TRY_TIMEOUT_S = PATIENCE_S
+    handler: Handler = importlib.import_module(command["module"]).handler
+    if command["leak"]:
+        from testkit import leaks  # noqa: PLC0415 (no part of an environment without a leak)
+
+        handler = leaks.leaky(handler, getattr(leaks, command["leak"]))
+    _forget(out, err)
+    before = dict(os.environ)
+    gate.open = True
+    calls = 0
+    for event in command["events"]:
+        if command["faults"]:
+            calls += _with_faults(api, handler, event, command["faults"])
+        elif command["watch"]:
+            receivers |= _watched(api, handler, event, [_text(text) for text in command["watch"]])
+        else:
+            _invoke(api, handler, event)
+    gate.open = False
+    after = {k: v for k, v in os.environ.items() if before.get(k) != v} | dict.fromkeys(before.keys() - os.environ, "")
+    return Seen(
+        posted=api.results,
+        errors=api.errors,
+        stdout=_written(out),
+        stderr=_written(err),
+        records=records,
+        state=json.dumps([state(module) for module in _ours()] + [state(handler)]),
+        environ=sorted(f"{name}={value}" for name, value in after.items()),
+        system=gate.events,
+        files=sorted(_files(Path(tempfile.gettempdir()))),
+        remembered=sorted(_remembered([_text(marker) for marker in command["markers"]])),
+        calls=calls,
+        receivers=sorted(receivers),
+    )
+
+
+def _text(encoded: str) -> str:
+    return base64.b64decode(encoded).decode()
+
+
+def _invoke(api: RuntimeApi, handler: Handler, event: str) -> None:
+    """One invocation through the code that runs on Lambda; the id of the invocation is fixed."""
+    bootstrap.handle_event_request(
+        api, handler, "invocation", _text(event), "application/json", None, None, "arn", 0, None, api
+    )
+
+
+def _with_faults(api: RuntimeApi, handler: Handler, event: str, step: int) -> int:
+    """Invoke with a fault at the first call that is made, then at the second, until none is left; gives their number.
+
+    The fault quotes the event, as a library's error may. For the answering function every call counts, those inside of
+    libraries, too; for the publishing one, whose libraries make many thousands, those that our code makes.
+    """
+    for nth in itertools.count(step=step):
+        fault = _Fault(nth, _text(event), everywhere=handler.__module__ != "comet_updates.publish.handler")
+
+        def faulty(event_: Any, context: object, fault: _Fault = fault) -> Any:
+            sys.setprofile(fault)
+            try:
+                return handler(event_, context)
+            finally:
+                sys.setprofile(None)
+
+        _invoke(api, faulty, event)
+        if not fault.fired:
+            return nth
+    raise AssertionError
+
+
+class _Fault:
+    """A profiler that raises at one call: Python hands the error to whoever made it."""
+
+    def __init__(self, nth: int, quoted: str, *, everywhere: bool) -> None:
+        self._left = nth
+        self._quoted = quoted
+        self._everywhere = everywhere
+        self.fired = False
+
+    def __call__(self, frame: types.FrameType, what: str, callee: object) -> None:
+        if what not in ("call", "c_call") or self.fired or callee is sys.setprofile:
+            return
+        caller = frame if what == "c_call" else frame.f_back
+        if caller is None or caller.f_code.co_name == "faulty":
+            return  # the handler itself: what calls it is the runtime client
+        if not self._everywhere and not caller.f_globals.get("__name__", "").startswith(PACKAGE):
+            return
+        if self._left == 0:
+            self.fired = True
+            raise KeyError(self._quoted)
+        self._left -= 1
+
+
+def _watched(api: RuntimeApi, handler: Handler, event: str, texts: list[str]) -> set[str]:
+    """The functions of ours that were given any of `texts`, by `module.function`."""
+    receivers: set[str] = set()
+
+    def watch(frame: types.FrameType, what: str, _: object) -> None:
+        module = frame.f_globals.get("__name__", "")
+        if what == "call" and module.startswith(PACKAGE):
+            code = frame.f_code
+            given = repr([frame.f_locals.get(name) for name in code.co_varnames[: code.co_argcount]])
+            if any(text in given for text in texts):
+                receivers.add(f"{module}.{code.co_qualname}")
+
+    def watched(event_: Any, context: object) -> Any:
+        sys.setprofile(watch)
+        try:
+            return handler(event_, context)
+        finally:
+            sys.setprofile(None)
+
+    _invoke(api, watched, event)
+    return receivers
+
+
+# ------------------------------------------------------------------ sinks
+
+
+def _captured(descriptor: int) -> int:
+    """Turn a file descriptor of this process to a file in memory, and give that one."""
+    memory = os.memfd_create("captured")
+    os.dup2(memory, descriptor)
+    stream = io.TextIOWrapper(io.FileIO(descriptor, "w", closefd=False), write_through=True)
+    setattr(sys, {1: "stdout", 2: "stderr"}[descriptor], stream)
+    return memory
+
+
+def _forget(*captured: int) -> None:
+    for descriptor in captured:
+        os.ftruncate(descriptor, 0)
+
+
+def _written(captured: int) -> str:
+    return os.pread(captured, os.fstat(captured).st_size, 0).lstrip(b"\0").decode(errors="backslashreplace")
+
+
+def _files(folder: Path) -> Iterator[str]:
+    for path in folder.rglob("*"):
+        yield f"{path.relative_to(folder)} {path.read_bytes()!r}" if path.is_file() else str(path.relative_to(folder))
+
+
+def _ours() -> list[types.ModuleType]:
+    return [module for name, module in sorted(sys.modules.items()) if name.split(".")[0] == PACKAGE]
+
+
+def state(value: object) -> object:
+    """All that can be reached from `value` and belongs to us, as JSON that is the same for equal states."""
+    seen: dict[int, object] = {}
+
+    def walk(value: object) -> object:
+        if isinstance(value, (str, int, float, bool, bytes, type(None), Enum, re.Pattern)):
+            return repr(value)
+        if id(value) in seen:
+            return "..."
+        seen[id(value)] = value
+        kind = f"{type(value).__module__}.{type(value).__qualname__}"
+        if isinstance(value, dict):
+            return [kind, [[walk(key), walk(item)] for key, item in value.items()]]
+        if isinstance(value, (list, tuple)):
+            return [kind, [walk(item) for item in value]]
+        if isinstance(value, (set, frozenset)):
+            return [kind, sorted(json.dumps(walk(item)) for item in value)]
+        return [kind, getattr(value, "__qualname__", ""), *map(walk, _held(value))]
+
+    return walk(value)
+
+
+def _held(value: object) -> list[object]:
+    """What `value` holds on to; nothing of a foreign module or class, and of every library's loggers."""
+    if isinstance(value, types.FunctionType):
+        cells = [cell.cell_contents for cell in value.__closure__ or ()]
+        return [cells, value.__defaults__, value.__dict__]
+    if isinstance(value, types.MethodType):
+        return [value.__self__]
+    if isinstance(value, (types.ModuleType, type)):
+        home = value.__name__ if isinstance(value, types.ModuleType) else value.__module__
+        return [_public(value)] if home.split(".")[0] == PACKAGE else []
+    if isinstance(value, logging.Manager):
+        return []
+    if callable(cached := getattr(value, "cache_info", None)):
+        return [list(cached())]
+    slots = {name: getattr(value, name, None) for name in getattr(type(value), "__slots__", ())}
+    return [getattr(value, "__dict__", {}), slots]
+
+
+def _public(value: types.ModuleType | type) -> dict[str, object]:
+    return {name: item for name, item in vars(value).items() if name[:2] != "__"}
+
+
+def _remembered(markers: list[str]) -> Iterator[str]:
+    """The markers that some object of this process still holds, whoever it belongs to."""
+    if not markers:  # the whole memory is not walked for nothing
+        return
+    gc.collect()
+    holders = [holder for holder in gc.get_objects() if holder is not markers]
+    held = {id(text): text for holder in holders for text in gc.get_referents(holder) if isinstance(text, (str, bytes))}
+    memory = "\0".join(text if isinstance(text, str) else text.decode("latin-1") for text in held.values())
+    yield from (marker for marker in markers if marker in memory)
+
+
+# ------------------------------------------------------------------ the waiting process
+
+
+def main() -> None:
+    """Fork for each command that comes in, until the input ends."""
+    for module in PRELOADED:
+        importlib.import_module(module)
+    answers = os.fdopen(os.dup(1), "w")
+    for line in sys.stdin:
+        reader, writer = os.pipe()
+        if not (child := os.fork()):
+            with os.fdopen(writer, "w") as report:
+                try:
+                    json.dump(run(json.loads(line)), report)
+                except BaseException as error:  # noqa: BLE001 (a child must not go on as a second parent)
+                    json.dump({"failed": repr(error)}, report)
+            os._exit(0)
+        os.close(writer)
+        answers.write(f"{child}\n")
+        answers.flush()
+        with os.fdopen(reader) as report:
+            answers.write(report.read() + "\n")
+        answers.flush()
+        os.waitpid(child, 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""The handlers' modules, imported anew."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+from collections.abc import Callable
+from typing import Any
+
+Handler = Callable[[dict[str, Any], object], dict[str, Any]]
+
+
+def forget_logger() -> None:
+    """Loggers outlive the modules that made them; a new process has none."""
+    logging.Logger.manager.loggerDict.pop("comet-updates", None)
+
+
+def fresh_import(module: str) -> Any:
+    """Import a handler's module as a new Lambda environment would: with no memory of an earlier one.
+
+    What the tests imported themselves stays what `import` gives afterwards.
+    """
+    ours = _take_modules()
+    forget_logger()
+    try:
+        return importlib.import_module(module)
+    finally:
+        _take_modules()
+        sys.modules.update(ours)
+
+
+def _take_modules() -> dict[str, Any]:
+    """Remove our modules from those that `import` knows, and return them."""
+    return {name: sys.modules.pop(name) for name in [*sys.modules] if name.split(".")[0] == "comet_updates"}

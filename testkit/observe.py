@@ -1,0 +1,212 @@
+"""Everything that events may have left behind, as one value that can be compared and searched."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from moto.core.base_backend import BackendDict
+from moto.s3.models import FakeKey
+
+from testkit.execution import Command, Seen
+from testkit.project import ROOT
+
+if TYPE_CHECKING:
+    from testkit.s3 import Wire
+
+ANSWER = "comet_updates.answer.handler"
+PUBLISH = "comet_updates.publish.handler"
+
+# Moments and counters of moto's own: they say that something happened, never what.
+UNSTABLE = {"_tick", "last_modified", "_last_modified", "_expiry"}
+# What the second of a request's signing decides, and what boto3 draws anew for each.
+SIGNING = {"HTTP_X_AMZ_DATE", "HTTP_AUTHORIZATION", "HTTP_AMZ_SDK_INVOCATION_ID", "HTTP_AMZ_SDK_REQUEST"}
+
+
+class Observation(NamedTuple):
+    """What was seen of one execution environment and of the S3 that it used.
+
+    Attributes:
+        seen: what the environment itself shows.
+        wire: every HTTP request that reached the S3.
+        connections: the far ends of all connections that the environment had open while such a request was waiting,
+            whoever opened them: obstore's do not pass through Python. Only where they were asked for, since they are
+            many to look through.
+        state_before: the deep state of the S3 before the first event.
+        state_after: and after the last.
+    """
+
+    seen: Seen
+    wire: tuple[Any, ...]
+    connections: tuple[str, ...]
+    state_before: str
+    state_after: str
+
+    @property
+    def answers(self) -> list[Any]:
+        return [json.loads(posted) for posted in self.seen["posted"]]
+
+    def sinks(self) -> dict[str, bytes]:
+        """What stays behind, by the name of the place; the answers are among them, since caches keep those."""
+        own = {
+            "answers": self.seen["posted"],
+            "errors posted to Lambda": self.seen["errors"],
+            "standard output": self.seen["stdout"],
+            "standard error": self.seen["stderr"],
+            "records of all loggers": self.seen["records"],
+            "state of our modules": self.seen["state"],
+            "environment variables": self.seen["environ"],
+            "files and processes": self.seen["system"],
+            "temporary files": self.seen["files"],
+            "memory of the process": self.seen["remembered"],
+        }
+        return {name: _bytes(content) for name, content in own.items()} | {
+            "requests to S3": repr(self.wire).encode(),
+            "state of S3": self.state_after.encode(),
+        }
+
+
+def differences(one: Observation, other: Observation) -> dict[str, tuple[bytes, bytes]]:
+    """What two observations differ in, by sink: from the first byte that differs on."""
+    sinks = one.sinks(), other.sinks()
+    found = {sink: (content, sinks[1][sink]) for sink, content in sinks[0].items() if content != sinks[1][sink]}
+    return {sink: _from_difference(*contents) for sink, contents in found.items()}
+
+
+def _from_difference(one: bytes, other: bytes) -> tuple[bytes, bytes]:
+    start = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    return one[start : start + 80], other[start : start + 80]
+
+
+class Lambda:
+    """Makes execution environments, each new and all alike; see `execution`."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "testkit.execution"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def observe(
+        self,
+        module: str,
+        environ: dict[str, str],
+        events: Iterable[dict[str, Any]],
+        *,
+        leak: str = "",
+        faults: int = 0,
+        markers: Iterable[str] = (),
+        watch: Iterable[str] = (),
+        connections: bool = False,
+    ) -> Observation:
+        """Hand `events` to the handler of `module` in a new environment, and see. For the rest see `Command`.
+
+        Args:
+            connections: whether to note them, too.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            command = Command(
+                module=module,
+                environ=environ | {"TMPDIR": folder},
+                events=[_encoded(json.dumps(event)) for event in events],
+                leak=leak,
+                faults=faults,
+                markers=[_encoded(marker) for marker in markers],
+                watch=[_encoded(text) for text in watch],
+                is_patient=module == ANSWER and not self.wire.fault,
+            )
+            before = moto_state()
+            del self.wire[:]
+            assert self._process.stdin
+            assert self._process.stdout
+            self._process.stdin.write(json.dumps(command) + "\n")
+            self._process.stdin.flush()
+            far_ends: set[str] = set()
+            child = int(self._process.stdout.readline())
+            if connections:
+                self.wire.watch = lambda: far_ends.update(_connections(child))
+            seen = json.loads(self._process.stdout.readline().replace(folder, "TMPDIR"))
+            self.wire.watch = lambda: None
+        assert "failed" not in seen, seen
+        requests = tuple(map(_unsigned, self.wire))
+        if module == PUBLISH:  # it reads in several threads: their order is not ours
+            requests = tuple(sorted(requests))
+            seen["system"] = sorted(set(seen["system"]))
+        return Observation(seen, requests, tuple(sorted(far_ends)), before, moto_state())
+
+    def close(self) -> None:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+
+
+def _connections(process: int) -> Iterator[str]:
+    """The far ends of the TCP connections of `process`, as Linux tells them."""
+    try:
+        targets = [str(link.readlink()) for link in Path(f"/proc/{process}/fd").iterdir()]
+        rows = [
+            row.split()
+            for table in ("tcp", "tcp6")
+            for row in Path(f"/proc/{process}/net/{table}").read_text().splitlines()
+        ]
+    except FileNotFoundError:  # a descriptor that was closed meanwhile: there is another request to look at
+        return
+    sockets = {target[8:-1] for target in targets if target.startswith("socket:")}
+    for row in rows:
+        if row[9] in sockets and not row[2].endswith(":0000"):
+            address, port = row[2].split(":")
+            host = ".".join(str(byte) for byte in reversed(bytes.fromhex(address))) if len(address) == 8 else address
+            yield f"{host}:{int(port, 16)}"
+
+
+def environ(**settings: str) -> dict[str, str]:
+    """The environment of a function: this process's `AWS_*` and `PATH`, and `settings`."""
+    kept = {name: value for name, value in os.environ.items() if name.startswith("AWS_") or name == "PATH"}
+    return kept | {"PYTHONPATH": os.environ.get("PYTHONPATH", "")} | settings
+
+
+def moto_state() -> str:
+    """The whole state of moto, walked object by object: its own dump leaves out what JSON cannot say."""
+    seen: dict[int, object] = {}  # the objects, too: a freed one would give its id to another
+
+    def walk(value: object) -> object:
+        if isinstance(value, (str, int, float, bool, bytes, type(None))):
+            return repr(value)
+        if id(value) in seen:
+            return "..."
+        seen[id(value)] = value
+        if isinstance(value, FakeKey):
+            return ["key", repr(value.name), repr(value.value), walk(dict(value.metadata)), repr(value.etag)]
+        if isinstance(value, dict):
+            return [[repr(key), walk(item)] for key, item in list(value.items()) if key not in UNSTABLE]
+        if isinstance(value, (list, tuple, set, frozenset)):
+            return [walk(item) for item in list(value)]
+        return [type(value).__name__, walk(getattr(value, "__dict__", {}))]
+
+    return json.dumps([[instance.service_name, walk(dict(instance))] for instance in BackendDict._instances])
+
+
+def _encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def _bytes(content: object) -> bytes:
+    return content.encode() if isinstance(content, str) else "\n".join(map(str, content)).encode()  # type: ignore[call-overload]
+
+
+def _unsigned(request: tuple[Any, ...]) -> tuple[Any, ...]:
+    *rest, headers, body = request
+    return (*rest, tuple(header for header in headers if header[0] not in SIGNING), body)

@@ -1,0 +1,25 @@
+"""What a reviewer of privacy has to read."""
+
+from __future__ import annotations
+
+ANSWER_MODULES = {
+    "comet_updates",
+    "comet_updates.answer",
+    "comet_updates.answer.drop_in",
+    "comet_updates.answer.errors",
+    "comet_updates.answer.handler",
+    "comet_updates.answer.log",
+    "comet_updates.answer.respond",
+    "comet_updates.answer.settings",
+    "comet_updates.answer.store",
+    "comet_updates.answer.urls",
+}
+
+
+SEES = {
+    "comet_updates.answer.handler.build.<locals>.handle",
+    "comet_updates.answer.respond.respond",
+    "comet_updates.answer.respond._matches",
+    "comet_updates.answer.urls.public_key",
+}
+"""The functions that are given anything of a request: what a reviewer has to read."""
