@@ -9,7 +9,7 @@ ALL: dict[str, Part] = {
     "hostile uploads and requests": checks("tests/hostile"),
     "interleavings and crashes": checks("tests/publish/test_interleavings.py"),
     "faults of S3": checks("tests/faults"),
-    "faults of S3 for what is signed": checks("tests/trust/test_faults.py"),
+    "faults of S3 for what is signed": checks("tests/signing/test_faults.py"),
     "pipelines that are killed": checks("tests/cli/test_interrupted.py"),
     "full rate": load.run,
 }

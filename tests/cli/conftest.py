@@ -19,7 +19,7 @@ from testkit.documents import release
 from testkit.memory_bucket import s3  # noqa: F401 (a bucket in memory, for all commands that run in this process)
 from testkit.s3 import S3
 from tests.client.conftest import authority, certified, downloads, tls  # noqa: F401 (for the tests of `ask`)
-from tests.trust.conftest import begun, house, web  # noqa: F401 (as above)
+from tests.signing.conftest import begun, house, web  # noqa: F401 (as above)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -18,7 +18,7 @@ import yaml
 
 from comet_updates_cli.audit import allowed
 from testkit.project import ROOT
-from tests.cli.test_serve import BUCKET, Service, service
+from tests.cli.local.test_serve import BUCKET, Service, service
 from tests.clients.servers import Server
 from tests.template.expand import expand, source
 

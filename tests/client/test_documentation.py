@@ -18,7 +18,7 @@ from comet_updates_client.choose import Outcome
 from testkit.documents import release
 from testkit.project import ROOT
 from tests.client.conftest import NOW, Server, http
-from tests.client.test_by_minisign import BODY, OTHER, PAIR, comment, signature
+from tests.client.test_source_minisign import BODY, OTHER, PAIR, comment, signature
 
 
 def example_in(page: str, language: str) -> str:

@@ -14,7 +14,7 @@ from comet_updates_client.download import NAME_MAX_CHARS, download, file_name
 from comet_updates_client.manifest import Artifact
 from comet_updates_client.verify import PublicKey
 from tests.client.conftest import Server, artifact, http
-from tests.client.test_verifying import OTHER, PAIR, signature
+from tests.client.test_verify import OTHER, PAIR, signature
 
 BODY = bytes(range(256)) * 1_000
 HALF = len(BODY) // 2

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from testkit.lambda_runtime import free_port
-from tests.cli.test_serve import start
+from tests.cli.local.test_serve import start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Hostile uploads through the real publishing function: thorough, and in a short form in `test_uploads.py`."""
+"""Hostile uploads through the real publishing function: thorough, and in a short form in `test_parse.py`."""
 
 from __future__ import annotations
 

@@ -10,11 +10,12 @@ import pytest
 from comet_updates.publish.publisher import Publisher
 from testkit.memory_bucket import s3
 from testkit.watched_bucket import Watching, watched
+from tests.signing.conftest import begun, client, house, newcomer, web
 
 if TYPE_CHECKING:
     from testkit.s3 import S3
 
-__all__ = ["s3"]
+__all__ = ["begun", "client", "house", "newcomer", "s3", "web"]
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from moto.kms.utils import ECDSAPrivateKey
 
 from comet_updates_cli.signing import key_folder
-from tests.trust.conftest import PATH, Client, House, Web
+from tests.signing.conftest import PATH, Client, House, Web
 
 if TYPE_CHECKING:
     from testkit.s3 import S3, Wire

@@ -19,11 +19,11 @@ from comet_updates.publish.stored import Listed
 from comet_updates.signing import sign
 from testkit.documents import release
 from testkit.watched_bucket import WRITES, watched
-from tests.trust.conftest import PATH, PRODUCT
-from tests.trust.thief import ROLE, Thief, version_of
+from tests.signing.conftest import PATH, PRODUCT
+from tests.signing.thief import ROLE, Thief, version_of
 
 if TYPE_CHECKING:
-    from tests.trust.conftest import Client, House
+    from tests.signing.conftest import Client, House
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MINUTES = int(NOW.timestamp()) // 60

@@ -21,7 +21,7 @@ STALE = Mutant("is not there any more", "P10", mutants.PUBLIC_KEY, (Instead("no_
 @pytest.fixture(autouse=True)
 def quick_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     """A table of one promise that is guarded by one fast check."""
-    promise = PROMISES[9]._replace(checks=(Check("test_names", "the number of a legacy copy is dropped"),))
+    promise = PROMISES[9]._replace(checks=(Check("answer/test_urls", "the number of a legacy copy is dropped"),))
     monkeypatch.setattr(run_mutants, "PROMISES", (promise,))
 
 
@@ -36,7 +36,7 @@ def test_a_leak_is_caught_and_a_harmless_change_is_not() -> None:
     caught = {found.mutant.name: found.by for found in run_mutants.hunt(ROOT, [leak, HARMLESS], workers=1)}
     by = caught["refuses legacy copies"]
     assert by is not None
-    assert by.startswith("tests/test_names.py::test_the_number_of_a_legacy_copy_is_dropped")
+    assert by.startswith("tests/answer/test_urls.py::test_the_number_of_a_legacy_copy_is_dropped")
     assert caught["does nothing more"] is None
     assert fingerprint() == before
 

@@ -17,7 +17,7 @@ from comet_updates.errors import RefusedUploadError
 from comet_updates.signing import sign
 from comet_updates.signing.verify import NOBODY, read_anchor, read_seal
 from comet_updates_cli.signing import offline_roles
-from tests.trust.thief import signed
+from tests.signing.thief import signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,11 +17,11 @@ from testkit.counts import IS_FULL, tally
 from testkit.proxy import proxied
 from testkit.watched_bucket import Watching
 from tests.faults.test_publish import IMPATIENT
-from tests.trust.conftest import PRODUCT
-from tests.trust.thief import version_of
+from tests.signing.conftest import PRODUCT
+from tests.signing.thief import version_of
 
 if TYPE_CHECKING:
-    from tests.trust.conftest import Client, House
+    from tests.signing.conftest import Client, House
 
 QUICK = ("answer lost",)
 TRIED = ("corrupted", "answer lost")

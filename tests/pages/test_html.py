@@ -8,8 +8,8 @@ import re
 from comet_updates.model.product import Product
 from comet_updates.pages import index, product
 from comet_updates.pages.html import STYLE, privacy
-from tests.formats.html import Page, skipped
 from tests.formats.offers import offer, release
+from tests.pages.read_page import Page, skipped
 
 NEVER = ("we collect nothing", "anonymous", "cannot be tracked")
 """What is said by those who cannot show it."""

@@ -19,7 +19,7 @@ from comet_updates_cli.audit.account import READS, Account, NotAReadError, Unsee
 from comet_updates_cli.audit.allowed import COUNTED
 from comet_updates_cli.audit.compare import AREAS, Finding, NoStackError, Status, audit
 from testkit.s3 import REGION
-from tests.cli.deployed import (
+from tests.cli.audit.deployed import (
     ACCOUNT,
     ALIAS,
     OWN_POLICIES,

@@ -20,8 +20,8 @@ from comet_updates.pages import index, setup_snippets
 from comet_updates.pages.html import _ENVIRONMENT, MAX_BYTES
 from comet_updates.pages.product import CHANNELS_MAX, HISTORY_MAX, render
 from comet_updates.publish.decide import decide
-from tests.formats.html import Page, skipped
 from tests.formats.offers import artifact, complete, offer, release
+from tests.pages.read_page import Page, skipped
 
 HOSTILE = """<script>x()</script>"'><img src=x onerror=x()>&amp;{{ 7 * 7 }}"""
 WORST = "&" * 200  # five bytes each

@@ -13,10 +13,10 @@ from tuf.api.metadata import Metadata, MetaFile, Snapshot, TargetFile, Targets, 
 from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.signing import sign
-from tests.trust.conftest import PATH, PRODUCT
+from tests.signing.conftest import PATH, PRODUCT
 
 if TYPE_CHECKING:
-    from tests.trust.conftest import House
+    from tests.signing.conftest import House
 
 ROLE = object_keys.product_role(PRODUCT)
 EVIL = b'{"version":"6.6.6","artifacts":[{"url":"https://evil.example/setup.exe"}]}\n'

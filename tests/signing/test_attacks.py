@@ -27,14 +27,14 @@ from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.signing import sign as signing_sign
 from comet_updates_cli.signing import offline_roles
-from tests.trust.conftest import PATH, PRODUCT
-from tests.trust.thief import EVIL, ROLE, Thief, signed, targets_of, version_of
+from tests.signing.conftest import PATH, PRODUCT
+from tests.signing.thief import EVIL, ROLE, Thief, signed, targets_of, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.trust.conftest import Client, House, Web
+    from tests.signing.conftest import Client, House, Web
 
 OTHER = "comet-other"
 LIMITS = UpdaterConfig()

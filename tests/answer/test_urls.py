@@ -1,4 +1,4 @@
-"""The grammar of URLs and keys: what leads to a document, and that nothing else leads anywhere."""
+"""The grammar of URLs: what leads to a document, and that nothing else leads anywhere."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from comet_updates import object_keys
-from comet_updates.answer import errors, urls
-from comet_updates.answer.settings import settings
+from comet_updates.answer import urls
 from comet_updates.model import served
 from testkit.people import PLACES, old_numbers
 
 MANIFEST = "public/v1/comet-cursor/stable/manifest.json"
 NAMES = st.from_regex(urls.NAME, fullmatch=True).filter(lambda name: len(name) <= 64)
-PRODUCTS = NAMES.filter(object_keys.is_product)
-VERSIONS = st.from_regex(object_keys.VERSION, fullmatch=True)
+GUID = "3f2504e0-4f89-11d3-9a0c-0305e82c3301"
 
 
 @pytest.mark.parametrize(
@@ -61,9 +58,6 @@ def test_the_number_of_a_legacy_copy_is_dropped(suffix: str) -> None:
     assert urls.public_key(f"/v1/comet-cursor/stable/manifest.json/{suffix}") == MANIFEST
 
 
-GUID = "3f2504e0-4f89-11d3-9a0c-0305e82c3301"
-
-
 @pytest.mark.parametrize("place", PLACES)
 def test_place_of_a_name_with_a_sound_name_leads_to_a_key(place: str) -> None:
     """Control the next test: the same places lead to a key with a sound name."""
@@ -80,52 +74,6 @@ def test_place_of_a_name_with_a_sound_name_leads_to_a_key(place: str) -> None:
 def test_number_in_the_place_of_a_name_leads_nowhere(number: str) -> None:
     for path in (place.replace("{}", number) for place in PLACES):
         assert (urls.public_key(path), urls.drop_in(path)) == (None, None), path
-
-
-NUMBERED = {
-    *(GUID, GUID.replace("-", ""), f"beta-{GUID}", f"{GUID}-beta", f"x{GUID}", f"a.{GUID}.b", f"a_{GUID}"),
-    *("0" * 32, "1234567", "9" * 64, "dn1", "dn-1", "dn1234567", "a.1234567", "1234567.a", "a.dn1.b"),
-}
-LEGAL = {
-    *("115", "2026", "202611", "123456", "dn", "dna1", "1dn1", "dnx-1", "a1234567", "1234567a"),
-    *("nightly-20261120", "20261120-nightly", "beta-dn1", "beta_48151623", "1.2.3", "com.example.dn"),
-    *("a" * 31, "a" * 33, "a" * 40, "a" * 64, f"a{GUID}", f"{GUID}0", GUID.replace("-", "_"), GUID.replace("-", ".")),
-}
-
-
-@pytest.mark.parametrize("name", sorted(NUMBERED))
-def test_name_with_a_number_in_it_is_refused(name: str) -> None:
-    for key in (
-        object_keys.product_key(name),
-        object_keys.release_key(name, "c", "1"),
-        object_keys.channel_key("p", name),
-    ):
-        assert object_keys.parse_upload(key) is None
-    assert object_keys.forbidden(name, product=False) == "looks like a GUID or a download number"
-    assert not urls.is_name(name)
-    assert not object_keys.is_product(name)
-    assert urls.public_key(f"/v1/{name}/stable") is urls.public_key(f"/v1/p/{name}") is None
-
-
-@pytest.mark.parametrize("name", sorted(LEGAL))
-def test_name_that_only_resembles_a_number_is_a_name(name: str) -> None:
-    """Hold the bound of the rule, as docs/privacy.md states it."""
-    assert object_keys.forbidden(name, product=True) is None
-    assert object_keys.parse_upload(object_keys.channel_key(name, name)) == ("channel", name, name, "")
-    assert urls.public_key(f"/v1/{name}/{name}") == urls.document_key(name, name, urls.MANIFEST)
-
-
-@pytest.mark.parametrize("name", object_keys.RESERVED)
-def test_reserved_name_is_a_channel_but_not_a_product(name: str) -> None:
-    assert object_keys.forbidden(name, product=True) == "is a reserved name"
-    assert (
-        object_keys.parse_upload(object_keys.product_key(name))
-        is object_keys.parse_upload(object_keys.signed_key(name, 1))
-        is None
-    )
-    assert object_keys.parse_upload(object_keys.release_key(name, "c", "1")) is None
-    for sound in (f"{name}x", f"{name}-x", f"{name}.x"):
-        assert object_keys.parse_upload(object_keys.release_key(sound, name, "1")) == ("release", sound, name, "1")
 
 
 @pytest.mark.parametrize(
@@ -217,68 +165,5 @@ def test_a_url_can_be_made_of_every_name(product: str, channel: str) -> None:
     assert urls.content_type(key) == "application/json"
 
 
-@given(PRODUCTS, NAMES, VERSIONS)
-def test_the_key_of_an_upload_says_what_it_was_made_of(product: str, channel: str, version: str) -> None:
-    assert object_keys.parse_upload(object_keys.product_key(product)) == ("product", product, "", "")
-    assert object_keys.parse_upload(object_keys.channel_key(product, channel)) == ("channel", product, channel, "")
-    assert object_keys.parse_upload(object_keys.release_key(product, channel, version)) == (
-        "release",
-        product,
-        channel,
-        version,
-    )
-    for key in (object_keys.product_key(product), object_keys.channel_key(product, channel)):
-        assert object_keys.product_of(key) == product
-
-
-@given(st.text(max_size=1024))
-def test_a_refusal_can_always_be_stored(key: str) -> None:
-    assert len(object_keys.rejected_key(key).encode("utf-8", "surrogatepass")) <= 1024 if key.isprintable() else True
-
-
 def test_a_url_exists_for_just_the_schemas_of_the_models() -> None:
     assert set(urls.SCHEMAS) == set(served.SCHEMAS)
-
-
-def test_the_refusal_of_a_long_key_has_a_key_of_its_own() -> None:
-    keys = {object_keys.rejected_key(f"releases/p/c/{'9' * 1000}{last}.json") for last in "ab"}
-    assert len(keys) == 2
-    assert all(key.startswith(object_keys.REJECTED_LONG_KEYS) for key in keys)
-
-
-@pytest.mark.parametrize(
-    ("variable", "value"),
-    [
-        ("BUCKET", ""),
-        ("S3_ENDPOINT", ""),
-        ("S3_ENDPOINT", "ftp://elsewhere"),
-        ("S3_ENDPOINT", "amazon"),
-        ("MEMORY_TTL_S", "-1"),
-        ("MEMORY_TTL_S", "a minute"),
-        ("LOG_LEVEL", "DEBUG"),
-        ("LOG_SUCCESSES", "yes"),
-    ],
-)
-def test_a_setting_that_makes_no_sense_is_refused_by_its_name(variable: str, value: str) -> None:
-    with pytest.raises(errors.SettingsError, match=f"^environment variable {variable}: "):
-        settings({variable: value}, variable)
-
-
-@given(NAMES, st.from_regex(urls.LANGUAGE, fullmatch=True).filter(str.isascii), st.integers(2, 9_999))
-def test_the_pages_of_a_product_are_told_from_those_of_any_other(product: str, language: str, number: int) -> None:
-    ours = {
-        urls.page_key(product),
-        urls.page_key(product, language),
-        urls.news_key(product),
-        object_keys.entry_key(product),
-    }
-    assert len(ours) == 4
-    assert {object_keys.page_product(key) for key in ours} == {product}
-    assert urls.public_key(urls.page_path("page", str(number))) == urls.page_key("page", str(number))
-    assert urls.public_key(urls.page_path(product, language)) in (urls.page_key(product, language), None)
-    assert urls.place(urls.page_key(product, language)).document == f"pages/{product}.!{language}.html"
-
-
-@pytest.mark.parametrize("name", ["Draft.html", "notes.txt", "old/x.html", "a.!.html", "a.!de.atom", "a..html", "a"])
-def test_what_lies_among_the_pages_and_is_none_is_of_no_product(name: str) -> None:
-    assert object_keys.page_product(f"public/pages/{name}") is None

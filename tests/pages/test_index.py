@@ -7,8 +7,8 @@ import pytest
 from comet_updates.model.product import Product
 from comet_updates.pages import html, index
 from comet_updates.pages.index import Entry
-from tests.formats.html import Page
 from tests.formats.offers import offer, release
+from tests.pages.read_page import Page
 
 ABOUT = Product(product="p", name="Comet <b>")
 

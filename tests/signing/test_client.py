@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.trust.conftest import PATH
+from tests.signing.conftest import PATH
 
 if TYPE_CHECKING:
-    from tests.trust.conftest import Client, House
+    from tests.signing.conftest import Client, House
 
 
 @pytest.mark.http

@@ -19,13 +19,13 @@ from comet_updates.signing import sign
 from comet_updates_cli.commands.decide import SignWith
 from comet_updates_cli.signing import sign_states
 from testkit.documents import release
-from tests.trust.conftest import PATH, PRODUCT
-from tests.trust.thief import signed, targets_of, version_of
+from tests.signing.conftest import PATH, PRODUCT
+from tests.signing.thief import signed, targets_of, version_of
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tests.trust.conftest import Client, House
+    from tests.signing.conftest import Client, House
 
 POLICY = object_keys.channel_key(PRODUCT, "stable")
 APPCAST = f"public/v1/{PRODUCT}/stable/appcast.xml"

@@ -25,11 +25,11 @@ from testkit.documents import release
 from testkit.lambda_runtime import free_port
 from testkit.project import ROOT
 from testkit.s3 import REGION
-from tests.cli.test_serve import eventually
+from tests.cli.local.test_serve import eventually
 from tests.client.conftest import Server, artifact, http, manifest
 from tests.client.repository import NEW, Repository
-from tests.client.test_verifying import signature
-from tests.trust.conftest import House, Web
+from tests.client.test_verify import signature
+from tests.signing.conftest import House, Web
 
 COMMAND = Path(sys.executable).parent / "comet-updates"
 BODY = b"the new version" * 10_000

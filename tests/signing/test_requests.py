@@ -10,11 +10,11 @@ import pytest
 from comet_updates import object_keys
 from comet_updates.answer import urls
 from testkit.project import ROOT
-from tests.trust.conftest import PATH
-from tests.trust.thief import ROLE
+from tests.signing.conftest import PATH
+from tests.signing.thief import ROLE
 
 if TYPE_CHECKING:
-    from tests.trust.conftest import Client, House, Web
+    from tests.signing.conftest import Client, House, Web
 
 ROOT_2, TIMESTAMP, SNAPSHOT = "metadata/2.root.json", "metadata/timestamp.json", "metadata/N.snapshot.json"
 MANIFEST = "targets/comet-cursor/stable/HASH.manifest.json"

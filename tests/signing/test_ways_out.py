@@ -16,11 +16,11 @@ from comet_updates.answer import urls
 from comet_updates.errors import DecisionError
 from comet_updates.signing import sign
 from comet_updates_cli.signing import key_folder, offline_roles
-from tests.trust.conftest import PATH, PRODUCT
-from tests.trust.thief import EVIL, ROLE, Thief, signed, targets_of, version_of
+from tests.signing.conftest import PATH, PRODUCT
+from tests.signing.thief import EVIL, ROLE, Thief, signed, targets_of, version_of
 
 if TYPE_CHECKING:
-    from tests.trust.conftest import Client, House
+    from tests.signing.conftest import Client, House
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from comet_updates.publish.run import Run
 from testkit.documents import release
 from testkit.project import ROOT
 from testkit.s3 import S3
-from tests.trust.conftest import PATH, Client, Web
+from tests.signing.conftest import PATH, Client, Web
 
 if TYPE_CHECKING:
     from testkit.fresh import Handler

@@ -15,13 +15,13 @@ from comet_updates.publish.uploads import parse
 from comet_updates.signing import sign
 from comet_updates_cli.signing import offline_roles
 from testkit.documents import release
-from tests.trust.conftest import PATH, PRODUCT
-from tests.trust.thief import EVIL, ROLE, Thief, signed, targets_of, version_of
+from tests.signing.conftest import PATH, PRODUCT
+from tests.signing.thief import EVIL, ROLE, Thief, signed, targets_of, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.trust.conftest import Client, House
+    from tests.signing.conftest import Client, House
 
 PLAIN = f"public/v1/{PATH}"
 POLICY = object_keys.channel_key(PRODUCT, "stable")

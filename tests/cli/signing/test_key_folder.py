@@ -14,10 +14,10 @@ from tuf.api.metadata import Metadata
 from comet_updates import object_keys
 from comet_updates.errors import DecisionError, FileInTheWayError, RefusedUploadError, SigningError, UnknownKeyError
 from comet_updates_cli.signing import key_folder
-from tests.trust.conftest import PRODUCT
+from tests.signing.conftest import PRODUCT
 
 if TYPE_CHECKING:
-    from tests.trust.conftest import House
+    from tests.signing.conftest import House
 
 
 def tree(folder: Path) -> dict[str, bytes]:

@@ -131,7 +131,7 @@ class TestPowertoolsThatWaitsForTheFirstLine:
 
     def test_a_fault_at_any_moment_of_its_start_costs_no_later_line(self) -> None:
         """In a process of its own: a fault amid `logging` leaves a lock held, which would stop other threads here."""
-        code = "from tests.test_record import fail_at_every_moment\nassert fail_at_every_moment() > 50"
+        code = "from tests.answer.test_log import fail_at_every_moment\nassert fail_at_every_moment() > 50"
         subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
     def test_a_library_that_cannot_be_loaded_is_tried_again(
