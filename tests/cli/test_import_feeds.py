@@ -64,7 +64,7 @@ def test_each_release_becomes_a_document_that_would_be_accepted(tmp_path: Path, 
 
 def test_what_is_changed_or_left_out_is_said(tmp_path: Path, appcast: str) -> None:
     done = run(appcast, "--product", "app", "--to", str(tmp_path / "out"))
-    assert "`sparkle:colour` has no place in a release and is left out" in done.output
+    assert "`sparkle:colour` is left out: releases have no such field" in done.output
     assert "http:// became https:// in 'http://d.example.com/App-2.zip'" in done.output
     assert done.output.endswith("2 releases, 2 notes\n")
 
@@ -109,16 +109,16 @@ def test_a_file_that_says_something_else_is_never_written_over(tmp_path: Path, a
         ('{"version": "1.0.0"}', "not a feed of a known updater"),
         ('{"url": "https://e.example/a.zip", "name": "1.0.0"}', "it has one `url`"),
         ('{"currentRelease": "1.0.0", "releases": [{"version": "1.0.0"}]}', "no `updateTo` with a `url`"),
-        ('{"currentRelease": "1.0.0", "releases": []}', "`currentRelease` is none of `releases`"),
+        ('{"currentRelease": "1.0.0", "releases": []}', "`currentRelease` is not in `releases`"),
         ("{", "not JSON"),
         ("[" * 100_000, "a field has a wrong type"),
         ("version: 1.0.0\nfiles: [a.exe]\n", "a field has a wrong type"),
         ('{"Assets": [[]]}', "Assets[0] has no `FileName`"),
         ('{"Assets": {}}', "`Assets` is missing"),
-        ("version: 1.0.0", "no channel file of electron-updater"),
+        ("version: 1.0.0", "not a channel file of electron-updater"),
         (
             "version: 1.0.0\nfiles:\n  - url: a.exe\n    sha512: aaaa\n",
-            "is the relative URL 'a.exe'. Say with --base-url",
+            "is the relative URL 'a.exe'. Give the URL of the feed with --base-url",
         ),
         ("da39a3ee5e6b4b0d3255bfef95601890afd80709 a.nupkg", "line 1 is not `SHA-1 file size`"),
         ('{"Assets": [{"Version": "1.0.0"}]}', "Assets[0] has no `FileName`"),
@@ -203,7 +203,7 @@ class TestSeveralFeeds:
         (tmp_path / "latest.yml").write_text("version: 1.0.0")
         done = run(appcast, str(tmp_path / "latest.yml"), "--product", "app", "--to", str(tmp_path / "out"))
         assert done.exit_code == 1
-        assert "latest.yml: no channel file of electron-updater" in " ".join(done.output.split())
+        assert "latest.yml: not a channel file of electron-updater" in " ".join(done.output.split())
         assert tree(tmp_path / "out") == {}
 
     def test_that_order_versions_differently_do_not_belong_together(self, tmp_path: Path, appcast: str) -> None:
@@ -264,7 +264,7 @@ class TestWhatNewerAppcastsSay:
         (remark,) = json.loads(run(str(tmp_path / "appcast.xml"), "--product", "app", "--json", "--dry-run").output)[
             "remarks"
         ]
-        key, _, policy = remark.partition("upload as ")[2].partition(": ")
+        key, _, policy = remark.partition("upload this as ")[2].partition(": ")
         read = parse.parse(ChannelPolicy, key, policy.encode())
         assert read.rollout
         assert (read.rollout.version, read.rollout.interval, read.rollout.groups) == ("2.0", 86_400, 7)

@@ -1,8 +1,8 @@
-"""What clients read: the registry of formats.
+"""The registry of the document formats that clients read.
 
-A format is a module with `render(offer) -> {document name: bytes}`, and `NEEDS`, which says what it asks of a release.
-Those that updaters had before us also `parse` what others published: see `imported`, and
-`comet_updates_cli.import_feeds` for how a feed is recognised.
+A format is a module with `render(offer) -> {document name: bytes}` and `NEEDS`, a text that lists what a release must
+have to appear in the format. The formats of other updaters also have `parse`, which reads a feed that another tool
+published: see `imported`. `comet_updates_cli.import_feeds` recognises the format of a feed.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ ALL = (
     velopack,
     atom,
     manifest,
-)  # the manifest last: it is what others are compared with
+)  # The manifest is last, so that the documents of the other updaters are written before it.
 
 
 def render(offer: Offer) -> dict[str, bytes]:
-    """Every document of the offer's channel by name, in the order in which they are to be written."""
+    """Return all documents of the offer's channel by name, in the order in which to write them."""
     return {name: body for module in ALL for name, body in module.render(offer).items()}
 
 
 class Lag(NamedTuple):
-    """A document that does not tell of the latest release.
+    """A document that does not contain the latest release.
 
     Attributes:
-        document: its name.
-        version: of the release that it tells of.
-        why: what is in the way.
+        document: the name of the document.
+        version: the version of the newest release in the document.
+        why: why the latest release is not in the document.
     """
 
     document: str
@@ -48,7 +48,7 @@ class Lag(NamedTuple):
 
 
 def lags(offer: Offer) -> list[Lag]:
-    """The documents that stay at a release before the latest: they are the same without it."""
+    """Return the documents that do not contain the latest release: they are the same without it."""
     return sorted(lag for module in ALL for lag in _lags(module, offer)) if offer.latest else []
 
 
@@ -59,18 +59,18 @@ def _lags(module: ModuleType, offer: Offer) -> Iterator[Lag]:
     staying = sorted(name for name, document in before.items() if rendered.get(name) == document)
     to_all = module.render(replace(offer, is_complete=True)) if staying else {}
     for name in staying:
-        # It is the same without the latest releases, up to the one that it tells of; of that many there may be
-        # thousands, so the last of them is searched for by halves.
+        # Find the newest release in the document: drop releases, newest first, until the document changes. This is a
+        # binary search, since a channel may have thousands of releases.
         def is_told_of(number: int, name: str = name) -> bool:
             return bool(module.render(_without(offer, offered[: number + 1])).get(name) != rendered[name])
 
-        told = bisect_left(range(1, len(offered)), True, key=is_told_of) + 1  # noqa: FBT003 (what is searched for)
+        told = bisect_left(range(1, len(offered)), True, key=is_told_of) + 1  # noqa: FBT003 (the value to search for)
         why = "cannot say its rollout" if to_all.get(name) != rendered[name] else f"needs {module.NEEDS}"
         yield Lag(name, offered[told].version, why)
 
 
 def _without(offer: Offer, releases: Sequence[Release]) -> Offer:
-    """What the offer was before these releases, for all."""
+    """Return the offer as it was before `releases`, without a rollout."""
     versions = {id(release) for release in releases}
     history = tuple(past for past in offer.history if id(past[0]) not in versions)
     latest = next((release for release, yanked in history if yanked is None), None)

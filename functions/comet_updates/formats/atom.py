@@ -1,7 +1,7 @@
 """News for people and feed readers: `feed.atom` of a channel and of a product, an entry per release, the latest first.
 
-Source: RFC 4287. A release without a date has no entry, since `updated` is required and may not change by itself;
-ids are made of names and versions alone. The notes are HTML without script or pictures.
+Source: RFC 4287. A release without a date has no entry: the element `updated` is required, and we must not invent a
+date. Ids depend on names and versions only. The notes are HTML without scripts or images.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from comet_updates.model.release import Release
 
 NEEDS = "`released_at` or `available_at`"
 NAMESPACE = "http://www.w3.org/2005/Atom"
-ENTRIES_MAX = 50  # a reader keeps what it has seen
+ENTRIES_MAX = 50  # a feed reader keeps older entries itself
 _IDS = uuid.uuid5(uuid.NAMESPACE_URL, "urn:comet-updates")
 
 
 def render(offer: Offer) -> dict[str, bytes]:
-    """`feed.atom`; nothing if no release has a date."""
+    """Return `feed.atom`, or no document if no release has a date."""
     found = _feed((offer.product, offer.channel), _dated(offer))
     return {"feed.atom": found} if found else {}
 
 
 def product(offers: Sequence[Offer]) -> bytes | None:
-    """The news of all channels of one product, the latest first; `None` if no release has a date."""
+    """Return the feed of all channels of one product, the latest release first, or None if no release has a date."""
     once = {(release.channel, release.version): (release, at) for offer in offers for release, at in _dated(offer)}
     return _feed((offers[0].product,), sorted(once.values(), key=lambda dated: dated[1], reverse=True))
 
@@ -40,7 +40,7 @@ def _dated(offer: Offer) -> list[tuple[Release, datetime]]:
 
 
 def _feed(of: tuple[str, ...], dated: Sequence[tuple[Release, datetime]]) -> bytes | None:
-    """The news `of` a product, or a product and a channel."""
+    """Return the feed, or None without releases. `of` names the product, or the product and the channel."""
     if not dated:
         return None
     root = ET.Element("feed", xmlns=NAMESPACE)

@@ -1,10 +1,13 @@
-"""What is answered at the URLs of older update servers, to installed copies that cannot ask for anything else.
+"""Documents for installed apps that can only use the URLs of older update servers.
 
-They say their version in the URL and expect 204 if there is nothing newer; see `answer.drop_in`. The documents here are
-what they get otherwise: static, as all others. Sources: Tauri, `plugins/updater/src/updater.rs` (a dynamic endpoint may
-give the static document, of which the client takes its part); Squirrel.Mac, `SQRLUpdater.m` (what is given is
-installed, whatever its version); the URLs of Hazel (`lib/routes.js`), Nuts and update.electronjs.org
-(`src/updates.ts`).
+These apps send their version in the URL. If a newer release exists they get one of these documents, and otherwise 204:
+see `answer.drop_in`. The documents are static, like all others.
+
+Sources:
+    Tauri, `plugins/updater/src/updater.rs`: a dynamic endpoint may return the static document. The client reads the
+    part for its platform.
+    Squirrel.Mac, `SQRLUpdater.m`: the client installs any version that it gets.
+    The URLs of Hazel (`lib/routes.js`), Nuts and update.electronjs.org (`src/updates.ts`).
 """
 
 from __future__ import annotations
@@ -15,9 +18,9 @@ from comet_updates.answer import urls
 from comet_updates.formats import encode, squirrel, tauri
 from comet_updates.model.offer import Offer
 
-# By what the URL calls the computer, which architectures of ours it runs, the best first.
+# The architecture in the URL, and our names for the architectures that such a computer runs, the best first.
 _MACS = {
-    "": (*squirrel.ANY, "x86_64"),  # a client that names none may be any Mac: those with Apple's chips run both
+    "": (*squirrel.ANY, "x86_64"),  # a URL without an architecture may come from any Mac, and all Macs run x86_64
     "x64": ("x86_64", *squirrel.ANY),
     "arm64": ("aarch64", *squirrel.ANY),
     "universal": squirrel.ANY,
@@ -31,7 +34,10 @@ _WINDOWS = {
 
 
 def render(offer: Offer, forms: Iterable[str]) -> dict[str, bytes]:
-    """The documents of the `forms` of URL (see `model.product.Product.drop_in`) that the channel has files for."""
+    """Return the documents for these `forms` of URL (see `model.product.Product.drop_in`).
+
+    A document is left out if the channel has no files for it.
+    """
     found: dict[str, bytes | None] = {}
     if "electron" in forms:
         for arch, arches in _MACS.items():

@@ -1,9 +1,11 @@
 """electron-updater's channel files, such as `latest.yml`, `latest-mac.yml` and `latest-linux-arm64.yml`.
 
-Each is there under two names: `latest`, which a client asks for that was told nothing else, and the name of the
-channel. Source: electron-updater 6.8.10, `out/providers/Provider.js` (`parseUpdateInfo`, `resolveFiles`, `findFile`),
-`MacUpdater.js` and `AppUpdater.js` (`isStagingMatch`): `version` has to be semver, each file has a SHA-512 in base64,
-URLs may be absolute, and 204 or an empty file is an error, so that "no update" is the current release.
+Each file has two names: `latest`, which a client requests by default, and the name of the channel.
+
+Source: electron-updater 6.8.10, `out/providers/Provider.js` (`parseUpdateInfo`, `resolveFiles`, `findFile`),
+`MacUpdater.js` and `AppUpdater.js` (`isStagingMatch`). `version` must be semver. Each file has a SHA-512 in base64.
+URLs may be absolute. The client treats 204 or an empty file as an error, so a client without an update gets the
+current release.
 """
 
 from __future__ import annotations
@@ -28,13 +30,13 @@ FILE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 
 class Client(NamedTuple):
-    """A build of Electron that asks for a file of its own.
+    """A build of Electron that requests its own file.
 
     Attributes:
-        suffix: what it adds to the channel's name.
-        platform: of the artifacts that it may be given.
-        arches: of these, the one that it takes without a better match first.
-        endings: of file names that it can install; the first has to be there.
+        suffix: the text that the client adds to the channel's name.
+        platform: the platform of the artifacts that the client can install.
+        arches: the architectures of these artifacts. The default choice is first.
+        endings: the endings of file names that the client can install. A file with the first ending is required.
     """
 
     suffix: str
@@ -54,7 +56,7 @@ CLIENTS = (
 
 
 def render(offer: Offer) -> dict[str, bytes]:
-    """The files for the clients that the channel has something for."""
+    """Return the channel files. A client's file is left out if the channel has no artifacts for it."""
     named = dict.fromkeys(name for name in ("latest", offer.channel) if FILE_NAME.fullmatch(name))
     percent = offer.rollout.percent if offer.rollout else None
     documents: dict[str, bytes] = {}
@@ -68,7 +70,7 @@ def render(offer: Offer) -> dict[str, bytes]:
 
 
 def _infos(client: Client, releases: tuple[Release, ...]) -> Iterator[dict[str, Any]]:
-    """What `client` reads of each release that it could install."""
+    """Yield the content of `client`'s file for each release that it can install."""
     for release in releases:
         files = sorted((a for a in release.artifacts if _fits(client, a)), key=lambda a: _preference(client, a))
         needed = _PACKAGES if client.endings is _PACKAGES else client.endings[:1]
@@ -91,7 +93,7 @@ def _preference(client: Client, artifact: Artifact) -> tuple[int, int]:
 
 
 def _ending(artifact: Artifact) -> str:
-    """Of the URL's path, which is what the client looks at."""
+    """Return the ending of the URL's path. The client chooses files by this ending."""
     return "." + urlsplit(artifact.url).path.rpartition(".")[2].lower()
 
 
@@ -111,7 +113,7 @@ def _info(release: Release, files: list[dict[str, Any]], first: Artifact) -> dic
         "releaseNotes": notes.notes(release) or None,
         "minimumSystemVersion": first.min_os,
     }
-    # `path` and `sha512` are what clients before 2.16 read.
+    # Clients before 2.16 read `path` and `sha512`.
     legacy = {"path": first.url, "sha512": _base64(first)}
     return {"version": release.version, "files": files} | legacy | {k: v for k, v in optional.items() if v is not None}
 
@@ -122,14 +124,18 @@ _READ = {"version", "files", "path", "sha512", "sha2", "releaseDate", "releaseNa
 
 
 def parse(body: bytes, feed: imported.Feed) -> None:
-    """Read a channel file, also of electron-builder before 2.16. See `imported`."""
+    """Read a channel file, also one from electron-builder before 2.16. See `imported`.
+
+    Raises:
+        ForeignFeedError: the file is not a channel file.
+    """
     try:
-        # All stays text: YAML would make a number of some versions and a date of others.
-        document = yaml.load(body, yaml.BaseLoader)  # noqa: S506 (it makes nothing but texts, lists and maps)
+        # Read all values as text: YAML would turn some versions into numbers and others into dates.
+        document = yaml.load(body, yaml.BaseLoader)  # noqa: S506 (it creates only strings, lists and dicts)
     except yaml.YAMLError as error:
         raise ForeignFeedError(f"not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(document, dict) or "version" not in document or not {"files", "path"} & document.keys():
-        raise ForeignFeedError("no channel file of electron-updater: `version` and `files` are missing")
+        raise ForeignFeedError("not a channel file of electron-updater: `version` or `files` is missing")
     feed.unknown("the file", set(document), _READ)
     if "stagingPercentage" in document:
         rollout = {"version": str(document["version"]), "percent": document["stagingPercentage"]}
@@ -139,7 +145,7 @@ def parse(body: bytes, feed: imported.Feed) -> None:
     if document.get("path") and not any(legacy.items() <= entry.items() for entry in files):
         files = [*files, legacy]
     notes = document.get("releaseNotes")
-    if isinstance(notes, list):  # of the versions that were skipped, too
+    if isinstance(notes, list):  # the notes of several versions
         notes = "\n\n".join(f"## {entry.get('version')}\n\n{entry.get('note') or ''}" for entry in notes)
     feed.add(
         document["version"],
@@ -155,12 +161,12 @@ def _artifact(feed: imported.Feed, document: dict[str, Any], where: str, entry: 
     try:
         sha512 = base64.b64decode(entry["sha512"], validate=False).hex() if entry.get("sha512") else None
     except binascii.Error as error:
-        raise ForeignFeedError(f"{where}.sha512 is no base64") from error
+        raise ForeignFeedError(f"{where}.sha512 is not base64") from error
     feed.unknown(where, set(entry), {"url", "sha512", "sha2", "size", "blockMapSize"})
     name = urlsplit(url).path
     platform = imported.platform(name)
     if platform is None:
-        feed.remark(where, f"{url!r} does not end as anything that can be installed, and is left out")
+        feed.remark(where, f"{url!r} is left out: its ending is not one of a file that can be installed")
         return None
     return imported.given(
         platform=platform,
@@ -177,5 +183,5 @@ def _artifact(feed: imported.Feed, document: dict[str, Any], where: str, entry: 
 
 
 def _moment(written: str | None) -> str | None:
-    """As JSON has it: the form that it has already, but for a space in place of the `T`."""
+    """Return the date in JSON's form: `T`, not a space, before the time. None without a date."""
     return written.strip().replace(" ", "T", 1) if written and written.strip() else None

@@ -1,4 +1,4 @@
-"""What all documents have in common: how JSON and times are written, and how much of a history fits."""
+"""Functions that all formats use: write JSON, write times, and cut a history to the size limit."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TypeVar
 
-MAX_BYTES = 2_000_000  # Lambda hands out 6 MB at most, as JSON, in which many a byte is two
+MAX_BYTES = 2_000_000  # Lambda returns 6 MB at most, as JSON, which may encode one byte as two or three
 
 _Part = TypeVar("_Part")
 
 
 def as_json(value: object) -> bytes:
-    """`value` as JSON without spaces, in UTF-8."""
+    """Return `value` as JSON without spaces, in UTF-8."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
 def moment(at: datetime) -> str:
-    """A time to the second, as RFC 3339 has it, in UTC."""
+    """Return a time in the form of RFC 3339, to the second, in UTC."""
     return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def newest(parts: Iterable[_Part], size_bytes: Callable[[_Part], int], max_bytes: int = MAX_BYTES) -> Iterator[_Part]:
-    """The parts, the newest first, up to the first that does not fit any more; those after it are not made."""
+    """Yield `parts`, the newest first, and stop at the first one that does not fit. Later parts are never created."""
     for part in parts:
         max_bytes -= size_bytes(part)
         if max_bytes < 0:

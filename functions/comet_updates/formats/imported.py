@@ -1,7 +1,7 @@
-"""A feed that somebody published elsewhere, as releases of ours; what the parsers of all formats have in common.
+"""A feed from another tool, converted to releases of this service; functions that the parsers of all formats use.
 
-A parser is `parse(body, feed)`: it adds releases to `feed`, and says there what it could not carry. It raises
-`ForeignFeedError` for a document that is not of its format.
+A parser is `parse(body, feed)`. It adds the releases to `feed`, and a remark for everything that it could not convert.
+It raises `ForeignFeedError` for a document in another format.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from comet_updates import object_keys
 from comet_updates.errors import ForeignFeedError
 
 Wire = dict[str, Any]
-"""A JSON object, as it is to be uploaded."""
+"""A JSON object in the form in which it will be uploaded."""
 
 NO_LANGUAGE = "und"  # BCP 47: undetermined
 RELEASE_BEFORE = "the release before"
-"""What a delta starts from, where its feed does not say."""
+"""The `from_version` of a delta whose feed does not name one."""
 
 _ARCHES = (
     (re.compile(r"(?<![a-z0-9])(arm64|aarch64)(?![a-z0-9])"), "aarch64"),
@@ -45,15 +45,15 @@ _INSTALLERS = (".exe", ".msi", ".pkg", ".dmg", ".deb", ".rpm", ".pacman")
 
 @dataclass
 class Feed:
-    """What is read from a feed.
+    """The result of reading a feed.
 
     Attributes:
-        product: to whom the releases will belong.
-        channel: where they will be, unless the feed names a channel.
-        base_url: what relative URLs are relative to; empty if that is not known.
+        product: the product of the releases.
+        channel: the channel of the releases that do not name a channel.
+        base_url: the URL that relative URLs refer to; empty if it is not known.
         releases: in the order of the feed.
         scheme: how the feed's own client orders versions.
-        remarks: what could not be carried, or was changed on the way.
+        remarks: what could not be converted, or was changed.
     """
 
     product: str
@@ -64,52 +64,55 @@ class Feed:
     remarks: list[str] = field(default_factory=list)
 
     def add(self, version: str, artifacts: list[Wire], channel: str = "", **fields: object) -> None:
-        """Add a release; fields without a value are left out."""
+        """Add a release. Fields without a value are left out."""
         fixed = {"schema": 1, "product": self.product, "channel": channel or self.channel, "version": version}
         self.releases.append({**fixed, **given(**fields), "artifacts": artifacts})
 
     def remark(self, where: str, what: str) -> None:
-        """Say what is not carried over as it was."""
+        """Add a remark about something that could not be converted, or was changed."""
         self.remarks.append(f"{where}: {what}")
 
     def decision(self, where: str, channel: str, **decided: object) -> None:
-        """Say what the feed decided about a channel, as the policy that decides the same here."""
+        """Add a remark with the channel policy that has the same effect as a setting in the feed."""
         policy = {"schema": 1, "product": self.product, "channel": channel, **decided}
         key = object_keys.channel_key(self.product, channel)
-        self.remark(where, f"to decide the same here, upload as {key}: {json.dumps(policy)}")
+        self.remark(where, f"to keep this setting, upload this as {key}: {json.dumps(policy)}")
 
     def url(self, where: str, written: str | None) -> str | None:
-        """An absolute HTTPS URL. Raises `ForeignFeedError` for a relative one without anything to be relative to."""
+        """Return an absolute HTTPS URL, or None if none is written.
+
+        Raises:
+            ForeignFeedError: the URL is relative and `base_url` is not known.
+        """
         if not written or not written.strip():
             return None
         url = written.strip()
         if not urlsplit(url).scheme:
             if not self.base_url:
-                raise ForeignFeedError(
-                    f"{where} is the relative URL {url!r}. Say with --base-url where the feed stands"
-                )
+                raise ForeignFeedError(f"{where} is the relative URL {url!r}. Give the URL of the feed with --base-url")
             url = urljoin(self.base_url, quote(url, safe="/:%?=&"))
         if url.startswith("http://"):
-            self.remark(where, f"http:// became https:// in {url!r}; make sure that it answers there")
+            self.remark(where, f"http:// became https:// in {url!r}. Check that the server supports HTTPS")
             url = f"https://{url.removeprefix('http://')}"
         return url
 
     def unknown(self, where: str, found: set[str], known: set[str]) -> None:
-        """Remark on what nobody here knows a place for."""
+        """Add a remark for each field in `found` that is not in `known`."""
         for name in sorted(found - known):
-            self.remark(where, f"`{name}` has no place in a release and is left out")
+            self.remark(where, f"`{name}` is left out: releases have no such field")
 
 
 def together(found: Sequence[Feed]) -> Feed:
-    """What several feeds of one product tell, as one; of a release in several, the first that says a thing counts.
+    """Return several feeds of one product as one feed.
 
-    Raises `ForeignFeedError` if they order versions differently.
+    If a release is in several feeds, the first feed with a value for a field wins, and the artifacts are combined.
+
+    Raises:
+        ForeignFeedError: the feeds order versions differently.
     """
     first = found[0]
     if any(feed.scheme != first.scheme for feed in found):
-        raise ForeignFeedError(
-            "the feeds order versions differently: import them into channels of products of their own"
-        )
+        raise ForeignFeedError("the feeds order versions differently. Import each feed into its own product")
     releases: dict[tuple[str, str], Wire] = {}
     for wire in (wire for feed in found for wire in feed.releases):
         known = releases.setdefault((wire["channel"], wire["version"]), wire)
@@ -122,33 +125,37 @@ def together(found: Sequence[Feed]) -> Feed:
 
 
 def given(**fields: object) -> Wire:
-    """The fields that have a value."""
+    """Return the fields that have a value."""
     return {name: value for name, value in fields.items() if value not in (None, "", {}, [])}
 
 
 def arch(name: str) -> str:
-    """The architecture that a file's name tells of; `any` if it does not."""
+    """Return the architecture in a file's name, or `any` if the name contains none."""
     return next((found for pattern, found in _ARCHES if pattern.search(name.lower())), "any")
 
 
 def platform(name: str) -> str | None:
-    """The system that a file with this name is for; `None` if the name does not tell."""
+    """Return the platform that a file with this name is for, or None if the name does not show it."""
     ended = next((found for found, endings in _PLATFORMS.items() if name.lower().endswith(endings)), None)
     if ended and not name.lower().endswith(".zip"):
         return ended
-    # The ending of an archive tells little: what its name says comes first.
+    # Many platforms use archives with this ending, so the platform in the name comes first.
     return next((found for pattern, found in _NAMED if pattern.search(name.lower())), ended)
 
 
 def kind(name: str) -> str:
-    """Whether a file with this name installs, or is unpacked."""
+    """Return the kind of a file with this name: `installer` or `archive`."""
     return "installer" if name.lower().endswith(_INSTALLERS) else "archive"
 
 
 def size(where: str, written: str | None) -> int | None:
-    """A number of bytes; `None` if there is none, or zero. Raises `ForeignFeedError` for anything else."""
+    """Return a number of bytes, or None if it is missing or zero.
+
+    Raises:
+        ForeignFeedError: `written` is not a number.
+    """
     if written is None or not written.strip() or written.strip("0 ") == "":
         return None
     if not re.fullmatch(r"[0-9]{1,18}", written.strip()):
-        raise ForeignFeedError(f"{where} is {written!r}, which is no number of bytes")
+        raise ForeignFeedError(f"{where} is {written!r}, which is not a number of bytes")
     return int(written)

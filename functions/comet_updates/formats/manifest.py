@@ -1,6 +1,6 @@
 """Our own documents: `manifest.json`, the latest release of a channel, and `releases.json`, its history.
 
-A release's fields are passed on exactly as they were uploaded; what the channel decided is added beside them.
+They contain each release's fields exactly as uploaded, and the channel's decisions: `rollout` and `yanked`.
 Schemas: /schemas/manifest.json and /schemas/history.json.
 """
 
@@ -13,11 +13,14 @@ from comet_updates.model.channel import Rollout
 from comet_updates.model.offer import Offer
 
 NEEDS = "nothing"
-HISTORY_MAX_BYTES = 4_000_000  # Lambda hands out 6 MB at most, and JSON within JSON grows
+HISTORY_MAX_BYTES = 4_000_000  # Lambda returns 6 MB at most, and JSON inside JSON grows
 
 
 def render(offer: Offer) -> dict[str, bytes]:
-    """`releases.json`, then `manifest.json` if there is a release to offer; nothing for a channel without releases."""
+    """Return `releases.json`, then `manifest.json` if the channel offers a release.
+
+    A channel without releases has neither document.
+    """
     if not offer.history:
         return {}
     documents = {"releases.json": _history(offer)}
@@ -28,7 +31,7 @@ def render(offer: Offer) -> dict[str, bytes]:
 
 
 def _history(offer: Offer) -> bytes:
-    """The history, cut at its oldest end to what can be served."""
+    """Return `releases.json`. The oldest releases are left out if it would be too large to serve."""
     entries = ({**release.wire, **({"yanked": reason} if reason else {})} for release, reason in offer.history)
     releases = list(encode.newest(entries, lambda entry: len(encode.as_json(entry)), HISTORY_MAX_BYTES))
     return encode.as_json({"schema": 1, "product": offer.product, "channel": offer.channel, "releases": releases})

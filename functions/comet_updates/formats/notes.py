@@ -1,4 +1,4 @@
-"""The texts of a release, for formats that have one language, or that show HTML."""
+"""The title and notes of a release, for formats that have one language or show HTML."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from markdown_it.token import Token
 from comet_updates.model.release import Release
 
 FALLBACK = "en"
-# Without pictures: whoever opens the notes would tell somebody else of it.
+# No images: loading an image would show its host that somebody opened the notes.
 _TAGS = {
     *("a", "abbr", "b", "blockquote", "br", "code", "dd", "del", "dl", "dt", "em", "h1", "h2", "h3", "h4", "h5", "h6"),
     *("hr", "i", "kbd", "li", "ol", "p", "pre", "s", "strong", "sub", "sup", "table", "tbody", "td", "th", "thead"),
@@ -57,17 +57,17 @@ _MARKDOWN = _Markdown("commonmark", {"html": False}).enable(["table", "strikethr
 
 
 def title(release: Release) -> str:
-    """What the release is called."""
+    """Return the title of the release."""
     return release.title or f"Version {release.display_version or release.version}"
 
 
 def notes(release: Release) -> str:
-    """The notes in English, or in the language that the release names first; empty if there are none."""
+    """Return the notes in English, or in the first language of the release; empty without notes."""
     return release.notes.get(language(release), "")
 
 
 def language(release: Release, wanted: str = FALLBACK) -> str:
-    """The language that its notes are to be read in: the wanted one, English, or the first; empty without any."""
+    """Return the language of the notes to show: `wanted`, English, or the first; empty without notes."""
     return next((tag for tag in (wanted, FALLBACK, *release.notes) if release.notes.get(tag)), "")
 
 
@@ -133,7 +133,7 @@ def _from_html(written: str) -> str | None:
 
 
 def _href(attributes: str) -> str | None:
-    """Return the first `href` as it stands between double quotes, or None."""
+    """Return the value of the first `href`, escaped for double quotes, or None."""
     for found in _ATTRIBUTE.finditer(attributes.rstrip()):
         if found[1].lower() == "href":
             return "".join(found.groups("")[1:]).replace('"', "&quot;").replace("<", "&lt;")

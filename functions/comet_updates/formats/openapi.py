@@ -1,7 +1,7 @@
-"""What can be asked and what is answered, as an OpenAPI 3.1 description; made of the grammar in `names`.
+"""The OpenAPI 3.1 description of the service, generated from the URL patterns in `answer.urls` and `object_keys`.
 
-Source: the OpenAPI Specification 3.1.1. Drop-in URLs are not in it: what they end in is several segments, which a
-parameter of a path cannot be.
+Source: the OpenAPI Specification 3.1.1. Drop-in URLs are not described: they end in several segments, and a path
+parameter cannot contain several segments.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ PATHS: dict[str, tuple[str, Json]] = {
     ),
     "/v1/{product}/{channel}/{document}": ("What a channel offers, as one updater reads it", _FEEDS),
 }
-"""Path → what it gives, and as what."""
+"""Path → the summary of its document, and the document's content types."""
 
 _SEGMENTS = {
     "product": f"^{object_keys.PRODUCT}$",
@@ -65,7 +65,7 @@ _REFUSAL = {"application/problem+json": {"schema": {"$ref": "#/components/schema
 
 @functools.cache
 def render() -> bytes:
-    """The description, as an indented JSON document."""
+    """Return the description as indented JSON."""
     description = {
         "openapi": "3.1.0",
         "jsonSchemaDialect": DIALECT,
@@ -86,7 +86,7 @@ def render() -> bytes:
 
 
 def _path(path: str, summary: str, content: Json) -> Json:
-    """GET and HEAD of one path."""
+    """Return the description of GET and HEAD for one path."""
     headers = {name: {"$ref": f"#/components/headers/{name}"} for name in HEADERS}
     responses = {
         "200": {"description": "The document.", "headers": headers, "content": content},
@@ -105,7 +105,7 @@ def _path(path: str, summary: str, content: Json) -> Json:
         "head": {
             "summary": f"{summary}: the headers alone",
             "responses": {
-                # The type is told and the body is not there: a schema would ask for one.
+                # An answer to HEAD has a content type but no body. A schema would require a body.
                 status: response | {"content": {kind: {} for kind in response["content"]}}
                 if "content" in response
                 else response

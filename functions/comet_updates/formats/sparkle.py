@@ -1,12 +1,15 @@
 """Appcasts for Sparkle, WinSparkle and NetSparkle: `appcast.xml` and `appcast-channels.xml`.
 
 Sources: Sparkle 2 `SUAppcast.m`, `SUAppcastItem.m`, `SUAppcastDriver.m` and its guide to publishing; WinSparkle
-`src/appcast.cpp`; NetSparkle `AppCastItem.cs`. What follows from them: one item that cannot be read fails the whole
-feed, so that an item is whole or absent; an item has one file, with its `sparkle:os` (a missing one means macOS to one
-client and Windows to the others); the first of equals wins; a client finds the highest release by itself.
+`src/appcast.cpp`; NetSparkle `AppCastItem.cs`. These clients behave as follows:
 
-WinSparkle knows no channels, so `appcast.xml` holds what its channel offers, without naming channels. A channel that
-includes others has `appcast-channels.xml`, too, for a Sparkle app that chooses by `allowedChannels`.
+- One item that a client cannot read fails the whole feed, so an item is complete or left out.
+- An item has one file, with `sparkle:os`. Without `sparkle:os`, Sparkle assumes macOS and the others assume Windows.
+- Of two equal items the first wins.
+- The client itself finds the highest release.
+
+WinSparkle does not support channels, so `appcast.xml` contains what its channel offers, without channel names. A
+channel that includes others also has `appcast-channels.xml`, for Sparkle apps that use `allowedChannels`.
 """
 
 from __future__ import annotations
@@ -35,13 +38,13 @@ GROUPS = 7
 NOTES_MAX_BYTES = 200_000  # so that a release with an item for each system is never cut
 
 DEFAULT_CHANNEL = "stable"
-"""What an app sees that allows no channel."""
+"""The channel of items without `sparkle:channel`. Every app sees these items."""
 
 _S = f"{{{NAMESPACE}}}"
 SIGNATURES = {"ed25519": "edSignature", "dsa": "dsaSignature", "netsparkle": "signature"}
 _NOTES_FORMATS = {"markdown": "markdown", "text": "plain-text"}
 _NOT_FOR_THESE = (".nupkg", ".blockmap", ".appx", ".msix")
-# Names that all three clients understand, the most usual computer first: NetSparkle takes any that contains `win`.
+# The names that all three clients understand, the most common computer first. NetSparkle takes any that contains `win`.
 SYSTEMS = {
     ("macos", "universal"): "macos",
     ("macos", "any"): "macos",
@@ -59,7 +62,7 @@ ET.register_namespace("sparkle", NAMESPACE)
 
 
 class _Item(NamedTuple):
-    """What becomes one item: a release and the file for one system; no file if it only points to a page."""
+    """One item of the appcast: a release and its file for one system, or no file if the item links to a page."""
 
     release: Release
     file: Artifact | None
@@ -74,7 +77,10 @@ class _Item(NamedTuple):
 
 
 def render(offer: Offer) -> dict[str, bytes]:
-    """The appcasts of the channel; nothing if no release has a file for these clients, or a page to point to."""
+    """Return the appcasts of the channel.
+
+    There is none if no release has a file for these clients or a page to link to.
+    """
     items = _trusted([item for release in offer.candidates(rollouts=True) for item in _items(offer, release)])
     if not items:
         return {}
@@ -85,22 +91,22 @@ def render(offer: Offer) -> dict[str, bytes]:
 
 
 def signed(appcast: bytes, signature: str) -> bytes:
-    """An appcast with its signature, for apps with `SURequireSignedFeed` (Sparkle 2.9 and newer).
+    """Return the appcast with its signature appended, for apps with `SURequireSignedFeed` (Sparkle 2.9 and newer).
 
-    Source: Sparkle `SPUExtractSignedFeed.m`: the last comment is cut off, and what is before it is signed.
+    Source: Sparkle `SPUExtractSignedFeed.m`: the client removes the last comment and verifies the bytes before it.
 
     Args:
-        appcast: all that is signed.
-        signature: of just these bytes, Ed25519, in base64.
+        appcast: the signed bytes.
+        signature: the Ed25519 signature of exactly these bytes, in base64.
     """
     return appcast + f"<!-- sparkle-signatures:\nedSignature: {signature}\nlength: {len(appcast)}\n-->\n".encode()
 
 
 def _items(offer: Offer, release: Release) -> Iterator[_Item]:
-    """The items of a release, for those systems that can be told how far it is rolled out."""
+    """Yield the items of a release. During a rollout only systems whose client supports rollouts have an item."""
     is_pending = _is_pending(offer, release)
     if release.informational and not _page(release):
-        return  # it may not be installed, and there is nowhere to point to
+        return  # the item may not have a file, and a link is missing
     if not release.artifacts and release.link and not is_pending:
         yield _Item(release, None)
     for file in _files(release):
@@ -109,7 +115,7 @@ def _items(offer: Offer, release: Release) -> Iterator[_Item]:
 
 
 def _files(release: Release) -> list[Artifact]:
-    """One file per system, in the order of `SYSTEMS`; for Macs the one that runs on all of them, if there is one."""
+    """Return one file per system, in the order of `SYSTEMS`. For macOS, one file that runs on all Macs is preferred."""
     chosen: dict[tuple[str, str], Artifact] = {}
     for system in SYSTEMS:
         usable = [a for a in release.artifacts if (a.platform, a.arch) == system and _is_whole(a)]
@@ -117,7 +123,7 @@ def _files(release: Release) -> list[Artifact]:
             chosen[system] = min(
                 usable, key=lambda a: (SIGNATURES.keys().isdisjoint(a.signatures), a.kind != "archive")
             )
-    # An Apple-silicon Mac runs what is made for Intel; a client before 2.9 would offer the opposite to everyone.
+    # An Apple-silicon Mac runs Intel files. A client before 2.9 would offer an Apple-silicon file to every Mac.
     macs = [system for system in chosen if system[0] == "macos"]
     return [file for system, file in chosen.items() if system not in macs[1:]]
 
@@ -127,7 +133,10 @@ def _is_whole(artifact: Artifact) -> bool:
 
 
 def _trusted(items: list[_Item]) -> list[_Item]:
-    """Without the unsigned ones that are newer than a signed one: a client with a key in it would refuse them."""
+    """Return the items without unsigned ones that are newer than a signed one.
+
+    An app that contains a public key refuses unsigned items.
+    """
     kept: list[_Item] = []
     signed: set[str] = set()
     for item in reversed(items):
@@ -139,7 +148,7 @@ def _trusted(items: list[_Item]) -> list[_Item]:
 
 
 def _appcast(offer: Offer, items: list[_Item], *, with_channels: bool) -> bytes:
-    """The feed, cut at its oldest end to what can be served."""
+    """Return the appcast. The oldest items are left out if it would be too large to serve."""
     root = ET.Element("rss", version="2.0")
     channel = xml_writer.add(root, "channel")
     xml_writer.add_text(channel, "title", f"{offer.product} {offer.channel}")
@@ -180,13 +189,13 @@ def _add_notes(element: ET.Element, release: Release) -> None:
         xml_writer.add_text(element, f"{_S}releaseNotesLink", url, _language(language))
     form = _NOTES_FORMATS.get(release.notes_format)
     for language, notes in _notes(release).items():
-        # A client takes a description that begins as a URL for the place of the notes.
+        # If a description begins like a URL, a client takes it for the address of the notes.
         written = f"\n{notes}" if notes.startswith(("http://", "https://")) else notes
         xml_writer.add_text(element, "description", written, {f"{_S}format": form} | _language(language))
 
 
 def _notes(release: Release) -> dict[str, str]:
-    """The notes by language, or in one language only if all would be too much for each of the release's items."""
+    """Return the notes by language. If all are too large for an item, return only English, or nothing."""
     one = {} if FALLBACK not in release.notes else {FALLBACK: release.notes[FALLBACK]}
     fitting = (
         found for found in (release.notes, one) if sum(len(n.encode()) for n in found.values()) <= NOTES_MAX_BYTES
@@ -243,18 +252,21 @@ def _add_enclosure(element: ET.Element, file: Artifact, more: dict[str, str | No
 
 
 def _page(release: Release) -> str | None:
-    """What people can read about the release."""
+    """Return the URL of a page about the release, or None."""
     urls = release.notes_url.values() if isinstance(release.notes_url, dict) else [release.notes_url]
     return release.link or next(iter(urls), None)
 
 
 def _is_pending(offer: Offer, release: Release) -> bool:
-    """Whether the release did not reach everyone yet."""
+    """Return whether the release is still in its rollout."""
     return release is offer.latest and not offer.is_complete
 
 
 def _interval_s(rollout: Rollout | None) -> int | None:
-    """Seconds between two of Sparkle's groups, so that its last group is reached when ours is; `None` for no groups."""
+    """Return the seconds between two of Sparkle's groups, or None if the rollout has no groups.
+
+    Sparkle's last group then gets the release at the same time as ours.
+    """
     if rollout is None or rollout.start is None or rollout.interval is None or rollout.groups is None:
         return None
     return math.ceil(rollout.interval * (rollout.groups - 1) / (GROUPS - 1)) or None
@@ -282,10 +294,13 @@ _READ_OF_A_FILE = {"url", "length", "type"} | {
 def parse(body: bytes, feed: imported.Feed) -> None:
     """Read an appcast of Sparkle, WinSparkle or NetSparkle. See `imported`.
 
-    Where all versions are numbers with dots they become builds, and what people see becomes the version.
+    If all versions are dotted numbers, they become builds, and `shortVersionString` becomes the version.
+
+    Raises:
+        ForeignFeedError: the document is not an appcast, or an item in it is not valid.
     """
     try:
-        root = ET.fromstring(body)  # noqa: S314 (expat fetches nothing, and ends what would grow without bound)
+        root = ET.fromstring(body)  # noqa: S314 (expat fetches nothing and limits the growth of entities)
     except ET.ParseError as error:
         raise ForeignFeedError(f"not XML: {error}") from error
     if root.tag != "rss" or root.find("channel") is None:
@@ -302,7 +317,7 @@ def parse(body: bytes, feed: imported.Feed) -> None:
             raise ForeignFeedError(f"item {number}: {shown!r} cannot be a version")
         name, channel = usable.group(), (_said(item, "channel") or feed.channel).lower()
         if seen.get((channel, name), version) != version:
-            name += f"+{version}"  # shown alike, ordered by their builds
+            name += f"+{version}"  # two builds with the same visible version
         if (channel, name) in seen:
             _read_again(feed, f"item {number}", item, channel, name)
             continue
@@ -351,14 +366,14 @@ def _read(
 
 
 def _read_again(feed: imported.Feed, where: str, item: ET.Element, channel: str, version: str) -> None:
-    """An item of a release that was read before: its files for another system belong to it."""
+    """Read another item of a release that was read before, and add its files for other systems."""
     release = next(r for r in feed.releases if (r["channel"], r["version"]) == (channel, version))
     systems = {(file["platform"], file["arch"]) for file in release["artifacts"]}
     files = [_read_file(feed, where, item, enclosure) for enclosure in item.findall("enclosure")]
     others = [file for file in files if (file["platform"], file["arch"]) not in systems]
     release["artifacts"] += others
     if len(others) < len(files) or not files:
-        feed.remark(where, f"{version} stands there twice; the first counts, as it does for the client")
+        feed.remark(where, f"{version} is in the feed twice. The first one is imported; the client uses it, too")
 
 
 def _read_file(feed: imported.Feed, where: str, item: ET.Element, enclosure: ET.Element) -> imported.Wire:
@@ -367,7 +382,7 @@ def _read_file(feed: imported.Feed, where: str, item: ET.Element, enclosure: ET.
     platform, arch = next((pair for pair, name in SYSTEMS.items() if name == system), (system, "any"))
     needs = _said(item, "hardwareRequirements")
     if needs and needs != "arm64":
-        feed.remark(where, f"sparkle:hardwareRequirements {needs!r} has no place in a release and is left out")
+        feed.remark(where, f"sparkle:hardwareRequirements {needs!r} is left out: releases have no such field")
     url = feed.url(f"{where}, enclosure", enclosure.get("url")) or ""
     delta = enclosure.get(f"{_S}deltaFrom")
     return imported.given(
@@ -396,7 +411,7 @@ def _read_date(feed: imported.Feed, where: str, written: str | None) -> str | No
     try:
         date = parsedate_to_datetime(written)
     except ValueError:
-        feed.remark(where, f"pubDate {written.strip()!r} is not a date to its client, and is left out")
+        feed.remark(where, f"pubDate {written.strip()!r} is left out: it is not a valid date")
         return None
     return (date if date.tzinfo else date.replace(tzinfo=UTC)).isoformat()
 
@@ -409,7 +424,14 @@ def _read_informational(element: ET.Element | None) -> bool | imported.Wire | No
 
 
 def _version(item: ET.Element) -> str:
-    """The item's version; without one, as the client does, what stands between the last `_` of the file and its end."""
+    """Return the item's version.
+
+    If the item has none, the text between the last `_` of the file name and its ending is the version, as in the
+    client.
+
+    Raises:
+        ForeignFeedError: the item has no version.
+    """
     enclosure = item.find("enclosure")
     _, found, end = (enclosure.get("url") or "").rpartition("_") if enclosure is not None else ("", "", "")
     version = _said(item, "version") or (end.rpartition(".")[0] if found else "")
@@ -419,12 +441,12 @@ def _version(item: ET.Element) -> str:
 
 
 def _is_delta(item: ET.Element) -> bool:
-    """Whether the item's own file is a delta, which makes it no item to the client."""
+    """Return whether the item's own file is a delta. The client ignores such an item."""
     return item.find(f"enclosure[@{_S}deltaFrom]") is not None
 
 
 def _said(item: ET.Element, name: str) -> str | None:
-    """What stands on the file, or in an element of its own."""
+    """Return the attribute `name` of the file, or the text of the element `name`, or None."""
     enclosure = item.find("enclosure")
     said = enclosure.get(f"{_S}{name}") if enclosure is not None else None
     return said or (item.findtext(f"{_S}{name}") or "").strip() or None

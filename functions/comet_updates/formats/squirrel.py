@@ -1,10 +1,12 @@
 """Squirrel: `RELEASES` for Windows, and `RELEASES.json` for macOS (Electron's `serverType: json`).
 
-Sources: Squirrel.Windows, `src/Squirrel/ReleaseEntry.cs` (a line is `SHA-1 URL size`, LF, and a rollout ends it as `#
-25%`); the list may not be empty, the version is read out of the file name, and the newest entry needs a full package.
-SHA-1 is the format's, not our trust. The client looks at no architecture, so that a list holds one per release.
-Squirrel.Mac, `SQRLUpdater.m`: `currentRelease` is compared with the running version, and the entry of that version says
-where the .zip is; it knows no rollouts.
+Source for Windows: Squirrel.Windows, `src/Squirrel/ReleaseEntry.cs`. A line is `SHA-1 URL size` and LF. During a
+rollout it ends with `# 25%`. The list may not be empty, the client reads the version from the file name, and the newest
+entry needs a full package. The format requires SHA-1; our security does not depend on it. The client ignores
+architectures, so a list contains one architecture per release.
+
+Source for macOS: Squirrel.Mac, `SQRLUpdater.m`. The client compares `currentRelease` with the running version, and
+finds the URL of the .zip in the entry for `currentRelease`. It does not support rollouts.
 """
 
 from __future__ import annotations
@@ -22,17 +24,17 @@ NEEDS = "`.nupkg` files with `sha1` and `size`, a full one for each version; on 
 PACKAGE = re.compile(r"[^\s/]+-\d+(?:\.\d+){1,3}[^\s/]*?(?:-full|-delta)?\.nupkg", re.IGNORECASE)
 ANY = ("any", "universal")
 ON_EVERY_WINDOWS = (*ANY, "i686", "x86_64", "aarch64")
-"""Which packages a list for all computers takes: those that run on the most of them."""
+"""The architectures for a list for all computers, in order of preference."""
 
 
 def render(offer: Offer) -> dict[str, bytes]:
-    """The documents that the channel has packages for."""
+    """Return the documents. A document is left out if the channel has no packages for it."""
     found = {"RELEASES": windows_list(offer), "RELEASES.json": _mac(offer)}
     return {name: document for name, document in found.items() if document is not None}
 
 
 def windows_list(offer: Offer, arches: Sequence[str] = ON_EVERY_WINDOWS) -> bytes | None:
-    """`RELEASES` with the packages of each release for the first of `arches` that it has; `None` without any."""
+    """Return `RELEASES`, or None without packages. A release appears with the first of `arches` that it has."""
     percent = offer.rollout.percent if offer.rollout else None
     releases: list[str] = []
     for release in offer.candidates(rollouts=percent is not None):
@@ -46,7 +48,7 @@ def windows_list(offer: Offer, arches: Sequence[str] = ON_EVERY_WINDOWS) -> byte
 def _packages(release: Release, arches: Sequence[str]) -> list[Artifact]:
     for arch in arches:
         packages = [artifact for artifact in release.artifacts if artifact.arch == arch and _is_package(artifact)]
-        # A delta leads to a full package of its version, which the client checks it against.
+        # The client checks the result of a delta against the full package of the same version.
         if any(artifact.kind != "delta" for artifact in packages):
             return packages
     return []
@@ -63,7 +65,10 @@ def _is_package(artifact: Artifact) -> bool:
 
 
 def mac_update(offer: Offer, arches: Sequence[str]) -> dict[str, str] | None:
-    """What Squirrel.Mac is to install: the best release with an archive for one of `arches`, the first preferred."""
+    """Return the update for Squirrel.Mac: the best release with an archive for one of `arches`, or None.
+
+    The first of `arches` is preferred.
+    """
     for release in offer.candidates():
         archives = {a.arch: a for a in reversed(release.artifacts) if _is_mac_archive(a)}
         archive = next((archives[arch] for arch in arches if arch in archives), None)
@@ -83,7 +88,7 @@ def _is_mac_archive(artifact: Artifact) -> bool:
 
 
 def _mac(offer: Offer) -> bytes | None:
-    update = mac_update(offer, ANY)  # one document is for all Macs, so one archive has to be
+    update = mac_update(offer, ANY)  # one document serves all Macs, so its archive must run on all of them
     if update is None:
         return None
     version = update["version"]
@@ -95,7 +100,11 @@ _VERSION = re.compile(r"-(?P<version>\d+(?:\.\d+){1,3}(?:-(?!full|delta)[a-z0-9.
 
 
 def parse(text: str, feed: imported.Feed) -> None:
-    """Read `RELEASES` of Squirrel.Windows. See `imported`."""
+    """Read `RELEASES` of Squirrel.Windows. See `imported`.
+
+    Raises:
+        ForeignFeedError: a line is not valid, or there is none.
+    """
     by_version: dict[str, list[imported.Wire]] = {}
     for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
@@ -119,7 +128,7 @@ def parse(text: str, feed: imported.Feed) -> None:
         )
         by_version.setdefault(version["version"], []).append(file)
     if not by_version:
-        raise ForeignFeedError("no line tells of a package")
+        raise ForeignFeedError("no line names a package")
     if any(name.count(".") != 2 for name in by_version):  # noqa: PLR2004 (semver has three numbers)
         feed.scheme = "dotted"
     for name, files in by_version.items():
@@ -127,7 +136,11 @@ def parse(text: str, feed: imported.Feed) -> None:
 
 
 def parse_mac(document: dict[str, Any], feed: imported.Feed) -> None:
-    """Read `RELEASES.json` of Squirrel.Mac, given as JSON. See `imported`."""
+    """Read `RELEASES.json` of Squirrel.Mac, given as JSON. See `imported`.
+
+    Raises:
+        ForeignFeedError: the document is not valid.
+    """
     releases = document["releases"]
     if not isinstance(releases, list):
         raise ForeignFeedError("`releases` is not a list")
@@ -146,8 +159,8 @@ def parse_mac(document: dict[str, Any], feed: imported.Feed) -> None:
             release["version"], [archive], title=update.get("name"), notes=notes, released_at=update.get("pub_date")
         )
     if document.get("currentRelease") not in [release["version"] for release in feed.releases]:
-        raise ForeignFeedError("`currentRelease` is none of `releases`")
+        raise ForeignFeedError("`currentRelease` is not in `releases`")
     ahead = [r["version"] for r in feed.releases if r["version"] != document["currentRelease"]]
     if ahead:
         pin = document["currentRelease"]
-        feed.remark("currentRelease", f"{pin} is offered there; here the highest is, unless the channel is pinned")
+        feed.remark("currentRelease", f"the feed offers {pin}. To offer it here, pin the channel to it")

@@ -2,7 +2,7 @@
 
 Source: tauri-plugin-updater 2, `plugins/updater/src/updater.rs` (`RemoteRelease`, `ReleaseManifestPlatform`):
 `version` is semver, `pub_date` is RFC 3339 or missing, and one platform without a URL and a signature fails the whole
-document. A client looks for `{os}-{arch}-{bundle}` first, then for `{os}-{arch}`. It knows no rollouts.
+document. A client looks for `{os}-{arch}-{bundle}` first, then for `{os}-{arch}`. It does not support rollouts.
 """
 
 from __future__ import annotations
@@ -28,20 +28,23 @@ ARCHES = {
     "universal": ("x86_64", "aarch64"),
 }
 PLATFORMS = tuple(f"{system}-{arch}" for system in SYSTEMS.values() for arch in ARCHES if arch != "universal")
-"""The names of all systems with their architectures, as the client knows itself."""
+"""The names of all systems with their architectures, as the client writes them."""
 
 SIGNATURE = "minisign"
 
 
 def render(offer: Offer) -> dict[str, bytes]:
-    """`tauri.json`, of the best release that is signed for Tauri; nothing if none is."""
+    """Return `tauri.json` with the best release that is signed for Tauri, or no document if none is."""
     found = document(offer)
     return {"tauri.json": found} if found else {}
 
 
 def document(offer: Offer, platform: str = "") -> bytes | None:
-    """The best release with signed files for `platform` (such as `linux-x86_64`), and only these; for all, if empty."""
-    prefix = platform and f"{platform}-"  # a key may end in a kind of bundle
+    """Return the document for the best release that has signed files for `platform`, or None.
+
+    It contains only the files for `platform` (such as `linux-x86_64`). An empty `platform` means all platforms.
+    """
+    prefix = platform and f"{platform}-"  # a key may end with the kind of bundle
     for release in offer.candidates():
         found = _platforms(release)
         platforms = {key: entry for key, entry in found.items() if f"{key}-".startswith(prefix)}
@@ -66,7 +69,7 @@ def _platforms(release: Release) -> dict[str, dict[str, str]]:
             continue
         entry = {"signature": artifact.signatures[SIGNATURE], "url": artifact.url}
         for key in _keys(artifact):
-            found.setdefault(key, entry)  # the first that the release names
+            found.setdefault(key, entry)  # the first artifact in the release wins
     return found
 
 
@@ -76,12 +79,16 @@ def _keys(artifact: Artifact) -> list[str]:
 
 
 def parse(document: object, feed: imported.Feed) -> None:
-    """Read a static document of Tauri's updater, given as JSON. See `imported`."""
+    """Read a static document of Tauri's updater, given as JSON. See `imported`.
+
+    Raises:
+        ForeignFeedError: the document is not valid.
+    """
     if not isinstance(document, dict) or not isinstance(document.get("platforms"), dict):
-        raise ForeignFeedError("no document of Tauri's updater: `platforms` is missing")
+        raise ForeignFeedError("not a document of Tauri's updater: `platforms` is missing")
     version = document.get("version") or document.get("name")
     if not isinstance(version, str):
-        raise ForeignFeedError("no document of Tauri's updater: `version` is missing")
+        raise ForeignFeedError("not a document of Tauri's updater: `version` is missing")
     feed.unknown("the document", set(document), {"version", "name", "notes", "pub_date", "platforms"})
     systems = {theirs: ours for ours, theirs in SYSTEMS.items()}
     artifacts = []
@@ -92,7 +99,7 @@ def parse(document: object, feed: imported.Feed) -> None:
             raise ForeignFeedError(f"{where} is not an object")
         feed.unknown(where, set(entry), {"url", "signature"})
         if not entry.get("signature"):
-            feed.remark(where, "is not signed, so that its client cannot install it")
+            feed.remark(where, "is not signed, so the client cannot install it")
         url = feed.url(f"{where}.url", entry.get("url"))
         artifacts.append(
             imported.given(

@@ -1,12 +1,14 @@
 """Velopack's releases: `releases.win.json`, `releases.osx.json` and `releases.linux.json`, and those per architecture.
 
 Source: Velopack, `src/lib-csharp/Sources/SimpleWebSource.cs`, `VelopackAsset.cs`, `UpdateManager.cs` and
-`src/lib-rust/src/{manager,sources/http}.rs`: a client asks for the channel that was built into it, by default its
-system. A text may be missing but not null, versions are semver, and the newest needs a full package. What it adds to
-the query (a lasting id among it) changes nothing here. It knows no rollouts.
+`src/lib-rust/src/{manager,sources/http}.rs`. A client requests the channel that it was built with; the default is the
+name of its system. A text may be missing but not null, versions are semver, and the newest release needs a full
+package. A client adds parameters to the query, a permanent id among them; this service ignores the query. Clients do
+not support rollouts.
 
-Clients made with the C# library take absolute URLs. Those made with the Rust one (C++, Node, Python) take bare names
-only, and ask for the packages beside this document: a package whose URL is there is told of by its name.
+Clients that use the C# library accept absolute URLs. Clients that use the Rust library (C++, Node, Python) accept only
+file names, and download packages from the folder of this document. A package in that folder is therefore listed by its
+file name.
 """
 
 from __future__ import annotations
@@ -31,13 +33,13 @@ ANY = ("any", "universal")
 
 
 def render(offer: Offer) -> dict[str, bytes]:
-    """The documents of the systems that the channel has packages for."""
+    """Return the documents. A system's documents are left out if the channel has no packages for it."""
     documents: dict[str, bytes] = {}
     for platform, system in SYSTEMS.items():
         own = {arch: assets for arch in ARCHES if (assets := _assets(offer, platform, (arch,)))}
         for arch in own:
             documents[f"releases.{system}-{ARCHES[arch]}.json"] = _json(_assets(offer, platform, (arch, *ANY)))
-        # The plain name is of the packages for every computer, or of the most usual architecture.
+        # The name without an architecture is for packages that run on every computer, or for the first architecture.
         if assets := _assets(offer, platform, ANY) or next(iter(own.values()), []):
             documents[f"releases.{system}.json"] = _json(assets)
     return documents
@@ -54,7 +56,7 @@ def _assets(offer: Offer, platform: str, arches: tuple[str, ...]) -> list[dict[s
 
 
 def _packages(release: Release, platform: str, arches: tuple[str, ...]) -> list[Artifact]:
-    """The packages of a release, the full ones first; none without a full one."""
+    """Return the packages of a release, full packages first; none if the release has no full package."""
     packages = [a for a in release.artifacts if a.platform == platform and a.arch in arches and _is_package(a)]
     if not semver.Version.is_valid(release.version) or all(a.kind == "delta" for a in packages):
         return []
@@ -62,7 +64,7 @@ def _packages(release: Release, platform: str, arches: tuple[str, ...]) -> list[
 
 
 def _file_name(offer: Offer, artifact: Artifact) -> str:
-    """The package's name, if its URL stands beside this document; its URL otherwise."""
+    """Return the package's file name if it is in the same folder as this document, and its URL otherwise."""
     name = artifact.url_name
     beside = urlsplit(artifact.url).path == urls.document_path(offer.product, offer.channel, name)
     return name if beside else artifact.url
@@ -78,7 +80,7 @@ def _is_package(artifact: Artifact) -> bool:
 
 def _asset(release: Release, artifact: Artifact, file_name: str) -> dict[str, Any]:
     named = PACKAGE.fullmatch(artifact.url_name)
-    # Hashes in capitals, as Velopack's own tool writes them: one of its clients compares them letter by letter.
+    # Write hashes in capitals, as Velopack's own tool does: one of its clients compares them letter by letter.
     given = {
         "PackageId": artifact.package_id or (named["id"] if named else None),
         "Version": release.version,
@@ -101,9 +103,13 @@ _READ = {"PackageId", "Version", "Type", "FileName", "SHA1", "SHA256", "Size", "
 
 
 def parse(document: object, feed: imported.Feed, platform: str = "windows") -> None:
-    """Read `releases.{channel}.json`, given as JSON, of packages for `platform`. See `imported`."""
+    """Read `releases.{channel}.json`, given as JSON, with packages for `platform`. See `imported`.
+
+    Raises:
+        ForeignFeedError: the document is not valid.
+    """
     if not isinstance(document, dict) or not isinstance(document.get("Assets"), list):
-        raise ForeignFeedError("no document of Velopack: `Assets` is missing")
+        raise ForeignFeedError("not a document of Velopack: `Assets` is missing")
     by_version: dict[str, list[dict[str, Any]]] = {}
     for index, asset in enumerate(document["Assets"]):
         where = f"Assets[{index}]"
