@@ -1,7 +1,7 @@
-"""Pages for people: HTML that is one file, without script, cookie or anything from elsewhere.
+"""Pages for people: each is one HTML file, without scripts, cookies or requests to other files.
 
-Rendered when something is published; the same bytes for everyone, like any other document. `product_page` and
-`index_page` say what stands on those; here is what all have in common.
+The publisher renders them, and everyone gets the same bytes, as with any other document. This module contains what all
+pages share, and the privacy page. `pages.product` and `pages.index` contain the others.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from markupsafe import Markup
 from comet_updates.promises import NOT_PROVABLE, PROMISES
 
 MAX_BYTES = 200_000
-"""No page is longer: it is read by people, who pay for each byte, and what is left out is linked to."""
+"""The largest size of a page. People may pay for each byte; a page links to what it leaves out."""
 
 TEMPLATES = Path(__file__).parent / "templates"
 STYLE = (TEMPLATES / "style.css").read_text(encoding="utf-8")
 STYLE_HASH = f"sha256-{base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()}"
-"""What a Content-Security-Policy calls the stylesheet, which is a part of every page."""
+"""The name of the stylesheet in a Content-Security-Policy. Every page contains the stylesheet."""
 
 
 @functools.cache
 def privacy() -> bytes:
-    """What is promised, and how each promise is checked."""
+    """Return the page with the promises and how each is checked."""
     return render("privacy", promises=PROMISES, limits=NOT_PROVABLE)
 
 
 def render(template: str, **values: object) -> bytes:
-    """A whole page."""
+    """Return a complete page."""
     return part(template, **values).encode() + b"\n"
 
 
 def part(template: str, **values: object) -> Markup:
-    """A part of a page, in which all that was filled in is escaped."""
+    """Return a part of a page. All values are escaped."""
     return Markup(_ENVIRONMENT.get_template(f"{template}.html.jinja").render(values))  # noqa: S704 (our own HTML)
 
 
@@ -47,7 +47,7 @@ def _file_name(url: str) -> str:
 
 
 def _size(size_bytes: int) -> str:
-    """As people read it: in steps of a thousand, as drives and browsers have it."""
+    """Return a size for people, in steps of 1000, as browsers and drive labels show sizes."""
     size = float(size_bytes)
     for unit in ("bytes", "kB", "MB"):
         if size < 1000:  # noqa: PLR2004
@@ -60,7 +60,7 @@ _ENVIRONMENT = Environment(
     loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
 _ENVIRONMENT.globals.update(
-    style=Markup(STYLE),  # noqa: S704 (our own file, nothing that anyone uploads)
+    style=Markup(STYLE),  # noqa: S704 (our own file, not an upload)
     host=lambda url: urlsplit(url).hostname or "",
     file_name=_file_name,
     size=_size,

@@ -1,6 +1,6 @@
-"""The list of products: what each says of itself, and the pages that are made of that.
+"""The list of products: an entry for each product, and the pages that are made of the entries.
 
-An entry is what a product leaves beside its page, so that the list can be made without looking at its releases.
+Publishing a product also stores its entry, so that the list can be made without reading releases.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from comet_updates.model.product import Product
 from comet_updates.pages import html
 
 CHANNELS_MAX = 6
-"""How many channels of a product the list names; its page has all."""
+"""How many channels of a product the list shows. The product's page has all."""
 
 
 class Latest(NamedTuple):
-    """What a channel offers, and since when, if that is known."""
+    """The version that a channel offers, and since when, if that is known."""
 
     channel: str
     version: str
@@ -30,12 +30,12 @@ class Latest(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """What the list says of a product.
+    """A product in the list.
 
     Attributes:
         product: its name in URLs.
-        name: as people know it.
-        latest: of its channels that offer something, in the order to be shown.
+        name: its name for people.
+        latest: the latest version of each channel that offers a release, in display order.
         more: how many channels are left out.
     """
 
@@ -46,7 +46,7 @@ class Entry(NamedTuple):
 
 
 def entry(about: Product, offers: Sequence[Offer]) -> bytes:
-    """What the list is to say of a product, for `read`; the offers in the order to be shown."""
+    """Return the entry of a product as JSON, for `read`. `offers` are in display order."""
     told = [
         [offer.channel, offer.latest.display_version or offer.latest.version, _written(offer.latest.due_at)]
         for offer in offers
@@ -57,7 +57,7 @@ def entry(about: Product, offers: Sequence[Offer]) -> bytes:
 
 
 def read(product: str, body: bytes | str) -> Entry:
-    """What `entry` wrote; of what it did not write, the name in the URL alone."""
+    """Return the entry that `entry` wrote. If `body` is not valid, the entry has only the name in the URL."""
     try:
         said = json.loads(body)
         latest = tuple(Latest(str(channel), str(version), _read(since)) for channel, version, since in said["latest"])
@@ -67,7 +67,7 @@ def read(product: str, body: bytes | str) -> Entry:
 
 
 def render(entries: Iterable[Entry]) -> list[bytes]:
-    """The pages of the list, by name, each as long as a page may be; one page if nothing is listed."""
+    """Return the pages of the list, sorted by name. Each is filled up to the size limit; without entries, one page."""
     shown = sorted(entries, key=lambda told: (told.name.casefold(), told.product))
     room_bytes = html.MAX_BYTES - len(_page([], 99, 99))
     sheets: list[list[Markup]] = [[]]

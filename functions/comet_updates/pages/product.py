@@ -1,7 +1,7 @@
 """The page of a product: what each channel offers, with downloads and history, and how to point an updater at it.
 
-The notes are in one language on each page, which links to the others; nothing looks at what a browser asks for. What
-does not fit on a page is left out, in this order: the oldest history, notes, files.
+Each page has the notes in one language, and links to the pages in other languages. The browser's language is never
+read. If a page is too large, parts are left out in this order: the oldest history, notes, files.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from comet_updates.pages import html as pages_html
 from comet_updates.pages import setup_snippets, wording
 
 CHANNELS_MAX = 25
-"""How many channels are shown; more are only named, as far as there is room."""
+"""How many channels are shown. The page only names more channels, up to `NAMED_MAX`."""
 NAMED_MAX = 200
 HISTORY_MAX = 50
-"""How many releases of a channel are shown; `releases.json` has all."""
+"""How many earlier releases of a channel are shown. `releases.json` has all."""
 
 _SPACE = Markup(" ")
 
 
 @dataclass
 class _Channel:
-    """What is shown of a channel: HTML."""
+    """The HTML of a channel on the page."""
 
     offer: Offer
     files: list[Markup] = field(default_factory=list)
@@ -45,7 +45,7 @@ class _Channel:
 
     @classmethod
     def widest(cls, offer: Offer) -> _Channel:
-        """With all that can be said of it but what stands in its lists."""
+        """Return a channel with every part that can be shown, but with empty lists, to measure its size."""
         return cls(offer, [_SPACE], [_SPACE], ARTIFACTS_MAX, _SPACE, has_long_notes=True, history=[_SPACE], is_cut=True)
 
     @property
@@ -54,13 +54,13 @@ class _Channel:
 
 
 class _Room:
-    """How much still fits."""
+    """The number of bytes that are left on the page."""
 
     def __init__(self, left_bytes: int) -> None:
         self.left_bytes = left_bytes
 
     def takes(self, shown: Markup, share_bytes: int) -> bool:
-        """Whether it fits into its share, and then takes it from what is left."""
+        """Return whether `shown` fits into its share. If so, subtract its size from the bytes left."""
         size_bytes = len(shown.encode()) + 1  # the end of its line
         if size_bytes > min(share_bytes, self.left_bytes):
             return False
@@ -71,13 +71,13 @@ class _Room:
 def render(
     about: Product, offers: Sequence[Offer], documents: Mapping[str, Collection[str]], *, has_news: bool
 ) -> dict[str, bytes]:
-    """The pages, by language; that without a language is the first of the others' as well.
+    """Return the pages by language. The first language's page has the key `""`.
 
     Args:
         about: the product.
-        offers: of its channels, in the order to be shown.
-        documents: what there is for updaters, by channel.
-        has_news: whether there is a feed to point to.
+        offers: the offers of its channels, in display order.
+        documents: the names of the documents for updaters, by channel.
+        has_news: whether the product has a feed to link to.
     """
     languages = _languages(about, offers)
     made = {}
@@ -88,7 +88,7 @@ def render(
 
 
 def _languages(about: Product, offers: Sequence[Offer]) -> list[str]:
-    """Those of the notes that are shown, that of the first page first: the product's, English, or any."""
+    """Return the languages of the notes on the page: first the product's languages, then English, then the others."""
     told = {
         language: None
         for offer in offers[:CHANNELS_MAX]
@@ -101,7 +101,7 @@ def _languages(about: Product, offers: Sequence[Offer]) -> list[str]:
 
 
 class _Page:
-    """One page in the making, in one language."""
+    """A page in one language, while it is built."""
 
     def __init__(
         self,
@@ -128,7 +128,7 @@ class _Page:
         return self._html()
 
     def _furnish(self) -> _Room:
-        """Set up as many channels as leave half of the page to what stands in them; give what is left."""
+        """Create the channels, as many as leave half of the page for their content. Return the room for content."""
         number = CHANNELS_MAX
         while True:
             self._channels = [_Channel.widest(offer) for offer in self._offers[:number]]
@@ -140,7 +140,7 @@ class _Page:
         return _Room(pages_html.MAX_BYTES - size_bytes)
 
     def _fill(self, room: _Room, fill: Callable[[_Channel, _Room, int], None], share: float) -> None:
-        """Give each channel its part of this share of the room, and what those before it left of theirs."""
+        """Fill each channel with its part of this share of the room. Room that a channel leaves goes to later ones."""
         kept_bytes = int(room.left_bytes * (1 - share))
         for number, channel in enumerate(self._channels):
             fill(channel, room, (room.left_bytes - kept_bytes) // (len(self._channels) - number))
@@ -193,9 +193,9 @@ class _Page:
         )
 
     def _notes(self, release: Release, max_bytes: int) -> Markup | None:
-        """The notes in the page's language, or in another that they have; `None` if they are too long."""
+        """Return the notes in the page's language, or in another of theirs, or None if they are too long."""
         language = notes.language(release, self._language)
-        if len(release.notes.get(language, "")) > max_bytes:  # HTML is longer, and takes its time
+        if len(release.notes.get(language, "")) > max_bytes:  # their HTML is longer, and slow to make
             return None
         html = Markup(_flat(notes.notes_html(release, language)))  # noqa: S704 (sanitised)
         shown = pages_html.part("notes", html=html, language=language)
@@ -223,7 +223,7 @@ class _Page:
         )
 
     def _switch(self) -> Iterable[tuple[str, str, str, bool]]:
-        """Of each language: its tag, its name, where its page is, and whether that is this one."""
+        """Return for each language its tag, its name, the path of its page, and whether this is that page."""
         return [
             (
                 language,
@@ -236,5 +236,8 @@ class _Page:
 
 
 def _flat(html: str) -> str:
-    """Notes whose headings are no headings of the page, which has its own; tags are as the sanitiser writes them."""
+    """Return notes with bold paragraphs for headings, since the page has its own headings.
+
+    Tags must be written as the sanitiser writes them.
+    """
     return re.sub(r"</h[1-6]>", "</strong></p>", re.sub(r"<h[1-6]>", "<p><strong>", html))

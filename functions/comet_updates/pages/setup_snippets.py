@@ -1,4 +1,4 @@
-"""How to point an updater at a channel: what to write into an app, for each document that the channel has."""
+"""The configuration that points an updater at a channel: a snippet for each updater that can read its documents."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from comet_updates.answer import urls
 
 
 class Pointer(NamedTuple):
-    """What to write for one updater.
+    """The configuration of one updater.
 
     Attributes:
         updater: its name.
-        path: the path in the URL of a document that it reads.
-        setting: what to write; `HOST` stands for the host of the page.
+        path: the URL path of a document that it reads.
+        setting: the text to write into the app. `HOST` stands for the host of the page.
     """
 
     updater: str
@@ -43,7 +43,7 @@ _MAC = r"""autoUpdater.setFeedURL({
 })"""
 _VELOPACK = r"""new UpdateManager(new SimpleWebSource("{base}"))"""
 
-# By the documents, of which one is enough, in the order of preference.
+# The updater, the documents that it reads (it needs one of them; in order of preference), and its snippet.
 _UPDATERS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("Sparkle, for macOS", ("appcast.xml",), _PLIST),
     ("WinSparkle, for Windows", ("appcast.xml",), _CODE),
@@ -58,7 +58,7 @@ _UPDATERS: tuple[tuple[str, tuple[str, ...], str], ...] = (
 
 
 def find(product: str, channel: str, documents: Collection[str]) -> list[Pointer]:
-    """The updaters that can read one of `documents`, which are those of the channel."""
+    """Return the configuration of each updater that can read one of `documents`, the channel's document names."""
     base = f"https://HOST/v1/{product}/{channel}"
     return [
         Pointer(updater, urls.document_path(product, channel, there[0]), setting.replace("{base}", base))

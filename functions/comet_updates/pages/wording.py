@@ -1,4 +1,4 @@
-"""How a release is put into words, for pages: systems, languages and rollouts."""
+"""The words that pages use for systems, processors, languages and rollouts."""
 
 from __future__ import annotations
 
@@ -59,29 +59,29 @@ LANGUAGES = {
     "vi": "Tiếng Việt",
     "zh": "中文",
 }
-"""What languages call themselves, by their tag."""
+"""The names of languages in the language itself, by tag."""
 
 
 def system(artifact: Artifact) -> str:
-    """What the file is for."""
+    """Return the name of the system that the file is for."""
     return SYSTEMS.get(artifact.platform, artifact.platform)
 
 
 def processor(artifact: Artifact) -> str:
-    """Which processors the file is for, in the words of its system's users."""
+    """Return the processors that the file is for, in the words of its system's users."""
     own = _MAC_PROCESSORS if artifact.platform == "macos" else _PROCESSORS
     return own.get(artifact.arch, _PROCESSORS[artifact.arch])
 
 
 def language(tag: str) -> str:
-    """What the language calls itself, with the rest of its tag; the tag where that is not known."""
+    """Return the language's own name, with the rest of its tag; the tag if the name is not known."""
     primary, dash, rest = tag.partition("-")
     name = LANGUAGES.get(primary.lower())
     return tag if name is None else f"{name} ({rest})" if dash else name
 
 
 def rollout(decided: Rollout | None) -> str:
-    """Whom the latest release reaches."""
+    """Return a sentence about how many copies the latest release reaches."""
     if decided is None:
         return "It is offered to everyone."
     if decided.percent is not None:
