@@ -211,7 +211,7 @@ class TestSweeps:
         assert version_of(released.s3.get(f"public/v1/{PATH}")) == "4.3.0"
         assert version_of(client.check()) == "4.2.1"
         released.publisher.look_at_trust()
-        with pytest.raises(SigningError, match="ONLINE_KEY is not set" if uri is None else "is none of the keys"):
+        with pytest.raises(SigningError, match="ONLINE_KEY is not set" if uri is None else "is not one of the keys"):
             released.publisher.publish_trust()
 
     def test_where_nobody_signs_nothing_is_below_tuf(self, house: House) -> None:

@@ -1,7 +1,8 @@
-"""Signatures in minisign's format, prehashed, and public keys. Pure, but for the signing key that is called.
+"""Signatures (prehashed) and public keys in minisign's format. Pure, except that it calls the signing key.
 
-Source: https://jedisct1.github.io/minisign/, "Signature format" and "Public key format". What is signed twice: the hash
-of the bytes, and that signature together with the trusted comment, which therefore nobody can change.
+Source: https://jedisct1.github.io/minisign/, "Signature format" and "Public key format". A file contains two
+signatures: one of the hash of the bytes, and one of the first signature with the trusted comment. So a changed comment
+is detected.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ _PREHASHED, _ED25519 = b"ED", b"Ed"
 
 
 def signature(sign: Callable[[bytes], bytes], number: bytes, body: bytes, trusted_comment: str) -> str:
-    """The file `….minisig` for `body`.
+    """Return the content of the file `….minisig` for `body`.
 
     Args:
         sign: makes an Ed25519 signature, 64 bytes.
-        number: of the key, 8 bytes; by it a client finds the key if it knows several.
-        body: what is signed.
-        trusted_comment: one line that is signed, too.
+        number: the key number, 8 bytes. A client with several keys finds the key by it.
+        body: the bytes to sign.
+        trusted_comment: one line, which is signed, too.
     """
     of_body = sign(hashlib.blake2b(body).digest())
     of_both = sign(of_body + trusted_comment.encode())
@@ -32,12 +33,12 @@ def signature(sign: Callable[[bytes], bytes], number: bytes, body: bytes, truste
 
 
 def public_key(number: bytes, public: bytes) -> str:
-    """The file `….pub` of a key: its number, and the 32 bytes of its public half."""
+    """Return the content of a key's file `….pub`, from its number and its 32 public bytes."""
     return f"untrusted comment: minisign public key {_spelled(number)}\n{_base64(_ED25519 + number + public)}\n"
 
 
 def _spelled(number: bytes) -> str:
-    """As minisign shows it: a little-endian number."""
+    """Return the key number as minisign shows it: read as little-endian, in hexadecimal."""
     return number[::-1].hex().upper()
 
 

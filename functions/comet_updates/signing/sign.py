@@ -1,7 +1,7 @@
-"""Makes TUF metadata and has it signed: by a key in a file, in a KMS or in hardware, as its URI says.
+"""Create TUF metadata and sign it with the key at a URI: in a file, in a KMS or in hardware.
 
-securesystemslib signs, and knows the URIs (`file2:key.pem`, `awskms:…`, `hsm:…`): see docs/keys.md. A signature counts
-only once it is verified with the public key that it should be of, whatever made it.
+securesystemslib signs and defines the URIs (`file2:key.pem`, `awskms:…`, `hsm:…`): see docs/keys.md. Every new
+signature is verified with the expected public key before it is used.
 """
 
 from __future__ import annotations
@@ -23,29 +23,32 @@ from comet_updates.errors import SigningError, UnknownKeyError
 from comet_updates.signing import minisig
 
 TIMESTAMP_LIFE = timedelta(days=3)
-"""For how long a client takes the word of the online key that nothing is newer: so it notices a freeze."""
+"""How long a client trusts a timestamp. After that, the client detects that an attacker repeats old metadata."""
 
 SNAPSHOT_LIFE = timedelta(days=14)
 PRODUCT_LIFE = timedelta(days=90)
-"""For how long what a pipeline signed counts: so a freeze by whoever has the online key is noticed."""
+"""How long a product's metadata is valid. After that, clients detect that a thief of the online key hides updates."""
 
 OFFLINE_LIFE = timedelta(days=365)
-"""Of root and targets, which people sign."""
+"""How long root and targets are valid. People sign these."""
 
 
 def snapshot(version: int, now: datetime, versions: Mapping[str, int]) -> Snapshot:
-    """What is newest of each role. `versions` are by role, without root, snapshot and timestamp."""
+    """Return the snapshot with the newest version of each role.
+
+    `versions` are by role, without root, snapshot and timestamp.
+    """
     meta = {f"{role}.json": MetaFile(number) for role, number in sorted(versions.items())}
     return Snapshot(version, expires=later(now, SNAPSHOT_LIFE), meta=meta)
 
 
 def timestamp(version: int, now: datetime, snapshot_version: int) -> Timestamp:
-    """Which snapshot is newest."""
+    """Return the timestamp, which names the newest snapshot."""
     return Timestamp(version, expires=later(now, TIMESTAMP_LIFE), snapshot_meta=MetaFile(snapshot_version))
 
 
 class Archive(NamedTuple):
-    """What is known of a file that is on the publisher's host; the hash in hexadecimal."""
+    """The size and the hash (hexadecimal) of a file on the publisher's host."""
 
     size_bytes: int
     sha256: str
@@ -57,13 +60,13 @@ def product(
     manifests: Mapping[str, tuple[bytes, Mapping[str, Any]]],
     archives: Mapping[str, Archive] = MappingProxyType({}),
 ) -> Targets:
-    """What a product offers.
+    """Return the metadata of a product, which lists its manifests and files.
 
     Args:
-        version: of the metadata.
+        version: the version of the metadata.
         now: aware.
-        manifests: that of each channel, by `object_keys.target_path`, and what stands beside its hash.
-        archives: files of their releases, by `object_keys.target_path`.
+        manifests: the bytes of each channel's manifest and its `custom` metadata, by `object_keys.target_path`.
+        archives: the files of their releases, by `object_keys.target_path`.
     """
     targets = {
         path: TargetFile(archive.size_bytes, {"sha256": archive.sha256}, path) for path, archive in archives.items()
@@ -76,61 +79,70 @@ def product(
 
 
 def sign(metadata: Metadata[Any], delegator: Root | Targets, role: str, uri: str) -> None:
-    """Add the signature of the key at `uri`, which is one of those that `delegator` names for `role`.
+    """Add the signature of the key at `uri`. `delegator` must name this key for `role`.
 
     Raises:
-        UnknownKeyError: it is none of them.
-        SigningError: it cannot be had.
+        UnknownKeyError: `delegator` does not name this key for `role`.
+        SigningError: the key cannot sign.
     """
     key, signature = _signature(uri, keys_of(delegator, role), metadata.signed_bytes, role)
     metadata.signatures[key.keyid] = signature
 
 
 def keys_of(delegator: Root | Targets, role: str) -> list[Key]:
-    """The keys that may sign for `role`; none if nobody may."""
+    """Return the keys that may sign for `role`; empty if `delegator` does not know the role."""
     try:
         return [delegator.get_key(keyid) for keyid in delegator.get_delegated_role(role).keyids]
-    except ValueError:  # what python-tuf raises for a role that it does not know
+    except ValueError:  # python-tuf raises this for an unknown role
         return []
 
 
 def minisign(uri: str, keys: Iterable[Key], path: str, body: bytes, now: datetime) -> str | None:
-    """A detached signature of the manifest at `path`, with the end of its life in what is signed.
+    """Return a detached signature of the manifest at `path`. Its signed comment contains the date when it expires.
 
-    Gives `None` where none of the `keys` is an Ed25519 key, the only kind that minisign knows. Raises `SigningError`.
+    Return None if none of the `keys` is an Ed25519 key: minisign supports no other kind.
+
+    Raises:
+        UnknownKeyError: the key at `uri` is not one of the Ed25519 `keys`.
+        SigningError: the key cannot sign.
     """
     usable = [key for key in keys if key.scheme == ED25519]
     if not usable:
         return None
-    key, _ = _signature(uri, usable, body, path)  # which of them it is
+    key, _ = _signature(uri, usable, body, path)  # find out which key this is
     comment = f"timestamp:{now.timestamp():.0f} expires:{later(now, PRODUCT_LIFE):%Y-%m-%dT%H:%M:%SZ} file:{path}"
     return minisig.signature(lambda data: _raw(uri, key, data), key_number(key), body, comment)
 
 
 def appcast(uri: str, body: bytes) -> dict[str, str]:
-    """Sparkle's signature of an appcast, as it stands beside the hash of a manifest.
+    """Return Sparkle's signature of an appcast, in the form for the `custom` metadata of a manifest.
 
-    Raises `SigningError`, also for a key that is no Ed25519 key in a file.
+    Raises:
+        SigningError: the key cannot be read, is not an Ed25519 key, or cannot sign.
     """
     key = public_key(uri)
     if key.scheme != ED25519:
-        raise SigningError(uri, "is no Ed25519 key, and Sparkle knows no other kind")
+        raise SigningError(uri, "is not an Ed25519 key. Sparkle supports only Ed25519")
     signature = base64.b64encode(_raw(uri, key, body)).decode()
     return {"sha256": sha256(body), "signature": signature}
 
 
 def sha256(body: bytes) -> str:
-    """In hexadecimal."""
+    """Return the SHA-256 of `body` in hexadecimal."""
     return hashlib.sha256(body).hexdigest()
 
 
 def key_number(key: Key) -> bytes:
-    """By what minisign tells keys apart: the beginning of TUF's own name for the key."""
+    """Return minisign's number for the key: the first 8 bytes of its TUF key id."""
     return bytes.fromhex(key.keyid)[: minisig.KEY_NUMBER_BYTES]
 
 
 def public_key(uri: str) -> SSlibKey:
-    """The public half of the key at `uri`: a file or a KMS of AWS. Raises `SigningError`."""
+    """Return the public half of the key at `uri`, in a file or in AWS KMS.
+
+    Raises:
+        SigningError: the key cannot be read, or is of another kind.
+    """
     kind, _, place = uri.partition(":")
     try:
         if kind == AWSSigner.SCHEME:
@@ -140,7 +152,7 @@ def public_key(uri: str) -> SSlibKey:
             return CryptoSigner(private).public_key
     except Exception as error:
         raise SigningError(uri, f"cannot be read: {error}") from error
-    raise SigningError(uri, "is of a kind whose public half has to be in a file: see docs/keys.md")
+    raise SigningError(uri, "needs its public half in a file: see docs/keys.md")
 
 
 def create(file: Path) -> SSlibKey:
@@ -163,17 +175,22 @@ def create(file: Path) -> SSlibKey:
 
 
 def _signature(uri: str, keys: Iterable[Key], payload: bytes, what: str) -> tuple[Key, Signature]:
-    """The signature by the key at `uri`, and which of the `keys` it is."""
+    """Return which of the `keys` is at `uri`, and its signature of `payload`.
+
+    Raises:
+        UnknownKeyError: the key at `uri` is not one of the `keys`.
+        SigningError: the key cannot sign.
+    """
     for key in keys:
         try:
             signature = Signer.from_priv_key_uri(uri, key).sign(payload)
             key.verify_signature(signature, payload)
         except (KeyMismatchError, UnverifiedSignatureError):
             continue
-        except Exception as error:  # each kind of key has errors of its own
+        except Exception as error:  # each kind of key has its own errors
             raise SigningError(uri, f"cannot sign: {error}") from error
         return key, signature
-    raise UnknownKeyError(uri, f"is none of the keys that may sign {what}")
+    raise UnknownKeyError(uri, f"is not one of the keys that may sign {what}")
 
 
 def _raw(uri: str, key: Key, payload: bytes) -> bytes:
@@ -181,5 +198,5 @@ def _raw(uri: str, key: Key, payload: bytes) -> bytes:
 
 
 def later(now: datetime, life: timedelta) -> datetime:
-    """When what begins `now` ends, to the second, as the metadata has it."""
+    """Return the time `life` after `now`, without fractions of a second, which TUF metadata does not allow."""
     return (now + life).replace(microsecond=0)

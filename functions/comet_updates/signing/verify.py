@@ -1,7 +1,7 @@
-"""TUF metadata, read and verified: who may say what, and what the key of a product said. Pure.
+"""Read and verify TUF metadata: the trusted keys, and the metadata that the key of a product signed. Pure.
 
-The Update Framework, specification 1.0, https://theupdateframework.github.io/specification/. python-tuf reads the
-metadata, and securesystemslib verifies each signature. Which roles there are, and why, is in docs/security.md.
+Source: The Update Framework, specification 1.0, https://theupdateframework.github.io/specification/. python-tuf reads
+the metadata, and securesystemslib verifies each signature. docs/security.md explains the roles.
 """
 
 from __future__ import annotations
@@ -19,20 +19,21 @@ from tuf.api.serialization import DeserializationError
 from comet_updates import object_keys
 from comet_updates.errors import Problem, RefusedUploadError, printable
 
-MINISIGN_MAX_CHARS = 1_000  # of a file of four lines
+MINISIGN_MAX_CHARS = 1_000  # the file has four lines
 _ED25519_BYTES = 64
 
 _Kind = TypeVar("_Kind", Root, Targets, Snapshot, Timestamp)
 
 
 class Anchor(NamedTuple):
-    """Who may say what.
+    """The trusted root and targets metadata.
 
     Attributes:
-        root: the newest root that the one before it vouches for; `None` as long as nobody signed a first one.
-        targets: the newest metadata that its keys signed: which key speaks for which product; `None` for none.
-        documents: what clients read of these, by key, in the order in which it is to be written.
-        refusals: why an upload does not count, by its key.
+        root: the newest root in an unbroken chain of verified roots, or None without a valid first root.
+        targets: the newest targets metadata that is signed with the root's keys, or None. It names the key of each
+            product.
+        documents: the documents that clients read, by key, in the order in which to write them.
+        refusals: the reasons why uploads are ignored, by their keys.
     """
 
     root: Root | None
@@ -49,12 +50,12 @@ class AppcastSignature(NamedTuple):
 
 
 class Target(NamedTuple):
-    """What is signed of a manifest, and beside it for clients without TUF.
+    """The signed hash of a manifest, and signatures for clients without TUF.
 
     Attributes:
-        sha256: of its bytes, in hexadecimal.
-        minisign: the file of a detached signature.
-        appcasts: signatures of what the appcast of its channel is meanwhile.
+        sha256: the hash of the manifest's bytes, in hexadecimal.
+        minisign: the content of a detached signature file.
+        appcasts: signatures of the appcasts that its channel can have while this manifest is published.
     """
 
     sha256: str
@@ -63,13 +64,13 @@ class Target(NamedTuple):
 
 
 class Seal(NamedTuple):
-    """One state of a product, as its key signed it.
+    """One state of a product, signed with the product's key.
 
     Attributes:
-        version: of this metadata. Of two, the higher one was signed later.
-        body: its bytes, as they were uploaded.
-        manifests: all that it speaks of, by `object_keys.target_path`.
-        expires: when clients stop taking it, aware.
+        version: the version of this metadata. A higher version was signed later.
+        body: the uploaded bytes.
+        manifests: all targets of this product in the metadata, by `object_keys.target_path`.
+        expires: when clients stop accepting it, aware.
     """
 
     version: int
@@ -79,19 +80,19 @@ class Seal(NamedTuple):
 
     @property
     def state(self) -> dict[str, str]:
-        """The SHA-256 of each manifest, by its path: equal for equal states."""
+        """The SHA-256 of each manifest, by its path. Equal states have equal values."""
         return {path: target.sha256 for path, target in self.manifests.items()}
 
 
 NOBODY = Anchor(None, None, {}, {})
-"""That nobody may say anything."""
+"""No key is trusted."""
 
 
 def read_anchor(uploaded: Mapping[str, bytes]) -> Anchor:
-    """Who may say what.
+    """Return the trusted root and targets metadata.
 
     Args:
-        uploaded: what the owners of the offline keys signed, by key.
+        uploaded: the metadata that the owners of the offline keys signed and uploaded, by key.
     """
     documents: dict[str, bytes] = {}
     refusals: dict[str, RefusedUploadError] = {}
@@ -128,18 +129,18 @@ def read_anchor(uploaded: Mapping[str, bytes]) -> Anchor:
 
 
 def read_seal(targets: Targets, key: str, body: bytes) -> Seal:
-    """What a pipeline signed of a product.
+    """Return the state of a product that a pipeline signed.
 
     Args:
-        targets: which key speaks for which product.
-        key: of the upload, which says the product and the version.
-        body: its bytes.
+        targets: the metadata that names the key of each product.
+        key: the key of the upload. It contains the product and the version.
+        body: the bytes of the upload.
 
     Raises:
-        RefusedUploadError: it is no such metadata, or not signed with the key of the product.
+        RefusedUploadError: the upload is not a product's metadata, or is not signed with the product's key.
     """
     upload = object_keys.parse_upload(key)
-    assert upload is not None  # noqa: S101 (whoever reads it looked at the key first)
+    assert upload is not None  # noqa: S101 (the caller has checked the key)
     metadata = read(key, body, int(upload.version), Targets)
     signed = vouched(key, metadata, targets, object_keys.product_role(upload.product)).signed
     manifests = {
@@ -151,7 +152,11 @@ def read_seal(targets: Targets, key: str, body: bytes) -> Seal:
 
 
 def read(key: str, body: bytes, version: int, kind: type[_Kind]) -> Metadata[_Kind]:
-    """As `parse`; also raises `RefusedUploadError` if it is another version than the key says."""
+    """Return metadata of one kind and version, without verifying its signatures.
+
+    Raises:
+        RefusedUploadError: the upload is not metadata of this kind, or its version differs from `version`.
+    """
     metadata = parse(key, body, kind)
     if metadata.signed.version != version:
         refuse(key, "$.signed.version", f"is {metadata.signed.version}, but the key says {version}", "Make them agree")
@@ -159,7 +164,11 @@ def read(key: str, body: bytes, version: int, kind: type[_Kind]) -> Metadata[_Ki
 
 
 def parse(key: str, body: bytes, kind: type[_Kind]) -> Metadata[_Kind]:
-    """Metadata of one kind, with whatever signatures. Raises `RefusedUploadError` if it is none."""
+    """Return metadata of one kind, without verifying its signatures.
+
+    Raises:
+        RefusedUploadError: the upload is not metadata of this kind.
+    """
     try:
         metadata: Metadata[Any] = Metadata.from_bytes(body)
     except DeserializationError:
@@ -170,7 +179,11 @@ def parse(key: str, body: bytes, kind: type[_Kind]) -> Metadata[_Kind]:
 
 
 def vouched(key: str, metadata: Metadata[_Kind], delegator: Root | Targets, role: str) -> Metadata[_Kind]:
-    """The metadata, if enough of those signed it whom `delegator` names for `role`; or raises `RefusedUploadError`."""
+    """Verify the metadata's signatures and return it.
+
+    Raises:
+        RefusedUploadError: it is not signed with enough of the keys that `delegator` names for `role`.
+    """
     try:
         delegator.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
     except (RepositoryError, SecureSystemsLibError, ValueError):
@@ -192,7 +205,7 @@ def _versions(uploaded: Mapping[str, bytes], role: str) -> list[int]:
 def _next_root(key: str, body: bytes, version: int, before: Root | None) -> Root:
     metadata = read(key, body, version, Root)
     root = metadata.signed
-    for delegator in (before or root, root):  # as section 5.3 of the specification has it
+    for delegator in (before or root, root):  # section 5.3 of the specification
         vouched(key, metadata, delegator, Root.type)
     if not root.consistent_snapshot:
         refuse(key, "$.signed.consistent_snapshot", "has to be true", "Make it with comet-updates keys")
@@ -205,7 +218,7 @@ def _target(key: str, path: str, target: TargetFile) -> Target:
     try:
         minisign = minisign if minisign is None else _text(minisign)
         signatures = tuple(_appcast_signature(said["sha256"], said["signature"]) for said in appcasts)
-    except (AttributeError, KeyError, TypeError, ValueError):  # of base64, too
+    except (AttributeError, KeyError, TypeError, ValueError):  # base64 raises ValueError
         place = f"$.signed.targets['{printable(path)}'].custom"
         refuse(key, place, "is of no form that can be passed on", "Sign with comet-updates")
     return Target(target.hashes["sha256"], minisign, signatures)

@@ -86,7 +86,7 @@ class TestWhenToSign:
     def test_a_key_that_does_not_speak_for_the_product_signs_nothing(self, house: House) -> None:
         upload(house, "4.2.1")
         for key in ("online", "targets", "thief"):
-            with pytest.raises(UnknownKeyError, match=f"is none of the keys that may sign {PATH}"):
+            with pytest.raises(UnknownKeyError, match=f"is not one of the keys that may sign {PATH}"):
                 house.seal(key=key)
         assert house.s3.keys("signed/") == []
 
