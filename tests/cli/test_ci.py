@@ -225,7 +225,7 @@ def test_without_a_token_nothing_is_released(runner: Runner, service: Service) -
     """Positive control of the test above: there are no other credentials that it could have used."""
     environment = lab(runner) | {"PRODUCT": "nobody"}
     del environment["AWS_WEB_IDENTITY_TOKEN_FILE"]
-    with pytest.raises(AssertionError, match="no AWS credentials"):
+    with pytest.raises(AssertionError, match="AWS credentials are missing"):
         runner.run(GITLAB["release"]["script"][-1:], environment)
     assert not service.exists("releases/nobody/")
 

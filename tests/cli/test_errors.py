@@ -26,7 +26,7 @@ def said(*arguments: str) -> str:
     ("bucket", "reason"),
     [
         ("no-such-bucket", "'no-such-bucket': NoSuchBucket. Check the name of the bucket"),
-        ("No Bucket", "'No Bucket' is no name that a bucket can have. Check --bucket."),
+        ("No Bucket", "'No Bucket' is not a valid bucket name. Check --bucket."),
     ],
 )
 @pytest.mark.parametrize("command", [["status"], ["history", "p", "stable"], ["pin", "p", "stable", "1.0.0"]])
@@ -38,7 +38,7 @@ def test_a_bucket_that_is_not_there(shop: Shop, command: list[str], bucket: str,
     ("endpoint", "reason"),
     [
         ("http://127.0.0.1:9", "S3 did not answer: Could not connect to the endpoint URL"),
-        ("nonsense", "'nonsense' is no URL of an S3. Write it with https://."),
+        ("nonsense", "'nonsense' is not the URL of an S3. Write it with https://."),
     ],
 )
 def test_an_endpoint_that_leads_nowhere(aws: str, endpoint: str, reason: str) -> None:
@@ -52,7 +52,7 @@ def test_credentials_that_are_missing(shop: Shop, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setenv(name, f"{tmp_path}/none")
     where = ("--bucket", shop.s3.bucket, "--endpoint-url", shop.s3.endpoint)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers credentials for as long as the process lives
-    assert "there are no AWS credentials" in said("status", *where)
+    assert "AWS credentials are missing" in said("status", *where)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     assert "The config profile (nobody) could not be found. Set AWS_ACCESS_KEY_ID" in said("status", *where)
@@ -64,4 +64,4 @@ def test_rights_that_are_missing(shop: Shop, wire: Wire) -> None:
         found = said("status", "--bucket", shop.s3.bucket, "--endpoint-url", shop.s3.endpoint)
     finally:
         wire.fault = ""
-    assert "AccessDenied. Use credentials that may do this; docs/releasing.md lists the rights." in found
+    assert "AccessDenied. Use credentials with the rights that docs/releasing.md lists." in found

@@ -1,4 +1,4 @@
-"""The bucket as the publisher sees it: list, read, and write only if nobody else did. The only user of boto3."""
+"""The publisher's access to the bucket: list, read, and write on condition that nobody else wrote. Uses boto3."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ if TYPE_CHECKING:
 Page = TypeVar("Page", bound=Mapping[str, object])
 MAX_CONNECTIONS = 32
 _REMEDIES = {
-    "404": "Check that --endpoint-url is the URL of an S3",
-    "AccessDenied": "Use credentials that may do this; docs/releasing.md lists the rights",
-    "403": "Use credentials that may do this; docs/releasing.md lists the rights",
+    "404": "Check that --endpoint-url is the URL of an S3 server",
+    "AccessDenied": "Use credentials with the rights that docs/releasing.md lists",
+    "403": "Use credentials with the rights that docs/releasing.md lists",
     "ExpiredToken": "Sign in again",
-    "InvalidAccessKeyId": "Check AWS_ACCESS_KEY_ID, and that --endpoint-url is the S3 that it is for",
-    "NoSuchBucket": "Check the name of the bucket, and that --endpoint-url is the S3 that it is in",
+    "InvalidAccessKeyId": "Check AWS_ACCESS_KEY_ID and --endpoint-url",
+    "NoSuchBucket": "Check the name of the bucket and --endpoint-url",
     "SignatureDoesNotMatch": "Check AWS_SECRET_ACCESS_KEY",
 }
 
-# 412: the object is not what the condition says; 409: somebody is writing it now; 404: If-Match on what is gone.
+# 412: the object does not meet the condition; 409: somebody is writing it now; 404: If-Match on a deleted object.
 _LOST_RACE = frozenset(
     {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "NoSuchUpload", "412", "409", "404"}
 )
 
 
 class Bucket:
-    """A bucket; everything here raises `StoreUnavailableError` when S3 fails for good.
+    """A bucket. Every method raises `StoreUnavailableError` if S3 still fails after retries.
 
     Args:
         client: boto3's S3 client; see `open_bucket`.
@@ -61,7 +61,7 @@ class Bucket:
         self._name = name
 
     def listed(self, prefix: str) -> dict[str, Listed]:
-        """What the bucket says of every object below `prefix`, by key."""
+        """Return the ETag and the time of every object below `prefix`, by key."""
         with _of_s3(self._name):
             pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=prefix)
             return {
@@ -71,11 +71,11 @@ class Bucket:
             }
 
     def etags(self, prefix: str) -> dict[str, str]:
-        """The ETag of every object below `prefix`, by key."""
+        """Return the ETag of every object below `prefix`, by key."""
         return {key: found.etag for key, found in self.listed(prefix).items()}
 
     def children(self, prefix: str) -> tuple[list[str], list[str]]:
-        """What stands directly below `prefix`: keys, and prefixes of more keys."""
+        """Return the keys directly below `prefix`, and the prefixes of the keys further below."""
         with _of_s3(self._name):
             pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=prefix, Delimiter="/")
             keys, prefixes = [], []
@@ -85,7 +85,10 @@ class Bucket:
             return keys, prefixes
 
     def versions(self, prefix: str) -> dict[str, tuple[Stored, ...]]:
-        """The versions of every existing object below `prefix` since it was last deleted, the newest first, by key."""
+        """Return the versions of every existing object below `prefix`, by key, the newest first.
+
+        Versions from before an object was last deleted are left out.
+        """
         with _of_s3(self._name):
             pages = _whole(self._s3.get_paginator("list_object_versions").paginate(Bucket=self._name, Prefix=prefix))
             deleted_at: dict[str, datetime] = {}
@@ -102,25 +105,34 @@ class Bucket:
             return {key: tuple(stored) for key, stored in found.items()}
 
     def get(self, stored: Stored) -> bytes:
-        """The bytes of one version, and not others: raises `StoreUnavailableError` for what its ETag does not say."""
+        """Return the bytes of one version.
+
+        Raises:
+            StoreUnavailableError: S3 fails, or sends bytes that do not match the version's ETag and size.
+        """
         with _of_s3(self._name):
             found = self._s3.get_object(Bucket=self._name, Key=stored.key, VersionId=stored.version_id)
             return _body(found, stored.etag, stored.size_bytes)
 
     def current(self, key: str) -> Current | None:
-        """An object as it is; `None` if there is none. Raises `StoreUnavailableError` as `get` does."""
+        """Return the current version of an object, or None if the object does not exist.
+
+        Raises:
+            StoreUnavailableError: S3 fails, or sends bytes that do not match the object's ETag and size.
+        """
         try:
             with _of_s3(self._name):
                 found = self._s3.get_object(Bucket=self._name, Key=key)
                 return Current(_body(found, found["ETag"], found["ContentLength"]), found["ETag"])
-        except ConcurrentPublishError:  # what a condition does not hold for is just not there
+        except ConcurrentPublishError:  # S3 answered 404
             return None
 
     def put(self, key: str, body: bytes, content_type: str, *, replaces: str | None) -> None:
-        """Write `body` if the object still has the ETag `replaces`, or still does not exist if that is `None`.
+        """Write `body` if the object still has the ETag `replaces`, or still does not exist if `replaces` is None.
 
         Raises:
-            ConcurrentPublishError: it was written or deleted meanwhile; nothing is changed.
+            ConcurrentPublishError: somebody else wrote or deleted the object. It is not changed.
+            StoreUnavailableError: S3 fails.
         """
         with _of_s3(self._name):
             if replaces is None:
@@ -135,26 +147,43 @@ class Bucket:
                 raise StoreUnavailableError("S3 wrote other bytes than it was sent")
 
     def delete(self, key: str, *, replaces: str) -> None:
-        """Delete the object if it still has the ETag `replaces`. Raises `ConcurrentPublishError` as `put` does."""
+        """Delete the object if it still has the ETag `replaces`.
+
+        Raises:
+            ConcurrentPublishError: somebody else wrote or deleted the object. It is not changed.
+            StoreUnavailableError: S3 fails.
+        """
         with _of_s3(self._name):
             self._s3.delete_object(Bucket=self._name, Key=key, IfMatch=replaces)
 
 
 @contextmanager
 def _of_s3(name: str) -> Iterator[None]:
-    """As `translated_errors`; an answer that no S3 gives is a failure of S3, too."""
+    """Raise our own errors in place of boto3's, also for answers that cannot come from an S3 server.
+
+    Args:
+        name: the name of the bucket.
+
+    Raises:
+        ConcurrentPublishError: somebody else wrote first.
+        StoreUnavailableError: S3 fails or cannot be reached, or the server is not S3.
+    """
     try:
         with translated_errors(name):
             yield
     except (ResponseParserError, LookupError, ValueError, RecursionError) as error:
-        # The last is boto3, on its way to one region after another, as long as it is sent on.
-        raise StoreUnavailableError("what answered is no S3. Check --endpoint-url.") from error
+        # boto3 raises RecursionError if a server redirects it to one region after another.
+        raise StoreUnavailableError("the server is not S3. Check --endpoint-url.") from error
 
 
 def _body(found: GetObjectOutputTypeDef, etag: str, size_bytes: int) -> bytes:
-    """The bytes that S3 sends; raises `StoreUnavailableError` if they are not those of this ETag and size."""
+    """Return the bytes that S3 sends.
+
+    Raises:
+        StoreUnavailableError: the bytes do not match the ETag and the size.
+    """
     body = found["Body"].read()
-    # Who uploads may choose another encryption, or parts: then the ETag is no MD5, and the size has to do.
+    # An uploader may use another encryption, or multipart upload. The ETag is not an MD5 then: check only the size.
     is_md5 = "-" not in etag and found.get("ServerSideEncryption", "AES256") == "AES256"
     if len(body) != size_bytes or (is_md5 and etag_of(body) != etag):
         raise StoreUnavailableError("S3 sent other bytes than it stores")
@@ -162,7 +191,11 @@ def _body(found: GetObjectOutputTypeDef, etag: str, size_bytes: int) -> bytes:
 
 
 def _whole(pages: Iterable[Page]) -> list[Page]:
-    """The pages of a listing; raises `LookupError` for what is none. To boto3, nothing at all would be an empty one."""
+    """Return the pages of a listing. boto3 itself takes an empty answer for an empty listing.
+
+    Raises:
+        LookupError: an answer is not a page of a listing.
+    """
     found = list(pages)
     if any("IsTruncated" not in page for page in found):
         raise LookupError
@@ -174,26 +207,26 @@ def translated_errors(name: str) -> Iterator[None]:
     """Raise our own errors in place of boto3's.
 
     Args:
-        name: of the bucket that is asked.
+        name: the name of the bucket.
 
     Raises:
         ConcurrentPublishError: somebody else wrote first.
-        StoreUnavailableError: S3 fails or cannot be asked; the text says what to do.
+        StoreUnavailableError: S3 fails or cannot be reached. The text names the remedy.
     """
     try:
         yield
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
-        if code in _LOST_RACE and not error.operation_name.startswith("List"):  # a list can lose no race
+        if code in _LOST_RACE and not error.operation_name.startswith("List"):  # a listing has no condition
             raise ConcurrentPublishError("somebody else wrote first") from error
         remedy = _REMEDIES.get(code, "Look it up in the S3 documentation")
         raise StoreUnavailableError(f"S3 refused a request for the bucket {name!r}: {code}. {remedy}.") from error
     except (NoCredentialsError, PartialCredentialsError, ProfileNotFound, CredentialRetrievalError) as error:
         raise StoreUnavailableError(
-            f"there are no AWS credentials: {error}. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE."
+            f"AWS credentials are missing: {error}. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE."
         ) from error
     except ParamValidationError as error:
-        raise StoreUnavailableError(f"{name!r} is no name that a bucket can have. Check --bucket.") from error
+        raise StoreUnavailableError(f"{name!r} is not a valid bucket name. Check --bucket.") from error
     except BotoCoreError as error:
         raise StoreUnavailableError(
             f"S3 did not answer: {error}. Check the network, --endpoint-url and the region (AWS_REGION)."
@@ -201,12 +234,24 @@ def translated_errors(name: str) -> Iterator[None]:
 
 
 def open_bucket(name: str, endpoint_url: str | None) -> Bucket:
-    """The bucket `name` in AWS's S3 or in another, with credentials and region as boto3 reads them from `AWS_*`."""
+    """Open the bucket `name`. boto3 reads the credentials and the region from `AWS_*`.
+
+    Args:
+        name: the name of the bucket.
+        endpoint_url: the URL of the S3 server, or None for AWS.
+
+    Raises:
+        StoreUnavailableError: the URL or the settings are not valid.
+    """
     return Bucket(open_client(name, endpoint_url, read_timeout_s=5), name)
 
 
 def open_client(name: str, endpoint_url: str | None, *, read_timeout_s: float) -> S3Client:
-    """boto3's client for an S3 that has the bucket `name`. Raises `StoreUnavailableError` if it cannot be made."""
+    """Return a boto3 client for the S3 server that has the bucket `name`.
+
+    Raises:
+        StoreUnavailableError: the URL or the settings are not valid.
+    """
     config = Config(
         connect_timeout=2,
         read_timeout=read_timeout_s,
@@ -216,32 +261,34 @@ def open_client(name: str, endpoint_url: str | None, *, read_timeout_s: float) -
     try:
         with translated_errors(name):
             return boto3.client("s3", endpoint_url=endpoint_url, config=config)
-    except ValueError as error:  # what boto3 raises for no URL at all
-        raise StoreUnavailableError(f"{endpoint_url!r} is no URL of an S3. Write it with https://.") from error
+    except ValueError as error:  # boto3 raises this for an invalid URL
+        raise StoreUnavailableError(f"{endpoint_url!r} is not the URL of an S3. Write it with https://.") from error
 
 
 class Change(NamedTuple):
-    """What a run did to one product."""
+    """The keys that a run wrote and deleted."""
 
     written: tuple[str, ...] = ()
     deleted: tuple[str, ...] = ()
 
     def and_then(self, later: Change) -> Change:
-        """This, and what was done after it."""
+        """Return this change combined with a later one."""
         return Change(self.written + later.written, self.deleted + later.deleted)
 
 
 def write(bucket: Bucket, existing: Mapping[str, str], wanted: Mapping[str, bytes]) -> Change:
-    """Make the objects `existing` (ETags by key) be `wanted`: put what differs, in its order; delete the rest.
+    """Change the objects `existing` (ETags by key) to `wanted`.
+
+    Write the objects that differ, in the order of `wanted`, then delete those that are not in `wanted`.
 
     Raises:
-        ConcurrentPublishError: one of them is not what `existing` says any more; some may be written already.
+        ConcurrentPublishError: an object no longer has the ETag in `existing`. Some objects may be written already.
         StoreUnavailableError: S3 fails.
     """
     written, deleted = [], []
     for key, body in wanted.items():
         etag = existing.get(key)
-        if etag is None and key.startswith(object_keys.REJECTED_LONG_KEYS):  # these are not listed by product
+        if etag is None and key.startswith(object_keys.REJECTED_LONG_KEYS):  # listings by product do not contain these
             etag = bucket.etags(key).get(key)
         if etag != etag_of(body):
             bucket.put(key, body, urls.content_type(key), replaces=etag)

@@ -1,4 +1,4 @@
-"""What is in the bucket of a product: looked up for one, or for all of them at once."""
+"""The objects in the bucket that belong to a product: for one product, or for all products at once."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ class View(NamedTuple):
     """A product at one moment.
 
     Attributes:
-        existing: the ETags of what was published of it, refusals included, by key. Read before `listing`: whoever
-            publishes newer uploads writes after that, so that either we see those uploads, too, or our conditional
-            write fails.
-        listing: what was uploaded.
+        existing: the ETags of its published documents and refusals, by key. They are read before `listing`. If another
+            publisher then publishes newer uploads, we either see these uploads, too, or our conditional write fails.
+        listing: the versions of its uploads, by key.
     """
 
     existing: dict[str, str]
@@ -27,15 +26,22 @@ class View(NamedTuple):
 
 
 def look(bucket: Bucket, product: str) -> View:
-    """One product, which may be anything that stands in its place in a key. Raises `StoreUnavailableError`."""
+    """Return the objects of one product. `product` is taken from a key and need not be a valid name.
+
+    Raises:
+        StoreUnavailableError: S3 fails.
+    """
     existing = bucket.etags(f"public/v1/{product}/") | _pages(bucket, product) | _rejections(bucket, product)
     return View(existing | _trusted(bucket, product), dict(list_inputs(bucket, product)))
 
 
 def look_at_all(bucket: Bucket) -> dict[str, View]:
-    """Every product that anything is there of, sound or not, by its name. Raises `StoreUnavailableError`.
+    """Return the objects of every product, by its name. Products with invalid names are included.
 
-    One request for a thousand objects, however many products they are of.
+    This takes one request for each 1000 objects, regardless of the number of products.
+
+    Raises:
+        StoreUnavailableError: S3 fails.
     """
     views: dict[str, View] = {}
     public = bucket.etags("public/")
@@ -52,10 +58,13 @@ def look_at_all(bucket: Bucket) -> dict[str, View]:
 
 
 def product_of_public(key: str) -> str | None:
-    """The product that a public document is of, or a page, whether there should be one or not; `None` for others."""
+    """Return the product that a public document or page belongs to, or None if it belongs to no product.
+
+    The document need not be one that should exist.
+    """
     parts = key.split("/")
     if key.startswith("public/v1/"):
-        return parts[2] if len(parts) > 3 else None  # noqa: PLR2004 (what stands in the place of a product)
+        return parts[2] if len(parts) > 3 else None  # noqa: PLR2004 (the product's place in the key)
     if signed := object_keys.metadata(key):
         return signed.product
     product = object_keys.target_product(key) or object_keys.page_product(key)
@@ -63,17 +72,17 @@ def product_of_public(key: str) -> str | None:
 
 
 def original(rejected_key: str) -> str:
-    """The key of the upload that a refusal is of; nothing that makes sense for a long one."""
+    """Return the key of the upload that was refused. The result has no meaning for the refusal of a long key."""
     return rejected_key.removeprefix("rejected/").removesuffix(".json")
 
 
 def exactly(bucket: Bucket, key: str) -> dict[str, str]:
-    """The ETag of the object at `key`, by its key; nothing if there is none."""
+    """Return the ETag of the object at `key`, by its key; empty if the object does not exist."""
     return {found: etag for found, etag in bucket.etags(key).items() if found == key}
 
 
 def _pages(bucket: Bucket, product: str) -> dict[str, str]:
-    """The ETags of the pages of `product`, of its news and of its entry in the list, by their keys."""
+    """Return the ETags of the pages of `product`, of its feed and of its entry in the list, by key."""
     if product in OWN_PAGES:
         return {}
     listed = bucket.etags(f"{urls.PAGES}{product}.")
@@ -81,13 +90,13 @@ def _pages(bucket: Bucket, product: str) -> dict[str, str]:
 
 
 def _trusted(bucket: Bucket, product: str) -> dict[str, str]:
-    """The ETags of what was signed for `product`, and of its targets, by their keys."""
+    """Return the ETags of the signed metadata of `product` and of its targets, by key."""
     signed = {key: etag for key, etag in bucket.etags(urls.METADATA).items() if product_of_public(key) == product}
     return signed | bucket.etags(f"{urls.TARGETS}{product}/")
 
 
 def _rejections(bucket: Bucket, product: str) -> dict[str, str]:
-    """The ETags of what already says why uploads of `product` were refused."""
+    """Return the ETags of the existing refusals of uploads of `product`, by key."""
     found = exactly(bucket, object_keys.rejected_key(object_keys.product_key(product)))
     for folder in object_keys.PRODUCT_FOLDERS:
         found |= bucket.etags(f"rejected/{folder}/{product}/")

@@ -1,4 +1,4 @@
-"""(product, channel, policies, releases, now) → offer. Pure: the same arguments give the same offer."""
+"""Decide what a channel offers, from its product, policies and releases. Pure: equal arguments give equal offers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ALL_PERCENT = 100
 
 
 def counted_channels(channel: str, policies: Mapping[str, ChannelPolicy]) -> tuple[str, ...]:
-    """The channels whose releases count on `channel`: itself and those that its policy includes, each once."""
+    """Return the channels whose releases count on `channel`: itself and those that its policy includes, each once."""
     policy = policies.get(channel)
     return tuple(dict.fromkeys((channel, *(policy.includes if policy else ()))))
 
@@ -24,16 +24,17 @@ def counted_channels(channel: str, policies: Mapping[str, ChannelPolicy]) -> tup
 def decide(
     product: Product, channel: str, policies: Mapping[str, ChannelPolicy], releases: Iterable[Release], now: datetime
 ) -> Offer:
-    """What `product` offers on `channel` at `now`.
+    """Return what `product` offers on `channel` at `now`.
 
-    The latest release is the highest that is due and not yanked. A pause holds back what was not due by then; a pin
-    holds back what is higher than it, and wins over a pause. Releases of channels that do not count are ignored.
+    The latest release is the highest that is due and not yanked. A pause excludes releases that were not due when it
+    began. A pin excludes releases above the pinned version, and wins over a pause. Releases of channels that do not
+    count (see `counted_channels`) are ignored.
 
     Args:
         product: its scheme orders the versions.
         channel: the channel to decide for.
-        policies: the policies of the product's channels, by channel; a channel without one has the defaults.
-        releases: all that are known, in any order, each with a version that the product's scheme can read.
+        policies: the policies of the product's channels, by channel. A channel without one has the defaults.
+        releases: all known releases, in any order. The product's scheme can read each version.
         now: aware. Two calls with the same `now` give equal offers; publishing relies on this.
 
     Raises:
@@ -51,7 +52,7 @@ def decide(
     reasons = {
         (home, yank.version): yank.reason for home in counted if home in policies for yank in policies[home].yanked
     }
-    # A release is withdrawn by the channel that it is on, and by the one that looks at it.
+    # The release's own channel can withdraw it, and so can the channel that offers it.
     history = tuple(
         (release, reasons.get((release.channel, release.version)) or reasons.get((channel, release.version)))
         for release in offered
@@ -65,13 +66,16 @@ def decide(
 
 
 def _rank(product: Product, release: Release) -> tuple[Precedence, float, str, str]:
-    """Orders releases. Equal precedence (as 1.0.0+a and 1.0.0+b have): the later one, then by name, so it is total."""
+    """Return a sort key, so that the order of releases is total.
+
+    Releases of equal precedence, such as 1.0.0+a and 1.0.0+b, are ordered by date, then by name.
+    """
     released_at = release.released_at.timestamp() if release.released_at else 0.0
     return product.precedence(release), released_at, release.version, release.channel
 
 
 def due_at(release: Release, policies: Mapping[str, ChannelPolicy]) -> datetime | None:
-    """From when a release may be offered: as its channel decided, or else as it says itself; `None` for always."""
+    """Return when a release may be offered: the time in its channel's policy, or else its own; None for always."""
     policy = policies.get(release.channel)
     return (policy.available_at.get(release.version) if policy else None) or release.due_at
 
@@ -84,7 +88,7 @@ def _is_due(release: Release, policies: Mapping[str, ChannelPolicy], now: dateti
 def _hold(
     product: Product, policy: ChannelPolicy, policies: Mapping[str, ChannelPolicy], known: Sequence[Release]
 ) -> Callable[[Release], bool]:
-    """Which releases pass what people decided to hold the channel at."""
+    """Return a function that tells whether the channel's pin or pause lets a release pass."""
     if policy.pin is not None:
         return _up_to(product, policy.pin, known)
     if policy.paused_at is not None:
@@ -94,7 +98,13 @@ def _hold(
 
 
 def _up_to(product: Product, pin: str, known: Sequence[Release]) -> Callable[[Release], bool]:
-    """Which releases are not above the pin: above the release that has this version, or above the version itself."""
+    """Return a function that tells whether a release is not above the pin.
+
+    The limit is the release with this version. If there is none, it is the version itself.
+
+    Raises:
+        VersionSyntaxError: the pin does not parse under the product's scheme.
+    """
     for pinned in known:
         if pinned.version == pin:
             # By rank, not by precedence: 1.0.0+b does not take the place of a pinned 1.0.0+a.
@@ -108,18 +118,18 @@ def _up_to(product: Product, pin: str, known: Sequence[Release]) -> Callable[[Re
 
 
 def _paused_at(policy: ChannelPolicy, now: datetime) -> datetime | None:
-    """Since when the channel is paused; `None` before the moment has come, which is nobody's business until then."""
+    """Return since when the channel is paused, or None. A planned pause is None too: it is not public yet."""
     return policy.paused_at if policy.pin is None and policy.paused_at and policy.paused_at <= now else None
 
 
 def _rollout(policy: ChannelPolicy, latest: Release | None) -> Rollout | None:
-    """The rollout of `latest`, if the policy has one for just this version."""
+    """Return the policy's rollout for exactly the version of `latest`, or None."""
     found = next((rollout for rollout in policy.rollouts if latest and rollout.version == latest.version), None)
-    # Not checked again: what was read from a text is no text any more.
+    # Do not validate again: the values are parsed, and validation expects the original texts.
     return Rollout.model_construct(**found.model_dump(exclude={"version"})) if found else None
 
 
 def _is_complete(rollout: Rollout, now: datetime) -> bool:
-    """Whether everyone may have it: all groups were reached, the first of them at the start."""
+    """Return whether the rollout has reached everyone: at 100 percent, or once the last group's time has come."""
     last_group_at = rollout.last_group_at()
     return rollout.percent == ALL_PERCENT if last_group_at is None else now >= last_group_at

@@ -1,7 +1,7 @@
-"""Lambda entry of the publishing function: event → which products to look at again → publish each once.
+"""Lambda entry of the publishing function: publish the products that an event names, each once.
 
-Two events exist: S3's notifications, batched through the queue, and the schedule's `{"sweep": true}`. What a
-notification says of who uploaded, and from where, is not read.
+Two events exist: a batch of S3 notifications from the queue, and `{"sweep": true}` from the schedule. A notification
+also contains who uploaded, and from where; this is never read.
 """
 
 from __future__ import annotations
@@ -21,21 +21,25 @@ from comet_updates.publish.run import Run, SweepFailedError
 
 
 class NotHandledError(CometError):
-    """An event could not be handled; it comes again. What went wrong may quote it, so the text is constant."""
+    """An event could not be handled; it comes again. The text is constant, since the cause may quote the event."""
 
 
 class Settings(NamedTuple):
-    """What the deployment decides."""
+    """The settings of the deployment."""
 
     bucket: str
     endpoint_url: str | None  # `None` for AWS's own S3
     log_level: str
     log_successes: bool
-    online_key: str | None  # the URI of the key that signs how fresh TUF's metadata is
+    online_key: str | None  # the URI of the key that signs TUF's snapshot and timestamp
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
-        """Read the settings. Raises `SettingsError` for one that is missing or makes no sense."""
+        """Read the settings.
+
+        Raises:
+            SettingsError: a setting is missing or not valid.
+        """
         variables = ("BUCKET", "S3_ENDPOINT", "LOG_LEVEL", "LOG_SUCCESSES", "ONLINE_KEY")
         bucket, endpoint, level, successes, key = settings(environment, *variables)
         endpoint_url = None if endpoint == "aws" else endpoint
@@ -43,15 +47,15 @@ class Settings(NamedTuple):
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Publish what an SQS batch of S3 notifications names, or everything for a sweep.
+    """Publish the products in an SQS batch of S3 notifications, or everything for a sweep.
 
     Returns:
         For a batch, `batchItemFailures` with the messages that have to come again.
 
     Raises:
-        SettingsError: a setting is missing or makes no sense.
+        SettingsError: a setting is missing or not valid.
         SweepFailedError: a sweep could not publish everything.
-        NotHandledError: anything else. Lambda logs what is raised here.
+        NotHandledError: anything else failed. Lambda logs every error that is raised here.
     """
     try:
         return _handle(event)

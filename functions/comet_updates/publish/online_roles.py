@@ -1,8 +1,9 @@
-"""Says what is newest of all that is signed, and that this was so a moment ago: TUF's snapshot and timestamp.
+"""Sign TUF's snapshot and timestamp with the online key, and publish root and targets metadata unchanged.
 
-What people and pipelines signed is passed on as it is. The online key signs these two alone, so whoever steals it can
-keep clients at an older state for a while, and nothing else. Like everything here this is level-triggered: what should
-be there follows from what is there and the time.
+The online key signs only these two roles. A thief of the key can keep clients at an older state for a while, and can
+do nothing else. The result depends only on the bucket and the time, not on the event that started the run.
+
+Source: TUF specification 1.0, sections 5.4 and 5.5.
 """
 
 from __future__ import annotations
@@ -29,34 +30,34 @@ from comet_updates.signing.verify import Anchor, parse, read, vouched
 REFUSED_TRUST = object_keys.rejected_key("trust/").removesuffix(".json")
 TIMESTAMP_RENEWED = timedelta(days=2)
 SNAPSHOT_RENEWED = timedelta(days=7)
-"""With so much of their life left they are signed again: a sweep that fails for a day or two harms nobody."""
+"""The remaining lifetimes at which they are signed again. If sweeps fail for a day or two, nothing expires."""
 
 KEPT = timedelta(days=1)
-"""For how long a state stays that is not the newest, for clients and caches on their way through it."""
+"""How long an older state is kept, for clients and caches that are still reading it."""
 
 
 _Online = TypeVar("_Online", Snapshot, Timestamp)
 
 
 class Fresh(NamedTuple):
-    """What the online key has said, and still may."""
+    """The published timestamp and snapshot that verify with the current root."""
 
     timestamp: Timestamp | None = None
     snapshot: Snapshot | None = None
 
     def version_of(self, role: str) -> int | None:
-        """The version that is the newest of a role; `None` for one that it does not know."""
+        """Return the newest version of a role according to the snapshot, or None if it does not list the role."""
         meta = self.snapshot.meta.get(f"{role}.json") if self.snapshot else None
         return meta.version if meta else None
 
 
 class Freshness:
-    """Signs snapshot and timestamp where they are missing, wrong or nearly over.
+    """Signs and publishes snapshot and timestamp if they are missing, outdated or about to expire.
 
     Args:
-        bucket: where everything is.
-        clock: the time now, aware.
-        online_key: the URI of the key; `None` for none, and then there is nothing to sign either.
+        bucket: the bucket of the service.
+        clock: returns the current time, aware.
+        online_key: the URI of the key, or None for a deployment that signs nothing.
     """
 
     def __init__(self, bucket: Bucket, clock: Callable[[], datetime], online_key: str | None) -> None:
@@ -65,11 +66,11 @@ class Freshness:
         self._online_key = online_key
 
     def publish(self, anchor: Anchor) -> Change:
-        """Publish what `anchor` vouches for, and what is newest.
+        """Publish the documents of `anchor`, then snapshot and timestamp.
 
         Raises:
-            ConcurrentPublishError: others wrote meanwhile.
-            SigningError: the online key is not there, or not the one that the root names.
+            ConcurrentPublishError: another publisher wrote first.
+            SigningError: the online key is missing, or is not the one that the root names.
             StoreUnavailableError: S3 fails.
         """
         listed = self._bucket.listed(urls.METADATA)
@@ -92,7 +93,7 @@ class Freshness:
         return passed_on.and_then(change).and_then(self._tidy(listed, kept, now))
 
     def _pass_on(self, anchor: Anchor, listed: Mapping[str, Listed]) -> Change:
-        """Publish what people signed, and say of what does not count why."""
+        """Publish the root and targets metadata, and the reasons why uploads of these are ignored."""
         there = {key: found.etag for key, found in listed.items() if key in anchor.documents}
         told = {key: etag for key, etag in self._bucket.etags(REFUSED_TRUST).items() if is_of_trust(key)}
         return write(self._bucket, there, anchor.documents).and_then(
@@ -100,7 +101,7 @@ class Freshness:
         )
 
     def _said(self, root: Root, body: bytes | None) -> Fresh:
-        """What the online key said, as far as the root that counts now vouches for it."""
+        """Return the published timestamp and snapshot, without those that `root` does not verify."""
         timestamp = _signed(root, urls.TIMESTAMP, body, Timestamp)
         if timestamp is None:
             return Fresh()
@@ -109,10 +110,10 @@ class Freshness:
         return Fresh(timestamp, _signed(root, key, found.body if found else None, Snapshot))
 
     def _newest(self, targets: Targets, listed: Mapping[str, object], said: Fresh) -> dict[str, int]:
-        """The newest version that is there of each product's role.
+        """Return the newest published version of each product's role.
 
-        Only what the product's key signed counts: a version that was once said to be the newest can never be taken
-        back, so whoever may write to the bucket must not have the online key say one that nobody can have.
+        Only metadata that the product's key signed counts. Versions in a snapshot can never decrease. So an attacker
+        who can write to the bucket must not be able to add a version without valid metadata.
         """
         newest: dict[str, int] = {}
         for role, versions in published(targets, listed).items():
@@ -132,19 +133,19 @@ class Freshness:
 
     def _sign(self, root: Root, signed: Snapshot | Timestamp) -> bytes:
         if self._online_key is None:
-            raise SigningError("ONLINE_KEY", "is not set, and clients of TUF will soon find everything out of date")
+            raise SigningError("ONLINE_KEY", "is not set, so TUF metadata will expire and clients will stop updating")
         metadata: Metadata[Any] = Metadata(signed)
         sign.sign(metadata, root, signed.type, self._online_key)
         return metadata.to_bytes()
 
     def _tidy(self, listed: Mapping[str, Listed], current: Mapping[str, int], now: datetime) -> Change:
-        """Delete what nobody asks for any more: what stopped being the newest a day ago."""
+        """Delete metadata that a newer version replaced more than `KEPT` ago."""
         over = outdated(listed, current, now)
         return write(self._bucket, {key: listed[key].etag for key in over}, {})
 
 
 def _signed(root: Root, key: str, body: bytes | None, kind: type[_Online]) -> _Online | None:
-    """What `body` says, if `root` vouches for it; `None` otherwise, and for nothing."""
+    """Return the metadata in `body`, or None if `root` does not verify it or `body` is None."""
     try:
         return vouched(key, parse(key, body or b"", kind), root, kind.type).signed
     except RefusedUploadError:
@@ -152,13 +153,13 @@ def _signed(root: Root, key: str, body: bytes | None, kind: type[_Online]) -> _O
 
 
 def is_of_trust(rejected_key: str) -> bool:
-    """Whether this is the refusal of what people signed, and not of a stray below the same prefix."""
+    """Return whether this is the refusal of root or targets metadata, not of another key below the same prefix."""
     upload = object_keys.parse_upload(original(rejected_key))
     return upload is not None and upload.kind == "trust"
 
 
 def published(targets: Targets, listed: Iterable[str]) -> dict[str, list[int]]:
-    """The versions that are there, the highest first, of each product's role that some key speaks for."""
+    """Return the published versions of each product's role that has a key, the highest first."""
     versions: dict[str, list[int]] = defaultdict(list)
     for key in listed:
         found = object_keys.metadata(key)
@@ -170,9 +171,9 @@ def published(targets: Targets, listed: Iterable[str]) -> dict[str, list[int]]:
 def next_snapshot(
     said: Fresh, versions: Mapping[str, int], listed: Mapping[str, object], now: datetime
 ) -> Snapshot | None:
-    """The snapshot that has to be signed; `None` if the one that is there will do.
+    """Return the snapshot to sign, or None if the published one is still good.
 
-    No version goes back in it and no role goes missing, or clients would refuse it.
+    Versions never decrease and roles never disappear, because clients would refuse such a snapshot.
     """
     meta = said.snapshot.meta if said.snapshot else {}
     before = {name.removesuffix(".json"): known.version for name, known in meta.items()}
@@ -180,32 +181,34 @@ def next_snapshot(
     if said.snapshot and wanted == before and said.snapshot.expires - now > SNAPSHOT_RENEWED:
         return None
     version = next_version(said.timestamp.snapshot_meta.version if said.timestamp else 0, now)
-    while object_keys.metadata_key(Snapshot.type, version) in listed:  # of a run that was killed after it
+    while object_keys.metadata_key(Snapshot.type, version) in listed:  # an interrupted run wrote it
         version += 1
     return sign.snapshot(version, now, wanted)
 
 
 def next_timestamp(said: Fresh, snapshot: Snapshot | None, now: datetime) -> Timestamp | None:
-    """The timestamp that has to be signed; `None` if the one that is there will do."""
+    """Return the timestamp to sign, or None if the published one is still good."""
     if snapshot is None and said.timestamp and said.timestamp.expires - now > TIMESTAMP_RENEWED:
         return None
     of = snapshot or said.snapshot
-    assert of is not None  # noqa: S101 (where none is there, there is a new one)
+    assert of is not None  # noqa: S101 (without a published snapshot there is a new one)
     return sign.timestamp(next_version(said.timestamp.version if said.timestamp else 0, now), now, of.version)
 
 
 def next_version(before: int, now: datetime) -> int:
-    """A version after `before`, and after all that there ever were: clients never go back, whatever is lost here.
+    """Return a version above `before`, and at least the number of minutes since 1970.
 
-    No less than the minutes since 1970, so that it has eight digits, and nine in the year 2160.
+    Clients refuse a lower version than they have seen. The time keeps the version above all earlier ones, even if the
+    published metadata is lost. It has eight digits, and nine from the year 2160.
     """
     return max(before + 1, int(now.timestamp()) // 60)
 
 
 def outdated(listed: Mapping[str, Listed], current: Mapping[str, int], now: datetime) -> list[str]:
-    """The keys of metadata whose place a newer version took more than `KEPT` ago. Never a root: all are needed.
+    """Return the keys of metadata to delete. Roots are never among them: clients need all roots.
 
-    And of what is above the newest without counting, once it is there for as long: no publisher is on its way to it.
+    These are versions that a newer version replaced more than `KEPT` ago, and versions above the newest valid one that
+    are older than `KEPT`. A younger version above the newest may belong to a publisher that is still running.
     """
     roles: dict[str, list[int]] = defaultdict(list)
     astray = []

@@ -1,7 +1,7 @@
-"""The list of products, from what each product leaves beside its page; of those, only what changed is read.
+"""The list of products, made of the entries that are stored beside the products' pages.
 
-What was read is gathered beside the list, each entry with the ETag under which it was found. That is a cache and
-nothing more: one that is missing, old or broken costs requests.
+A cache beside the list contains all entries, each with its ETag, so that only changed entries are read. If the cache
+is missing, outdated or broken, this costs more requests and nothing else.
 """
 
 from __future__ import annotations
@@ -22,18 +22,22 @@ _GATHERED = object_keys.entry_key("index")
 
 
 def own(listed: Mapping[str, str]) -> dict[str, str]:
-    """What of `listed`, ETags of what is among the pages by their keys, belongs to the list itself."""
+    """Return the objects of the list itself. `listed` are the ETags of all pages and entries, by key."""
     return {key: etag for key, etag in listed.items() if object_keys.is_of_index(key)}
 
 
 def source(listed: Mapping[str, str]) -> dict[str, str | None]:
-    """What the list is made from: each product that has a page, with the ETag of its entry, if there is one."""
+    """Return each product that has a page, with the ETag of its entry, or None without an entry."""
     products = sorted(product for key in listed if key.endswith(".html") and (product := product_of_public(key)))
     return {product: listed.get(object_keys.entry_key(product)) for product in products if has_page(product)}
 
 
 def render(bucket: Bucket, listed: Mapping[str, str]) -> dict[str, bytes]:
-    """The pages of the list, and what was gathered for it, by key. Raises `StoreUnavailableError`."""
+    """Return the pages of the list and its cache, by key.
+
+    Raises:
+        StoreUnavailableError: S3 fails.
+    """
     wanted = source(listed)
     gathered = _gathered(bucket) if _GATHERED in listed else {}
     missing = [product for product, etag in wanted.items() if etag and gathered.get(product, ("",))[0] != etag]
@@ -53,7 +57,7 @@ def render(bucket: Bucket, listed: Mapping[str, str]) -> dict[str, bytes]:
 
 
 def _gathered(bucket: Bucket) -> dict[str, tuple[str, str]]:
-    """By product, the ETag and the text of its entry."""
+    """Return the cache: the ETag and the text of each product's entry. Empty if it is missing or broken."""
     found = bucket.current(_GATHERED)
     try:
         return {

@@ -1,7 +1,7 @@
-"""Makes `public/` say what people decided: load → decide → render → write what differs. Level-triggered.
+"""Publish what people decided to `public/`: load → decide → render → write what differs.
 
-It does not matter which event led here: what is published depends on what is in the bucket and on the time alone. So
-a run that is late, doubled, killed or out of order is mended by the next.
+Publishing is level-triggered: the result depends only on the bucket and the time, not on the event that started the
+run. So the next run repairs a run that was late, repeated, killed or out of order.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from comet_updates.publish.uploads.load import Loader, list_inputs
 from comet_updates.signing.verify import NOBODY
 
 ATTEMPTS = 5
-"""How often a run starts again because another publisher was faster, before it leaves the rest to a retry."""
+"""How often a run is tried if another publisher writes first. Then the error is raised, and the event comes again."""
 
 
 class Differences(NamedTuple):
-    """What is there and what should be.
+    """The existing objects and the wanted objects.
 
     Attributes:
-        existing: the ETags of what is there, by key; what is to be left alone is not among them.
-        wanted: what should be there, by key, in the order in which it is to be written.
+        existing: the ETags of the existing objects, by key, without those that must not be changed.
+        wanted: the bytes of the wanted objects, by key, in the order in which to write them.
     """
 
     existing: Mapping[str, str]
@@ -44,7 +44,7 @@ class Differences(NamedTuple):
 
     @property
     def is_none(self) -> bool:
-        """Whether all is as it should be."""
+        """True if all objects are as wanted."""
         return self.existing == {key: etag_of(body) for key, body in self.wanted.items()}
 
 
@@ -52,9 +52,9 @@ class Publisher:
     """Publishes products from one bucket into the same bucket.
 
     Args:
-        bucket: where everything is.
-        clock: the time now, aware; a release is offered once it is due.
-        online_key: the URI of the key that signs how fresh TUF's metadata is; `None` for none.
+        bucket: the bucket of the service.
+        clock: returns the current time, aware. A release is offered once it is due.
+        online_key: the URI of the key that signs TUF's snapshot and timestamp, or None.
     """
 
     def __init__(self, bucket: Bucket, clock: Callable[[], datetime], online_key: str | None = None) -> None:
@@ -65,18 +65,22 @@ class Publisher:
         self._freshness = Freshness(bucket, clock, online_key)
 
     def look_at_trust(self) -> None:
-        """See who may sign what, for all that is published from now on. Raises `StoreUnavailableError`."""
+        """Read the trusted keys. Everything that is published later uses them.
+
+        Raises:
+            StoreUnavailableError: S3 fails; try again.
+        """
         self._seals.look()
 
     def publish(self, product: str, seen: View | None = None) -> Change:
-        """Publish all channels of `product`, which may be anything that stands in its place in a key.
+        """Publish all channels of `product`.
 
         Args:
-            product: its name.
-            seen: the product as it was a moment ago. If all was as it should be, it is not looked at again.
+            product: its name, as in the keys of its uploads. It need not be valid.
+            seen: the product's objects a moment ago. If they were as wanted, they are not listed again.
 
         Raises:
-            ConcurrentPublishError: others kept writing; try again.
+            ConcurrentPublishError: other publishers kept writing; try again.
             StoreUnavailableError: S3 fails; try again.
         """
         if seen and self._differences(product, seen).is_none:
@@ -84,35 +88,54 @@ class Publisher:
         return self._until_undisturbed(lambda: self._publish_once(product))
 
     def publish_site(self) -> Change:
-        """Publish what belongs to no product: the schemas, what is promised, and the list of products.
+        """Publish the documents that are not about one product: schemas, the privacy page and the list of products.
 
-        Raises what `publish` raises.
+        Raises:
+            ConcurrentPublishError: other publishers kept writing; try again.
+            StoreUnavailableError: S3 fails; try again.
         """
         site, index = self._until_undisturbed(self._publish_site_once), self.publish_index()
         return site.and_then(index)
 
     def publish_index(self) -> Change:
-        """Publish the list of the products that have a page. Raises what `publish` raises."""
+        """Publish the list of the products that have a page.
+
+        Raises:
+            ConcurrentPublishError: other publishers kept writing; try again.
+            StoreUnavailableError: S3 fails; try again.
+        """
         return self._until_undisturbed(self._publish_index_once)
 
     @property
     def has_trust(self) -> bool:
-        """Whether anybody may sign anything, or tried to say so, as far as was seen."""
+        """True if `look_at_trust` read any root or targets metadata, valid or refused."""
         return self._seals.anchor != NOBODY
 
     def publish_trust(self) -> Change:
-        """Publish who may sign what, and that all that is signed is fresh; nothing if nobody signs.
+        """Publish the root and targets metadata, and sign snapshot and timestamp. Without a root, sign nothing.
 
-        Raises what `publish` raises, and `SigningError`.
+        Raises:
+            ConcurrentPublishError: other publishers kept writing; try again.
+            SigningError: the online key is missing, or is not the one that the root names.
+            StoreUnavailableError: S3 fails; try again.
         """
         return self._until_undisturbed(lambda: self._freshness.publish(self._seals.anchor))
 
     def refuse_strays(self) -> Change:
-        """Say of every upload that belongs to no product why it does not count. Raises what `publish` raises."""
+        """Write a refusal for every upload that belongs to no product.
+
+        Raises:
+            ConcurrentPublishError: other publishers kept writing; try again.
+            StoreUnavailableError: S3 fails; try again.
+        """
         return self._until_undisturbed(self._refuse_strays_once)
 
     def look_at_all(self) -> dict[str, View]:
-        """Every product, sound or not, by its name, as it is now. Raises `StoreUnavailableError`."""
+        """Return the current objects of every product, by its name. Products with invalid names are included.
+
+        Raises:
+            StoreUnavailableError: S3 fails; try again.
+        """
         return look_at_all(self._bucket)
 
     def _until_undisturbed(self, run: Callable[[], Change]) -> Change:
@@ -126,13 +149,14 @@ class Publisher:
     def _publish_once(self, product: str) -> Change:
         view = look(self._bucket, product)
         differences = self._differences(product, view)
-        # The listing took several requests. Between two of them somebody may have pinned a channel and then released
-        # to it: we would see the release without the pin, and offer what nobody decided. So: twice the same, or again.
+        # The listing took several requests. Between two of them somebody may have pinned a channel and then uploaded a
+        # release to it. We would see the release without the pin, and offer it by mistake. So list twice, and start
+        # again if the lists differ.
         if not differences.is_none and list_inputs(self._bucket, product) != view.listing:
             raise ConcurrentPublishError("the inputs changed while we listed them")
         change = write(self._bucket, *differences)
-        # A document that did not have to change cannot fail a slower publisher's condition. If the inputs changed
-        # while we wrote, what we wrote may be older than what stood there: look again.
+        # We may be slower than another publisher. Where its document equals what we first saw, our condition does not
+        # fail. So if the inputs changed while we wrote, we may have replaced a newer document: start again.
         if (change.written or change.deleted) and list_inputs(self._bucket, product) != view.listing:
             raise ConcurrentPublishError("the inputs changed while we wrote")
         return change
@@ -154,7 +178,7 @@ class Publisher:
     def _publish_index_once(self) -> Change:
         listed = self._bucket.etags(urls.PAGES)
         change = write(self._bucket, product_index.own(listed), product_index.render(self._bucket, listed))
-        # Whoever added a page meanwhile may have found itself in the list that we then replaced: as in `publish`.
+        # Another publisher may have added a page, and found it in the list that we then replaced. As in `publish`.
         if change.written and product_index.source(self._bucket.etags(urls.PAGES)) != product_index.source(listed):
             raise ConcurrentPublishError("the pages changed while we wrote")
         return change
@@ -163,8 +187,7 @@ class Publisher:
         existing = {
             key: etag
             for key, etag in self._bucket.etags("rejected/").items()
-            if object_keys.product_of(original(key))
-            is None  # of a stray, or of a long key: that one does not say whose
+            if object_keys.product_of(original(key)) is None  # of a stray, or of a long key, which contains no product
             and not (self.has_trust and is_of_trust(key))
         }
         strays = self._strays(long_keys=any(key.startswith(object_keys.REJECTED_LONG_KEYS) for key in existing))
@@ -172,10 +195,13 @@ class Publisher:
         return write(self._bucket, existing, rejections(refusals))
 
     def _strays(self, *, long_keys: bool) -> list[str]:
-        """The uploads that belong to no product; with those whose keys are too long for a refusal by name."""
+        """Return the keys of uploads that belong to no product.
+
+        With `long_keys`, also those of any product that are too long to be part of a refusal's key.
+        """
         keys: list[str] = []
         for prefix in object_keys.UPLOAD_PREFIXES:
-            if prefix == object_keys.TRUST:  # all of it is of no product
+            if prefix == object_keys.TRUST:  # these keys never belong to a product
                 keys += self._bucket.etags(prefix)
                 continue
             found, folders = self._bucket.children(prefix)

@@ -1,4 +1,4 @@
-"""(inputs, now) → what should be public of a product, and why something of it is not. Pure."""
+"""Create the public documents of a product from its inputs and the time, and the reasons for refusals. Pure."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from comet_updates.publish.uploads.accept import Inputs
 
 
 class Rendered(NamedTuple):
-    """What should be public of a product.
+    """The documents that should be public for a product.
 
     Attributes:
-        documents: by key, in the order in which they are to be written.
-        refusals: of policies that nothing could be decided from, by key.
-        undecided: the channels of which it is not known what should be public; `None` for all of them.
-        requires_signature: whether the product asks that nobody is offered what its key did not sign.
+        documents: the bytes by key, in the order in which to write them.
+        refusals: the refusals of policies that cannot be applied, by key.
+        undecided: the channels whose documents could not be decided and stay as they are. None means all channels.
+        requires_signature: whether the product offers only what its key has signed.
     """
 
     documents: dict[str, bytes]
@@ -33,17 +33,17 @@ class Rendered(NamedTuple):
     requires_signature: bool = False
 
     def leaves(self, key: str) -> bool:
-        """Whether the object at `key` stays as it is, for want of a decision."""
+        """Return whether the object at `key` must stay as it is."""
         if key.startswith(urls.PAGES):
             return self.undecided is None or bool(self.undecided)
-        if key.startswith((urls.METADATA, urls.TARGETS)):  # clients on their way through an older state need it yet
+        if key.startswith((urls.METADATA, urls.TARGETS)):  # clients may still read an older state
             return key not in self.documents
-        # Below public/v1/{product}/ an administrator may leave anything, such as a folder.
+        # An administrator may have created other objects below public/v1/{product}/, such as a folder.
         return key.startswith("public/") and (self.undecided is None or key.split("/")[3] in self.undecided)
 
 
 def render(inputs: Inputs, now: datetime) -> Rendered:
-    """What should be public of a product at `now`. Pure: the same arguments give the same bytes."""
+    """Return the documents that should be public for a product at `now`. Equal arguments give equal bytes."""
     if inputs.product is None:
         return Rendered({}, {}, None)
     documents: dict[str, bytes] = {}
@@ -77,7 +77,7 @@ def render(inputs: Inputs, now: datetime) -> Rendered:
 
 
 def rejections(refusals: Iterable[RefusedUploadError]) -> dict[str, bytes]:
-    """The documents that say why uploads were refused, by key."""
+    """Return the documents with the reasons for refusals, by key."""
     return {
         object_keys.rejected_key(refusal.key): parse.as_json(
             {"schema": 1, "key": refusal.key, "problems": [problem._asdict() for problem in refusal.problems]}

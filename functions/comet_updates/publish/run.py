@@ -1,4 +1,4 @@
-"""Runs what an event asks for, each product by itself, and records how it ended."""
+"""Publish the products that an event names, each independently, and log the outcome."""
 
 from __future__ import annotations
 
@@ -18,21 +18,24 @@ from comet_updates.publish.publisher import Publisher
 
 
 class SweepFailedError(CometError):
-    """Something could not be published; the next sweep tries again. The text is constant on purpose."""
+    """Something could not be published. The next sweep tries again. The text is constant: it never quotes an upload."""
 
 
 class Run:
-    """Publishes what an event asks for, each product once and independently of the others, and records how it went."""
+    """Publishes the products that an event names, each once and independently of the others, and logs each outcome."""
 
     def __init__(self, publisher: Publisher, log: Log) -> None:
         self._publisher = publisher
         self._log = log
 
     def batch(self, messages: Mapping[str, str]) -> list[str]:
-        """Publish every product that the notifications name, then their list; gives the messages that failed.
+        """Publish every product that the notifications name, then the list of products.
 
         Args:
             messages: the bodies by message id.
+
+        Returns:
+            The ids of the messages whose products could not be published.
         """
         senders: dict[str | None, set[str]] = {}
         failed = set()
@@ -41,7 +44,7 @@ class Run:
                 for key in _keys(body):
                     senders.setdefault(object_keys.product_of(key), set()).add(message_id)
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-                # Not a notification: it comes again until it is with the dead letters.
+                # Not a notification: it comes again until SQS moves it to the dead-letter queue.
                 failed.add(message_id)
         everyone = set().union(*senders.values())
         if senders and not self._has_seen_trust():
@@ -49,7 +52,7 @@ class Run:
         for product, message_ids in senders.items():
             if not self._done(product, self._strays_or(product)):
                 failed |= message_ids
-        # Whatever the run did: it may be the second after one that was killed before it came here.
+        # Do this even if nothing changed: an earlier run may have been killed just before this line.
         if senders and not all([self._done(None, self._publisher.publish_index), self._is_fresh()]):
             failed |= everyone
         return sorted(failed)
@@ -61,7 +64,7 @@ class Run:
         not let the timestamp expire for all of them. Signs them again afterwards if anything was published or failed.
 
         Raises:
-            SweepFailedError: something could not be published; all the rest was.
+            SweepFailedError: something could not be published. Everything else was.
         """
         try:
             self._publisher.look_at_trust()
@@ -73,17 +76,17 @@ class Run:
         except CometError:
             raise SweepFailedError("the bucket could not be listed") from None
         outcomes = [self._outcome(None, self._publisher.refuse_strays)]
-        # In another order each time: if one of them takes all the time there is, others than last time come before it.
+        # Use a random order: if one product takes all the time, others come before it in the next sweep.
         for product, view in random.sample(sorted(seen.items()), len(seen)):
             outcomes.append(self._outcome(product, functools.partial(self._publisher.publish, product, view)))
         if any(outcome is not Outcome.UNCHANGED for outcome in outcomes):
             done.append(self._is_fresh())
-        done.append(self._done(None, self._publisher.publish_site))  # last: it lists the pages of the products
+        done.append(self._done(None, self._publisher.publish_site))  # last, because it lists the pages of the products
         if not all(done) or Outcome.FAILED in outcomes:
             raise SweepFailedError("not everything could be published")
 
     def _has_seen_trust(self) -> bool:
-        """See who may sign what; without that nothing is published, since it might be what nobody signed."""
+        """Read the trusted keys and return whether that worked. If not, publish nothing: it might not be signed."""
         try:
             self._publisher.look_at_trust()
         except CometError:
@@ -92,7 +95,7 @@ class Run:
         return True
 
     def _is_fresh(self) -> bool:
-        """Say that all that is signed is fresh, where anything is."""
+        """Publish TUF's metadata if there is any. Return whether that worked."""
         return not self._publisher.has_trust or self._done(None, self._publisher.publish_trust)
 
     def _strays_or(self, product: str | None) -> Callable[[], Change]:
@@ -102,15 +105,15 @@ class Run:
         return self._outcome(product, publish) is not Outcome.FAILED
 
     def _outcome(self, product: str | None, publish: Callable[[], Change]) -> Outcome:
-        """Return how `publish` went, and record it. Whatever fails, the other products are still published.
+        """Return and log the outcome of `publish`. An error does not stop the other products.
 
-        Memory that runs out is a failure like others, and so is a panic of a library in Rust, which is not an
-        `Exception`. The text of an error may quote an upload, so it is dropped.
+        Running out of memory is a failure like any other. So is a panic of a Rust library, which is not an `Exception`.
+        The text of an error may quote an upload, so it is dropped.
         """
         started = time.monotonic()
         try:
             outcome = _outcome(publish())
-        except (SystemExit, KeyboardInterrupt):  # the process is told to end
+        except (SystemExit, KeyboardInterrupt):  # the process must end
             raise
         except BaseException:  # noqa: BLE001
             outcome = Outcome.FAILED
@@ -126,5 +129,5 @@ def _outcome(change: Change) -> Outcome:
 
 
 def _keys(body: str) -> list[str]:
-    """The keys that an S3 notification names; none for the test event that S3 sends first."""
+    """Return the keys that an S3 notification names; none for the test event that S3 sends first."""
     return [unquote_plus(record["s3"]["object"]["key"]) for record in json.loads(body).get("Records", ())]

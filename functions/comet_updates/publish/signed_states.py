@@ -1,7 +1,7 @@
-"""Which signed state a product is in: what clients of TUF get of it, and what they do not get yet.
+"""Find the signature for the current state of a product, and publish the state to TUF clients.
 
-Nothing here can make a signature. A state that nobody signed is not passed on to clients of TUF, who stay with the one
-before; where the product asks for it, nobody gets it.
+No code here can create a signature. A state without a signature is not published to TUF clients; they keep the state
+before it. If the product requires signatures, no other client gets an unsigned state either.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from comet_updates.signing.sign import sha256
 from comet_updates.signing.verify import NOBODY, Anchor, Seal, read_anchor, read_seal
 
 COUNTING_MAX = 16
-"""How many of the newest signatures that count are looked at: one for now, and some for what is due later."""
+"""How many of the newest valid signatures are read: one for the current state, and some for states due later."""
 
 REMEMBERED_MAX_BYTES = 32_000_000
-"""How much of what was signed stays in memory; beyond that it is read anew."""
+"""How much signed metadata stays in memory. At this limit the memory is cleared."""
 
 _KEY_REMEDY = "Use signed/{product}/{number}.json; comet-updates release does it"
 _UNSIGNED = "is not signed with the key of the product, as its document asks (requires_signature)"
@@ -36,20 +36,20 @@ _SIGN = "Sign it: comet-updates keys renew {product}"
 
 
 class Chosen(NamedTuple):
-    """The state that a product is in, if somebody signed it, and why other signatures do not count, by key."""
+    """The signature of the product's current state, or None, and the reasons why others are ignored, by key."""
 
     seal: Seal | None
     refusals: Mapping[str, RefusedUploadError]
 
 
 class Seals:
-    """Reads what was signed, each version once: it never changes.
+    """Reads signed uploads. Each version is read once, since it never changes.
 
     Args:
-        bucket: where it is.
+        bucket: the bucket of the service.
 
     Attributes:
-        anchor: who may say what, as it was at the last `look`.
+        anchor: the trusted root and targets metadata at the last `look`.
     """
 
     def __init__(self, bucket: Bucket) -> None:
@@ -58,7 +58,11 @@ class Seals:
         self.anchor = NOBODY
 
     def look(self) -> Anchor:
-        """See who may say what, and give it. Raises `StoreUnavailableError`."""
+        """Read the trusted root and targets metadata.
+
+        Raises:
+            StoreUnavailableError: S3 fails.
+        """
         found = {key: versions[-1] for key, versions in self._bucket.versions("trust/").items()}
         uploaded = {key: stored for key, stored in found.items() if object_keys.parse_upload(key)}
         anchor = read_anchor({key: self._read(stored) for key, stored in uploaded.items() if _is_small(stored)})
@@ -67,12 +71,17 @@ class Seals:
         return self.anchor
 
     def apply(self, product: str, rendered: Rendered, view: View) -> Rendered:
-        """What should be public of a product, with what is signed of it. Raises `StoreUnavailableError`.
+        """Return `rendered` with the signed documents, or without documents if a required signature is missing.
+
+        Call `look` before.
 
         Args:
             product: its name.
-            rendered: what was decided.
-            view: what is there; `look` was called before.
+            rendered: the documents of the current state.
+            view: the objects in the bucket.
+
+        Raises:
+            StoreUnavailableError: S3 fails.
         """
         chosen = self._choose(product, rendered, view)
         documents, undecided = rendered.documents, rendered.undecided
@@ -87,7 +96,7 @@ class Seals:
     def signed(
         self, listing: Listing, refusals: dict[str, RefusedUploadError] | None = None
     ) -> Iterator[tuple[Stored, Seal]]:
-        """The newest that count of the signatures in `listing`; notes in `refusals` why others do not."""
+        """Yield the newest valid signatures in `listing`. Add to `refusals` why others are ignored."""
         refusals = {} if refusals is None else refusals
         numbered: dict[int, Stored] = {}
         for key, versions in listing.items():
@@ -116,7 +125,7 @@ class Seals:
                 refusals[stored.key] = refusal
 
     def _choose(self, product: str, rendered: Rendered, view: View) -> Chosen:
-        """The newest signature of what is decided now. None that is older than what clients of TUF have already."""
+        """Return the newest signature of the current state, but none older than the one that TUF clients have."""
         refusals: dict[str, RefusedUploadError] = {}
         wanted = {path: sha256(body) for path, body in manifests(product, rendered).items()}
         for stored, seal in self.signed(view.listing, refusals):
@@ -139,7 +148,7 @@ class Seals:
 
 
 def _sealed(product: str, rendered: Rendered, seal: Seal) -> dict[str, bytes]:
-    """What a seal adds to the documents, or puts in their place, by key."""
+    """Return the documents that a signature adds or replaces, by key."""
     documents: dict[str, bytes] = {}
     for path, body in manifests(product, rendered).items():
         target, channel = seal.manifests[path], path.split("/")[1]
@@ -156,7 +165,7 @@ def _sealed(product: str, rendered: Rendered, seal: Seal) -> dict[str, bytes]:
 
 
 def manifests(product: str, rendered: Rendered) -> dict[str, bytes]:
-    """What is signed of a product: the manifest of each of its channels, by `object_keys.target_path`."""
+    """Return the documents to sign: the manifest of each channel, by `object_keys.target_path`."""
     found = ((urls.place(key), body) for key, body in rendered.documents.items() if key.startswith("public/v1/"))
     return {
         object_keys.target_path(product, place.channel): body
@@ -166,7 +175,7 @@ def manifests(product: str, rendered: Rendered) -> dict[str, bytes]:
 
 
 def _held(product: str, rendered: Rendered, view: View) -> list[RefusedUploadError]:
-    """Why what is decided is not offered: of each channel that would change, the release that it would offer."""
+    """Return a refusal for each channel whose new manifest is not signed. Each names the release in that manifest."""
     refusals = []
     for path, body in manifests(product, rendered).items():
         key = urls.document_key(product, path.split("/")[1], urls.MANIFEST)

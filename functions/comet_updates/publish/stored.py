@@ -1,4 +1,4 @@
-"""What the bucket says of its objects. No boto3: what only decides may import this."""
+"""The metadata of objects in the bucket. Without boto3, so that pure modules can import it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Stored(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """What a listing tells of an object."""
+    """An object in a listing."""
 
     etag: str
     written_at: datetime
@@ -32,5 +32,5 @@ class Current(NamedTuple):
 
 
 def etag_of(body: bytes) -> str:
-    """The ETag that S3 gives to `body` (encrypted with S3's own keys and written in one piece): its MD5."""
+    """Return the ETag that S3 gives to `body` if it is encrypted with S3's own keys and written at once: its MD5."""
     return f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'

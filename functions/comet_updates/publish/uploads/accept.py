@@ -1,9 +1,11 @@
-"""Which version of which upload counts: what people decided about one product. Pure, but for the reading of versions.
+"""Choose the version of each upload of a product that is in effect. Pure, except that it reads versions.
 
-Nothing accepted is ever lost: a release counts as it was first accepted, whatever is written over it, and a product or
-a policy counts as it was last accepted, until a newer version of it is valid. A release is held against the rules of
-its product as they are, or as they were at any moment since it was uploaded, and against what was accepted before it.
-So whatever is uploaded or decided later, an accepted release stays accepted.
+- The first accepted version of a release is in effect, even if it is overwritten later.
+- The last valid version of a product document, a policy or an approval is in effect.
+- A release must follow the rules of its product as they are now, or as they were at any time since its upload. It must
+  also be consistent with the releases that were accepted before it.
+
+So an accepted release stays accepted, regardless of later uploads and decisions.
 """
 
 from __future__ import annotations
@@ -39,12 +41,12 @@ class Inputs:
     """Everything that publishing a product depends on.
 
     Attributes:
-        product: its document, or the defaults; `None` if every version of the document was refused.
+        product: its document, or the defaults. None if every version of the document was refused.
         policies: by channel.
-        undecided: the channels of which every version of the policy was refused.
-        releases: all that are accepted.
-        unapproved: the channels that want an approval for a release and have none, by its channel and version.
-        refusals: why the newest version of an upload does not count, by key.
+        undecided: the channels for which every version of the policy was refused.
+        releases: all accepted releases.
+        unapproved: the channels that still require an approval of a release, by the release's channel and version.
+        refusals: the reasons why the newest version of an upload is not in effect, by key.
     """
 
     product: Product | None = None
@@ -56,25 +58,28 @@ class Inputs:
 
     @property
     def channels(self) -> set[str]:
-        """Every channel that something can be decided for."""
+        """The channels with releases or a policy, without those whose policy was refused."""
         return (set(self.policies) | {release.channel for release in self.releases}) - self.undecided
 
     def waits_on(self, channel: str, release: Release) -> bool:
-        """Whether a release waits for an approval, seen from a channel: that one or its own may ask for it."""
+        """Return whether a release needs an approval before `channel` may offer it.
+
+        `channel` or the release's own channel can require the approval.
+        """
         return bool(self.unapproved.get((release.channel, release.version), frozenset()) & {channel, release.channel})
 
     def releases_for(self, channel: str) -> list[Release]:
-        """The releases that a channel may offer, of all channels; not those that wait for an approval."""
+        """Return the releases of all channels that `channel` may offer, without those that wait for an approval."""
         return [release for release in self.releases if not self.waits_on(channel, release)]
 
 
 def accept(product: str, listing: Listing, read: Read) -> Inputs:
-    """What counts of the uploads in `listing`.
+    """Return the uploads in `listing` that are in effect.
 
     Args:
-        product: any text that stands in its place in a key.
+        product: its name, as in the keys of its uploads. It need not be valid.
         listing: every version of every upload of the product.
-        read: the document that a version holds, or why it was refused by itself.
+        read: returns the document in a version, or the refusal if the document itself is not valid.
     """
     run = _Run(product, listing, read)
     run.take_product()
@@ -84,7 +89,7 @@ def accept(product: str, listing: Listing, read: Read) -> Inputs:
 
 
 class _Run:
-    """One run of `accept`, in steps; `inputs` is what comes of them."""
+    """One run of `accept`, in steps. `inputs` is the result."""
 
     def __init__(self, product: str, listing: Listing, read: Read) -> None:
         self.inputs = Inputs()
@@ -96,10 +101,10 @@ class _Run:
             if upload := object_keys.parse_upload(key):
                 self._uploads[upload.kind][key] = upload
             else:
-                self._last(key, Product)  # which it is not: it notes the refusal
+                self._last(key, Product)  # adds the refusal: an unknown key has no document
 
     def take_product(self) -> None:
-        """Its document as it was last accepted; the defaults where there is none."""
+        """Take the last accepted version of the product's document, or the defaults without a document."""
         key = object_keys.product_key(self._product)
         if key in self._listing:
             self.inputs.product = self._last(key, Product, self._unaccepting_problems)
@@ -109,7 +114,7 @@ class _Run:
             self.inputs.product = Product(product=self._product)
 
     def take_policies(self) -> None:
-        """Of each channel, as it was last accepted."""
+        """Take the last accepted version of each channel's policy."""
         for key, upload in self._uploads["channel"].items():
             if policy := self._last(key, ChannelPolicy):
                 self.inputs.policies[upload.channel] = policy
@@ -117,7 +122,10 @@ class _Run:
                 self.inputs.undecided.add(upload.channel)
 
     def take_releases(self) -> list[Candidate]:
-        """Each as it was first accepted; as long as it is not known what the product asks, each by itself."""
+        """Take the first accepted version of each release.
+
+        Without a valid product document the rules are not known, so each release is only checked by itself.
+        """
         found = [candidate for key in self._uploads["release"] if (candidate := self._first(key))]
         if self._acceptance:
             found, refused = self._acceptance.among_others(found)
@@ -126,7 +134,7 @@ class _Run:
         return found
 
     def take_approvals(self, accepted: list[Candidate]) -> None:
-        """Note which of the accepted releases wait for one."""
+        """Find the accepted releases that wait for an approval."""
         releases = {(one.release.channel, one.release.version): one.release for one in accepted}
         approved = set()
         for key, upload in self._uploads["approval"].items():
@@ -139,7 +147,7 @@ class _Run:
                 self.inputs.unapproved[of] = asking
 
     def _asking(self, stored: Stored) -> frozenset[str]:
-        """The channels that have asked for approvals at every moment since a release was uploaded."""
+        """Return the channels that have required approvals at all times since the release was uploaded."""
         asking = frozenset(self.inputs.product.approved_on if self.inputs.product else ())
         for _, product in self._products.since(stored.written_at) if asking else ():
             asking &= frozenset(product.approved_on)
@@ -151,7 +159,7 @@ class _Run:
         kind: type[_Kind],
         wrong: Callable[[Stored, _Kind], tuple[Problem, ...]] = lambda _stored, _document: (),
     ) -> _Kind | None:
-        """The newest version with nothing `wrong`; notes why the newest of all is not it."""
+        """Return the newest valid version of an upload, or None. If the newest version is refused, add the reason."""
         for stored in self._listing[key]:
             found = self._read(stored)
             if isinstance(found, kind):
@@ -163,9 +171,9 @@ class _Run:
         return None
 
     def _unaccepting_problems(self, stored: Stored, product: Product) -> tuple[Problem, ...]:
-        """Return why a version of the product's document is not in effect: accepted releases would not count under it.
+        """Return why a version of the product's document is not in effect: it would make accepted releases invalid.
 
-        Older versions of the document are read only where it matters: a release does not parse, or the order is a rule.
+        Older versions of the document are only read if a release does not parse, or if the order is a rule.
         """
         releases = (self._first_release(versions) for versions in self._releases.values())
         if product.only_higher_on or any(found and any(rules.version_problems(found, product)) for found in releases):
@@ -181,9 +189,9 @@ class _Run:
 
     @cached_property
     def _unaccepting(self) -> dict[Stored, tuple[Problem, ...]]:
-        """Return the versions of the product's document that would make accepted releases vanish, and why.
+        """Return the versions of the product's document that would make accepted releases invalid, and why.
 
-        None of them was ever in effect.
+        These versions were never in effect.
         """
         found: dict[Stored, tuple[Problem, ...]] = {}
         product = self._default_product
@@ -203,10 +211,10 @@ class _Run:
         return found
 
     def _accepted(self, moment: datetime, product: Product, in_effect: Sequence[Stored]) -> dict[str, Release]:
-        """Return the accepted ones of the releases that were uploaded before a moment, by key.
+        """Return the releases that were uploaded before a moment and accepted, by key.
 
         Args:
-            moment: releases of the same second do not count.
+            moment: releases of the same second are left out.
             product: the document in effect.
             in_effect: all its versions that were ever in effect, the newest first.
         """
@@ -221,7 +229,7 @@ class _Run:
         return {candidate.stored.key: candidate.release for candidate in acceptance.among_others(candidates)[0]}
 
     def _first(self, key: str) -> Candidate | None:
-        """The version of a release that was accepted first; notes why the newest is not it."""
+        """Return the first accepted version of a release, or None. If the newest version differs, add the reason."""
         newest, versions = self._listing[key][0], self._listing[key][::-1]
         candidates = (judged for stored in versions if isinstance(judged := self._judge(stored), Candidate))
         several = self._acceptance if len(versions) > 1 else None
@@ -271,5 +279,5 @@ class _Run:
 
 
 def _other_bytes(release: Release | None, _stored: Stored, approval: Approval) -> tuple[Problem, ...]:
-    """Whether what was approved is another document than `release`; one that is not there yet may come."""
+    """Return the problem if the approval is for other bytes than `release`. A missing release is not a problem yet."""
     return (_OTHER_BYTES,) if release and release.body_sha256 != approval.sha256.lower() else ()

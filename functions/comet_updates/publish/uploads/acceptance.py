@@ -1,7 +1,7 @@
-"""Which releases are accepted: by the rules of their product, and among each other. Pure, but for reading old versions.
+"""Check releases against the rules of their product and against each other. Pure, except that it reads old versions.
 
-Acceptance only grows: whatever is uploaded or decided later, what was accepted stays accepted. That is why each rule
-looks at the moments since a release was uploaded, and only at releases that were accepted before it.
+An accepted release stays accepted, regardless of later uploads and decisions. For this reason each rule uses the
+product documents and policies since the release was uploaded, and only releases that were accepted before it.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from comet_updates.publish.uploads.timeline import Timeline
 from comet_updates.versions import Precedence
 
 Problems = dict[str, tuple[Problem, ...]]
-"""What is wrong with releases, by key."""
+"""The problems of releases, by key."""
 
 
 class Candidate(NamedTuple):
-    """A release that keeps the rules for a single one."""
+    """A release that follows the rules for single releases."""
 
     stored: Stored
     release: Release
 
 
 class Acceptance:
-    """Holds the releases of one product against its rules.
+    """Checks the releases of one product against its rules.
 
     Args:
-        product: as it is.
-        products: as it was.
-        policies: of a channel, as they were.
+        product: the product document in effect.
+        products: all product documents that were ever in effect.
+        policies: returns all policies of a channel that were ever in effect.
     """
 
     def __init__(
@@ -49,7 +49,11 @@ class Acceptance:
         self._policies = policies
 
     def judge(self, stored: Stored, release: Release) -> Candidate | RefusedUploadError:
-        """Whether a release keeps the rules for a single one, as they are or were at any moment since its upload."""
+        """Check a release against the rules for single releases, as they are now or were at any time since its upload.
+
+        Returns:
+            The candidate, or the refusal with every problem.
+        """
         if problems := tuple(rules.version_problems(release, self._product)):
             return RefusedUploadError(stored.key, problems)
         if (problems := tuple(rules.own_problems(release, self._product))) and not any(self._moments(stored, release)):
@@ -57,17 +61,17 @@ class Acceptance:
         return Candidate(stored, release)
 
     def first(self, versions: Iterable[Candidate]) -> Candidate | None:
-        """The one of several versions of a release, in the order of time, that was accepted first."""
+        """Return the version of a release that was accepted first. `versions` are in the order of time."""
         found: Candidate | None = None
         for candidate in versions:
             if found is None or self._since(candidate) < self._since(found):
                 found = candidate
             if self._since(found) == found.stored.written_at:
-                break  # what was written later cannot have been accepted earlier: it is not even read
+                break  # later versions cannot have been accepted earlier, so do not read them
         return found
 
     def among_others(self, candidates: Iterable[Candidate]) -> tuple[list[Candidate], dict[str, RefusedUploadError]]:
-        """Those that are accepted, and why the others are not, by key."""
+        """Return the accepted candidates, and the refusals of the others by key."""
         left = {candidate.stored.key: candidate for candidate in candidates}
         refusals = {}
         for rule in (self._changed, self._not_higher):
@@ -77,7 +81,7 @@ class Acceptance:
         return list(left.values()), refusals
 
     def _changed(self, candidates: Sequence[Candidate]) -> Problems:
-        """Of releases that say another thing of a file than one of the same version on another channel did before."""
+        """Return the problems of releases that contradict an earlier release of the same version about a file."""
         by_version: dict[str, list[Candidate]] = {}
         for candidate in candidates:
             by_version.setdefault(candidate.release.version, []).append(candidate)
@@ -94,7 +98,7 @@ class Acceptance:
         return found
 
     def _not_higher(self, candidates: Sequence[Candidate]) -> Problems:
-        """Of releases that are not above those before them, where the product asks for that."""
+        """Return the problems of releases that are not higher than earlier ones, on channels that require this."""
         found: Problems = {}
         for channel in self._product.only_higher_on:
             before: list[Release] = []  # the highest last
@@ -113,7 +117,7 @@ class Acceptance:
         return self._product.precedence(release)
 
     def _is_free(self, channel: str, moment: datetime) -> bool:
-        """Whether releases could be of any version on `channel` at that moment or at a later one."""
+        """Return whether `channel` allowed lower versions at that moment or later."""
         return any(channel not in product.only_higher_on for _, product in self._products.since(moment))
 
     def _yanked(self, channel: str, moment: datetime) -> Iterator[frozenset[str]]:
@@ -121,16 +125,19 @@ class Acceptance:
             yield frozenset(yank.version for yank in policy.yanked)
 
     def _by_moment(self, candidates: Sequence[Candidate]) -> Iterator[tuple[datetime, list[Candidate]]]:
-        """In the order of acceptance; of what was accepted in one second, none was there before the other."""
+        """Yield the candidates in the order of acceptance, grouped by second. Within a group none is earlier."""
         for moment, group in groupby(sorted(candidates, key=self._since), key=self._since):
             yield moment, list(group)
 
     def _since(self, candidate: Candidate) -> datetime:
-        """When it was accepted, as far as the rules for a single release go."""
+        """Return when the release first followed the rules for single releases."""
         return next(self._moments(candidate.stored, candidate.release))
 
     def _moments(self, stored: Stored, release: Release) -> Iterator[datetime]:
-        """When its upload or a change of the product's rules made a release acceptable."""
+        """Yield the times since the upload at which the release followed the rules for single releases.
+
+        These are the time of the upload, and the times when the product's document changed.
+        """
         for moment, product in self._products.since(stored.written_at):
             if not (any(rules.own_problems(release, product)) or any(rules.version_problems(release, product))):
                 yield moment

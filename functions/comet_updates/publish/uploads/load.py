@@ -1,4 +1,4 @@
-"""Reads what was uploaded for a product: each version once, and all of a large product from its pack."""
+"""Read and check the uploads of a product: each version once, and those of a large product from its pack."""
 
 from __future__ import annotations
 
@@ -17,11 +17,19 @@ from comet_updates.publish.uploads import parse
 from comet_updates.publish.uploads.accept import Inputs, Listing, Upload, accept
 
 REMEMBERED_MAX = 50_000
-"""How many documents a loader keeps in memory, some 200 MB; beyond that it begins anew."""
+"""How many documents a loader keeps in memory, about 200 MB. At this limit the memory is cleared."""
 
 
 def list_inputs(bucket: Bucket, product: str) -> Listing:
-    """What is uploaded for `product`: any text that stands in its place in a key. Raises `StoreUnavailableError`."""
+    """Return the versions of all uploads of `product`, by key.
+
+    Args:
+        bucket: the bucket of the service.
+        product: its name, as in the keys of its uploads. It need not be valid.
+
+    Raises:
+        StoreUnavailableError: S3 fails.
+    """
     product_key = object_keys.product_key(product)
     found = {key: versions for key, versions in bucket.versions(product_key).items() if key == product_key}
     for folder in object_keys.PRODUCT_FOLDERS:
@@ -30,11 +38,11 @@ def list_inputs(bucket: Bucket, product: str) -> Listing:
 
 
 class Loader:
-    """Reads and checks uploads, each version once: it never changes.
+    """Reads and checks uploads. Each version is read once, since it never changes.
 
     Args:
-        bucket: where they are.
-        writes_packs: whether to gather what was read, for whoever starts anew; only the publisher may.
+        bucket: the bucket of the service.
+        writes_packs: whether to write packs, from which a new process reads faster. Only the publisher may.
     """
 
     def __init__(self, bucket: Bucket, *, writes_packs: bool = False) -> None:
@@ -42,15 +50,18 @@ class Loader:
         self._writes_packs = writes_packs
         self._documents: dict[Stored, Upload | RefusedUploadError] = {}
         self._bodies: dict[Stored, bytes] = {}
-        self._parsing = Lock()  # one at a time: half a megabyte of hostile JSON takes a hundred of memory
+        self._parsing = Lock()  # one at a time: half a megabyte of hostile JSON takes 100 MB of memory
 
     def load(self, product: str, listing: Listing, planned: Mapping[Stored, bytes] = MappingProxyType({})) -> Inputs:
-        """The inputs of `product` as `listing` has them. Raises `StoreUnavailableError`.
+        """Return the inputs of `product`.
 
         Args:
             product: its name.
-            listing: what is in the bucket, and perhaps what is not yet.
-            planned: the bytes of the latter.
+            listing: the versions in the bucket, and perhaps planned versions that are not there yet.
+            planned: the bytes of the planned versions.
+
+        Raises:
+            StoreUnavailableError: S3 fails.
         """
         listing = {
             key: versions for key, versions in listing.items() if not key.startswith("signed/")
@@ -68,7 +79,7 @@ class Loader:
             list(pool.map(self._document, missing))
         inputs = accept(product, listing, self._document)
         if self._writes_packs and len(self._bodies) - packed > uploads_pack.PACKED_FROM:
-            with suppress(ConcurrentPublishError):  # somebody else's is as good
+            with suppress(ConcurrentPublishError):  # another publisher's pack is as good
                 key, etag = object_keys.pack_key(product), pack.etag if pack else None
                 self._bucket.put(key, uploads_pack.pack(self._bodies), uploads_pack.CONTENT_TYPE, replaces=etag)
         self._bodies = {}
@@ -83,7 +94,7 @@ class Loader:
                 with self._parsing:
                     self._documents[stored] = parse.parse(parse.MODELS[upload.kind], stored.key, body)
             except RefusedUploadError as refusal:
-                # Anew: the one that was raised holds on to the upload, and to all that was made of it.
+                # Create a new error: the raised one keeps the upload and everything parsed from it in memory.
                 self._documents[stored] = RefusedUploadError(refusal.key, refusal.problems)
         return self._documents[stored]
 

@@ -1,7 +1,7 @@
-"""What was uploaded for a product, in one object: a publisher that starts anew reads this, and then only what is new.
+"""A pack: one object with the uploads of a product. A new publisher process reads the pack, then only newer uploads.
 
-A pack is a cache and nothing more. It holds versions of uploads, which never change, and each is used only if its bytes
-are those that the listing of the bucket tells of, by their ETag. A pack that is missing, old or broken costs requests.
+A pack is only a cache. It contains versions of uploads, which never change. A version is used only if its bytes match
+the ETag in the bucket's listing. If a pack is missing, outdated or broken, this costs more requests and nothing else.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from collections.abc import Iterable, Mapping
 from comet_updates.publish.stored import Stored, etag_of
 
 PACKED_FROM = 20
-"""How many uploads are read one by one, before it is worth it to read and to write a pack."""
+"""If more uploads than this must be read, a pack is worth reading and writing."""
 
-PACK_MAX_BYTES = 64_000_000  # unpacked; a document of a release with one file has about 500
+PACK_MAX_BYTES = 64_000_000  # unpacked; the document of a release with one file has about 500 bytes
 CONTENT_TYPE = "application/gzip"
 
 Bodies = Mapping[Stored, bytes]
@@ -24,9 +24,9 @@ Bodies = Mapping[Stored, bytes]
 
 
 def pack(bodies: Bodies) -> bytes:
-    """One object with all of `bodies`, the newest first; what is beyond the bound, or no text, is left out.
+    """Return a pack of `bodies`, the newest first. Versions beyond the size limit or not in UTF-8 are left out.
 
-    The same bodies give the same bytes: a JSON list of key, version and text, compressed by gzip (RFC 1952).
+    The format is a JSON list of key, version and text, compressed by gzip (RFC 1952). Equal bodies give equal bytes.
     """
     kept, size_bytes = [], 0
     for stored in sorted(bodies, key=lambda stored: (stored.written_at, stored.key, stored.version_id), reverse=True):
@@ -35,13 +35,13 @@ def pack(bodies: Bodies) -> bytes:
             break
         try:
             kept.append((stored.key, stored.version_id, bodies[stored].decode()))
-        except UnicodeDecodeError:  # refused for it, and read again each time
+        except UnicodeDecodeError:  # such an upload is refused, and read again each time
             continue
     return gzip.compress(json.dumps(kept, ensure_ascii=False).encode(), mtime=0)
 
 
 def unpack(packed: bytes, wanted: Iterable[Stored]) -> dict[Stored, bytes]:
-    """Those of the `wanted` versions that are in a pack and are what the bucket says; none if it is broken."""
+    """Return the `wanted` versions that are in a pack and match their ETag. Empty if the pack is broken."""
     try:
         bodies = {(key, version): text.encode() for key, version, text in json.loads(gzip.decompress(packed))}
     except (OSError, EOFError, zlib.error, ValueError, TypeError, AttributeError, RecursionError):

@@ -1,4 +1,4 @@
-"""Uploaded bytes → a checked document, or a refusal that names every problem with its field and its remedy."""
+"""Parse and check an upload. A refusal names every problem with its field and its remedy."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from comet_updates.model.release import Approval, Release
 UPLOAD_MAX_BYTES = 512_000  # ten times the largest single release that we know of
 
 PROBLEMS_MAX = 100
-"""How many problems of one upload are told; a hostile one has a hundred thousand."""
+"""How many problems of one upload are reported. A hostile upload can have 100 000."""
 
 NAME_MAX_CHARS = 256
-"""How long the name of a field may be, longer than any that a model knows. Each problem below it repeats it: half a
-megabyte, well written, would take gigabytes of memory, in pydantic first of all, and end the process."""
+"""The longest name of a field; all names in our models are shorter. Each problem below a field repeats its name, so an
+upload of half a megabyte could fill gigabytes of memory (in pydantic, above all) and end the process."""
 
-_DIGITS_MAX = 20  # of a whole number; the largest that a document may hold has 16
-_FORBIDDEN_FIELD = "__proto__"  # JavaScript that merges objects carelessly would change all objects by it
+_DIGITS_MAX = 20  # of an integer; the largest that a document may contain has 16
+_FORBIDDEN_FIELD = "__proto__"  # it could change all objects of a JavaScript client that merges objects carelessly
 
 Document = TypeVar("Document", bound=Uploaded)
 
@@ -39,7 +39,7 @@ MODELS: dict[str, type[Product | ChannelPolicy | Release | Approval]] = {
     "release": Release,
     "approval": Approval,
 }
-"""What an upload is read as, by the kind that its key says."""
+"""The model of an upload, by the kind in its key."""
 
 _REMEDIES = {
     "missing": "Add the field",
@@ -55,12 +55,16 @@ def refuse(key: str, problem: str, remedy: str, path: str = "$") -> NoReturn:
 
 
 def as_json(document: dict[str, Any]) -> bytes:
-    """A document as we write it to a bucket for people to read."""
+    """Return a document as indented JSON, for people to read in the bucket."""
     return json.dumps(document, ensure_ascii=False, indent=2).encode() + b"\n"
 
 
 def check_key(key: str) -> object_keys.Upload:
-    """Return what the key of an upload says. Raises `RefusedUploadError` if uploads have no such key."""
+    """Return the parts of an upload's key.
+
+    Raises:
+        RefusedUploadError: the key is not valid for an upload.
+    """
     if upload := object_keys.parse_upload(key):
         return upload
     if problem := name_problem(key):
@@ -74,7 +78,7 @@ def check_key(key: str) -> object_keys.Upload:
 
 
 def name_problem(key: str) -> Problem | None:
-    """Return what is wrong with the first name in the key of an upload that is more than its form; None for nothing."""
+    """Return the problem of the first name in an upload's key that is well-formed but forbidden, or None."""
     for place, name in object_keys.parts_of_upload(key).items():
         if reason := object_keys.forbidden(name, product=place == "product"):
             problem = f"the key names the {place} '{printable(name)}', which {reason}"
@@ -83,16 +87,20 @@ def name_problem(key: str) -> Problem | None:
 
 
 def check_size(key: str, size_bytes: int) -> None:
-    """Refuse an upload by its size, before it is read."""
+    """Check the size of an upload before it is read.
+
+    Raises:
+        RefusedUploadError: the upload is too large.
+    """
     if size_bytes > UPLOAD_MAX_BYTES:
         refuse(key, f"is larger than {UPLOAD_MAX_BYTES} bytes", "Shorten the notes, or link to them with `notes_url`")
 
 
 def parse(model: type[Document], key: str, body: bytes) -> Document:
-    """Read an upload and hold it against its model and its own key.
+    """Parse an upload and check it against its model and its key.
 
     Raises:
-        RefusedUploadError: with every problem that was found.
+        RefusedUploadError: the upload is not valid. The error contains every problem.
     """
     wire = _strict_json(key, body)
     try:
@@ -113,7 +121,11 @@ def parse(model: type[Document], key: str, body: bytes) -> Document:
 
 
 def _strict_json(key: str, body: bytes) -> dict[str, Any]:
-    """The JSON object in `body`; refuses what readers of JSON disagree on (RFC 8259, sections 4, 6 and 8)."""
+    """Return the JSON object in `body`.
+
+    Raises:
+        RefusedUploadError: it is not a JSON object, or JSON parsers disagree on it (RFC 8259, sections 4, 6 and 8).
+    """
     try:
         text = body.decode("utf-8")
         wire = json.loads(
@@ -162,7 +174,7 @@ def _fraction(digits: str) -> float:
 
 
 def _problems(error: ValidationError, wire: object, see: str) -> Iterator[Problem]:
-    """What pydantic found, up to a bound; the last one says so."""
+    """Yield pydantic's errors as problems. If there are too many, the last problem contains the number of the rest."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     yield from (_problem(details, wire, see) for details in found[:PROBLEMS_MAX])
     if len(found) > PROBLEMS_MAX:
@@ -170,7 +182,7 @@ def _problems(error: ValidationError, wire: object, see: str) -> Iterator[Proble
 
 
 def _problem(details: ErrorDetails, wire: object, see: str) -> Problem:
-    """A pydantic error as a problem; its location cut down to what stands in the document."""
+    """Return a pydantic error as a problem. The path contains only names that are in the document."""
     path = "$"
     for step in details["loc"]:
         if isinstance(wire, list) and isinstance(step, int):

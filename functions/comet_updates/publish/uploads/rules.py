@@ -1,4 +1,4 @@
-"""What a product asks of its releases, one by one and among each other. Pure: each gives the problems it finds."""
+"""The rules of a product for single releases and between releases. Pure: each function yields the problems it finds."""
 
 from __future__ import annotations
 
@@ -10,20 +10,24 @@ from comet_updates.model.product import Product
 from comet_updates.model.release import Release
 
 _FACTS = ("size", "sha256", "sha512")
-"""What is said of the bytes of a file."""
+"""The fields that describe the bytes of a file."""
 
 _NAMED_MAX = 5
 """How many releases a refusal names."""
 
 
 def check_release(key: str, release: Release, product: Product) -> None:
-    """Hold a release against its product. Raises `RefusedUploadError`, with every problem, if it breaks a rule."""
+    """Check a release against the rules of its product for single releases.
+
+    Raises:
+        RefusedUploadError: the release breaks a rule. The error contains every problem.
+    """
     if problems := (*version_problems(release, product), *own_problems(release, product)):
         raise RefusedUploadError(key, problems)
 
 
 def version_problems(release: Release, product: Product) -> Iterator[Problem]:
-    """Whether a release can be ordered among the others."""
+    """Yield a problem if the release's version does not parse under the product's scheme."""
     try:
         product.precedence(release)
     except VersionSyntaxError as error:
@@ -32,12 +36,12 @@ def version_problems(release: Release, product: Product) -> Iterator[Problem]:
 
 
 def unaccepting(product: Product, before: Product, lost: Iterable[Release]) -> Problem:
-    """Return the problem of a product's document under which accepted releases would not count.
+    """Return the problem of a product's document that would make accepted releases invalid.
 
     Args:
         product: the document.
-        before: the one that it is to replace.
-        lost: the releases; their versions do not parse under it, or have an order that breaks `only_higher_on`.
+        before: the document that it would replace.
+        lost: the releases. Their versions do not parse under `product`, or their order breaks `only_higher_on`.
     """
     return Problem(
         "$.version_scheme",
@@ -47,14 +51,14 @@ def unaccepting(product: Product, before: Product, lost: Iterable[Release]) -> P
 
 
 def some_of(releases: Iterable[Release]) -> str:
-    """Return the names of the first releases, and how many more there are, for a problem of a product document."""
+    """Return the names of the first releases and the number of the others, for a problem of a product document."""
     named = sorted(f"{one.channel} {one.version}" for one in releases)
     more = f" and {len(named) - _NAMED_MAX} more" if len(named) > _NAMED_MAX else ""
     return f"{', '.join(named[:_NAMED_MAX])}{more}"
 
 
 def own_problems(release: Release, product: Product) -> Iterator[Problem]:
-    """Hosts, signatures and sizes."""
+    """Yield the problems of a release's hosts, signatures and sizes."""
     required = product.signed_with.get(release.channel, [])
     for index, artifact in enumerate(release.artifacts):
         host = urlsplit(artifact.url).hostname
@@ -79,7 +83,7 @@ def own_problems(release: Release, product: Product) -> Iterator[Problem]:
 
 
 def changed_files(release: Release, earlier: Iterable[Release]) -> Iterator[Problem]:
-    """What a release says of a file otherwise than an `earlier` release of the same version did, on another channel."""
+    """Yield a problem for each file that an `earlier` release of the same version describes differently."""
     said = {artifact.url: (artifact, other.channel) for other in earlier for artifact in other.artifacts}
     for index, artifact in enumerate(release.artifacts):
         before, channel = said.get(artifact.url, (artifact, ""))
@@ -94,12 +98,12 @@ def changed_files(release: Release, earlier: Iterable[Release]) -> Iterator[Prob
 
 
 def not_higher(release: Release, blockers: Sequence[Release], yanked: Iterable[frozenset[str]]) -> Iterator[Problem]:
-    """Whether a release stands above those before it, where its product asks for that.
+    """Yield a problem if a release is not higher than the releases accepted before it on its channel.
 
     Args:
-        release: the one in question.
-        blockers: those that were accepted before it on its channel and are as high or higher, the highest last.
-        yanked: the versions that were withdrawn there, at each moment since it was uploaded.
+        release: the release to check.
+        blockers: the earlier releases that are as high or higher, the highest last.
+        yanked: the withdrawn versions of the channel, at each moment since the release was uploaded.
     """
     versions = {blocker.version for blocker in blockers}
     if versions and not any(versions <= withdrawn for withdrawn in yanked):

@@ -1,4 +1,4 @@
-"""What of one upload was in effect, and when."""
+"""The versions of one upload that were in effect, with their times."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Timeline(Generic[Document]):
     """The valid versions of an upload in the order of time. They are read when they are first needed.
 
     Args:
-        versions: all of them, the newest first.
-        read: a version → the document; `None` for one that was refused, and so was never in effect.
-        default: what was in effect before the first.
+        versions: all versions, the newest first.
+        read: returns the document in a version, or None if it was refused and so was never in effect.
+        default: the document in effect before the first version.
     """
 
     def __init__(
@@ -29,9 +29,9 @@ class Timeline(Generic[Document]):
         self._default = default
 
     def since(self, at: datetime) -> Iterator[tuple[datetime, Document]]:
-        """What was in effect at `at`, told as of then, and all that came later, each with its moment.
+        """Yield the document in effect at `at`, with the time `at`, then each later document with its time.
 
-        S3 tells moments to the second: what was written in the second of `at` counts as written before.
+        S3 stores times to the second: a version from the same second as `at` counts as written before.
         """
         later = [(moment, document) for moment, document in self._valid if moment > at]
         now = [document for moment, document in self._valid if moment <= at]
