@@ -1,4 +1,4 @@
-"""What people decide for a channel, as pipelines upload it."""
+"""The policy of a channel, as pipelines upload it."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from comet_updates.model.fields import (
 
 
 class Yank(StrictDocument):
-    """A release that is offered no longer."""
+    """A withdrawn release, which is not offered."""
 
     version: Version
     reason: Label
 
 
 class Rollout(StrictDocument):
-    """How a release reaches its users: a share of them now, or one group after another.
+    """The rollout of a release: to a percentage of its users, or to one group of users after another.
 
     The client draws its own number or group once, keeps it, and never sends it.
     """
@@ -52,37 +52,44 @@ class Rollout(StrictDocument):
         return self
 
     def last_group_at(self) -> datetime | None:
-        """When the last of the groups is reached, the first being reached at the start; `None` without groups."""
+        """Return when the rollout reaches the last group, or None without groups. It reaches the first at `start`."""
         if self.start is None or self.interval is None or self.groups is None:
             return None
         return self.start + timedelta(seconds=self.interval) * (self.groups - 1)
 
 
 class ReleaseRollout(Rollout):
-    """A rollout and the release that it is of: a later release does not inherit it."""
+    """The rollout of one version. A later release does not inherit it."""
 
     version: Version
 
 
 class ChannelPolicy(Uploaded):
-    """What people decided for a channel. A channel without this document has these defaults."""
+    """The policy of a channel. A channel without this document has these defaults."""
 
     schema_: Schema = 1
     product: ProductName
     channel: ChannelName
     includes: Annotated[
-        list[ChannelName], Field(max_length=50, description="Channels whose releases count here, too.")
+        list[ChannelName], Field(max_length=50, description="Channels whose releases are also offered here.")
     ] = []
-    pin: Annotated[Version | None, Field(description="Offer this version and none that is higher.")] = None
-    paused_at: Annotated[Timestamp | None, Field(description="Releases that are due later are not offered.")] = None
+    pin: Annotated[Version | None, Field(description="Offer no version higher than this one.")] = None
+    paused_at: Annotated[
+        Timestamp | None, Field(description="The channel is paused: releases due after this time are not offered.")
+    ] = None
     yanked: Annotated[
-        list[Yank], Field(max_length=YANKED_MAX, description="Withdrawn here and wherever this channel is included.")
+        list[Yank],
+        Field(
+            max_length=YANKED_MAX,
+            description="Releases withdrawn from this channel. Those uploaded to it are also withdrawn from channels "
+            "that include it.",
+        ),
     ] = []
     available_at: Annotated[
         dict[Version, Timestamp],
         Field(
             max_length=YANKED_MAX,
-            description="From when a release of this channel is offered, in place of what it says itself; by version.",
+            description="By version: when a release of this channel is due. This replaces the time in the release.",
         ),
     ] = {}
     rollout: (
@@ -96,7 +103,7 @@ class ChannelPolicy(Uploaded):
 
     @property
     def rollouts(self) -> list[ReleaseRollout]:
-        """The rollouts, however they are written."""
+        """The rollouts as a list. The document may contain one rollout or a list of them."""
         if self.rollout is None or isinstance(self.rollout, list):
             return self.rollout or []
         return [self.rollout]

@@ -1,6 +1,6 @@
-"""The fields of all documents: strict, bounded, and told to the JSON Schemas.
+"""The types of fields that all documents use. They are strict, have limits, and appear in the JSON Schemas.
 
-Texts stay as they were written: the models check, they never rewrite.
+The models check texts and never change them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ ARTIFACTS_MAX = 500
 LANGUAGES_MAX = 100
 YANKED_MAX = 2_000
 ROLLOUTS_MAX = 100
-SIZE_MAX_BYTES = 2**53 - 1  # what every JSON reader holds exactly
+SIZE_MAX_BYTES = 2**53 - 1  # the largest integer that every JSON reader represents exactly
 _RFC3339 = re.compile(
     r"(?:19[7-9][0-9]|[2-9][0-9]{3})-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})"
 )
@@ -42,17 +42,17 @@ _RFC3339 = re.compile(
 
 def _rfc3339(value: object) -> object:
     if isinstance(value, str) and _RFC3339.fullmatch(value):
-        with suppress(ValueError):  # such as the 30th of February
+        with suppress(ValueError):  # such as February 30
             return datetime.fromisoformat(value)
     raise ValueError("must be a date and time with an offset, as in 2026-11-20T12:00:00Z")
 
 
-_HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")  # a name from elsewhere stands in its xn-- form
+_HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")  # names in other scripts are in their xn-- form
 
 
 def _https(url: str) -> str:
     try:
-        parts = urlsplit(url)  # strips spaces around the URL without a word
+        parts = urlsplit(url)  # silently strips spaces around the URL
         usable = (
             parts.scheme == "https"
             and bool(_HOST.fullmatch(parts.hostname or ""))
@@ -67,26 +67,31 @@ def _https(url: str) -> str:
 
 
 def either(simple: str, composed: str) -> Discriminator:
-    """Choose the branch of a union by whether the value is an object, so that an error speaks of that branch alone."""
+    """Return a discriminator that chooses the branch of a union by whether the value is an object.
+
+    An error then describes only that branch.
+    """
     return Discriminator(lambda value: composed if isinstance(value, (dict, BaseModel)) else simple)
 
 
-# One line of text: no control characters, and none that turn the direction of the text around them.
+# One line of text, without control characters and characters that change the direction of text.
 ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+$"
 
 Schema = Annotated[int, Field(alias="schema", ge=1, le=1), WithJsonSchema({"const": 1})]
-"""The version of the document's own form."""
+"""The version of the document's schema."""
 
 
 def _grammar(
     pattern: str, what: str, forbidden: Callable[[str], str | None] = lambda _: None
 ) -> tuple[AfterValidator, WithJsonSchema]:
-    """Return what checks a text by a pattern of `object_keys`, which pydantic's own cannot (they do not look ahead).
+    """Return the validator and the JSON Schema for a text that matches a pattern of `object_keys`.
+
+    pydantic's own patterns do not support look-ahead.
 
     Args:
-        pattern: for the check and for the JSON Schema.
-        what: describes a text of that form, for the error.
-        forbidden: gives the reason why a text is refused that is more than its form.
+        pattern: the pattern, for the validator and for the JSON Schema.
+        what: the description of a valid text, for the error.
+        forbidden: returns why a text that matches the pattern is refused, or None.
     """
 
     def check(value: str) -> str:
@@ -112,7 +117,7 @@ Notes = Annotated[str, StringConstraints(max_length=NOTES_MAX_CHARS, pattern=r"^
 Token = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9._-]{0,30}[a-z0-9])?$")]
 Url = Annotated[
     str,
-    # Spaces and letters of all scripts stand in the URLs of real feeds, and clients encode them.
+    # URLs in real feeds contain spaces and letters of all scripts. Clients encode them.
     StringConstraints(max_length=2_000, pattern=ONE_LINE),
     AfterValidator(_https),
     WithJsonSchema({"type": "string", "pattern": "^https://[^\\s/]+", "maxLength": 2_000}),
@@ -129,20 +134,20 @@ Sha512 = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{128}$")]
 
 
 class StrictDocument(BaseModel):
-    """One JSON object: unknown fields are refused, types are never converted, and nothing changes afterwards."""
+    """A JSON object. Unknown fields are refused, types are never converted, and the object cannot be changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Uploaded(StrictDocument):
-    """A document that a pipeline uploads. It remembers how it was written."""
+    """A document that a pipeline uploads. It keeps the JSON object that it was read from."""
 
     _wire: dict[str, Any] = PrivateAttr(default_factory=dict)
     _body_sha256: str = PrivateAttr(default="")
 
     @property
     def wire(self) -> dict[str, Any]:
-        """The JSON object that this was read from, for documents that pass it on."""
+        """The JSON object that this was read from, for documents that contain it."""
         return self._wire
 
     @property
@@ -151,6 +156,6 @@ class Uploaded(StrictDocument):
         return self._body_sha256
 
     def remember(self, wire: dict[str, Any], body_sha256: str) -> None:
-        """Keep the JSON object that this was read from, and the hash of its bytes; for whoever reads uploads."""
+        """Keep the JSON object that this was read from, and the hash of its bytes. Only the parser calls this."""
         self._wire = wire
         self._body_sha256 = body_sha256

@@ -1,4 +1,4 @@
-"""What a channel says now: what all formats are made from."""
+"""The offer of a channel: the input of all formats."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from comet_updates.model.release import Release
 
 @dataclass(frozen=True)
 class Offer:
-    """What a channel says now.
+    """The current offer of a channel.
 
     Attributes:
-        product: its name.
-        channel: its name.
-        latest: the release to offer; `None` if nothing may be offered.
-        rollout: how `latest` reaches its users; `None` for all at once.
-        history: all that was offered, the highest first, with the reason of those that were withdrawn.
-        is_complete: whether the rollout has reached everyone, or there is none.
-        is_pinned: whether nothing higher than a version is offered for now. Which one is not said: it may be none that
-            anybody knows of yet.
-        paused_at: since when nothing new is offered; `None` if that is not so, or if a pin decides.
+        product: the name of the product.
+        channel: the name of the channel.
+        latest: the release to offer, or None if the channel offers nothing.
+        rollout: the rollout of `latest`, or None to offer it to everyone.
+        history: the releases that are or were offered, the highest first. Withdrawn ones have the reason, others None.
+        is_complete: whether the rollout has reached everyone. True without a rollout.
+        is_pinned: whether the channel is pinned. The pinned version is not part of the offer, since it may not be
+            public yet.
+        paused_at: since when the channel is paused, or None. None if the channel is pinned.
     """
 
     product: str
@@ -35,11 +35,11 @@ class Offer:
     paused_at: datetime | None = None
 
     def candidates(self, *, rollouts: bool = False) -> tuple[Release, ...]:
-        """What may be offered, the best first: a format takes the first that it can carry.
+        """Return the releases to offer, the best first. A format takes the first release that it supports.
 
         Args:
-            rollouts: whether the format can say how far the latest release is rolled out. One that cannot offers what
-                came before, until the rollout is complete.
+            rollouts: whether the format supports rollouts. If not, it offers the release before the latest until the
+                rollout is complete.
         """
         offered = tuple(release for release, withdrawn in self.history if withdrawn is None)
         return offered if rollouts or self.is_complete else offered[1:]

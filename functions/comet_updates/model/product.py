@@ -1,4 +1,4 @@
-"""A product, as its pipeline uploads it."""
+"""The document of a product, as its pipeline uploads it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from comet_updates.versions import Precedence, Scheme, precedence
 
 
 class Product(Uploaded):
-    """What is true of all releases of a product. A product without this document has these defaults."""
+    """The settings for all releases of a product. A product without this document has these defaults."""
 
     schema_: Schema = 1
     product: ProductName
@@ -34,7 +34,7 @@ class Product(Uploaded):
     ] = "semver"
     release_hosts: Annotated[
         list[Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$")]],
-        Field(max_length=100, description="The only hosts that artifacts may be on; any, if empty."),
+        Field(max_length=100, description="The only hosts that artifacts may be on. If empty, any host."),
     ] = []
     signing_keys: Annotated[
         dict[Token, Annotated[str, StringConstraints(min_length=1, max_length=5_000)]],
@@ -43,35 +43,44 @@ class Product(Uploaded):
     languages: Annotated[list[Language], Field(max_length=LANGUAGES_MAX)] = []
     approved_on: Annotated[
         list[ChannelName],
-        Field(max_length=100, description="Channels that offer a release only once a second person approved it."),
+        Field(max_length=100, description="Channels that offer a release only after a second person approved it."),
     ] = []
     only_higher_on: Annotated[
         list[ChannelName],
-        Field(max_length=100, description="Channels on which a release is higher than all before it but yanked ones."),
+        Field(
+            max_length=100,
+            description="Channels on which each release must be higher than all earlier ones that are not yanked.",
+        ),
     ] = []
     signed_with: Annotated[
         dict[ChannelName, Annotated[list[Token], Field(min_length=1, max_length=20)]],
-        Field(max_length=100, description="By channel: every artifact has a signature of one of these kinds."),
+        Field(max_length=100, description="By channel: every artifact must have a signature of one of these kinds."),
     ] = {}
-    max_size: Annotated[int, Field(ge=1, le=SIZE_MAX_BYTES, description="Of an artifact, in bytes.")] | None = None
+    max_size: (
+        Annotated[int, Field(ge=1, le=SIZE_MAX_BYTES, description="The largest size of an artifact, in bytes.")] | None
+    ) = None
     requires_signature: Annotated[
-        bool, Field(description="Nobody is offered what is not signed with the product's key, as TUF metadata.")
+        bool, Field(description="Offer only releases that are signed with the product's key, as TUF metadata.")
     ] = False
     drop_in: Annotated[
         list[Literal["electron", "tauri"]],
         Field(
             max_length=2,
-            description="For installed copies that cannot change their URL, the form that it has. They say their "
-            "version in it; leave this out if you can.",
+            description="The URL forms of older update servers, for installed copies that cannot change their URL. "
+            "These copies send their version in the URL. Leave this out if you can.",
         ),
     ] = []
 
     @model_validator(mode="after")
     def _drop_in_clients_compare_by_semver(self) -> Self:
         if self.drop_in and self.version_scheme != "semver":
-            raise ValueError("`drop_in` needs the version scheme `semver`, by which these clients compare")
+            raise ValueError("`drop_in` needs the version scheme `semver`, which these clients use")
         return self
 
     def precedence(self, release: Release) -> Precedence:
-        """Where `release` stands among the releases of this product. Raises `VersionSyntaxError`."""
+        """Return the precedence of `release`, to compare it with other releases of this product.
+
+        Raises:
+            VersionSyntaxError: its version does not parse under the product's scheme.
+        """
         return precedence(Scheme(self.version_scheme), release.version, release.build)

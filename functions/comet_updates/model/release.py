@@ -33,20 +33,20 @@ from comet_updates.model.fields import (
 
 
 class Critical(StrictDocument):
-    """An update that is critical for those who run something older than `below_version`."""
+    """An update that is critical for users of a version older than `below_version`."""
 
     below_version: Label
 
 
 class Informational(StrictDocument):
-    """An update that only points to a page, for these versions."""
+    """An update that is only a link to a page, for users of these versions."""
 
     versions: Annotated[list[Label], Field(max_length=1_000)] = []
     below_version: Label | None = None
 
 
 class HostVersions(StrictDocument):
-    """The versions of a host application that an add-on runs in."""
+    """The versions of a host application that an add-on works with."""
 
     min_version: Label | None = None
     max_version: Label | None = None
@@ -55,46 +55,53 @@ class HostVersions(StrictDocument):
 class Artifact(StrictDocument):
     """One downloadable file of a release."""
 
-    platform: Annotated[Token, Field(description="`windows`, `macos`, `linux`, or another of the same form.")]
+    platform: Annotated[Token, Field(description="`windows`, `macos`, `linux`, or another name of the same form.")]
     arch: Literal["x86_64", "aarch64", "i686", "armv7", "riscv64", "universal", "any"]
     kind: Literal["installer", "archive", "delta"]
-    url: Annotated[Url, Field(description="Where the file is. HTTPS only.")]
-    size: Annotated[int, Field(ge=1, le=SIZE_MAX_BYTES, description="In bytes.")] | None = None
+    url: Annotated[Url, Field(description="The URL of the file. HTTPS only.")]
+    size: Annotated[int, Field(ge=1, le=SIZE_MAX_BYTES, description="The size of the file, in bytes.")] | None = None
     sha256: Sha256 | None = None
     sha512: Sha512 | None = None
     sha1: Annotated[
-        Sha1 | None, Field(description="Only for Squirrel and Velopack, which ask for it. Trust the others.")
+        Sha1 | None, Field(description="Only for Squirrel and Velopack, which require it. Verify files by the others.")
     ] = None
     signatures: Annotated[
         dict[Token, Annotated[str, StringConstraints(min_length=1, max_length=10_000)]],
         Field(
-            max_length=20, description="By kind: `ed25519` (Sparkle), `dsa`, `minisign` (Tauri), … Passed on untouched."
+            max_length=20, description="By kind: `ed25519` (Sparkle), `dsa`, `minisign` (Tauri), … Published unchanged."
         ),
     ] = {}
     min_os: Label | None = None
     max_os: Label | None = None
     from_version: Annotated[
-        Label | None, Field(description="What a delta starts from, as the client knows itself.")
+        Label | None, Field(description="The version that a delta updates, as the client writes it.")
     ] = None
-    file_name: Annotated[Label | None, Field(description="The file's name, where the URL does not end in it.")] = None
+    file_name: Annotated[Label | None, Field(description="The file's name, if the URL does not end with it.")] = None
     media_type: Label | None = None
     bundle: Annotated[Token | None, Field(description="`appimage`, `deb`, `rpm`, `app`, `nsis`, `msi`, …")] = None
-    package_id: Annotated[Label | None, Field(description="What the client calls the package or add-on.")] = None
+    package_id: Annotated[Label | None, Field(description="The client's name for the package or add-on.")] = None
     from_executable_size: Annotated[
         int | None,
-        Field(ge=1, le=SIZE_MAX_BYTES, description="By which Sparkle knows what a delta starts from, in bytes."),
+        Field(ge=1, le=SIZE_MAX_BYTES, description="`sparkle:deltaFromSparkleExecutableSize` of a delta, in bytes."),
     ] = None
-    from_locales: Annotated[Label | None, Field(description="The same, with commas.")] = None
+    from_locales: Annotated[
+        Label | None, Field(description="`sparkle:deltaFromSparkleLocales` of a delta, with commas.")
+    ] = None
     installation_type: Annotated[
-        Literal["application", "package", "interactive-package"] | None, Field(description="As Sparkle names it.")
+        Literal["application", "package", "interactive-package"] | None, Field(description="Sparkle's name for it.")
     ] = None
-    block_map_size: Annotated[int, Field(ge=1, le=SIZE_MAX_BYTES, description="In bytes.")] | None = None
+    block_map_size: (
+        Annotated[int, Field(ge=1, le=SIZE_MAX_BYTES, description="`blockMapSize` of electron-updater, in bytes.")]
+        | None
+    ) = None
     installer_arguments: Annotated[str, StringConstraints(max_length=1_000, pattern=ONE_LINE)] | None = None
-    hosts: Annotated[dict[Label, HostVersions], Field(max_length=20, description="For add-ons: who can load it.")] = {}
+    hosts: Annotated[
+        dict[Label, HostVersions], Field(max_length=20, description="For add-ons: the applications that can load it.")
+    ] = {}
 
     @property
     def url_name(self) -> str:
-        """What the URL's path ends in, which clients that know packages by name look at."""
+        """The last part of the URL's path. Some clients identify packages by it."""
         return urlsplit(self.url).path.rpartition("/")[2]
 
     @model_validator(mode="after")
@@ -105,17 +112,19 @@ class Artifact(StrictDocument):
 
 
 class Release(Uploaded):
-    """One version of a product on a channel: written once, never changed."""
+    """One version of a product on a channel. It is written once and never changed."""
 
     schema_: Schema
     product: ProductName
     channel: ChannelName
     version: Version
     artifacts: Annotated[list[Artifact], Field(max_length=ARTIFACTS_MAX)]
-    build: Annotated[Label | None, Field(description="The build number, where clients compare that.")] = None
-    display_version: Annotated[Label | None, Field(description="What people see, if it is not `version`.")] = None
+    build: Annotated[Label | None, Field(description="The build number, if clients compare build numbers.")] = None
+    display_version: Annotated[
+        Label | None, Field(description="The version to show to people, if it differs from `version`.")
+    ] = None
     released_at: Timestamp | None = None
-    available_at: Annotated[Timestamp | None, Field(description="Nobody is offered the release before.")] = None
+    available_at: Annotated[Timestamp | None, Field(description="The release is not offered before this time.")] = None
     title: Label | None = None
     notes: Annotated[dict[Language, Notes], Field(max_length=LANGUAGES_MAX, description="By language.")] = {}
     notes_format: Literal["markdown", "html", "text"] = "markdown"
@@ -127,7 +136,7 @@ class Release(Uploaded):
         ]
         | None
     ) = None
-    history_url: Annotated[Url | None, Field(description="A page about this release and all before.")] = None
+    history_url: Annotated[Url | None, Field(description="A page about this release and all earlier ones.")] = None
     link: Annotated[Url | None, Field(description="A page about the release, for people.")] = None
     critical: Annotated[
         Annotated[bool, Tag("for all")] | Annotated[Critical, Tag("for some")], either("for all", "for some")
@@ -137,23 +146,25 @@ class Release(Uploaded):
     ] = False
     minimum_version: Annotated[Label | None, Field(description="The lowest version that may upgrade directly.")] = None
     major_below_version: Annotated[
-        Label | None, Field(description="To what is older this is a major upgrade, and never installed unasked.")
+        Label | None,
+        Field(description="For older versions this is a major upgrade, which is never installed automatically."),
     ] = None
     announce_below_version: Annotated[
-        Label | None, Field(description="Who skipped this major upgrade with an older version is told again.")
+        Label | None,
+        Field(description="Users who skipped this major upgrade with an older version are asked again."),
     ] = None
 
     @property
     def due_at(self) -> datetime | None:
-        """From when it may be offered; `None` for always."""
+        """The time from which the release may be offered, or None for always."""
         return self.available_at or self.released_at
 
 
 class Approval(Uploaded):
-    """A second person's word that a release may be offered; it holds for just these bytes."""
+    """A second person's approval to offer a release. It is valid only for these exact bytes."""
 
     schema_: Schema
     product: ProductName
     channel: ChannelName
     version: Version
-    sha256: Annotated[Sha256, Field(description="Of the release's document, as it lies in the bucket.")]
+    sha256: Annotated[Sha256, Field(description="The hash of the release's document in the bucket.")]

@@ -1,4 +1,4 @@
-"""What the service writes itself: manifests, histories and rejections."""
+"""The documents that the service writes itself: manifests, histories and rejections."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from comet_updates.model.release import Approval, Release
 
 
 class Manifest(Release):
-    """What a channel offers: the latest release, as it was uploaded, and what the channel decided about it."""
+    """The offer of a channel: the latest release as it was uploaded, and its rollout."""
 
     rollout: Rollout | None = None
 
@@ -21,11 +21,11 @@ class Manifest(Release):
 class PastRelease(Release):
     """A release in the history of a channel."""
 
-    yanked: Annotated[Label | None, Field(description="Why it was withdrawn.")] = None
+    yanked: Annotated[Label | None, Field(description="Why the release was withdrawn.")] = None
 
 
 class History(StrictDocument):
-    """Every release that a channel has offered, the latest first, cut at the oldest end if it is very long."""
+    """Every release that a channel has offered, the latest first. If it is too long, the oldest are left out."""
 
     schema_: Schema
     product: ProductName
@@ -34,7 +34,7 @@ class History(StrictDocument):
 
 
 class RejectionProblem(StrictDocument):
-    """One thing that is wrong with an upload."""
+    """One problem of an upload."""
 
     path: Annotated[str, Field(description="JSON path of the field; `$` is the whole document.")]
     problem: str
@@ -42,7 +42,7 @@ class RejectionProblem(StrictDocument):
 
 
 class Rejection(StrictDocument):
-    """Why an upload was refused. It goes away once the upload is mended."""
+    """The reasons why an upload was refused. This document is deleted once a valid upload replaces it."""
 
     schema_: Schema
     key: str
