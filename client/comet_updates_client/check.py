@@ -1,4 +1,4 @@
-"""One look for an update: whether it is time, the question to the service, and what its answer means for this copy."""
+"""Check for an update once: whether it is time, the request to the service, and what its answer means for this copy."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from comet_updates_client.source import Source, Tls
 
 
 class App(NamedTuple):
-    """What an app knows of itself.
+    """The settings of an app.
 
     Attributes:
-        channel: what it asks for.
-        installed: what it is. Never sent.
-        computer: what it runs on. Never sent.
-        memory: the file in which it remembers what `state` says.
-        interval_s: how often it asks, on average.
-        source: what has to vouch for an answer.
+        channel: the channel that it requests.
+        installed: the installed version. Never sent.
+        computer: the computer that it runs on. Never sent.
+        memory: the file in which it stores its `state`.
+        interval_s: the average time between two requests, in seconds.
+        source: how it verifies an answer.
     """
 
     channel: request.Channel
@@ -36,23 +36,24 @@ class App(NamedTuple):
 
 
 def look(app: App, tls: ssl.SSLContext, now: datetime, chance: Random, *, only_if_due: bool) -> Verdict:
-    """Ask what is offered, and compare it here; as `app.source` does, or not at all if this copy is switched off.
+    """Request the offer and compare it with the installed version. If updates are switched off, send nothing.
 
-    When to ask next is written down before: a program that dies while it asks does not ask again at once.
+    The time of the next request is stored before this request is sent. So a program that crashes during a request does
+    not send another one at once.
 
     Args:
-        app: who looks.
-        tls: by what the service is known.
+        app: the app.
+        tls: the TLS settings that identify the service.
         now: aware.
-        chance: what draws the group and the times.
-        only_if_due: ask only if it is time. A copy that never asked draws a time, and waits for it.
+        chance: draws the group and the times.
+        only_if_due: send a request only if it is time. A copy that never sent one draws a time, and waits for it.
 
     Raises:
-        NoAnswerError: the service does not answer as it should.
-        UntrustedAnswerError: nobody whom the app trusts vouches for its answer.
-        UnreadableOfferError: its answer cannot be understood.
+        NoAnswerError: the service does not answer, or its answer is not valid HTTP or has another status.
+        UntrustedAnswerError: the answer cannot be verified with the keys that the app trusts.
+        UnreadableOfferError: the manifest in the answer is not valid.
         VersionSyntaxError: a version in it, or the installed one, does not parse under the product's scheme.
-        StateError: nothing can be remembered.
+        StateError: the state file cannot be written.
     """
     known = state.read(app.memory, chance)
     if known.is_off:
@@ -72,7 +73,7 @@ def look(app: App, tls: ssl.SSLContext, now: datetime, chance: Random, *, only_i
         at = schedule.after_failure(now, failures, error.told_s, chance)
         state.write(app.memory, failed._replace(next_check=at))
         raise
-    # Whoever has to vouch for these bytes did.
+    # `app.source` has verified these bytes.
     release = None if answer.body is None else manifest.parse(answer.body, app.channel.product)
     at = schedule.after_answer(now, app.interval_s, answer.told_s, chance)
     state.write(app.memory, known._replace(failures=0, next_check=at))
@@ -82,16 +83,29 @@ def look(app: App, tls: ssl.SSLContext, now: datetime, chance: Random, *, only_i
 
 
 def skip(app: App, release: manifest.Release, chance: Random) -> None:
-    """Say nothing of `release`, nor of anything lower, any more. Raises `StateError`."""
+    """Do not offer `release` or lower releases to the user again.
+
+    Raises:
+        StateError: the state file cannot be written.
+        VersionSyntaxError: the release has no build number, and the product's scheme needs one.
+    """
     known = state.read(app.memory, chance)
     state.write(app.memory, known._replace(skipped=choose.known_as(release, app.installed)))
 
 
 def switch_off(memory: Path, chance: Random) -> None:
-    """Never ask again. Raises `StateError`."""
+    """Switch updates off: never send a request again.
+
+    Raises:
+        StateError: the state file cannot be written.
+    """
     state.write(memory, state.read(memory, chance)._replace(is_off=True))
 
 
 def switch_on(memory: Path, chance: Random) -> None:
-    """Ask again, and say something of what was skipped, too. Raises `StateError`."""
+    """Switch updates on, and offer skipped releases again.
+
+    Raises:
+        StateError: the state file cannot be written.
+    """
     state.write(memory, state.read(memory, chance)._replace(is_off=False, skipped=None))

@@ -1,6 +1,6 @@
-"""(what is offered, what is installed, this copy's group, the time) → what there is to do. Pure, and never sent.
+"""Decide what to do about an offer, from the installed version, this copy's group and the time. Pure; nothing is sent.
 
-Nothing here leads back to an older version, and nothing makes an update happen unasked.
+The result is never an older version, and nothing is installed automatically.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from comet_updates_client.manifest import ALL_PERCENT, Artifact, Below, Release,
 
 
 class Outcome(Enum):
-    """What there is to do for one copy."""
+    """The possible results for one copy."""
 
     UPDATE = "update"
     PAGE = "page"
@@ -32,24 +32,28 @@ class Outcome(Enum):
 
 
 class Installed(NamedTuple):
-    """What is installed: its version, or its build number where these order (`Scheme.BUILD`)."""
+    """The installed version. With `Scheme.BUILD`, `version` is the build number."""
 
     scheme: Scheme
     version: str
 
     def rank(self, version: str) -> Precedence:
-        """Where a version, as this product's copies know themselves, stands. Raises `VersionSyntaxError`."""
+        """Return the precedence of a version (or build number), to compare it with others.
+
+        Raises:
+            VersionSyntaxError: the version does not parse under the scheme.
+        """
         return precedence(self.scheme, version, version)
 
 
 class Verdict(NamedTuple):
-    """What there is to do, with what it is about.
+    """The result for one copy.
 
     Attributes:
-        outcome: what.
-        release: what is offered, if something is.
-        artifact: the file for this computer, for an update.
-        is_critical: whether the release is critical for what is installed.
+        outcome: what to do.
+        release: the offered release, or None.
+        artifact: the file for this computer if there is an update, or None.
+        is_critical: whether the release is critical for the installed version.
     """
 
     outcome: Outcome
@@ -59,7 +63,11 @@ class Verdict(NamedTuple):
 
 
 def known_as(release: Release, installed: Installed) -> str:
-    """What orders a release: its version, or its build number. Raises `VersionSyntaxError` if it has none."""
+    """Return the text that orders a release: its version, or its build number with `Scheme.BUILD`.
+
+    Raises:
+        VersionSyntaxError: the release has no build number, and the scheme needs one.
+    """
     if installed.scheme is Scheme.BUILD and release.build is None:
         raise VersionSyntaxError(release.version, installed.scheme.value, "The release has no build number")
     return release.build or "" if installed.scheme is Scheme.BUILD else release.version
@@ -68,18 +76,18 @@ def known_as(release: Release, installed: Installed) -> str:
 def choose(
     release: Release, installed: Installed, computer: Computer, *, group: int, skipped: str | None, now: datetime
 ) -> Verdict:
-    """What there is to do about `release`.
+    """Return what to do about `release`.
 
     Args:
-        release: what the channel offers.
-        installed: what this copy is.
-        computer: what this copy runs on.
+        release: the release that the channel offers.
+        installed: the installed version.
+        computer: the computer that this copy runs on.
         group: the number below 100 that this copy drew once.
-        skipped: what its user does not want to hear of, nor of anything lower.
+        skipped: the version that the user skipped, or None. Lower versions are skipped, too.
         now: aware.
 
     Raises:
-        VersionSyntaxError: a version that matters here does not parse under the scheme.
+        VersionSyntaxError: a version does not parse under the scheme.
     """
     own = installed.rank(installed.version)
     offered = installed.rank(known_as(release, installed))
@@ -103,7 +111,7 @@ def choose(
 
 
 def reached(rollout: Rollout, group: int, now: datetime) -> bool:
-    """Whether a rollout reached the copies that drew `group`, below 100."""
+    """Return whether a rollout has reached the copies that drew `group`, a number below 100."""
     if rollout.percent is not None or rollout.start is None:
         return group < (rollout.percent or 0)
     turn = group * rollout.groups // ALL_PERCENT  # the first at the start, each other one an interval later
@@ -125,7 +133,7 @@ def _concerns(told: Below, installed: Installed) -> bool:
 
 
 def _file(release: Release, computer: Computer) -> Artifact | None:
-    """The first file that fits, of the best architecture. Deltas are for updaters that can apply them."""
+    """Return the first file of the best architecture that fits, or None. Deltas are ignored: we cannot apply them."""
     for arch in (computer.arch, "universal", "any"):
         for artifact in release.artifacts:
             is_for_it = (artifact.platform, artifact.arch) == (computer.platform, arch)
@@ -135,7 +143,7 @@ def _file(release: Release, computer: Computer) -> Artifact | None:
 
 
 def _fits(artifact: Artifact, os_version: str) -> bool:
-    """Whether the system is neither too old nor too new; what cannot be compared does not fit."""
+    """Return whether the system is neither too old nor too new. If the versions cannot be compared, return False."""
     try:
         low, own, high = (
             precedence(Scheme.DOTTED, version)

@@ -1,7 +1,7 @@
-"""Downloads an artifact: goes on where it was cut off, takes no byte too many, and gives the file its name last.
+"""Download an artifact: resume an interrupted download, never exceed the stated size, and name the file last.
 
-What is there already is known by the hash in the name of the unfinished file, and the whole is held against the hash
-at the end. So nothing that the server said (an ETag, say, which it could make up for one client) is ever sent back.
+The name of the unfinished file contains the artifact's hash, and the complete file is compared with the hash at the
+end. So nothing from the server is ever sent back, such as an ETag, which a server could use to recognise a client.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ WHOLE, PARTIAL, NO_SUCH_PART = 200, 206, 416
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)", re.IGNORECASE)  # on Windows
 
 Advance = Callable[[int], None]
-"""Is told how many bytes are there, now and then."""
+"""A function that is called during the download with the number of bytes that are on disk."""
 
 
 def download(
@@ -37,19 +37,19 @@ def download(
     """Download `artifact` to `folder` and verify it. Nothing is run or installed, and nothing is overwritten.
 
     Args:
-        artifact: what to download.
-        folder: where to; made if it is not there.
-        tls: by what the server is known.
-        public_key: of minisign. If there is one, the file has to be signed with it.
+        artifact: the file to download.
+        folder: the folder for the file. It is created if it does not exist.
+        tls: the TLS settings that identify the server.
+        public_key: a key of minisign, or None. If given, the file must be signed with it.
         advance: see `Advance`.
 
     Returns:
-        The file, under its name. If it was there already, as it should be, nothing is asked for.
+        The path of the file. If the verified file exists already, no request is sent.
 
     Raises:
-        NoAnswerError: the server does not answer, or the connection was cut; what came stays for the next time.
-        RefusedDownloadError: what came is not what was offered, or cannot be written. It is gone.
-        FileInTheWayError: another file has the name already.
+        NoAnswerError: the server does not answer, or the connection was cut. The next call resumes the download.
+        RefusedDownloadError: the file is not the offered one, or cannot be written. It is deleted.
+        FileInTheWayError: another file with this name exists.
     """
     size_bytes = verify.check_promised(artifact, public_key)
     file = folder / file_name(artifact)
@@ -58,11 +58,11 @@ def download(
         folder.mkdir(parents=True, exist_ok=True)
         if file.exists() or file.is_symlink():
             return _there_already(file, artifact, public_key)
-        if part.is_symlink():  # somebody else's: what is written here has to stay here
+        if part.is_symlink():  # not ours: a link could lead our writes out of the folder
             part.unlink()
         had = _size_bytes(part)
         _fill(artifact, part, size_bytes, tls, advance)
-        if not verify.has_its_bytes(part, artifact) and had:  # what was there was perhaps of something else
+        if not verify.has_its_bytes(part, artifact) and had:  # the unfinished file may have been wrong
             part.unlink()
             _fill(artifact, part, size_bytes, tls, advance)
         verify.check(part, artifact, public_key)
@@ -73,13 +73,13 @@ def download(
     except OSError as error:
         _discard(part)
         raise RefusedDownloadError(
-            f"{folder} cannot take the file: {error.strerror or type(error).__name__}"
+            f"the file cannot be written to {folder}: {error.strerror or type(error).__name__}"
         ) from error
     return file
 
 
 def file_name(artifact: Artifact) -> str:
-    """A name that is harmless on every system: no path, no hidden file, nothing that a shell or a person misreads."""
+    """Return a file name that is safe on every system: without a path, not hidden, and with plain characters only."""
     said = artifact.file_name or unquote(urlsplit(artifact.url).path)
     last = re.split(r"[/\\]", said)[-1]
     name = re.sub(r"[^\w.+()@~-]+", "-", last, flags=re.ASCII).strip(".-~")[-NAME_MAX_CHARS:].lstrip(".-~")
@@ -104,7 +104,7 @@ def _size_bytes(part: Path) -> int:
 
 
 def _fill(artifact: Artifact, part: Path, size_bytes: int, tls: ssl.SSLContext, advance: Advance) -> None:
-    """Bring `part` to `size_bytes`, from where it is or anew."""
+    """Download into `part` until it has `size_bytes`. Resume if possible, or start again."""
     address = request.file(artifact.url)
     offset = _size_bytes(part)
     if offset >= size_bytes:

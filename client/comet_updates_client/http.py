@@ -1,4 +1,4 @@
-"""Sends a request and reads the answer: one connection, no redirect, no cookie, no proxy, bounded in time."""
+"""Send a request and read the answer: one connection, no redirects, cookies or proxies, and with time limits."""
 
 from __future__ import annotations
 
@@ -13,27 +13,31 @@ from comet_updates.errors import NoAnswerError
 from comet_updates_client.request import Address
 
 SILENCE_S = 20.0
-"""For how long a server may say nothing."""
+"""The longest time without any byte from the server."""
 ANSWER_S = 60.0
-"""How long it may take until the head of an answer is there, or the whole of a document."""
+"""The longest time until the head of an answer, or a whole document, is received."""
 CHUNK_BYTES = 1 << 16
 
 
 class Reply:
-    """An answer whose head was read."""
+    """An answer whose status and headers were read."""
 
     def __init__(self, address: Address, response: HTTPResponse) -> None:
-        """Name whose `response` it is."""
+        """Wrap a `response` of the server at `address`."""
         self.status = response.status
         self._address = address
         self._response = response
 
     def header(self, name: str) -> str:
-        """A header's value, its values with commas if it came several times, or nothing."""
+        """Return a header's value, or an empty text. Several values are joined with commas."""
         return ", ".join(self._response.headers.get_all(name, []))
 
     def read(self) -> bytes:
-        """The next piece of the body; nothing at its end. Raises `NoAnswerError` if the end never comes."""
+        """Return the next piece of the body, or empty bytes at its end.
+
+        Raises:
+            NoAnswerError: the connection was cut, or the server was too slow.
+        """
         with _told(self._address):
             chunk = self._response.read(CHUNK_BYTES)
         if not chunk and self._response.length:
@@ -43,16 +47,16 @@ class Reply:
 
 @contextmanager
 def sent(address: Address, request: bytes, tls: ssl.SSLContext, *, is_document: bool = False) -> Iterator[Reply]:
-    """Send `request`, these very bytes, on a new connection, and read the head of the answer.
+    """Send exactly the bytes of `request` on a new connection, and read the head of the answer.
 
     Args:
-        address: whom to ask.
-        request: all that is sent.
-        tls: by what a server is known, and what is agreed upon with it.
-        is_document: whether the body is small, and has to be there as soon.
+        address: the server.
+        request: the bytes to send.
+        tls: the TLS settings that identify the server.
+        is_document: whether the body is small, so that `ANSWER_S` limits the body, too.
 
     Raises:
-        NoAnswerError: there is no server, it cannot show that it is the right one, or it does not speak HTTP.
+        NoAnswerError: the server cannot be reached, cannot prove its identity, or does not answer with valid HTTP.
     """
     with ExitStack() as opened:
         with _told(address):
@@ -60,7 +64,7 @@ def sent(address: Address, request: bytes, tls: ssl.SSLContext, *, is_document: 
             opened.enter_context(stream)
             if address.is_tls:
                 stream = opened.enter_context(tls.wrap_socket(stream, server_hostname=address.host))
-            # A server that sends a byte now and then is never silent: whatever reads sees the end then.
+            # A server that sends one byte at a time never exceeds SILENCE_S. This timer ends the connection.
             watch = Timer(ANSWER_S, socket.socket.shutdown, (stream, socket.SHUT_RDWR))
             watch.daemon = True
             opened.callback(watch.cancel)
@@ -74,7 +78,11 @@ def sent(address: Address, request: bytes, tls: ssl.SSLContext, *, is_document: 
 
 
 def document(address: Address, request: bytes, tls: ssl.SSLContext, max_bytes: int) -> tuple[Reply, bytes]:
-    """The whole of a small answer. Raises `NoAnswerError`, also for one that is larger or takes too long."""
+    """Return a small answer and its whole body.
+
+    Raises:
+        NoAnswerError: the server does not answer with valid HTTP, or the answer is too large or takes too long.
+    """
     with sent(address, request, tls, is_document=True) as reply:
         body = b""
         while chunk := reply.read():
@@ -86,14 +94,14 @@ def document(address: Address, request: bytes, tls: ssl.SSLContext, max_bytes: i
 
 @contextmanager
 def _told(address: Address) -> Iterator[None]:
-    """Tells in our own words what goes wrong; never in those of the server."""
+    """Raise `NoAnswerError` in place of other errors. Its text is our own and never the server's."""
     try:
         yield
     except ssl.SSLCertVerificationError as error:
-        raise NoAnswerError(address.name, f"cannot show that it is this host: {error.verify_message}") from error
+        raise NoAnswerError(address.name, f"cannot prove that it is this host: {error.verify_message}") from error
     except TimeoutError as error:
         raise NoAnswerError(address.name, "does not answer in time") from error
     except OSError as error:
-        raise NoAnswerError(address.name, f"cannot be asked: {error.strerror or type(error).__name__}") from error
-    except (HTTPException, ValueError) as error:  # ValueError: of a host's name, or of the library's own reading
-        raise NoAnswerError(address.name, "does not speak HTTP as it should, or was cut off") from error
+        raise NoAnswerError(address.name, f"cannot be reached: {error.strerror or type(error).__name__}") from error
+    except (HTTPException, ValueError) as error:  # ValueError: an invalid host name or answer
+        raise NoAnswerError(address.name, "did not answer with valid HTTP, or was cut off") from error

@@ -1,4 +1,4 @@
-"""What this computer is, in the words of a manifest. It stays on this computer."""
+"""The platform and architecture of this computer, in a manifest's terms. They are never sent."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ ARCHES = {
 
 
 class Computer(NamedTuple):
-    """What a file has to fit.
+    """The computer that a file must fit.
 
     Attributes:
         platform: as in an artifact.
         arch: as in an artifact.
-        os_version: numbers with dots; of macOS, of Windows (`10.0.26100`), of the kernel elsewhere. Empty if not known.
+        os_version: dotted numbers: the version of macOS or of Windows (`10.0.26100`), or else of the kernel. Empty if
+            not known.
     """
 
     platform: str
@@ -30,7 +31,7 @@ class Computer(NamedTuple):
 
 
 def this() -> Computer:
-    """The computer that this runs on."""
+    """Return this computer."""
     system, machine = platform.system(), platform.machine().lower()
     version = {"Darwin": platform.mac_ver()[0], "Windows": platform.version()}.get(system, platform.release())
     numbers = re.match(r"[0-9]+(?:\.[0-9]+)*", version)

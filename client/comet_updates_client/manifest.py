@@ -1,6 +1,6 @@
-"""The bytes of `manifest.json` → what a client needs of it. Whatever the bytes are, it is this or one error.
+"""Parse `manifest.json`. Any bytes give either a release or an `UnreadableOfferError`.
 
-Fields may be added to a manifest, so what is not known here is passed over; what is known has to be of its form.
+Later versions of the service may add fields, so unknown fields are ignored. Known fields must be valid.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from comet_updates.errors import AddressError, UnreadableOfferError
 from comet_updates_client import request
 
 MANIFEST_MAX_BYTES = 1_000_000  # a release has at most 512 000, and the channel adds its rollout
-SIZE_MAX_BYTES = 2**53 - 1  # what every JSON reader holds exactly
+SIZE_MAX_BYTES = 2**53 - 1  # the largest integer that every JSON reader represents exactly
 ARTIFACTS_MAX = 500
 INTERVAL_MAX_S = 31_536_000
 ALL_PERCENT = 100
@@ -28,7 +28,7 @@ _RFC3339 = re.compile(r"[0-9]{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]
 
 
 class Artifact(NamedTuple):
-    """A file for some kind of computer. Hashes are in lower-case hexadecimal."""
+    """A file for one kind of computer. Hashes are in lower-case hexadecimal."""
 
     platform: str
     arch: str
@@ -44,7 +44,7 @@ class Artifact(NamedTuple):
 
 
 class Rollout(NamedTuple):
-    """Whom a release reaches: a share of all copies, or, without `percent`, one group after another."""
+    """The rollout of a release: to a percentage of all copies or, without `percent`, to one group after another."""
 
     percent: int | None
     start: datetime | None
@@ -53,7 +53,7 @@ class Rollout(NamedTuple):
 
 
 class Below(NamedTuple):
-    """Which installed versions something is true for: these, those below one, or all."""
+    """The installed versions that a flag applies to: listed versions, versions below one, or all."""
 
     versions: tuple[str, ...] = ()
     below: str | None = None
@@ -64,7 +64,7 @@ NOBODY = Below()
 
 
 class Release(NamedTuple):
-    """What a channel offers. Texts are as they came: clean them before anybody sees them."""
+    """The release that a channel offers. Texts are not sanitised: do that before they are shown."""
 
     version: str
     build: str | None
@@ -80,19 +80,23 @@ class Release(NamedTuple):
 
 
 def parse(body: bytes, product: str) -> Release:
-    """What `body` says of `product`. Raises `UnreadableOfferError`."""
+    """Return the release in `body`.
+
+    Raises:
+        UnreadableOfferError: `body` is not a valid manifest of `product`.
+    """
     try:
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise UnreadableOfferError("$", "is no JSON") from error
+        raise UnreadableOfferError("$", "is not JSON") from error
     told = _Object(document, "$")
     if told.number("schema", 1) != 1:
-        raise UnreadableOfferError("$.schema", "is of a form that this client does not know")
+        raise UnreadableOfferError("$.schema", "is a version that this client does not support")
     if told.text("product") != product:
-        raise UnreadableOfferError("$.product", "is another product than was asked for")
+        raise UnreadableOfferError("$.product", "is not the product of this app")
     version = told.needed("version")
     if not re.fullmatch(object_keys.VERSION, version):
-        raise UnreadableOfferError("$.version", "is no version")
+        raise UnreadableOfferError("$.version", "is not a version")
     artifacts = told.objects("artifacts")
     rollout = told.below("rollout")
     return Release(
@@ -111,11 +115,11 @@ def parse(body: bytes, product: str) -> Release:
 
 
 class _Object:
-    """A JSON object, read field by field. Every method raises `UnreadableOfferError` for a value of another form."""
+    """A JSON object that is read field by field. Every method raises `UnreadableOfferError` for an invalid value."""
 
     def __init__(self, said: object, path: str) -> None:
         if not isinstance(said, dict):
-            raise UnreadableOfferError(path, "is no object")
+            raise UnreadableOfferError(path, "is not an object")
         self._said: dict[str, Any] = said
         self._path = path
 
@@ -128,7 +132,7 @@ class _Object:
     def text(self, field: str, max_chars: int = _LABEL_MAX_CHARS) -> str | None:
         value = self._said.get(field)
         if value is not None and not (isinstance(value, str) and 0 < len(value) <= max_chars):
-            raise self.wrong(field, "is no text, or too long")
+            raise self.wrong(field, "is not a text, or is too long")
         return value
 
     def needed(self, field: str, max_chars: int = _LABEL_MAX_CHARS) -> str:
@@ -140,13 +144,13 @@ class _Object:
     def number(self, field: str, most: int) -> int | None:
         value = self._said.get(field)
         if value is not None and not (type(value) is int and 0 <= value <= most):  # `true` is an int, too
-            raise self.wrong(field, f"is no whole number up to {most}")
+            raise self.wrong(field, f"is not an integer from 0 to {most}")
         return value
 
     def digest(self, field: str, hex_digits: int) -> str | None:
         value = self.text(field)
         if value is not None and not re.fullmatch(rf"[0-9a-fA-F]{{{hex_digits}}}", value):
-            raise self.wrong(field, f"is not of {hex_digits} hexadecimal digits")
+            raise self.wrong(field, f"does not have {hex_digits} hexadecimal digits")
         return value.lower() if value else None
 
     def moment(self, field: str) -> datetime | None:
@@ -156,9 +160,9 @@ class _Object:
         try:
             if _RFC3339.fullmatch(value):
                 return datetime.fromisoformat(value)
-        except ValueError:  # such as the 30th of February
+        except ValueError:  # such as February 30
             pass
-        raise self.wrong(field, "is no date and time with an offset")
+        raise self.wrong(field, "is not a date and time with an offset")
 
     def texts(self, field: str, max_chars: int) -> dict[str, str]:
         inner = self.below(field)
@@ -170,28 +174,28 @@ class _Object:
     def objects(self, field: str) -> list[_Object]:
         value = self._said.get(field)
         if not isinstance(value, list) or len(value) > ARTIFACTS_MAX:
-            raise self.wrong(field, "is no list, or too long")
+            raise self.wrong(field, "is not a list, or is too long")
         return [_Object(item, f"{self._path}.{field}[{index}]") for index, item in enumerate(value)]
 
     def versions(self, field: str) -> Below:
-        """A flag, or an object that says for which versions it is set."""
+        """Return the versions that a field applies to. The field is a boolean, or an object with versions."""
         value = self._said.get(field)
         if value is None or isinstance(value, bool):
             return Below(is_all=bool(value))
-        inner = _Object(value, f"{self._path}.{field}")  # is an object, or it raises
+        inner = _Object(value, f"{self._path}.{field}")  # raises if it is not an object
         listed = value.get("versions") or []
         if not isinstance(listed, list) or not all(isinstance(version, str) for version in listed):
-            raise inner.wrong("versions", "is no list of versions")
+            raise inner.wrong("versions", "is not a list of versions")
         return Below(tuple(listed), inner.text("below_version"))
 
 
 def _rollout(told: _Object) -> Rollout:
-    """A rollout of a form that is not known reaches nobody: it is an error."""
+    """Return the rollout. An unknown form is an error, so such a release is offered to nobody."""
     percent = told.number("percent", ALL_PERCENT)
     start = told.moment("start")
     interval_s, groups = told.number("interval", INTERVAL_MAX_S), told.number("groups", GROUPS_MAX)
     if percent is None and not (start and interval_s and groups):
-        raise told.wrong("percent", "is missing, and so is one of `start`, `interval` and `groups`")
+        raise told.wrong("percent", "is missing, and so is `start`, `interval` or `groups`")
     return Rollout(percent, start, interval_s or 0, groups or 0)
 
 
@@ -200,7 +204,7 @@ def _artifact(told: _Object) -> Artifact:
     try:
         request.file(url)
     except AddressError as error:
-        raise told.wrong("url", "is no https:// URL of a file") from error
+        raise told.wrong("url", "is not an https:// URL of a file") from error
     return Artifact(
         platform=told.needed("platform"),
         arch=told.needed("arch"),

@@ -1,7 +1,7 @@
-"""URL → the bytes of a request: all that this client ever sends. Pure.
+"""Create the bytes of a request from a URL. This client sends nothing else. Pure.
 
-Asking has no input but the URL that the app was built with, so that every copy on every machine sends the same bytes:
-no User-Agent, no version, no language, no cookie, and no If-None-Match, which would tell what a copy saw last.
+A request depends only on the URL that the app was built with. So every copy on every machine sends the same bytes: no
+User-Agent, version, language or cookie, and no If-None-Match, which would show what a copy received last.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from comet_updates.answer import urls
 from comet_updates.errors import AddressError
 
 LOOPBACK = ("localhost", "127.0.0.1")
-"""Where a service may be asked without TLS: on this machine, to try it."""
+"""The hosts that may be used without TLS: a service on this machine, for a trial."""
 
 URL_MAX_CHARS = 2_000  # as in the model of a release
 
@@ -23,7 +23,7 @@ _CHANNEL = re.compile(rf"/v1/(?P<product>{urls.NAME})/(?P<channel>{urls.NAME})")
 
 
 class Address(NamedTuple):
-    """Whom to ask, and for what. `path` is what stands in the request, with the query."""
+    """The address of a document. `path` is the path in the request, including the query."""
 
     host: str
     port: int
@@ -32,7 +32,7 @@ class Address(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The host as the request names it: with its port, unless that is the usual one."""
+        """The host in the request, with its port unless that is the default port."""
         return self.host if self.port == (443 if self.is_tls else 80) else f"{self.host}:{self.port}"
 
 
@@ -45,7 +45,11 @@ class Channel(NamedTuple):
 
 
 def channel(url: str) -> Channel:
-    """The channel at `https://{host}/v1/{product}/{channel}`. Raises `AddressError` for any other form."""
+    """Return the channel at `https://{host}/v1/{product}/{channel}`.
+
+    Raises:
+        AddressError: the URL has another form.
+    """
     address = _address(url, schemes=("https", "http"))
     found = _CHANNEL.fullmatch(address.path)
     if not found or not (address.is_tls or address.host in LOOPBACK):
@@ -57,17 +61,21 @@ def channel(url: str) -> Channel:
 
 
 def file(url: str) -> Address:
-    """Where an artifact is. Raises `AddressError` for anything but a plain https:// URL."""
+    """Return the address of an artifact.
+
+    Raises:
+        AddressError: the URL is not a plain https:// URL.
+    """
     return _address(url, schemes=("https",))
 
 
 def ask(address: Address) -> bytes:
-    """The request for what a channel offers."""
+    """Return the request for a document."""
     return _get(address)
 
 
 def download(address: Address, offset: int) -> bytes:
-    """The request for a file, without its first `offset` bytes. It says nothing else."""
+    """Return the request for a file without its first `offset` bytes. It contains no other header."""
     return _get(address, *((f"Range: bytes={offset}-",) if offset else ()))
 
 
@@ -81,13 +89,13 @@ def _address(url: str, schemes: tuple[str, ...]) -> Address:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError as error:
-        raise AddressError("it is no URL") from error
+        raise AddressError("it is not a URL") from error
     if parts.scheme not in schemes or not _HOST.fullmatch(host) or port == 0 or len(url) > URL_MAX_CHARS:
         raise AddressError(f"it must begin with {schemes[0]}:// and a host")
     if parts.username is not None or parts.password is not None:
-        raise AddressError("it must not hold a user name")
+        raise AddressError("it must not contain a user name")
     is_tls = parts.scheme == "https"
-    # Real URLs hold spaces and letters of all scripts; what is percent-encoded already stays as it is.
+    # Real URLs contain spaces and letters of all scripts. Percent-encoded parts stay as they are.
     path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~", errors="replace")
     query = f"?{quote(parts.query, safe='/?%:@!$&()*+,;=~', errors='replace')}" if parts.query else ""
     return Address(host, port or (443 if is_tls else 80), path + query, is_tls)

@@ -1,6 +1,7 @@
-"""When to ask next: spread over the whole interval, and further apart after failures. Pure; chance is an argument.
+"""Compute the time of the next request: spread over the interval, and later after failures. Pure.
 
-Copies that start, or fail, at the same moment have to come at different ones: docs/cost.md shows what a herd does.
+Copies that start or fail at the same moment must not send their next requests at the same moment: docs/cost.md shows
+the load that this causes. The random generator is an argument.
 """
 
 from __future__ import annotations
@@ -11,57 +12,58 @@ from email.utils import parsedate_to_datetime
 from random import Random
 
 INTERVAL_S = 86_400
-"""Once a day is often enough."""
+"""One request a day is enough."""
 BACK_OFF_S = 60
-"""How long a copy waits at most after a first failure; twice as long after each more."""
+"""The longest wait after a first failure. It doubles after each further failure."""
 BACK_OFF_MAX_S = 3_600
 WAIT_MAX_S = 7 * 86_400
-"""No answer can make a copy wait longer."""
+"""The longest wait that an answer can ask for."""
 
 _DOUBLINGS_MAX = 30
 
 
 def first(now: datetime, interval_s: float, chance: Random) -> datetime:
-    """When a copy that was just installed asks: at any moment of the interval, each as likely."""
+    """Return the time of the first request after the installation: uniformly random in the interval."""
     return now + timedelta(seconds=chance.uniform(0, interval_s))
 
 
 def after_answer(now: datetime, interval_s: float, told_s: float, chance: Random) -> datetime:
-    """When to ask after an answer: an interval later on average, half of it earlier or later.
+    """Return the time of the next request after an answer: 0.5 to 1.5 intervals later.
 
-    A herd that was brought together by an outage is apart again after one interval.
+    After an outage many copies send requests at the same time. One interval later their requests are spread again.
 
     Args:
-        now: the moment of the answer.
-        interval_s: how often to ask, on average.
-        told_s: for how long the answer is good; never earlier than that.
-        chance: what draws.
+        now: the time of the answer.
+        interval_s: the average time between two requests.
+        told_s: how long the answer is valid. The next request is never sent earlier.
+        chance: draws the time.
     """
     return now + timedelta(seconds=max(told_s, chance.uniform(0.5 * interval_s, 1.5 * interval_s)))
 
 
 def after_failure(now: datetime, failures: int, told_s: float, chance: Random) -> datetime:
-    """When to ask after so many `failures` in a row, one or more: at any moment of a time that doubles ("full jitter").
+    """Return the time of the next request after one or more `failures` in a row.
 
-    Where the answer said when to come back (`told_s`), that is when the time begins.
+    It is uniformly random in a span that doubles with each failure ("full jitter"). The span begins `told_s` after
+    `now`: an answer can contain the time to wait.
     """
     longest_s = min(BACK_OFF_MAX_S, BACK_OFF_S * 2 ** min(failures - 1, _DOUBLINGS_MAX))
     return now + timedelta(seconds=told_s + chance.uniform(0, longest_s))
 
 
 def told_s(cache_control: str, retry_after: str, now: datetime) -> float:
-    """For how many seconds an answer asks not to be asked for again; its headers may hold anything."""
+    """Return for how many seconds an answer's headers ask a client to wait. The headers may have any content."""
     found = re.search(r"(?:^|[\s,])max-age=([0-9]{1,10})(?:$|[\s,])", cache_control, re.IGNORECASE)
     max_age_s = float(found[1]) if found else 0.0
     return min(WAIT_MAX_S, max(max_age_s, _retry_after_s(retry_after.strip(), now)))
 
 
 def _retry_after_s(told: str, now: datetime) -> float:
-    """Seconds, or what is left until a date (RFC 9110, section 10.2.3)."""
+    """Return the seconds in `Retry-After`, which contains seconds or a date (RFC 9110, section 10.2.3)."""
     if re.fullmatch(r"[0-9]{1,10}", told):
         return float(told)
     try:
         at = parsedate_to_datetime(told)
         return max(0.0, (at - now).total_seconds())
-    except (ValueError, TypeError, OverflowError):  # no date, or one without an offset
+    except (ValueError, TypeError, OverflowError):  # not a date, or a date without an offset
         return 0.0

@@ -1,6 +1,7 @@
-"""What a service says of a channel, and who vouches for it: here TLS alone. `by_tuf` and `by_minisign` are the others.
+"""The sources of a manifest: how a client requests and verifies it. This module has the source with TLS alone.
 
-Who asks is told the channel and nothing of this copy, so that there is nothing that could get into a request.
+`source_tuf` and `source_minisign` have the others. A source knows the channel and nothing about this copy, so no such
+fact can get into a request.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ FOUND, NOT_FOUND = 200, 404
 
 
 class Answer(NamedTuple):
-    """What was answered.
+    """An answer.
 
     Attributes:
-        body: the document, or `None` where there is none.
-        told_s: for how many seconds not to ask again.
+        body: the document, or None if the service has no such document.
+        told_s: how many seconds to wait before the next request.
     """
 
     body: bytes | None
@@ -30,34 +31,34 @@ class Answer(NamedTuple):
 
 
 class Source(Protocol):
-    """How a manifest is asked for, and what has to vouch for it."""
+    """A way to request and verify a manifest."""
 
     @property
     def vouching(self) -> str:
-        """What vouches for an answer, in one word."""
+        """The name of the verification, in one word."""
 
     def requests(self, channel: request.Channel) -> tuple[bytes, ...]:
-        """All that is sent, in this order. What only the answers before tell is in angle brackets."""
+        """Return all requests, in order. Angle brackets mark parts that are taken from earlier answers."""
 
     def ask(self, channel: request.Channel, memory: Path, tls: ssl.SSLContext, now: datetime) -> Answer:
-        """The manifest of `channel`, or that there is none.
+        """Return the manifest of `channel`, or an answer without a body if the channel has none.
 
         Args:
-            channel: what to ask for. All requests follow from it, and from what the service answers to anyone.
-            memory: the file of `state`; what this source remembers lies beside it, and is never sent.
-            tls: by what the service is known.
+            channel: the channel. All requests depend only on it, and on answers that are the same for everyone.
+            memory: the file of `state`. A source may store more files beside it. They are never sent.
+            tls: the TLS settings that identify the service.
             now: aware.
 
         Raises:
-            NoAnswerError: the service does not answer as it should.
-            UntrustedAnswerError: nobody vouches for the answer.
-            StateError: nothing can be remembered.
+            NoAnswerError: the service does not answer, or its answer is not valid HTTP or has another status.
+            UntrustedAnswerError: the answer cannot be verified.
+            StateError: a file cannot be written.
         """
 
 
 @dataclass(frozen=True)
 class Tls:
-    """The host's word, as TLS brings it."""
+    """The source that trusts the host, identified by TLS."""
 
     vouching = "tls"
 
@@ -71,7 +72,11 @@ class Tls:
 
 
 def document(address: request.Address, tls: ssl.SSLContext, max_bytes: int, now: datetime) -> Answer:
-    """What is at `address`. Raises `NoAnswerError`, also for any answer but a document, or that there is none."""
+    """Return the document at `address`, or an answer without a body for status 404.
+
+    Raises:
+        NoAnswerError: the service does not answer, or its answer is not valid HTTP or has another status.
+    """
     reply, body = http.document(address, request.ask(address), tls, max_bytes)
     told_s = schedule.told_s(reply.header("cache-control"), reply.header("retry-after"), now)
     if reply.status not in (FOUND, NOT_FOUND):

@@ -1,7 +1,7 @@
-"""A manifest with a detached signature of minisign, for apps without TUF: `manifest.json.minisig` beside it.
+"""The source for apps without TUF: a manifest and its detached minisign signature, `manifest.json.minisig`.
 
-What is signed with it, in the trusted comment, says until when it counts and of which channel it is. So whoever stands
-in between can neither forge, nor swap channels, nor hold back what is newer for longer than that.
+The signed comment of the signature contains its expiry date and its channel. So an attacker on the network cannot forge
+a manifest, cannot swap channels, and cannot hide newer releases after that date.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from comet_updates_client.manifest import MANIFEST_MAX_BYTES
 from comet_updates_client.source import Answer, document
 from comet_updates_client.verify import PublicKey
 
-SIGNATURE_MAX_BYTES = 10_000  # four lines; a service passes on a thousand characters
+SIGNATURE_MAX_BYTES = 10_000  # the file has four lines, and a service publishes up to 1000 characters
 
 
 @dataclass(frozen=True)
 class Minisign:
-    """The word of a key.
+    """The source that trusts a minisign key.
 
     Attributes:
-        key: whose.
+        key: the public key.
     """
 
     key: PublicKey
@@ -38,7 +38,7 @@ class Minisign:
         return request.ask(channel.address), request.ask(_signature(channel))
 
     def ask(self, channel: request.Channel, memory: Path, tls: ssl.SSLContext, now: datetime) -> Answer:  # noqa: ARG002
-        """See `source.Source`. That nothing is offered is signed nowhere, so it is not believed."""
+        """See `source.Source`. An empty offer has no signature, so it is an `UntrustedAnswerError`."""
         manifest = document(channel.address, tls, MANIFEST_MAX_BYTES, now)
         signature = document(_signature(channel), tls, SIGNATURE_MAX_BYTES, now)
         host = channel.address.name
@@ -62,7 +62,10 @@ def _signature(channel: request.Channel) -> request.Address:
 
 
 def _read(comment: str) -> tuple[datetime | None, str | None]:
-    """`timestamp:… expires:… file:…` → until when it counts, and of what it is; `None` for what is not said once."""
+    """Return the expiry date and the path from `timestamp:… expires:… file:…`.
+
+    Each is None unless the comment contains it exactly once.
+    """
     said = [field.partition(":") for field in comment.split()]
     expires = [value for name, _, value in said if name == "expires"]
     files = [value for name, _, value in said if name == "file"]

@@ -1,9 +1,12 @@
-"""A manifest as a target of TUF, verified from the root that the app was shipped with; python-tuf verifies.
+"""The source for apps with TUF: python-tuf verifies the manifest as a target, starting from the root in the app.
 
-It is done twice. First by a client that was installed just now: it knows the shipped root alone, and only it asks. Then
-what it heard is told to one that remembers all that this copy saw, which opens no connection and has the last word. So
-nothing can be rolled back, and still a request never depends on what a copy saw before: python-tuf alone leaves out
-what it has already, and whoever chose the numbers of what it has could know it again, as by an ETag.
+python-tuf runs twice:
+
+1. The first run knows only the root that shipped with the app, like a new installation. Only this run sends requests.
+2. The second run knows all metadata that this copy has seen. It reads the answers of the first run, and decides.
+
+So an attacker cannot roll back metadata, and requests never depend on what a copy has seen. A single run would skip
+metadata that the copy already has. A server could then recognise the copy by its metadata versions, as by an ETag.
 """
 
 from __future__ import annotations
@@ -32,15 +35,15 @@ from comet_updates_client.source import NOT_FOUND, Answer, document
 METADATA = urls.METADATA.removeprefix("public")
 TIMESTAMP = urls.TIMESTAMP.removeprefix("public")
 
-SIGNED_MAX_BYTES = 512_000  # of what people and pipelines sign: the service takes no larger upload
-SNAPSHOT_MAX_BYTES = 2_000_000  # thirty thousand products
+SIGNED_MAX_BYTES = 512_000  # for metadata that people and pipelines sign: the service accepts no larger upload
+SNAPSHOT_MAX_BYTES = 2_000_000  # about 30 000 products
 TIMESTAMP_MAX_BYTES = 16_384
 ROOTS_MAX = 100
-"""How many roots may follow the one that was shipped: fifty years of renewals, and as many thefts."""
+"""How many roots may follow the one in the app: fifty years of renewals, and fifty replacements of stolen keys."""
 
 _LIMITS = UpdaterConfig(
     max_root_rotations=ROOTS_MAX,
-    max_delegations=1,  # targets name the role of the product, and that is all
+    max_delegations=1,  # targets delegate to the product's role, which delegates no further
     root_max_length=SIGNED_MAX_BYTES,
     timestamp_max_length=TIMESTAMP_MAX_BYTES,
     snapshot_max_length=SNAPSHOT_MAX_BYTES,
@@ -58,11 +61,11 @@ _WHY: tuple[tuple[type[Exception], Distrust], ...] = (
 
 @dataclass(frozen=True)
 class Tuf:
-    """The word of those whom a root names.
+    """The source that trusts the keys in a TUF root.
 
     Attributes:
-        root: its bytes, as the app was shipped with them; see `shipped`.
-        version: of it.
+        root: the bytes of the root that shipped with the app; see `shipped`.
+        version: the version of this root.
     """
 
     root: bytes
@@ -70,7 +73,7 @@ class Tuf:
     vouching = "tuf"
 
     def requests(self, channel: request.Channel) -> tuple[bytes, ...]:
-        """See `source.Source`. Whichever root was shipped, all that came after the first are asked for."""
+        """See `source.Source`. All roots after the first are requested, whichever root shipped with the app."""
         role = object_keys.product_role(channel.product)
         versioned = ("2.root", "<number>.snapshot", f"<number>.{Targets.type}", f"<number>.{role}")
         first, *others = (f"{METADATA}{name}.json" for name in versioned)
@@ -78,7 +81,7 @@ class Tuf:
         return tuple(request.ask(channel.address._replace(path=path)) for path in (first, TIMESTAMP, *others, target))
 
     def ask(self, channel: request.Channel, memory: Path, tls: ssl.SSLContext, now: datetime) -> Answer:
-        """See `source.Source`. Whether something is out of date, this machine's clock says, not `now`."""
+        """See `source.Source`. python-tuf compares expiry dates with this machine's clock, not with `now`."""
         folder, service = memory.with_suffix(".tuf"), _Service(channel.address, tls, now)
         with _told(channel.address.name, folder), tempfile.TemporaryDirectory() as nothing:
             folder.mkdir(parents=True, exist_ok=True)
@@ -90,7 +93,11 @@ class Tuf:
 
 
 def shipped(root: bytes) -> Tuf:
-    """The source for an app that was shipped with `root`, the bytes of a root. Raises `UnusableRootError`."""
+    """Return the source for an app that ships with the bytes `root`.
+
+    Raises:
+        UnusableRootError: the bytes are not a TUF root that is signed with its own keys.
+    """
     try:
         metadata: Metadata[Any] = Metadata.from_bytes(root)
         if not isinstance(metadata.signed, Root):
@@ -102,10 +109,10 @@ def shipped(root: bytes) -> Tuf:
 
 
 class _Service(FetcherInterface):
-    """Asks, in our words and within our grammar.
+    """Sends requests to the service, with our own bytes and only for the service's own paths.
 
     Attributes:
-        heard: what was answered, by path.
+        heard: the answers, by path.
     """
 
     def __init__(self, address: request.Address, tls: ssl.SSLContext, now: datetime) -> None:
@@ -113,38 +120,42 @@ class _Service(FetcherInterface):
         self._address, self._tls, self._now = address, tls, now
 
     def _fetch(self, url: str) -> Iterator[bytes]:
-        if urls.public_key(url) is None:  # who signs can name a role as he likes, but nothing gets into a request
+        if urls.public_key(url) is None:  # a signer can choose any role name, but it must not get into a request
             raise UntrustedAnswerError(self._address.name, Distrust.UNREADABLE)
         self.heard[url] = document(self._address._replace(path=url), self._tls, SNAPSHOT_MAX_BYTES, self._now)
         yield _body(self.heard[url])
 
 
 class _Retold(FetcherInterface):
-    """Says again what was heard."""
+    """Returns the answers of the first run again, without requests."""
 
     def __init__(self, address: request.Address, heard: Mapping[str, Answer]) -> None:
         self._address, self._heard = address, heard
 
     def _fetch(self, url: str) -> Iterator[bytes]:
-        if url not in self._heard:  # who remembers more wants what follows that, and there was less
+        if url not in self._heard:  # the copy has newer metadata than the service
             raise UntrustedAnswerError(self._address.name, Distrust.ROLLED_BACK)
         yield _body(self._heard[url])
 
 
 def _manifest(channel: request.Channel, root: bytes, folder: Path, fetcher: FetcherInterface) -> bytes | None:
-    """What the key of the product signed; `None` if it signed nothing for this channel. Raises what python-tuf raises.
+    """Return the manifest that the product's key signed, or None if it signed none for this channel.
 
     Args:
-        channel: what to ask for.
-        root: what the app was shipped with.
-        folder: what was seen before, and will have been.
-        fetcher: what asks.
+        channel: the channel.
+        root: the bytes of the root that shipped with the app.
+        folder: the folder with the metadata that was seen before. python-tuf updates it.
+        fetcher: fetches metadata.
+
+    Raises:
+        RepositoryError: the metadata or the manifest cannot be verified.
+        DownloadError: `fetcher` does not find a document.
     """
     updater = Updater(str(folder), METADATA, fetcher=fetcher, config=_LIMITS, bootstrap=root)
     updater.refresh()
     snapshot: Metadata[Snapshot] = Metadata.from_bytes((folder / f"{Snapshot.type}.json").read_bytes())
     if f"{object_keys.product_role(channel.product)}.json" not in snapshot.signed.meta:
-        return None  # the product has a key, and never signed anything
+        return None  # the product has a key, but has not signed anything yet
     target = updater.get_targetinfo(object_keys.target_path(channel.product, channel.channel))
     if target is None:
         return None
@@ -164,14 +175,14 @@ def _target(channel: request.Channel, sha256: str) -> str:
 
 
 def _body(answer: Answer) -> bytes:
-    if answer.body is None:  # of a root, this says that there is no newer one
+    if answer.body is None:  # for a root, python-tuf reads 404 as "this is the newest"
         raise exceptions.DownloadHTTPError("", NOT_FOUND)
     return answer.body
 
 
 @contextmanager
 def _told(host: str, folder: Path) -> Iterator[None]:
-    """Tells in our own words what goes wrong."""
+    """Raise our own errors in place of those of python-tuf and the file system."""
     try:
         yield
     except exceptions.DownloadHTTPError as error:

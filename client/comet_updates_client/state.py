@@ -1,6 +1,6 @@
-"""What a copy remembers, in one small file of its own. None of it is ever sent.
+"""The state of a copy, in one small file. It is never sent.
 
-A file that is missing or broken is one that says nothing: the copy starts anew.
+If the file is missing or broken, the copy begins with a new state.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from comet_updates.errors import StateError
 from comet_updates_client.schedule import WAIT_MAX_S
 
 GROUPS = 100
-"""A copy's group is one of so few that it could not tell copies apart, even if it were sent."""
+"""The number of groups. It is so small that a group could not identify a copy, even if it were sent."""
 
 FILE_MAX_BYTES = 10_000
 FAILURES_MAX = 1_000
@@ -25,14 +25,14 @@ _SKIPPED_MAX_CHARS = 200
 
 
 class State(NamedTuple):
-    """What a copy remembers.
+    """The state of a copy.
 
     Attributes:
-        group: from 0 to 99, drawn once: when a rollout reaches this copy.
-        skipped: the version (or build number) that its user does not want to hear of, nor of a lower one.
-        is_off: whether its user never wants to hear of an update again.
-        next_check: when it is time to ask; `None` before the first time.
-        failures: how often asking failed since the last answer.
+        group: from 0 to 99, drawn once. It decides when a rollout reaches this copy.
+        skipped: the version (or build number) that its user skipped, or None. Lower ones are skipped, too.
+        is_off: whether its user switched updates off.
+        next_check: when to send the next request, or None before the first.
+        failures: the number of failed requests since the last answer.
     """
 
     group: int
@@ -42,12 +42,12 @@ class State(NamedTuple):
     failures: int = 0
 
     def is_due(self, now: datetime) -> bool:
-        """Whether it is time to ask. A time that is too far away was written under another clock."""
+        """Return whether it is time for a request. A time too far in the future comes from a wrong clock."""
         return self.next_check is None or not now < self.next_check <= now + timedelta(seconds=2 * WAIT_MAX_S)
 
 
 def read(file: Path, chance: Random) -> State:
-    """What the copy remembers; if that is nothing, a new state, with a group that `chance` draws."""
+    """Return the stored state or, without a valid file, a new state with a group that `chance` draws."""
     with suppress(OSError, ValueError, RecursionError, LookupError, TypeError, OverflowError):
         if file.stat().st_size <= FILE_MAX_BYTES:
             return _parse(json.loads(file.read_bytes()))
@@ -55,7 +55,11 @@ def read(file: Path, chance: Random) -> State:
 
 
 def write(file: Path, state: State) -> None:
-    """Remember `state`: the whole of it, or what was there before. Raises `StateError`."""
+    """Store `state`. If this fails, the file keeps its old content.
+
+    Raises:
+        StateError: the file cannot be written.
+    """
     next_check = state.next_check.astimezone(UTC).isoformat() if state.next_check else None
     said = {"group": state.group, "skipped": state.skipped, "never": state.is_off}
     text = json.dumps(said | {"next_check": next_check, "failures": state.failures}) + "\n"
@@ -70,7 +74,11 @@ def write(file: Path, state: State) -> None:
 
 
 def _parse(said: dict[str, object]) -> State:
-    """Raises `ValueError`, `KeyError` or `TypeError` for what `write` did not write."""
+    """Return the state in the file's JSON.
+
+    Raises:
+        ValueError, KeyError, TypeError: the JSON is not as `write` writes it.
+    """
     group, skipped, is_off, failures = said["group"], said["skipped"], said["never"], said["failures"]
     if type(group) is not int or not 0 <= group < GROUPS or type(is_off) is not bool:
         raise ValueError("group")

@@ -1,4 +1,4 @@
-"""Whether a file is what was offered: its size, its hashes, and the signature of the key that the app trusts."""
+"""Verify a file: its size, its hashes, and its signature with the key that the app trusts."""
 
 from __future__ import annotations
 
@@ -18,27 +18,35 @@ _CHUNK_BYTES = 1 << 20
 
 
 def key(text: str) -> PublicKey:
-    """A public key as `minisign -G` or Tauri's command prints it. Raises `RefusedDownloadError`."""
+    """Return the public key from the text that `minisign -G` or Tauri's command prints.
+
+    Raises:
+        RefusedDownloadError: the text does not contain a key.
+    """
     try:
         last = text.strip().splitlines()[-1] if text.strip() else ""
-        if not last.startswith("RW"):  # Tauri has the whole of minisign's file, in base64
+        if not last.startswith("RW"):  # Tauri writes minisign's whole file in base64
             last = base64.b64decode(last, validate=True).decode().strip().splitlines()[-1]
         return minisign.PublicKey.from_base64(last)
     except (ValueError, IndexError) as error:
-        raise RefusedDownloadError("the public key is none of minisign's") from error
+        raise RefusedDownloadError("the public key is not a minisign key") from error
 
 
 def check_promised(artifact: Artifact, public_key: PublicKey | None) -> int:
-    """The size of what is to be downloaded. Raises `RefusedDownloadError` if too little is said to verify it later."""
+    """Return the size of the file to download.
+
+    Raises:
+        RefusedDownloadError: the release does not contain enough to verify the file later.
+    """
     if not artifact.size_bytes or not (artifact.sha256 or artifact.sha512):
-        raise RefusedDownloadError("the release says no size or no hash of the file, so it cannot be verified")
+        raise RefusedDownloadError("the release does not state the file's size and hash, so it cannot be verified")
     if public_key and SIGNATURE not in artifact.signatures:
-        raise RefusedDownloadError("the file is not signed, and this app takes signed files only")
+        raise RefusedDownloadError("the file is not signed, and this app accepts only signed files")
     return artifact.size_bytes
 
 
 def has_its_bytes(file: Path, artifact: Artifact) -> bool:
-    """Whether `file` has just the size and the hashes that are stated."""
+    """Return whether `file` has the size and the hashes that the release states."""
     sha256, sha512, size_bytes = hashlib.sha256(), hashlib.sha512(), 0
     with file.open("rb") as opened:
         while chunk := opened.read(_CHUNK_BYTES):
@@ -50,24 +58,31 @@ def has_its_bytes(file: Path, artifact: Artifact) -> bool:
 
 
 def check(file: Path, artifact: Artifact, public_key: PublicKey | None) -> None:
-    """Raise `RefusedDownloadError` unless `file` is what `artifact` states, and signed if there is a key.
+    """Verify a downloaded file.
 
-    A signature comes as Tauri has it, minisign's whole file in base64, or as that file itself.
+    The signature is minisign's file, or that file in base64, as Tauri writes it.
+
+    Raises:
+        RefusedDownloadError: `file` is not what `artifact` states, or a key is given and did not sign it.
     """
     if not has_its_bytes(file, artifact):
-        raise RefusedDownloadError("the file has not the hash that the release states")
+        raise RefusedDownloadError("the file's size or hash differs from the release")
     if public_key is None:
         return
     told = artifact.signatures[SIGNATURE]
     try:
         text = told.encode() if told.startswith("untrusted comment:") else base64.b64decode(told, validate=True)
         public_key.verify_file(file, minisign.Signature.from_bytes(text))
-    except ValueError as error:  # of base64, and the root of all that minisign raises
+    except ValueError as error:  # base64 raises this, and all errors of minisign derive from it
         raise RefusedDownloadError("the file is not signed with the key that this app trusts") from error
 
 
 def trusted_comment(body: bytes, signature: bytes, public_key: PublicKey) -> str:
-    """What the key signed together with `body`. Raises `ValueError`, the root of what minisign raises, if none."""
+    """Verify the signature of `body` and return its signed comment.
+
+    Raises:
+        ValueError: the signature is not valid. All errors of minisign derive from this.
+    """
     read = minisign.Signature.from_bytes(signature)
     public_key.verify(body, read)
     comment: str = read.trusted_comment

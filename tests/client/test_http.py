@@ -30,7 +30,7 @@ def test_the_bytes_of_the_request_are_what_arrives(
 
 def test_a_server_that_nobody_vouches_for_gets_no_request(certified: ssl.SSLContext) -> None:
     with Server(lambda _: http(b"{}"), certified) as server:
-        with pytest.raises(NoAnswerError, match="cannot show that it is this host"):
+        with pytest.raises(NoAnswerError, match="cannot prove that it is this host"):
             ask(server, ssl.create_default_context())
         assert (server.received, server.connections) == ([], 1)
 
@@ -38,7 +38,7 @@ def test_a_server_that_nobody_vouches_for_gets_no_request(certified: ssl.SSLCont
 def test_a_certificate_for_another_host_is_no_proof(certified: ssl.SSLContext, tls: ssl.SSLContext) -> None:
     with Server(lambda _: http(b"{}"), certified) as server:
         server.url = server.url.replace("localhost", "127.0.0.1")
-        with pytest.raises(NoAnswerError, match="cannot show"):
+        with pytest.raises(NoAnswerError, match="cannot prove"):
             ask(server, tls)
         assert server.received == []
 
@@ -78,7 +78,7 @@ def a_header_now_and_then(_: bytes) -> Iterator[bytes]:
 @pytest.mark.parametrize(
     ("answer", "problem"),
     [
-        (lambda _: b"", "HTTP|cannot be asked"),
+        (lambda _: b"", "HTTP|cannot be reached"),
         (lambda _: b"\x00\xff\r\n\r\n", "HTTP"),
         (lambda _: b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nxx", "cut off"),
         (lambda _: b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", "cut off"),
@@ -86,7 +86,7 @@ def a_header_now_and_then(_: bytes) -> Iterator[bytes]:
         (lambda _: http(b"x" * 1_001), "more than 1000 bytes"),
         (endless, "more than 1000 bytes"),
         (one_byte_now_and_then, "cut off|in time"),
-        (a_header_now_and_then, "HTTP|cannot be asked"),
+        (a_header_now_and_then, "HTTP|cannot be reached"),
     ],
     ids=[
         *("nothing", "no HTTP", "cut short", "no length", "too many headers", "too large", "endless"),

@@ -80,7 +80,7 @@ def test_a_key_asks_for_a_signature() -> None:
 
 @pytest.mark.parametrize("fields", [{"size": None}, {"sha256": None}, {"sha256": None, "sha1": "0" * 40}], ids=str)
 def test_what_cannot_be_verified_is_not_downloaded(fields: dict[str, str | None]) -> None:
-    with pytest.raises(RefusedDownloadError, match="no size or no hash"):
+    with pytest.raises(RefusedDownloadError, match="does not state the file's size and hash"):
         verify.check_promised(artifact(BODY, URL, **fields), None)
 
 

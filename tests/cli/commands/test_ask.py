@@ -362,7 +362,7 @@ def test_what_the_service_publishes_is_taken_by_tuf_and_by_minisign(house: House
 FAILURES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "the service is down": (lambda _: http(status="503 Service Unavailable"), "answers with status 503"),
     "the service sends elsewhere": (lambda _: http(status="302 Found", location="https://a.example"), "status 302"),
-    "the answer is a page": (lambda _: http(b"<html>"), "$ is no JSON"),
+    "the answer is a page": (lambda _: http(b"<html>"), "$ is not JSON"),
     "the answer is another product's": (lambda _: http(manifest(product="other")), "$.product"),
     "the version is none": (lambda _: http(manifest("four")), "'four' is not a version"),
 }
@@ -377,7 +377,8 @@ def test_what_fails_is_told_in_one_line(copy: Copy, failure: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "problem"), [(BODY[:-1] + b"!", "has not the hash"), (BODY + b"!", "more than"), (BODY[:-1], "has 149999")]
+    ("body", "problem"),
+    [(BODY[:-1] + b"!", "size or hash differs"), (BODY + b"!", "more than"), (BODY[:-1], "has 149999")],
 )
 def test_a_wrong_file_is_told_and_gone(copy: Copy, body: bytes, problem: str) -> None:
     copy.server.answer = lambda request: http(body) if DOWNLOAD in request else http(manifest(**copy.release))
@@ -391,7 +392,7 @@ def test_an_unknown_authority_is_refused(copy: Copy, tmp_path: Path) -> None:
     trustme.CA().cert_pem.write_to_path(str(tmp_path / "authority.pem"))
     ended = copy.ask()
     assert (ended.code, copy.server.received) == (1, [])
-    assert "cannot show that it is this host" in ended.err
+    assert "cannot prove that it is this host" in ended.err
 
 
 @pytest.mark.parametrize(
