@@ -1,7 +1,7 @@
-"""(method, path) → answer, for updaters that cannot change the form of their URL: see `docs/clients/drop-in.md`.
+"""Answer requests of updaters that cannot change the form of their URL: see `docs/clients/drop-in.md`.
 
-The one place where what a client runs is looked at: compared with the document's version, and forgotten. Off for every
-product that did not turn it on, since nothing is published for it then.
+Only this module reads the version that a client runs. It compares the version with the document's version and then
+forgets it. Products must turn this on; otherwise no documents are published for it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from comet_updates.answer.log import Cache, Outcome
 from comet_updates.answer.respond import EVERYWHERE, NOT_ALLOWED, NOT_FOUND, UNAVAILABLE, Answer
 from comet_updates.answer.store import Document
 
-# No cache on the way may keep a URL with a version in it.
+# Caches must not store a URL that contains a version.
 _HEADERS = {**EVERYWHERE, "cache-control": "no-store"}
 UNKNOWN = NOT_FOUND._replace(headers=NOT_FOUND.headers | _HEADERS)
 
@@ -23,9 +23,9 @@ UNKNOWN = NOT_FOUND._replace(headers=NOT_FOUND.headers | _HEADERS)
 def respond(
     method: str, path: str, _if_none_match: str | None, read: Callable[[str], tuple[Document | None, Cache]]
 ) -> Answer:
-    """The answer to a request below `answer.urls.DROP_IN`: the document, or 204 if it is of no newer version.
+    """Return the answer to a request below `answer.urls.DROP_IN`: the document, or 204 if its version is not newer.
 
-    The arguments are those of `respond.respond`. What is recorded is the same, whichever it is.
+    The arguments are those of `respond.respond`. Both answers have the same log record.
     """
     if method not in ("GET", "HEAD"):
         return NOT_ALLOWED
@@ -37,7 +37,7 @@ def respond(
         is_wanted = not document.key.endswith(".json") or _is_newer(json.loads(document.text)["version"], asked.version)
     except StoreUnavailableError:
         return UNAVAILABLE
-    except ValueError:  # what the client says is no version
+    except ValueError:  # the client's version is not valid
         return UNKNOWN
     if not is_wanted:
         return Answer(204, _HEADERS, "", Outcome.ANSWERED, document.key, cache)
@@ -47,7 +47,11 @@ def respond(
 
 
 def _is_newer(ours: str, theirs: str) -> bool:
-    """Whether version `ours` is newer, by semver, which all these clients go by. Raises `ValueError` for no version."""
-    import semver  # noqa: PLC0415 (nobody else pays for it with a slower start)
+    """Return whether version `ours` is newer by semver, which all these clients use.
+
+    Raises:
+        ValueError: a version is not valid.
+    """
+    import semver  # noqa: PLC0415 (other requests must not pay for it with a slower cold start)
 
     return semver.Version.parse(ours) > semver.Version.parse(theirs)

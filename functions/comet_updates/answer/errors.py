@@ -1,4 +1,4 @@
-"""The errors that the answering function knows, and the root of all of ours."""
+"""The errors of the answering function, and the base class of all our errors."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The one thing that is ever logged: a record whose every field comes from a finite set.
+"""Log records, the only thing that is ever logged. Every field of a record comes from a finite set.
 
-A field is a member of an enumeration or the name of something that *we* publish; nothing that a client typed can
-become one. `Log` also closes every other way to speak: the root logger, libraries' loggers, warnings, hooks.
+A field is a member of an enumeration, or the name of a document that *we* publish. Text from a client can never become
+a field. `Log` also silences every other output: the root logger, libraries' loggers, warnings and hooks.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Outcome(Enum):
-    """How a request or a publication ended."""
+    """The outcome of a request or of a publication."""
 
     ANSWERED = "answered"
     NOT_MODIFIED = "not_modified"
@@ -35,7 +35,7 @@ class Outcome(Enum):
 
 
 class Cache(Enum):
-    """Where the bytes of an answer came from."""
+    """The source of the bytes of an answer."""
 
     NONE = "none"
     MEMORY = "memory"
@@ -54,12 +54,12 @@ SUCCESSES = frozenset(
         Outcome.UNCHANGED,
     }
 )
-"""What is logged only where the deployment asks for it: nobody has to act on these, unless the answer was stale."""
+"""Outcomes that nobody has to act on, unless the answer was stale. Only logged if the deployment asks for it."""
 
 DURATIONS = ((0.001, "<1ms"), (0.01, "<10ms"), (0.1, "<100ms"), (1.0, "<1s"))
 DURATION_ABOVE = ">=1s"
 NOT_A_RECORD = '{"level":"WARNING","outcome":"not_a_record"}'
-"""What is written in place of anything that is not a `Record`."""
+"""The line that replaces anything that is not a `Record`."""
 
 
 class Record(NamedTuple):
@@ -72,13 +72,13 @@ class Record(NamedTuple):
 
     @property
     def level(self) -> int:
-        """How much somebody has to act on this: `logging.INFO`, `WARNING` (S3 fails, memory helps) or `ERROR`."""
+        """The severity: `logging.INFO`, `WARNING` (S3 fails, and memory helps) or `ERROR` (somebody has to act)."""
         if self.outcome not in SUCCESSES:
             return logging.ERROR
         return logging.WARNING if self.cache is Cache.STALE else logging.INFO
 
     def line(self) -> str:
-        """The record as one line of JSON; the duration only as a bucket."""
+        """Return the record as one line of JSON, with the duration as a range."""
         duration = next((name for limit, name in DURATIONS if self.seconds < limit), DURATION_ABOVE)
         return json.dumps(
             {
@@ -93,10 +93,10 @@ class Record(NamedTuple):
 
 
 class Log:
-    """Writes records to standard output and shuts everything else up.
+    """Writes records to standard output and silences every other output.
 
     Args:
-        successes: whether what needs no action is written, too.
+        successes: whether records that need no action are written, too.
         level: the name of the least severe level that is written: INFO, WARNING or ERROR.
     """
 
@@ -105,11 +105,11 @@ class Log:
         self._successes = successes
         self._level = logging.getLevelNamesMapping()[level]
         self._handler = _ClosedHandler()
-        # A third of a cold start: it waits for the first line, unless that comes with the first request.
+        # The logger takes a third of a cold start. Create it with the first line, unless every request has a line.
         self._logger = _powertools(self._handler) if successes else None
 
     def write(self, record: Record) -> None:
-        """Write `record`. Whatever is not exactly a `Record` comes out as a constant."""
+        """Write `record`. Anything that is not exactly a `Record` is written as a constant."""
         if record.level >= self._level and (record.level > logging.INFO or self._successes):
             logger = self._logger = self._logger or _powertools(self._handler)
             write = {logging.INFO: logger.info, logging.WARNING: logger.warning, logging.ERROR: logger.error}
@@ -117,19 +117,19 @@ class Log:
 
 
 def _powertools(handler: logging.Handler) -> Logger:
-    """The logger of Powertools. Another call after one that failed half-way is as good as the first."""
+    """Return the logger of Powertools. Calling this again after a failure is safe."""
     from aws_lambda_powertools import Logger  # noqa: PLC0415 (see `Log`)
 
-    logging.getLogger("aws_lambda_powertools").handlers = [logging.NullHandler()]  # what POWERTOOLS_DEBUG opens
-    # Explicit values win over POWERTOOLS_LOGGER_LOG_EVENT and its like, which a deployment could set by mistake.
+    logging.getLogger("aws_lambda_powertools").handlers = [logging.NullHandler()]  # POWERTOOLS_DEBUG adds one
+    # Explicit values override POWERTOOLS_LOGGER_LOG_EVENT and similar variables, which may be set by mistake.
     return Logger(service="comet-updates", logger_handler=handler, sampling_rate=0)
 
 
 class _ClosedHandler(logging.StreamHandler[TextIO]):
     """Writes records and nothing else: no message, no extra key, no exception, no request id, no time.
 
-    It does not ask the formatter that it is given. It writes to what `sys.stdout` is now, as `logging`'s own last
-    resort does with `sys.stderr`.
+    It ignores the formatter that it is given. It writes to the current `sys.stdout`, as `logging.lastResort` does with
+    `sys.stderr`.
     """
 
     def __init__(self) -> None:
@@ -147,7 +147,7 @@ class _ClosedHandler(logging.StreamHandler[TextIO]):
 
 
 def _close_other_sinks() -> None:
-    """Make libraries, warnings and hooks silent: they may quote what they were given."""
+    """Silence libraries, warnings and hooks: their texts may quote a request."""
     root = logging.getLogger()
     root.handlers = [logging.NullHandler()]
     logging.lastResort = None
@@ -158,4 +158,4 @@ def _close_other_sinks() -> None:
 
 
 def _say_nothing(_: Any) -> None:  # noqa: ANN401 (two hooks, two private types)
-    """A hook that drops what it is given."""
+    """Drop the argument. This replaces hooks."""

@@ -1,4 +1,4 @@
-"""(method, path, If-None-Match) → answer. This page is all that a client can cause; nothing else reaches it."""
+"""Answer a request from its method, path and If-None-Match. No other part of a request reaches this module."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from comet_updates.answer.log import Cache, Outcome
 from comet_updates.answer.store import STALE_MAX_S, Document
 
 MAX_AGE_S, SHARED_MAX_AGE_S, REVALIDATE_S = 300, 60, 60
-"""How often a client asks, at most (P8), and a cache on the way; how long that may go on while it asks, or fails."""
+"""How long a client (P8) and a shared cache may keep an answer; how long the cache may use it while it revalidates."""
 
 EVERYWHERE = {
     "x-content-type-options": "nosniff",
@@ -19,7 +19,7 @@ EVERYWHERE = {
 }
 _FEED = {"access-control-allow-origin": "*"}  # feeds are public: any web page may read them
 _STYLE = "'sha256-BnXCCTfb/luLYaY/BtAjF/mNztOdTPJD0rs7Uilqb+U='"
-# A page may use its one stylesheet, by hash. It loads nothing else, sends nothing, and nobody frames it.
+# A page may use its one stylesheet, by hash. It may not load or send anything else, or be shown in a frame.
 _PAGE = {
     "content-security-policy": f"default-src 'none'; style-src {_STYLE}; img-src data:; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
@@ -29,7 +29,7 @@ _CACHED = f"public, max-age={MAX_AGE_S}, {_SHARED}"
 
 
 class Answer(NamedTuple):
-    """What goes back, and what may be recorded of it."""
+    """An answer, and the facts that may be logged about it."""
 
     status: int
     headers: dict[str, str]
@@ -46,7 +46,7 @@ def _problem(status: int, title: str, outcome: Outcome, cache_control: str = "no
     return Answer(status, fixed | own | EVERYWHERE | _FEED, body, outcome)
 
 
-# Who knows what stands in a URL that we do not: no cache on the way may keep it.
+# An unknown URL may contain an identifier, so shared caches must not keep the 404.
 NOT_FOUND = _problem(404, "Not Found", Outcome.NOT_FOUND, cache_control="private, max-age=60")
 NOT_ALLOWED = _problem(405, "Method Not Allowed", Outcome.METHOD_NOT_ALLOWED, allow="GET, HEAD")
 FAILED = _problem(500, "Internal Server Error", Outcome.FAILED)
@@ -56,13 +56,13 @@ UNAVAILABLE = _problem(503, "Service Unavailable", Outcome.UNAVAILABLE, retry_af
 def respond(
     method: str, path: str, if_none_match: str | None, read: Callable[[str], tuple[Document | None, Cache]]
 ) -> Answer:
-    """The answer to a request, of which only these three strings are looked at.
+    """Return the answer to a request. Only these three strings of the request are read.
 
     Args:
-        method: as sent; anything but GET and HEAD is 405.
+        method: as sent. Anything but GET and HEAD gives 405.
         path: without the query; see `answer.urls.public_key`.
-        if_none_match: compared with the document's hash and not used otherwise.
-        read: key → (document or `None`, where it came from); may raise `StoreUnavailableError`.
+        if_none_match: only compared with the document's hash.
+        read: returns the document at a key, or None, and its source. It may raise `StoreUnavailableError`.
     """
     if method not in ("GET", "HEAD"):
         return NOT_ALLOWED
@@ -85,6 +85,6 @@ def respond(
 
 
 def _matches(if_none_match: str, etag: str) -> bool:
-    """Whether the header names `etag`, compared weakly (RFC 9110, section 13.1.2)."""
+    """Return whether the header contains `etag`, compared weakly (RFC 9110, section 13.1.2)."""
     candidates = (candidate.strip().removeprefix("W/") for candidate in if_none_match.split(","))
     return if_none_match.strip() == "*" or etag in candidates

@@ -1,4 +1,4 @@
-"""The environment variables of the functions, and what they may hold."""
+"""The environment variables of the functions and their valid values."""
 
 from __future__ import annotations
 
@@ -15,11 +15,15 @@ SETTINGS = {
     "LOG_SUCCESSES": "true|false",
     "ONLINE_KEY": "none|[a-z0-9]+:.+",
 }
-"""The environment variables of the functions, and what they may hold."""
+"""The environment variables of the functions, and the pattern of valid values."""
 
 
 def settings(environment: Mapping[str, str], *variables: str) -> tuple[str, ...]:
-    """The values of `variables`, in their order. Raises `SettingsError` for one that is missing or makes no sense."""
+    """Return the values of `variables`, in their order.
+
+    Raises:
+        SettingsError: a variable is missing or not valid.
+    """
     for variable in variables:
         if not re.fullmatch(SETTINGS[variable], environment.get(variable, "")):
             raise SettingsError(variable, f"must be `{SETTINGS[variable]}`")

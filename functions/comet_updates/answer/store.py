@@ -1,4 +1,4 @@
-"""Key → document: memory first, then one lean GET from S3 (obstore; boto3 would triple the cold start)."""
+"""Read documents: from memory first, then by one GET from S3 (with obstore; boto3 would triple the cold start)."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from obstore.store import S3Config
 
 MEMORY_MAX_BYTES = 32_000_000  # a quarter of the smallest function's memory
-STALE_MAX_S = 604_800  # a week: a yank must not stay hidden for longer, and no outage of S3 has come near it
-DOCUMENT_MAX_BYTES = 6_000_000  # Lambda hands out no more, and publishing writes none that comes near it
-RETRY_PAUSE_S = 5.0  # after a failure S3 is left alone for so long: one outage is not one time-out per request
-JITTER = 0.2  # each wait is up to so much shorter, by chance: environments that began together do not ask together
-TRY_TIMEOUT_S = 1  # from the first byte sent to the last received; S3 takes some hundredths of a second
-BUDGET_S = 2.5  # no GET begins later. With the longest GET, two tries and a breath between, it ends before 5 s
+STALE_MAX_S = 604_800  # a week: a yank must not stay hidden longer, and outages of S3 have been much shorter
+DOCUMENT_MAX_BYTES = 6_000_000  # Lambda's own limit; published documents are much smaller
+RETRY_PAUSE_S = 5.0  # no GET for so long after a failure, so that an outage does not cost a time-out per request
+JITTER = 0.2  # each wait is randomly shorter by up to this share, so that environments do not send GETs together
+TRY_TIMEOUT_S = 1  # from the first byte sent to the last received; S3 usually takes about 0.03 s
+BUDGET_S = 2.5  # no GET begins later; the longest GET (two tries and a pause) then ends before 5 s
 WITNESS = urls.schema_key("manifest")
-"""A document that every deployment publishes: read once in advance, and proof that the role can read at all."""
+"""A document that every deployment publishes. It is read once in advance. If it is readable, the role can read."""
 
 
 class Document(NamedTuple):
-    """A public document as S3 has it."""
+    """A public document in S3."""
 
     key: str
     text: str
@@ -44,41 +44,43 @@ class Document(NamedTuple):
 
 
 class Unchanged(NamedTuple):
-    """S3's word that a document is still what we have."""
+    """S3's answer that a document has not changed since we read it."""
 
 
 class DeniedError(Exception):
-    """S3 says 403: the key does not exist (our role may not list, so S3 will not say 404), or we may not read."""
+    """S3 answered 403: the key does not exist, or we may not read. Without the right to list, S3 never answers 404."""
 
 
 class BrokenDocumentError(StoreUnavailableError):
-    """What came is not what was written. It says nothing about other documents."""
+    """S3 sent other bytes than were written. Other documents may still be readable."""
 
 
 Get = Callable[[str, str | None], Document | Unchanged | None]
-"""`get(key, validator)`: the document, `Unchanged`, or `None` if there is none.
+"""`get(key, validator)` returns the document, `Unchanged`, or None if the document does not exist.
 
-Raises `DeniedError`, or `StoreUnavailableError` for anything else.
+Raises:
+    DeniedError: S3 answered 403.
+    StoreUnavailableError: S3 failed in another way.
 """
 
 
 class _Entry(NamedTuple):
     document: Document
-    checked_at: float  # when S3 last said that this is the document
+    checked_at: float  # when S3 last confirmed this document
     ask_at: float
 
 
 class Reader:
     """Reads public documents and remembers them for `ttl_s` seconds, or up to `STALE_MAX_S` while S3 fails.
 
-    Only documents that exist are remembered, so that no stream of invented names can push them out. Whoever asks while
-    S3 is being asked waits for that, so that one failure is one attempt.
+    Only existing documents are remembered, so that requests for invented names cannot push them out. Only one thread at
+    a time calls S3, and the others wait. So an outage costs one attempt, not one for each thread.
 
     Args:
-        get: asks S3.
-        ttl_s: the longest that a document is remembered without asking again.
-        clock: seconds that only grow.
-        draw: a number from 0 up to 1, by chance, for `JITTER`. Nothing of a request goes into it.
+        get: reads from S3.
+        ttl_s: the longest time in seconds for which a document is used without a GET.
+        clock: a monotonic clock, in seconds.
+        draw: returns a random number from 0 up to 1, for `JITTER`. It does not depend on requests.
     """
 
     def __init__(
@@ -91,19 +93,19 @@ class Reader:
     ) -> None:
         self._get = get
         self._ttl_s = ttl_s
-        self._pause_s = min(RETRY_PAUSE_S, ttl_s)  # so that all is fresh within the time to live once S3 is back
+        self._pause_s = min(RETRY_PAUSE_S, ttl_s)  # so that all documents are fresh within `ttl_s` after an outage
         self._clock = clock
         self._draw = draw
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._size_bytes = 0
         self._paused_until = float("-inf")
-        self._turn = threading.RLock()  # one that no accident at its release keeps Lambda's only thread out of
+        self._turn = threading.RLock()  # reentrant: if a release fails, Lambda's only thread is not locked out
 
     def read(self, key: str) -> tuple[Document | None, Cache]:
-        """The document at `key` and where it came from; `None` if there is none.
+        """Return the document at `key`, or None if it does not exist, and its source.
 
         Raises:
-            StoreUnavailableError: S3 fails, and nothing is in memory that it confirmed within `STALE_MAX_S`.
+            StoreUnavailableError: S3 fails, and memory has no document that S3 confirmed within `STALE_MAX_S`.
         """
         with self._turn:
             return self._read(key)
@@ -135,8 +137,8 @@ class Reader:
         try:
             with suppress(DeniedError):
                 return self._get(key, validator)
-            # Missing, or may we read nothing now? Only what S3 says of the witness after that, and of the key after
-            # that again, can tell: see docs/decisions/0001-missing-or-denied.md.
+            # The key is missing, or we cannot read anything now. To find out, read the witness and then the key again:
+            # see docs/decisions/0001-missing-or-denied.md.
             self._get_by(latest, WITNESS, None)
             with suppress(DeniedError):
                 return self._get_by(latest, key, validator)
@@ -169,11 +171,11 @@ class Reader:
 
 
 def s3_get(bucket: str, endpoint_url: str | None) -> Get:
-    """A `Get` from `bucket`, with the credentials and the region of the `AWS_*` environment.
+    """Return a `Get` from `bucket`, with the credentials and the region in the `AWS_*` environment variables.
 
     Args:
         bucket: the bucket's name.
-        endpoint_url: another S3 than AWS's, for the service on one machine; it may be plain HTTP there.
+        endpoint_url: the URL of an S3 server for the service on one machine, or None for AWS. It may be plain HTTP.
     """
     timeout: Final = timedelta(seconds=TRY_TIMEOUT_S)
     elsewhere: S3Config = {"endpoint": endpoint_url} if endpoint_url else {}
@@ -194,12 +196,12 @@ def s3_get(bucket: str, endpoint_url: str | None) -> Get:
             if found.meta["size"] > DOCUMENT_MAX_BYTES:
                 raise BrokenDocumentError
             body, etag = bytes(found.bytes()), found.meta["e_tag"]
-            # What is written in one piece and with S3's own encryption has the MD5 of its bytes for an ETag.
+            # An object written at once and with S3's own encryption has the MD5 of its bytes as its ETag.
             if etag != f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"':
                 raise BrokenDocumentError
             return Document(key, body.decode(), len(body), f'"{hashlib.sha256(body).hexdigest()[:32]}"', etag)
         except NotModifiedError:
-            if validator is None:  # then nobody asked
+            if validator is None:  # we sent no If-None-Match
                 raise BrokenDocumentError from None
             return Unchanged()
         except FileNotFoundError:

@@ -1,6 +1,6 @@
-"""The one definition of which URL is which key of the bucket.
+"""The mapping from URLs to keys of the bucket. It is defined only here.
 
-Standard library only: the answering function loads this.
+This uses only the standard library, because the answering function loads it.
 """
 
 from __future__ import annotations
@@ -10,21 +10,21 @@ from typing import NamedTuple
 
 _GUID = r"[0-9A-Fa-f]{8}-?(?:[0-9A-Fa-f]{4}-?){3}[0-9A-Fa-f]{12}"
 
-# An old copy may send its number in the place of a name (promise P7). A name must not have that form, or the number
-# would reach S3 as part of a key. `(?:|x)` in place of `(?:x)?`, and the look at the length, keep this fast.
+# An old copy may send its number in the place of a name (promise P7). A name must not have the form of such a number,
+# or the number would reach S3 as part of a key. `(?:|x)` in place of `(?:x)?`, and the length check, keep this fast.
 NUMBERED = (
     r"(?:|[^/]*\.)(?:[Dd][Nn]-?[0-9]+|[0-9]{7,})(?![^/.])"  # a download number between dots, or the name's ends
-    rf"|(?=[^/]{{32}})(?:|[^/]*[^/0-9A-Fa-f]){_GUID}(?![0-9A-Fa-f])"  # a GUID anywhere; more digits are a hash
+    rf"|(?=[^/]{{32}})(?:|[^/]*[^/0-9A-Fa-f]){_GUID}(?![0-9A-Fa-f])"  # a GUID anywhere; with more digits it is a hash
 )
 
 NAME = rf"(?![^/]*\.\.|{NUMBERED})[a-z0-9](?:[a-z0-9._-]{{0,62}}[a-z0-9])?"
 """A product or a channel: 1 to 64 characters, without `..`, a GUID, or a download number between its dots."""
 
 SCHEMAS = ("approval", "channel", "history", "manifest", "product", "rejection", "release")
-"""The JSON Schemas of what is uploaded and served, by name."""
+"""The names of the JSON Schemas of the documents that are uploaded and served."""
 
 DESCRIPTIONS = (*SCHEMAS, "openapi")
-"""These, and the description of all URLs, which is served beside them."""
+"""The schemas, and the OpenAPI description of all URLs."""
 
 CONTENT_TYPES = {
     ".json": "application/json",
@@ -35,28 +35,28 @@ CONTENT_TYPES = {
     ".minisig": "text/plain; charset=utf-8",
     "": "text/plain; charset=utf-8",
 }
-"""Every kind of document that is served, by the end of its name."""
+"""The content type of every served document, by the ending of its name."""
 
 PAGES = "public/pages/"
-"""Where the pages for people are, the news of a product, and what the list of products says of it."""
+"""The pages for people, the feed of each product, and each product's entry in the list."""
 METADATA = "public/tuf/metadata/"
 
 TARGETS = "public/tuf/targets/"
-"""Where clients of TUF find what is signed, and what that speaks of."""
+"""The targets of TUF: the files that the metadata lists."""
 MANIFEST = "manifest.json"
 TIMESTAMP = f"{METADATA}timestamp.json"
 
 LANGUAGE = r"(?!(?:|[^/]*-)[Dd][Nn]-?[0-9]|[^/]*[0-9]{7})[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,4}"
-"""A BCP 47 tag, of the form that all real ones have; none has a download number in it."""
+"""A BCP 47 tag. The pattern matches all real tags, and none that contains a download number."""
 
-# A copy in the field may still add its GUID or download number to the path (promise P7). It is dropped here, before
-# anything else can see it: only its shape is looked at. Braces may come as they are or percent-encoded.
+# An old copy may still add its GUID or download number to the path (promise P7). The pattern matches only its form, and
+# it is dropped here, before other code can read it. Braces may be plain or percent-encoded.
 _LEGACY_NUMBER = (
     rf"(?:\{{|%7[Bb])?{_GUID}(?:\}}|%7[Dd])?"
     r"|(?:[Dd][Nn]-?)?[0-9]{1,20}"  # a download number
 )
 
-# `RELEASES` and `RELEASES.json` are what Squirrel asks for.
+# Squirrel requests `RELEASES` and `RELEASES.json`.
 DOCUMENT = rf"RELEASES(?:\.json)?|(?!{NUMBERED})[a-z0-9](?:[a-z0-9-]{{0,80}}\.){{1,2}}(?:atom|json|minisig|xml|yml)"
 _CHANNEL_URL = re.compile(
     rf"/v1/(?P<product>{NAME})/(?P<channel>{NAME})"
@@ -64,9 +64,9 @@ _CHANNEL_URL = re.compile(
 )
 
 DROP_IN = "/drop-in/"
-"""Where updaters ask that cannot change the form of their URL: the only ones that say their version."""
+"""The URLs for updaters that cannot change the form of their URL. Only these URLs contain the client's version."""
 
-# By what the document is called, the rest of the URL. Escaped or not, a `+` may stand in a version.
+# The rest of the URL, by the name of the document. A version may contain `+`, plain or percent-encoded.
 _TOLD = r"/v?(?P<version>[0-9]+\.[0-9]+\.[0-9]+(?:[-+.0-9A-Za-z]|%2[Bb]){0,100})"
 _DROP_IN_FORMS = {
     "tauri": re.compile(rf"(?P<computer>(?:linux|windows|darwin)[/-](?:x86_64|aarch64|i686|armv7|riscv64)){_TOLD}"),
@@ -80,7 +80,7 @@ _PAGE_URL = re.compile(
     rf"(?:/(?P<part>{LANGUAGE}|(?<=/page/)(?:[2-9]|[1-9][0-9]{{1,3}})))?)?"
 )
 
-# What TUF's metadata and what that speaks of are called: docs/security.md. A product's role bears its name.
+# The names of TUF's metadata and targets: docs/security.md. The role of a product contains the product's name.
 NUMBER = "[1-9][0-9]{0,8}"
 METADATA_PATTERN = re.compile(
     rf"{METADATA}(?P<version>{NUMBER})\.(?P<role>root|targets|snapshot|product\.(?P<product>{NAME}))\.json"
@@ -92,7 +92,7 @@ _URL_MAX_CHARS = 512  # the longest URL of the grammar has 207
 
 
 class Place(NamedTuple):
-    """Where a document belongs; a schema and a page have neither product nor channel."""
+    """The product and channel of a document. A schema and a page have neither."""
 
     product: str
     channel: str
@@ -103,7 +103,7 @@ NOWHERE = Place("", "", "")
 
 
 class DropIn(NamedTuple):
-    """What a drop-in URL asks for: a document, if it is of a newer version than the one that the client says."""
+    """The content of a drop-in URL: the key of a document, and the client's version. Older documents are not sent."""
 
     key: str
     version: str
@@ -115,7 +115,7 @@ def is_name(text: str) -> bool:
 
 
 def public_key(path: str) -> str | None:
-    """The key of the answer to `path`: anything, as the client wrote it, without the query. `None` if there is none."""
+    """Return the key of the document at `path`, or None. `path` may be any text; it is a URL path without the query."""
     if len(path) > _URL_MAX_CHARS:
         return None
     if found := _CHANNEL_URL.fullmatch(path):
@@ -128,7 +128,7 @@ def public_key(path: str) -> str | None:
 
 
 def drop_in(path: str) -> DropIn | None:
-    """What a drop-in URL asks for, by its `path` as in `public_key`; `None` if it is none."""
+    """Return the content of the drop-in URL with this `path`, or None for any other. See `public_key` for `path`."""
     found = _DROP_IN_URL.fullmatch(path) if len(path) <= _URL_MAX_CHARS else None
     if found is None:
         return None
@@ -141,52 +141,52 @@ def drop_in(path: str) -> DropIn | None:
 
 
 def document_path(product: str, channel: str, document: str) -> str:
-    """The path in the URL of one public document of a channel, or of what a publisher's CDN puts beside it."""
+    """Return the URL path of a channel's document, or of a file that a publisher's CDN adds to the channel."""
     return f"/v1/{product}/{channel}/{document}"
 
 
 def document_key(product: str, channel: str, document: str) -> str:
-    """The key of one public document of a channel."""
+    """Return the key of a channel's document."""
     return f"public{document_path(product, channel, document)}"
 
 
 def drop_in_document(form: str, computer: str = "") -> str:
-    """What the document of a channel for a form of drop-in URL is called, for one kind of computer or for all."""
+    """Return the name of a channel's document for a form of drop-in URL, for one kind of computer or for all."""
     return f"drop-in-{form}{'-' if computer else ''}{computer}{'' if form == 'RELEASES' else '.json'}"
 
 
 def schema_key(name: str) -> str:
-    """The key of a public JSON Schema."""
+    """Return the key of a public JSON Schema."""
     return f"public/schemas/{name}.json"
 
 
 def page_path(name: str, part: str = "") -> str:
-    """The path in the URL of a page, by what `page_key` takes."""
+    """Return the URL path of a page. The arguments are those of `page_key`."""
     return f"/{name}/{part}" if part else f"/{name}"
 
 
 def page_key(name: str, part: str = "") -> str:
-    """The key of a page: `index`, `privacy`, or that of a product.
+    """Return the key of a page: `index`, `privacy`, or the page of a product.
 
     Args:
-        name: of the page; `page` for those of the index after the first.
-        part: a language of a product's page; the number of a page of the index; empty for the first.
+        name: the name of the page; `page` for pages of the index after the first.
+        part: a language of a product's page, or the number of a page of the index. Empty for the first.
     """
-    return f"{PAGES}{name}.{f'!{part}.' if part else ''}html"  # no name has a `!`, so no other page is called so
+    return f"{PAGES}{name}.{f'!{part}.' if part else ''}html"  # names do not contain `!`, so this key is unique
 
 
 def news_key(product: str) -> str:
-    """The key of the news of a product, of all its channels."""
+    """Return the key of a product's feed, which covers all its channels."""
     return f"{PAGES}{product}.atom"
 
 
 def place(key: str) -> Place:
-    """Where the document at `key` belongs, for a key that `public_key` gave."""
+    """Return the place of the document at `key`, a result of `public_key`."""
     parts = key.split("/")
     return Place(parts[2], parts[3], parts[4]) if parts[1] == "v1" else Place("", "", f"{parts[1]}/{parts[2]}")
 
 
 def content_type(key: str) -> str:
-    """The media type of the public document at `key`."""
+    """Return the content type of the public document at `key`."""
     _, dot, ending = key.rpartition("/")[2].rpartition(".")
     return CONTENT_TYPES[dot + ending if dot else ""]
