@@ -1,4 +1,4 @@
-"""The errors that we raise on purpose, besides those of the answering function, sorted by whose fault they are."""
+"""Our own errors, except those of the answering function, one class for each kind of cause."""
 
 from __future__ import annotations
 

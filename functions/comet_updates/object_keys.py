@@ -1,4 +1,4 @@
-"""The keys of the bucket that no URL leads to by itself: uploads, packs, rejections, and what TUF signs."""
+"""The keys of the bucket for uploads, packs, rejections, TUF metadata and targets. `answer.urls` has the others."""
 
 from __future__ import annotations
 
@@ -21,22 +21,23 @@ from comet_updates.answer.urls import (
 )
 
 RESERVED = ("v1", "drop-in", "tuf", "schemas", "privacy", "page", "log", "downloads", "apt", "rpm", "index")
-"""What is or may become the first part of a URL, and so cannot be the name of a product."""
+"""Names that are, or may become, the first part of a URL. A product cannot have such a name."""
 
 PRODUCT = rf"(?!(?:{'|'.join(RESERVED)})(?:/|(?:\.json)?$)){NAME}"
-"""The name of a product, where one is uploaded: before `/`, or before `.json` and the end, or alone."""
+"""The pattern of a product name in the key of an upload (before `/`, or before `.json` and the end), or alone."""
 
 VERSION = r"(?![^/]*\.\.)[0-9A-Za-z](?:[0-9A-Za-z.+_-]{0,126}[0-9A-Za-z])?"
-"""A version, as it may stand in a key. Whether it is one is for the product's version scheme to say."""
+"""The pattern of a version in a key. The product's version scheme decides whether the version is valid."""
 _PAGE_OF = re.compile(rf"{PAGES}(?P<product>{NAME})\.(?:(?:!{LANGUAGE}\.)?html|atom|json)")
 _INDEX = re.compile(rf"{PAGES}(?:index\.(?:html|json)|page\.![0-9]+\.html)")
 _S3_KEY_MAX_BYTES = 1024
 
 
 class Upload(NamedTuple):
-    """What the key of an upload says.
+    """The parts of an upload's key.
 
-    `channel` is empty for a product, `version` for a product and a channel. Of what is trusted `channel` is the role.
+    `channel` is empty for a product; `version` is empty for a product and for a channel. For root and targets metadata
+    (`trust/`), `channel` is the role.
     """
 
     kind: str
@@ -51,40 +52,43 @@ def is_product(text: str) -> bool:
 
 
 def forbidden(text: str, *, product: bool) -> str | None:
-    """Return why a publisher must not give this name to a product, or to a channel; None if its form decides."""
+    """Return why a product or a channel must not have this name, or None. This does not check the other rules for names."""
     if re.match(NUMBERED, text):
         return "looks like a GUID or a download number"
     return "is a reserved name" if product and text.removesuffix(".json") in RESERVED else None
 
 
 def entry_key(name: str) -> str:
-    """The key of what the list of products says of a product; of `index`, what it says of all. No URL leads there."""
+    """Return the key of a product's entry in the list of products. `index` gives the key of the list's cache.
+
+    These keys have no URL.
+    """
     return f"{PAGES}{name}.json"
 
 
 def page_product(key: str) -> str | None:
-    """Whose page, news or entry is at `key`, going by its form; `None` for any other."""
+    """Return the product whose page, feed or entry has this key, or None for any other key."""
     found = _PAGE_OF.fullmatch(key)
     return found["product"] if found else None
 
 
 def is_of_index(key: str) -> bool:
-    """Whether the list of products is at `key`, or a page of it, or what it was made from."""
+    """Return whether `key` belongs to the list of products: one of its pages, or its cache."""
     return _INDEX.fullmatch(key) is not None
 
 
 def product_role(product: str) -> str:
-    """The TUF role that speaks for a product, and for nothing else."""
+    """Return the name of the TUF role that signs for this product only."""
     return f"product.{product}"
 
 
 def metadata_key(role: str, version: int) -> str:
-    """The key of one version of public TUF metadata. The timestamp alone has none: see `TIMESTAMP`."""
+    """Return the key of one version of public TUF metadata. The timestamp has a key without a version: `TIMESTAMP`."""
     return f"{METADATA}{version}.{role}.json"
 
 
 class Metadata(NamedTuple):
-    """What the key of TUF metadata says; `product` is `None` for the roles that are not of one."""
+    """The parts of the key of TUF metadata. `product` is None for roles that do not belong to a product."""
 
     role: str
     version: int
@@ -92,60 +96,60 @@ class Metadata(NamedTuple):
 
 
 def metadata(key: str) -> Metadata | None:
-    """The inverse of `metadata_key`; `None` for any other key."""
+    """Return the parts of a key from `metadata_key`, or None for any other key."""
     found = METADATA_PATTERN.fullmatch(key)
     return Metadata(found["role"], int(found["version"]), found["product"]) if found else None
 
 
 def target_path(product: str, channel: str, name: str = MANIFEST) -> str:
-    """What TUF calls the manifest of a channel, or another file of it that is on the publisher's host."""
+    """Return TUF's target path for the manifest of a channel, or for another file on the publisher's host."""
     return f"{product}/{channel}/{name}"
 
 
 def target_key(path: str, sha256: str) -> str:
-    """The key of one state of a target, by its `target_path` and its SHA-256 in hexadecimal."""
+    """Return the key of one state of a target, from its `target_path` and its SHA-256 in hexadecimal."""
     folder, _, name = path.rpartition("/")
     return f"{TARGETS}{folder}/{sha256}.{name}"
 
 
 def target_product(key: str) -> str | None:
-    """Whose target is at `key`; `None` for any other key."""
+    """Return the product of the target at `key`, or None for any other key."""
     found = TARGET_PATTERN.fullmatch(key)
     return found["product"] if found else None
 
 
 def product_key(product: str) -> str:
-    """The key of what a pipeline says of a product."""
+    """Return the key of a product's document."""
     return f"products/{product}.json"
 
 
 def channel_key(product: str, channel: str) -> str:
-    """The key of what a pipeline says of a channel."""
+    """Return the key of a channel's policy."""
     return f"channels/{product}/{channel}.json"
 
 
 def release_key(product: str, channel: str, version: str) -> str:
-    """The key of one release."""
+    """Return the key of a release."""
     return f"releases/{product}/{channel}/{version}.json"
 
 
 def approval_key(product: str, channel: str, version: str) -> str:
-    """The key of the approval of one release."""
+    """Return the key of a release's approval."""
     return f"approvals/{product}/{channel}/{version}.json"
 
 
 def pack_key(product: str) -> str:
-    """The key of what was uploaded for a product, gathered in one object for publishers that start anew."""
+    """Return the key of a product's pack: one object with its uploads, for new publisher processes."""
     return f"packs/{product}.json.gz"
 
 
 def signed_key(product: str, version: int) -> str:
-    """The key of what a pipeline signed: the TUF metadata of a product, in one of its versions."""
+    """Return the key of the TUF metadata of a product that a pipeline signed and uploaded, in one version."""
     return f"signed/{product}/{version}.json"
 
 
 def trust_key(role: str, version: int) -> str:
-    """The key of what the owners of the offline keys signed: a version of `root` or `targets`."""
+    """Return the key of root or targets metadata that the owners of the offline keys uploaded, in one version."""
     return f"trust/{role}/{version}.json"
 
 
@@ -163,7 +167,7 @@ _UPLOADS = (
 
 
 def parse_upload(key: str) -> Upload | None:
-    """What the key of an upload says; `None` for a key that no upload has."""
+    """Return the parts of an upload's key, or None if the key is not valid for an upload."""
     for kind, pattern in _UPLOADS:
         if found := pattern.fullmatch(key):
             said = found.groupdict()
@@ -181,7 +185,7 @@ _PLACES = {
 
 
 def parts_of_upload(key: str) -> dict[str, str]:
-    """Return the names in the key of an upload, sound or not, by `product` and `channel`; empty for another key."""
+    """Return the names in an upload's key, valid or not, by `product` and `channel`; empty for any other key."""
     folder, *parts = key.removesuffix(".json").split("/")
     places = _PLACES.get(folder, ())
     if len(parts) != len(places):
@@ -190,11 +194,11 @@ def parts_of_upload(key: str) -> dict[str, str]:
 
 
 PRODUCT_FOLDERS = ("channels", "releases", "approvals", "signed")
-"""Where a product has a folder of uploads of its own."""
+"""The folders that contain a folder for each product."""
 
 
 def product_of(key: str) -> str | None:
-    """What stands in the place of the product in the key of an upload, sound or not; `None` if nothing does."""
+    """Return the name in the product's place in an upload's key, valid or not, or None if the key has no such place."""
     folder, _, rest = key.partition("/")
     if folder == "products" and "/" not in rest and rest.endswith(".json"):
         return rest.removesuffix(".json")
@@ -206,11 +210,11 @@ REJECTED_LONG_KEYS = "rejected/long-keys/"
 
 
 def rejected_key(key: str) -> str:
-    """The key that says why the upload at `key` was refused."""
+    """Return the key of the document with the reasons why the upload at `key` was refused."""
     rejected = f"rejected/{key}.json"
     if len(rejected.encode()) <= _S3_KEY_MAX_BYTES:
         return rejected
-    return f"{REJECTED_LONG_KEYS}{hashlib.sha256(key.encode()).hexdigest()}.json"  # the document names the key in full
+    return f"{REJECTED_LONG_KEYS}{hashlib.sha256(key.encode()).hexdigest()}.json"  # the document contains the whole key
 
 
 OWN_PAGES = ("index", "privacy")
@@ -218,5 +222,5 @@ OWN_PAGES = ("index", "privacy")
 
 
 def has_page(product: str) -> bool:
-    """Return whether a URL leads to a page of `product`: a name of digits alone has no page."""
+    """Return whether `product` can have a page. A name of digits alone has no URL for a page."""
     return urls.public_key(urls.page_path(product)) is not None

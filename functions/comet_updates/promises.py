@@ -1,7 +1,7 @@
-"""The promises: what the policy says, how it is kept, and which checks fail when it is broken.
+"""The promises of the privacy policy, how the service keeps each, and which checks fail if it is broken.
 
-One table. The names of the checks in `tests/`, the evidence report and the page `/privacy` come from it, so that the
-words cannot drift from the code: a check is a test whose name is its sentence.
+The evidence report and the page `/privacy` are generated from this table, and the names of the checks in `tests/` are
+its sentences. So the texts cannot differ from the code.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 
 class Check(NamedTuple):
-    """A test that fails when its sentence is no longer true.
+    """A test that fails when its sentence becomes false.
 
     Attributes:
-        file: below `tests/`, without its ending.
+        file: the path of the test's file below `tests/`, without its ending.
         sentence: the name of the test, in words.
     """
 
@@ -22,20 +22,20 @@ class Check(NamedTuple):
 
     @property
     def test(self) -> str:
-        """What pytest calls it."""
+        """The test's id in pytest."""
         return f"tests/{self.file}.py::test_{self.sentence.replace(' ', '_')}"
 
 
 class Promise(NamedTuple):
-    """One row.
+    """One promise.
 
     Attributes:
         id: P1 to P11.
         policy: the sentence of the policy, quoted.
-        heading: what it means, in a few plain words.
-        words: the same for whoever uses the software.
-        mechanism: how the service keeps it, for whoever reads the code.
-        checks: what fails when it is broken.
+        heading: the promise in a few plain words.
+        words: the promise in plain words, for users of the software.
+        mechanism: how the service keeps the promise, for readers of the code.
+        checks: the tests that fail if the promise is broken.
     """
 
     id: str
@@ -285,9 +285,9 @@ NOT_PROVABLE = (
         " for S3. No check has run on AWS itself."
     ),
 )
-"""What no check in this project can show, in plain words; part of the report and of the page."""
+"""The limits: facts that no check in this project can prove. They are part of the report and of the page."""
 
 
 def checks() -> tuple[Check, ...]:
-    """All checks of all promises, each once, in the order of the table."""
+    """Return all checks of all promises, each once, in the order of the table."""
     return tuple(dict.fromkeys(check for promise in PROMISES for check in promise.checks))

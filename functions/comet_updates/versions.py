@@ -1,9 +1,9 @@
-"""Version schemes: how a product's versions are read and ordered, each by a library that is kept for it.
+"""Version schemes: how a product's versions are parsed and ordered. Libraries do the work.
 
-- `semver`: Semantic Versioning 2.0.0; build metadata does not count (python-semver).
-- `dotted`: numbers with dots, of any length; missing parts count as zero (packaging's release segment).
-- `pep440`: Python's own (packaging).
-- `build`: the version is only shown, the release's `build` number orders, read as `dotted`.
+- `semver`: Semantic Versioning 2.0.0, which ignores build metadata in the order (python-semver).
+- `dotted`: numbers with dots, such as 4.2.1.0. Missing parts count as zero (packaging's release segment).
+- `pep440`: the versions of Python packages (packaging).
+- `build`: the `build` number of the release decides the order, as in `dotted`. The version is only shown.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _DOTTED = re.compile(r"[0-9]{1,19}(?:\.[0-9]{1,19}){0,15}")
 
 
 class Scheme(Enum):
-    """How the versions of a product are ordered."""
+    """The version scheme of a product."""
 
     SEMVER = "semver"
     DOTTED = "dotted"
@@ -31,17 +31,17 @@ class Scheme(Enum):
 
 
 class Precedence(Protocol):
-    """What orders a version among others of its scheme; only comparable within one scheme."""
+    """A key that orders versions. Only keys of the same scheme can be compared."""
 
     def __lt__(self, other: Any, /) -> bool: ...  # noqa: ANN401, D105 (of the same scheme)
     def __le__(self, other: Any, /) -> bool: ...  # noqa: ANN401, D105
 
 
 def precedence(scheme: Scheme, version: str, build: str | None = None) -> Precedence:
-    """Where `version` (for `Scheme.BUILD`, its `build` number) stands in the order of `scheme`.
+    """Return the key that orders `version` in `scheme`. With `Scheme.BUILD`, the `build` number decides.
 
     Raises:
-        VersionSyntaxError: it does not parse.
+        VersionSyntaxError: the version or the build number does not parse, or the build number is missing.
     """
     if scheme is Scheme.SEMVER:
         try:
