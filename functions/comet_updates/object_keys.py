@@ -52,7 +52,7 @@ def is_product(text: str) -> bool:
 
 
 def forbidden(text: str, *, product: bool) -> str | None:
-    """Return why a product or a channel must not have this name, or None. This does not check the other rules for names."""
+    """Return why a product or a channel must not have this name, or None. Other rules for names are not checked."""
     if re.match(NUMBERED, text):
         return "looks like a GUID or a download number"
     return "is a reserved name" if product and text.removesuffix(".json") in RESERVED else None

@@ -65,7 +65,7 @@ def test_broken_json_is_named_with_its_line(tmp_path: Path) -> None:
 
 
 def test_a_file_that_lies_like_the_bucket_has_to_agree_with_its_place(tmp_path: Path) -> None:
-    assert "the key says '4.2.2'" in run(save(tmp_path, release(), KEY.replace("4.2.1", "4.2.2"))).stdout
+    assert "the key has '4.2.2'" in run(save(tmp_path, release(), KEY.replace("4.2.1", "4.2.2"))).stdout
     assert run(save(tmp_path, release(), "somewhere/release.json")).exit_code == 0
 
 
@@ -104,7 +104,7 @@ def test_product_in_another_place_is_checked_by_itself(tmp_path: Path) -> None:
 
 
 def test_what_is_no_document_of_ours_is_said_to_be_none(tmp_path: Path) -> None:
-    assert "no upload has a key like this" in run(save(tmp_path, "[]", "x.json")).stdout
+    assert "the key is not valid for an upload" in run(save(tmp_path, "[]", "x.json")).stdout
     assert run(tmp_path / "missing.json").exit_code == 2
 
 

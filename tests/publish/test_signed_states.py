@@ -142,7 +142,7 @@ class TestRefusals:
         released.sweep()
         refused = object_keys.rejected_key(key)
         (problem,) = released.s3.json(refused)["problems"]
-        assert problem["problem"] == "no upload has a key like this"
+        assert problem["problem"] == "the key is not valid for an upload"
 
         released.writes()
         released.sweep()
@@ -206,7 +206,7 @@ class TestUnsigned:
             "problems": [
                 {
                     "path": "$",
-                    "problem": "is not signed with the key of the product, as its document asks (requires_signature)",
+                    "problem": "has no signature of the product's key, which is required (requires_signature)",
                     "remedy": f"Sign it: comet-updates keys renew {PRODUCT}",
                 }
             ],

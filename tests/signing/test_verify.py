@@ -125,7 +125,10 @@ class TestAnchor:
         assert anchor.root
         assert anchor.root.version == 1
         (refusal,) = anchor.refusals.values()
-        assert (refusal.key, refusal.problems[0].remedy) == (object_keys.trust_key("root", 3), "Upload that one, too")
+        assert (refusal.key, refusal.problems[0].remedy) == (
+            object_keys.trust_key("root", 3),
+            "Upload that version first",
+        )
 
     def test_a_root_has_consistent_snapshots(self, keys: Keys, root: Root, uploaded: dict[str, bytes]) -> None:
         after = offline_roles.renewed(root, NOW)
@@ -196,14 +199,14 @@ class TestSeal:
             read(product(**beside))
         (problem,) = refused.value.problems
         assert problem.path == f"$.signed.targets['{PATH}'].{path}"
-        assert problem.remedy == "Sign with comet-updates"
+        assert problem.remedy == "Sign it with comet-updates"
 
     def test_what_another_key_signed_is_refused(self, read: Callable[..., Any]) -> None:
         with pytest.raises(RefusedUploadError, match=r"signed/comet-cursor/1.json: \$.signatures: is not signed"):
             read(product(), "online")
 
     def test_another_version_than_its_key_says_is_refused(self, read: Callable[..., Any]) -> None:
-        with pytest.raises(RefusedUploadError, match=r"\$.signed.version: is 2, but the key says 1"):
+        with pytest.raises(RefusedUploadError, match=r"\$.signed.version: is 2, but the key has 1"):
             read(product(version=2))
 
     def test_another_kind_is_refused(self, read: Callable[..., Any], root: Root) -> None:

@@ -30,8 +30,8 @@ COUNTING_MAX = 16
 REMEMBERED_MAX_BYTES = 32_000_000
 """How much signed metadata stays in memory. At this limit the memory is cleared."""
 
-_KEY_REMEDY = "Use signed/{product}/{number}.json; comet-updates release does it"
-_UNSIGNED = "is not signed with the key of the product, as its document asks (requires_signature)"
+_KEY_REMEDY = "Use signed/{product}/{number}.json, as comet-updates release does"
+_UNSIGNED = "has no signature of the product's key, which is required (requires_signature)"
 _SIGN = "Sign it: comet-updates keys renew {product}"
 
 
@@ -104,7 +104,7 @@ class Seals:
                 continue
             upload = object_keys.parse_upload(key)
             if upload is None:
-                unknown = Problem("$", "no upload has a key like this", _KEY_REMEDY)
+                unknown = Problem("$", "the key is not valid for an upload", _KEY_REMEDY)
                 refusals[key] = RefusedUploadError(key, (parse.name_problem(key) or unknown,))
             elif not _is_small(versions[-1]):
                 refusals[key] = _too_large(key)
@@ -191,7 +191,7 @@ def _is_small(stored: Stored) -> bool:
 
 
 def _too_large(key: str) -> RefusedUploadError:
-    return _refusal(key, f"is larger than {parse.UPLOAD_MAX_BYTES} bytes", "Sign for fewer products, or channels")
+    return _refusal(key, f"is larger than {parse.UPLOAD_MAX_BYTES} bytes", "Sign for fewer products or channels")
 
 
 def _refusal(key: str, problem: str, remedy: str) -> RefusedUploadError:

@@ -110,7 +110,7 @@ def read_anchor(uploaded: Mapping[str, bytes]) -> Anchor:
     for version in _versions(uploaded, Root.type):
         key = object_keys.trust_key(Root.type, version)
         if object_keys.metadata_key(Root.type, version) not in documents and key not in refusals:
-            problem = Problem("$", f"does not count as long as version {version - 1} does not", "Upload that one, too")
+            problem = Problem("$", f"is ignored, since version {version - 1} is not valid", "Upload that version first")
             refusals[key] = RefusedUploadError(key, (problem,))
     if root is None:
         return Anchor(None, None, documents, refusals)
@@ -159,7 +159,12 @@ def read(key: str, body: bytes, version: int, kind: type[_Kind]) -> Metadata[_Ki
     """
     metadata = parse(key, body, kind)
     if metadata.signed.version != version:
-        refuse(key, "$.signed.version", f"is {metadata.signed.version}, but the key says {version}", "Make them agree")
+        refuse(
+            key,
+            "$.signed.version",
+            f"is {metadata.signed.version}, but the key has {version}",
+            "Use the same version in both",
+        )
     return metadata
 
 
@@ -172,9 +177,9 @@ def parse(key: str, body: bytes, kind: type[_Kind]) -> Metadata[_Kind]:
     try:
         metadata: Metadata[Any] = Metadata.from_bytes(body)
     except DeserializationError:
-        refuse(key, "$", "is no TUF metadata", "Make it with comet-updates keys, or with release")
+        refuse(key, "$", "is not TUF metadata", "Create it with comet-updates keys or comet-updates release")
     if not isinstance(metadata.signed, kind):
-        refuse(key, "$.signed._type", f"is not {kind.type!r}", "Upload it under the key that is its own")
+        refuse(key, "$.signed._type", f"is not {kind.type!r}", "Upload it under the key for its type")
     return metadata
 
 
@@ -188,7 +193,7 @@ def vouched(key: str, metadata: Metadata[_Kind], delegator: Root | Targets, role
         delegator.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
     except (RepositoryError, SecureSystemsLibError, ValueError):
         by = f"version {delegator.version} of {delegator.type} names for {role}"
-        refuse(key, "$.signatures", f"is not signed with enough of the keys that {by}", "Sign it with these")
+        refuse(key, "$.signatures", f"is not signed with enough of the keys that {by}", "Sign it with these keys")
     return metadata
 
 
@@ -208,7 +213,7 @@ def _next_root(key: str, body: bytes, version: int, before: Root | None) -> Root
     for delegator in (before or root, root):  # section 5.3 of the specification
         vouched(key, metadata, delegator, Root.type)
     if not root.consistent_snapshot:
-        refuse(key, "$.signed.consistent_snapshot", "has to be true", "Make it with comet-updates keys")
+        refuse(key, "$.signed.consistent_snapshot", "must be true", "Create it with comet-updates keys")
     return root
 
 
@@ -220,7 +225,7 @@ def _target(key: str, path: str, target: TargetFile) -> Target:
         signatures = tuple(_appcast_signature(said["sha256"], said["signature"]) for said in appcasts)
     except (AttributeError, KeyError, TypeError, ValueError):  # base64 raises ValueError
         place = f"$.signed.targets['{printable(path)}'].custom"
-        refuse(key, place, "is of no form that can be passed on", "Sign with comet-updates")
+        refuse(key, place, "is not valid", "Sign it with comet-updates")
     return Target(target.hashes["sha256"], minisign, signatures)
 
 

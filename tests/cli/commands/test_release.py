@@ -274,7 +274,7 @@ def test_a_refusal_is_told_with_every_problem(build: Build) -> None:
     build.shop.s3.put(key, {"schema": 1, "product": "comet-cursor", "version_scheme": "build"})
     refused = wait(build)
     assert refused.exit_code == 1
-    assert "$.build: is not of the product's version scheme `build`" in " ".join(refused.output.split())
+    assert "$.build: does not parse under the product's version scheme `build`" in " ".join(refused.output.split())
     assert build.run("--wait").exit_code == 2
 
 

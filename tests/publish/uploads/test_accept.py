@@ -205,7 +205,7 @@ class TestWhatCounts:
         s3.put(RELEASE, release())
         s3.put(RELEASE, release(title="other"))
         (problem,) = load(bucket).refusals[RELEASE].problems
-        assert "never changed" in problem.problem
+        assert "cannot be changed" in problem.problem
         assert "new version" in problem.remedy
 
     def test_a_release_is_held_against_the_product_as_it_is_now(self, s3: S3, bucket: WatchedBucket) -> None:

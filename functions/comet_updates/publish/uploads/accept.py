@@ -32,8 +32,10 @@ Listing = Mapping[str, tuple[Stored, ...]]
 """The versions of every upload of a product, the newest first, by key. Equal listings mean equal inputs."""
 
 _Kind = TypeVar("_Kind", Product, ChannelPolicy, Approval)
-_CHANGED = Problem("$", "a release is never changed once it is accepted", "Upload the change as a new version")
-_OTHER_BYTES = Problem("$.sha256", "is not that of the accepted release", "Look at it, and approve it as it is")
+_CHANGED = Problem("$", "an accepted release cannot be changed", "Upload the change as a new version")
+_OTHER_BYTES = Problem(
+    "$.sha256", "is not the hash of the accepted release", "Review the accepted release, and approve that"
+)
 
 
 @dataclass

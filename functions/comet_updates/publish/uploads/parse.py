@@ -44,8 +44,8 @@ MODELS: dict[str, type[Product | ChannelPolicy | Release | Approval]] = {
 _REMEDIES = {
     "missing": "Add the field",
     "extra_forbidden": "Remove the field, or check its spelling",
-    "string_pattern_mismatch": "Write it in that form",
-    "literal_error": "Write one of these",
+    "string_pattern_mismatch": "Write a value that matches the pattern",
+    "literal_error": "Write one of these values",
 }
 
 
@@ -71,7 +71,7 @@ def check_key(key: str) -> object_keys.Upload:
         raise RefusedUploadError(key, (problem,))
     refuse(
         key,
-        "no upload has a key like this",
+        "the key is not valid for an upload",
         "Use products/{product}.json, channels/{product}/{channel}.json, releases/{product}/{channel}/{version}.json or"
         " approvals/{product}/{channel}/{version}.json, with names in lower case",
     )
@@ -110,7 +110,9 @@ def parse(model: type[Document], key: str, body: bytes) -> Document:
         raise RefusedUploadError(key, tuple(_problems(error, wire, see))) from error
     upload = check_key(key)
     lies = tuple(
-        Problem(f"$.{field}", f"is {said!r}, but the key says {true!r}", "Make the document and its key agree")
+        Problem(
+            f"$.{field}", f"is {said!r}, but the key has {true!r}", "Use the same value in the document and in its key"
+        )
         for field, true in zip(("product", "channel", "version"), upload[1:], strict=True)
         if true and (said := getattr(document, field)) != true
     )
@@ -135,11 +137,11 @@ def _strict_json(key: str, body: bytes) -> dict[str, Any]:
     except UnicodeError:
         refuse(key, "is not UTF-8 text", "Save it as UTF-8, without lone surrogates")
     except RecursionError:
-        refuse(key, "is nested too deeply", "Write a plain release document")
+        refuse(key, "is nested too deeply", "Use fewer levels of objects and lists")
     except json.JSONDecodeError as error:
-        refuse(key, f"is not JSON: {error}", "Mend the syntax")
+        refuse(key, f"is not JSON: {error}", "Correct the syntax")
     except ValueError as error:
-        refuse(key, str(error), "Write plain JSON that every reader takes alike")
+        refuse(key, str(error), "Write JSON that every parser reads in the same way")
     if not isinstance(wire, dict):
         refuse(key, "is not a JSON object", "Begin with { and end with }")
     return wire
@@ -158,7 +160,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"has {name}, which is no number in JSON")
+    raise ValueError(f"has {name}, which is not a number in JSON")
 
 
 def _whole(digits: str) -> int:
@@ -178,7 +180,7 @@ def _problems(error: ValidationError, wire: object, see: str) -> Iterator[Proble
     found = error.errors(include_url=False, include_context=False, include_input=False)
     yield from (_problem(details, wire, see) for details in found[:PROBLEMS_MAX])
     if len(found) > PROBLEMS_MAX:
-        yield Problem("$", f"has {len(found) - PROBLEMS_MAX} more problems", "Mend these first")
+        yield Problem("$", f"has {len(found) - PROBLEMS_MAX} more problems", "Correct the others first")
 
 
 def _problem(details: ErrorDetails, wire: object, see: str) -> Problem:

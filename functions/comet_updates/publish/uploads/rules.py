@@ -32,7 +32,7 @@ def version_problems(release: Release, product: Product) -> Iterator[Problem]:
         product.precedence(release)
     except VersionSyntaxError as error:
         field = "build" if product.version_scheme == "build" else "version"
-        yield Problem(f"$.{field}", f"is not of the product's version scheme `{error.scheme}`", error.remedy)
+        yield Problem(f"$.{field}", f"does not parse under the product's version scheme `{error.scheme}`", error.remedy)
 
 
 def unaccepting(product: Product, before: Product, lost: Iterable[Release]) -> Problem:
@@ -45,7 +45,7 @@ def unaccepting(product: Product, before: Product, lost: Iterable[Release]) -> P
     """
     return Problem(
         "$.version_scheme",
-        f"is `{product.version_scheme}`, but accepted releases do not count under it: {some_of(lost)}",
+        f"is `{product.version_scheme}`, which would make accepted releases invalid: {some_of(lost)}",
         f"Keep `{before.version_scheme}`, or release under another product name",
     )
 
@@ -71,13 +71,13 @@ def own_problems(release: Release, product: Product) -> Iterator[Problem]:
         if required and artifact.signatures.keys().isdisjoint(required):
             yield Problem(
                 f"$.artifacts[{index}].signatures",
-                f"has none of the kinds that the product requires on {release.channel}: {', '.join(required)}",
+                f"has no signature of a kind that the product requires on {release.channel}: {', '.join(required)}",
                 "Sign the file",
             )
         if product.max_size is not None and (artifact.size is None or artifact.size > product.max_size):
             yield Problem(
                 f"$.artifacts[{index}].size",
-                f"is not told, or more than the {product.max_size} bytes that the product allows",
+                f"is missing, or larger than the {product.max_size} bytes that the product allows",
                 "Release the right file, or raise `max_size` of the product",
             )
 
@@ -92,8 +92,8 @@ def changed_files(release: Release, earlier: Iterable[Release]) -> Iterator[Prob
             if None not in (now, then) and str(now).lower() != str(then).lower():
                 yield Problem(
                     f"$.artifacts[{index}].{fact}",
-                    f"is not what {release.version} on {channel} says of the same file",
-                    "Release the changed file as a new version, under a URL of its own",
+                    f"differs from {release.version} on {channel} for the same file",
+                    "Release the changed file as a new version, with a new URL",
                 )
 
 
@@ -111,5 +111,5 @@ def not_higher(release: Release, blockers: Sequence[Release], yanked: Iterable[f
         yield Problem(
             "$.version",
             f"is not higher than {highest}, which was released on {release.channel} before",
-            f"Release a higher version, or yank {highest} first and say why",
+            f"Release a higher version, or yank {highest} first, with a reason",
         )
