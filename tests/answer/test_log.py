@@ -93,7 +93,7 @@ def test_the_level_of_the_deployment_decides_what_is_written(
     assert len(capfd.readouterr().out.splitlines()) == lines
 
 
-def test_whatever_is_not_a_record_comes_out_as_a_constant(log: Log, capfd: pytest.CaptureFixture[str]) -> None:
+def test_anything_but_a_record_is_logged_as_a_constant(log: Log, capfd: pytest.CaptureFixture[str]) -> None:
     logger = log._logger
     assert logger
     logger.error("203.0.113.77")

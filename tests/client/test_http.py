@@ -28,7 +28,7 @@ def test_the_bytes_of_the_request_are_what_arrives(
         assert server.received == [shown]
 
 
-def test_a_server_that_nobody_vouches_for_gets_no_request(certified: ssl.SSLContext) -> None:
+def test_a_server_without_a_trusted_certificate_gets_no_request(certified: ssl.SSLContext) -> None:
     with Server(lambda _: http(b"{}"), certified) as server:
         with pytest.raises(NoAnswerError, match="cannot prove that it is this host"):
             ask(server, ssl.create_default_context())

@@ -105,7 +105,7 @@ def test_a_critical_release_is_marked_and_for_whom(critical: object, said: str |
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"percent": 10}, "it reaches 10 percent of the copies."),
+        ({"percent": 10}, "rolling out to 10 percent of the copies."),
         ({"groups": 7, "interval": 86_400}, "in 7 groups, one every day from 20 November 2026 on; by 26 November 2026"),
         ({"groups": 2, "interval": 172_800}, "one every 2 days "),
         ({"groups": 2, "interval": 5_400}, "one every 90 minutes "),
@@ -262,7 +262,7 @@ class TestAPageThatWouldBeTooLong:
     def test_lacks_the_oldest_of_its_history_and_links_to_all_of_it(self) -> None:
         past = [release(f"{number}.0.0") for number in range(HISTORY_MAX + 2, 0, -1)]
         page = product(offer(*past))
-        assert "What came before does not fit here" in page.text
+        assert "Older releases do not fit on this page" in page.text
         assert [
             f"{number}.0.0" for number in (52, 2, 1) if f">{number}.0.0<" in rendered(offer(*past))[""].decode()
         ] == [
@@ -278,7 +278,7 @@ class TestAPageThatWouldBeTooLong:
         assert "Notes 29" in text
         assert "Notes 1 " not in text
         assert "1.0.0" in text
-        assert "What was new is too long for this page" in text
+        assert "The notes are too long for this page" in text
 
     def test_does_not_lack_what_fits(self) -> None:
         text = product(WHOLE).text

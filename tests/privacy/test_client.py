@@ -316,7 +316,7 @@ def offer_file_of(host: Host, service: Server) -> None:
     service.answer = lambda _: http(manifest(artifacts=[file | {"sha256": hashlib.sha256(b"new").hexdigest()}]))
 
 
-def test_no_answer_of_a_person_is_told(service: Server, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_answer_of_a_person_is_sent(service: Server, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever a person answers, now or before, nothing more is sent to anyone than the question to the service."""
     offer_file_of(host, service)
     asked: list[str] = []

@@ -117,7 +117,7 @@ def test_which_version_a_drop_in_client_runs_makes_no_difference_but_to_its_answ
     compared()
 
 
-def test_whatever_call_fails_nothing_of_a_drop_in_request_comes_out(
+def test_a_fault_of_any_call_reveals_nothing_of_a_drop_in_request(
     aws_lambda: Lambda, published: dict[str, str]
 ) -> None:
     one, other = (

@@ -94,7 +94,7 @@ def test_who_asks_makes_no_difference_while_s3_fails(
     compared()
 
 
-def test_whatever_call_fails_nothing_of_the_request_comes_out(observe: Callable[..., Observation]) -> None:
+def test_a_fault_of_any_call_reveals_nothing_of_the_request(observe: Callable[..., Observation]) -> None:
     """A fault that quotes the event, at each call that the handler makes, its own and those of libraries."""
     asks = [
         ASKS["the latest release"],

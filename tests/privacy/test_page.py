@@ -154,7 +154,7 @@ def test_what_would_be_loaded_or_run_is_found(planted: str) -> None:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_the_browser_is_told_to_load_nothing(ask: Handler, path: str) -> None:
+def test_pages_forbid_the_browser_to_load_anything(ask: Handler, path: str) -> None:
     given = ask(request(path), None)
     directives = dict(part.split(" ", 1) for part in given["headers"]["content-security-policy"].split("; "))
     (style,) = Page(given["body"]).styles

@@ -69,7 +69,7 @@ def test_who_uploads_makes_no_difference_while_s3_fails(upload: Callable[..., Ob
     tally(pairs=1)
 
 
-def test_whatever_call_fails_nothing_of_the_uploader_comes_out(
+def test_a_fault_of_any_call_reveals_nothing_of_the_uploader(
     upload: Callable[..., Observation],
 ) -> None:
     """A fault that quotes the event, at the calls that our publishing code makes."""

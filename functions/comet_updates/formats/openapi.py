@@ -18,13 +18,13 @@ from comet_updates.model.schemas import DIALECT
 Json = dict[str, Any]
 
 HEADERS = {
-    "cache-control": "How long the answer may be kept.",
-    "content-length": "In bytes.",
-    "etag": "A hash of the document's bytes and of nothing else: the same for everyone.",
+    "cache-control": "How long a client or a cache may keep the answer.",
+    "content-length": "The size in bytes.",
+    "etag": "A hash of the document's bytes, the same for everyone.",
     "x-content-type-options": "Constant.",
     "strict-transport-security": "Constant.",
-    "access-control-allow-origin": "Constant, but for pages: any web page may read what is public.",
-    "content-security-policy": "Of pages: they load nothing.",
+    "access-control-allow-origin": "Constant; not on pages. Any web page may read public documents.",
+    "content-security-policy": "Only on pages: they load nothing.",
 }
 """The headers of an answer that has a document, besides `content-type`."""
 
@@ -32,10 +32,10 @@ _CONTENT: dict[str, Json] = {ending: {kind.partition(";")[0]: {}} for ending, ki
 _FEEDS: Json = {kind: {} for ending, content in _CONTENT.items() if ending != ".html" for kind in content}
 PATHS: dict[str, tuple[str, Json]] = {
     "/": ("The products, as a page for people", _CONTENT[".html"]),
-    "/privacy": ("What is promised and how it is checked, as a page for people", _CONTENT[".html"]),
-    "/{product}": ("What a product offers, as a page for people", _CONTENT[".html"]),
-    "/{product}/feed.atom": ("News of a product", _CONTENT[".atom"]),
-    "/schemas/{name}.json": ("The form of a document, or this description", _CONTENT[".json"]),
+    "/privacy": ("The privacy promises and how they are checked, as a page for people", _CONTENT[".html"]),
+    "/{product}": ("The releases of a product, as a page for people", _CONTENT[".html"]),
+    "/{product}/feed.atom": ("The feed of a product's new releases", _CONTENT[".atom"]),
+    "/schemas/{name}.json": ("The schema of a document, or this description", _CONTENT[".json"]),
     "/v1/{product}/{channel}": (
         "The latest release of a channel",
         {"application/json": {"schema": {"$ref": "manifest.json"}}},
@@ -44,7 +44,7 @@ PATHS: dict[str, tuple[str, Json]] = {
         "All releases of a channel, the latest first",
         {"application/json": {"schema": {"$ref": "history.json"}}},
     ),
-    "/v1/{product}/{channel}/{document}": ("What a channel offers, as one updater reads it", _FEEDS),
+    "/v1/{product}/{channel}/{document}": ("The releases of a channel, in the format of one updater", _FEEDS),
 }
 """Path → the summary of its document, and the document's content types."""
 
@@ -91,8 +91,8 @@ def _path(path: str, summary: str, content: Json) -> Json:
     responses = {
         "200": {"description": "The document.", "headers": headers, "content": content},
         "304": {"description": "The client has it already.", "headers": headers},
-        "404": {"description": "There is none.", "content": _REFUSAL},
-        "503": {"description": "The storage fails; ask again later.", "content": _REFUSAL},
+        "404": {"description": "The document does not exist.", "content": _REFUSAL},
+        "503": {"description": "The storage failed. Try again later.", "content": _REFUSAL},
     }
     parameters: list[Json] = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": _SEGMENTS[name]}}
@@ -103,7 +103,7 @@ def _path(path: str, summary: str, content: Json) -> Json:
         "parameters": parameters,
         "get": {"summary": summary, "responses": responses},
         "head": {
-            "summary": f"{summary}: the headers alone",
+            "summary": f"{summary} (headers only)",
             "responses": {
                 # An answer to HEAD has a content type but no body. A schema would require a body.
                 status: response | {"content": {kind: {} for kind in response["content"]}}

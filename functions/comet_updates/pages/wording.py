@@ -86,8 +86,8 @@ def rollout(decided: Rollout | None) -> str:
         return "It is offered to everyone."
     if decided.percent is not None:
         return (
-            f"It is rolling out: it reaches {decided.percent} percent of the copies. "
-            "Each decides for itself whether it is among them, and tells nobody."
+            f"It is rolling out to {decided.percent} percent of the copies. "
+            "Each copy decides itself whether it is among them, and tells nobody."
         )
     interval_s, groups = decided.interval or 0, decided.groups or 1
     said = f"It is rolling out in {groups} groups, one every {_interval(interval_s)}"
