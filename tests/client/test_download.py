@@ -165,7 +165,7 @@ def full_disk() -> Iterator[None]:
 
 
 def test_a_full_disk_is_told_of_and_left_clean(case: Case, full_disk: None) -> None:
-    with pytest.raises(RefusedDownloadError, match="cannot be written to .*: File too large"):
+    with pytest.raises(RefusedDownloadError, match=r"cannot be written to .*: File too large"):
         case.run()
     assert case.files() == {}
 

@@ -34,7 +34,7 @@ def test_the_release_is_found_however_far_behind_it_is() -> None:
 
 def test_a_rollout_that_cannot_be_said_is_the_reason_while_it_lasts() -> None:
     found = behind(complete("2.0.0"), complete("1.0.0"), rollout=percent(10), is_complete=False)
-    assert found["tauri.json"] == ("1.0.0", "cannot say its rollout")
+    assert found["tauri.json"] == ("1.0.0", "does not support rollouts")
     assert "latest.yml" not in found
 
 

@@ -65,7 +65,7 @@ def _lags(module: ModuleType, offer: Offer) -> Iterator[Lag]:
             return bool(module.render(_without(offer, offered[: number + 1])).get(name) != rendered[name])
 
         told = bisect_left(range(1, len(offered)), True, key=is_told_of) + 1  # noqa: FBT003 (the value to search for)
-        why = "cannot say its rollout" if to_all.get(name) != rendered[name] else f"needs {module.NEEDS}"
+        why = "does not support rollouts" if to_all.get(name) != rendered[name] else f"needs {module.NEEDS}"
         yield Lag(name, offered[told].version, why)
 
 

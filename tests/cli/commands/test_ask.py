@@ -330,7 +330,7 @@ class TestVouching:
             (("--root", "missing.json"), 2, "does not exist"),
             (("--root", "1.root.json", "--manifest-key", "RW"), 2, "cannot be used with --root"),
             (("--root", "no.json"), 1, "not a TUF root"),
-            (("--manifest-key", "RW"), 1, "the public key is none"),
+            (("--manifest-key", "RW"), 1, "not a minisign key"),
         ],
         ids=["missing", "two", "no root", "no key"],
     )
