@@ -96,7 +96,7 @@ def test_the_pages_of_a_product_are_told_from_those_of_any_other(product: str, l
     assert {object_keys.page_product(key) for key in ours} == {product}
     assert urls.public_key(urls.page_path("page", str(number))) == urls.page_key("page", str(number))
     assert urls.public_key(urls.page_path(product, language)) in (urls.page_key(product, language), None)
-    assert urls.place(urls.page_key(product, language)).document == f"pages/{product}.!{language}.html"
+    assert urls.document_id(urls.page_key(product, language)).document == f"pages/{product}.!{language}.html"
 
 
 @pytest.mark.parametrize("name", ["Draft.html", "notes.txt", "old/x.html", "a.!.html", "a.!de.atom", "a..html", "a"])

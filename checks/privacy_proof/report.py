@@ -25,8 +25,8 @@ from testkit.search import SPELLINGS
 
 Report = dict[str, Any]
 
-PLACE = urls.Place("<product>", "<channel>", "<document>")
-PLACES = (urls.NOWHERE, urls.Place("<product>", "", ""), PLACE)
+PLACE = urls.DocumentId("<product>", "<channel>", "<document>")
+PLACES = (urls.NO_DOCUMENT, urls.DocumentId("<product>", "", ""), PLACE)
 
 
 def make(checked: Run, caught: Iterable[Caught], commit: str, *, changed: bool) -> Report:

@@ -19,7 +19,7 @@ from comet_updates.answer import urls
 from comet_updates.answer.log import NOT_A_RECORD, SUCCESSES, Cache, Log, Outcome, Record
 from testkit.project import ROOT
 
-PLACE = urls.Place("comet-cursor", "stable", "manifest.json")
+PLACE = urls.DocumentId("comet-cursor", "stable", "manifest.json")
 
 
 @pytest.fixture

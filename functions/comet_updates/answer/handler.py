@@ -52,7 +52,7 @@ def build(settings: Settings) -> Handler:
         except BaseException:  # noqa: BLE001, S110 (whatever it is, its text may quote the request: it ends here)
             pass
         try:
-            place = urls.place(answer.key) if answer.key else urls.NOWHERE
+            place = urls.document_id(answer.key) if answer.key else urls.NO_DOCUMENT
             log.write(Record(answer.outcome, place, answer.cache, time.monotonic() - started))
         except BaseException:  # noqa: BLE001, S110 (an answer does not wait for its record)
             pass

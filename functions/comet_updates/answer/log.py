@@ -66,7 +66,7 @@ class Record(NamedTuple):
     """One line of the log. `place` is empty unless it names a document that we publish."""
 
     outcome: Outcome
-    place: urls.Place = urls.NOWHERE
+    place: urls.DocumentId = urls.NO_DOCUMENT
     cache: Cache = Cache.NONE
     seconds: float = 0.0
 

@@ -114,7 +114,7 @@ class Run:
             raise
         except BaseException:  # noqa: BLE001
             outcome = Outcome.FAILED
-        place = urls.Place(product, "", "") if product and urls.is_name(product) else urls.NOWHERE
+        place = urls.DocumentId(product, "", "") if product and urls.is_name(product) else urls.NO_DOCUMENT
         self._log.write(Record(outcome, place, seconds=time.monotonic() - started))
         return outcome
 

@@ -157,7 +157,7 @@ def _sealed(product: str, rendered: Rendered, seal: Seal) -> dict[str, bytes]:
 
 def manifests(product: str, rendered: Rendered) -> dict[str, bytes]:
     """What is signed of a product: the manifest of each of its channels, by `object_keys.target_path`."""
-    found = ((urls.place(key), body) for key, body in rendered.documents.items() if key.startswith("public/v1/"))
+    found = ((urls.document_id(key), body) for key, body in rendered.documents.items() if key.startswith("public/v1/"))
     return {
         object_keys.target_path(product, place.channel): body
         for place, body in found
