@@ -12,7 +12,7 @@ from comet_updates.answer import drop_in, respond, urls
 from comet_updates.answer.errors import StoreUnavailableError
 from comet_updates.answer.log import Log, Record
 from comet_updates.answer.settings import settings
-from comet_updates.answer.store import WITNESS, Reader, s3_get
+from comet_updates.answer.store import PROBE_KEY, CachedStore, s3_get
 
 Handler = Callable[[dict[str, Any], object], dict[str, Any]]
 
@@ -37,9 +37,9 @@ class Settings(NamedTuple):
 def build(settings: Settings) -> Handler:
     """The handler for these settings, with one GET done in advance so that the first client does not wait for it."""
     log = Log(successes=settings.log_successes, level=settings.log_level)
-    reader = Reader(s3_get(settings.bucket, settings.endpoint_url), ttl_s=settings.memory_ttl_s)
+    reader = CachedStore(s3_get(settings.bucket, settings.endpoint_url), ttl_s=settings.memory_ttl_s)
     with suppress(StoreUnavailableError):  # S3 may be back for the first request
-        reader.read(WITNESS)
+        reader.read(PROBE_KEY)
 
     def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
         """Answer one API Gateway event (payload 2.0). Method, path and If-None-Match are all that is read of it."""

@@ -29,7 +29,7 @@ RETRY_PAUSE_S = 5.0  # after a failure S3 is left alone for so long: one outage 
 JITTER = 0.2  # each wait is up to so much shorter, by chance: environments that began together do not ask together
 TRY_TIMEOUT_S = 1  # from the first byte sent to the last received; S3 takes some hundredths of a second
 BUDGET_S = 2.5  # no GET begins later. With the longest GET, two tries and a breath between, it ends before 5 s
-WITNESS = urls.schema_key("manifest")
+PROBE_KEY = urls.schema_key("manifest")
 """A document that every deployment publishes: read once in advance, and proof that the role can read at all."""
 
 
@@ -68,7 +68,7 @@ class _Entry(NamedTuple):
     ask_at: float
 
 
-class Reader:
+class CachedStore:
     """Reads public documents and remembers them for `ttl_s` seconds, or up to `STALE_MAX_S` while S3 fails.
 
     Only documents that exist are remembered, so that no stream of invented names can push them out. Whoever asks while
@@ -137,7 +137,7 @@ class Reader:
                 return self._get(key, validator)
             # Missing, or may we read nothing now? Only what S3 says of the witness after that, and of the key after
             # that again, can tell: see docs/decisions/0001-missing-or-denied.md.
-            self._get_by(latest, WITNESS, None)
+            self._get_by(latest, PROBE_KEY, None)
             with suppress(DeniedError):
                 return self._get_by(latest, key, validator)
         except BrokenDocumentError:
