@@ -15,7 +15,7 @@ from comet_updates.publish.bucket import Bucket
 from comet_updates.publish.bucket_state import look, look_at_all
 from comet_updates.publish.decide import counted_channels, decide, due_at
 from comet_updates.publish.render import Rendered, render
-from comet_updates.publish.signed_states import Seals
+from comet_updates.publish.signed_states import SignedStates
 from comet_updates.publish.stored import etag_of
 from comet_updates.publish.uploads.accept import Inputs
 from comet_updates.publish.uploads.load import Loader
@@ -71,12 +71,12 @@ def status(bucket: Bucket, product: str | None, now: datetime) -> Status:
     views = {product: look(bucket, product)} if product else look_at_all(bucket)
     listed = bucket.listed(f"public/v1/{product}/" if product else "public/v1/")
     written_at = {key: found.written_at for key, found in listed.items()}
-    seals = Seals(bucket)
-    seals.look()
+    signed_states = SignedStates(bucket)
+    signed_states.look()
     found = Status([], {})
     for name, view in sorted(views.items()):
         inputs = Loader(bucket).load(name, view.listing)
-        rendered = seals.apply(name, render(inputs, now), view)
+        rendered = signed_states.apply(name, render(inputs, now), view)
         found.channels.extend(_channels(inputs, rendered, view.existing, written_at, now))
         for key, refusal in {**inputs.refusals, **rendered.refusals}.items():
             found.refused[key] = [str(problem) for problem in refusal.problems]

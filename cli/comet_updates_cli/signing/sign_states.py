@@ -20,7 +20,7 @@ from comet_updates.errors import ConcurrentPublishError, SigningError
 from comet_updates.publish.bucket import Bucket
 from comet_updates.publish.decide import ALL_PERCENT, due_at
 from comet_updates.publish.render import render
-from comet_updates.publish.signed_states import Seals, manifests
+from comet_updates.publish.signed_states import SignedStates, manifests
 from comet_updates.publish.uploads.accept import Inputs
 from comet_updates.publish.uploads.load import Loader, list_inputs
 from comet_updates.signing import sign
@@ -87,12 +87,12 @@ def seal(
 def _seal(
     bucket: Bucket, product: str, now: datetime, keys: SignWith, then: Inputs | None, *, is_renewal: bool
 ) -> list[str]:
-    seals = Seals(bucket)
-    anchor = seals.look()
+    signed_states = SignedStates(bucket)
+    anchor = signed_states.look()
     if anchor.targets is None:
         raise SigningError(keys.uri, "may not sign for any product yet. Run comet-updates keys begin first")
     listing = list_inputs(bucket, product)
-    known = [found for _, found in seals.signed(listing)]
+    known = [found for _, found in signed_states.signed(listing)]
     states = list(_states(product, then or Loader(bucket).load(product, listing), now))
     if not (known or any(state.manifests for state in states)):
         return []  # no release is offered, and none was before

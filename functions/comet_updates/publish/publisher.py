@@ -21,7 +21,7 @@ from comet_updates.publish.bucket import Bucket, Change, write
 from comet_updates.publish.bucket_state import View, exactly, look, look_at_all, original
 from comet_updates.publish.online_roles import Freshness, is_of_trust
 from comet_updates.publish.render import rejections, render
-from comet_updates.publish.signed_states import Seals
+from comet_updates.publish.signed_states import SignedStates
 from comet_updates.publish.stored import etag_of
 from comet_updates.publish.uploads import parse
 from comet_updates.publish.uploads.load import Loader, list_inputs
@@ -61,12 +61,12 @@ class Publisher:
         self._bucket = bucket
         self._clock = clock
         self._loader = Loader(bucket, writes_packs=True)
-        self._seals = Seals(bucket)
+        self._signed_states = SignedStates(bucket)
         self._freshness = Freshness(bucket, clock, online_key)
 
     def look_at_trust(self) -> None:
         """See who may sign what, for all that is published from now on. Raises `StoreUnavailableError`."""
-        self._seals.look()
+        self._signed_states.look()
 
     def publish(self, product: str, seen: View | None = None) -> Change:
         """Publish all channels of `product`, which may be anything that stands in its place in a key.
@@ -98,14 +98,14 @@ class Publisher:
     @property
     def has_trust(self) -> bool:
         """Whether anybody may sign anything, or tried to say so, as far as was seen."""
-        return self._seals.anchor != NOBODY
+        return self._signed_states.anchor != NOBODY
 
     def publish_trust(self) -> Change:
         """Publish who may sign what, and that all that is signed is fresh; nothing if nobody signs.
 
         Raises what `publish` raises, and `SigningError`.
         """
-        return self._until_undisturbed(lambda: self._freshness.publish(self._seals.anchor))
+        return self._until_undisturbed(lambda: self._freshness.publish(self._signed_states.anchor))
 
     def refuse_strays(self) -> Change:
         """Say of every upload that belongs to no product why it does not count. Raises what `publish` raises."""
@@ -139,7 +139,7 @@ class Publisher:
 
     def _differences(self, product: str, view: View) -> Differences:
         inputs = self._loader.load(product, view.listing)
-        rendered = self._seals.apply(product, render(inputs, self._clock()), view)
+        rendered = self._signed_states.apply(product, render(inputs, self._clock()), view)
         refusals = inputs.refusals | rendered.refusals
         existing = {key: etag for key, etag in view.existing.items() if not rendered.leaves(key)}
         return Differences(existing, rendered.documents | rejections(refusals.values()))

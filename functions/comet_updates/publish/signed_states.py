@@ -42,7 +42,7 @@ class Chosen(NamedTuple):
     refusals: Mapping[str, RefusedUploadError]
 
 
-class Seals:
+class SignedStates:
     """Reads what was signed, each version once: it never changes.
 
     Args:
