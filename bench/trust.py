@@ -70,7 +70,9 @@ class Desk:
     def release(self, number: int, version: str) -> None:
         """Upload a release and have it signed."""
         self.upload(number, version)
-        sign_states.seal(self._bucket, product(number), self.now, SignWith(sample_keys.product_key(self._folder)))
+        sign_states.sign_states(
+            self._bucket, product(number), self.now, SignWith(sample_keys.product_key(self._folder))
+        )
 
     def sweep(self) -> int:
         """Publish what is new; gives how often the online key signed."""

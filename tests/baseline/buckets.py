@@ -75,7 +75,7 @@ class Filler:
     def sign(self, product: str) -> None:
         """Sign what a product offers, and its appcasts."""
         key = sample_keys.product_key(self._keys)
-        sign_states.seal(self._bucket, product, self.objects.now, SignWith(key, key))
+        sign_states.sign_states(self._bucket, product, self.objects.now, SignWith(key, key))
 
     def sweep(self) -> None:
         """Publish everything."""

@@ -72,7 +72,7 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Signed]:
         key_folder.publish(trust, bucket, is_dry=False)
         for version in (app.OLD, app.LATEST):
             _release(service, files, version)
-        sign_states.seal(bucket, PRODUCT, now, SignWith(f"file2:{key['product']}"))
+        sign_states.sign_states(bucket, PRODUCT, now, SignWith(f"file2:{key['product']}"))
         service.wait_for(urls.TIMESTAMP.removeprefix("public"), lambda body: b'"timestamp"' in body)
         del front.requests[:]
         yield Signed(front, files, trust / "root" / "1.json")

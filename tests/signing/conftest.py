@@ -153,7 +153,7 @@ class House:
         self.seal(document["product"], key)
 
     def seal(self, product: str = PRODUCT, key: str = "product", **options: Any) -> list[str]:
-        return sign_states.seal(self.bucket, product, self.now, SignWith(self.key(key)), **options)
+        return sign_states.sign_states(self.bucket, product, self.now, SignWith(self.key(key)), **options)
 
     def sweep(self) -> None:
         """What the publishing function does every few minutes."""

@@ -138,7 +138,7 @@ def execute(where: Where, make_plan: Callable[[Bucket, datetime], Plan]) -> Plan
     def sign(plan: Plan) -> Plan:
         product = object_keys.product_of(plan.key)
         assert product is not None  # noqa: S101 (every plan belongs to a product)
-        signed = sign_states.seal(bucket, product, datetime.now(UTC), keys, plan.then)
+        signed = sign_states.sign_states(bucket, product, datetime.now(UTC), keys, plan.then)
         return plan._replace(signed=(*plan.signed, *signed), then=None)
 
     # Sign again afterwards: two pipelines at the same time do not know what the other is about to write.

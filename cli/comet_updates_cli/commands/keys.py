@@ -191,7 +191,7 @@ def renew(
     from comet_updates_cli.signing import sign_states  # noqa: PLC0415 (as above)
 
     with refusals():
-        signed = sign_states.seal(open_bucket(bucket, endpoint_url), product, _now(), _key(), is_renewal=True)
+        signed = sign_states.sign_states(open_bucket(bucket, endpoint_url), product, _now(), _key(), is_renewal=True)
     typer.echo(json.dumps({"signed": signed}) if as_json else "\n".join(f"signed {key}" for key in signed))
 
 

@@ -33,7 +33,7 @@ def sign(bucket: Bucket, folder: Path) -> str:
         key_folder.sign(trust, _uri(folder, name), is_dry=False)
     key_folder.publish(trust, bucket, is_dry=False)
     for product in products:
-        sign_states.seal(bucket, product, now, SignWith(_uri(folder, "product")))
+        sign_states.sign_states(bucket, product, now, SignWith(_uri(folder, "product")))
     return _uri(folder, "online")
 
 

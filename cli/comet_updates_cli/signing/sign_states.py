@@ -52,7 +52,7 @@ class State(NamedTuple):
     appcasts: dict[str, list[bytes]]
 
 
-def seal(
+def sign_states(
     bucket: Bucket,
     product: str,
     now: datetime,

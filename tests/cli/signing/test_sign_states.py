@@ -238,7 +238,7 @@ class TestAppcast:
 
     def seal(self, house: House) -> list[str]:
         keys = SignWith(house.key("product"), house.key("sparkle"))
-        return sign_states.seal(house.bucket, PRODUCT, house.now, keys)
+        return sign_states.sign_states(house.bucket, PRODUCT, house.now, keys)
 
     def test_it_is_served_with_its_signature(self, sealed: House) -> None:
         body = check_appcast(sealed, sealed.s3.get(APPCAST))
@@ -280,5 +280,7 @@ class TestAppcast:
     def test_only_an_ed25519_key_can(self, house: House) -> None:
         upload(house, "4.2.1", artifacts=[archive("App.zip", platform="macos", arch="universal")])
         with pytest.raises(SigningError, match="cannot be read"):
-            sign_states.seal(house.bucket, PRODUCT, house.now, SignWith(house.key("product"), "file2:nowhere.pem"))
+            sign_states.sign_states(
+                house.bucket, PRODUCT, house.now, SignWith(house.key("product"), "file2:nowhere.pem")
+            )
         assert house.s3.keys("signed/") == []
