@@ -77,7 +77,7 @@ class Desk:
     def sweep(self) -> int:
         """Publish what is new; gives how often the online key signed."""
         with _counted() as count:
-            self._publisher.look_at_trust()
+            self._publisher.load_trust()
             for name, seen in self._publisher.look_at_all().items():
                 self._publisher.publish(name, seen)
             self._publisher.publish_trust()

@@ -210,7 +210,7 @@ class TestSweeps:
             released.sweep()
         assert version_of(released.s3.get(f"public/v1/{PATH}")) == "4.3.0"
         assert version_of(client.check()) == "4.2.1"
-        released.publisher.look_at_trust()
+        released.publisher.load_trust()
         with pytest.raises(SigningError, match="ONLINE_KEY is not set" if uri is None else "is none of the keys"):
             released.publisher.publish_trust()
 
@@ -322,7 +322,7 @@ class TestTwoAtOnce:
             if name == "put" and f"{before}.json" in str(key) and str(key).startswith(urls.METADATA) and not overtaken:
                 overtaken.append(key)
                 released.release("4.4.0")
-                other.look_at_trust()
+                other.load_trust()
                 other.publish(PRODUCT)
                 other.publish_trust()
 

@@ -15,7 +15,7 @@ from tuf.api.metadata import Metadata, Root, TargetFile, Targets
 from comet_updates import object_keys
 from comet_updates.errors import RefusedUploadError
 from comet_updates.signing import sign
-from comet_updates.signing.verify import NOBODY, read_anchor, read_seal
+from comet_updates.signing.verify import NO_TRUST, read_anchor, read_seal
 from comet_updates_cli.signing import offline_roles
 from tests.signing.thief import signed
 
@@ -88,8 +88,8 @@ class TestAnchor:
         assert list(anchor.documents.values()) == list(uploaded.values())
 
     def test_without_a_first_root_there_is_none(self, uploaded: dict[str, bytes]) -> None:
-        assert read_anchor({}) == NOBODY
-        assert read_anchor({key: body for key, body in uploaded.items() if "root" not in key}) == NOBODY
+        assert read_anchor({}) == NO_TRUST
+        assert read_anchor({key: body for key, body in uploaded.items() if "root" not in key}) == NO_TRUST
 
     @pytest.mark.parametrize("signers", [("a",), ("a", "thief"), ()])
     def test_a_first_root_that_too_few_signed_is_refused(
@@ -97,7 +97,7 @@ class TestAnchor:
     ) -> None:
         key = object_keys.trust_key("root", 1)
         anchor = read_anchor(uploaded | {key: signed(root, *keys.uris(*signers))})
-        assert anchor._replace(refusals={}) == NOBODY
+        assert anchor._replace(refusals={}) == NO_TRUST
         assert set(anchor.refusals) == {key}
 
     @pytest.mark.parametrize(

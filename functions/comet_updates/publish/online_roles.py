@@ -24,7 +24,7 @@ from comet_updates.publish.bucket_state import original
 from comet_updates.publish.render import rejections
 from comet_updates.publish.stored import Listed
 from comet_updates.signing import sign
-from comet_updates.signing.verify import Anchor, parse, read, vouched
+from comet_updates.signing.verify import TrustAnchor, parse, read, vouched
 
 REFUSED_TRUST = object_keys.rejected_key("trust/").removesuffix(".json")
 TIMESTAMP_RENEWED = timedelta(days=2)
@@ -64,7 +64,7 @@ class Freshness:
         self._clock = clock
         self._online_key = online_key
 
-    def publish(self, anchor: Anchor) -> Change:
+    def publish(self, anchor: TrustAnchor) -> Change:
         """Publish what `anchor` vouches for, and what is newest.
 
         Raises:
@@ -91,7 +91,7 @@ class Freshness:
         kept = versions | ({Snapshot.type: current.version} if current else {})
         return passed_on.and_then(change).and_then(self._tidy(listed, kept, now))
 
-    def _pass_on(self, anchor: Anchor, listed: Mapping[str, Listed]) -> Change:
+    def _pass_on(self, anchor: TrustAnchor, listed: Mapping[str, Listed]) -> Change:
         """Publish what people signed, and say of what does not count why."""
         there = {key: found.etag for key, found in listed.items() if key in anchor.documents}
         told = {key: etag for key, etag in self._bucket.etags(REFUSED_TRUST).items() if is_of_trust(key)}

@@ -25,7 +25,7 @@ from comet_updates.publish.signed_states import SignedStates
 from comet_updates.publish.stored import etag_of
 from comet_updates.publish.uploads import parse
 from comet_updates.publish.uploads.load import Loader, list_inputs
-from comet_updates.signing.verify import NOBODY
+from comet_updates.signing.verify import NO_TRUST
 
 ATTEMPTS = 5
 """How often a run starts again because another publisher was faster, before it leaves the rest to a retry."""
@@ -64,7 +64,7 @@ class Publisher:
         self._signed_states = SignedStates(bucket)
         self._freshness = Freshness(bucket, clock, online_key)
 
-    def look_at_trust(self) -> None:
+    def load_trust(self) -> None:
         """See who may sign what, for all that is published from now on. Raises `StoreUnavailableError`."""
         self._signed_states.look()
 
@@ -98,7 +98,7 @@ class Publisher:
     @property
     def has_trust(self) -> bool:
         """Whether anybody may sign anything, or tried to say so, as far as was seen."""
-        return self._signed_states.anchor != NOBODY
+        return self._signed_states.anchor != NO_TRUST
 
     def publish_trust(self) -> Change:
         """Publish who may sign what, and that all that is signed is fresh; nothing if nobody signs.

@@ -64,7 +64,7 @@ class Run:
             SweepFailedError: something could not be published; all the rest was.
         """
         try:
-            self._publisher.look_at_trust()
+            self._publisher.load_trust()
         except CometError:
             raise SweepFailedError("the bucket could not be listed") from None
         done = [self._is_fresh()]
@@ -85,7 +85,7 @@ class Run:
     def _has_seen_trust(self) -> bool:
         """See who may sign what; without that nothing is published, since it might be what nobody signed."""
         try:
-            self._publisher.look_at_trust()
+            self._publisher.load_trust()
         except CometError:
             self._log.write(Record(Outcome.FAILED))
             return False

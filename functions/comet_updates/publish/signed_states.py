@@ -22,7 +22,7 @@ from comet_updates.publish.stored import Stored, etag_of
 from comet_updates.publish.uploads import parse
 from comet_updates.publish.uploads.accept import Listing
 from comet_updates.signing.sign import sha256
-from comet_updates.signing.verify import NOBODY, Anchor, Seal, read_anchor, read_seal
+from comet_updates.signing.verify import NO_TRUST, Seal, TrustAnchor, read_anchor, read_seal
 
 COUNTING_MAX = 16
 """How many of the newest signatures that count are looked at: one for now, and some for what is due later."""
@@ -55,9 +55,9 @@ class SignedStates:
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
         self._bodies: dict[tuple[str, str], bytes] = {}  # by key and ETag
-        self.anchor = NOBODY
+        self.anchor = NO_TRUST
 
-    def look(self) -> Anchor:
+    def look(self) -> TrustAnchor:
         """See who may say what, and give it. Raises `StoreUnavailableError`."""
         found = {key: versions[-1] for key, versions in self._bucket.versions("trust/").items()}
         uploaded = {key: stored for key, stored in found.items() if object_keys.parse_upload(key)}

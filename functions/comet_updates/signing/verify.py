@@ -25,7 +25,7 @@ _ED25519_BYTES = 64
 _Kind = TypeVar("_Kind", Root, Targets, Snapshot, Timestamp)
 
 
-class Anchor(NamedTuple):
+class TrustAnchor(NamedTuple):
     """Who may say what.
 
     Attributes:
@@ -83,11 +83,11 @@ class Seal(NamedTuple):
         return {path: target.sha256 for path, target in self.manifests.items()}
 
 
-NOBODY = Anchor(None, None, {}, {})
+NO_TRUST = TrustAnchor(None, None, {}, {})
 """That nobody may say anything."""
 
 
-def read_anchor(uploaded: Mapping[str, bytes]) -> Anchor:
+def read_anchor(uploaded: Mapping[str, bytes]) -> TrustAnchor:
     """Who may say what.
 
     Args:
@@ -112,7 +112,7 @@ def read_anchor(uploaded: Mapping[str, bytes]) -> Anchor:
             problem = Problem("$", f"does not count as long as version {version - 1} does not", "Upload that one, too")
             refusals[key] = RefusedUploadError(key, (problem,))
     if root is None:
-        return Anchor(None, None, documents, refusals)
+        return TrustAnchor(None, None, documents, refusals)
     targets: Targets | None = None
     for version in sorted(_versions(uploaded, Targets.type), reverse=True):
         key = object_keys.trust_key(Targets.type, version)
@@ -124,7 +124,7 @@ def read_anchor(uploaded: Mapping[str, bytes]) -> Anchor:
             continue
         documents[object_keys.metadata_key(Targets.type, version)] = uploaded[key]
         break
-    return Anchor(root, targets, documents, refusals)
+    return TrustAnchor(root, targets, documents, refusals)
 
 
 def read_seal(targets: Targets, key: str, body: bytes) -> Seal:

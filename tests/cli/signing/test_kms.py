@@ -72,7 +72,7 @@ def test_a_month_without_a_release_takes_about_as_many_signatures_as_it_has_days
     house.release("4.2.1")
     house.sweep()
     since = len(wire)
-    house.publisher.look_at_trust()
+    house.publisher.load_trust()
     for _ in range(30 * 4):
         house.later(hours=6)
         house.publisher.publish_trust()
