@@ -50,7 +50,7 @@ class Fresh(NamedTuple):
         return meta.version if meta else None
 
 
-class Freshness:
+class OnlineRoles:
     """Signs snapshot and timestamp where they are missing, wrong or nearly over.
 
     Args:
@@ -73,11 +73,11 @@ class Freshness:
             StoreUnavailableError: S3 fails.
         """
         listed = self._bucket.listed(urls.METADATA)
-        passed_on = self._pass_on(anchor, listed)
+        passed_on = self._publish_offline(anchor, listed)
         if anchor.root is None or anchor.targets is None:
             return passed_on
         now, before = self._clock(), self._bucket.current(urls.TIMESTAMP)
-        said = self._said(anchor.root, before.body if before else None)
+        said = self._current_online(anchor.root, before.body if before else None)
         versions = {Targets.type: anchor.targets.version} | self._newest(anchor.targets, listed, said)
         snapshot = next_snapshot(said, versions, listed, now)
         timestamp = next_timestamp(said, snapshot, now)
@@ -91,7 +91,7 @@ class Freshness:
         kept = versions | ({Snapshot.type: current.version} if current else {})
         return passed_on.and_then(change).and_then(self._tidy(listed, kept, now))
 
-    def _pass_on(self, anchor: TrustAnchor, listed: Mapping[str, Listed]) -> Change:
+    def _publish_offline(self, anchor: TrustAnchor, listed: Mapping[str, Listed]) -> Change:
         """Publish what people signed, and say of what does not count why."""
         there = {key: found.etag for key, found in listed.items() if key in anchor.documents}
         told = {key: etag for key, etag in self._bucket.etags(REFUSED_TRUST).items() if is_of_trust(key)}
@@ -99,7 +99,7 @@ class Freshness:
             write(self._bucket, told, rejections(anchor.refusals.values()))
         )
 
-    def _said(self, root: Root, body: bytes | None) -> Fresh:
+    def _current_online(self, root: Root, body: bytes | None) -> Fresh:
         """What the online key said, as far as the root that counts now vouches for it."""
         timestamp = _signed(root, urls.TIMESTAMP, body, Timestamp)
         if timestamp is None:

@@ -19,7 +19,7 @@ from comet_updates.pages import html
 from comet_updates.publish import product_index
 from comet_updates.publish.bucket import Bucket, Change, write
 from comet_updates.publish.bucket_state import View, exactly, look, look_at_all, original
-from comet_updates.publish.online_roles import Freshness, is_of_trust
+from comet_updates.publish.online_roles import OnlineRoles, is_of_trust
 from comet_updates.publish.render import rejections, render
 from comet_updates.publish.signed_states import SignedStates
 from comet_updates.publish.stored import etag_of
@@ -62,7 +62,7 @@ class Publisher:
         self._clock = clock
         self._loader = Loader(bucket, writes_packs=True)
         self._signed_states = SignedStates(bucket)
-        self._freshness = Freshness(bucket, clock, online_key)
+        self._freshness = OnlineRoles(bucket, clock, online_key)
 
     def load_trust(self) -> None:
         """See who may sign what, for all that is published from now on. Raises `StoreUnavailableError`."""
