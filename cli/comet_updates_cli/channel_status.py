@@ -17,7 +17,7 @@ from comet_updates.publish.decide import counted_channels, decide, due_at
 from comet_updates.publish.render import Rendered, render
 from comet_updates.publish.signed_states import SignedStates
 from comet_updates.publish.stored import etag_of
-from comet_updates.publish.uploads.accept import Inputs
+from comet_updates.publish.uploads.accept import AcceptedUploads
 from comet_updates.publish.uploads.load import Loader
 
 
@@ -84,7 +84,7 @@ def status(bucket: Bucket, product: str | None, now: datetime) -> Status:
 
 
 def _channels(
-    inputs: Inputs, rendered: Rendered, public: dict[str, str], written_at: dict[str, datetime], now: datetime
+    inputs: AcceptedUploads, rendered: Rendered, public: dict[str, str], written_at: dict[str, datetime], now: datetime
 ) -> Iterator[ChannelStatus]:
     if inputs.product is None:
         return

@@ -16,7 +16,7 @@ from comet_updates.model.release import Release
 from comet_updates.publish.bucket import Bucket
 from comet_updates.publish.decide import decide, due_at
 from comet_updates.publish.stored import etag_of
-from comet_updates.publish.uploads.accept import Inputs
+from comet_updates.publish.uploads.accept import AcceptedUploads
 from comet_updates.publish.uploads.load import Loader, list_inputs
 from comet_updates_cli.channel_status import in_words
 
@@ -78,7 +78,7 @@ def standing(bucket: Bucket, release: object_keys.Upload, now: datetime) -> Stan
     return Standing(HELD, [_held(inputs, found)], offer)
 
 
-def _held(inputs: Inputs, release: Release) -> str:
+def _held(inputs: AcceptedUploads, release: Release) -> str:
     if inputs.waits_on(release.channel, release):
         approve = f"comet-updates approve {release.product} {release.channel} {release.version}"
         return f"waits for the approval of a second person. Run: {approve}"

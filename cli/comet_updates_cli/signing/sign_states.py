@@ -21,7 +21,7 @@ from comet_updates.publish.bucket import Bucket
 from comet_updates.publish.decide import ALL_PERCENT, due_at
 from comet_updates.publish.render import render
 from comet_updates.publish.signed_states import SignedStates, manifests
-from comet_updates.publish.uploads.accept import Inputs
+from comet_updates.publish.uploads.accept import AcceptedUploads
 from comet_updates.publish.uploads.load import Loader, list_inputs
 from comet_updates.signing import sign
 from comet_updates.signing.verify import Seal
@@ -57,7 +57,7 @@ def sign_states(
     product: str,
     now: datetime,
     keys: SignWith,
-    then: Inputs | None = None,
+    then: AcceptedUploads | None = None,
     *,
     is_renewal: bool = False,
 ) -> list[str]:
@@ -85,7 +85,7 @@ def sign_states(
 
 
 def _seal(
-    bucket: Bucket, product: str, now: datetime, keys: SignWith, then: Inputs | None, *, is_renewal: bool
+    bucket: Bucket, product: str, now: datetime, keys: SignWith, then: AcceptedUploads | None, *, is_renewal: bool
 ) -> list[str]:
     signed_states = SignedStates(bucket)
     anchor = signed_states.look()
@@ -148,7 +148,7 @@ def _archives(product: str, manifests: Mapping[str, bytes]) -> dict[str, sign.Ar
     return archives
 
 
-def _states(product: str, inputs: Inputs, now: datetime) -> Iterator[State]:
+def _states(product: str, inputs: AcceptedUploads, now: datetime) -> Iterator[State]:
     """Yield the state of now, and the state after each scheduled change; equal states only once."""
     due = [due_at(release, inputs.policies) for release in inputs.releases]
     ends = [rollout.last_group_at() for policy in inputs.policies.values() for rollout in policy.rollouts]

@@ -14,7 +14,7 @@ from comet_updates.pages import index
 from comet_updates.pages import product as pages_product
 from comet_updates.publish.decide import decide
 from comet_updates.publish.uploads import parse
-from comet_updates.publish.uploads.accept import Inputs
+from comet_updates.publish.uploads.accept import AcceptedUploads
 
 
 class Rendered(NamedTuple):
@@ -42,7 +42,7 @@ class Rendered(NamedTuple):
         return key.startswith("public/") and (self.undecided is None or key.split("/")[3] in self.undecided)
 
 
-def render(inputs: Inputs, now: datetime) -> Rendered:
+def render(inputs: AcceptedUploads, now: datetime) -> Rendered:
     """What should be public of a product at `now`. Pure: the same arguments give the same bytes."""
     if inputs.product is None:
         return Rendered({}, {}, None)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from comet_updates.publish.uploads.accept import Inputs
+from comet_updates.publish.uploads.accept import AcceptedUploads
 from comet_updates.publish.uploads.load import Loader, list_inputs
 from comet_updates.publish.uploads.parse import UPLOAD_MAX_BYTES
 from testkit.documents import release
@@ -35,7 +35,7 @@ def bucket(rig: Rig) -> WatchedBucket:
     return rig.bucket
 
 
-def load(bucket: WatchedBucket, of: str = "comet-cursor", loader: Loader | None = None) -> Inputs:
+def load(bucket: WatchedBucket, of: str = "comet-cursor", loader: Loader | None = None) -> AcceptedUploads:
     return (loader or Loader(bucket)).load(of, list_inputs(bucket, of))
 
 

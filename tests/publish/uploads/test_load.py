@@ -12,7 +12,7 @@ from comet_updates.publish.uploads.load import Loader, list_inputs
 from testkit.documents import release
 
 if TYPE_CHECKING:
-    from comet_updates.publish.uploads.accept import Inputs
+    from comet_updates.publish.uploads.accept import AcceptedUploads
     from testkit.s3 import S3, Wire
     from testkit.watched_bucket import WatchedBucket
     from tests.publish.conftest import Rig
@@ -37,7 +37,7 @@ def stocked(s3: S3) -> S3:
     return s3
 
 
-def load(bucket: WatchedBucket, *, writes_packs: bool = False) -> Inputs:
+def load(bucket: WatchedBucket, *, writes_packs: bool = False) -> AcceptedUploads:
     """As a process does that has just started."""
     return Loader(bucket, writes_packs=writes_packs).load("comet-cursor", list_inputs(bucket, "comet-cursor"))
 

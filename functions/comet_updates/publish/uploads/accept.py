@@ -35,7 +35,7 @@ _OTHER_BYTES = Problem("$.sha256", "is not that of the accepted release", "Look 
 
 
 @dataclass
-class Inputs:
+class AcceptedUploads:
     """Everything that publishing a product depends on.
 
     Attributes:
@@ -68,7 +68,7 @@ class Inputs:
         return [release for release in self.releases if not self.waits_on(channel, release)]
 
 
-def accept(product: str, listing: Listing, read: Read) -> Inputs:
+def accept_uploads(product: str, listing: Listing, read: Read) -> AcceptedUploads:
     """What counts of the uploads in `listing`.
 
     Args:
@@ -87,7 +87,7 @@ class _Run:
     """One run of `accept`, in steps; `inputs` is what comes of them."""
 
     def __init__(self, product: str, listing: Listing, read: Read) -> None:
-        self.inputs = Inputs()
+        self.inputs = AcceptedUploads()
         self._product = product
         self._listing = listing
         self._read = read
