@@ -78,7 +78,7 @@ class Desk:
         """Publish what is new; gives how often the online key signed."""
         with _counted() as count:
             self._publisher.load_trust()
-            for name, seen in self._publisher.look_at_all().items():
+            for name, seen in self._publisher.list_all_products().items():
                 self._publisher.publish(name, seen)
             self._publisher.publish_trust()
         return count[0]

@@ -12,7 +12,7 @@ from comet_updates.errors import VersionSyntaxError
 from comet_updates.model.channel import ChannelPolicy, Rollout
 from comet_updates.model.offer import Offer
 from comet_updates.publish.bucket import Bucket
-from comet_updates.publish.bucket_state import look, look_at_all
+from comet_updates.publish.bucket_state import list_all_products, list_product
 from comet_updates.publish.decide import counted_channels, decide, due_at
 from comet_updates.publish.render import Rendered, render
 from comet_updates.publish.signed_states import SignedStates
@@ -68,7 +68,7 @@ def status(bucket: Bucket, product: str | None, now: datetime) -> Status:
     Raises:
         StoreUnavailableError: S3 fails.
     """
-    views = {product: look(bucket, product)} if product else look_at_all(bucket)
+    views = {product: list_product(bucket, product)} if product else list_all_products(bucket)
     listed = bucket.listed(f"public/v1/{product}/" if product else "public/v1/")
     written_at = {key: found.written_at for key, found in listed.items()}
     signed_states = SignedStates(bucket)

@@ -29,7 +29,7 @@ class Rig:
 
     def sweep(self) -> None:
         self.publisher.refuse_strays()
-        for product, seen in sorted(self.publisher.look_at_all().items()):
+        for product, seen in sorted(self.publisher.list_all_products().items()):
             self.publisher.publish(product, seen)
         self.publisher.publish_site()
 

@@ -12,7 +12,7 @@ from comet_updates.publish.stored import Stored
 from comet_updates.publish.uploads.load import list_inputs
 
 
-class View(NamedTuple):
+class ProductObjects(NamedTuple):
     """A product at one moment.
 
     Attributes:
@@ -26,28 +26,28 @@ class View(NamedTuple):
     listing: dict[str, tuple[Stored, ...]]
 
 
-def look(bucket: Bucket, product: str) -> View:
+def list_product(bucket: Bucket, product: str) -> ProductObjects:
     """One product, which may be anything that stands in its place in a key. Raises `StoreUnavailableError`."""
     existing = bucket.etags(f"public/v1/{product}/") | _pages(bucket, product) | _rejections(bucket, product)
-    return View(existing | _trusted(bucket, product), dict(list_inputs(bucket, product)))
+    return ProductObjects(existing | _trusted(bucket, product), dict(list_inputs(bucket, product)))
 
 
-def look_at_all(bucket: Bucket) -> dict[str, View]:
+def list_all_products(bucket: Bucket) -> dict[str, ProductObjects]:
     """Every product that anything is there of, sound or not, by its name. Raises `StoreUnavailableError`.
 
     One request for a thousand objects, however many products they are of.
     """
-    views: dict[str, View] = {}
+    views: dict[str, ProductObjects] = {}
     public = bucket.etags("public/")
     for key, etag in (public | bucket.etags("rejected/")).items():
         product = product_of_public(key) if key in public else object_keys.product_of(original(key))
         if product is not None:
-            views.setdefault(product, View({}, {})).existing[key] = etag
+            views.setdefault(product, ProductObjects({}, {})).existing[key] = etag
     for prefix in object_keys.UPLOAD_PREFIXES:
         for key, versions in bucket.versions(prefix).items():
             product = object_keys.product_of(key)
             if product is not None and not key.endswith("/"):  # a console's "folder"
-                views.setdefault(product, View({}, {})).listing[key] = versions
+                views.setdefault(product, ProductObjects({}, {})).listing[key] = versions
     return views
 
 

@@ -18,7 +18,7 @@ from comet_updates.model import schemas
 from comet_updates.pages import html
 from comet_updates.publish import product_index
 from comet_updates.publish.bucket import Bucket, Change, write
-from comet_updates.publish.bucket_state import View, exactly, look, look_at_all, original
+from comet_updates.publish.bucket_state import ProductObjects, exactly, list_all_products, list_product, original
 from comet_updates.publish.online_roles import OnlineRoles, is_of_trust
 from comet_updates.publish.render import rejections, render
 from comet_updates.publish.signed_states import SignedStates
@@ -68,7 +68,7 @@ class Publisher:
         """See who may sign what, for all that is published from now on. Raises `StoreUnavailableError`."""
         self._signed_states.look()
 
-    def publish(self, product: str, seen: View | None = None) -> Change:
+    def publish(self, product: str, seen: ProductObjects | None = None) -> Change:
         """Publish all channels of `product`, which may be anything that stands in its place in a key.
 
         Args:
@@ -111,9 +111,9 @@ class Publisher:
         """Say of every upload that belongs to no product why it does not count. Raises what `publish` raises."""
         return self._until_undisturbed(self._refuse_strays_once)
 
-    def look_at_all(self) -> dict[str, View]:
+    def list_all_products(self) -> dict[str, ProductObjects]:
         """Every product, sound or not, by its name, as it is now. Raises `StoreUnavailableError`."""
-        return look_at_all(self._bucket)
+        return list_all_products(self._bucket)
 
     def _until_undisturbed(self, run: Callable[[], Change]) -> Change:
         for _ in range(ATTEMPTS - 1):
@@ -124,7 +124,7 @@ class Publisher:
         return run()
 
     def _publish_once(self, product: str) -> Change:
-        view = look(self._bucket, product)
+        view = list_product(self._bucket, product)
         differences = self._differences(product, view)
         # The listing took several requests. Between two of them somebody may have pinned a channel and then released
         # to it: we would see the release without the pin, and offer what nobody decided. So: twice the same, or again.
@@ -137,7 +137,7 @@ class Publisher:
             raise ConcurrentPublishError("the inputs changed while we wrote")
         return change
 
-    def _differences(self, product: str, view: View) -> Differences:
+    def _differences(self, product: str, view: ProductObjects) -> Differences:
         inputs = self._loader.load(product, view.listing)
         rendered = self._signed_states.apply(product, render(inputs, self._clock()), view)
         refusals = inputs.refusals | rendered.refusals

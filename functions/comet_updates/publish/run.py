@@ -69,7 +69,7 @@ class Run:
             raise SweepFailedError("the bucket could not be listed") from None
         done = [self._is_fresh()]
         try:
-            seen = self._publisher.look_at_all()
+            seen = self._publisher.list_all_products()
         except CometError:
             raise SweepFailedError("the bucket could not be listed") from None
         outcomes = [self._outcome(None, self._publisher.refuse_strays)]

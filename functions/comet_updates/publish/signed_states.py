@@ -16,7 +16,7 @@ from comet_updates.answer import urls
 from comet_updates.errors import Problem, RefusedUploadError
 from comet_updates.formats import sparkle
 from comet_updates.publish.bucket import Bucket
-from comet_updates.publish.bucket_state import View
+from comet_updates.publish.bucket_state import ProductObjects
 from comet_updates.publish.render import Rendered
 from comet_updates.publish.stored import Stored, etag_of
 from comet_updates.publish.uploads import parse
@@ -66,7 +66,7 @@ class SignedStates:
         self.anchor = anchor._replace(refusals={**anchor.refusals, **large})
         return self.anchor
 
-    def apply(self, product: str, rendered: Rendered, view: View) -> Rendered:
+    def apply(self, product: str, rendered: Rendered, view: ProductObjects) -> Rendered:
         """What should be public of a product, with what is signed of it. Raises `StoreUnavailableError`.
 
         Args:
@@ -115,7 +115,7 @@ class SignedStates:
             except RefusedUploadError as refusal:
                 refusals[stored.key] = refusal
 
-    def _choose(self, product: str, rendered: Rendered, view: View) -> Chosen:
+    def _choose(self, product: str, rendered: Rendered, view: ProductObjects) -> Chosen:
         """The newest signature of what is decided now. None that is older than what clients of TUF have already."""
         refusals: dict[str, RefusedUploadError] = {}
         wanted = {path: sha256(body) for path, body in manifests(product, rendered).items()}
@@ -165,7 +165,7 @@ def manifests(product: str, rendered: Rendered) -> dict[str, bytes]:
     }
 
 
-def _held(product: str, rendered: Rendered, view: View) -> list[RefusedUploadError]:
+def _held(product: str, rendered: Rendered, view: ProductObjects) -> list[RefusedUploadError]:
     """Why what is decided is not offered: of each channel that would change, the release that it would offer."""
     refusals = []
     for path, body in manifests(product, rendered).items():
