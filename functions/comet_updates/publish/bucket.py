@@ -220,18 +220,18 @@ def open_client(name: str, endpoint_url: str | None, *, read_timeout_s: float) -
         raise StoreUnavailableError(f"{endpoint_url!r} is no URL of an S3. Write it with https://.") from error
 
 
-class Change(NamedTuple):
+class WriteResult(NamedTuple):
     """What a run did to one product."""
 
     written: tuple[str, ...] = ()
     deleted: tuple[str, ...] = ()
 
-    def and_then(self, later: Change) -> Change:
+    def and_then(self, later: WriteResult) -> WriteResult:
         """This, and what was done after it."""
-        return Change(self.written + later.written, self.deleted + later.deleted)
+        return WriteResult(self.written + later.written, self.deleted + later.deleted)
 
 
-def write(bucket: Bucket, existing: Mapping[str, str], wanted: Mapping[str, bytes]) -> Change:
+def write_changes(bucket: Bucket, existing: Mapping[str, str], wanted: Mapping[str, bytes]) -> WriteResult:
     """Make the objects `existing` (ETags by key) be `wanted`: put what differs, in its order; delete the rest.
 
     Raises:
@@ -249,4 +249,4 @@ def write(bucket: Bucket, existing: Mapping[str, str], wanted: Mapping[str, byte
     for key in sorted(set(existing) - set(wanted)):
         bucket.delete(key, replaces=existing[key])
         deleted.append(key)
-    return Change(tuple(written), tuple(deleted))
+    return WriteResult(tuple(written), tuple(deleted))

@@ -19,7 +19,7 @@ from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.errors import RefusedUploadError, SigningError
-from comet_updates.publish.bucket import Bucket, Change, write
+from comet_updates.publish.bucket import Bucket, WriteResult, write_changes
 from comet_updates.publish.bucket_state import original
 from comet_updates.publish.render import rejections
 from comet_updates.publish.stored import Listed
@@ -64,7 +64,7 @@ class OnlineRoles:
         self._clock = clock
         self._online_key = online_key
 
-    def publish(self, anchor: TrustAnchor) -> Change:
+    def publish(self, anchor: TrustAnchor) -> WriteResult:
         """Publish what `anchor` vouches for, and what is newest.
 
         Raises:
@@ -86,17 +86,17 @@ class OnlineRoles:
             documents[object_keys.metadata_key(Snapshot.type, snapshot.version)] = self._sign(anchor.root, snapshot)
         if timestamp is not None:
             documents[urls.TIMESTAMP] = self._sign(anchor.root, timestamp)
-        change = write(self._bucket, {urls.TIMESTAMP: before.etag} if before and timestamp else {}, documents)
+        change = write_changes(self._bucket, {urls.TIMESTAMP: before.etag} if before and timestamp else {}, documents)
         current = snapshot or said.snapshot
         kept = versions | ({Snapshot.type: current.version} if current else {})
         return passed_on.and_then(change).and_then(self._tidy(listed, kept, now))
 
-    def _publish_offline(self, anchor: TrustAnchor, listed: Mapping[str, Listed]) -> Change:
+    def _publish_offline(self, anchor: TrustAnchor, listed: Mapping[str, Listed]) -> WriteResult:
         """Publish what people signed, and say of what does not count why."""
         there = {key: found.etag for key, found in listed.items() if key in anchor.documents}
         told = {key: etag for key, etag in self._bucket.etags(REFUSED_TRUST).items() if is_of_trust(key)}
-        return write(self._bucket, there, anchor.documents).and_then(
-            write(self._bucket, told, rejections(anchor.refusals.values()))
+        return write_changes(self._bucket, there, anchor.documents).and_then(
+            write_changes(self._bucket, told, rejections(anchor.refusals.values()))
         )
 
     def _current_online(self, root: Root, body: bytes | None) -> Fresh:
@@ -137,10 +137,10 @@ class OnlineRoles:
         sign.sign(metadata, root, signed.type, self._online_key)
         return metadata.to_bytes()
 
-    def _tidy(self, listed: Mapping[str, Listed], current: Mapping[str, int], now: datetime) -> Change:
+    def _tidy(self, listed: Mapping[str, Listed], current: Mapping[str, int], now: datetime) -> WriteResult:
         """Delete what nobody asks for any more: what stopped being the newest a day ago."""
         over = outdated(listed, current, now)
-        return write(self._bucket, {key: listed[key].etag for key in over}, {})
+        return write_changes(self._bucket, {key: listed[key].etag for key in over}, {})
 
 
 def _signed(root: Root, key: str, body: bytes | None, kind: type[_Online]) -> _Online | None:

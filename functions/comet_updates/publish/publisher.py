@@ -17,7 +17,7 @@ from comet_updates.formats import openapi
 from comet_updates.model import schemas
 from comet_updates.pages import html
 from comet_updates.publish import product_index
-from comet_updates.publish.bucket import Bucket, Change, write
+from comet_updates.publish.bucket import Bucket, WriteResult, write_changes
 from comet_updates.publish.bucket_state import ProductObjects, exactly, list_all_products, list_product, original
 from comet_updates.publish.online_roles import OnlineRoles, is_of_trust
 from comet_updates.publish.render import rejections, render
@@ -68,7 +68,7 @@ class Publisher:
         """See who may sign what, for all that is published from now on. Raises `StoreUnavailableError`."""
         self._signed_states.look()
 
-    def publish(self, product: str, seen: ProductObjects | None = None) -> Change:
+    def publish(self, product: str, seen: ProductObjects | None = None) -> WriteResult:
         """Publish all channels of `product`, which may be anything that stands in its place in a key.
 
         Args:
@@ -80,10 +80,10 @@ class Publisher:
             StoreUnavailableError: S3 fails; try again.
         """
         if seen and self._differences(product, seen).is_none:
-            return Change()
+            return WriteResult()
         return self._until_undisturbed(lambda: self._publish_once(product))
 
-    def publish_site(self) -> Change:
+    def publish_site(self) -> WriteResult:
         """Publish what belongs to no product: the schemas, what is promised, and the list of products.
 
         Raises what `publish` raises.
@@ -91,7 +91,7 @@ class Publisher:
         site, index = self._until_undisturbed(self._publish_site_once), self.publish_index()
         return site.and_then(index)
 
-    def publish_index(self) -> Change:
+    def publish_index(self) -> WriteResult:
         """Publish the list of the products that have a page. Raises what `publish` raises."""
         return self._until_undisturbed(self._publish_index_once)
 
@@ -100,14 +100,14 @@ class Publisher:
         """Whether anybody may sign anything, or tried to say so, as far as was seen."""
         return self._signed_states.anchor != NO_TRUST
 
-    def publish_trust(self) -> Change:
+    def publish_trust(self) -> WriteResult:
         """Publish who may sign what, and that all that is signed is fresh; nothing if nobody signs.
 
         Raises what `publish` raises, and `SigningError`.
         """
         return self._until_undisturbed(lambda: self._freshness.publish(self._signed_states.anchor))
 
-    def refuse_strays(self) -> Change:
+    def refuse_strays(self) -> WriteResult:
         """Say of every upload that belongs to no product why it does not count. Raises what `publish` raises."""
         return self._until_undisturbed(self._refuse_strays_once)
 
@@ -115,7 +115,7 @@ class Publisher:
         """Every product, sound or not, by its name, as it is now. Raises `StoreUnavailableError`."""
         return list_all_products(self._bucket)
 
-    def _until_undisturbed(self, run: Callable[[], Change]) -> Change:
+    def _until_undisturbed(self, run: Callable[[], WriteResult]) -> WriteResult:
         for _ in range(ATTEMPTS - 1):
             try:
                 return run()
@@ -123,14 +123,14 @@ class Publisher:
                 continue
         return run()
 
-    def _publish_once(self, product: str) -> Change:
+    def _publish_once(self, product: str) -> WriteResult:
         view = list_product(self._bucket, product)
         differences = self._differences(product, view)
         # The listing took several requests. Between two of them somebody may have pinned a channel and then released
         # to it: we would see the release without the pin, and offer what nobody decided. So: twice the same, or again.
         if not differences.is_none and list_inputs(self._bucket, product) != view.listing:
             raise ConcurrentPublishError("the inputs changed while we listed them")
-        change = write(self._bucket, *differences)
+        change = write_changes(self._bucket, *differences)
         # A document that did not have to change cannot fail a slower publisher's condition. If the inputs changed
         # while we wrote, what we wrote may be older than what stood there: look again.
         if (change.written or change.deleted) and list_inputs(self._bucket, product) != view.listing:
@@ -144,22 +144,22 @@ class Publisher:
         existing = {key: etag for key, etag in view.existing.items() if not rendered.leaves(key)}
         return Differences(existing, rendered.documents | rejections(refusals.values()))
 
-    def _publish_site_once(self) -> Change:
+    def _publish_site_once(self) -> WriteResult:
         existing = self._bucket.etags("public/schemas/") | exactly(self._bucket, urls.page_key("privacy"))
         documents = {urls.schema_key(name): body for name, body in schemas.render().items()}
         documents[urls.schema_key("openapi")] = openapi.render()
         documents[urls.page_key("privacy")] = html.privacy()
-        return write(self._bucket, existing, documents)
+        return write_changes(self._bucket, existing, documents)
 
-    def _publish_index_once(self) -> Change:
+    def _publish_index_once(self) -> WriteResult:
         listed = self._bucket.etags(urls.PAGES)
-        change = write(self._bucket, product_index.own(listed), product_index.render(self._bucket, listed))
+        change = write_changes(self._bucket, product_index.own(listed), product_index.render(self._bucket, listed))
         # Whoever added a page meanwhile may have found itself in the list that we then replaced: as in `publish`.
         if change.written and product_index.source(self._bucket.etags(urls.PAGES)) != product_index.source(listed):
             raise ConcurrentPublishError("the pages changed while we wrote")
         return change
 
-    def _refuse_strays_once(self) -> Change:
+    def _refuse_strays_once(self) -> WriteResult:
         existing = {
             key: etag
             for key, etag in self._bucket.etags("rejected/").items()
@@ -169,7 +169,7 @@ class Publisher:
         }
         strays = self._strays(long_keys=any(key.startswith(object_keys.REJECTED_LONG_KEYS) for key in existing))
         refusals = [refusal for key in strays if (refusal := _refusal(key))]
-        return write(self._bucket, existing, rejections(refusals))
+        return write_changes(self._bucket, existing, rejections(refusals))
 
     def _strays(self, *, long_keys: bool) -> list[str]:
         """The uploads that belong to no product; with those whose keys are too long for a refusal by name."""

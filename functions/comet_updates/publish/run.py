@@ -13,7 +13,7 @@ from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.answer.errors import CometError
 from comet_updates.answer.log import Log, Outcome, Record
-from comet_updates.publish.bucket import Change
+from comet_updates.publish.bucket import WriteResult
 from comet_updates.publish.publisher import Publisher
 
 
@@ -95,13 +95,13 @@ class Run:
         """Say that all that is signed is fresh, where anything is."""
         return not self._publisher.has_trust or self._done(None, self._publisher.publish_trust)
 
-    def _strays_or(self, product: str | None) -> Callable[[], Change]:
+    def _strays_or(self, product: str | None) -> Callable[[], WriteResult]:
         return self._publisher.refuse_strays if product is None else lambda: self._publisher.publish(product)
 
-    def _done(self, product: str | None, publish: Callable[[], Change]) -> bool:
+    def _done(self, product: str | None, publish: Callable[[], WriteResult]) -> bool:
         return self._outcome(product, publish) is not Outcome.FAILED
 
-    def _outcome(self, product: str | None, publish: Callable[[], Change]) -> Outcome:
+    def _outcome(self, product: str | None, publish: Callable[[], WriteResult]) -> Outcome:
         """Return how `publish` went, and record it. Whatever fails, the other products are still published.
 
         Memory that runs out is a failure like others, and so is a panic of a library in Rust, which is not an
@@ -119,7 +119,7 @@ class Run:
         return outcome
 
 
-def _outcome(change: Change) -> Outcome:
+def _outcome(change: WriteResult) -> Outcome:
     if any(key.startswith("rejected/") for key in change.written):
         return Outcome.REFUSED
     return Outcome.PUBLISHED if change.written or change.deleted else Outcome.UNCHANGED
