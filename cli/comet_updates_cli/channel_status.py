@@ -46,7 +46,7 @@ class ChannelStatus(NamedTuple):
     due: dict[str, str]
     unapproved: list[str]
     yanked: dict[str, str]
-    lags: list[formats.Lag]
+    lags: list[formats.OutdatedDocument]
     is_live: bool
     published_at: str | None
 
@@ -111,7 +111,7 @@ def _channels(
             {version: at.isoformat() for version, at in waiting.items()},
             [r.version for r in inputs.releases if r.channel in counted and inputs.waits_on(channel, r)],
             {release.version: reason for release, reason in offer.history if reason},
-            formats.lags(offer),
+            formats.outdated_documents(offer),
             mine[0] == mine[1],
             last.isoformat() if last else None,
         )

@@ -97,7 +97,7 @@ def sights(bucket: Bucket, offer: Offer, service_url: str) -> list[Sight]:
     Raises:
         StoreUnavailableError: S3 fails.
     """
-    behind = {lag.document: lag for lag in formats.lags(offer)}
+    behind = {lag.document: lag for lag in formats.outdated_documents(offer)}
     latest = offer.latest.version if offer.latest else "nothing"
     prefix = urls.document_key(offer.product, offer.channel, "")
     found = []
