@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from comet_updates_cli.policy_edits import Plan
     from comet_updates_cli.release_document import Kind, Wire
     from comet_updates_cli.upload_files import Place
-    from comet_updates_cli.wait_until_live import Sight, Standing
+    from comet_updates_cli.wait_until_live import DocumentStatus, ReleaseStatus
 
 app = typer.Typer()
 Files = Annotated[
@@ -234,7 +234,7 @@ def _follow(key: str, service_url: str, where: Where, timeout_s: float, report: 
     opened = open_bucket(where.bucket, where.endpoint_url)
     deadline = time.monotonic() + timeout_s
     stands = wait_until_live.standing(opened, upload, datetime.now(UTC))
-    sights: list[Sight] = []
+    sights: list[DocumentStatus] = []
     while stands.state == wait_until_live.OFFERED and stands.offer:
         sights = wait_until_live.sights(opened, stands.offer, service_url)
         is_told = upload.version in wait_until_live.versions_live(service_url, upload.product, upload.channel)
@@ -254,7 +254,7 @@ def _follow(key: str, service_url: str, where: Where, timeout_s: float, report: 
     return _tell(key, service_url, where, stands, sights)
 
 
-def _tell(key: str, service_url: str, where: Where, stands: Standing, sights: list[Sight]) -> bool:
+def _tell(key: str, service_url: str, where: Where, stands: ReleaseStatus, sights: list[DocumentStatus]) -> bool:
     from comet_updates_cli import wait_until_live  # noqa: PLC0415 (as above)
 
     if stands.state == wait_until_live.REFUSED or stands.offer is None:
