@@ -25,7 +25,7 @@ from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
 from comet_updates import object_keys
 from comet_updates.answer import urls
-from comet_updates.errors import Distrust, NoAnswerError, StateError, UntrustedAnswerError, UnusableRootError
+from comet_updates.errors import NoAnswerError, StateError, TrustFailure, UntrustedAnswerError, UnusableRootError
 from comet_updates_client import manifest, request
 from comet_updates_client.source import NOT_FOUND, Answer, document
 
@@ -46,13 +46,13 @@ _LIMITS = UpdaterConfig(
     snapshot_max_length=SNAPSHOT_MAX_BYTES,
     targets_max_length=SIGNED_MAX_BYTES,
 )
-_WHY: tuple[tuple[type[Exception], Distrust], ...] = (
-    (exceptions.ExpiredMetadataError, Distrust.OUT_OF_DATE),
-    (exceptions.BadVersionNumberError, Distrust.ROLLED_BACK),
-    (exceptions.UnsignedMetadataError, Distrust.FORGED),
-    (exceptions.LengthOrHashMismatchError, Distrust.FORGED),
-    (exceptions.DownloadLengthMismatchError, Distrust.TOO_LARGE),
-    (DeserializationError, Distrust.UNREADABLE),
+_WHY: tuple[tuple[type[Exception], TrustFailure], ...] = (
+    (exceptions.ExpiredMetadataError, TrustFailure.OUT_OF_DATE),
+    (exceptions.BadVersionNumberError, TrustFailure.ROLLED_BACK),
+    (exceptions.UnsignedMetadataError, TrustFailure.FORGED),
+    (exceptions.LengthOrHashMismatchError, TrustFailure.FORGED),
+    (exceptions.DownloadLengthMismatchError, TrustFailure.TOO_LARGE),
+    (DeserializationError, TrustFailure.UNREADABLE),
 )
 
 
@@ -114,7 +114,7 @@ class _Service(FetcherInterface):
 
     def _fetch(self, url: str) -> Iterator[bytes]:
         if urls.public_key(url) is None:  # who signs can name a role as he likes, but nothing gets into a request
-            raise UntrustedAnswerError(self._address.name, Distrust.UNREADABLE)
+            raise UntrustedAnswerError(self._address.name, TrustFailure.UNREADABLE)
         self.heard[url] = document(self._address._replace(path=url), self._tls, SNAPSHOT_MAX_BYTES, self._now)
         yield _body(self.heard[url])
 
@@ -127,7 +127,7 @@ class _Retold(FetcherInterface):
 
     def _fetch(self, url: str) -> Iterator[bytes]:
         if url not in self._heard:  # who remembers more wants what follows that, and there was less
-            raise UntrustedAnswerError(self._address.name, Distrust.ROLLED_BACK)
+            raise UntrustedAnswerError(self._address.name, TrustFailure.ROLLED_BACK)
         yield _body(self._heard[url])
 
 
@@ -179,5 +179,5 @@ def _told(host: str, folder: Path) -> Iterator[None]:
     except OSError as error:
         raise StateError(str(folder), error.strerror or type(error).__name__) from error
     except (exceptions.RepositoryError, exceptions.DownloadError, SecureSystemsLibError, ValueError) as error:
-        why = next((why for kind, why in _WHY if isinstance(error, kind)), Distrust.UNREADABLE)
+        why = next((why for kind, why in _WHY if isinstance(error, kind)), TrustFailure.UNREADABLE)
         raise UntrustedAnswerError(host, why) from error

@@ -114,7 +114,7 @@ class NoAnswerError(CometError):
         self.told_s = told_s
 
 
-class Distrust(Enum):
+class TrustFailure(Enum):
     """The reasons not to trust an answer, as people read them."""
 
     FORGED = "it does not match a signature of the keys that this app trusts. Somebody may have changed it in transit"
@@ -129,7 +129,7 @@ class Distrust(Enum):
 class UntrustedAnswerError(CometError):
     """An answer cannot be verified with the keys that the app trusts, so it was ignored."""
 
-    def __init__(self, host: str, why: Distrust) -> None:
+    def __init__(self, host: str, why: TrustFailure) -> None:
         """Name the `host` that answered, and the reason."""
         super().__init__(f"the answer of {host} cannot be trusted: {why.value}. It was ignored.")
         self.host = host

@@ -12,7 +12,7 @@ import minisign
 import pytest
 
 from comet_updates import object_keys
-from comet_updates.errors import Distrust, NoAnswerError, UntrustedAnswerError
+from comet_updates.errors import NoAnswerError, TrustFailure, UntrustedAnswerError
 from comet_updates.signing import minisig, sign
 from comet_updates.versions import Scheme
 from comet_updates_client import check, request, state, verify
@@ -58,7 +58,7 @@ class Copy:
     def look(self) -> Verdict:
         return check.look(self.app, self._tls, NOW, Random(1), only_if_due=False)
 
-    def refused(self) -> Distrust:
+    def refused(self) -> TrustFailure:
         with pytest.raises(UntrustedAnswerError) as refusal:
             self.look()
         assert state.read(self.app.memory, Random(1)).failures == 1
@@ -97,7 +97,7 @@ def test_what_our_own_pipeline_signs_is_taken(copy: Copy, tmp_path: Path) -> Non
 
 def test_a_forged_manifest_is_refused(copy: Copy) -> None:
     copy.manifest = manifest("4.3.1")
-    assert copy.refused() is Distrust.FORGED
+    assert copy.refused() is TrustFailure.FORGED
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_a_forged_manifest_is_refused(copy: Copy) -> None:
 )
 def test_what_the_key_did_not_sign_is_refused(copy: Copy, signed: bytes) -> None:
     copy.signature = signed
-    assert copy.refused() is Distrust.FORGED
+    assert copy.refused() is TrustFailure.FORGED
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_what_the_key_did_not_sign_is_refused(copy: Copy, signed: bytes) -> None
 )
 def test_a_signature_for_another_product_or_channel_is_refused(copy: Copy, path: str) -> None:
     copy.signature = signature(trusted=comment(path=path))
-    assert copy.refused() is Distrust.OF_ANOTHER
+    assert copy.refused() is TrustFailure.OF_ANOTHER
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_what_is_over_is_refused(copy: Copy, seconds: int, *, is_taken: bool) ->
     if is_taken:
         assert copy.look().outcome is Outcome.UPDATE
     else:
-        assert copy.refused() is Distrust.OUT_OF_DATE
+        assert copy.refused() is TrustFailure.OUT_OF_DATE
 
 
 @pytest.mark.parametrize(
@@ -152,13 +152,13 @@ def test_what_is_over_is_refused(copy: Copy, seconds: int, *, is_taken: bool) ->
 )
 def test_without_an_end_nothing_is_taken(copy: Copy, trusted: str) -> None:
     copy.signature = signature(trusted=trusted)
-    assert copy.refused() is Distrust.OUT_OF_DATE
+    assert copy.refused() is TrustFailure.OUT_OF_DATE
 
 
 @pytest.mark.parametrize("trusted", ["", f"timestamp:1 expires:{IN_DATE}", f"{comment()} file:{PATH}"])
 def test_what_does_not_say_what_it_is_of_just_once_is_refused(copy: Copy, trusted: str) -> None:
     copy.signature = signature(trusted=trusted)
-    assert copy.refused() is Distrust.OF_ANOTHER
+    assert copy.refused() is TrustFailure.OF_ANOTHER
 
 
 def test_what_is_added_to_the_comment_later_does_no_harm(copy: Copy) -> None:
@@ -168,12 +168,12 @@ def test_what_is_added_to_the_comment_later_does_no_harm(copy: Copy) -> None:
 
 def test_a_manifest_without_a_signature_is_refused(copy: Copy) -> None:
     copy.signature = None
-    assert copy.refused() is Distrust.UNSIGNED
+    assert copy.refused() is TrustFailure.UNSIGNED
 
 
 def test_that_nothing_is_offered_is_not_believed(copy: Copy) -> None:
     copy.manifest = copy.signature = None
-    assert copy.refused() is Distrust.UNSIGNED
+    assert copy.refused() is TrustFailure.UNSIGNED
 
 
 def test_what_is_huge_is_not_read(copy: Copy) -> None:

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from comet_updates.errors import (
-    Distrust,
     NoAnswerError,
     StateError,
+    TrustFailure,
     UnreadableOfferError,
     UntrustedAnswerError,
     UnusableRootError,
@@ -48,7 +48,7 @@ class Copy:
     def look(self) -> Verdict:
         return check.look(self.app, self._tls, datetime.now(UTC), self.chance, only_if_due=False)
 
-    def refused(self) -> Distrust:
+    def refused(self) -> TrustFailure:
         with pytest.raises(UntrustedAnswerError) as refusal:
             self.look()
         return refusal.value.why
@@ -240,7 +240,7 @@ def _another_product(house: Repository) -> None:
 )
 def test_what_is_forged_is_refused(copy: Copy, forge: Callable[[Repository], None]) -> None:
     forge(copy.house)
-    assert copy.refused() is Distrust.FORGED
+    assert copy.refused() is TrustFailure.FORGED
     assert copy.state.failures == 1
 
 
@@ -266,7 +266,7 @@ def test_what_is_frozen_is_noticed_when_the_timestamp_is_over(
         if is_taken:
             assert copy.offered() == "4.2.1"
         else:
-            assert copy.refused() is Distrust.OUT_OF_DATE
+            assert copy.refused() is TrustFailure.OUT_OF_DATE
 
 
 def test_what_the_product_signed_long_ago_is_out_of_date_whatever_the_timestamp_says(
@@ -278,7 +278,7 @@ def test_what_the_product_signed_long_ago_is_out_of_date_whatever_the_timestamp_
     house.later(days=91)
     house.refresh()
     server.answer = house.answer
-    assert Copy(house, server, tmp_path / "copy", tls).refused() is Distrust.OUT_OF_DATE
+    assert Copy(house, server, tmp_path / "copy", tls).refused() is TrustFailure.OUT_OF_DATE
 
 
 def test_what_was_there_before_is_rolled_back(copy: Copy, other: Copy) -> None:
@@ -286,7 +286,7 @@ def test_what_was_there_before_is_rolled_back(copy: Copy, other: Copy) -> None:
     copy.house.offer(NEW)
     assert copy.offered() == "4.3.0"
     copy.house.documents = before
-    assert copy.refused() is Distrust.ROLLED_BACK
+    assert copy.refused() is TrustFailure.ROLLED_BACK
     assert other.offered() == "4.2.1", "positive control: who never saw the newer one cannot know"
 
 
@@ -294,7 +294,7 @@ def test_a_thief_of_the_online_key_cannot_roll_a_product_back(copy: Copy, other:
     copy.house.offer(NEW)
     assert copy.offered() == "4.3.0"
     copy.house.refresh(**{ROLE: 1})
-    assert copy.refused() is Distrust.ROLLED_BACK
+    assert copy.refused() is TrustFailure.ROLLED_BACK
     assert other.offered() == "4.2.1", "positive control, as above"
 
 
@@ -314,14 +314,14 @@ def test_a_thief_of_the_first_root_keys_does_not_fool_who_saw_the_next_root(copy
     first.publish_root(offline_roles.rotated(first.root, "online", [online], [old], house.now))
     house.documents |= first.documents
     copy.house.documents[NEWEST] = thief.documents[NEWEST]
-    assert copy.refused() is Distrust.FORGED
+    assert copy.refused() is TrustFailure.FORGED
 
 
 def test_a_root_that_is_gone_is_noticed(copy: Copy) -> None:
     copy.house.renew_root()
     copy.look()
     del copy.house.documents[path("root", 2)]
-    assert copy.refused() is Distrust.ROLLED_BACK
+    assert copy.refused() is TrustFailure.ROLLED_BACK
 
 
 def test_new_keys_are_followed(copy: Copy) -> None:
@@ -331,7 +331,7 @@ def test_new_keys_are_followed(copy: Copy) -> None:
     (old,) = house.root.roles["timestamp"].keyids
     online = sign.public_key(house.key("online-b"))
     house.publish_root(offline_roles.rotated(house.root, "online", [online], [old], house.now))
-    assert copy.refused() is Distrust.FORGED
+    assert copy.refused() is TrustFailure.FORGED
     (house._folder / "online-b.pem").replace(house._folder / "online.pem")
     house.offer(NEW)
     assert copy.offered() == "4.3.0"
@@ -349,7 +349,7 @@ def test_new_keys_are_followed(copy: Copy) -> None:
 )
 def test_what_is_huge_is_refused(copy: Copy, where: str, size_bytes: int) -> None:
     copy.house.documents[where] = b" " * (size_bytes + 1)
-    assert copy.refused() is Distrust.TOO_LARGE
+    assert copy.refused() is TrustFailure.TOO_LARGE
 
 
 def test_no_answer_is_read_to_its_end_if_it_has_none(copy: Copy) -> None:
@@ -370,7 +370,7 @@ def test_no_answer_is_read_to_its_end_if_it_has_none(copy: Copy) -> None:
 
 def test_a_signed_manifest_that_is_huge_is_not_taken(copy: Copy) -> None:
     copy.house.offer(manifest("4.3.0", title="x" * 1_000_000))
-    assert copy.refused() is Distrust.TOO_LARGE
+    assert copy.refused() is TrustFailure.TOO_LARGE
 
 
 @pytest.mark.parametrize(
@@ -389,7 +389,7 @@ def test_a_signed_manifest_that_is_huge_is_not_taken(copy: Copy) -> None:
 @pytest.mark.parametrize("where", [NEWEST, path("snapshot", 1), path("targets", 1), path(ROLE, 1), path("root", 2)])
 def test_what_is_no_metadata_is_refused(copy: Copy, where: str, body: bytes) -> None:
     copy.house.documents[where] = body
-    assert copy.refused() is Distrust.UNREADABLE
+    assert copy.refused() is TrustFailure.UNREADABLE
 
 
 @pytest.mark.parametrize("where", [path("snapshot", 1), path("targets", 1), path(ROLE, 1)])
