@@ -21,12 +21,12 @@ WAIT_MAX_S = 7 * 86_400
 _DOUBLINGS_MAX = 30
 
 
-def first(now: datetime, interval_s: float, chance: Random) -> datetime:
+def first(now: datetime, interval_s: float, rng: Random) -> datetime:
     """When a copy that was just installed asks: at any moment of the interval, each as likely."""
-    return now + timedelta(seconds=chance.uniform(0, interval_s))
+    return now + timedelta(seconds=rng.uniform(0, interval_s))
 
 
-def after_answer(now: datetime, interval_s: float, told_s: float, chance: Random) -> datetime:
+def after_answer(now: datetime, interval_s: float, wait_s: float, rng: Random) -> datetime:
     """When to ask after an answer: an interval later on average, half of it earlier or later.
 
     A herd that was brought together by an outage is apart again after one interval.
@@ -34,22 +34,22 @@ def after_answer(now: datetime, interval_s: float, told_s: float, chance: Random
     Args:
         now: the moment of the answer.
         interval_s: how often to ask, on average.
-        told_s: for how long the answer is good; never earlier than that.
-        chance: what draws.
+        wait_s: for how long the answer is good; never earlier than that.
+        rng: what draws.
     """
-    return now + timedelta(seconds=max(told_s, chance.uniform(0.5 * interval_s, 1.5 * interval_s)))
+    return now + timedelta(seconds=max(wait_s, rng.uniform(0.5 * interval_s, 1.5 * interval_s)))
 
 
-def after_failure(now: datetime, failures: int, told_s: float, chance: Random) -> datetime:
+def after_failure(now: datetime, failures: int, wait_s: float, rng: Random) -> datetime:
     """When to ask after so many `failures` in a row, one or more: at any moment of a time that doubles ("full jitter").
 
-    Where the answer said when to come back (`told_s`), that is when the time begins.
+    Where the answer said when to come back (`wait_s`), that is when the time begins.
     """
     longest_s = min(BACK_OFF_MAX_S, BACK_OFF_S * 2 ** min(failures - 1, _DOUBLINGS_MAX))
-    return now + timedelta(seconds=told_s + chance.uniform(0, longest_s))
+    return now + timedelta(seconds=wait_s + rng.uniform(0, longest_s))
 
 
-def told_s(cache_control: str, retry_after: str, now: datetime) -> float:
+def wait_s(cache_control: str, retry_after: str, now: datetime) -> float:
     """For how many seconds an answer asks not to be asked for again; its headers may hold anything."""
     found = re.search(r"(?:^|[\s,])max-age=([0-9]{1,10})(?:$|[\s,])", cache_control, re.IGNORECASE)
     max_age_s = float(found[1]) if found else 0.0

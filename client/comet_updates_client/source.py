@@ -22,11 +22,11 @@ class Answer(NamedTuple):
 
     Attributes:
         body: the document, or `None` where there is none.
-        told_s: for how many seconds not to ask again.
+        wait_s: for how many seconds not to ask again.
     """
 
     body: bytes | None
-    told_s: float
+    wait_s: float
 
 
 class Source(Protocol):
@@ -73,7 +73,7 @@ class Tls:
 def document(address: request.Address, tls: ssl.SSLContext, max_bytes: int, now: datetime) -> Answer:
     """What is at `address`. Raises `NoAnswerError`, also for any answer but a document, or that there is none."""
     reply, body = http.document(address, request.ask(address), tls, max_bytes)
-    told_s = schedule.told_s(reply.header("cache-control"), reply.header("retry-after"), now)
+    wait_s = schedule.wait_s(reply.header("cache-control"), reply.header("retry-after"), now)
     if reply.status not in (FOUND, NOT_FOUND):
-        raise NoAnswerError(address.name, f"answers with status {reply.status}", told_s)
-    return Answer(body if reply.status == FOUND else None, told_s)
+        raise NoAnswerError(address.name, f"answers with status {reply.status}", wait_s)
+    return Answer(body if reply.status == FOUND else None, wait_s)

@@ -86,7 +86,7 @@ class Tuf:
                 service.download_bytes(_metadata(Root.type, version), SIGNED_MAX_BYTES)
             _manifest(channel, self.root, Path(nothing), service)
             body = _manifest(channel, self.root, folder, _Retold(channel.address, service.heard))
-        return Answer(body, service.heard[TIMESTAMP].told_s)
+        return Answer(body, service.heard[TIMESTAMP].wait_s)
 
 
 def shipped(root: bytes) -> Tuf:

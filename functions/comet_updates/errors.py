@@ -107,11 +107,11 @@ class AddressError(CometError):
 class NoAnswerError(CometError):
     """A server did not answer, or gave an invalid answer."""
 
-    def __init__(self, host: str, problem: str, told_s: float = 0) -> None:
+    def __init__(self, host: str, problem: str, wait_s: float = 0) -> None:
         """Name the `host`, its `problem`, and the seconds of its `Retry-After`."""
         super().__init__(f"{host} {problem}")
         self.host = host
-        self.told_s = told_s
+        self.wait_s = wait_s
 
 
 class TrustFailure(Enum):

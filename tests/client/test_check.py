@@ -28,18 +28,18 @@ class Copy:
     """A copy of an app in front of a service."""
 
     def __init__(self, server: Server, memory: Path, tls: ssl.SSLContext) -> None:
-        self.server, self._tls, self.chance = server, tls, Random(1)
+        self.server, self._tls, self.rng = server, tls, Random(1)
         channel = request.channel(f"{server.url}/v1/comet-cursor/stable")
         computer = Computer("windows", "x86_64", "10.0")
         self.app = App(channel, Installed(Scheme.SEMVER, "4.2.0"), computer, memory)
         self.now = NOW
 
     def look(self, *, only_if_due: bool = False) -> Verdict:
-        return check.look(self.app, self._tls, self.now, self.chance, only_if_due=only_if_due)
+        return check.look(self.app, self._tls, self.now, self.rng, only_if_due=only_if_due)
 
     @property
     def state(self) -> state.State:
-        return state.read(self.app.memory, self.chance)
+        return state.read(self.app.memory, self.rng)
 
 
 @pytest.fixture
@@ -56,13 +56,13 @@ def test_one_look_is_one_request(copy: Copy) -> None:
 
 def test_off_means_off(copy: Copy) -> None:
     """Not even a connection is opened; and switched on again, one is (positive control)."""
-    check.switch_off(copy.app.memory, copy.chance)
+    check.switch_off(copy.app.memory, copy.rng)
     for only_if_due in (False, True):
         assert copy.look(only_if_due=only_if_due) == Verdict(Outcome.OFF)
     copy.now += 1000 * DAY
     assert copy.look(only_if_due=True) == Verdict(Outcome.OFF)
     assert copy.server.connections == 0
-    check.switch_on(copy.app.memory, copy.chance)
+    check.switch_on(copy.app.memory, copy.rng)
     assert copy.look().outcome is Outcome.UPDATE
     assert copy.server.connections == 1
 
@@ -70,7 +70,7 @@ def test_off_means_off(copy: Copy) -> None:
 def test_a_skipped_version_is_not_told_of_until_a_higher_one_comes(copy: Copy) -> None:
     found = copy.look()
     assert found.release
-    check.skip(copy.app, found.release, copy.chance)
+    check.skip(copy.app, found.release, copy.rng)
     assert copy.server.connections == 1
     assert copy.look().outcome is Outcome.SKIPPED
     copy.server.answer = lambda _: http(manifest("4.3.0"))

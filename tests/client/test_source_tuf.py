@@ -39,14 +39,14 @@ class Copy:
     """A copy of an app that was shipped with a root, and its service."""
 
     def __init__(self, house: Repository, server: Server, folder: Path, tls: ssl.SSLContext) -> None:
-        self.house, self.server, self._tls, self.chance = house, server, tls, Random(1)
+        self.house, self.server, self._tls, self.rng = house, server, tls, Random(1)
         source = source_tuf.shipped(house.first_root)
         channel = request.channel(f"{server.url}/v1/comet-cursor/stable")
         computer = Computer("windows", "x86_64", "10.0")
         self.app = App(channel, Installed(Scheme.SEMVER, "4.2.0"), computer, folder / "state.json", source=source)
 
     def look(self) -> Verdict:
-        return check.look(self.app, self._tls, datetime.now(UTC), self.chance, only_if_due=False)
+        return check.look(self.app, self._tls, datetime.now(UTC), self.rng, only_if_due=False)
 
     def refused(self) -> TrustFailure:
         with pytest.raises(UntrustedAnswerError) as refusal:
@@ -69,7 +69,7 @@ class Copy:
 
     @property
     def state(self) -> state.State:
-        return state.read(self.app.memory, self.chance)
+        return state.read(self.app.memory, self.rng)
 
 
 @pytest.fixture
