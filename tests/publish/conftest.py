@@ -19,7 +19,7 @@ __all__ = ["begun", "client", "house", "newcomer", "s3", "web"]
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
-class Rig:
+class PublisherFixture:
     """A publisher, its bucket and its clock."""
 
     def __init__(self, s3: S3 | Watching) -> None:
@@ -35,5 +35,5 @@ class Rig:
 
 
 @pytest.fixture
-def rig(s3: S3) -> Rig:
-    return Rig(s3)
+def rig(s3: S3) -> PublisherFixture:
+    return PublisherFixture(s3)

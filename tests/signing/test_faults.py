@@ -21,7 +21,7 @@ from tests.signing.conftest import PRODUCT
 from tests.signing.thief import version_of
 
 if TYPE_CHECKING:
-    from tests.signing.conftest import Client, House
+    from tests.signing.conftest import Client, TufPublisher
 
 QUICK = ("answer lost",)
 TRIED = ("corrupted", "answer lost")
@@ -41,7 +41,7 @@ POLICY = object_keys.channel_key(PRODUCT, "stable")
     [pytest.param(QUICK, 4, id="quick"), pytest.param(TRIED, 1, id="all", marks=pytest.mark.full)],
 )
 def test_whatever_s3_does_at_whichever_request_clients_of_tuf_get_the_one_or_the_other_state_and_then_the_new_one(
-    house: House, client: Client, faults: tuple[str, ...], step: int
+    house: TufPublisher, client: Client, faults: tuple[str, ...], step: int
 ) -> None:
     house.release("4.2.1")
     house.release("4.3.0")

@@ -15,7 +15,7 @@ from tests.publish.conftest import NOW
 if TYPE_CHECKING:
     from testkit.s3 import S3
     from testkit.watched_bucket import WatchedBucket
-    from tests.publish.conftest import Rig
+    from tests.publish.conftest import PublisherFixture
 
 PRODUCT = "products/comet-cursor.json"
 POLICY = "channels/comet-cursor/stable.json"
@@ -31,7 +31,7 @@ def policy(**fields: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def bucket(rig: Rig) -> WatchedBucket:
+def bucket(rig: PublisherFixture) -> WatchedBucket:
     return rig.bucket
 
 

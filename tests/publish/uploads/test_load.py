@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from comet_updates.publish.uploads.accept import AcceptedUploads
     from testkit.s3 import S3, Wire
     from testkit.watched_bucket import WatchedBucket
-    from tests.publish.conftest import Rig
+    from tests.publish.conftest import PublisherFixture
 
 PACK = "packs/comet-cursor.json.gz"
 MANY = pack.PACKED_FROM + 5
@@ -26,7 +26,7 @@ def key(version: str) -> str:
 
 
 @pytest.fixture
-def bucket(rig: Rig) -> WatchedBucket:
+def bucket(rig: PublisherFixture) -> WatchedBucket:
     return rig.bucket
 
 
