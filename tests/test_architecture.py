@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from checks.privacy_proof.source import code_lines
 from testkit.reviewed import ANSWER_MODULES
 
 ROOT = Path(__file__).parents[1]
@@ -321,3 +322,8 @@ def test_what_can_cause_an_answer_fits_on_one_screen() -> None:
     """The handler and the rules together: what there is to believe about a request, besides the URL grammar."""
     assert len(read("comet_updates.answer.respond").splitlines()) <= 90
     assert len(read("comet_updates.answer.handler").splitlines()) <= 70
+
+
+def test_answering_package_has_at_most_600_lines_of_code() -> None:
+    """What a reviewer of privacy reads. A change that adds to it says in its commit what for."""
+    assert 400 < sum(map(code_lines, ANSWER_MODULES)) <= 600
