@@ -30,8 +30,8 @@ from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.publish.bucket import open_bucket
 from comet_updates.publish.publisher import Publisher
-from comet_updates_cli.commands.decide import SignWith
 from comet_updates_cli.local import sample_keys
+from comet_updates_cli.options import SignWith
 from comet_updates_cli.signing import sign_states
 from testkit.lambda_runtime import free_port, lambda_runtime
 

@@ -18,7 +18,7 @@ import pytest
 
 from comet_updates.answer import urls
 from comet_updates.publish.bucket import Bucket
-from comet_updates_cli.commands.decide import SignWith
+from comet_updates_cli.options import SignWith
 from comet_updates_cli.signing import key_folder, sign_states
 from testkit.documents import release
 from testkit.project import ROOT

@@ -112,7 +112,7 @@ READ_THEM = """
 import json, re, sys
 from tests.hostile.corpus import attacks, over_faults
 from tests.hostile.uploads import load_from_memory
-from comet_updates.publish.uploads.parse import parse
+from comet_updates.publish.uploads import parse
 
 if len(sys.argv) > 1:
     parse.NAME_MAX_CHARS = 10**6

@@ -23,7 +23,7 @@ from comet_updates.answer.log import Log
 from comet_updates.publish.publisher import Publisher
 from comet_updates.publish.run import Run, SweepFailedError
 from comet_updates.signing.sign import public_key
-from comet_updates_cli.commands.decide import SignWith
+from comet_updates_cli.options import SignWith
 from comet_updates_cli.signing import key_folder, sign_states
 from testkit.documents import release
 from testkit.events import request

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from comet_updates_cli.commands.decide import (
+from comet_updates_cli.options import (
     SIGNS_WITH,
     AsJson,
     BucketName,
@@ -21,8 +21,8 @@ from comet_updates_cli.commands.decide import (
     EndpointUrl,
     Product,
     SignWith,
-    refusals,
 )
+from comet_updates_cli.run_plan import refusals
 
 if TYPE_CHECKING:
     from comet_updates_cli.signing.key_folder import Written

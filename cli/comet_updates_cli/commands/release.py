@@ -14,8 +14,10 @@ import typer
 from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.errors import DecisionError
-from comet_updates_cli.commands import decide
-from comet_updates_cli.commands.decide import (
+from comet_updates_cli.options import (
+    CHANNEL_HELP,
+    PRODUCT_HELP,
+    VERSION_HELP,
     AsJson,
     BucketName,
     DryRun,
@@ -25,6 +27,7 @@ from comet_updates_cli.commands.decide import (
     channel_name,
     product_name,
 )
+from comet_updates_cli.run_plan import as_json_of, execute, refusals, show
 
 if TYPE_CHECKING:
     from comet_updates.publish.bucket import Bucket
@@ -123,9 +126,9 @@ def _upload(place: Place, built: list[Built], where: Where) -> list[str]:
 def release(
     files: Files,
     *,
-    product: Annotated[str, typer.Option(callback=product_name, help=decide.PRODUCT_HELP)],
-    channel: Annotated[str, typer.Option(callback=channel_name, help=decide.CHANNEL_HELP)] = "stable",
-    version: Annotated[str, typer.Option(help=decide.VERSION_HELP)],
+    product: Annotated[str, typer.Option(callback=product_name, help=PRODUCT_HELP)],
+    channel: Annotated[str, typer.Option(callback=channel_name, help=CHANNEL_HELP)] = "stable",
+    version: Annotated[str, typer.Option(help=VERSION_HELP)],
     base_url: Annotated[str, typer.Option(help="URL of the folder from which clients download the files.")],
     upload_to: Annotated[
         str | None,
@@ -164,7 +167,7 @@ def release(
     where = Where(bucket, endpoint_url, dry_run, as_json, quiet)
     place = _place(upload_to, upload_endpoint_url or endpoint_url)
     report: dict[str, Any] = {}
-    with decide.refusals():
+    with refusals():
         built = _built(files, base_url, told or [], quiet=quiet)
         document = {"schema": 1, "product": product, "channel": channel, "version": version} | imported.given(
             build=build,
@@ -180,7 +183,7 @@ def release(
             return policy_edits.release(opened, document, now)
 
         # Report a refusal before any file is uploaded: their keys can never be used again.
-        decide.execute(where._replace(dry_run=True), make_plan)
+        execute(where._replace(dry_run=True), make_plan)
         if place:
             report["uploaded"] = _upload(place, built, where)
             _say(where, *(f"{'would upload' if dry_run else 'uploaded'} {url}" for url in report["uploaded"]))
@@ -192,11 +195,11 @@ def release(
             def make_policy(opened: Bucket, now: datetime) -> Plan:
                 return policy_edits.policy(opened, product, channel, edit, now, may_be_new=True)
 
-            policy = decide.execute(where, make_policy)
-            report["policy"] = decide.as_json_of(where, policy)
+            policy = execute(where, make_policy)
+            report["policy"] = as_json_of(where, policy)
             _show(where, policy)
-        plan = decide.execute(where, make_plan)
-        report = decide.as_json_of(where, plan) | report
+        plan = execute(where, make_plan)
+        report = as_json_of(where, plan) | report
         _show(where, plan)
         is_well = True
         if wait and service_url and not dry_run:
@@ -221,7 +224,7 @@ def _say(where: Where, *lines: str) -> None:
 
 def _show(where: Where, plan: Plan) -> None:
     if not where.as_json and not where.quiet:
-        decide.show(where, plan)
+        show(where, plan)
 
 
 def _follow(key: str, service_url: str, where: Where, timeout_s: float, report: dict[str, Any]) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from comet_updates import object_keys
 from comet_updates.publish.bucket import Bucket
-from comet_updates_cli.commands.decide import SignWith
+from comet_updates_cli.options import SignWith
 from comet_updates_cli.signing import key_folder, sign_states
 
 

@@ -25,7 +25,7 @@ from comet_updates.publish.uploads.accept import AcceptedUploads
 from comet_updates.publish.uploads.load import Loader, list_inputs
 from comet_updates.signing import sign
 from comet_updates.signing.verify import Seal
-from comet_updates_cli.commands.decide import SignWith
+from comet_updates_cli.options import SignWith
 
 ATTEMPTS = 5
 MOMENTS_MAX = 10

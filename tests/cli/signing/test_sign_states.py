@@ -16,7 +16,7 @@ from comet_updates import object_keys
 from comet_updates.errors import SigningError, UnknownKeyError
 from comet_updates.formats import sparkle
 from comet_updates.signing import sign
-from comet_updates_cli.commands.decide import SignWith
+from comet_updates_cli.options import SignWith
 from comet_updates_cli.signing import sign_states
 from testkit.documents import release
 from tests.signing.conftest import PATH, PRODUCT
