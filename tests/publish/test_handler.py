@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from comet_updates.answer.errors import SettingsError
-from comet_updates.publish.bucket import Change
+from comet_updates.publish.bucket import WriteResult
 from testkit.documents import release
 from testkit.events import SWEEP, notification
 
@@ -140,7 +140,7 @@ def test_a_sweep_does_not_always_begin_with_the_same_product(
     publish(SWEEP, None)
     swept: list[str] = []
     publisher = publish.__globals__["_run"]()._publisher  # type: ignore[attr-defined]
-    monkeypatch.setattr(publisher, "publish", lambda product, _: swept.append(product) or Change())
+    monkeypatch.setattr(publisher, "publish", lambda product, _: swept.append(product) or WriteResult())
     for _ in range(30):
         publish(SWEEP, None)
     assert len(swept) == 30 * 3

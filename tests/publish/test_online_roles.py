@@ -252,7 +252,7 @@ class TestFailingProducts:
             raise StoreUnavailableError
 
         released.later(days=1, seconds=1)
-        monkeypatch.setattr(released.publisher, "look_at_all", fail)
+        monkeypatch.setattr(released.publisher, "list_all_products", fail)
         with pytest.raises(released.failed, match="could not be listed"):
             released.sweep()
         assert urls.TIMESTAMP in released.writes()  # beside deletions of what is outdated
