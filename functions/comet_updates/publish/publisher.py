@@ -1,7 +1,7 @@
-"""Makes `public/` say what people decided: load → decide → render → write what differs. Level-triggered.
+"""Makes `public/` what people decided, in four steps: list, accept, decide and render, sign and write.
 
-It does not matter which event led here: what is published depends on what is in the bucket and on the time alone. So
-a run that is late, doubled, killed or out of order is mended by the next.
+It does not matter which event led here: what is published depends only on what is in the bucket and on the time. So
+the next run mends one that was late, doubled, killed or out of order.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Publisher:
         self._clock = clock
         self._loader = Loader(bucket, writes_packs=True)
         self._signed_states = SignedStates(bucket)
-        self._freshness = OnlineRoles(bucket, clock, online_key)
+        self._online_roles = OnlineRoles(bucket, clock, online_key)
 
     def load_trust(self) -> None:
         """See who may sign what, for all that is published from now on. Raises `StoreUnavailableError`."""
@@ -105,7 +105,7 @@ class Publisher:
 
         Raises what `publish` raises, and `SigningError`.
         """
-        return self._until_undisturbed(lambda: self._freshness.publish(self._signed_states.anchor))
+        return self._until_undisturbed(lambda: self._online_roles.publish(self._signed_states.anchor))
 
     def refuse_strays(self) -> WriteResult:
         """Say of every upload that belongs to no product why it does not count. Raises what `publish` raises."""
@@ -124,25 +124,26 @@ class Publisher:
         return run()
 
     def _publish_once(self, product: str) -> WriteResult:
-        view = list_product(self._bucket, product)
-        differences = self._differences(product, view)
+        found = list_product(self._bucket, product)  # 1. list
+        differences = self._differences(product, found)
         # The listing took several requests. Between two of them somebody may have pinned a channel and then released
         # to it: we would see the release without the pin, and offer what nobody decided. So: twice the same, or again.
-        if not differences.is_none and list_inputs(self._bucket, product) != view.listing:
+        if not differences.is_none and list_inputs(self._bucket, product) != found.listing:
             raise ConcurrentPublishError("the inputs changed while we listed them")
-        change = write_changes(self._bucket, *differences)
+        result = write_changes(self._bucket, *differences)  # 4. and write
         # A document that did not have to change cannot fail a slower publisher's condition. If the inputs changed
         # while we wrote, what we wrote may be older than what stood there: look again.
-        if (change.written or change.deleted) and list_inputs(self._bucket, product) != view.listing:
+        if (result.written or result.deleted) and list_inputs(self._bucket, product) != found.listing:
             raise ConcurrentPublishError("the inputs changed while we wrote")
-        return change
+        return result
 
-    def _differences(self, product: str, view: ProductObjects) -> Differences:
-        inputs = self._loader.load(product, view.listing)
-        rendered = self._signed_states.apply(product, render(inputs, self._clock()), view)
-        refusals = inputs.refusals | rendered.refusals
-        existing = {key: etag for key, etag in view.existing.items() if not rendered.leaves(key)}
-        return Differences(existing, rendered.documents | rejections(refusals.values()))
+    def _differences(self, product: str, found: ProductObjects) -> Differences:
+        accepted = self._loader.load(product, found.listing)  # 2. accept
+        rendered = render(accepted, self._clock())  # 3. decide and render
+        signed = self._signed_states.apply(product, rendered, found)  # 4. sign: the pipeline has; its part is added
+        refusals = accepted.refusals | signed.refusals
+        existing = {key: etag for key, etag in found.existing.items() if not signed.leaves(key)}
+        return Differences(existing, signed.documents | rejections(refusals.values()))
 
     def _publish_site_once(self) -> WriteResult:
         existing = self._bucket.etags("public/schemas/") | exactly(self._bucket, urls.page_key("privacy"))
