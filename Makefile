@@ -147,16 +147,15 @@ bench/peers/node_modules/.installed: bench/peers/package-lock.json
 	@set -e; if command -v npm >/dev/null; then npm ci --prefix bench/peers --silent --no-audit --no-fund --ignore-scripts; touch $@; \
 		else echo >&2 "npm is missing: Hazel is not measured"; fi
 
-# What the layers are built from, so that building again needs no network: for Lambda, and for this machine, since SAM
-# looks at that first.
+# What the layers are built from, so that building again needs no network. layers/Makefile names the same platforms.
 .wheels/installed: layers/answer/requirements.txt layers/publish/requirements.txt
 	@mkdir -p .wheels
 	@set -e; if [ -n "$(RUNTIME_BIN)" ]; then \
 		echo >&2 "Fetching what the layers hold (once) ..."; \
-		for layer in answer publish; do for target in "" "$(LAMBDA)"; do \
+		for layer in answer publish; do \
 			"$(RUNTIME_BIN)/python$(RUNTIME)" -m pip download --quiet --require-hashes --no-deps --only-binary :all: \
-				$$target --dest .wheels -r layers/$$layer/requirements.txt; \
-		done; done; \
+				$(LAMBDA) --dest .wheels -r layers/$$layer/requirements.txt; \
+		done; \
 		touch $@; \
 	fi
 
