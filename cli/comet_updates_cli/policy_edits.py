@@ -17,7 +17,7 @@ from comet_updates.answer import urls
 from comet_updates.errors import ConcurrentPublishError, DecisionError, Problem
 from comet_updates.model.fields import ROLLOUTS_MAX
 from comet_updates.model.release import Release
-from comet_updates.publish.bucket import Bucket
+from comet_updates.publish.bucket import Bucket, retry_conflicts
 from comet_updates.publish.decide import ALL_PERCENT, decide
 from comet_updates.publish.render import render
 from comet_updates.publish.stored import Stored, etag_of
@@ -28,8 +28,6 @@ from comet_updates.publish.uploads.load import Loader, list_inputs
 Wire = dict[str, Any]
 Edit = Callable[[Wire, AcceptedUploads], Wire]
 """Takes a policy and the product's inputs, returns the new policy; raises `DecisionError` if that is not possible."""
-
-ATTEMPTS = 5
 
 
 class Plan(NamedTuple):
@@ -198,16 +196,17 @@ def carry_out(bucket: Bucket, make_plan: Callable[[], Plan], sign: Callable[[Pla
         ConcurrentPublishError: there was a conflict at every attempt.
         CometError: an error of `make_plan` or `sign`.
     """
-    for _ in range(ATTEMPTS):
+
+    def attempt() -> Plan:
         plan = sign(make_plan())
-        if plan.body is None:
-            return plan
-        try:
-            bucket.put(plan.key, plan.body, urls.CONTENT_TYPES[".json"], replaces=plan.replaces)
-        except ConcurrentPublishError:
-            continue
+        if plan.body is not None:
+            try:
+                bucket.put(plan.key, plan.body, urls.CONTENT_TYPES[".json"], replaces=plan.replaces)
+            except ConcurrentPublishError as error:
+                raise ConcurrentPublishError(f"{plan.key}: others changed it at the same time. Try again.") from error
         return plan
-    raise ConcurrentPublishError(f"{plan.key}: others changed it at the same time. Try again.")
+
+    return retry_conflicts(attempt)
 
 
 def pause(at: datetime) -> Edit:

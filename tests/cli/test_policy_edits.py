@@ -7,8 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from comet_updates.publish.bucket import Bucket
-from comet_updates_cli import policy_edits
+from comet_updates.publish.bucket import ATTEMPTS, Bucket
 from tests.cli.conftest import Shop
 
 STABLE = ("comet-cursor", "stable")
@@ -282,7 +281,7 @@ def test_who_keeps_being_overtaken_is_told(stocked: Shop, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(kind, "put", overtaken)
     done = stocked.run("pin", *STABLE, "4.2.1")
-    assert (done.exit_code, len(written)) == (1, policy_edits.ATTEMPTS)
+    assert (done.exit_code, len(written)) == (1, ATTEMPTS)
     assert "others changed it at the same time" in done.output
 
 

@@ -17,7 +17,7 @@ from tuf.api.metadata import Metadata, Targets
 from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.errors import ConcurrentPublishError, SigningError
-from comet_updates.publish.bucket import Bucket
+from comet_updates.publish.bucket import Bucket, retry_conflicts
 from comet_updates.publish.decide import ALL_PERCENT, due_at
 from comet_updates.publish.render import render
 from comet_updates.publish.signed_states import SignedStates, manifests
@@ -27,7 +27,6 @@ from comet_updates.signing import sign
 from comet_updates.signing.verify import Seal
 from comet_updates_cli.options import SignWith
 
-ATTEMPTS = 5
 MOMENTS_MAX = 10
 """The number of future changes for which manifests are signed in advance."""
 
@@ -76,12 +75,10 @@ def sign_states(
         StoreUnavailableError: S3 fails.
         ConcurrentPublishError: there was a conflict at every attempt.
     """
-    for _ in range(ATTEMPTS):
-        try:
-            return _seal(bucket, product, now, keys, then, is_renewal=is_renewal)
-        except ConcurrentPublishError:
-            continue
-    raise ConcurrentPublishError(f"{product}: others signed at the same time. Try again.")
+    try:
+        return retry_conflicts(lambda: _seal(bucket, product, now, keys, then, is_renewal=is_renewal))
+    except ConcurrentPublishError as error:
+        raise ConcurrentPublishError(f"{product}: others signed at the same time. Try again.") from error
 
 
 def _seal(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -31,7 +31,11 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 Page = TypeVar("Page", bound=Mapping[str, object])
+Result = TypeVar("Result")
 MAX_CONNECTIONS = 32
+ATTEMPTS = 5
+"""The number of times that we try a write while others keep writing first."""
+
 _REMEDIES = {
     "404": "Check that --endpoint-url is the URL of an S3",
     "AccessDenied": "Use credentials that may do this; docs/releasing.md lists the rights",
@@ -250,3 +254,19 @@ def write_changes(bucket: Bucket, existing: Mapping[str, str], wanted: Mapping[s
         bucket.delete(key, replaces=existing[key])
         deleted.append(key)
     return WriteResult(tuple(written), tuple(deleted))
+
+
+def retry_conflicts(attempt: Callable[[], Result]) -> Result:
+    """Return the result of `attempt`. After a conflict, call it again, up to `ATTEMPTS` times in all.
+
+    Args:
+        attempt: reads the current state, then writes on the condition that nobody else has written.
+
+    Raises:
+        ConcurrentPublishError: the last attempt met a conflict, too.
+        CometError: another error of `attempt`; it is not retried.
+    """
+    for _ in range(ATTEMPTS - 1):
+        with suppress(ConcurrentPublishError):
+            return attempt()
+    return attempt()

@@ -17,7 +17,7 @@ from comet_updates.formats import openapi
 from comet_updates.model import schemas
 from comet_updates.pages import html
 from comet_updates.publish import product_index
-from comet_updates.publish.bucket import Bucket, WriteResult, write_changes
+from comet_updates.publish.bucket import Bucket, WriteResult, retry_conflicts, write_changes
 from comet_updates.publish.bucket_state import ProductObjects, exactly, list_all_products, list_product, original
 from comet_updates.publish.online_roles import OnlineRoles, is_of_trust
 from comet_updates.publish.render import rejections, render
@@ -26,9 +26,6 @@ from comet_updates.publish.stored import etag_of
 from comet_updates.publish.uploads import parse
 from comet_updates.publish.uploads.load import Loader, list_inputs
 from comet_updates.signing.verify import NO_TRUST
-
-ATTEMPTS = 5
-"""How often a run starts again because another publisher was faster, before it leaves the rest to a retry."""
 
 
 class Differences(NamedTuple):
@@ -81,19 +78,19 @@ class Publisher:
         """
         if seen and self._differences(product, seen).is_none:
             return WriteResult()
-        return self._until_undisturbed(lambda: self._publish_once(product))
+        return retry_conflicts(lambda: self._publish_once(product))
 
     def publish_site(self) -> WriteResult:
         """Publish what belongs to no product: the schemas, what is promised, and the list of products.
 
         Raises what `publish` raises.
         """
-        site, index = self._until_undisturbed(self._publish_site_once), self.publish_index()
+        site, index = retry_conflicts(self._publish_site_once), self.publish_index()
         return site.and_then(index)
 
     def publish_index(self) -> WriteResult:
         """Publish the list of the products that have a page. Raises what `publish` raises."""
-        return self._until_undisturbed(self._publish_index_once)
+        return retry_conflicts(self._publish_index_once)
 
     @property
     def has_trust(self) -> bool:
@@ -105,23 +102,15 @@ class Publisher:
 
         Raises what `publish` raises, and `SigningError`.
         """
-        return self._until_undisturbed(lambda: self._online_roles.publish(self._signed_states.anchor))
+        return retry_conflicts(lambda: self._online_roles.publish(self._signed_states.anchor))
 
     def refuse_strays(self) -> WriteResult:
         """Say of every upload that belongs to no product why it does not count. Raises what `publish` raises."""
-        return self._until_undisturbed(self._refuse_strays_once)
+        return retry_conflicts(self._refuse_strays_once)
 
     def list_all_products(self) -> dict[str, ProductObjects]:
         """Every product, sound or not, by its name, as it is now. Raises `StoreUnavailableError`."""
         return list_all_products(self._bucket)
-
-    def _until_undisturbed(self, run: Callable[[], WriteResult]) -> WriteResult:
-        for _ in range(ATTEMPTS - 1):
-            try:
-                return run()
-            except ConcurrentPublishError:
-                continue
-        return run()
 
     def _publish_once(self, product: str) -> WriteResult:
         found = list_product(self._bucket, product)  # 1. list

@@ -13,8 +13,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from comet_updates import object_keys
-from comet_updates.errors import SigningError, UnknownKeyError
+from comet_updates.errors import ConcurrentPublishError, SigningError, UnknownKeyError
 from comet_updates.formats import sparkle
+from comet_updates.publish.bucket import ATTEMPTS
 from comet_updates.signing import sign
 from comet_updates_cli.options import SignWith
 from comet_updates_cli.signing import sign_states
@@ -121,6 +122,20 @@ class TestWhenToSign:
         house.bucket.before = overtake
         assert house.seal() == []  # by then the other had signed it all
         assert version_of_signed(house, 1) == "4.3.0"
+
+    def test_a_pipeline_that_is_always_overtaken_reports_the_conflict(self, house: TufPublisher) -> None:
+        upload(house, "4.2.1")
+        attempts = []
+
+        def overtake(name: str, key: Any) -> None:
+            if name == "put":
+                attempts.append(key)
+                house.s3.put(key, b"{}")
+
+        house.bucket.before = overtake
+        with pytest.raises(ConcurrentPublishError, match=f"{PRODUCT}: others signed at the same time"):
+            house.seal()
+        assert attempts == [object_keys.signed_key(PRODUCT, number + 1) for number in range(ATTEMPTS)]
 
 
 def version_of_signed(house: TufPublisher, number: int) -> str | None:
