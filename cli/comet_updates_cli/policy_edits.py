@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.errors import ConcurrentPublishError, DecisionError, Problem
+from comet_updates.formats import encode
 from comet_updates.model.fields import ROLLOUTS_MAX
 from comet_updates.model.release import Release
 from comet_updates.publish.bucket import Bucket, retry_conflicts
@@ -211,7 +212,7 @@ def carry_out(bucket: Bucket, make_plan: Callable[[], Plan], sign: Callable[[Pla
 
 def pause(at: datetime) -> Edit:
     """Return the edit that offers no release that is due after `at`."""
-    return lambda policy, _: {**policy, "paused_at": policy.get("paused_at") or moment(at)}
+    return lambda policy, _: {**policy, "paused_at": policy.get("paused_at") or encode.moment(at)}
 
 
 def resume(policy: Wire, _inputs: AcceptedUploads) -> Wire:
@@ -336,11 +337,6 @@ def _release(inputs: AcceptedUploads, channel: str, version: str) -> Release:
 
 def _without(policy: Wire, name: str) -> Wire:
     return {key: value for key, value in policy.items() if key != name}
-
-
-def moment(at: datetime) -> str:
-    """Return a time as our documents write it."""
-    return at.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _changes(before: AcceptedUploads, after: AcceptedUploads, now: datetime) -> dict[str, str]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from comet_updates.formats import encode
 from comet_updates.publish.bucket import ATTEMPTS, Bucket
+from comet_updates.publish.uploads.accept import AcceptedUploads
+from comet_updates_cli import policy_edits
 from tests.cli.conftest import Shop
 
 STABLE = ("comet-cursor", "stable")
@@ -252,6 +256,16 @@ def test_what_makes_no_sense_is_refused_with_the_reason(stocked: Shop, command: 
 )
 def test_wrong_usage_is_said_as_such(stocked: Shop, command: tuple[str, ...]) -> None:
     assert stocked.run(*command).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "zone", [UTC, timezone(timedelta(hours=5, minutes=30)), timezone(timedelta(hours=-8))], ids=str
+)
+def test_time_of_another_zone_is_written_in_utc(zone: timezone) -> None:
+    """Documents are public: a time in local form would show where its author is."""
+    at = datetime(2026, 11, 20, 23, 30, 15, 999_999, UTC).astimezone(zone)
+    assert encode.moment(at) == "2026-11-20T23:30:15Z"
+    assert policy_edits.pause(at)({}, AcceptedUploads()) == {"paused_at": "2026-11-20T23:30:15Z"}
 
 
 @pytest.mark.http

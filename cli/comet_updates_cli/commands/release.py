@@ -159,7 +159,7 @@ def release(
     The release is uploaded only after every file answers at its URL. Running it again changes nothing, and an
     interrupted run continues. Exit code 1: a file is wrong, the release is refused, or it is not live in time.
     """
-    from comet_updates.formats import imported  # noqa: PLC0415 (as above)
+    from comet_updates.formats import encode, imported  # noqa: PLC0415 (as above)
     from comet_updates_cli import policy_edits, release_document  # noqa: PLC0415 (as above)
 
     if wait and not service_url:
@@ -171,7 +171,7 @@ def release(
         built = _built(files, base_url, told or [], quiet=quiet)
         document = {"schema": 1, "product": product, "channel": channel, "version": version} | imported.given(
             build=build,
-            released_at=policy_edits.moment(datetime.now(UTC)),
+            released_at=encode.moment(datetime.now(UTC)),
             available_at=not_before,
             title=title,
             notes={language: release_document.notes(release_document.text(notes), version)} if notes else None,

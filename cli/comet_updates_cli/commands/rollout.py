@@ -42,6 +42,7 @@ def rollout(
     Each copy draws a random number and never sends it, so the service does not know who is reached. A larger
     percentage continues the rollout and 0 stops it. 100 completes it: updaters without rollouts then get it too.
     """
+    from comet_updates.formats import encode  # noqa: PLC0415 (as above)
     from comet_updates_cli import policy_edits  # noqa: PLC0415 (as above)
 
     if (percent is None) == (every is None):
@@ -49,7 +50,7 @@ def rollout(
     phased = {"interval": _interval_s(every), "groups": groups}
 
     def edit(now: datetime) -> Edit:
-        started = {"start": start or policy_edits.moment(now), **phased}
+        started = {"start": start or encode.moment(now), **phased}
         return policy_edits.rollout(version, started if percent is None else {"percent": percent})
 
     change_policy(product, channel, Where(bucket, endpoint_url, dry_run, as_json), edit)
