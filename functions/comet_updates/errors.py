@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from comet_updates.answer.errors import CometError
 
@@ -64,6 +64,11 @@ class RefusedUploadError(CometError):
         super().__init__("\n".join(f"{key}: {problem}" for problem in problems))
         self.key = key
         self.problems = problems
+
+
+def refuse(key: str, problem: str, remedy: str, *, path: str = "$") -> NoReturn:
+    """Raise `RefusedUploadError` with a single problem, which is at the JSON `path` of the upload at `key`."""
+    raise RefusedUploadError(key, (Problem(path, problem, remedy),))
 
 
 class DecisionError(CometError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NamedTuple, NoReturn, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from securesystemslib.exceptions import Error as SecureSystemsLibError
 from tuf.api.exceptions import RepositoryError
@@ -17,7 +17,7 @@ from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Time
 from tuf.api.serialization import DeserializationError
 
 from comet_updates import object_keys
-from comet_updates.errors import Problem, RefusedUploadError, printable
+from comet_updates.errors import Problem, RefusedUploadError, printable, refuse
 
 MINISIGN_MAX_CHARS = 1_000  # of a file of four lines
 _ED25519_BYTES = 64
@@ -154,7 +154,8 @@ def read(key: str, body: bytes, version: int, kind: type[_Kind]) -> Metadata[_Ki
     """As `parse`; also raises `RefusedUploadError` if it is another version than the key says."""
     metadata = parse(key, body, kind)
     if metadata.signed.version != version:
-        refuse(key, "$.signed.version", f"is {metadata.signed.version}, but the key says {version}", "Make them agree")
+        wrong = f"is {metadata.signed.version}, but the key says {version}"
+        refuse(key, wrong, "Make them agree", path="$.signed.version")
     return metadata
 
 
@@ -163,9 +164,9 @@ def parse(key: str, body: bytes, kind: type[_Kind]) -> Metadata[_Kind]:
     try:
         metadata: Metadata[Any] = Metadata.from_bytes(body)
     except DeserializationError:
-        refuse(key, "$", "is no TUF metadata", "Make it with comet-updates keys, or with release")
+        refuse(key, "is no TUF metadata", "Make it with comet-updates keys, or with release")
     if not isinstance(metadata.signed, kind):
-        refuse(key, "$.signed._type", f"is not {kind.type!r}", "Upload it under the key that is its own")
+        refuse(key, f"is not {kind.type!r}", "Upload it under the key that is its own", path="$.signed._type")
     return metadata
 
 
@@ -175,13 +176,9 @@ def vouched(key: str, metadata: Metadata[_Kind], delegator: Root | Targets, role
         delegator.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
     except (RepositoryError, SecureSystemsLibError, ValueError):
         by = f"version {delegator.version} of {delegator.type} names for {role}"
-        refuse(key, "$.signatures", f"is not signed with enough of the keys that {by}", "Sign it with these")
+        wrong = f"is not signed with enough of the keys that {by}"
+        refuse(key, wrong, "Sign it with these", path="$.signatures")
     return metadata
-
-
-def refuse(key: str, path: str, problem: str, remedy: str) -> NoReturn:
-    """Raise `RefusedUploadError` with one problem."""
-    raise RefusedUploadError(key, (Problem(path, problem, remedy),))
 
 
 def _versions(uploaded: Mapping[str, bytes], role: str) -> list[int]:
@@ -195,7 +192,7 @@ def _next_root(key: str, body: bytes, version: int, before: Root | None) -> Root
     for delegator in (before or root, root):  # as section 5.3 of the specification has it
         vouched(key, metadata, delegator, Root.type)
     if not root.consistent_snapshot:
-        refuse(key, "$.signed.consistent_snapshot", "has to be true", "Make it with comet-updates keys")
+        refuse(key, "has to be true", "Make it with comet-updates keys", path="$.signed.consistent_snapshot")
     return root
 
 
@@ -207,7 +204,7 @@ def _target(key: str, path: str, target: TargetFile) -> Target:
         signatures = tuple(_appcast_signature(said["sha256"], said["signature"]) for said in appcasts)
     except (AttributeError, KeyError, TypeError, ValueError):  # of base64, too
         place = f"$.signed.targets['{printable(path)}'].custom"
-        refuse(key, place, "is of no form that can be passed on", "Sign with comet-updates")
+        refuse(key, "is of no form that can be passed on", "Sign with comet-updates", path=place)
     return Target(target.hashes["sha256"], minisign, signatures)
 
 

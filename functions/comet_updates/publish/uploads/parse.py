@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from comet_updates import object_keys
-from comet_updates.errors import Problem, RefusedUploadError, printable
+from comet_updates.errors import Problem, RefusedUploadError, printable, refuse
 from comet_updates.model.channel import ChannelPolicy
 from comet_updates.model.fields import Uploaded
 from comet_updates.model.product import Product
@@ -49,11 +49,6 @@ _REMEDIES = {
 }
 
 
-def refuse(key: str, problem: str, remedy: str, path: str = "$") -> NoReturn:
-    """Raise `RefusedUploadError` with a single problem."""
-    raise RefusedUploadError(key, (Problem(path, problem, remedy),))
-
-
 def as_json(document: dict[str, Any]) -> bytes:
     """A document as we write it to a bucket for people to read."""
     return json.dumps(document, ensure_ascii=False, indent=2).encode() + b"\n"
@@ -61,16 +56,18 @@ def as_json(document: dict[str, Any]) -> bytes:
 
 def check_key(key: str) -> object_keys.Upload:
     """Return what the key of an upload says. Raises `RefusedUploadError` if uploads have no such key."""
-    if upload := object_keys.parse_upload(key):
-        return upload
-    if problem := name_problem(key):
+    upload = object_keys.parse_upload(key)
+    if upload is None and (problem := name_problem(key)):
         raise RefusedUploadError(key, (problem,))
-    refuse(
-        key,
-        "no upload has a key like this",
-        "Use products/{product}.json, channels/{product}/{channel}.json, releases/{product}/{channel}/{version}.json or"
-        " approvals/{product}/{channel}/{version}.json, with names in lower case",
-    )
+    if upload is None:
+        refuse(
+            key,
+            "no upload has a key like this",
+            "Use products/{product}.json, channels/{product}/{channel}.json,"
+            " releases/{product}/{channel}/{version}.json or approvals/{product}/{channel}/{version}.json,"
+            " with names in lower case",
+        )
+    return upload
 
 
 def name_problem(key: str) -> Problem | None:
