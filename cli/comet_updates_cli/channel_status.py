@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from comet_updates import formats
+from comet_updates import formats, object_keys
 from comet_updates.answer import urls
 from comet_updates.errors import VersionSyntaxError
 from comet_updates.model.channel import ChannelPolicy, Rollout
@@ -69,7 +69,7 @@ def status(bucket: Bucket, product: str | None, now: datetime) -> Status:
         StoreUnavailableError: S3 fails.
     """
     views = {product: list_product(bucket, product)} if product else list_all_products(bucket)
-    listed = bucket.listed(f"public/v1/{product}/" if product else "public/v1/")
+    listed = bucket.listed(object_keys.DOCUMENTS + (f"{product}/" if product else ""))
     written_at = {key: found.written_at for key, found in listed.items()}
     signed_states = SignedStates(bucket)
     signed_states.look()

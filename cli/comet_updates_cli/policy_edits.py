@@ -342,7 +342,7 @@ def _without(policy: Wire, name: str) -> Wire:
 def _changes(before: AcceptedUploads, after: AcceptedUploads, now: datetime) -> dict[str, str]:
     """Return a diff for each document that differs for clients. HTML pages are left out."""
     old, new = (render(inputs, now).documents for inputs in (before, after))
-    keys = [key for key in {**old, **new} if key.startswith("public/v1/") and old.get(key) != new.get(key)]
+    keys = [key for key in {**old, **new} if key.startswith(object_keys.DOCUMENTS) and old.get(key) != new.get(key)]
     return {key: "\n".join(_diff(key, old.get(key, b""), new.get(key, b""))) for key in keys}
 
 

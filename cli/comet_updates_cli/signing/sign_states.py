@@ -141,7 +141,7 @@ def _archives(product: str, manifests: Mapping[str, bytes]) -> dict[str, sign.Ar
             if file["kind"] == "archive" and file["url"].endswith(f"/{name}") and {"size", "sha256"} <= file.keys()
         }
         if len(found) == 1 and offered.get("rollout", {"percent": ALL_PERCENT}).get("percent") == ALL_PERCENT:
-            archives[object_keys.target_path(product, path.split("/")[1], name)] = found.pop()
+            archives[object_keys.target_path(product, object_keys.target_channel(path), name)] = found.pop()
     return archives
 
 
@@ -161,7 +161,8 @@ def _states(product: str, inputs: AcceptedUploads, now: datetime) -> Iterator[St
                 yield state
             state = State(offered, defaultdict(list))
         for path in offered:
-            appcast = rendered.documents.get(urls.document_key(product, path.split("/")[1], "appcast.xml"))
+            channel = object_keys.target_channel(path)
+            appcast = rendered.documents.get(urls.document_key(product, channel, "appcast.xml"))
             if appcast is not None and appcast not in state.appcasts[path]:
                 state.appcasts[path].append(appcast)
     if state is not None:

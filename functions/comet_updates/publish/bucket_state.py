@@ -28,7 +28,8 @@ class ProductObjects(NamedTuple):
 
 def list_product(bucket: Bucket, product: str) -> ProductObjects:
     """One product, which may be anything that stands in its place in a key. Raises `StoreUnavailableError`."""
-    existing = bucket.etags(f"public/v1/{product}/") | _pages(bucket, product) | _rejections(bucket, product)
+    documents = bucket.etags(f"{object_keys.DOCUMENTS}{product}/")
+    existing = documents | _pages(bucket, product) | _rejections(bucket, product)
     return ProductObjects(existing | _trusted(bucket, product), dict(list_inputs(bucket, product)))
 
 
@@ -53,9 +54,8 @@ def list_all_products(bucket: Bucket) -> dict[str, ProductObjects]:
 
 def product_of_public(key: str) -> str | None:
     """The product that a public document is of, or a page, whether there should be one or not; `None` for others."""
-    parts = key.split("/")
-    if key.startswith("public/v1/"):
-        return parts[2] if len(parts) > 3 else None  # noqa: PLR2004 (what stands in the place of a product)
+    if (product := object_keys.document_product(key)) is not None:
+        return product
     if signed := object_keys.metadata(key):
         return signed.product
     product = object_keys.target_product(key) or object_keys.page_product(key)

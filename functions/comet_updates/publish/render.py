@@ -39,7 +39,8 @@ class Rendered(NamedTuple):
         if key.startswith((urls.METADATA, urls.TARGETS)):  # clients on their way through an older state need it yet
             return key not in self.documents
         # Below public/v1/{product}/ an administrator may leave anything, such as a folder.
-        return key.startswith("public/") and (self.undecided is None or key.split("/")[3] in self.undecided)
+        is_undecided = self.undecided is None or object_keys.document_channel(key) in self.undecided
+        return key.startswith("public/") and is_undecided
 
 
 def render(inputs: AcceptedUploads, now: datetime) -> Rendered:

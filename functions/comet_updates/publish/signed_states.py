@@ -142,7 +142,7 @@ def _sealed(product: str, rendered: Rendered, seal: Seal) -> dict[str, bytes]:
     """What a seal adds to the documents, or puts in their place, by key."""
     documents: dict[str, bytes] = {}
     for path, body in manifests(product, rendered).items():
-        target, channel = seal.manifests[path], path.split("/")[1]
+        target, channel = seal.manifests[path], object_keys.target_channel(path)
         documents[object_keys.target_key(path, target.sha256)] = body
         if target.minisign is not None:
             documents[urls.document_key(product, channel, f"{urls.MANIFEST}.minisig")] = target.minisign.encode()
@@ -157,11 +157,10 @@ def _sealed(product: str, rendered: Rendered, seal: Seal) -> dict[str, bytes]:
 
 def manifests(product: str, rendered: Rendered) -> dict[str, bytes]:
     """What is signed of a product: the manifest of each of its channels, by `object_keys.target_path`."""
-    found = ((urls.document_id(key), body) for key, body in rendered.documents.items() if key.startswith("public/v1/"))
     return {
-        object_keys.target_path(product, place.channel): body
-        for place, body in found
-        if place.document == urls.MANIFEST
+        object_keys.target_path(product, channel): body
+        for key, body in rendered.documents.items()
+        if (channel := object_keys.document_channel(key)) and key == urls.document_key(product, channel, urls.MANIFEST)
     }
 
 
@@ -169,7 +168,7 @@ def _held(product: str, rendered: Rendered, view: ProductObjects) -> list[Refuse
     """Why what is decided is not offered: of each channel that would change, the release that it would offer."""
     refusals = []
     for path, body in manifests(product, rendered).items():
-        key = urls.document_key(product, path.split("/")[1], urls.MANIFEST)
+        key = urls.document_key(product, object_keys.target_channel(path), urls.MANIFEST)
         if view.existing.get(key) != etag_of(body):
             offered = json.loads(body)
             release = object_keys.release_key(product, offered["channel"], offered["version"])
