@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from comet_updates.errors import ConcurrentPublishError
 from comet_updates.formats import encode
 from comet_updates.publish.bucket import ATTEMPTS, Bucket
 from comet_updates.publish.uploads.accept import AcceptedUploads
@@ -297,6 +298,20 @@ def test_who_keeps_being_overtaken_is_told(stocked: Shop, monkeypatch: pytest.Mo
     done = stocked.run("pin", *STABLE, "4.2.1")
     assert (done.exit_code, len(written)) == (1, ATTEMPTS)
     assert "others changed it at the same time" in done.output
+
+
+def test_conflict_while_planning_is_retried(stocked: Shop) -> None:
+    """Plan again after a version was deleted between the listing and the read."""
+    planned = policy_edits.Plan(POLICY, None, None, {})
+    outcomes = iter([ConcurrentPublishError("somebody else wrote first"), planned])
+
+    def make_plan() -> policy_edits.Plan:
+        outcome = next(outcomes)
+        if isinstance(outcome, ConcurrentPublishError):
+            raise outcome
+        return outcome
+
+    assert policy_edits.carry_out(stocked.s3.as_bucket(), make_plan) is planned
 
 
 def test_a_policy_that_is_refused_as_it_is_is_to_be_mended_first(stocked: Shop) -> None:
