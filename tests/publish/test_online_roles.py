@@ -252,7 +252,7 @@ class TestFailingProducts:
             raise StoreUnavailableError
 
         released.later(days=1, seconds=1)
-        monkeypatch.setattr(released.publisher, "look_at_all", fail)
+        monkeypatch.setattr(released.publisher, "list_all_products", fail)
         with pytest.raises(released.failed, match="could not be listed"):
             released.sweep()
         assert urls.TIMESTAMP in released.writes()  # beside deletions of what is outdated
@@ -320,7 +320,7 @@ class TestTwoAtOnce:
         """While one is about to write metadata of that role, all is decided anew and published by another."""
         assert version_of(client.check()) == "4.2.1"
         other = Publisher(watched(released.s3), lambda: released.now, released.online)
-        overtaken = []
+        overtaken: list[str] = []
 
         def overtake(name: str, key: Any) -> None:
             if name == "put" and f"{before}.json" in str(key) and str(key).startswith(urls.METADATA) and not overtaken:
