@@ -21,17 +21,25 @@ run: .venv/serve ## Start the service on this machine, with an S3 and sample rel
 test: .venv/dev ## Check and test a change; T=path and K=pattern choose a part
 	@tools/timed.sh "make test" $(MAKE) --no-print-directory $(if $(T)$(K),,lint) .test
 
+test-all: export COVERAGE := --cov --cov-report= # for what `test` runs
 test-all: test .venv-sam/installed .venv-checkov/installed .venv-sbom/installed .venv-runtime/installed .wheels/installed tests/privacy/axe/node_modules/.installed ## Test everything: also builds, checkov, browsers and the full forms
+	@$(foreach floor,$(COVERAGE_FLOORS),$(call check-floor,$(subst =, ,$(floor)));) exit $${below:-0}
 	@tools/timed.sh "make test-all, after make test" $(MAKE) --no-print-directory .test-rest
 
 # `auto`: one process for each processor. One that has no tests left takes some from another.
 PYTEST := .venv/bin/python -m pytest -n auto --dist worksteal
 .PHONY: .test .test-rest
 .test:
-	$(PYTEST) -m "not full" $(if $(K),-k '$(K)') $(T)
+	$(PYTEST) -m "not full" $(COVERAGE) $(if $(K),-k '$(K)') $(T)
 
 .test-rest:
 	$(PYTEST) -m full
+
+# Percent of the lines of each folder that `make test` must run. Lines that only other processes run do not count.
+COVERAGE_FLOORS := functions=0 $(addprefix functions/comet_updates/,answer=0 formats=0 model=0 pages=0 publish=0 signing=0) \
+	cli/comet_updates_cli=0 client/comet_updates_client=0
+check-floor = printf '%s: percent covered: ' $(word 1,$(1)); \
+	.venv/bin/coverage report --include='$(word 1,$(1))/*' --format=total --fail-under=$(word 2,$(1)) || below=1
 
 test-clients: .venv/dev .venv-clients/installed .venv-tufup/installed tests/clients/electron/node_modules/.installed ## Try the updaters that apps have, against the running service
 	COMET_CLIENTS=1 .venv/bin/python -m pytest tests/clients
@@ -80,7 +88,7 @@ lock: ## Write every lock file anew (needs uv)
 	tools/lock.sh
 
 clean: ## Remove all that was installed or built
-	rm -rf sbom .venv .venv-sam .venv-checkov .venv-sbom .venv-runtime .venv-clients .venv-tufup .venv-bench tests/clients/electron/node_modules bench/peers/node_modules tests/privacy/axe/node_modules .wheels .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf sbom .venv .venv-sam .venv-checkov .venv-sbom .venv-runtime .venv-clients .venv-tufup .venv-bench tests/clients/electron/node_modules bench/peers/node_modules tests/privacy/axe/node_modules .wheels .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
 
 # The environments. A changed lock file (as after `git pull`) installs again; nothing else does.
 .venv/bin/python:
