@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from comet_updates import object_keys
 from comet_updates.formats import sparkle, squirrel
@@ -267,8 +266,8 @@ class TestWhatNewerAppcastsSay:
         ]
         key, _, policy = remark.partition("upload as ")[2].partition(": ")
         read = parse.parse(ChannelPolicy, key, policy.encode())
-        assert read.rollout
-        assert (read.rollout.version, read.rollout.interval, read.rollout.groups) == ("2.0", 86_400, 7)
+        (rollout,) = read.rollouts
+        assert (rollout.version, rollout.interval, rollout.groups) == ("2.0", 86_400, 7)
 
 
 LATEST = (

@@ -12,6 +12,7 @@ from random import Random
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tuf.api.metadata import Metadata
 
 from comet_updates.errors import (
     NoAnswerError,
@@ -312,7 +313,7 @@ def test_a_thief_of_the_first_root_keys_does_not_fool_who_saw_the_next_root(copy
     online = sign.public_key(thief.key("online"))
     (old,) = house.root.roles["timestamp"].keyids
     first = Repository.__new__(Repository)
-    first.__dict__.update(house.__dict__, root=source_tuf.Metadata.from_bytes(house.first_root).signed, documents={})
+    first.__dict__.update(house.__dict__, root=Metadata.from_bytes(house.first_root).signed, documents={})
     first.publish_root(offline_roles.rotated(first.root, "online", [online], [old], house.now))
     house.documents |= first.documents
     copy.house.documents[NEWEST] = thief.documents[NEWEST]

@@ -108,7 +108,7 @@ def ask(signed: Signed, tmp_path: Path) -> Iterator[Ask]:
             "folder": str(tmp_path / "app"),
             "root": str(signed.root),
         }
-        run = [PYTHON, tmp_path / DRIVER.name, json.dumps(wish)]
+        run: list[str | Path] = [PYTHON, tmp_path / DRIVER.name, json.dumps(wish)]
         done = subprocess.run(run, capture_output=True, text=True, timeout=60, check=True)
         said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return said

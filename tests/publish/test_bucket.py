@@ -30,14 +30,16 @@ def bucket(s3: S3) -> Bucket:
     return Bucket(s3.client, s3.bucket)
 
 
+def two_at_most(params: dict[str, Any], **_: object) -> Any:  # the stubs say that a hook returns nothing
+    return {"MaxKeys": 2, **params}
+
+
 @pytest.fixture
 def paged(s3: S3) -> Bucket:
     """The bucket, whose lists come in pages of two."""
     client = boto3.client("s3", endpoint_url=s3.endpoint)
     for operation in ("ListObjectsV2", "ListObjectVersions"):
-        client.meta.events.register(
-            f"provide-client-params.s3.{operation}", lambda params, **_: {"MaxKeys": 2, **params}
-        )
+        client.meta.events.register(f"provide-client-params.s3.{operation}", two_at_most)
     return Bucket(client, s3.bucket)
 
 

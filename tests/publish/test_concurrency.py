@@ -35,7 +35,7 @@ IN_ORDER = [
 ]
 """Every document of the two channels, the product's entry in the list and its page, in the order of writing."""
 
-Change = Callable[[S3], Any]
+Change = Callable[[S3], None]
 Tree = dict[str, bytes]
 
 
@@ -64,6 +64,11 @@ def yank(*versions: str) -> Change:
     return put_policy("stable", yanked=[{"version": version, "reason": "broken"} for version in versions])
 
 
+def pin_and_break(s3: S3) -> None:
+    put_policy("stable", pin="4.2.0")(s3)
+    s3.put(f"channels/{PRODUCT}/stable.json", b"{")
+
+
 BEGINNING: tuple[Change, ...] = (
     put_release("4.2.0"),
     put_release("4.1.0", "beta"),
@@ -77,10 +82,7 @@ CHANGES: dict[str, Change] = {
     "the release is yanked": yank("4.2.1"),
     "everything is yanked": yank("4.2.0", "4.2.1"),
     "the including policy is overwritten": put_policy("beta"),
-    "the channel is pinned and junk put over that": lambda s3: [
-        put_policy("stable", pin="4.2.0")(s3),
-        s3.put(f"channels/{PRODUCT}/stable.json", b"{"),
-    ],
+    "the channel is pinned and junk put over that": pin_and_break,
     "the release is deleted": lambda s3: s3.delete(key("4.2.1")),
 }
 

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from testkit.counts import IS_FULL
+from testkit.memory_bucket import MemoryBucket, Objects
 from testkit.watched_bucket import WatchedMemory
 from tests.publish import interleavings
 from tests.publish.conftest import PublisherFixture
-from tests.publish.interleavings import MemoryBucket, Objects, Stepped, World
+from tests.publish.interleavings import Stepped, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -320,7 +320,7 @@ class TestTwoAtOnce:
         """While one is about to write metadata of that role, all is decided anew and published by another."""
         assert version_of(client.check()) == "4.2.1"
         other = Publisher(watched(released.s3), lambda: released.now, released.online)
-        overtaken = []
+        overtaken: list[str] = []
 
         def overtake(name: str, key: Any) -> None:
             if name == "put" and f"{before}.json" in str(key) and str(key).startswith(urls.METADATA) and not overtaken:

@@ -181,10 +181,10 @@ class TestForbiddenNames:
         rejected = [published.json(refusal) for refusal in published.keys("rejected/")]
         assert len(rejected) == 4 * len((*NUMBERS, *object_keys.RESERVED))
         for refusal in rejected:
-            product = object_keys.product_of(refusal["key"])
+            named = str(object_keys.product_of(refusal["key"]))
             (problem,) = refusal["problems"]
-            reason = object_keys.forbidden(str(product), product=True)
-            assert problem["problem"] == f"the key names the product '{product}', which {reason}"
+            reason = object_keys.forbidden(named, product=True)
+            assert problem["problem"] == f"the key names the product '{named}', which {reason}"
             assert problem["remedy"] == "Choose another name for the product, in the key and in the document"
 
     def test_channel_of_a_forbidden_name_is_refused_by_name(self, published: S3, rig: PublisherFixture) -> None:

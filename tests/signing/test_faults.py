@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.signing.conftest import Client, TufPublisher
 
 QUICK = ("answer lost",)
-TRIED = ("corrupted", "answer lost")
+TRIED: tuple[str, ...] = ("corrupted", "answer lost")
 """What `make test` tries, and what `make test-all` does; `make torture` tries more."""
 if IS_FULL:  # one of each kind: those that a request ends with, and those that look like an answer
     TRIED += ("reset", "503", "not HTTP", "in part", "wrong etag", "empty")

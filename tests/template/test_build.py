@@ -168,15 +168,17 @@ def test_build_without_a_listed_file_fails_and_names_it(copy: Path, name: str) -
 
 def test_sam_finds_no_fault() -> None:
     need(SAM.exists(), "the SAM CLI")
-    command = [SAM, "validate", "--lint", "--template", ROOT / "template.yaml"]
+    command: list[str | Path] = [SAM, "validate", "--lint", "--template", ROOT / "template.yaml"]
     environment = os.environ | {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"}
     run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
 
 
 def test_cfn_lint_finds_no_fault() -> None:
-    command = [Path(sys.executable).parent / "cfn-lint", "--format", "parseable", ROOT / "template.yaml"]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    cfn_lint = Path(sys.executable).parent / "cfn-lint"
+    run = subprocess.run(
+        [cfn_lint, "--format", "parseable", ROOT / "template.yaml"], capture_output=True, text=True, check=False
+    )
     assert (run.returncode, run.stdout) == (0, "")
 
 

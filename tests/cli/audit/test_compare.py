@@ -271,6 +271,11 @@ def _by_token(subject: str, **equal: str) -> Mutation:
     )
 
 
+def _open_old_version(deployed: Deployed) -> None:
+    _configure(Timeout=9)(deployed)
+    deployed.call("AnswerFunction", "*", qualifier="1")
+
+
 def _other_alias(deployed: Deployed) -> None:
     function = deployed.ids["PublishFunction"]
     client("lambda").publish_version(FunctionName=function)
@@ -452,7 +457,7 @@ DIFFERENCES: dict[str, tuple[str, str, Mutation]] = {
     "a caller of an old version": (
         DOORS,
         "AnswerFunction can be called at 1 by * for any resource",
-        lambda d: (_configure(Timeout=9)(d), d.call("AnswerFunction", "*", qualifier="1")),
+        _open_old_version,
     ),
     "another alias": (
         DOORS,

@@ -446,8 +446,10 @@ def service() -> Iterator[tuple[str, Any]]:
     assert process.stdout
     assert process.stdout.readline().startswith("ready")
     endpoint = f"http://127.0.0.1:{s3_port}"
-    secrets = {"aws_access_key_id": "any", "aws_secret_access_key": "any"}
-    yield f"http://127.0.0.1:{port}", boto3.client("s3", endpoint_url=endpoint, region_name=REGION, **secrets)
+    s3 = boto3.client(
+        "s3", endpoint_url=endpoint, region_name=REGION, aws_access_key_id="any", aws_secret_access_key="any"
+    )
+    yield f"http://127.0.0.1:{port}", s3
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=PATIENCE_S)
 

@@ -111,7 +111,7 @@ class TestWhenToSign:
     @pytest.mark.http
     def test_of_two_at_once_the_slower_one_signs_after_the_other(self, house: TufPublisher) -> None:
         upload(house, "4.2.1")
-        overtaken = []
+        overtaken: list[str] = []
 
         def overtake(name: str, key: Any) -> None:
             if name == "put" and not overtaken:
