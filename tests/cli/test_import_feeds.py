@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from comet_updates import object_keys
 from comet_updates.formats import sparkle, squirrel
-from comet_updates.model.channel import ChannelPolicy
+from comet_updates.model.channel import ChannelPolicy, ReleaseRollout
 from comet_updates.model.offer import Offer
 from comet_updates.model.release import Release
 from comet_updates.publish.uploads import parse
@@ -289,8 +289,7 @@ def test_staging_percentage_is_said_as_a_policy_to_upload(tmp_path: Path, percen
     (remark,) = remarks_of_latest(tmp_path, percentage)
     key, _, policy = remark.partition("upload as ")[2].partition(": ")
     read = parse.parse(ChannelPolicy, key, policy.encode())
-    assert read.rollout
-    assert (read.rollout.version, read.rollout.percent) == ("1.0.0", percent)
+    assert read.rollout == ReleaseRollout(version="1.0.0", percent=percent)
 
 
 @pytest.mark.parametrize("percentage", ["101", "12.5", "-1", "many", "1" * 5_000])

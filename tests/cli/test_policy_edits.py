@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -303,11 +303,13 @@ def test_who_keeps_being_overtaken_is_told(stocked: Shop, monkeypatch: pytest.Mo
 def test_conflict_while_planning_is_retried(stocked: Shop) -> None:
     """Plan again after a version was deleted between the listing and the read."""
     planned = policy_edits.Plan(POLICY, None, None, {})
-    outcomes = iter([ConcurrentPublishError("somebody else wrote first"), planned])
+    outcomes: Iterator[policy_edits.Plan | Exception] = iter(
+        [ConcurrentPublishError("somebody else wrote first"), planned]
+    )
 
     def make_plan() -> policy_edits.Plan:
         outcome = next(outcomes)
-        if isinstance(outcome, ConcurrentPublishError):
+        if isinstance(outcome, Exception):
             raise outcome
         return outcome
 

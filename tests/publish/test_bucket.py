@@ -101,7 +101,7 @@ class TestConflicts:
 
     @pytest.mark.parametrize("conflicts", range(ATTEMPTS))
     def test_a_write_after_conflicts_gives_its_result(self, conflicts: int) -> None:
-        outcomes = iter([*[ConcurrentPublishError("late")] * conflicts, "done", "never"])
+        outcomes: Iterator[str | Exception] = iter([*[ConcurrentPublishError("late")] * conflicts, "done", "never"])
         assert retry_conflicts(lambda: outcome_of(outcomes)) == "done"
         assert list(outcomes) == ["never"]
 
@@ -113,7 +113,9 @@ class TestConflicts:
         assert next(numbers) == ATTEMPTS
 
     def test_another_error_is_not_retried(self) -> None:
-        outcomes = iter([ConcurrentPublishError("late"), StoreUnavailableError("S3 fails"), "never"])
+        outcomes: Iterator[str | Exception] = iter(
+            [ConcurrentPublishError("late"), StoreUnavailableError("S3 fails"), "never"]
+        )
         with pytest.raises(StoreUnavailableError):
             retry_conflicts(lambda: outcome_of(outcomes))
         assert list(outcomes) == ["never"]

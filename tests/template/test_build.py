@@ -52,7 +52,7 @@ def sam_build(folder: Path, path: str, *resource: str) -> subprocess.CompletedPr
         "PIP_NO_INDEX": "1",
         "SAM_CLI_TELEMETRY": "0",
     }
-    command = [SAM, "build", "--build-dir", folder, *resource]
+    command = [str(SAM), "build", "--build-dir", str(folder), *resource]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
