@@ -1,6 +1,6 @@
 # Everything installs into environments beside this file: what a lock file names, by hash, once. Later runs need no network.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-clients lint format policy privacy torture schemas commands sbom build bench fleet lock clean
+.PHONY: help run test test-all test-clients coverage lint format policy privacy torture schemas commands sbom build bench fleet lock clean
 
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
@@ -28,10 +28,20 @@ test-all: test .venv-sam/installed .venv-checkov/installed .venv-sbom/installed 
 PYTEST := .venv/bin/python -m pytest -n auto --dist worksteal
 .PHONY: .test .test-rest
 .test:
-	$(PYTEST) -m "not full" $(if $(K),-k '$(K)') $(T)
+	$(PYTEST) -m "not full" $(COVERAGE) $(if $(K),-k '$(K)') $(T)
 
 .test-rest:
 	$(PYTEST) -m full
+
+coverage: .venv/dev ## Measure which lines the tests of `make test` run, and compare each package with its floor
+	@$(MAKE) --no-print-directory .test COVERAGE="--cov --cov-report="
+	@$(foreach floor,$(COVERAGE_FLOORS),$(call check-floor,$(subst =, ,$(floor)));) exit $${below:-0}
+
+# Percent of the lines of each folder that `make test` must run. Lines that only other processes run do not count.
+COVERAGE_FLOORS := functions=0 $(addprefix functions/comet_updates/,answer=0 formats=0 model=0 pages=0 publish=0 signing=0) \
+	cli/comet_updates_cli=0 client/comet_updates_client=0
+check-floor = printf '%s: percent covered: ' $(word 1,$(1)); \
+	.venv/bin/coverage report --include='$(word 1,$(1))/*' --format=total --fail-under=$(word 2,$(1)) || below=1
 
 test-clients: .venv/dev .venv-clients/installed .venv-tufup/installed tests/clients/electron/node_modules/.installed ## Try the updaters that apps have, against the running service
 	COMET_CLIENTS=1 .venv/bin/python -m pytest tests/clients
@@ -80,7 +90,7 @@ lock: ## Write every lock file anew (needs uv)
 	tools/lock.sh
 
 clean: ## Remove all that was installed or built
-	rm -rf sbom .venv .venv-sam .venv-checkov .venv-sbom .venv-runtime .venv-clients .venv-tufup .venv-bench tests/clients/electron/node_modules bench/peers/node_modules tests/privacy/axe/node_modules .wheels .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf sbom .venv .venv-sam .venv-checkov .venv-sbom .venv-runtime .venv-clients .venv-tufup .venv-bench tests/clients/electron/node_modules bench/peers/node_modules tests/privacy/axe/node_modules .wheels .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
 
 # The environments. A changed lock file (as after `git pull`) installs again; nothing else does.
 .venv/bin/python:
@@ -147,16 +157,15 @@ bench/peers/node_modules/.installed: bench/peers/package-lock.json
 	@set -e; if command -v npm >/dev/null; then npm ci --prefix bench/peers --silent --no-audit --no-fund --ignore-scripts; touch $@; \
 		else echo >&2 "npm is missing: Hazel is not measured"; fi
 
-# What the layers are built from, so that building again needs no network: for Lambda, and for this machine, since SAM
-# looks at that first.
+# What the layers are built from, so that building again needs no network. layers/Makefile names the same platforms.
 .wheels/installed: layers/answer/requirements.txt layers/publish/requirements.txt
 	@mkdir -p .wheels
 	@set -e; if [ -n "$(RUNTIME_BIN)" ]; then \
 		echo >&2 "Fetching what the layers hold (once) ..."; \
-		for layer in answer publish; do for target in "" "$(LAMBDA)"; do \
+		for layer in answer publish; do \
 			"$(RUNTIME_BIN)/python$(RUNTIME)" -m pip download --quiet --require-hashes --no-deps --only-binary :all: \
-				$$target --dest .wheels -r layers/$$layer/requirements.txt; \
-		done; done; \
+				$(LAMBDA) --dest .wheels -r layers/$$layer/requirements.txt; \
+		done; \
 		touch $@; \
 	fi
 

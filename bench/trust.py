@@ -30,8 +30,8 @@ from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.publish.bucket import open_bucket
 from comet_updates.publish.publisher import Publisher
-from comet_updates_cli.commands.decide import SignWith
 from comet_updates_cli.local import sample_keys
+from comet_updates_cli.options import SignWith
 from comet_updates_cli.signing import sign_states
 from testkit.lambda_runtime import free_port, lambda_runtime
 
@@ -70,13 +70,15 @@ class Desk:
     def release(self, number: int, version: str) -> None:
         """Upload a release and have it signed."""
         self.upload(number, version)
-        sign_states.seal(self._bucket, product(number), self.now, SignWith(sample_keys.product_key(self._folder)))
+        sign_states.sign_states(
+            self._bucket, product(number), self.now, SignWith(sample_keys.product_key(self._folder))
+        )
 
     def sweep(self) -> int:
         """Publish what is new; gives how often the online key signed."""
         with _counted() as count:
-            self._publisher.look_at_trust()
-            for name, seen in self._publisher.look_at_all().items():
+            self._publisher.load_trust()
+            for name, seen in self._publisher.list_all_products().items():
                 self._publisher.publish(name, seen)
             self._publisher.publish_trust()
         return count[0]

@@ -143,7 +143,8 @@ def run(command: Command) -> Seen:
     logging.setLogRecordFactory(noted)
     out, err = _captured(1), _captured(2)
     if command["is_patient"]:
-        importlib.import_module(STORE).TRY_TIMEOUT_S = PATIENCE_S
+        store: Any = importlib.import_module(STORE)
+        store.TRY_TIMEOUT_S = PATIENCE_S
     handler: Handler = importlib.import_module(command["module"]).handler
     if command["leak"]:
         from testkit import leaks  # noqa: PLC0415 (no part of an environment without a leak)

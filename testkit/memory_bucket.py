@@ -1,4 +1,4 @@
-"""An S3 in the memory of the process, a hundred times as fast as moto's; held against that by `test_memory_bucket.py`."""
+"""An S3 in memory, a hundred times as fast as moto's. `test_memory_bucket.py` holds it against that one."""
 
 from __future__ import annotations
 

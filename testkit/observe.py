@@ -196,7 +196,8 @@ def moto_state() -> str:
             return [walk(item) for item in list(value)]
         return [type(value).__name__, walk(getattr(value, "__dict__", {}))]
 
-    return json.dumps([[instance.service_name, walk(dict(instance))] for instance in BackendDict._instances])
+    instances = BackendDict._instances  # type: ignore[misc]  # mypy: the class is generic
+    return json.dumps([[instance.service_name, walk(dict(instance))] for instance in instances])
 
 
 def _encoded(text: str) -> str:

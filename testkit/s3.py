@@ -9,7 +9,7 @@ import threading
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -19,6 +19,9 @@ from werkzeug.test import run_wsgi_app
 
 from comet_updates.publish.bucket import Bucket
 from testkit.faults import Response, misbehave
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 REGION = "us-east-1"
 
@@ -80,7 +83,7 @@ ON_THIS_MACHINE = {
 
 
 @functools.cache
-def s3_client(endpoint: str) -> Any:
+def s3_client(endpoint: str) -> S3Client:
     """Return boto3's client for `endpoint`. Making one takes longer than most tests, so all tests share it."""
     return boto3.client("s3", endpoint_url=endpoint)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from comet_updates.publish.bucket import Bucket
 from comet_updates.publish.stored import Current, Listed, Stored
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from testkit.s3 import S3
 
 WRITES = ("put", "delete")
+Result = TypeVar("Result")
 
 
 class Watching(Bucket):
@@ -24,7 +25,7 @@ class Watching(Bucket):
         self.before: Callable[[str, Any], None] = lambda _name, _argument: None
         self.after: Callable[[str, Any], None] = lambda _name, _argument: None
 
-    def _watched(self, name: str, argument: Any, operation: Callable[[], Any]) -> Any:
+    def _watched(self, name: str, argument: Any, operation: Callable[[], Result]) -> Result:
         self.operations.append((name, argument))
         self.before(name, argument)
         result = operation()

@@ -73,6 +73,36 @@ def test_the_key_of_an_upload_says_what_it_was_made_of(product: str, channel: st
         assert object_keys.product_of(key) == product
 
 
+@given(PRODUCTS, NAMES, st.sampled_from([urls.MANIFEST, "App-1.0.0.tar.gz"]))
+def test_target_path_gives_the_channel_that_it_was_made_of(product: str, channel: str, name: str) -> None:
+    assert object_keys.target_channel(object_keys.target_path(product, channel, name)) == channel
+
+
+@given(PRODUCTS, NAMES)
+def test_document_key_gives_the_names_that_it_was_made_of(product: str, channel: str) -> None:
+    key = urls.document_key(product, channel, urls.MANIFEST)
+    assert (object_keys.document_product(key), object_keys.document_channel(key)) == (product, channel)
+
+
+@pytest.mark.parametrize(
+    ("key", "product", "channel"),
+    [
+        ("public/v1/p/", "p", ""),
+        ("public/v1/p/c", "p", "c"),
+        ("public/v1/p/c/d/manifest.json", "p", "c"),
+        ("public/v1//c/manifest.json", "", "c"),
+        ("public/v1/My App/c/manifest.json", "My App", "c"),
+        ("public/v1/", None, None),
+        ("public/v1/p", None, None),
+        ("public/pages/p/c/manifest.json", None, None),
+        ("releases/p/c/1.json", None, None),
+    ],
+)
+def test_document_key_of_any_form_gives_its_names(key: str, product: str | None, channel: str | None) -> None:
+    """Take what an administrator leaves below public/v1/, such as the folder that a console makes."""
+    assert (object_keys.document_product(key), object_keys.document_channel(key)) == (product, channel)
+
+
 @given(st.text(max_size=1024))
 def test_a_refusal_can_always_be_stored(key: str) -> None:
     assert len(object_keys.rejected_key(key).encode("utf-8", "surrogatepass")) <= 1024 if key.isprintable() else True
@@ -96,7 +126,7 @@ def test_the_pages_of_a_product_are_told_from_those_of_any_other(product: str, l
     assert {object_keys.page_product(key) for key in ours} == {product}
     assert urls.public_key(urls.page_path("page", str(number))) == urls.page_key("page", str(number))
     assert urls.public_key(urls.page_path(product, language)) in (urls.page_key(product, language), None)
-    assert urls.place(urls.page_key(product, language)).document == f"pages/{product}.!{language}.html"
+    assert urls.document_id(urls.page_key(product, language)).document == f"pages/{product}.!{language}.html"
 
 
 @pytest.mark.parametrize("name", ["Draft.html", "notes.txt", "old/x.html", "a.!.html", "a.!de.atom", "a..html", "a"])

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from checks.privacy_proof import mutants, report
-from checks.privacy_proof.run_mutants import Caught, Run, groups, hunt, together
+from checks.privacy_proof.run_mutants import MutantResult, Run, groups, hunt, together
 from comet_updates.promises import checks
 
 ROOT = Path(__file__).parents[2]
@@ -39,7 +39,7 @@ def main(
     except mutants.BrokenMutantError as error:
         console.print(f"The checks could not run: {escape(str(error))}", style="red")
         raise typer.Exit(1) from error
-    caught = sorted(result for result in found if isinstance(result, Caught))
+    caught = sorted(result for result in found if isinstance(result, MutantResult))
     console.print(_table(caught))
     survivors = [result.mutant.name for result in caught if result.by is None]
     for name in survivors:
@@ -49,7 +49,7 @@ def main(
     _report(console, together(result for result in found if isinstance(result, Run)), caught)
 
 
-def _shown(results: Iterable[Caught | Run], total: int, console: Console) -> Iterator[Caught | Run]:
+def _shown(results: Iterable[MutantResult | Run], total: int, console: Console) -> Iterator[MutantResult | Run]:
     """Yield `results`, and show on the way how many of the `total` are done."""
     if console.is_terminal:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -65,7 +65,7 @@ def _shown(results: Iterable[Caught | Run], total: int, console: Console) -> Ite
         yield result
 
 
-def _table(caught: list[Caught]) -> Table:
+def _table(caught: list[MutantResult]) -> Table:
     table = Table("what it does with the leak built in", "breaks", "caught by", box=None)
     for found in caught:
         by = found.by.partition("::")[2].removeprefix("test_").replace("_", " ") if found.by else "NOBODY"
@@ -73,7 +73,7 @@ def _table(caught: list[Caught]) -> Table:
     return table
 
 
-def _report(console: Console, checked: Run, caught: list[Caught]) -> None:
+def _report(console: Console, checked: Run, caught: list[MutantResult]) -> None:
     commit, changed = report.commit_of(ROOT)
     made = report.make(checked, caught, commit, changed=changed)
     for test in checked.failed():

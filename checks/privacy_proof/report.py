@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from checks.privacy_proof import report_data
-from checks.privacy_proof.run_mutants import Caught, Run
+from checks.privacy_proof.run_mutants import MutantResult, Run
 from checks.privacy_proof.source import code_lines
 from comet_updates.answer import urls
 from comet_updates.promises import NOT_PROVABLE, PROMISES, Check, Promise
@@ -25,11 +25,11 @@ from testkit.search import SPELLINGS
 
 Report = dict[str, Any]
 
-PLACE = urls.Place("<product>", "<channel>", "<document>")
-PLACES = (urls.NOWHERE, urls.Place("<product>", "", ""), PLACE)
+PLACE = urls.DocumentId("<product>", "<channel>", "<document>")
+PLACES = (urls.NO_DOCUMENT, urls.DocumentId("<product>", "", ""), PLACE)
 
 
-def make(checked: Run, caught: Iterable[Caught], commit: str, *, changed: bool) -> Report:
+def make(checked: Run, caught: Iterable[MutantResult], commit: str, *, changed: bool) -> Report:
     """The report on a run of all checks and on the mutants.
 
     Args:
@@ -106,7 +106,7 @@ def commit_of(root: Path) -> tuple[str, bool]:
     return commit.strip(), bool(status)
 
 
-def _promise(promise: Promise, checked: Run, caught: list[Caught]) -> Report:
+def _promise(promise: Promise, checked: Run, caught: list[MutantResult]) -> Report:
     checks = [_check(check, checked) for check in promise.checks]
     mine = [found for found in caught if promise.id in found.mutant.breaks.split()]
     killed = [found for found in mine if found.by is not None]

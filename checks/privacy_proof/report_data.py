@@ -28,7 +28,7 @@ def log_fields() -> dict[str, list[str]]:
     }
 
 
-def log_lines(place: urls.Place) -> Iterator[str]:
+def log_lines(place: urls.DocumentId) -> Iterator[str]:
     """Every line that can be logged about `place`. Made of the fields, not by the code that logs."""
     for outcome, cache, duration in itertools.product(*log_fields().values()):
         level = logging.getLevelName(Record(Outcome(outcome), place, Cache(cache)).level)

@@ -62,7 +62,7 @@ def together(runs: Iterable[Run]) -> Run:
     return Run(outcomes, figures)
 
 
-class Caught(NamedTuple):
+class MutantResult(NamedTuple):
     """What became of a mutant; `by` is the test that failed first, and nothing if it survived."""
 
     mutant: Mutant
@@ -222,7 +222,7 @@ def _likely(place: str) -> list[Check]:
     return [check for start, checks in _LIKELY for check in checks if place.startswith(start)]
 
 
-def try_one(mutant: Mutant, root: Path, worker: Worker) -> Caught:
+def try_one(mutant: Mutant, root: Path, worker: Worker) -> MutantResult:
     """Build `mutant` into the project at `root`, run its checks there until one fails, and take it out again."""
     built = build(mutant, root)
     _write(root / built.file, built.after)
@@ -230,12 +230,12 @@ def try_one(mutant: Mutant, root: Path, worker: Worker) -> Caught:
     try:
         for some in filter(None, (checks[:LIKELY_MAX], checks[LIKELY_MAX:])):
             if failed := worker.run(root, some, "-x").failed():
-                return Caught(mutant, failed[0])
+                return MutantResult(mutant, failed[0])
     except BrokenMutantError as error:
         raise BrokenMutantError(f"{mutant.name}: {error}") from error
     finally:
         _write(root / built.file, built.before)
-    return Caught(mutant, None)
+    return MutantResult(mutant, None)
 
 
 def groups(checks: Iterable[Check]) -> list[list[Check]]:
@@ -248,7 +248,7 @@ def groups(checks: Iterable[Check]) -> list[list[Check]]:
 
 def hunt(
     root: Path, mutants: Iterable[Mutant], workers: int, groups: Iterable[list[Check]] = ()
-) -> Iterator[Caught | Run]:
+) -> Iterator[MutantResult | Run]:
     """Yield what becomes of each mutant of the project at `root`, as it becomes known; `root` itself does not change.
 
     Args:
@@ -274,7 +274,7 @@ def hunt(
         for pair in (first, *others):
             free.put(pair)
 
-        def work(task: Mutant | list[Check]) -> Caught | Run:
+        def work(task: Mutant | list[Check]) -> MutantResult | Run:
             copy, worker = free.get()
             try:
                 if isinstance(task, Mutant):

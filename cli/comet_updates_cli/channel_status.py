@@ -6,18 +6,18 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from comet_updates import formats
+from comet_updates import formats, object_keys
 from comet_updates.answer import urls
 from comet_updates.errors import VersionSyntaxError
 from comet_updates.model.channel import ChannelPolicy, Rollout
 from comet_updates.model.offer import Offer
 from comet_updates.publish.bucket import Bucket
-from comet_updates.publish.bucket_state import look, look_at_all
+from comet_updates.publish.bucket_state import list_all_products, list_product
 from comet_updates.publish.decide import counted_channels, decide, due_at
 from comet_updates.publish.render import Rendered, render
-from comet_updates.publish.signed_states import Seals
+from comet_updates.publish.signed_states import SignedStates
 from comet_updates.publish.stored import etag_of
-from comet_updates.publish.uploads.accept import Inputs
+from comet_updates.publish.uploads.accept import AcceptedUploads
 from comet_updates.publish.uploads.load import Loader
 
 
@@ -46,7 +46,7 @@ class ChannelStatus(NamedTuple):
     due: dict[str, str]
     unapproved: list[str]
     yanked: dict[str, str]
-    lags: list[formats.Lag]
+    lags: list[formats.OutdatedDocument]
     is_live: bool
     published_at: str | None
 
@@ -68,15 +68,15 @@ def status(bucket: Bucket, product: str | None, now: datetime) -> Status:
     Raises:
         StoreUnavailableError: S3 fails.
     """
-    views = {product: look(bucket, product)} if product else look_at_all(bucket)
-    listed = bucket.listed(f"public/v1/{product}/" if product else "public/v1/")
+    views = {product: list_product(bucket, product)} if product else list_all_products(bucket)
+    listed = bucket.listed(object_keys.DOCUMENTS + (f"{product}/" if product else ""))
     written_at = {key: found.written_at for key, found in listed.items()}
-    seals = Seals(bucket)
-    seals.look()
+    signed_states = SignedStates(bucket)
+    signed_states.look()
     found = Status([], {})
     for name, view in sorted(views.items()):
         inputs = Loader(bucket).load(name, view.listing)
-        rendered = seals.apply(name, render(inputs, now), view)
+        rendered = signed_states.apply(name, render(inputs, now), view)
         found.channels.extend(_channels(inputs, rendered, view.existing, written_at, now))
         for key, refusal in {**inputs.refusals, **rendered.refusals}.items():
             found.refused[key] = [str(problem) for problem in refusal.problems]
@@ -84,7 +84,7 @@ def status(bucket: Bucket, product: str | None, now: datetime) -> Status:
 
 
 def _channels(
-    inputs: Inputs, rendered: Rendered, public: dict[str, str], written_at: dict[str, datetime], now: datetime
+    inputs: AcceptedUploads, rendered: Rendered, public: dict[str, str], written_at: dict[str, datetime], now: datetime
 ) -> Iterator[ChannelStatus]:
     if inputs.product is None:
         return
@@ -111,7 +111,7 @@ def _channels(
             {version: at.isoformat() for version, at in waiting.items()},
             [r.version for r in inputs.releases if r.channel in counted and inputs.waits_on(channel, r)],
             {release.version: reason for release, reason in offer.history if reason},
-            formats.lags(offer),
+            formats.outdated_documents(offer),
             mine[0] == mine[1],
             last.isoformat() if last else None,
         )

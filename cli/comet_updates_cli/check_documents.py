@@ -12,7 +12,7 @@ from typing import NamedTuple
 import yaml
 
 from comet_updates import object_keys
-from comet_updates.errors import Problem, RefusedUploadError
+from comet_updates.errors import Problem, RefusedUploadError, refuse
 from comet_updates.model.product import Product
 from comet_updates.model.release import Release
 from comet_updates.publish.uploads import parse, rules
@@ -65,7 +65,7 @@ def _check(file: Path) -> Iterable[Finding]:
             remedy = (
                 "Write the scheme of these versions. Publishing refuses one under which accepted releases do not count"
             )
-            parse.refuse(key, wrong, remedy, "$.version_scheme")
+            refuse(key, wrong, remedy, path="$.version_scheme")
     except RefusedUploadError as refusal:
         for problem in refusal.problems:
             yield Finding(str(file), _line(body, problem), problem.path, problem.problem, problem.remedy)

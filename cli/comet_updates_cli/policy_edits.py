@@ -15,21 +15,20 @@ from typing import Any, NamedTuple
 from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.errors import ConcurrentPublishError, DecisionError, Problem
+from comet_updates.formats import encode
 from comet_updates.model.fields import ROLLOUTS_MAX
 from comet_updates.model.release import Release
-from comet_updates.publish.bucket import Bucket
+from comet_updates.publish.bucket import Bucket, retry_conflicts
 from comet_updates.publish.decide import ALL_PERCENT, decide
 from comet_updates.publish.render import render
 from comet_updates.publish.stored import Stored, etag_of
 from comet_updates.publish.uploads import parse
-from comet_updates.publish.uploads.accept import Inputs
+from comet_updates.publish.uploads.accept import AcceptedUploads
 from comet_updates.publish.uploads.load import Loader, list_inputs
 
 Wire = dict[str, Any]
-Edit = Callable[[Wire, Inputs], Wire]
+Edit = Callable[[Wire, AcceptedUploads], Wire]
 """Takes a policy and the product's inputs, returns the new policy; raises `DecisionError` if that is not possible."""
-
-ATTEMPTS = 5
 
 
 class Plan(NamedTuple):
@@ -48,7 +47,7 @@ class Plan(NamedTuple):
     body: bytes | None
     replaces: str | None
     changes: dict[str, str]
-    then: Inputs | None = None
+    then: AcceptedUploads | None = None
     signed: tuple[str, ...] = ()
 
 
@@ -198,24 +197,25 @@ def carry_out(bucket: Bucket, make_plan: Callable[[], Plan], sign: Callable[[Pla
         ConcurrentPublishError: there was a conflict at every attempt.
         CometError: an error of `make_plan` or `sign`.
     """
-    for _ in range(ATTEMPTS):
+
+    def attempt() -> Plan:
         plan = sign(make_plan())
-        if plan.body is None:
-            return plan
-        try:
-            bucket.put(plan.key, plan.body, urls.CONTENT_TYPES[".json"], replaces=plan.replaces)
-        except ConcurrentPublishError:
-            continue
+        if plan.body is not None:
+            try:
+                bucket.put(plan.key, plan.body, urls.CONTENT_TYPES[".json"], replaces=plan.replaces)
+            except ConcurrentPublishError as error:
+                raise ConcurrentPublishError(f"{plan.key}: others changed it at the same time. Try again.") from error
         return plan
-    raise ConcurrentPublishError(f"{plan.key}: others changed it at the same time. Try again.")
+
+    return retry_conflicts(attempt)
 
 
 def pause(at: datetime) -> Edit:
     """Return the edit that offers no release that is due after `at`."""
-    return lambda policy, _: {**policy, "paused_at": policy.get("paused_at") or moment(at)}
+    return lambda policy, _: {**policy, "paused_at": policy.get("paused_at") or encode.moment(at)}
 
 
-def resume(policy: Wire, _inputs: Inputs) -> Wire:
+def resume(policy: Wire, _inputs: AcceptedUploads) -> Wire:
     """Return the policy without the pause."""
     return _without(policy, "paused_at")
 
@@ -223,14 +223,14 @@ def resume(policy: Wire, _inputs: Inputs) -> Wire:
 def pin(version: str) -> Edit:
     """Return the edit that pins the channel to `version`."""
 
-    def edit(policy: Wire, inputs: Inputs) -> Wire:
+    def edit(policy: Wire, inputs: AcceptedUploads) -> Wire:
         _known(inputs, policy["channel"], version)
         return {**policy, "pin": version}
 
     return edit
 
 
-def unpin(policy: Wire, _inputs: Inputs) -> Wire:
+def unpin(policy: Wire, _inputs: AcceptedUploads) -> Wire:
     """Return the policy without the pin."""
     return _without(policy, "pin")
 
@@ -238,7 +238,7 @@ def unpin(policy: Wire, _inputs: Inputs) -> Wire:
 def yank(version: str, reason: str) -> Edit:
     """Return the edit that withdraws a release."""
 
-    def edit(policy: Wire, inputs: Inputs) -> Wire:
+    def edit(policy: Wire, inputs: AcceptedUploads) -> Wire:
         _known(inputs, policy["channel"], version)
         yanked = policy.get("yanked", [])
         if any(known["version"] == version for known in yanked):
@@ -251,7 +251,7 @@ def yank(version: str, reason: str) -> Edit:
 def unyank(version: str) -> Edit:
     """Return the edit that offers a withdrawn release again."""
 
-    def edit(policy: Wire, _inputs: Inputs) -> Wire:
+    def edit(policy: Wire, _inputs: AcceptedUploads) -> Wire:
         left = [known for known in policy.get("yanked", []) if known["version"] != version]
         return {**policy, "yanked": left} if left else _without(policy, "yanked")
 
@@ -267,7 +267,7 @@ def rollout(version: str, how: Mapping[str, object], *, is_new: bool = False) ->
         is_new: whether the release is not uploaded yet.
     """
 
-    def edit(policy: Wire, inputs: Inputs) -> Wire:
+    def edit(policy: Wire, inputs: AcceptedUploads) -> Wire:
         if not is_new:
             _known(inputs, policy["channel"], version)
         decided = policy.get("rollout", [])
@@ -289,7 +289,7 @@ def schedule(version: str, at: str, now: datetime) -> Edit:
     The edit raises `DecisionError` if the channel already offers the release.
     """
 
-    def edit(policy: Wire, inputs: Inputs) -> Wire:
+    def edit(policy: Wire, inputs: AcceptedUploads) -> Wire:
         channel = policy["channel"]
         if policy.get("available_at", {}).get(version) == at:
             return policy
@@ -306,20 +306,20 @@ def schedule(version: str, at: str, now: datetime) -> Edit:
 def unschedule(version: str) -> Edit:
     """Return the edit that removes the time set by `schedule`."""
 
-    def edit(policy: Wire, _inputs: Inputs) -> Wire:
+    def edit(policy: Wire, _inputs: AcceptedUploads) -> Wire:
         left = _without(policy.get("available_at", {}), version)
         return {**policy, "available_at": left} if left else _without(policy, "available_at")
 
     return edit
 
 
-def no_channel(product: str, channel: str, inputs: Inputs) -> DecisionError:
+def no_channel(product: str, channel: str, inputs: AcceptedUploads) -> DecisionError:
     """Return the error for a channel that does not exist."""
     existing = ", ".join(sorted(inputs.channels)) or "none"
     return DecisionError(f"{product} has no channel {channel!r}. Choose one of: {existing}.")
 
 
-def _known(inputs: Inputs, channel: str, version: str) -> None:
+def _known(inputs: AcceptedUploads, channel: str, version: str) -> None:
     included = inputs.policies[channel].includes if channel in inputs.policies else []
     for counted in (channel, *included):
         if any((r.channel, r.version) == (counted, version) for r in inputs.releases):
@@ -327,7 +327,7 @@ def _known(inputs: Inputs, channel: str, version: str) -> None:
     _release(inputs, channel, version)
 
 
-def _release(inputs: Inputs, channel: str, version: str) -> Release:
+def _release(inputs: AcceptedUploads, channel: str, version: str) -> Release:
     found = {release.version: release for release in inputs.releases if release.channel == channel}
     if version not in found:
         near = difflib.get_close_matches(version, found, n=5, cutoff=0.0)
@@ -339,15 +339,10 @@ def _without(policy: Wire, name: str) -> Wire:
     return {key: value for key, value in policy.items() if key != name}
 
 
-def moment(at: datetime) -> str:
-    """Return a time as our documents write it."""
-    return at.isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _changes(before: Inputs, after: Inputs, now: datetime) -> dict[str, str]:
+def _changes(before: AcceptedUploads, after: AcceptedUploads, now: datetime) -> dict[str, str]:
     """Return a diff for each document that differs for clients. HTML pages are left out."""
     old, new = (render(inputs, now).documents for inputs in (before, after))
-    keys = [key for key in {**old, **new} if key.startswith("public/v1/") and old.get(key) != new.get(key)]
+    keys = [key for key in {**old, **new} if key.startswith(object_keys.DOCUMENTS) and old.get(key) != new.get(key)]
     return {key: "\n".join(_diff(key, old.get(key, b""), new.get(key, b""))) for key in keys}
 
 

@@ -16,7 +16,7 @@ from comet_updates.model.release import Release
 from comet_updates.publish.bucket import Bucket
 from comet_updates.publish.decide import decide, due_at
 from comet_updates.publish.stored import etag_of
-from comet_updates.publish.uploads.accept import Inputs
+from comet_updates.publish.uploads.accept import AcceptedUploads
 from comet_updates.publish.uploads.load import Loader, list_inputs
 from comet_updates_cli.channel_status import in_words
 
@@ -24,7 +24,7 @@ TIMEOUT_S = 30
 OFFERED, SCHEDULED, HELD, REFUSED = "offered", "scheduled", "held", "refused"
 
 
-class Standing(NamedTuple):
+class ReleaseStatus(NamedTuple):
     """The state of a release.
 
     Attributes:
@@ -38,7 +38,7 @@ class Standing(NamedTuple):
     offer: Offer | None
 
 
-class Sight(NamedTuple):
+class DocumentStatus(NamedTuple):
     """The release in one published document.
 
     Attributes:
@@ -54,7 +54,7 @@ class Sight(NamedTuple):
     is_live: bool
 
 
-def standing(bucket: Bucket, release: object_keys.Upload, now: datetime) -> Standing:
+def standing(bucket: Bucket, release: object_keys.Upload, now: datetime) -> ReleaseStatus:
     """Return the state of the uploaded `release` at `now`, by the rules of publishing.
 
     Raises:
@@ -65,20 +65,20 @@ def standing(bucket: Bucket, release: object_keys.Upload, now: datetime) -> Stan
     key = object_keys.release_key(release.product, release.channel, release.version)
     for refused in (key, object_keys.product_key(release.product)):
         if refused in inputs.refusals and (refused == key or inputs.product is None):
-            return Standing(REFUSED, [str(problem) for problem in inputs.refusals[refused].problems], None)
+            return ReleaseStatus(REFUSED, [str(problem) for problem in inputs.refusals[refused].problems], None)
     found = next((r for r in inputs.releases if (r.channel, r.version) == (release.channel, release.version)), None)
     if found is None or inputs.product is None:
         raise DecisionError(f"{key}: no longer in the bucket. Release it again.")
     offer = decide(inputs.product, release.channel, inputs.policies, inputs.releases_for(release.channel), now)
     if any(past is found for past, _ in offer.history):
-        return Standing(OFFERED, [], offer)
+        return ReleaseStatus(OFFERED, [], offer)
     due = due_at(found, inputs.policies)
     if due and due > now:
-        return Standing(SCHEDULED, [f"is scheduled for {due.isoformat()}."], offer)
-    return Standing(HELD, [_held(inputs, found)], offer)
+        return ReleaseStatus(SCHEDULED, [f"is scheduled for {due.isoformat()}."], offer)
+    return ReleaseStatus(HELD, [_held(inputs, found)], offer)
 
 
-def _held(inputs: Inputs, release: Release) -> str:
+def _held(inputs: AcceptedUploads, release: Release) -> str:
     if inputs.waits_on(release.channel, release):
         approve = f"comet-updates approve {release.product} {release.channel} {release.version}"
         return f"waits for the approval of a second person. Run: {approve}"
@@ -91,13 +91,13 @@ def _held(inputs: Inputs, release: Release) -> str:
     return "waits. For the reason, run comet-updates status."
 
 
-def sights(bucket: Bucket, offer: Offer, service_url: str) -> list[Sight]:
+def sights(bucket: Bucket, offer: Offer, service_url: str) -> list[DocumentStatus]:
     """Return the release in each published document of the offer's channel.
 
     Raises:
         StoreUnavailableError: S3 fails.
     """
-    behind = {lag.document: lag for lag in formats.lags(offer)}
+    behind = {lag.document: lag for lag in formats.outdated_documents(offer)}
     latest = offer.latest.version if offer.latest else "nothing"
     prefix = urls.document_key(offer.product, offer.channel, "")
     found = []
@@ -106,7 +106,7 @@ def sights(bucket: Bucket, offer: Offer, service_url: str) -> list[Sight]:
         body = _get(service_url.rstrip("/") + urls.document_path(offer.product, offer.channel, name))
         lag = behind.get(name)
         is_live = body is not None and etag_of(body) == etag
-        found.append(Sight(name, lag.version if lag else latest, lag.why if lag else "", is_live))
+        found.append(DocumentStatus(name, lag.version if lag else latest, lag.why if lag else "", is_live))
     return found
 
 

@@ -22,12 +22,12 @@ WAIT_MAX_S = 7 * 86_400
 _DOUBLINGS_MAX = 30
 
 
-def first(now: datetime, interval_s: float, chance: Random) -> datetime:
+def first(now: datetime, interval_s: float, rng: Random) -> datetime:
     """Return the time of the first request after the installation: uniformly random in the interval."""
-    return now + timedelta(seconds=chance.uniform(0, interval_s))
+    return now + timedelta(seconds=rng.uniform(0, interval_s))
 
 
-def after_answer(now: datetime, interval_s: float, told_s: float, chance: Random) -> datetime:
+def after_answer(now: datetime, interval_s: float, wait_s: float, rng: Random) -> datetime:
     """Return the time of the next request after an answer: 0.5 to 1.5 intervals later.
 
     After an outage many copies send requests at the same time. One interval later their requests are spread again.
@@ -35,23 +35,23 @@ def after_answer(now: datetime, interval_s: float, told_s: float, chance: Random
     Args:
         now: the time of the answer.
         interval_s: the average time between two requests.
-        told_s: how long the answer is valid. The next request is never sent earlier.
-        chance: draws the time.
+        wait_s: how long the answer is valid. The next request is never sent earlier.
+        rng: draws the time.
     """
-    return now + timedelta(seconds=max(told_s, chance.uniform(0.5 * interval_s, 1.5 * interval_s)))
+    return now + timedelta(seconds=max(wait_s, rng.uniform(0.5 * interval_s, 1.5 * interval_s)))
 
 
-def after_failure(now: datetime, failures: int, told_s: float, chance: Random) -> datetime:
+def after_failure(now: datetime, failures: int, wait_s: float, rng: Random) -> datetime:
     """Return the time of the next request after one or more `failures` in a row.
 
-    It is uniformly random in a span that doubles with each failure ("full jitter"). The span begins `told_s` after
+    It is uniformly random in a span that doubles with each failure ("full jitter"). The span begins `wait_s` after
     `now`: an answer can contain the time to wait.
     """
     longest_s = min(BACK_OFF_MAX_S, BACK_OFF_S * 2 ** min(failures - 1, _DOUBLINGS_MAX))
-    return now + timedelta(seconds=told_s + chance.uniform(0, longest_s))
+    return now + timedelta(seconds=wait_s + rng.uniform(0, longest_s))
 
 
-def told_s(cache_control: str, retry_after: str, now: datetime) -> float:
+def wait_s(cache_control: str, retry_after: str, now: datetime) -> float:
     """Return for how many seconds an answer's headers ask a client to wait. The headers may have any content."""
     found = re.search(r"(?:^|[\s,])max-age=([0-9]{1,10})(?:$|[\s,])", cache_control, re.IGNORECASE)
     max_age_s = float(found[1]) if found else 0.0

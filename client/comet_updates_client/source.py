@@ -23,11 +23,11 @@ class Answer(NamedTuple):
 
     Attributes:
         body: the document, or None if the service has no such document.
-        told_s: how many seconds to wait before the next request.
+        wait_s: how many seconds to wait before the next request.
     """
 
     body: bytes | None
-    told_s: float
+    wait_s: float
 
 
 class Source(Protocol):
@@ -78,7 +78,7 @@ def document(address: request.Address, tls: ssl.SSLContext, max_bytes: int, now:
         NoAnswerError: the service does not answer, or its answer is not valid HTTP or has another status.
     """
     reply, body = http.document(address, request.ask(address), tls, max_bytes)
-    told_s = schedule.told_s(reply.header("cache-control"), reply.header("retry-after"), now)
+    wait_s = schedule.wait_s(reply.header("cache-control"), reply.header("retry-after"), now)
     if reply.status not in (FOUND, NOT_FOUND):
-        raise NoAnswerError(address.name, f"answers with status {reply.status}", told_s)
-    return Answer(body if reply.status == FOUND else None, told_s)
+        raise NoAnswerError(address.name, f"answers with status {reply.status}", wait_s)
+    return Answer(body if reply.status == FOUND else None, wait_s)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from comet_updates import object_keys
 from comet_updates.answer import urls
-from comet_updates.errors import Distrust, UntrustedAnswerError
+from comet_updates.errors import TrustFailure, UntrustedAnswerError
 from comet_updates_client import request, verify
 from comet_updates_client.manifest import MANIFEST_MAX_BYTES
 from comet_updates_client.source import Answer, document
@@ -43,16 +43,16 @@ class Minisign:
         signature = document(_signature(channel), tls, SIGNATURE_MAX_BYTES, now)
         host = channel.address.name
         if manifest.body is None or signature.body is None:
-            raise UntrustedAnswerError(host, Distrust.UNSIGNED)
+            raise UntrustedAnswerError(host, TrustFailure.UNSIGNED)
         try:
             comment = verify.trusted_comment(manifest.body, signature.body, self.key)
         except ValueError as error:
-            raise UntrustedAnswerError(host, Distrust.FORGED) from error
+            raise UntrustedAnswerError(host, TrustFailure.FORGED) from error
         expires, path = _read(comment)
         if path != object_keys.target_path(channel.product, channel.channel):
-            raise UntrustedAnswerError(host, Distrust.OF_ANOTHER)
+            raise UntrustedAnswerError(host, TrustFailure.OF_ANOTHER)
         if expires is None or expires <= now:
-            raise UntrustedAnswerError(host, Distrust.OUT_OF_DATE)
+            raise UntrustedAnswerError(host, TrustFailure.OUT_OF_DATE)
         return manifest
 
 

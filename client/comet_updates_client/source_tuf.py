@@ -28,7 +28,7 @@ from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
 from comet_updates import object_keys
 from comet_updates.answer import urls
-from comet_updates.errors import Distrust, NoAnswerError, StateError, UntrustedAnswerError, UnusableRootError
+from comet_updates.errors import NoAnswerError, StateError, TrustFailure, UntrustedAnswerError, UnusableRootError
 from comet_updates_client import manifest, request
 from comet_updates_client.source import NOT_FOUND, Answer, document
 
@@ -49,13 +49,13 @@ _LIMITS = UpdaterConfig(
     snapshot_max_length=SNAPSHOT_MAX_BYTES,
     targets_max_length=SIGNED_MAX_BYTES,
 )
-_WHY: tuple[tuple[type[Exception], Distrust], ...] = (
-    (exceptions.ExpiredMetadataError, Distrust.OUT_OF_DATE),
-    (exceptions.BadVersionNumberError, Distrust.ROLLED_BACK),
-    (exceptions.UnsignedMetadataError, Distrust.FORGED),
-    (exceptions.LengthOrHashMismatchError, Distrust.FORGED),
-    (exceptions.DownloadLengthMismatchError, Distrust.TOO_LARGE),
-    (DeserializationError, Distrust.UNREADABLE),
+_WHY: tuple[tuple[type[Exception], TrustFailure], ...] = (
+    (exceptions.ExpiredMetadataError, TrustFailure.OUT_OF_DATE),
+    (exceptions.BadVersionNumberError, TrustFailure.ROLLED_BACK),
+    (exceptions.UnsignedMetadataError, TrustFailure.FORGED),
+    (exceptions.LengthOrHashMismatchError, TrustFailure.FORGED),
+    (exceptions.DownloadLengthMismatchError, TrustFailure.TOO_LARGE),
+    (DeserializationError, TrustFailure.UNREADABLE),
 )
 
 
@@ -89,7 +89,7 @@ class Tuf:
                 service.download_bytes(_metadata(Root.type, version), SIGNED_MAX_BYTES)
             _manifest(channel, self.root, Path(nothing), service)
             body = _manifest(channel, self.root, folder, _Retold(channel.address, service.heard))
-        return Answer(body, service.heard[TIMESTAMP].told_s)
+        return Answer(body, service.heard[TIMESTAMP].wait_s)
 
 
 def shipped(root: bytes) -> Tuf:
@@ -121,7 +121,7 @@ class _Service(FetcherInterface):
 
     def _fetch(self, url: str) -> Iterator[bytes]:
         if urls.public_key(url) is None:  # a signer can choose any role name, but it must not get into a request
-            raise UntrustedAnswerError(self._address.name, Distrust.UNREADABLE)
+            raise UntrustedAnswerError(self._address.name, TrustFailure.UNREADABLE)
         self.heard[url] = document(self._address._replace(path=url), self._tls, SNAPSHOT_MAX_BYTES, self._now)
         yield _body(self.heard[url])
 
@@ -134,7 +134,7 @@ class _Retold(FetcherInterface):
 
     def _fetch(self, url: str) -> Iterator[bytes]:
         if url not in self._heard:  # the copy has newer metadata than the service
-            raise UntrustedAnswerError(self._address.name, Distrust.ROLLED_BACK)
+            raise UntrustedAnswerError(self._address.name, TrustFailure.ROLLED_BACK)
         yield _body(self._heard[url])
 
 
@@ -190,5 +190,5 @@ def _told(host: str, folder: Path) -> Iterator[None]:
     except OSError as error:
         raise StateError(str(folder), error.strerror or type(error).__name__) from error
     except (exceptions.RepositoryError, exceptions.DownloadError, SecureSystemsLibError, ValueError) as error:
-        why = next((why for kind, why in _WHY if isinstance(error, kind)), Distrust.UNREADABLE)
+        why = next((why for kind, why in _WHY if isinstance(error, kind)), TrustFailure.UNREADABLE)
         raise UntrustedAnswerError(host, why) from error

@@ -46,12 +46,12 @@ class State(NamedTuple):
         return self.next_check is None or not now < self.next_check <= now + timedelta(seconds=2 * WAIT_MAX_S)
 
 
-def read(file: Path, chance: Random) -> State:
-    """Return the stored state or, without a valid file, a new state with a group that `chance` draws."""
+def read(file: Path, rng: Random) -> State:
+    """Return the stored state or, without a valid file, a new state with a group that `rng` draws."""
     with suppress(OSError, ValueError, RecursionError, LookupError, TypeError, OverflowError):
         if file.stat().st_size <= FILE_MAX_BYTES:
             return _parse(json.loads(file.read_bytes()))
-    return State(chance.randrange(GROUPS))
+    return State(rng.randrange(GROUPS))
 
 
 def write(file: Path, state: State) -> None:

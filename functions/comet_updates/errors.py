@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from comet_updates.answer.errors import CometError
 
@@ -66,6 +66,11 @@ class RefusedUploadError(CometError):
         self.problems = problems
 
 
+def refuse(key: str, problem: str, remedy: str, *, path: str = "$") -> NoReturn:
+    """Raise `RefusedUploadError` with a single problem, which is at the JSON `path` of the upload at `key`."""
+    raise RefusedUploadError(key, (Problem(path, problem, remedy),))
+
+
 class DecisionError(CometError):
     """A requested change is not possible in the current state; nothing is written."""
 
@@ -107,14 +112,14 @@ class AddressError(CometError):
 class NoAnswerError(CometError):
     """A server did not answer, or gave an invalid answer."""
 
-    def __init__(self, host: str, problem: str, told_s: float = 0) -> None:
+    def __init__(self, host: str, problem: str, wait_s: float = 0) -> None:
         """Name the `host`, its `problem`, and the seconds of its `Retry-After`."""
         super().__init__(f"{host} {problem}")
         self.host = host
-        self.told_s = told_s
+        self.wait_s = wait_s
 
 
-class Distrust(Enum):
+class TrustFailure(Enum):
     """The reasons not to trust an answer, as people read them."""
 
     FORGED = "it does not match a signature of the keys that this app trusts. Somebody may have changed it in transit"
@@ -129,7 +134,7 @@ class Distrust(Enum):
 class UntrustedAnswerError(CometError):
     """An answer cannot be verified with the keys that the app trusts, so it was ignored."""
 
-    def __init__(self, host: str, why: Distrust) -> None:
+    def __init__(self, host: str, why: TrustFailure) -> None:
         """Name the `host` that answered, and the reason."""
         super().__init__(f"the answer of {host} cannot be trusted: {why.value}. It was ignored.")
         self.host = host

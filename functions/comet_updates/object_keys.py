@@ -32,6 +32,9 @@ _PAGE_OF = re.compile(rf"{PAGES}(?P<product>{NAME})\.(?:(?:!{LANGUAGE}\.)?html|a
 _INDEX = re.compile(rf"{PAGES}(?:index\.(?:html|json)|page\.![0-9]+\.html)")
 _S3_KEY_MAX_BYTES = 1024
 
+DOCUMENTS = "public/v1/"
+"""The folder of the public documents of all channels."""
+
 
 class Upload(NamedTuple):
     """The parts of an upload's key.
@@ -106,6 +109,11 @@ def target_path(product: str, channel: str, name: str = MANIFEST) -> str:
     return f"{product}/{channel}/{name}"
 
 
+def target_channel(path: str) -> str:
+    """Return the channel in a `target_path`."""
+    return path.split("/")[1]
+
+
 def target_key(path: str, sha256: str) -> str:
     """Return the key of one state of a target, from its `target_path` and its SHA-256 in hexadecimal."""
     folder, _, name = path.rpartition("/")
@@ -116,6 +124,21 @@ def target_product(key: str) -> str | None:
     """Return the product of the target at `key`, or None for any other key."""
     found = TARGET_PATTERN.fullmatch(key)
     return found["product"] if found else None
+
+
+def document_product(key: str) -> str | None:
+    """Return the product in the key of a channel's public document, valid or not; `None` for any other key."""
+    return names[0] if (names := _names_of_document(key)) else None
+
+
+def document_channel(key: str) -> str | None:
+    """Return the channel in the key of a channel's public document, valid or not; `None` for any other key."""
+    return names[1] if (names := _names_of_document(key)) else None
+
+
+def _names_of_document(key: str) -> list[str]:
+    names = key.removeprefix(DOCUMENTS).split("/", 2)
+    return names if key.startswith(DOCUMENTS) and len(names) > 1 else []
 
 
 def product_key(product: str) -> str:

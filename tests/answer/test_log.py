@@ -19,7 +19,7 @@ from comet_updates.answer import urls
 from comet_updates.answer.log import NOT_A_RECORD, SUCCESSES, Cache, Log, Outcome, Record
 from testkit.project import ROOT
 
-PLACE = urls.Place("comet-cursor", "stable", "manifest.json")
+PLACE = urls.DocumentId("comet-cursor", "stable", "manifest.json")
 
 
 @pytest.fixture
@@ -28,7 +28,8 @@ def log(open_sinks: None, monkeypatch: pytest.MonkeyPatch) -> Log:
     monkeypatch.setenv("POWERTOOLS_LOGGER_LOG_EVENT", "true")
     monkeypatch.setenv("POWERTOOLS_DEV", "true")
     monkeypatch.setenv("POWERTOOLS_DEBUG", "true")
-    logging.getLogger().addHandler(logging._StderrHandler(logging.WARNING))  # Lambda's runtime client has one there
+    at_the_root = logging._StderrHandler(logging.WARNING)  # type: ignore[attr-defined]  # the stubs leave it out
+    logging.getLogger().addHandler(at_the_root)  # Lambda's runtime client has one there
     threading.excepthook = threading.__excepthook__  # Python's own, which prints; not that of the tests
     return Log(successes=True, level="INFO")
 
@@ -110,7 +111,7 @@ def test_nobody_else_can_speak(log: Log, capfd: pytest.CaptureFixture[str]) -> N
     logging.getLogger("any.library").exception("203.0.113.77")
     warnings.warn("203.0.113.77", stacklevel=1)
     sys.unraisablehook(None)  # type: ignore[arg-type]
-    thread = threading.Thread(target=lambda: {}["203.0.113.77"])
+    thread = threading.Thread(target=lambda: dict[str, str]()["203.0.113.77"])
     thread.start()
     thread.join()
     logging.getLogger("comet-updates").handlers[0].handleError(logging.makeLogRecord({"msg": "203.0.113.77"}))

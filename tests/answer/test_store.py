@@ -15,7 +15,7 @@ from comet_updates.answer import store as answer_store
 from comet_updates.answer.errors import StoreUnavailableError
 from comet_updates.answer.log import Cache
 from comet_updates.answer.respond import respond
-from comet_updates.answer.store import WITNESS, BrokenDocumentError, DeniedError, Document, Reader, Unchanged
+from comet_updates.answer.store import PROBE_KEY, BrokenDocumentError, CachedStore, DeniedError, Document, Unchanged
 
 if TYPE_CHECKING:
     from testkit.s3 import S3, Wire
@@ -33,7 +33,7 @@ class Store:
         self.hides_missing = False
         self.asked: list[str] = []
         self.now = self.drawn = 0.0
-        self.reader = Reader(self.get, ttl_s=TTL_S, clock=lambda: self.now, draw=lambda: self.drawn)
+        self.reader = CachedStore(self.get, ttl_s=TTL_S, clock=lambda: self.now, draw=lambda: self.drawn)
 
     def get(self, key: str, validator: str | None) -> Document | Unchanged | None:
         self.asked.append(key)
@@ -198,7 +198,7 @@ class TestWhereS3DeniesInsteadOfSayingNotFound:
     """To a role that may not list, S3 answers 403 for a key that does not exist."""
 
     def test_a_missing_document_is_not_found_as_long_as_the_witness_can_be_read(self, store: Store) -> None:
-        store.hides_missing, store.objects[WITNESS] = True, "schema"
+        store.hides_missing, store.objects[PROBE_KEY] = True, "schema"
         assert store.read() == (None, Cache.FETCHED)
 
     def test_a_role_that_can_read_nothing_is_an_outage(self, store: Store) -> None:
@@ -207,22 +207,22 @@ class TestWhereS3DeniesInsteadOfSayingNotFound:
             store.read()
 
     def test_a_role_that_lost_its_right_leaves_known_documents_as_they_are(self, store: Store) -> None:
-        store.hides_missing, store.objects = True, {WITNESS: "schema", KEY: "a"}
-        store.read(WITNESS)
+        store.hides_missing, store.objects = True, {PROBE_KEY: "schema", KEY: "a"}
+        store.read(PROBE_KEY)
         store.read()
         store.objects, store.now = {}, TTL_S
         assert store.read() == ("a", Cache.STALE)
 
     def test_a_right_that_was_lost_just_now_is_no_missing_document(self, store: Store) -> None:
         """The witness is in memory: that it could be read says nothing of now."""
-        store.hides_missing, store.objects[WITNESS], store.now = True, "schema", TTL_S
-        store.read(WITNESS)
+        store.hides_missing, store.objects[PROBE_KEY], store.now = True, "schema", TTL_S
+        store.read(PROBE_KEY)
         store.error = DeniedError()
         with pytest.raises(StoreUnavailableError):
             store.read()
 
     def test_one_denial_that_passes_is_no_missing_document(self, store: Store) -> None:
-        store.objects = {WITNESS: "schema", KEY: "a"}
+        store.objects = {PROBE_KEY: "schema", KEY: "a"}
         denials = [DeniedError()]
 
         def get(key: str, validator: str | None) -> Document | Unchanged | None:
@@ -230,7 +230,7 @@ class TestWhereS3DeniesInsteadOfSayingNotFound:
                 raise denials.pop()
             return store.get(key, validator)
 
-        assert Reader(get, ttl_s=TTL_S).read(KEY)[1] is Cache.FETCHED
+        assert CachedStore(get, ttl_s=TTL_S).read(KEY)[1] is Cache.FETCHED
 
     def test_what_takes_long_is_given_up_before_the_client_gives_up(self, store: Store) -> None:
         def get(key: str, _: str | None) -> Document | Unchanged | None:
@@ -239,22 +239,22 @@ class TestWhereS3DeniesInsteadOfSayingNotFound:
             raise DeniedError if key == KEY else StoreUnavailableError
 
         with pytest.raises(StoreUnavailableError):
-            Reader(get, ttl_s=TTL_S, clock=lambda: store.now).read(KEY)
+            CachedStore(get, ttl_s=TTL_S, clock=lambda: store.now).read(KEY)
         assert store.now < 5
-        store.now, fetched = 10.0, Document(WITNESS, "", 0, "", "")
+        store.now, fetched = 10.0, Document(PROBE_KEY, "", 0, "", "")
 
         def slow_witness(key: str, _: str | None) -> Document | Unchanged | None:
             store.now += 2.2
-            if key == WITNESS:
+            if key == PROBE_KEY:
                 return fetched
             raise DeniedError
 
         with pytest.raises(StoreUnavailableError):
-            Reader(slow_witness, ttl_s=TTL_S, clock=lambda: store.now).read(KEY)
+            CachedStore(slow_witness, ttl_s=TTL_S, clock=lambda: store.now).read(KEY)
         assert store.now < 15
 
     def test_a_removed_document_is_forgotten_there_too(self, store: Store) -> None:
-        store.hides_missing, store.objects = True, {WITNESS: "schema", KEY: "a"}
+        store.hides_missing, store.objects = True, {PROBE_KEY: "schema", KEY: "a"}
         store.read()
         del store.objects[KEY]
         store.now = TTL_S

@@ -161,7 +161,7 @@ def test_whatever_is_asked_stays_below_public(path: str) -> None:
 def test_a_url_can_be_made_of_every_name(product: str, channel: str) -> None:
     key = urls.public_key(f"/v1/{product}/{channel}")
     assert key == urls.document_key(product, channel, "manifest.json")
-    assert urls.place(key) == (product, channel, "manifest.json")
+    assert urls.document_id(key) == (product, channel, "manifest.json")
     assert urls.content_type(key) == "application/json"
 
 

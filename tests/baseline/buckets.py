@@ -24,8 +24,8 @@ from comet_updates import object_keys
 from comet_updates.answer.log import Log
 from comet_updates.publish.publisher import Publisher
 from comet_updates.publish.run import Run
-from comet_updates_cli.commands.decide import SignWith
 from comet_updates_cli.local import sample_keys
+from comet_updates_cli.options import SignWith
 from comet_updates_cli.signing import sign_states
 from testkit.documents import release
 from testkit.memory_bucket import MemoryBucket, Objects
@@ -75,7 +75,7 @@ class Filler:
     def sign(self, product: str) -> None:
         """Sign what a product offers, and its appcasts."""
         key = sample_keys.product_key(self._keys)
-        sign_states.seal(self._bucket, product, self.objects.now, SignWith(key, key))
+        sign_states.sign_states(self._bucket, product, self.objects.now, SignWith(key, key))
 
     def sweep(self) -> None:
         """Publish everything."""

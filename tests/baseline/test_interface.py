@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from enum import EnumType
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -37,7 +37,8 @@ def _facts(parameter: Any) -> dict[str, Any]:
     annotation, told = parameter.type_descriptor.annotation, parameter.type_descriptor.parameter_info
     facts = {fact: getattr(parameter, fact, None) for fact in FACTS}
     paths = {fact: getattr(told, fact, None) for fact in ("exists", "file_okay", "dir_okay")}
-    choices = [choice.value for choice in annotation] if isinstance(annotation, EnumType) else None
+    is_choice = isinstance(annotation, type) and issubclass(annotation, Enum)
+    choices = [choice.value for choice in annotation] if is_choice else None
     return {
         "names": [*parameter.opts, *parameter.secondary_opts],
         "type": choices or re.sub(r"<class '|'>|\w+\.", "", str(annotation)),

@@ -253,7 +253,7 @@ class TestDollars:
         assert len(lists) == cost.SWEEP_LISTS
 
     def test_a_log_line_is_as_long_as_is_said(self) -> None:
-        place = urls.place("public/v1/comet-cursor/stable/manifest.json")
+        place = urls.document_id("public/v1/comet-cursor/stable/manifest.json")
         line = Record(Outcome.ANSWERED, place, Cache.MEMORY, 0.0005).line()
         assert math.isclose(len(line) + 26, cost.LOG_LINE_BYTES, rel_tol=0.1)  # 26 bytes: CloudWatch's own
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from bench import goals, page
-from bench.figures import ratio, spread
+from bench.figures import Section, ratio, spread
 
 
 def test_the_tables_of_the_page_are_those_of_what_was_measured_last() -> None:
@@ -33,14 +33,14 @@ def test_each_goal_is_of_a_figure_that_is_measured() -> None:
 
 
 def test_a_missed_goal_is_bold_and_a_met_one_is_not() -> None:
-    section = page.Section(command="", about="", rows={"answer": {"x hello-world": spread([2.0])}}, missing={})
+    section = Section(command="", about="", rows={"answer": {"x hello-world": spread([2.0])}}, missing={})
     assert goals.rows({"cold_start": section})["cold start: x hello-world"]["by default"] == "2 (2 to 2)"
     section["rows"]["answer"]["x hello-world"] = spread([3.0])
     assert goals.rows({"cold_start": section})["cold start: x hello-world"]["by default"] == "**3 (3 to 3)**"
 
 
 def test_what_was_left_out_is_said() -> None:
-    left_out = page.Section(command="-", about="-", rows={}, missing={"nginx": "nginx is not on PATH"})
+    left_out = Section(command="-", about="-", rows={}, missing={"nginx": "nginx is not on PATH"})
     text = page.filled("<!-- bench: service -->\n<!-- /bench -->\n", {"service": left_out})
     assert "Left out: nginx: nginx is not on PATH.\n" in text
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import typer.testing
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.main import get_command
+from typer.testing import CliRunner, Result
 
 from comet_updates.publish.publisher import Publisher
 from comet_updates_cli import app
@@ -26,7 +26,7 @@ from tests.signing.conftest import begun, house, web  # noqa: F401 (as above)
 def commands_made_once() -> Iterator[None]:
     """Typer makes all commands anew for each run, which takes longer than what most of them do."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(typer.testing, "_get_command", functools.cache(typer.testing._get_command))
+        patch.setattr(typer.testing, "_get_command", functools.cache(get_command))
         yield
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from comet_updates import object_keys
 from comet_updates.formats import sparkle, squirrel
-from comet_updates.model.channel import ChannelPolicy
+from comet_updates.model.channel import ChannelPolicy, ReleaseRollout
 from comet_updates.model.offer import Offer
 from comet_updates.model.release import Release
 from comet_updates.publish.uploads import parse
@@ -266,8 +266,37 @@ class TestWhatNewerAppcastsSay:
         ]
         key, _, policy = remark.partition("upload this as ")[2].partition(": ")
         read = parse.parse(ChannelPolicy, key, policy.encode())
-        assert read.rollout
-        assert (read.rollout.version, read.rollout.interval, read.rollout.groups) == ("2.0", 86_400, 7)
+        (rollout,) = read.rollouts
+        assert (rollout.version, rollout.interval, rollout.groups) == ("2.0", 86_400, 7)
+
+
+LATEST = (
+    "version: 1.0.0\nfiles:\n  - url: https://e.example/a.exe\n    sha512: {}\n    size: 1\nstagingPercentage: {}\n"
+)
+
+
+def remarks_of_latest(tmp_path: Path, percentage: str) -> list[str]:
+    sha512 = base64.b64encode(b"x" * 64).decode()
+    (tmp_path / "latest.yml").write_text(LATEST.format(sha512, percentage))
+    done = run(str(tmp_path / "latest.yml"), "--product", "app", "--json", "--dry-run")
+    assert done.exit_code == 0, done.output
+    found: list[str] = json.loads(done.output)["remarks"]
+    return found
+
+
+@pytest.mark.parametrize(("percentage", "percent"), [("25", 25), ("0", 0), ("'100'", 100)])
+def test_staging_percentage_is_said_as_a_policy_to_upload(tmp_path: Path, percentage: str, percent: int) -> None:
+    (remark,) = remarks_of_latest(tmp_path, percentage)
+    key, _, policy = remark.partition("upload this as ")[2].partition(": ")
+    read = parse.parse(ChannelPolicy, key, policy.encode())
+    assert read.rollout == ReleaseRollout(version="1.0.0", percent=percent)
+
+
+@pytest.mark.parametrize("percentage", ["101", "12.5", "-1", "many", "1" * 5_000])
+def test_staging_percentage_of_another_form_is_left_out_and_said(tmp_path: Path, percentage: str) -> None:
+    (remark,) = remarks_of_latest(tmp_path, percentage)
+    assert "is not a whole number from 0 to 100 and is left out" in remark
+    assert len(remark) < 120
 
 
 def test_without_a_version_the_files_name_tells_it_as_it_does_the_client(tmp_path: Path) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from comet_updates.publish.bucket import Bucket
+from comet_updates.errors import ConcurrentPublishError
+from comet_updates.formats import encode
+from comet_updates.publish.bucket import ATTEMPTS, Bucket
+from comet_updates.publish.uploads.accept import AcceptedUploads
 from comet_updates_cli import policy_edits
 from tests.cli.conftest import Shop
 
@@ -255,6 +259,16 @@ def test_wrong_usage_is_said_as_such(stocked: Shop, command: tuple[str, ...]) ->
     assert stocked.run(*command).exit_code == 2
 
 
+@pytest.mark.parametrize(
+    "zone", [UTC, timezone(timedelta(hours=5, minutes=30)), timezone(timedelta(hours=-8))], ids=str
+)
+def test_time_of_another_zone_is_written_in_utc(zone: timezone) -> None:
+    """Documents are public: a time in local form would show where its author is."""
+    at = datetime(2026, 11, 20, 23, 30, 15, 999_999, UTC).astimezone(zone)
+    assert encode.moment(at) == "2026-11-20T23:30:15Z"
+    assert policy_edits.pause(at)({}, AcceptedUploads()) == {"paused_at": "2026-11-20T23:30:15Z"}
+
+
 @pytest.mark.http
 def test_what_somebody_else_decides_meanwhile_is_kept(stocked: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     kind = type(stocked.s3.as_bucket())
@@ -282,8 +296,24 @@ def test_who_keeps_being_overtaken_is_told(stocked: Shop, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(kind, "put", overtaken)
     done = stocked.run("pin", *STABLE, "4.2.1")
-    assert (done.exit_code, len(written)) == (1, policy_edits.ATTEMPTS)
+    assert (done.exit_code, len(written)) == (1, ATTEMPTS)
     assert "others changed it at the same time" in done.output
+
+
+def test_conflict_while_planning_is_retried(stocked: Shop) -> None:
+    """Plan again after a version was deleted between the listing and the read."""
+    planned = policy_edits.Plan(POLICY, None, None, {})
+    outcomes: Iterator[policy_edits.Plan | Exception] = iter(
+        [ConcurrentPublishError("somebody else wrote first"), planned]
+    )
+
+    def make_plan() -> policy_edits.Plan:
+        outcome = next(outcomes)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    assert policy_edits.carry_out(stocked.s3.as_bucket(), make_plan) is planned
 
 
 def test_a_policy_that_is_refused_as_it_is_is_to_be_mended_first(stocked: Shop) -> None:

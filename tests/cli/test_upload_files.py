@@ -6,6 +6,7 @@ import hashlib
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +15,9 @@ from comet_updates.errors import ArtifactError
 from comet_updates_cli import hash_files, upload_files
 from comet_updates_cli.upload_files import PART_BYTES, Downloads, Place
 from testkit.s3 import S3, Wire
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import PartTypeDef
 
 pytestmark = pytest.mark.http
 
@@ -141,7 +145,7 @@ def test_an_interrupted_upload_sends_only_what_is_missing(upload: Upload, monkey
 
 
 def test_a_part_that_is_there_with_other_bytes_is_sent_again(upload: Upload) -> None:
-    where = {"Bucket": upload.s3.bucket, "Key": KEY}
+    where: dict[str, Any] = {"Bucket": upload.s3.bucket, "Key": KEY}
     left = upload.s3.client.create_multipart_upload(**where, ChecksumAlgorithm="SHA256")["UploadId"]
     second = upload.file.read_bytes()[PART_BYTES : 2 * PART_BYTES]
     for number, body in ((1, b"x" * PART_BYTES), (2, second)):
@@ -197,10 +201,10 @@ def test_who_is_overtaken_looks_what_is_there(upload: Upload, size_bytes: int, *
 
 def test_a_checksum_that_s3_lists_counts_more_than_an_etag() -> None:
     body = b"part"
-    listed = {"ETag": '"other"', "ChecksumSHA256": upload_files._sha256(body)}
-    assert upload_files._agrees(listed, upload_files._sha256(body), body)  # type: ignore[arg-type]
-    assert not upload_files._agrees(listed | {"ChecksumSHA256": "other"}, upload_files._sha256(body), body)  # type: ignore[arg-type]
-    assert upload_files._agrees({"ETag": f'"{hashlib.md5(body).hexdigest()}"'}, "", body)  # type: ignore[typeddict-item]
+    listed: PartTypeDef = {"ETag": '"other"', "ChecksumSHA256": upload_files._sha256(body)}
+    assert upload_files._agrees(listed, upload_files._sha256(body), body)
+    assert not upload_files._agrees(listed | {"ChecksumSHA256": "other"}, upload_files._sha256(body), body)
+    assert upload_files._agrees({"ETag": f'"{hashlib.md5(body).hexdigest()}"'}, "", body)
 
 
 def test_no_file_has_more_parts_than_s3_takes() -> None:

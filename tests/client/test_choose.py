@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import platform
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from comet_updates.errors import VersionSyntaxError
 from comet_updates.versions import Scheme
 from comet_updates_client.choose import Installed, Outcome, Verdict, choose, reached
-from comet_updates_client.machine import Computer, platform, this
+from comet_updates_client.machine import Computer, this
 from comet_updates_client.manifest import Rollout
 from tests.client.conftest import NOW, offered
 

@@ -22,24 +22,24 @@ Next = Callable[[Random], datetime]
 
 def distance_from_uniform(draw: Next, low_s: float, high_s: float) -> float:
     """The largest difference between the share of copies that asked by some moment, and the time that has gone."""
-    chance = Random(20_261_127)
-    shares = sorted(((draw(chance) - NOW).total_seconds() - low_s) / (high_s - low_s) for _ in range(COPIES))
+    rng = Random(20_261_127)
+    shares = sorted(((draw(rng) - NOW).total_seconds() - low_s) / (high_s - low_s) for _ in range(COPIES))
     return max(max(abs(share - i / COPIES), abs(share - (i + 1) / COPIES)) for i, share in enumerate(shares))
 
 
 UNIFORM: dict[str, tuple[Next, float, float]] = {
-    "first": (lambda chance: schedule.first(NOW, DAY_S, chance), 0, DAY_S),
-    "after an answer": (lambda chance: schedule.after_answer(NOW, DAY_S, 300, chance), DAY_S / 2, DAY_S * 1.5),
-    "after a failure": (lambda chance: schedule.after_failure(NOW, 1, 0, chance), 0, 60),
-    "after three": (lambda chance: schedule.after_failure(NOW, 3, 0, chance), 0, 240),
-    "after many": (lambda chance: schedule.after_failure(NOW, 1_000, 0, chance), 0, 3_600),
-    "after one that says when": (lambda chance: schedule.after_failure(NOW, 1, 30, chance), 30, 90),
+    "first": (lambda rng: schedule.first(NOW, DAY_S, rng), 0, DAY_S),
+    "after an answer": (lambda rng: schedule.after_answer(NOW, DAY_S, 300, rng), DAY_S / 2, DAY_S * 1.5),
+    "after a failure": (lambda rng: schedule.after_failure(NOW, 1, 0, rng), 0, 60),
+    "after three": (lambda rng: schedule.after_failure(NOW, 3, 0, rng), 0, 240),
+    "after many": (lambda rng: schedule.after_failure(NOW, 1_000, 0, rng), 0, 3_600),
+    "after one that says when": (lambda rng: schedule.after_failure(NOW, 1, 30, rng), 30, 90),
 }
 HERDS: dict[str, Next] = {
     "all at once": lambda _: NOW + timedelta(seconds=DAY_S),
-    "jitter of an hour": lambda chance: NOW + timedelta(seconds=chance.uniform(0, 3_600)),
-    "one of the full hours": lambda chance: NOW + timedelta(hours=chance.randrange(24)),
-    "most of the interval": lambda chance: NOW + timedelta(seconds=chance.uniform(0, 0.95 * DAY_S)),
+    "jitter of an hour": lambda rng: NOW + timedelta(seconds=rng.uniform(0, 3_600)),
+    "one of the full hours": lambda rng: NOW + timedelta(hours=rng.randrange(24)),
+    "most of the interval": lambda rng: NOW + timedelta(seconds=rng.uniform(0, 0.95 * DAY_S)),
 }
 
 
@@ -61,27 +61,27 @@ def busiest_minute(times: list[datetime]) -> int:
 
 
 def test_a_herd_is_apart_again_after_one_interval() -> None:
-    chance = Random(1)
+    rng = Random(1)
     together = [NOW] * COPIES
-    apart = [schedule.after_answer(at, DAY_S, 300, chance) for at in together]
+    apart = [schedule.after_answer(at, DAY_S, 300, rng) for at in together]
     assert busiest_minute(together) == COPIES
     assert busiest_minute(apart) < 20  # 3.5 on average
 
 
 def test_an_answer_is_never_asked_for_again_while_it_is_good() -> None:
-    chance = Random(1)
-    waits = [schedule.after_answer(NOW, 60, 300, chance) - NOW for _ in range(100)]
+    rng = Random(1)
+    waits = [schedule.after_answer(NOW, 60, 300, rng) - NOW for _ in range(100)]
     assert min(waits) >= timedelta(seconds=300)
 
 
 def test_an_hour_is_the_longest_that_failures_alone_can_add() -> None:
-    chance = Random(1)
-    waits = [(schedule.after_failure(NOW, failures, 0, chance) - NOW).total_seconds() for failures in range(1, 1_000)]
+    rng = Random(1)
+    waits = [(schedule.after_failure(NOW, failures, 0, rng) - NOW).total_seconds() for failures in range(1, 1_000)]
     assert 3_000 < max(waits) <= 3_600
 
 
 @pytest.mark.parametrize(
-    ("cache_control", "retry_after", "told_s"),
+    ("cache_control", "retry_after", "wait_s"),
     [
         ("public, max-age=300, stale-while-revalidate=600", "", 300),
         ("Max-Age=7", "", 7),
@@ -99,5 +99,5 @@ def test_an_hour_is_the_longest_that_failures_alone_can_add() -> None:
         ("", "", 0),
     ],
 )
-def test_what_an_answer_asks_for_is_bounded(cache_control: str, retry_after: str, told_s: float) -> None:
-    assert schedule.told_s(cache_control, retry_after, NOW) == told_s
+def test_what_an_answer_asks_for_is_bounded(cache_control: str, retry_after: str, wait_s: float) -> None:
+    assert schedule.wait_s(cache_control, retry_after, NOW) == wait_s

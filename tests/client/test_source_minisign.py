@@ -12,7 +12,7 @@ import minisign
 import pytest
 
 from comet_updates import object_keys
-from comet_updates.errors import Distrust, NoAnswerError, UntrustedAnswerError
+from comet_updates.errors import NoAnswerError, TrustFailure, UntrustedAnswerError
 from comet_updates.signing import minisig, sign
 from comet_updates.versions import Scheme
 from comet_updates_client import check, request, state, verify
@@ -38,7 +38,7 @@ def signature(body: bytes = BODY, trusted: str | None = None, pair: minisign.Key
     return bytes(pair.secret_key.sign(body, trusted_comment=comment() if trusted is None else trusted))
 
 
-class Copy:
+class InstalledApp:
     """A copy of an app that knows a key, and a service that says what a test wants."""
 
     def __init__(self, folder: Path, tls: ssl.SSLContext) -> None:
@@ -58,7 +58,7 @@ class Copy:
     def look(self) -> Verdict:
         return check.look(self.app, self._tls, NOW, Random(1), only_if_due=False)
 
-    def refused(self) -> Distrust:
+    def refused(self) -> TrustFailure:
         with pytest.raises(UntrustedAnswerError) as refusal:
             self.look()
         assert state.read(self.app.memory, Random(1)).failures == 1
@@ -66,24 +66,24 @@ class Copy:
 
 
 @pytest.fixture
-def copy(tmp_path: Path, tls: ssl.SSLContext) -> Iterator[Copy]:
-    copy = Copy(tmp_path, tls)
+def copy(tmp_path: Path, tls: ssl.SSLContext) -> Iterator[InstalledApp]:
+    copy = InstalledApp(tmp_path, tls)
     with copy.server:
         yield copy
 
 
-def test_a_signed_manifest_that_is_in_date_is_taken(copy: Copy) -> None:
+def test_a_signed_manifest_that_is_in_date_is_taken(copy: InstalledApp) -> None:
     assert copy.look().outcome is Outcome.UPDATE
 
 
-def test_both_requests_are_those_that_are_shown(copy: Copy) -> None:
+def test_both_requests_are_those_that_are_shown(copy: InstalledApp) -> None:
     copy.look()
     copy.look()
     assert copy.server.received == list(copy.app.source.requests(copy.app.channel)) * 2
     assert [each.partition(b"HTTP")[0] for each in copy.server.received[:2]] == [URL, SIGNATURE_URL]
 
 
-def test_what_our_own_pipeline_signs_is_taken(copy: Copy, tmp_path: Path) -> None:
+def test_what_our_own_pipeline_signs_is_taken(copy: InstalledApp, tmp_path: Path) -> None:
     """Two programs, one format: the signature is made by `trust`, and minisign's library reads it."""
     key = sign.create(tmp_path / "key.pem")
     uri = f"file2:{tmp_path / 'key.pem'}"
@@ -95,9 +95,9 @@ def test_what_our_own_pipeline_signs_is_taken(copy: Copy, tmp_path: Path) -> Non
     assert copy.look().outcome is Outcome.UPDATE
 
 
-def test_a_forged_manifest_is_refused(copy: Copy) -> None:
+def test_a_forged_manifest_is_refused(copy: InstalledApp) -> None:
     copy.manifest = manifest("4.3.1")
-    assert copy.refused() is Distrust.FORGED
+    assert copy.refused() is TrustFailure.FORGED
 
 
 @pytest.mark.parametrize(
@@ -113,29 +113,29 @@ def test_a_forged_manifest_is_refused(copy: Copy) -> None:
     ],
     ids=["another key", "another manifest", "a changed expiry", "cut short", "nothing", "a page", "no text"],
 )
-def test_what_the_key_did_not_sign_is_refused(copy: Copy, signed: bytes) -> None:
+def test_what_the_key_did_not_sign_is_refused(copy: InstalledApp, signed: bytes) -> None:
     copy.signature = signed
-    assert copy.refused() is Distrust.FORGED
+    assert copy.refused() is TrustFailure.FORGED
 
 
 @pytest.mark.parametrize(
     "path", ["other/stable/manifest.json", "comet-cursor/beta/manifest.json", f"./{PATH}", "manifest.json", ""]
 )
-def test_a_signature_for_another_product_or_channel_is_refused(copy: Copy, path: str) -> None:
+def test_a_signature_for_another_product_or_channel_is_refused(copy: InstalledApp, path: str) -> None:
     copy.signature = signature(trusted=comment(path=path))
-    assert copy.refused() is Distrust.OF_ANOTHER
+    assert copy.refused() is TrustFailure.OF_ANOTHER
 
 
 @pytest.mark.parametrize(
     ("seconds", "is_taken"), [(1, True), (0, False), (-1, False)], ids=["just not", "just", "a second ago"]
 )
-def test_what_is_over_is_refused(copy: Copy, seconds: int, *, is_taken: bool) -> None:
+def test_what_is_over_is_refused(copy: InstalledApp, seconds: int, *, is_taken: bool) -> None:
     """It is frozen: whoever answers shows nothing newer."""
     copy.signature = signature(trusted=comment(f"{NOW + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%SZ}"))
     if is_taken:
         assert copy.look().outcome is Outcome.UPDATE
     else:
-        assert copy.refused() is Distrust.OUT_OF_DATE
+        assert copy.refused() is TrustFailure.OUT_OF_DATE
 
 
 @pytest.mark.parametrize(
@@ -150,33 +150,33 @@ def test_what_is_over_is_refused(copy: Copy, seconds: int, *, is_taken: bool) ->
     ],
     ids=["none", "empty", "no day", "a day alone", "another form", "two"],
 )
-def test_without_an_end_nothing_is_taken(copy: Copy, trusted: str) -> None:
+def test_without_an_end_nothing_is_taken(copy: InstalledApp, trusted: str) -> None:
     copy.signature = signature(trusted=trusted)
-    assert copy.refused() is Distrust.OUT_OF_DATE
+    assert copy.refused() is TrustFailure.OUT_OF_DATE
 
 
 @pytest.mark.parametrize("trusted", ["", f"timestamp:1 expires:{IN_DATE}", f"{comment()} file:{PATH}"])
-def test_what_does_not_say_what_it_is_of_just_once_is_refused(copy: Copy, trusted: str) -> None:
+def test_what_does_not_say_what_it_is_of_just_once_is_refused(copy: InstalledApp, trusted: str) -> None:
     copy.signature = signature(trusted=trusted)
-    assert copy.refused() is Distrust.OF_ANOTHER
+    assert copy.refused() is TrustFailure.OF_ANOTHER
 
 
-def test_what_is_added_to_the_comment_later_does_no_harm(copy: Copy) -> None:
+def test_what_is_added_to_the_comment_later_does_no_harm(copy: InstalledApp) -> None:
     copy.signature = signature(trusted=f"{comment()} serial:7")
     assert copy.look().outcome is Outcome.UPDATE
 
 
-def test_a_manifest_without_a_signature_is_refused(copy: Copy) -> None:
+def test_a_manifest_without_a_signature_is_refused(copy: InstalledApp) -> None:
     copy.signature = None
-    assert copy.refused() is Distrust.UNSIGNED
+    assert copy.refused() is TrustFailure.UNSIGNED
 
 
-def test_that_nothing_is_offered_is_not_believed(copy: Copy) -> None:
+def test_that_nothing_is_offered_is_not_believed(copy: InstalledApp) -> None:
     copy.manifest = copy.signature = None
-    assert copy.refused() is Distrust.UNSIGNED
+    assert copy.refused() is TrustFailure.UNSIGNED
 
 
-def test_what_is_huge_is_not_read(copy: Copy) -> None:
+def test_what_is_huge_is_not_read(copy: InstalledApp) -> None:
     copy.signature = b"x" * (SIGNATURE_MAX_BYTES + 1)
     with pytest.raises(NoAnswerError, match="more than 10000 bytes"):
         copy.look()
@@ -185,7 +185,7 @@ def test_what_is_huge_is_not_read(copy: Copy) -> None:
         copy.look()
 
 
-def test_a_service_that_is_down_says_when_to_come_back(copy: Copy) -> None:
+def test_a_service_that_is_down_says_when_to_come_back(copy: InstalledApp) -> None:
     copy.server.answer = lambda _: http(status="503 Service Unavailable", retry_after="7200")
     with pytest.raises(NoAnswerError, match="status 503"):
         copy.look()

@@ -12,11 +12,12 @@ from random import Random
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tuf.api.metadata import Metadata
 
 from comet_updates.errors import (
-    Distrust,
     NoAnswerError,
     StateError,
+    TrustFailure,
     UnreadableOfferError,
     UntrustedAnswerError,
     UnusableRootError,
@@ -35,20 +36,20 @@ NEWEST = "/tuf/metadata/timestamp.json"
 CHECK = ["/tuf/metadata/2.root.json", NEWEST]
 
 
-class Copy:
+class InstalledApp:
     """A copy of an app that was shipped with a root, and its service."""
 
     def __init__(self, house: Repository, server: Server, folder: Path, tls: ssl.SSLContext) -> None:
-        self.house, self.server, self._tls, self.chance = house, server, tls, Random(1)
+        self.house, self.server, self._tls, self.rng = house, server, tls, Random(1)
         source = source_tuf.shipped(house.first_root)
         channel = request.channel(f"{server.url}/v1/comet-cursor/stable")
         computer = Computer("windows", "x86_64", "10.0")
         self.app = App(channel, Installed(Scheme.SEMVER, "4.2.0"), computer, folder / "state.json", source=source)
 
     def look(self) -> Verdict:
-        return check.look(self.app, self._tls, datetime.now(UTC), self.chance, only_if_due=False)
+        return check.look(self.app, self._tls, datetime.now(UTC), self.rng, only_if_due=False)
 
-    def refused(self) -> Distrust:
+    def refused(self) -> TrustFailure:
         with pytest.raises(UntrustedAnswerError) as refusal:
             self.look()
         return refusal.value.why
@@ -69,7 +70,7 @@ class Copy:
 
     @property
     def state(self) -> state.State:
-        return state.read(self.app.memory, self.chance)
+        return state.read(self.app.memory, self.rng)
 
 
 @pytest.fixture
@@ -86,23 +87,23 @@ def server(house: Repository) -> Iterator[Server]:
 
 
 @pytest.fixture
-def copy(house: Repository, server: Server, tmp_path: Path, tls: ssl.SSLContext) -> Copy:
-    return Copy(house, server, tmp_path / "copy", tls)
+def copy(house: Repository, server: Server, tmp_path: Path, tls: ssl.SSLContext) -> InstalledApp:
+    return InstalledApp(house, server, tmp_path / "copy", tls)
 
 
 @pytest.fixture
-def other(house: Repository, server: Server, tmp_path: Path, tls: ssl.SSLContext) -> Copy:
+def other(house: Repository, server: Server, tmp_path: Path, tls: ssl.SSLContext) -> InstalledApp:
     """One that never asked."""
-    return Copy(house, server, tmp_path / "other", tls)
+    return InstalledApp(house, server, tmp_path / "other", tls)
 
 
-def test_what_the_key_of_the_product_signed_is_taken(copy: Copy) -> None:
+def test_what_the_key_of_the_product_signed_is_taken(copy: InstalledApp) -> None:
     assert copy.look().outcome is Outcome.UPDATE
     copy.house.offer(NEW)
     assert copy.offered() == "4.3.0"
 
 
-def test_each_request_is_one_of_those_that_are_shown(copy: Copy) -> None:
+def test_each_request_is_one_of_those_that_are_shown(copy: InstalledApp) -> None:
     shown = copy.app.source.requests(copy.app.channel)
     copy.look()
     paths = asked(copy.server.received)
@@ -114,7 +115,7 @@ def test_each_request_is_one_of_those_that_are_shown(copy: Copy) -> None:
     assert len(paths) == 6
 
 
-def test_it_asks_as_often_as_the_timestamp_says_and_not_as_the_target_does(copy: Copy) -> None:
+def test_it_asks_as_often_as_the_timestamp_says_and_not_as_the_target_does(copy: InstalledApp) -> None:
     now = datetime.now(UTC)
     copy.look()
     assert copy.state.failures == 0
@@ -125,7 +126,7 @@ def test_it_asks_as_often_as_the_timestamp_says_and_not_as_the_target_does(copy:
 class TestRequests:
     """They follow from the channel and from what the service says to everyone."""
 
-    def test_they_never_say_what_was_seen_before(self, copy: Copy, other: Copy) -> None:
+    def test_they_never_say_what_was_seen_before(self, copy: InstalledApp, other: InstalledApp) -> None:
         first, second = copy.asks(), copy.asks()
         assert first == second == other.asks()
         copy.house.renew_root()
@@ -133,7 +134,7 @@ class TestRequests:
         assert copy.asks() == other.asks()
         assert copy.asks()[:3] == ["/tuf/metadata/2.root.json", "/tuf/metadata/3.root.json", NEWEST]
 
-    def test_they_never_say_which_root_was_shipped(self, copy: Copy, other: Copy) -> None:
+    def test_they_never_say_which_root_was_shipped(self, copy: InstalledApp, other: InstalledApp) -> None:
         copy.house.renew_root()
         copy.house.renew_root()
         newest = source_tuf.shipped(copy.house.documents[path("root", 3)])
@@ -141,7 +142,9 @@ class TestRequests:
         assert (newest.version, newest.requests(other.app.channel)) == (3, copy.app.source.requests(copy.app.channel))
         assert copy.asks() == other.asks()
 
-    def test_a_client_that_keeps_what_it_has_would_say_it(self, copy: Copy, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_client_that_keeps_what_it_has_would_say_it(
+        self, copy: InstalledApp, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Positive control: python-tuf by itself, with a memory."""
         whole = source_tuf._manifest
         monkeypatch.setattr(
@@ -149,7 +152,7 @@ class TestRequests:
         )
         assert copy.asks() != copy.asks()
 
-    def test_what_is_refused_is_asked_for_like_what_is_taken(self, copy: Copy, other: Copy) -> None:
+    def test_what_is_refused_is_asked_for_like_what_is_taken(self, copy: InstalledApp, other: InstalledApp) -> None:
         """A service that rolls back cannot tell from the requests which copy notices."""
         before = dict(copy.house.documents)
         copy.house.offer(NEW)
@@ -163,29 +166,29 @@ class TestRequests:
 class TestNothing:
     """Whoever has the keys says that nothing is offered; nobody else can."""
 
-    def test_is_offered_on_this_channel(self, copy: Copy) -> None:
+    def test_is_offered_on_this_channel(self, copy: InstalledApp) -> None:
         copy.house.offer(NEW, channel="beta")
         assert copy.look() == Verdict(Outcome.NOTHING)
         assert copy.state.failures == 0
 
-    def test_is_offered_any_more(self, copy: Copy) -> None:
+    def test_is_offered_any_more(self, copy: InstalledApp) -> None:
         copy.look()
         copy.house.offer()
         assert copy.look() == Verdict(Outcome.NOTHING)
 
-    def test_was_ever_offered(self, copy: Copy, tmp_path: Path) -> None:
+    def test_was_ever_offered(self, copy: InstalledApp, tmp_path: Path) -> None:
         house = Repository(tmp_path / "keys")
         house.refresh()
         copy.server.answer = house.answer
         copy.app = copy.app._replace(source=source_tuf.shipped(house.first_root))
         assert copy.look() == Verdict(Outcome.NOTHING)
 
-    def test_is_said_of_a_product_that_nobody_speaks_for(self, copy: Copy) -> None:
+    def test_is_said_of_a_product_that_nobody_speaks_for(self, copy: InstalledApp) -> None:
         channel = request.channel(f"{copy.server.url}/v1/another/stable")
         copy.app = copy.app._replace(channel=channel)
         assert copy.look() == Verdict(Outcome.NOTHING)
 
-    def test_is_no_answer_of_a_service_that_has_nothing_signed(self, copy: Copy) -> None:
+    def test_is_no_answer_of_a_service_that_has_nothing_signed(self, copy: InstalledApp) -> None:
         copy.server.answer = lambda _: http(b"{}", "404 Not Found")
         with pytest.raises(NoAnswerError, match="answers with status 404"):
             copy.look()
@@ -238,13 +241,13 @@ def _another_product(house: Repository) -> None:
     ],
     ids=["timestamp", "snapshot", "targets", "product", "all", "root", "manifest", "another product's key"],
 )
-def test_what_is_forged_is_refused(copy: Copy, forge: Callable[[Repository], None]) -> None:
+def test_what_is_forged_is_refused(copy: InstalledApp, forge: Callable[[Repository], None]) -> None:
     forge(copy.house)
-    assert copy.refused() is Distrust.FORGED
+    assert copy.refused() is TrustFailure.FORGED
     assert copy.state.failures == 1
 
 
-def test_a_product_cannot_speak_for_another(copy: Copy) -> None:
+def test_a_product_cannot_speak_for_another(copy: InstalledApp) -> None:
     """The target is there and signed, by a key that may not: nobody looks there."""
     copy.house.versions[ROLE] += 1
     elsewhere = sign.product(copy.house.versions[ROLE], copy.house.now, {"another/stable/manifest.json": (NEW, {})})
@@ -262,11 +265,11 @@ def test_what_is_frozen_is_noticed_when_the_timestamp_is_over(
         house = Repository(tmp_path / str(days), datetime.now(UTC) - timedelta(days=days))
         house.offer(OLD)
         server.answer = house.answer
-        copy = Copy(house, server, tmp_path / f"copy-{days}", tls)
+        copy = InstalledApp(house, server, tmp_path / f"copy-{days}", tls)
         if is_taken:
             assert copy.offered() == "4.2.1"
         else:
-            assert copy.refused() is Distrust.OUT_OF_DATE
+            assert copy.refused() is TrustFailure.OUT_OF_DATE
 
 
 def test_what_the_product_signed_long_ago_is_out_of_date_whatever_the_timestamp_says(
@@ -278,27 +281,27 @@ def test_what_the_product_signed_long_ago_is_out_of_date_whatever_the_timestamp_
     house.later(days=91)
     house.refresh()
     server.answer = house.answer
-    assert Copy(house, server, tmp_path / "copy", tls).refused() is Distrust.OUT_OF_DATE
+    assert InstalledApp(house, server, tmp_path / "copy", tls).refused() is TrustFailure.OUT_OF_DATE
 
 
-def test_what_was_there_before_is_rolled_back(copy: Copy, other: Copy) -> None:
+def test_what_was_there_before_is_rolled_back(copy: InstalledApp, other: InstalledApp) -> None:
     before = dict(copy.house.documents)
     copy.house.offer(NEW)
     assert copy.offered() == "4.3.0"
     copy.house.documents = before
-    assert copy.refused() is Distrust.ROLLED_BACK
+    assert copy.refused() is TrustFailure.ROLLED_BACK
     assert other.offered() == "4.2.1", "positive control: who never saw the newer one cannot know"
 
 
-def test_a_thief_of_the_online_key_cannot_roll_a_product_back(copy: Copy, other: Copy) -> None:
+def test_a_thief_of_the_online_key_cannot_roll_a_product_back(copy: InstalledApp, other: InstalledApp) -> None:
     copy.house.offer(NEW)
     assert copy.offered() == "4.3.0"
     copy.house.refresh(**{ROLE: 1})
-    assert copy.refused() is Distrust.ROLLED_BACK
+    assert copy.refused() is TrustFailure.ROLLED_BACK
     assert other.offered() == "4.2.1", "positive control, as above"
 
 
-def test_a_thief_of_the_first_root_keys_does_not_fool_who_saw_the_next_root(copy: Copy) -> None:
+def test_a_thief_of_the_first_root_keys_does_not_fool_who_saw_the_next_root(copy: InstalledApp) -> None:
     house, thief = copy.house, stolen(copy.house)
     house.publish_root(
         offline_roles.rotated(house.root, "root", [sign.public_key(house.key("root-b"))], [], house.now),
@@ -310,28 +313,28 @@ def test_a_thief_of_the_first_root_keys_does_not_fool_who_saw_the_next_root(copy
     online = sign.public_key(thief.key("online"))
     (old,) = house.root.roles["timestamp"].keyids
     first = Repository.__new__(Repository)
-    first.__dict__.update(house.__dict__, root=source_tuf.Metadata.from_bytes(house.first_root).signed, documents={})
+    first.__dict__.update(house.__dict__, root=Metadata.from_bytes(house.first_root).signed, documents={})
     first.publish_root(offline_roles.rotated(first.root, "online", [online], [old], house.now))
     house.documents |= first.documents
     copy.house.documents[NEWEST] = thief.documents[NEWEST]
-    assert copy.refused() is Distrust.FORGED
+    assert copy.refused() is TrustFailure.FORGED
 
 
-def test_a_root_that_is_gone_is_noticed(copy: Copy) -> None:
+def test_a_root_that_is_gone_is_noticed(copy: InstalledApp) -> None:
     copy.house.renew_root()
     copy.look()
     del copy.house.documents[path("root", 2)]
-    assert copy.refused() is Distrust.ROLLED_BACK
+    assert copy.refused() is TrustFailure.ROLLED_BACK
 
 
-def test_new_keys_are_followed(copy: Copy) -> None:
+def test_new_keys_are_followed(copy: InstalledApp) -> None:
     """A new online key, and the old one out: what the old one signed counts no longer, and what is new does."""
     copy.look()
     house = copy.house
     (old,) = house.root.roles["timestamp"].keyids
     online = sign.public_key(house.key("online-b"))
     house.publish_root(offline_roles.rotated(house.root, "online", [online], [old], house.now))
-    assert copy.refused() is Distrust.FORGED
+    assert copy.refused() is TrustFailure.FORGED
     (house._folder / "online-b.pem").replace(house._folder / "online.pem")
     house.offer(NEW)
     assert copy.offered() == "4.3.0"
@@ -347,12 +350,12 @@ def test_new_keys_are_followed(copy: Copy) -> None:
     ],
     ids=["timestamp", "root", "targets", "product"],
 )
-def test_what_is_huge_is_refused(copy: Copy, where: str, size_bytes: int) -> None:
+def test_what_is_huge_is_refused(copy: InstalledApp, where: str, size_bytes: int) -> None:
     copy.house.documents[where] = b" " * (size_bytes + 1)
-    assert copy.refused() is Distrust.TOO_LARGE
+    assert copy.refused() is TrustFailure.TOO_LARGE
 
 
-def test_no_answer_is_read_to_its_end_if_it_has_none(copy: Copy) -> None:
+def test_no_answer_is_read_to_its_end_if_it_has_none(copy: InstalledApp) -> None:
     read = 0
 
     def endless(_: bytes) -> Iterator[bytes]:
@@ -368,9 +371,9 @@ def test_no_answer_is_read_to_its_end_if_it_has_none(copy: Copy) -> None:
     assert read < 20_000_000, "what the sockets hold comes on top"
 
 
-def test_a_signed_manifest_that_is_huge_is_not_taken(copy: Copy) -> None:
+def test_a_signed_manifest_that_is_huge_is_not_taken(copy: InstalledApp) -> None:
     copy.house.offer(manifest("4.3.0", title="x" * 1_000_000))
-    assert copy.refused() is Distrust.TOO_LARGE
+    assert copy.refused() is TrustFailure.TOO_LARGE
 
 
 @pytest.mark.parametrize(
@@ -387,20 +390,20 @@ def test_a_signed_manifest_that_is_huge_is_not_taken(copy: Copy) -> None:
     ids=["nothing", "a page", "an object", "a list", "null", "deep", "empty metadata"],
 )
 @pytest.mark.parametrize("where", [NEWEST, path("snapshot", 1), path("targets", 1), path(ROLE, 1), path("root", 2)])
-def test_what_is_no_metadata_is_refused(copy: Copy, where: str, body: bytes) -> None:
+def test_what_is_no_metadata_is_refused(copy: InstalledApp, where: str, body: bytes) -> None:
     copy.house.documents[where] = body
-    assert copy.refused() is Distrust.UNREADABLE
+    assert copy.refused() is TrustFailure.UNREADABLE
 
 
 @pytest.mark.parametrize("where", [path("snapshot", 1), path("targets", 1), path(ROLE, 1)])
-def test_what_is_missing_is_asked_for_again_later(copy: Copy, where: str) -> None:
+def test_what_is_missing_is_asked_for_again_later(copy: InstalledApp, where: str) -> None:
     del copy.house.documents[where]
     with pytest.raises(NoAnswerError, match="status 404"):
         copy.look()
     assert copy.state.failures == 1
 
 
-def test_a_service_that_is_down_says_when_to_come_back(copy: Copy) -> None:
+def test_a_service_that_is_down_says_when_to_come_back(copy: InstalledApp) -> None:
     now = datetime.now(UTC)
     copy.server.answer = lambda _: http(status="503 Service Unavailable", retry_after="7200")
     with pytest.raises(NoAnswerError, match="status 503"):
@@ -409,20 +412,20 @@ def test_a_service_that_is_down_says_when_to_come_back(copy: Copy) -> None:
     assert copy.state.next_check - now >= timedelta(seconds=7200)
 
 
-def test_a_signed_manifest_of_another_product_is_not_understood(copy: Copy) -> None:
+def test_a_signed_manifest_of_another_product_is_not_understood(copy: InstalledApp) -> None:
     copy.house.offer(manifest("4.3.0", product="another"))
     with pytest.raises(UnreadableOfferError):
         copy.look()
 
 
-def test_a_memory_that_is_broken_is_begun_anew(copy: Copy) -> None:
+def test_a_memory_that_is_broken_is_begun_anew(copy: InstalledApp) -> None:
     copy.look()
     for file in copy.remembered.rglob("*.json"):
         file.write_bytes(b"\x00")
     assert copy.offered() == "4.2.1"
 
 
-def test_a_copy_that_cannot_remember_does_not_ask(copy: Copy) -> None:
+def test_a_copy_that_cannot_remember_does_not_ask(copy: InstalledApp) -> None:
     copy.app.memory.parent.mkdir()
     copy.remembered.touch()
     with pytest.raises(StateError):
@@ -437,7 +440,7 @@ def test_a_root_that_is_none_is_told_before_anything_is_asked(house: Repository,
         source_tuf.shipped(said.get(what, what.encode()))
 
 
-def test_whatever_is_answered_ends_in_an_error_of_ours(copy: Copy, house: Repository) -> None:
+def test_whatever_is_answered_ends_in_an_error_of_ours(copy: InstalledApp, house: Repository) -> None:
     """A byte of any document turned into another, or what stands at any place in it into anything."""
     good = dict(house.documents)
     wheres = st.sampled_from([path("root", 1), NEWEST, path("snapshot", 1), path("targets", 1), path(ROLE, 1)])

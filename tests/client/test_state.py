@@ -43,8 +43,8 @@ def test_a_group_is_drawn_once_and_kept(tmp_path: Path) -> None:
 
 
 def test_all_groups_are_as_likely(tmp_path: Path) -> None:
-    chance = Random(1)
-    drawn = Counter(state.read(tmp_path / "none", chance).group for _ in range(20_000))
+    rng = Random(1)
+    drawn = Counter(state.read(tmp_path / "none", rng).group for _ in range(20_000))
     assert (min(drawn), max(drawn), len(drawn)) == (0, 99, 100)
     assert sum((number - 200) ** 2 / 200 for number in drawn.values()) < 149  # chi-squared, 99 degrees, 1 in 1000
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 PRODUCT = "comet-app"
 OLD, LATEST, NEXT = "1.0.0", "1.1.0", "1.2.0"
 RELEASED = {OLD: "2026-01-01T12:00:00Z", LATEST: "2026-02-01T12:00:00Z", NEXT: "2026-03-01T12:00:00Z"}
-HELD_BACK = {
+HELD_BACK: dict[str, dict[str, Any]] = {
     "yanked": {"yanked": [{"version": LATEST, "reason": "Crashes."}]},
     "paused": {"paused_at": "2026-01-15T12:00:00Z"},
 }

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -157,6 +158,10 @@ def plain_downloads(front: Front, downloads: Server) -> Iterator[Server]:
         front.files_at = ("", "")
 
 
+def _tells(text: bytes, document: bytes) -> bool:
+    return text in document
+
+
 @pytest.fixture(scope="session")
 def published(service: Service, downloads: Server, front: Front) -> Front:
     """The app, released; and its channels on which something is held back."""
@@ -173,9 +178,9 @@ def published(service: Service, downloads: Server, front: Front) -> Front:
         service.upload(f"channels/{app.PRODUCT}/{channel}.json", policy)
     offered = {"stable": app.LATEST, app.SCHEDULED: app.LATEST} | dict.fromkeys(app.HELD_BACK, app.OLD)
     for channel, version in offered.items():
-        told = f'"version":"{version}"'.encode()
+        is_told = partial(_tells, f'"version":"{version}"'.encode())
         for document in ("drop-in-darwin.json", "manifest.json"):
-            service.wait_for(f"/v1/{app.PRODUCT}/{channel}/{document}", lambda found, told=told: told in found)
+            service.wait_for(f"/v1/{app.PRODUCT}/{channel}/{document}", is_told)
     return front
 
 

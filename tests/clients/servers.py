@@ -115,5 +115,6 @@ class Front(Server):
         body = answer.read()
         given = {name: value for name, value in answer.getheaders() if name not in ("connection", "transfer-encoding")}
         service.close()
-        elsewhere = body.replace(*(url.encode() for url in self.files_at)) if all(self.files_at) else body
+        stored_at, read_at = (url.encode() for url in self.files_at)
+        elsewhere = body.replace(stored_at, read_at) if all(self.files_at) else body
         self.send(request, answer.status, given | {"content-length": str(len(elsewhere))}, elsewhere)

@@ -18,7 +18,7 @@ import pytest
 
 from comet_updates.answer import urls
 from comet_updates.publish.bucket import Bucket
-from comet_updates_cli.commands.decide import SignWith
+from comet_updates_cli.options import SignWith
 from comet_updates_cli.signing import key_folder, sign_states
 from testkit.documents import release
 from testkit.project import ROOT
@@ -72,7 +72,7 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Signed]:
         key_folder.publish(trust, bucket, is_dry=False)
         for version in (app.OLD, app.LATEST):
             _release(service, files, version)
-        sign_states.seal(bucket, PRODUCT, now, SignWith(f"file2:{key['product']}"))
+        sign_states.sign_states(bucket, PRODUCT, now, SignWith(f"file2:{key['product']}"))
         service.wait_for(urls.TIMESTAMP.removeprefix("public"), lambda body: b'"timestamp"' in body)
         del front.requests[:]
         yield Signed(front, files, trust / "root" / "1.json")
@@ -108,7 +108,7 @@ def ask(signed: Signed, tmp_path: Path) -> Iterator[Ask]:
             "folder": str(tmp_path / "app"),
             "root": str(signed.root),
         }
-        run = [PYTHON, tmp_path / DRIVER.name, json.dumps(wish)]
+        run: list[str | Path] = [PYTHON, tmp_path / DRIVER.name, json.dumps(wish)]
         done = subprocess.run(run, capture_output=True, text=True, timeout=60, check=True)
         said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return said

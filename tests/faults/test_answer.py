@@ -17,7 +17,7 @@ import pytest
 from comet_updates.answer import store, urls
 from comet_updates.answer.errors import StoreUnavailableError
 from comet_updates.answer.respond import respond
-from comet_updates.answer.store import WITNESS, Document, Reader, Unchanged
+from comet_updates.answer.store import PROBE_KEY, CachedStore, Document, Unchanged
 from comet_updates.publish.stored import etag_of
 from testkit import proxy
 from testkit.counts import tally
@@ -80,7 +80,7 @@ class Environment:
         self._nameless = range(0)
         self._get = store.s3_get(s3.bucket, self.proxy.url)
         self._lost = store.s3_get(s3.bucket, NO_SUCH_HOST)
-        self.reader = Reader(self.get, ttl_s=TTL_S, clock=lambda: self.now, draw=lambda: 0.0)
+        self.reader = CachedStore(self.get, ttl_s=TTL_S, clock=lambda: self.now, draw=lambda: 0.0)
 
     def get(self, key: str, validator: str | None) -> Document | Unchanged | None:
         self.gets += 1
@@ -103,7 +103,7 @@ class Environment:
     def start(self) -> None:
         """As `build` in the handler."""
         try:
-            self.reader.read(WITNESS)
+            self.reader.read(PROBE_KEY)
         except StoreUnavailableError:
             return
 
@@ -202,7 +202,7 @@ QUICK_OR_ALL = pytest.mark.parametrize(
 
 @QUICK_OR_ALL
 def test_whatever_s3_does_at_whichever_request_clients_get_what_the_table_says(s3: S3, faults: tuple[str, ...]) -> None:
-    s3.put(WITNESS, b"{}")
+    s3.put(PROBE_KEY, b"{}")
     cells = [(fault, site) for fault in faults for site in SITES]
     with ThreadPoolExecutor(16) as pool:
         got = dict(zip(cells, pool.map(lambda where: cell(s3, *where), cells), strict=True))

@@ -83,12 +83,12 @@ def between(s3: S3) -> Iterator[Proxy]:
 def publish(between: Proxy, publish: Handler, s3: S3, no_backoff: None, monkeypatch: pytest.MonkeyPatch) -> Handler:
     """The publishing function, behind the proxy."""
 
-    bucket = publish.__globals__["open_bucket"].__globals__["Bucket"]  # type: ignore[attr-defined]  # its own import
+    bucket: type[Bucket] = publish.__globals__["open_bucket"].__globals__["Bucket"]  # its own import
 
     def impatient(_: str, __: object) -> Bucket:
         return bucket(boto3.client("s3", endpoint_url=between.url, config=IMPATIENT), s3.bucket)
 
-    monkeypatch.setitem(publish.__globals__, "open_bucket", impatient)  # type: ignore[attr-defined]
+    monkeypatch.setitem(publish.__globals__, "open_bucket", impatient)
     return publish
 
 
@@ -119,7 +119,7 @@ def is_public(s3: S3, product: str) -> bool:
 
 def cell(s3: S3, publish: Handler, between: Proxy, product: str, fault: str, after: int, *, lasting: bool) -> str:
     event = upload(s3, product)
-    publish.__globals__["_run"].cache_clear()  # type: ignore[attr-defined]  # boto3 tries again only so often
+    publish.__globals__["_run"].cache_clear()  # boto3 tries again only so often
     between.misbehave(fault, after=after, times=1_000_000 if lasting else 1)
     before = between.faults
     is_done = not publish(event, None)["batchItemFailures"]

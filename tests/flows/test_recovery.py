@@ -69,7 +69,7 @@ def test_a_second_region_publishes_the_same_bytes_from_replicated_uploads(
 ) -> None:
     other = S3(live.endpoint)
     as_s3_replicates(live, other)
-    publish.__globals__["_run"].cache_clear()  # type: ignore[attr-defined]
+    publish.__globals__["_run"].cache_clear()
     monkeypatch.setenv("BUCKET", other.bucket)
     publish(SWEEP, None)
     assert other.tree("public/") == live.tree("public/")

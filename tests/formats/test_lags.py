@@ -9,7 +9,7 @@ DATE = {"released_at": "2026-11-20T12:00:00Z"}
 
 
 def behind(*args: object, **fields: object) -> dict[str, tuple[str, str]]:
-    return {lag.document: (lag.version, lag.why) for lag in formats.lags(offer(*args, **fields))}  # type: ignore[arg-type]
+    return {lag.document: (lag.version, lag.why) for lag in formats.outdated_documents(offer(*args, **fields))}  # type: ignore[arg-type]
 
 
 def test_a_release_that_has_what_every_client_needs_leaves_none_behind() -> None:

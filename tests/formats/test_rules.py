@@ -14,7 +14,7 @@ from comet_updates.model.offer import Offer
 from tests.formats import atom_rules, sparkle_rules
 from tests.formats.offers import HOST, PHASED, artifact, complete, offer, percent, release
 
-SIGNED = {"signatures": {"ed25519": base64.b64encode(b"x" * 64).decode()}}
+SIGNED: dict[str, Any] = {"signatures": {"ed25519": base64.b64encode(b"x" * 64).decode()}}
 MAC = artifact("macos", "universal", "App.zip", "archive", **SIGNED)
 DELTA = artifact("macos", "universal", "App.delta", "delta", from_version="99", **SIGNED)
 DATED = {"released_at": "2026-11-20T12:00:00Z"}

@@ -41,7 +41,7 @@ def said(element: ET.Element, name: str) -> str | None:
     return element.findtext(f"{S}{name}")
 
 
-def enclosures(given: Offer) -> list[tuple[str | None, str | None]]:
+def enclosures(given: Offer) -> list[tuple[str | None, str]]:
     return [
         (found.get(f"{S}os"), (found.get("url") or "").removeprefix(f"{HOST}/"))
         for element in items(given)

@@ -100,7 +100,7 @@ def as_text(answer: Any) -> str:
 
 def possible_lines() -> frozenset[str]:
     """Every line of the log there is."""
-    places = {urls.NOWHERE, *(urls.place(key) for key in DOCUMENTS)}
+    places = {urls.NO_DOCUMENT, *(urls.document_id(key) for key in DOCUMENTS)}
     return frozenset(line for place in places for line in log_lines(place))
 
 

@@ -43,7 +43,8 @@ def asked(description: str, service: str, folder: Path, examples: int = QUICK) -
     """Ask all that a description (a URL or a file) allows, and what it forbids."""
     # A name of the right form that nobody published is 404, which is no fault.
     options = ["--checks=all", "--exclude-checks=positive_data_acceptance", f"--max-examples={examples}", "--seed=1"]
-    command = [SCHEMATHESIS, "run", description, "--url", service, *options, "--no-color", "--generation-database=none"]
+    options += ["--no-color", "--generation-database=none"]
+    command: list[str | Path] = [SCHEMATHESIS, "run", description, "--url", service, *options]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 

@@ -153,12 +153,12 @@ def test_a_flood_of_names_leaves_nothing_in_memory_and_pushes_nothing_out() -> N
         handler(event, None)
     assert grown < 100_000
     # A name that is nowhere asks for the witness, too: see docs/decisions/0001-missing-or-denied.md.
-    assert set(function.asked) & set(DOCUMENTS) <= {store.WITNESS}, "all are answered from memory still"
+    assert set(function.asked) & set(DOCUMENTS) <= {store.PROBE_KEY}, "all are answered from memory still"
 
 
 def test_memory_has_a_bound_however_many_documents_there_are() -> None:
     text = "x" * 1_000_000
-    reader = store.Reader(lambda key, _: store.Document(key, text, len(text), '"x"', "x"), ttl_s=60)
+    reader = store.CachedStore(lambda key, _: store.Document(key, text, len(text), '"x"', "x"), ttl_s=60)
     for number in range(100):
         reader.read(f"public/v1/p{number}/stable/manifest.json")
     assert reader._size_bytes <= store.MEMORY_MAX_BYTES

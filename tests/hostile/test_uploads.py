@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -101,7 +101,7 @@ def test_what_s3_says_of_an_upload_is_not_believed(s3: S3, publish: Handler) -> 
     """A bomb under `Content-Encoding: gzip` stays the few bytes that it is."""
     public = begin(s3, publish)
     body = gzip.compress(b"[" * 50_000_000, compresslevel=9, mtime=0)[: parse.UPLOAD_MAX_BYTES]
-    said = {"ContentEncoding": "gzip", "ContentType": "text/html", "CacheControl": "max-age=9"}
+    said: dict[str, Any] = {"ContentEncoding": "gzip", "ContentType": "text/html", "CacheControl": "max-age=9"}
     s3.client.put_object(Bucket=s3.bucket, Key=corpus.key(), Body=body, **said)
     publish(notification(corpus.key()), None)
     assert s3.json(object_keys.rejected_key(corpus.key()))["problems"][0]["problem"] == "is not UTF-8 text"
@@ -112,7 +112,7 @@ READ_THEM = """
 import json, re, sys
 from tests.hostile.corpus import attacks, over_faults
 from tests.hostile.uploads import load_from_memory
-from comet_updates.publish.uploads.parse import parse
+from comet_updates.publish.uploads import parse
 
 if len(sys.argv) > 1:
     parse.NAME_MAX_CHARS = 10**6
@@ -216,6 +216,6 @@ def test_a_new_process_comes_to_the_same(s3: S3, publish: Handler) -> None:
         s3.put(corpus.key(f"9.{number}.0"), attack.body)
     publish(SWEEP, None)
     once = s3.tree("public/") | s3.tree("rejected/")
-    publish.__globals__["_run"].cache_clear()  # type: ignore[attr-defined]
+    publish.__globals__["_run"].cache_clear()
     publish(SWEEP, None)
     assert s3.tree("public/") | s3.tree("rejected/") == once

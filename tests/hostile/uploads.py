@@ -24,7 +24,7 @@ from tests.hostile import corpus
 from tests.hostile.counts import Counts
 
 if TYPE_CHECKING:
-    from comet_updates.publish.uploads.accept import Inputs
+    from comet_updates.publish.uploads.accept import AcceptedUploads
     from testkit.fresh import Handler
     from testkit.s3 import S3
 
@@ -92,7 +92,7 @@ def refusal_faults(body: bytes, attack: corpus.Attack) -> Iterable[str]:
         yield "the refusal holds what a terminal would act on"
 
 
-def load_from_memory(bodies: Iterable[bytes]) -> Inputs:
+def load_from_memory(bodies: Iterable[bytes]) -> AcceptedUploads:
     """Read uploads as the publisher does, from a bucket that is only a dictionary; for a process of its own."""
     stored = {Stored(corpus.key(f"9.{n}.0"), "1", "", len(body), NOW): body for n, body in enumerate(bodies)}
     bucket: Any = SimpleNamespace(get=stored.__getitem__, current=lambda _: None)

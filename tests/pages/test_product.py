@@ -114,7 +114,7 @@ def test_a_critical_release_is_marked_and_for_whom(critical: object, said: str |
     ids=str,
 )
 def test_a_rollout_is_told_in_words(fields: dict[str, Any], said: str) -> None:
-    start = {} if "percent" in fields else {"start": "2026-11-20T12:00:00Z"}
+    start: dict[str, Any] = {} if "percent" in fields else {"start": "2026-11-20T12:00:00Z"}
     page = product(offer(release("1.0.0"), rollout=Rollout(**fields, **start)))
     assert said in page.text
     assert [bar["value"] for bar in page.all("progress")] == (["10"] if "percent" in fields else [])
@@ -289,8 +289,14 @@ class TestAPageThatWouldBeTooLong:
     def test_looks_only_at_the_newest_of_ten_thousand_releases(
         self, monkeypatch: pytest.MonkeyPatch, channels: int
     ) -> None:
-        rendering, read = notes.notes_html, []
-        monkeypatch.setattr(notes, "notes_html", lambda release, tag: read.append(tag) or rendering(release, tag))
+        rendering = notes.notes_html
+        read: list[str | None] = []
+
+        def counted(release: Release, tag: str | None) -> str:
+            read.append(tag)
+            return rendering(release, tag)
+
+        monkeypatch.setattr(notes, "notes_html", counted)
         past = [release(f"{number}.0.0", notes={"en": "Fixes a crash."}) for number in range(10_000, 0, -1)]
         (html,) = rendered(*(offer(*past, channel=f"c{number}") for number in range(channels))).values()
         assert len(html) < MAX_BYTES

@@ -95,7 +95,8 @@ def uploads() -> dict[str, dict[str, Any]]:
     """Return uploads of a product that has long words, and all else that a page can show."""
     long = {"en": f"# New\n\n- [{'w' * 500}](https://www.example.com/)\n\n|a|b|\n|-|-|\n|{'c' * 90}|d|", "he": "שלום"}
     files = [{**release()["artifacts"][0], "file_name": "f" * 200}]
-    shown = {"title": "x" * 200, "display_version": "4.2.1-" + "v" * 150, "critical": {"below_version": "4.0.0"}}
+    shown: dict[str, Any] = {"title": "x" * 200, "display_version": "4.2.1-" + "v" * 150}
+    shown["critical"] = {"below_version": "4.0.0"}
     documents = {
         "releases/comet-cursor/stable/4.2.1.json": release(notes=long, artifacts=files, **shown),
         "releases/comet-cursor/stable/4.2.0.json": release("4.2.0", notes={"en": "```\nold\n```"}),
@@ -121,9 +122,9 @@ def served(deploy: Callable[[dict[str, Any]], Handler]) -> Iterator[Site]:
     def overheard(event: dict[str, Any], context: object) -> dict[str, Any]:
         asked.append(event["rawPath"])
         given = answer(event, context)
-        if not served.planted:
+        if not address.planted:
             return given
-        body = given["body"].replace("<main", f"{served.planted}<main")
+        body = given["body"].replace("<main", f"{address.planted}<main")
         return given | {"body": body, "headers": given["headers"] | {"content-length": str(len(body.encode()))}}
 
     config = uvicorn.Config(gateway.application(overheard), port=0, lifespan="off", log_config=None)
@@ -133,9 +134,9 @@ def served(deploy: Callable[[dict[str, Any]], Handler]) -> Iterator[Site]:
     while not server.started:
         thread.join(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
-    served = Site(f"http://127.0.0.1:{port}")
-    served.asked, served.planted = asked, ""
-    yield served
+    address = Site(f"http://127.0.0.1:{port}")
+    address.asked, address.planted = asked, ""
+    yield address
     server.should_exit = True
     thread.join()
 
@@ -270,7 +271,8 @@ def test_a_picture_from_elsewhere_is_not_loaded_and_a_wide_one_is_noticed(
 
 def unmarked(page: Any) -> list[str]:
     """What gets the focus of the keyboard on the way through a page, and does not show it."""
-    found, first = [], None
+    found: list[str] = []
+    first = None
     while True:
         page.keyboard.press("Tab")
         at = page.evaluate(
@@ -321,7 +323,7 @@ def elsewhere() -> Iterator[Elsewhere]:
             self.send_header("content-type", "text/html")
             self.send_header("set-cookie", "id=1")
             self.end_headers()
-            picture = f'<img src="http://localhost:{self.server.server_port}/x.gif">'
+            picture = f'<img src="http://localhost:{server.server_port}/x.gif">'
             self.wfile.write(f'<!doctype html>{picture}<p style="width:9999px">x'.encode())
 
         def log_message(self, *_: object) -> None: ...

@@ -282,7 +282,7 @@ def frozen(monkeypatch: pytest.MonkeyPatch) -> datetime:
 
     class Frozen(datetime):
         @classmethod
-        def now(cls, tz: tzinfo | None = None) -> datetime:
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]  # its caller needs no `Frozen`
             return NOW.astimezone(tz)
 
     monkeypatch.setattr(ask, "datetime", Frozen)
@@ -320,8 +320,16 @@ def test_no_answer_of_a_person_is_sent(service: Server, host: Host, monkeypatch:
     """Whatever a person answers, now or before, nothing more is sent to anyone than the question to the service."""
     offer_file_of(host, service)
     asked: list[str] = []
+
+    def person(answer: str) -> Callable[[object], str]:
+        def says(_: object) -> str:
+            asked.append(answer)
+            return answer
+
+        return says
+
     for answer in (ask.LATER, ask.SKIP, ask.NEVER):
-        monkeypatch.setattr(ask, "_answer", lambda _, answer=answer: asked.append(answer) or answer)
+        monkeypatch.setattr(ask, "_answer", person(answer))
         before = len(service.received)
         run(service, ONE)
         run(service, ONE._replace(state={**(OTHER.state or {}), "skipped": "9.0.0"}))

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from testkit.s3 import Wire
 
-PLACES = [urls.NOWHERE, urls.Place("comet-cursor", "", "")] + [
-    urls.Place("comet-cursor", "stable", document) for document in ("manifest.json", "releases.json")
+PLACES = [urls.NO_DOCUMENT, urls.DocumentId("comet-cursor", "", "")] + [
+    urls.DocumentId("comet-cursor", "stable", document) for document in ("manifest.json", "releases.json")
 ]
 
 

@@ -92,7 +92,7 @@ FOREIGN = '<img src="https://tracker.example/x.gif">'
 
 
 NOTES = {"en": f"<script>alert(1)</script>\n\n{FOREIGN}\n\n![](https://tracker.example/x.gif)", "he": "שלום"}
-HTML = {"notes": NOTES, "notes_format": "html"}
+HTML: dict[str, Any] = {"notes": NOTES, "notes_format": "html"}
 UPLOADS = {
     "products/comet-cursor.json": {"product": "comet-cursor", "name": f"Comet Cursor {FOREIGN}"},
     "releases/comet-cursor/stable/4.2.1.json": release(notes=NOTES),

@@ -38,7 +38,7 @@ def test_what_sees_a_request_fits_on_one_screen(asked: Any) -> None:
 
 def test_what_else_is_given_the_request_would_be_seen(asked: Any) -> None:
     receivers = set(asked(watch=["comet-cursor"]).seen["receivers"])
-    assert receivers - SEES >= {"comet_updates.answer.store.Reader.read", "comet_updates.answer.urls.place"}
+    assert receivers - SEES >= {"comet_updates.answer.store.CachedStore.read", "comet_updates.answer.urls.document_id"}
 
 
 class Recording(dict[str, Any]):

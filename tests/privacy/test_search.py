@@ -10,6 +10,7 @@ import json
 import urllib.parse
 import zlib
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -21,6 +22,15 @@ from tests.privacy.conftest import tried
 
 MARKER = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
 ADDRESS = "203.0.113.77"
+
+
+def hash_in_hex(name: str, text: str) -> bytes:
+    return hashlib.new(name, text.encode()).hexdigest().encode()
+
+
+def hash_in_bytes(name: str, text: str) -> bytes:
+    return hashlib.new(name, text.encode()).digest()
+
 
 SPELLED: dict[str, Callable[[str], bytes]] = {
     "raw": str.encode,
@@ -38,11 +48,8 @@ SPELLED: dict[str, Callable[[str], bytes]] = {
     "gzip": lambda text: gzip.compress(text.encode() * 2),
     "zlib in base64": lambda text: base64.b64encode(zlib.compress(text.encode() * 2)),
     "gzip as Python writes it": lambda text: repr(gzip.compress(text.encode() * 2)).encode(),
-    **{
-        f"{name} in hex": lambda text, name=name: hashlib.new(name, text.encode()).hexdigest().encode()
-        for name in HASHES
-    },
-    **{f"{name} in bytes": lambda text, name=name: hashlib.new(name, text.encode()).digest() for name in HASHES},
+    **{f"{name} in hex": partial(hash_in_hex, name) for name in HASHES},
+    **{f"{name} in bytes": partial(hash_in_bytes, name) for name in HASHES},
     "a truncated hash": lambda text: hashlib.sha256(text.encode()).hexdigest()[:12].encode(),
 }
 

@@ -19,7 +19,7 @@ __all__ = ["begun", "client", "house", "newcomer", "s3", "web"]
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
-class Rig:
+class PublisherFixture:
     """A publisher, its bucket and its clock."""
 
     def __init__(self, s3: S3 | Watching) -> None:
@@ -29,11 +29,11 @@ class Rig:
 
     def sweep(self) -> None:
         self.publisher.refuse_strays()
-        for product, seen in sorted(self.publisher.look_at_all().items()):
+        for product, seen in sorted(self.publisher.list_all_products().items()):
             self.publisher.publish(product, seen)
         self.publisher.publish_site()
 
 
 @pytest.fixture
-def rig(s3: S3) -> Rig:
-    return Rig(s3)
+def rig(s3: S3) -> PublisherFixture:
+    return PublisherFixture(s3)

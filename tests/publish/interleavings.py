@@ -23,7 +23,7 @@ from testkit.documents import release
 from testkit.memory_bucket import MemoryBucket, Objects
 from testkit.watched_bucket import WatchedMemory
 from tests.hostile.counts import Counts
-from tests.publish.conftest import NOW, Rig
+from tests.publish.conftest import NOW, PublisherFixture
 
 PRODUCT = "comet-cursor"
 CHANNELS = ("stable", "beta", "nightly")
@@ -48,7 +48,7 @@ class Stepped:
         work: what it does.
     """
 
-    def __init__(self, rig: Rig, work: Callable[[Rig], object]) -> None:
+    def __init__(self, rig: PublisherFixture, work: Callable[[PublisherFixture], object]) -> None:
         self._rig = rig
         self._work = work
         self._rig.bucket.before = self._pause
@@ -115,14 +115,14 @@ class Reader:
 class World:
     """A bucket with its publishers and its queue."""
 
-    def __init__(self, rng: random.Random, make_rig: Callable[[Objects], Rig] | None = None) -> None:
+    def __init__(self, rng: random.Random, make_rig: Callable[[Objects], PublisherFixture] | None = None) -> None:
         self.rng = rng
         self.objects = Objects()
         self.reader = Reader()
         self.counts = Counts(interleavings=1)
         self.running: list[tuple[Stepped, tuple[str, int]]] = []
         self.events: list[tuple[str, int]] = []  # what is to be looked at, and how often it came already
-        self._make_rig = make_rig or (lambda objects: Rig(WatchedMemory(objects)))
+        self._make_rig = make_rig or (lambda objects: PublisherFixture(WatchedMemory(objects)))
         self._serial = 0
         for key, document in BEGINNING.items():
             self.objects.put(key, as_json(document))
@@ -130,7 +130,7 @@ class World:
         self.reader.states.append(self.decided())
         self.objects.changed = self._changed
 
-    def _rig(self) -> Rig:
+    def _rig(self) -> PublisherFixture:
         return self._make_rig(self.objects)
 
     def _changed(self, key: str) -> None:
@@ -224,9 +224,9 @@ class World:
         return self.counts
 
 
-def work(product: str) -> Callable[[Rig], object]:
+def work(product: str) -> Callable[[PublisherFixture], object]:
     """What an event asks for; a sweep, if it names no product."""
-    return (lambda rig: rig.publisher.publish(product)) if product else Rig.sweep
+    return (lambda rig: rig.publisher.publish(product)) if product else PublisherFixture.sweep
 
 
 def as_json(document: dict[str, Any]) -> bytes:

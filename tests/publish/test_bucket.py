@@ -12,11 +12,11 @@ from botocore.config import Config
 
 from comet_updates.answer.errors import StoreUnavailableError
 from comet_updates.errors import ConcurrentPublishError
-from comet_updates.publish.bucket import Bucket, open_bucket
+from comet_updates.publish.bucket import ATTEMPTS, Bucket, open_bucket, retry_conflicts
 from comet_updates.publish.stored import Stored, etag_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from testkit.s3 import S3, Wire
 
@@ -30,14 +30,16 @@ def bucket(s3: S3) -> Bucket:
     return Bucket(s3.client, s3.bucket)
 
 
+def two_at_most(params: dict[str, Any], **_: object) -> Any:  # the stubs say that a hook returns nothing
+    return {"MaxKeys": 2, **params}
+
+
 @pytest.fixture
 def paged(s3: S3) -> Bucket:
     """The bucket, whose lists come in pages of two."""
     client = boto3.client("s3", endpoint_url=s3.endpoint)
     for operation in ("ListObjectsV2", "ListObjectVersions"):
-        client.meta.events.register(
-            f"provide-client-params.s3.{operation}", lambda params, **_: {"MaxKeys": 2, **params}
-        )
+        client.meta.events.register(f"provide-client-params.s3.{operation}", two_at_most)
     return Bucket(client, s3.bucket)
 
 
@@ -92,6 +94,39 @@ class TestWriting:
         with pytest.raises(ConcurrentPublishError):
             bucket.delete(KEY, replaces=etag_of(b"seen"))
         assert s3.keys() == []
+
+
+class TestConflicts:
+    """The one loop that tries a write again after a conflict."""
+
+    @pytest.mark.parametrize("conflicts", range(ATTEMPTS))
+    def test_a_write_after_conflicts_gives_its_result(self, conflicts: int) -> None:
+        outcomes: Iterator[str | Exception] = iter([*[ConcurrentPublishError("late")] * conflicts, "done", "never"])
+        assert retry_conflicts(lambda: outcome_of(outcomes)) == "done"
+        assert list(outcomes) == ["never"]
+
+    def test_a_conflict_at_every_attempt_raises_the_last_one(self) -> None:
+        numbers = iter(range(100))
+        outcomes = (ConcurrentPublishError(f"conflict {number}") for number in numbers)
+        with pytest.raises(ConcurrentPublishError, match=f"conflict {ATTEMPTS - 1}$"):
+            retry_conflicts(lambda: outcome_of(outcomes))
+        assert next(numbers) == ATTEMPTS
+
+    def test_another_error_is_not_retried(self) -> None:
+        outcomes: Iterator[str | Exception] = iter(
+            [ConcurrentPublishError("late"), StoreUnavailableError("S3 fails"), "never"]
+        )
+        with pytest.raises(StoreUnavailableError):
+            retry_conflicts(lambda: outcome_of(outcomes))
+        assert list(outcomes) == ["never"]
+
+
+def outcome_of(outcomes: Iterator[str | Exception]) -> str:
+    """Return the next outcome, or raise it if it is an error."""
+    outcome = next(outcomes)
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
 
 
 class TestListing:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from comet_updates.publish.bucket_state import look, look_at_all
+from comet_updates.publish.bucket_state import list_all_products, list_product
 
 if TYPE_CHECKING:
     from testkit.s3 import S3, Wire
-    from tests.publish.conftest import Rig
+    from tests.publish.conftest import PublisherFixture
 
 KEYS = (
     "products/comet-cursor.json",
@@ -55,29 +55,29 @@ def filled(s3: S3) -> S3:
 
 
 @pytest.mark.http
-def test_a_look_at_all_shows_what_a_look_at_each_shows(filled: S3, rig: Rig) -> None:
-    views = look_at_all(rig.bucket)
+def test_a_look_at_all_shows_what_a_look_at_each_shows(filled: S3, rig: PublisherFixture) -> None:
+    views = list_all_products(rig.bucket)
     assert set(views) == {"comet-cursor", "comet-cursor2", "gone", "also-gone", "refused", "No Name"}
-    assert views == {product: look(rig.bucket, product) for product in views}
+    assert views == {product: list_product(rig.bucket, product) for product in views}
     seen = [key for view in views.values() for key in (*view.existing, *view.listing)]
     assert sorted(seen) == sorted(KEYS)
 
 
 @pytest.mark.http
-def test_it_takes_no_more_requests_for_more_products(filled: S3, rig: Rig, wire: Wire) -> None:
+def test_it_takes_no_more_requests_for_more_products(filled: S3, rig: PublisherFixture, wire: Wire) -> None:
     wire.clear()
-    look_at_all(rig.bucket)
+    list_all_products(rig.bucket)
     once = len(wire)
     for number in range(50):
         filled.put(f"releases/product-{number}/stable/1.0.0.json", b"{}")
     wire.clear()
-    look_at_all(rig.bucket)
+    list_all_products(rig.bucket)
     assert len(wire) == once
 
 
-def test_what_was_published_is_looked_at_before_what_was_uploaded(filled: S3, rig: Rig) -> None:
+def test_what_was_published_is_looked_at_before_what_was_uploaded(filled: S3, rig: PublisherFixture) -> None:
     """Whoever publishes newer uploads writes after that: our conditional write fails, or we saw those uploads."""
-    look_at_all(rig.bucket)
+    list_all_products(rig.bucket)
     kinds = [name for name, _ in rig.bucket.operations]
     assert kinds == sorted(kinds), "etags, then versions"
     assert set(kinds) == {"etags", "versions"}

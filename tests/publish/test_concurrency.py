@@ -22,7 +22,7 @@ from testkit.documents import release
 from testkit.project import ROOT
 from testkit.s3 import S3
 from testkit.watched_bucket import WRITES
-from tests.publish.conftest import Rig
+from tests.publish.conftest import PublisherFixture
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DataObject
@@ -35,7 +35,7 @@ IN_ORDER = [
 ]
 """Every document of the two channels, the product's entry in the list and its page, in the order of writing."""
 
-Change = Callable[[S3], Any]
+Change = Callable[[S3], None]
 Tree = dict[str, bytes]
 
 
@@ -64,6 +64,11 @@ def yank(*versions: str) -> Change:
     return put_policy("stable", yanked=[{"version": version, "reason": "broken"} for version in versions])
 
 
+def pin_and_break(s3: S3) -> None:
+    put_policy("stable", pin="4.2.0")(s3)
+    s3.put(f"channels/{PRODUCT}/stable.json", b"{")
+
+
 BEGINNING: tuple[Change, ...] = (
     put_release("4.2.0"),
     put_release("4.1.0", "beta"),
@@ -77,22 +82,19 @@ CHANGES: dict[str, Change] = {
     "the release is yanked": yank("4.2.1"),
     "everything is yanked": yank("4.2.0", "4.2.1"),
     "the including policy is overwritten": put_policy("beta"),
-    "the channel is pinned and junk put over that": lambda s3: [
-        put_policy("stable", pin="4.2.0")(s3),
-        s3.put(f"channels/{PRODUCT}/stable.json", b"{"),
-    ],
+    "the channel is pinned and junk put over that": pin_and_break,
     "the release is deleted": lambda s3: s3.delete(key("4.2.1")),
 }
 
 
-def begin(like: S3, change: Change = put_release("4.2.1")) -> tuple[S3, Rig]:  # noqa: B008 (a value like any other)
+def begin(like: S3, change: Change = put_release("4.2.1")) -> tuple[S3, PublisherFixture]:  # noqa: B008 (a value like any other)
     """A bucket that is published up to 4.2.0, with `change` uploaded since, and a publisher that did not look yet."""
     s3 = like.another()
     for upload in BEGINNING:
         upload(s3)
-    Rig(s3).publisher.publish(PRODUCT)
+    PublisherFixture(s3).publisher.publish(PRODUCT)
     change(s3)
-    return s3, Rig(s3)
+    return s3, PublisherFixture(s3)
 
 
 def published(s3: S3) -> Tree:
@@ -104,7 +106,7 @@ def outcome(like: S3, *changes: Change) -> Tree:
     s3 = like.another()
     for upload in (*BEGINNING, *changes):
         upload(s3)
-    Rig(s3).publisher.publish(PRODUCT)
+    PublisherFixture(s3).publisher.publish(PRODUCT)
     return published(s3)
 
 
@@ -184,7 +186,7 @@ def test_a_publisher_killed_at_any_write_leaves_sound_documents_and_its_event_me
         with pytest.raises(KilledError):
             rig.publisher.publish(PRODUCT)
         assert_sound(s3)
-        Rig(s3).publisher.publish(PRODUCT)  # the event was not acknowledged: it comes again
+        PublisherFixture(s3).publisher.publish(PRODUCT)  # the event was not acknowledged: it comes again
         assert published(s3) == expected
 
 
@@ -203,10 +205,10 @@ def test_every_document_is_whole_the_moment_it_is_written(s3: S3) -> None:
     assert written == IN_ORDER
 
 
-def overtaken(like: S3, change: Change, stop_at: int) -> tuple[S3, Rig, Rig]:
+def overtaken(like: S3, change: Change, stop_at: int) -> tuple[S3, PublisherFixture, PublisherFixture]:
     """A publisher that waits before its request `stop_at`, while people decide `change` and another publishes it."""
     s3, slower = begin(like)
-    faster = Rig(s3)
+    faster = PublisherFixture(s3)
 
     def overtake() -> None:
         change(s3)
@@ -229,7 +231,7 @@ def test_a_publisher_that_is_overtaken_at_any_request_never_leaves_an_older_deci
         s3, slower, faster = overtaken(s3, change, stop_at)
         late: list[str] = []
 
-        def note(name: str, where: str, late: list[str] = late, faster: Rig = faster) -> None:
+        def note(name: str, where: str, late: list[str] = late, faster: PublisherFixture = faster) -> None:
             if name in WRITES and faster.bucket.operations:
                 late.append(where)
 
@@ -250,7 +252,7 @@ def test_a_publisher_that_is_overtaken_and_killed_after_its_next_write_is_mended
     for stop_at in [at for at in stops(s3) if at >= names.index("versions")]:  # before, it has seen nothing
         s3, slower, faster = overtaken(s3, change, stop_at)
 
-        def kill_if_overtaken(name: str, where: str, s3: S3 = s3, faster: Rig = faster) -> None:
+        def kill_if_overtaken(name: str, where: str, s3: S3 = s3, faster: PublisherFixture = faster) -> None:
             if name in WRITES and faster.bucket.operations:
                 for public, body in s3.tree("public/").items():
                     assert_whole(public, body)
@@ -260,7 +262,7 @@ def test_a_publisher_that_is_overtaken_and_killed_after_its_next_write_is_mended
         try:
             slower.publisher.publish(PRODUCT)
         except KilledError:
-            Rig(s3).publisher.publish(PRODUCT)
+            PublisherFixture(s3).publisher.publish(PRODUCT)
         assert published(s3) == expected, f"overtaken at {slower.bucket.operations[stop_at]}"
 
 
@@ -268,11 +270,11 @@ class TestAStaleWriteThatS3LetsPass:
     """An ETag is a hash: where the faster publisher had nothing to write, the slower one's condition holds."""
 
     @pytest.fixture
-    def stale(self, s3: S3) -> tuple[S3, Rig, Rig]:
+    def stale(self, s3: S3) -> tuple[S3, PublisherFixture, PublisherFixture]:
         return overtaken(s3, CHANGES["the release is deleted"], requests_of_a_run(s3).index("put"))
 
     @pytest.mark.http
-    def test_is_taken_back_by_who_wrote_it(self, stale: tuple[S3, Rig, Rig]) -> None:
+    def test_is_taken_back_by_who_wrote_it(self, stale: tuple[S3, PublisherFixture, PublisherFixture]) -> None:
         s3, slower, faster = stale
         before = published(s3)
         slower.publisher.publish(PRODUCT)
@@ -281,14 +283,16 @@ class TestAStaleWriteThatS3LetsPass:
         assert slower.bucket.writes == IN_ORDER * 2, "once stale, once right"
         assert published(s3) == before
 
-    def test_stays_if_its_publisher_is_killed_until_its_event_comes_again(self, stale: tuple[S3, Rig, Rig]) -> None:
+    def test_stays_if_its_publisher_is_killed_until_its_event_comes_again(
+        self, stale: tuple[S3, PublisherFixture, PublisherFixture]
+    ) -> None:
         s3, slower, _ = stale
         before = published(s3)
         slower.bucket.after = Stops(3, kill, WRITES)
         with pytest.raises(KilledError):
             slower.publisher.publish(PRODUCT)
         assert s3.json(f"{PUBLIC}/stable/manifest.json")["version"] == "4.2.1", "the known residual"
-        Rig(s3).publisher.publish(PRODUCT)
+        PublisherFixture(s3).publisher.publish(PRODUCT)
         assert published(s3) == before
 
 
@@ -315,7 +319,7 @@ def test_a_publisher_that_is_disturbed_again_and_again_leaves_the_rest_to_its_ev
     slower.bucket.before = lambda name, _: put_release(f"4.{next(minors)}.0")(s3) if name == "put" else None
     with pytest.raises(ConcurrentPublishError):
         slower.publisher.publish(PRODUCT)
-    Rig(s3).publisher.publish(PRODUCT)
+    PublisherFixture(s3).publisher.publish(PRODUCT)
     assert s3.json(f"{PUBLIC}/stable/manifest.json")["version"] == f"4.{next(minors) - 1}.0"
 
 
@@ -370,10 +374,10 @@ def test_uploads_in_any_order_twice_and_with_lost_events_end_in_the_same_bytes(
         first = s3.another()
         for upload in UPLOADS:
             first.put(*upload)
-        Rig(first).sweep()
+        PublisherFixture(first).sweep()
         in_order |= {prefix: first.tree(prefix) for prefix in ("public/", "rejected/")}
     s3 = s3.another()
-    rigs = [Rig(s3), Rig(s3)]
+    rigs = [PublisherFixture(s3), PublisherFixture(s3)]
     doubled = data.draw(st.lists(st.sampled_from(UPLOADS), max_size=3), label="uploaded twice")
     order = data.draw(st.permutations(UPLOADS + doubled), label="order")
     events = st.sets(st.sampled_from(range(len(order))), max_size=len(order) // 2)
@@ -382,5 +386,5 @@ def test_uploads_in_any_order_twice_and_with_lost_events_end_in_the_same_bytes(
         s3.put(*upload)
         if number in arriving:
             data.draw(st.sampled_from(rigs), label="at publisher").publisher.publish(PRODUCT)
-    Rig(s3).sweep()
+    PublisherFixture(s3).sweep()
     assert {prefix: s3.tree(prefix) for prefix in ("public/", "rejected/")} == in_order

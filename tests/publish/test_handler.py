@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from comet_updates.answer.errors import SettingsError
-from comet_updates.publish.bucket import Change
+from comet_updates.publish.bucket import WriteResult
 from testkit.documents import release
 from testkit.events import SWEEP, notification
 
@@ -42,7 +42,7 @@ def fail_for(
     publish: Handler, failing: str, monkeypatch: pytest.MonkeyPatch, error: type[BaseException] = RuntimeError
 ) -> None:
     """Let one product fail, with a text that must not get out."""
-    run = publish.__globals__["_run"]()  # type: ignore[attr-defined]
+    run = publish.__globals__["_run"]()
     original = run._publisher.publish
 
     def fail(product: str, *seen: Any) -> Any:
@@ -55,7 +55,7 @@ def fail_for(
 
 def sweep_failed(publish: Handler) -> type[Exception]:
     """The error of this very import of the handler."""
-    error: type[Exception] = publish.__globals__["SweepFailedError"]  # type: ignore[attr-defined]
+    error: type[Exception] = publish.__globals__["SweepFailedError"]
     return error
 
 
@@ -139,8 +139,13 @@ def test_a_sweep_does_not_always_begin_with_the_same_product(
         s3.put(f"releases/{product}/stable/1.0.0.json", release("1.0.0", product=product))
     publish(SWEEP, None)
     swept: list[str] = []
-    publisher = publish.__globals__["_run"]()._publisher  # type: ignore[attr-defined]
-    monkeypatch.setattr(publisher, "publish", lambda product, _: swept.append(product) or Change())
+
+    def sweep(product: str, _: object) -> WriteResult:
+        swept.append(product)
+        return WriteResult()
+
+    publisher = publish.__globals__["_run"]()._publisher
+    monkeypatch.setattr(publisher, "publish", sweep)
     for _ in range(30):
         publish(SWEEP, None)
     assert len(swept) == 30 * 3
@@ -188,7 +193,7 @@ def test_a_list_that_could_not_be_written_comes_again_with_every_message(
     def fail() -> Any:
         raise RuntimeError
 
-    publisher = publish.__globals__["_run"]()._publisher  # type: ignore[attr-defined]
+    publisher = publish.__globals__["_run"]()._publisher
     s3.put(KEY, release())
     event = batch(body(KEY), body(KEY), '{"Event": "s3:TestEvent"}')
     with monkeypatch.context() as patch:

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from testkit.counts import IS_FULL
+from testkit.memory_bucket import MemoryBucket, Objects
 from testkit.watched_bucket import WatchedMemory
 from tests.publish import interleavings
-from tests.publish.conftest import Rig
-from tests.publish.interleavings import MemoryBucket, Objects, Stepped, World
+from tests.publish.conftest import PublisherFixture
+from tests.publish.interleavings import Stepped, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,7 +81,7 @@ def test_publishers_that_do_without_one_of_the_rules_are_noticed(
     """The positive control; it begins where the fault is soon met."""
     found: set[str] = set()
     for number in range(seed, seed + 300):
-        world = World(random.Random(number), lambda objects: Rig(broken(objects)))
+        world = World(random.Random(number), lambda objects: PublisherFixture(broken(objects)))
         counts = world.play()
         found |= {told.rpartition(" is ")[2] for told in world.reader.faults} | ({"lost"} if counts.lost else set())
         if fault in found:
@@ -93,7 +94,7 @@ def test_a_publisher_is_killed_between_two_requests() -> None:
     objects.put(
         "releases/comet-cursor/stable/4.2.0.json", interleavings.as_json(interleavings.quiet_release("4.2.0", "stable"))
     )
-    rig = Rig(WatchedMemory(objects))
+    rig = PublisherFixture(WatchedMemory(objects))
     publisher = Stepped(rig, lambda rig: rig.publisher.publish("comet-cursor"))
     while not MemoryBucket(objects).etags("public/"):
         publisher.step()

@@ -20,10 +20,10 @@ from comet_updates.signing import sign
 from testkit.documents import release
 from testkit.watched_bucket import WRITES, watched
 from tests.signing.conftest import PATH, PRODUCT
-from tests.signing.thief import ROLE, Thief, version_of
+from tests.signing.thief import ROLE, Attacker, version_of
 
 if TYPE_CHECKING:
-    from tests.signing.conftest import Client, House
+    from tests.signing.conftest import Client, TufPublisher
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MINUTES = int(NOW.timestamp()) // 60
@@ -112,7 +112,7 @@ class TestOutdated:
 
 
 @pytest.fixture
-def released(house: House) -> House:
+def released(house: TufPublisher) -> TufPublisher:
     house.release("4.2.1")
     house.sweep()
     house.writes()
@@ -122,13 +122,15 @@ def released(house: House) -> House:
 class TestSweeps:
     """On a real bucket."""
 
-    def test_nothing_is_written_nor_signed_when_nothing_changed(self, released: House) -> None:
+    def test_nothing_is_written_nor_signed_when_nothing_changed(self, released: TufPublisher) -> None:
         for _ in range(3):
             released.later(minutes=5)
             released.sweep()
         assert released.writes() == []
 
-    def test_a_timestamp_is_signed_once_a_day_and_a_snapshot_once_a_week(self, released: House, client: Client) -> None:
+    def test_a_timestamp_is_signed_once_a_day_and_a_snapshot_once_a_week(
+        self, released: TufPublisher, client: Client
+    ) -> None:
         signatures = []
         for _ in range(14 * 4):
             released.later(hours=6, seconds=1)
@@ -139,7 +141,7 @@ class TestSweeps:
         assert version_of(client.check()) == "4.2.1"
 
     @pytest.mark.http
-    def test_a_release_is_two_signatures_of_the_online_key(self, released: House) -> None:
+    def test_a_release_is_two_signatures_of_the_online_key(self, released: TufPublisher) -> None:
         released.release("4.3.0")
         released.writes()
         released.sweep()
@@ -150,7 +152,7 @@ class TestSweeps:
             "json",
         ]
 
-    def test_outdated_metadata_goes_after_a_day_but_no_root(self, released: House, client: Client) -> None:
+    def test_outdated_metadata_goes_after_a_day_but_no_root(self, released: TufPublisher, client: Client) -> None:
         released.rotate("root", "root-d", "root-a", "root-b", "root-c")
         released.release("4.3.0")
         released.sweep()
@@ -172,7 +174,7 @@ class TestSweeps:
 
     @pytest.mark.parametrize("what", ["public/", "public/tuf/", urls.METADATA, urls.TARGETS, urls.TIMESTAMP])
     def test_what_is_deleted_comes_back_and_clients_that_knew_it_go_on(
-        self, released: House, client: Client, newcomer: Client, what: str
+        self, released: TufPublisher, client: Client, newcomer: Client, what: str
     ) -> None:
         released.release("4.3.0")
         released.sweep()
@@ -188,7 +190,9 @@ class TestSweeps:
         for each in (client, newcomer):
             assert version_of(each.check()) == "4.4.0"
 
-    def test_it_all_begins_anew_in_another_bucket_from_what_was_uploaded(self, released: House, client: Client) -> None:
+    def test_it_all_begins_anew_in_another_bucket_from_what_was_uploaded(
+        self, released: TufPublisher, client: Client
+    ) -> None:
         """As after the loss of a region."""
         assert version_of(client.check()) == "4.2.1"
         uploaded = {key: body for key, body in released.s3.tree().items() if not key.startswith("public/")}
@@ -201,7 +205,7 @@ class TestSweeps:
 
     @pytest.mark.parametrize("online_key", [None, "other"])
     def test_without_the_online_key_the_sweep_fails_and_all_else_is_published(
-        self, released: House, client: Client, online_key: str | None
+        self, released: TufPublisher, client: Client, online_key: str | None
     ) -> None:
         uri = released.key(online_key) if online_key else None
         released.publisher = Publisher(released.bucket, lambda: released.now, uri)
@@ -210,11 +214,11 @@ class TestSweeps:
             released.sweep()
         assert version_of(released.s3.get(f"public/v1/{PATH}")) == "4.3.0"
         assert version_of(client.check()) == "4.2.1"
-        released.publisher.look_at_trust()
+        released.publisher.load_trust()
         with pytest.raises(SigningError, match="ONLINE_KEY is not set" if uri is None else "is not one of the keys"):
             released.publisher.publish_trust()
 
-    def test_where_nobody_signs_nothing_is_below_tuf(self, house: House) -> None:
+    def test_where_nobody_signs_nothing_is_below_tuf(self, house: TufPublisher) -> None:
         house.delete("trust/")
         house.s3.put(object_keys.release_key(PRODUCT, "stable", "4.2.1"), release("4.2.1"))
         house.sweep()
@@ -227,7 +231,7 @@ class TestFailingProducts:
 
     @pytest.mark.parametrize("error", [SystemExit, MemoryError, RuntimeError])
     def test_timestamp_is_signed_although_a_product_fails(
-        self, released: House, client: Client, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+        self, released: TufPublisher, client: Client, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
     ) -> None:
         def fail(*_: Any) -> Any:
             raise error
@@ -242,22 +246,22 @@ class TestFailingProducts:
         assert version_of(client.check()) == "4.2.1"
 
     def test_timestamp_is_signed_although_the_products_cannot_be_listed(
-        self, released: House, monkeypatch: pytest.MonkeyPatch
+        self, released: TufPublisher, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def fail() -> Any:
             raise StoreUnavailableError
 
         released.later(days=1, seconds=1)
-        monkeypatch.setattr(released.publisher, "look_at_all", fail)
+        monkeypatch.setattr(released.publisher, "list_all_products", fail)
         with pytest.raises(released.failed, match="could not be listed"):
             released.sweep()
         assert urls.TIMESTAMP in released.writes()  # beside deletions of what is outdated
 
-    def test_sweep_without_changes_looks_at_the_metadata_once(self, released: House) -> None:
+    def test_sweep_without_changes_looks_at_the_metadata_once(self, released: TufPublisher) -> None:
         released.sweep()
         assert released.bucket.operations.count(("listed", urls.METADATA)) == 1
 
-    def test_sweep_with_changes_signs_after_them(self, released: House) -> None:
+    def test_sweep_with_changes_signs_after_them(self, released: TufPublisher) -> None:
         """Positive control of the one above: see also `test_a_release_is_two_signatures_of_the_online_key`."""
         released.release("4.3.0")
         released.bucket.operations.clear()
@@ -272,7 +276,7 @@ class KilledError(SystemExit):
 class TestKilled:
     """A run that ends after any of its writes is completed by the next."""
 
-    def test_after_each_write(self, released: House, client: Client) -> None:
+    def test_after_each_write(self, released: TufPublisher, client: Client) -> None:
         assert version_of(client.check()) == "4.2.1"
         released.release("4.3.0")
         before = released.s3.tree()
@@ -311,18 +315,18 @@ class TestTwoAtOnce:
 
     @pytest.mark.parametrize("before", ["targets", ROLE, "snapshot", "timestamp"])
     def test_clients_get_what_was_decided_last(
-        self, released: House, client: Client, newcomer: Client, before: str
+        self, released: TufPublisher, client: Client, newcomer: Client, before: str
     ) -> None:
         """While one is about to write metadata of that role, all is decided anew and published by another."""
         assert version_of(client.check()) == "4.2.1"
         other = Publisher(watched(released.s3), lambda: released.now, released.online)
-        overtaken = []
+        overtaken: list[str] = []
 
         def overtake(name: str, key: Any) -> None:
             if name == "put" and f"{before}.json" in str(key) and str(key).startswith(urls.METADATA) and not overtaken:
                 overtaken.append(key)
                 released.release("4.4.0")
-                other.look_at_trust()
+                other.load_trust()
                 other.publish(PRODUCT)
                 other.publish_trust()
 
@@ -337,6 +341,6 @@ class TestTwoAtOnce:
 
         for each in (client, newcomer):
             assert version_of(each.check()) == "4.4.0"
-        timestamp = Thief(released).read(urls.TIMESTAMP)
+        timestamp = Attacker(released).read(urls.TIMESTAMP)
         assert isinstance(timestamp, Timestamp)
-        assert isinstance(Thief(released).metadata(Targets.type), Targets)
+        assert isinstance(Attacker(released).metadata(Targets.type), Targets)

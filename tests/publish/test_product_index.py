@@ -8,7 +8,7 @@ import pytest
 
 from comet_updates.pages import html
 from testkit.documents import release
-from tests.publish.conftest import Rig
+from tests.publish.conftest import PublisherFixture
 
 if TYPE_CHECKING:
     from testkit.s3 import S3
@@ -22,7 +22,7 @@ def key(version: str) -> str:
 
 
 @pytest.fixture
-def published(s3: S3, rig: Rig) -> S3:
+def published(s3: S3, rig: PublisherFixture) -> S3:
     """A bucket with 4.2.1 on stable, published with the list."""
     s3.put(key("4.2.1"), release())
     rig.sweep()
@@ -30,7 +30,7 @@ def published(s3: S3, rig: Rig) -> S3:
 
 
 @pytest.mark.http
-def test_says_what_is_latest_and_follows_it(published: S3, rig: Rig) -> None:
+def test_says_what_is_latest_and_follows_it(published: S3, rig: PublisherFixture) -> None:
     rig.sweep()
     assert b">4.2.1<" in published.get(INDEX)
     published.put(key("4.3.0"), release("4.3.0"))
@@ -43,10 +43,10 @@ def test_reads_the_entries_that_changed_and_no_others_even_when_it_starts_anew(p
     for number in range(40):
         published.put(f"public/pages/other-{number}.html", b"")
         published.put(f"public/pages/other-{number}.json", b'{"name":"Other","latest":[],"more":0}')
-    Rig(published).publisher.publish_index()
+    PublisherFixture(published).publisher.publish_index()
     published.put("public/pages/other-7.json", b'{"name":"Renamed","latest":[],"more":0}')
     published.put("public/pages/other-8.json", b"{")
-    anew = Rig(published)
+    anew = PublisherFixture(published)
     anew.publisher.publish_index()
     read = [argument for name, argument in anew.bucket.operations if name == "current"]
     assert sorted(read) == [GATHERED, "public/pages/other-7.json", "public/pages/other-8.json"]
@@ -56,7 +56,7 @@ def test_reads_the_entries_that_changed_and_no_others_even_when_it_starts_anew(p
 
 
 @pytest.mark.parametrize("left", [b"", b"[1]", b'{"comet-cursor": 1}', b"\xff", b"[" * 100_000])
-def test_does_not_need_what_was_gathered(published: S3, rig: Rig, left: bytes) -> None:
+def test_does_not_need_what_was_gathered(published: S3, rig: PublisherFixture, left: bytes) -> None:
     rig.sweep()
     before = published.tree("public/pages/")
     published.put(GATHERED, left)
@@ -64,7 +64,7 @@ def test_does_not_need_what_was_gathered(published: S3, rig: Rig, left: bytes) -
     assert published.tree("public/pages/") == before
 
 
-def test_has_as_many_pages_as_it_needs(published: S3, rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_has_as_many_pages_as_it_needs(published: S3, rig: PublisherFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     many = [f"public/pages/{number:04}{'x' * 60}.html" for number in range(30)]
     for page in many:
         published.put(page, b"")
@@ -81,7 +81,7 @@ def test_has_as_many_pages_as_it_needs(published: S3, rig: Rig, monkeypatch: pyt
     assert published.keys("public/pages/page.") == []
 
 
-def test_a_language_has_a_page_while_there_are_notes_in_it(published: S3, rig: Rig) -> None:
+def test_a_language_has_a_page_while_there_are_notes_in_it(published: S3, rig: PublisherFixture) -> None:
     german = "public/pages/comet-cursor.!de.html"
     published.put(key("4.3.0"), release("4.3.0", notes={"en": "new", "de": "neu"}))
     rig.sweep()

@@ -12,7 +12,7 @@ import pytest
 from comet_updates import object_keys
 from comet_updates.publish.uploads.parse import UPLOAD_MAX_BYTES
 from testkit.documents import release
-from tests.publish.conftest import Rig
+from tests.publish.conftest import PublisherFixture
 
 if TYPE_CHECKING:
     from testkit.s3 import S3
@@ -35,7 +35,7 @@ def policy(channel: str = "stable", **fields: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def published(s3: S3, rig: Rig) -> S3:
+def published(s3: S3, rig: PublisherFixture) -> S3:
     """A bucket with 4.2.0 and 4.2.1 on stable, published."""
     for version in ("4.2.0", "4.2.1"):
         s3.put(key(version), release(version))
@@ -52,7 +52,7 @@ def test_a_release_becomes_the_documents_of_its_channel(published: S3) -> None:
     assert published.json(f"{STABLE}/releases.json")["releases"] == [release("4.2.1"), release("4.2.0")]
 
 
-def test_the_manifest_is_written_after_what_it_could_be_compared_with(s3: S3, rig: Rig) -> None:
+def test_the_manifest_is_written_after_what_it_could_be_compared_with(s3: S3, rig: PublisherFixture) -> None:
     s3.put(key("4.2.1"), release())
     rig.publisher.publish("comet-cursor")
     *before, manifest, _news, _entry, page = rig.bucket.writes
@@ -60,14 +60,14 @@ def test_the_manifest_is_written_after_what_it_could_be_compared_with(s3: S3, ri
     assert (manifest, page) == (f"{STABLE}/manifest.json", PAGE)
 
 
-def test_publishing_again_writes_nothing_and_reads_no_upload_again(published: S3, rig: Rig) -> None:
+def test_publishing_again_writes_nothing_and_reads_no_upload_again(published: S3, rig: PublisherFixture) -> None:
     change = rig.publisher.publish("comet-cursor")
     assert (change.written, change.deleted, rig.bucket.writes) == ((), (), [])
     assert [name for name, _ in rig.bucket.operations if name == "get"] == []
     assert [name for name, _ in rig.bucket.operations] == ["etags"] * 9 + ["versions"] * 5, "and looks only once"
 
 
-def test_only_what_changed_is_written(published: S3, rig: Rig) -> None:
+def test_only_what_changed_is_written(published: S3, rig: PublisherFixture) -> None:
     published.put(key("4.3.0-beta.1", "beta"), release("4.3.0-beta.1", "beta"))
     published.put(key("4.1.0"), release("4.1.0"))
     rig.publisher.publish("comet-cursor")
@@ -80,7 +80,7 @@ def test_only_what_changed_is_written(published: S3, rig: Rig) -> None:
 
 
 @pytest.mark.http
-def test_deleting_all_that_is_public_is_mended_byte_for_byte(published: S3, rig: Rig) -> None:
+def test_deleting_all_that_is_public_is_mended_byte_for_byte(published: S3, rig: PublisherFixture) -> None:
     rig.sweep()
     before = published.tree("public/")
     for public in before:
@@ -89,7 +89,7 @@ def test_deleting_all_that_is_public_is_mended_byte_for_byte(published: S3, rig:
     assert published.tree("public/") == before
 
 
-def test_a_timed_release_appears_once_it_is_due_and_nowhere_before(published: S3, rig: Rig) -> None:
+def test_a_timed_release_appears_once_it_is_due_and_nowhere_before(published: S3, rig: PublisherFixture) -> None:
     published.put(key("5.0.0"), release("5.0.0", available_at="2026-12-24T18:00:00+01:00"))
     rig.publisher.publish("comet-cursor")
     assert b"5.0.0" not in b"".join(published.tree("public/").values())
@@ -98,14 +98,14 @@ def test_a_timed_release_appears_once_it_is_due_and_nowhere_before(published: S3
     assert published.json(f"{STABLE}/manifest.json")["version"] == "5.0.0"
 
 
-def test_a_channel_that_offers_nothing_any_more_has_no_manifest(published: S3, rig: Rig) -> None:
+def test_a_channel_that_offers_nothing_any_more_has_no_manifest(published: S3, rig: PublisherFixture) -> None:
     yanked = [{"version": version, "reason": "broken"} for version in ("4.2.0", "4.2.1")]
     published.put("channels/comet-cursor/stable.json", policy(yanked=yanked))
     rig.publisher.publish("comet-cursor")
     assert published.keys("public/") == [PAGE, ENTRY, f"{STABLE}/releases.json"]
 
 
-def test_a_sweep_after_a_sweep_writes_nothing(published: S3, rig: Rig) -> None:
+def test_a_sweep_after_a_sweep_writes_nothing(published: S3, rig: PublisherFixture) -> None:
     published.put(key("4.3.0"), b"{")
     published.put("releases/x.json", b"{")
     published.put(f"releases/comet-cursor/stable/{'9' * 990}.json", b"{")
@@ -116,14 +116,14 @@ def test_a_sweep_after_a_sweep_writes_nothing(published: S3, rig: Rig) -> None:
     assert rig.bucket.writes == []
 
 
-def test_a_phased_rollout_is_published_beside_the_release(published: S3, rig: Rig) -> None:
+def test_a_phased_rollout_is_published_beside_the_release(published: S3, rig: PublisherFixture) -> None:
     phased = {"start": "2026-11-20T12:00:00Z", "interval": 86_400, "groups": 7}
     published.put("channels/comet-cursor/stable.json", policy(rollout={"version": "4.2.1", **phased}))
     rig.publisher.publish("comet-cursor")
     assert published.json(f"{STABLE}/manifest.json") == release("4.2.1") | {"rollout": phased}
 
 
-def test_what_an_administrator_leaves_below_public_is_cleared_away(published: S3, rig: Rig) -> None:
+def test_what_an_administrator_leaves_below_public_is_cleared_away(published: S3, rig: PublisherFixture) -> None:
     before = published.tree("public/")
     for left in ("public/v1/comet-cursor/", f"{STABLE}/", f"{STABLE}/old/feed.xml", "public/v1/comet-cursor/notes.txt"):
         published.put(left, b"")
@@ -131,7 +131,9 @@ def test_what_an_administrator_leaves_below_public_is_cleared_away(published: S3
     assert published.tree("public/") == before
 
 
-def test_a_product_of_which_every_upload_went_away_is_cleared_away_by_the_sweep(published: S3, rig: Rig) -> None:
+def test_a_product_of_which_every_upload_went_away_is_cleared_away_by_the_sweep(
+    published: S3, rig: PublisherFixture
+) -> None:
     published.put(key("4.3.0"), b"{")
     rig.publisher.publish("comet-cursor")
     for version in ("4.2.0", "4.2.1", "4.3.0"):
@@ -141,7 +143,7 @@ def test_a_product_of_which_every_upload_went_away_is_cleared_away_by_the_sweep(
     assert published.keys("rejected/") == []
 
 
-def test_drop_in_urls_have_documents_while_the_product_turns_them_on(published: S3, rig: Rig) -> None:
+def test_drop_in_urls_have_documents_while_the_product_turns_them_on(published: S3, rig: PublisherFixture) -> None:
     mac = {"platform": "macos", "arch": "any", "kind": "archive", "url": "https://downloads.example.com/a.zip"}
     published.put(key("4.2.2"), release("4.2.2", artifacts=[mac]))
     document = f"{STABLE}/drop-in-darwin.json"
@@ -152,7 +154,7 @@ def test_drop_in_urls_have_documents_while_the_product_turns_them_on(published: 
         assert (document in published.keys("public/")) is there
 
 
-def test_drop_in_urls_are_for_versions_that_can_be_compared(s3: S3, rig: Rig) -> None:
+def test_drop_in_urls_are_for_versions_that_can_be_compared(s3: S3, rig: PublisherFixture) -> None:
     about = {"product": "comet-cursor", "version_scheme": "dotted", "drop_in": ["electron"]}
     s3.put("products/comet-cursor.json", about)
     rig.publisher.publish("comet-cursor")
@@ -166,7 +168,7 @@ NUMBERS = ("3f2504e0-4f89-11d3-9a0c-0305e82c3301", "3f2504e04f8911d39a0c0305e82c
 class TestForbiddenNames:
     """A release, a product and a policy under such a name are refused; the release under a sound name is published."""
 
-    def test_product_of_a_forbidden_name_is_refused_by_name(self, published: S3, rig: Rig) -> None:
+    def test_product_of_a_forbidden_name_is_refused_by_name(self, published: S3, rig: PublisherFixture) -> None:
         rig.sweep()
         before = published.tree("public/")
         for product in (*NUMBERS, *object_keys.RESERVED):
@@ -179,13 +181,13 @@ class TestForbiddenNames:
         rejected = [published.json(refusal) for refusal in published.keys("rejected/")]
         assert len(rejected) == 4 * len((*NUMBERS, *object_keys.RESERVED))
         for refusal in rejected:
-            product = object_keys.product_of(refusal["key"])
+            named = str(object_keys.product_of(refusal["key"]))
             (problem,) = refusal["problems"]
-            reason = object_keys.forbidden(str(product), product=True)
-            assert problem["problem"] == f"the key names the product '{product}', which {reason}"
+            reason = object_keys.forbidden(named, product=True)
+            assert problem["problem"] == f"the key names the product '{named}', which {reason}"
             assert problem["remedy"] == "Choose another name for the product, in the key and in the document"
 
-    def test_channel_of_a_forbidden_name_is_refused_by_name(self, published: S3, rig: Rig) -> None:
+    def test_channel_of_a_forbidden_name_is_refused_by_name(self, published: S3, rig: PublisherFixture) -> None:
         before = published.tree("public/")
         for channel in NUMBERS:
             published.put(key("9.0.0", channel), release("9.0.0", channel))
@@ -199,21 +201,21 @@ class TestForbiddenNames:
             channel = refusal["key"].split("/")[2].removesuffix(".json")
             assert f"the channel '{channel}', which looks like a GUID or a download number" in problem["problem"]
 
-    def test_channel_that_was_published_under_such_a_name_goes_away(self, published: S3, rig: Rig) -> None:
+    def test_channel_that_was_published_under_such_a_name_goes_away(self, published: S3, rig: PublisherFixture) -> None:
         published.put("public/v1/comet-cursor/1234567/manifest.json", b"{}")
         rig.sweep()
         assert [made for made in published.keys("public/") if "1234567" in made] == []
 
 
 class TestThePageOfAProduct:
-    def test_is_not_made_where_no_url_leads_to_it(self, s3: S3, rig: Rig) -> None:
+    def test_is_not_made_where_no_url_leads_to_it(self, s3: S3, rig: PublisherFixture) -> None:
         s3.put("releases/2026/stable/1.0.0.json", release("1.0.0", product="2026"))
         rig.sweep()
         assert "public/v1/2026/stable/manifest.json" in s3.keys("public/v1/")
         assert s3.keys("public/pages/") == [INDEX, GATHERED, "public/pages/privacy.html"]
         assert b"Nothing is published yet" in s3.get(INDEX)
 
-    def test_stays_as_it_is_while_a_channel_is_undecided(self, published: S3, rig: Rig) -> None:
+    def test_stays_as_it_is_while_a_channel_is_undecided(self, published: S3, rig: PublisherFixture) -> None:
         before = published.get(PAGE)
         published.put(key("4.3.0-beta.1", "beta"), release("4.3.0-beta.1", "beta"))
         published.put("channels/comet-cursor/stable.json", b"{")
@@ -223,7 +225,9 @@ class TestThePageOfAProduct:
         rig.publisher.publish("comet-cursor")
         assert b"4.3.0-beta.1" in published.get(PAGE)
 
-    def test_goes_away_with_the_last_release_and_no_others_page_does(self, published: S3, rig: Rig) -> None:
+    def test_goes_away_with_the_last_release_and_no_others_page_does(
+        self, published: S3, rig: PublisherFixture
+    ) -> None:
         for product in ("comet-cursor.html", "comet-cursor-2"):
             published.put(key("1.0.0", product=product), release("1.0.0", product=product))
         rig.sweep()
@@ -237,7 +241,9 @@ class TestThePageOfAProduct:
 
 
 class TestTheListOfProducts:
-    def test_names_those_that_have_a_page_and_nothing_else_that_lies_there(self, published: S3, rig: Rig) -> None:
+    def test_names_those_that_have_a_page_and_nothing_else_that_lies_there(
+        self, published: S3, rig: PublisherFixture
+    ) -> None:
         for left in ("public/pages/notes.txt", "public/pages/Draft.html", "public/pages/old/x.html"):
             published.put(left, b"")
         rig.sweep()
@@ -254,7 +260,7 @@ class TestTheListOfProducts:
             published.put(INDEX, b"an old one")
         if not is_there:
             published.put(OTHER, b"")
-        slower, faster = Rig(published), Rig(published)
+        slower, faster = PublisherFixture(published), PublisherFixture(published)
 
         def overtake(_name: str, _argument: Any) -> None:
             if len(slower.bucket.operations) == stop_at + 1:
@@ -266,12 +272,14 @@ class TestTheListOfProducts:
         assert faster.bucket.operations, "it was overtaken"
         assert (b'href="/other"' in published.get(INDEX)) is is_there
 
-    def test_that_was_replaced_by_an_older_one_is_mended_by_who_replaced_it(self, published: S3, rig: Rig) -> None:
+    def test_that_was_replaced_by_an_older_one_is_mended_by_who_replaced_it(
+        self, published: S3, rig: PublisherFixture
+    ) -> None:
         """The faster publisher finds its product listed still from before, and has nothing to write."""
         published.put(OTHER, b"")
         rig.publisher.publish_index()
         published.delete(OTHER)
-        slower, faster = Rig(published), Rig(published)
+        slower, faster = PublisherFixture(published), PublisherFixture(published)
 
         def overtake(name: str, _: Any) -> None:
             if name == "put" and not faster.bucket.operations:
@@ -287,7 +295,7 @@ class TestTheListOfProducts:
 
 
 class TestARefusedUpload:
-    def test_says_which_field_is_wrong_and_what_to_do(self, published: S3, rig: Rig) -> None:
+    def test_says_which_field_is_wrong_and_what_to_do(self, published: S3, rig: PublisherFixture) -> None:
         published.put(key("4.3.0"), release("4.3.0", colour="red"))
         rig.publisher.publish("comet-cursor")
         assert published.json(f"rejected/{key('4.3.0')}.json") == {
@@ -302,7 +310,7 @@ class TestARefusedUpload:
             ],
         }
 
-    def test_has_every_problem_named(self, published: S3, rig: Rig) -> None:
+    def test_has_every_problem_named(self, published: S3, rig: PublisherFixture) -> None:
         wrong = release("4.3.0", title="", released_at="yesterday")
         wrong["artifacts"][0] |= {"url": "http://example.com/a", "size": -1}
         published.put(key("4.3.0"), wrong)
@@ -322,20 +330,20 @@ class TestARefusedUpload:
         ids=["version", "channel", "product"],
     )
     def test_says_where_document_and_key_disagree(
-        self, published: S3, rig: Rig, document: dict[str, Any], path: str
+        self, published: S3, rig: PublisherFixture, document: dict[str, Any], path: str
     ) -> None:
         published.put(key("4.3.0"), document)
         rig.publisher.publish("comet-cursor")
         assert [problem["path"] for problem in published.json(f"rejected/{key('4.3.0')}.json")["problems"]] == [path]
 
-    def test_is_of_the_form_that_its_schema_tells(self, published: S3, rig: Rig) -> None:
+    def test_is_of_the_form_that_its_schema_tells(self, published: S3, rig: PublisherFixture) -> None:
         rig.publisher.publish_site()
         published.put(key("4.3.0"), b"{")
         rig.publisher.publish("comet-cursor")
         schema = published.json("public/schemas/rejection.json")
         jsonschema.validate(published.json(f"rejected/{key('4.3.0')}.json"), schema)
 
-    def test_changes_nothing_that_is_public(self, published: S3, rig: Rig) -> None:
+    def test_changes_nothing_that_is_public(self, published: S3, rig: PublisherFixture) -> None:
         before = published.tree("public/")
         published.put(key("4.3.0"), b"{")
         published.put(key("4.4.0"), release("4.4.1"))
@@ -344,13 +352,15 @@ class TestARefusedUpload:
         assert published.tree("public/") == before
         assert len(published.keys("rejected/")) == 3
 
-    def test_of_a_product_with_a_longer_name_is_not_mistaken_for_ones_own(self, published: S3, rig: Rig) -> None:
+    def test_of_a_product_with_a_longer_name_is_not_mistaken_for_ones_own(
+        self, published: S3, rig: PublisherFixture
+    ) -> None:
         published.put("products/comet-cursor.json.json", b"{")
         rig.sweep()
         rig.publisher.publish("comet-cursor")
         assert published.keys("rejected/") == ["rejected/products/comet-cursor.json.json.json"]
 
-    def test_is_forgotten_once_it_is_mended(self, published: S3, rig: Rig) -> None:
+    def test_is_forgotten_once_it_is_mended(self, published: S3, rig: PublisherFixture) -> None:
         published.put("channels/comet-cursor/stable.json", policy(pin=7))
         rig.publisher.publish("comet-cursor")
         assert published.keys("rejected/") == ["rejected/channels/comet-cursor/stable.json.json"]
@@ -359,7 +369,7 @@ class TestARefusedUpload:
         assert published.keys("rejected/") == []
         assert published.json(f"{STABLE}/manifest.json")["version"] == "4.2.0"
 
-    def test_is_forgotten_once_the_product_allows_it(self, s3: S3, rig: Rig) -> None:
+    def test_is_forgotten_once_the_product_allows_it(self, s3: S3, rig: PublisherFixture) -> None:
         s3.put(key("2.0.9.1"), release("2.0.9.1"))
         rig.publisher.publish("comet-cursor")
         assert s3.keys("rejected/") == [f"rejected/{key('2.0.9.1')}.json"]
@@ -368,13 +378,13 @@ class TestARefusedUpload:
         assert s3.keys("rejected/") == []
         assert s3.json(f"{STABLE}/manifest.json")["version"] == "2.0.9.1"
 
-    def test_is_not_read_if_it_is_too_large(self, published: S3, rig: Rig) -> None:
+    def test_is_not_read_if_it_is_too_large(self, published: S3, rig: PublisherFixture) -> None:
         published.put(key("4.3.0"), b" " * (UPLOAD_MAX_BYTES + 1))
         rig.publisher.publish("comet-cursor")
         assert "larger than" in published.json(f"rejected/{key('4.3.0')}.json")["problems"][0]["problem"]
         assert key("4.3.0") not in [argument for name, argument in rig.bucket.operations if name == "get"]
 
-    def test_on_a_host_that_the_product_does_not_allow_is_refused(self, s3: S3, rig: Rig) -> None:
+    def test_on_a_host_that_the_product_does_not_allow_is_refused(self, s3: S3, rig: PublisherFixture) -> None:
         product = {"schema": 1, "product": "comet-cursor", "release_hosts": ["cdn.example.com"]}
         s3.put("products/comet-cursor.json", product)
         s3.put(key("4.2.1"), release())
@@ -396,7 +406,7 @@ class TestTheRulesOfAProduct:
         ids=lambda rule: min(rule) if isinstance(rule, dict) else "",
     )
     def test_are_for_what_is_uploaded_after_them(
-        self, published: S3, rig: Rig, rule: dict[str, Any], path: str
+        self, published: S3, rig: PublisherFixture, rule: dict[str, Any], path: str
     ) -> None:
         later = datetime.now(UTC) + timedelta(seconds=2)
         published.put("products/comet-cursor.json", {"product": "comet-cursor", **rule}, later)
@@ -410,7 +420,7 @@ class TestTheRulesOfAProduct:
         rig.publisher.publish("comet-cursor")
         assert published.json(f"{STABLE}/manifest.json")["version"] == "4.3.0", "and what they allow again counts"
 
-    def test_ask_for_a_signature_of_one_of_the_kinds_on_that_channel(self, s3: S3, rig: Rig) -> None:
+    def test_ask_for_a_signature_of_one_of_the_kinds_on_that_channel(self, s3: S3, rig: PublisherFixture) -> None:
         rule = {"signed_with": {"stable": ["minisign", "ed25519"]}}
         s3.put("products/comet-cursor.json", {"product": "comet-cursor", **rule})
         signed = [release()["artifacts"][0] | {"signatures": {"ed25519": "c2ln"}}]
@@ -423,7 +433,7 @@ class TestTheRulesOfAProduct:
 class TestNothingAcceptedIsLost:
     @pytest.mark.parametrize("overwritten", [b"{", release(title="other")], ids=["junk", "other content"])
     def test_a_release_counts_as_it_was_first_accepted(
-        self, published: S3, rig: Rig, overwritten: bytes | dict[str, Any]
+        self, published: S3, rig: PublisherFixture, overwritten: bytes | dict[str, Any]
     ) -> None:
         before = published.tree("public/")
         published.put(key("4.2.1"), overwritten)
@@ -431,26 +441,28 @@ class TestNothingAcceptedIsLost:
         assert published.tree("public/") == before
         assert published.keys("rejected/") == [f"rejected/{key('4.2.1')}.json"]
 
-    def test_the_same_bytes_again_are_no_fault(self, published: S3, rig: Rig) -> None:
+    def test_the_same_bytes_again_are_no_fault(self, published: S3, rig: PublisherFixture) -> None:
         published.put(key("4.2.1"), release("4.2.1"))
         rig.publisher.publish("comet-cursor")
         assert published.keys("rejected/") == []
 
-    def test_a_release_that_was_first_refused_counts_from_its_first_valid_version(self, s3: S3, rig: Rig) -> None:
+    def test_a_release_that_was_first_refused_counts_from_its_first_valid_version(
+        self, s3: S3, rig: PublisherFixture
+    ) -> None:
         s3.put(key("4.2.1"), b"{")
         s3.put(key("4.2.1"), release(title="first"))
         s3.put(key("4.2.1"), release(title="second"))
         rig.publisher.publish("comet-cursor")
         assert s3.json(f"{STABLE}/manifest.json")["title"] == "first"
 
-    def test_a_policy_counts_as_it_was_last_accepted(self, published: S3, rig: Rig) -> None:
+    def test_a_policy_counts_as_it_was_last_accepted(self, published: S3, rig: PublisherFixture) -> None:
         published.put("channels/comet-cursor/stable.json", policy(pin="4.2.0"))
         published.put("channels/comet-cursor/stable.json", b"oops")
         rig.publisher.publish("comet-cursor")
         assert published.json(f"{STABLE}/manifest.json")["version"] == "4.2.0"
         assert published.keys("rejected/") == ["rejected/channels/comet-cursor/stable.json.json"]
 
-    def test_a_product_counts_as_it_was_last_accepted(self, s3: S3, rig: Rig) -> None:
+    def test_a_product_counts_as_it_was_last_accepted(self, s3: S3, rig: PublisherFixture) -> None:
         s3.put("products/comet-cursor.json", {"schema": 1, "product": "comet-cursor", "version_scheme": "dotted"})
         s3.put(key("2.0.9.1"), release("2.0.9.1"))
         s3.put("products/comet-cursor.json", b"oops")
@@ -458,7 +470,9 @@ class TestNothingAcceptedIsLost:
         assert s3.json(f"{STABLE}/manifest.json")["version"] == "2.0.9.1"
         assert s3.keys("rejected/") == ["rejected/products/comet-cursor.json.json"]
 
-    def test_a_release_that_came_back_counts_as_it_was_first_accepted_since(self, published: S3, rig: Rig) -> None:
+    def test_a_release_that_came_back_counts_as_it_was_first_accepted_since(
+        self, published: S3, rig: PublisherFixture
+    ) -> None:
         published.delete(key("4.2.1"))
         later = datetime.now(UTC) + timedelta(seconds=1)  # S3 tells the moment of a version to the second
         for title in ("second", "third"):
@@ -467,7 +481,9 @@ class TestNothingAcceptedIsLost:
         assert published.json(f"{STABLE}/manifest.json")["title"] == "second"
         assert published.keys("rejected/") == [f"rejected/{key('4.2.1')}.json"]
 
-    def test_a_refused_policy_keeps_its_channel_as_it_is_until_it_is_mended(self, published: S3, rig: Rig) -> None:
+    def test_a_refused_policy_keeps_its_channel_as_it_is_until_it_is_mended(
+        self, published: S3, rig: PublisherFixture
+    ) -> None:
         published.put("channels/comet-cursor/stable.json", b"oops")
         published.delete(key("4.2.1"))
         rig.publisher.publish("comet-cursor")
@@ -477,7 +493,9 @@ class TestNothingAcceptedIsLost:
         assert published.json(f"{STABLE}/manifest.json")["version"] == "4.2.0"
         assert published.keys("rejected/") == []
 
-    def test_a_policy_that_was_never_valid_leaves_its_channel_as_it_is(self, published: S3, rig: Rig) -> None:
+    def test_a_policy_that_was_never_valid_leaves_its_channel_as_it_is(
+        self, published: S3, rig: PublisherFixture
+    ) -> None:
         before = published.tree("public/")
         published.put("channels/comet-cursor/stable.json", b"oops")
         published.put(key("4.3.0"), release("4.3.0"))
@@ -487,7 +505,9 @@ class TestNothingAcceptedIsLost:
         assert {public: after[public] for public in before} == before
         assert "public/v1/comet-cursor/beta/manifest.json" in after
 
-    def test_a_product_that_was_never_valid_leaves_everything_as_it_is(self, published: S3, rig: Rig) -> None:
+    def test_a_product_that_was_never_valid_leaves_everything_as_it_is(
+        self, published: S3, rig: PublisherFixture
+    ) -> None:
         before = published.tree("public/")
         published.put("products/comet-cursor.json", b"oops")
         published.put(key("4.3.0"), release("4.3.0"))
@@ -497,7 +517,7 @@ class TestNothingAcceptedIsLost:
         assert published.keys("rejected/") == ["rejected/products/comet-cursor.json.json"]
 
     def test_a_pin_that_cannot_be_compared_is_refused_and_leaves_its_channel_as_it_is(
-        self, published: S3, rig: Rig
+        self, published: S3, rig: PublisherFixture
     ) -> None:
         before = published.tree("public/")
         published.put("channels/comet-cursor/stable.json", policy(pin="four"))
@@ -505,7 +525,9 @@ class TestNothingAcceptedIsLost:
         assert published.tree("public/") == before
         assert published.json("rejected/channels/comet-cursor/stable.json.json")["problems"][0]["path"] == "$.pin"
 
-    def test_a_release_that_an_administrator_deletes_is_gone_and_may_come_back(self, published: S3, rig: Rig) -> None:
+    def test_a_release_that_an_administrator_deletes_is_gone_and_may_come_back(
+        self, published: S3, rig: PublisherFixture
+    ) -> None:
         published.delete(key("4.2.1"))
         rig.publisher.publish("comet-cursor")
         assert published.json(f"{STABLE}/manifest.json")["version"] == "4.2.0"
@@ -534,7 +556,7 @@ class TestAStrayUpload:
     )
 
     @pytest.mark.parametrize("stray", STRAYS, ids=lambda stray: stray[:50])
-    def test_is_refused_and_harms_nobody(self, published: S3, rig: Rig, stray: str) -> None:
+    def test_is_refused_and_harms_nobody(self, published: S3, rig: PublisherFixture, stray: str) -> None:
         rig.sweep()
         before = published.tree("public/")
         published.put(stray, release())
@@ -546,14 +568,14 @@ class TestAStrayUpload:
         assert published.keys("rejected/") == [rejected]
 
     @pytest.mark.parametrize("stray", STRAYS, ids=lambda stray: stray[:50])
-    def test_that_goes_away_takes_its_refusal_with_it(self, published: S3, rig: Rig, stray: str) -> None:
+    def test_that_goes_away_takes_its_refusal_with_it(self, published: S3, rig: PublisherFixture, stray: str) -> None:
         published.put(stray, release())
         rig.sweep()
         published.purge(stray)
         rig.sweep()
         assert published.keys("rejected/") == []
 
-    def test_with_a_long_key_leaves_the_refusal_of_another(self, published: S3, rig: Rig) -> None:
+    def test_with_a_long_key_leaves_the_refusal_of_another(self, published: S3, rig: PublisherFixture) -> None:
         one, other = (f"releases/comet-cursor/stable/{digit * 990}.json" for digit in "89")
         for stray in (one, other):
             published.put(stray, b"{")
@@ -562,7 +584,7 @@ class TestAStrayUpload:
         rig.sweep()
         assert [published.json(rejected)["key"] for rejected in published.keys("rejected/")] == [other]
 
-    def test_that_is_only_a_consoles_folder_is_no_upload(self, published: S3, rig: Rig) -> None:
+    def test_that_is_only_a_consoles_folder_is_no_upload(self, published: S3, rig: PublisherFixture) -> None:
         for folder in (
             "products/",
             "products/comet-cursor/",
@@ -577,7 +599,7 @@ class TestAStrayUpload:
 
 
 def test_the_schemas_are_published_as_they_are_checked_in(
-    published: S3, rig: Rig, request: pytest.FixtureRequest
+    published: S3, rig: PublisherFixture, request: pytest.FixtureRequest
 ) -> None:
     rig.sweep()
     served = {key.rpartition("/")[2]: body for key, body in published.tree("public/schemas/").items()}
@@ -591,7 +613,7 @@ def test_objects_are_written_with_their_type_and_nothing_about_the_writer(publis
     assert (head["ContentType"], head["Metadata"]) == ("application/json", {})
 
 
-def test_a_document_says_what_was_uploaded_to_the_letter(s3: S3, rig: Rig) -> None:
+def test_a_document_says_what_was_uploaded_to_the_letter(s3: S3, rig: PublisherFixture) -> None:
     odd = release(
         released_at="2026-11-20T13:00:00.123456789+01:00",
         title="„Größer“ \\ </script> 🚀",

@@ -16,46 +16,46 @@ from comet_updates.signing import sign
 from comet_updates_cli.signing import offline_roles
 from testkit.documents import release
 from tests.signing.conftest import PATH, PRODUCT
-from tests.signing.thief import EVIL, ROLE, Thief, signed, targets_of, version_of
+from tests.signing.thief import EVIL, ROLE, Attacker, signed, targets_of, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.signing.conftest import Client, House
+    from tests.signing.conftest import Client, TufPublisher
 
 PLAIN = f"public/v1/{PATH}"
 POLICY = object_keys.channel_key(PRODUCT, "stable")
 
 
 @pytest.fixture
-def released(house: House) -> House:
+def released(house: TufPublisher) -> TufPublisher:
     house.release("4.2.1")
     house.sweep()
     return house
 
 
-def unsigned_release(house: House, version: str) -> None:
+def unsigned_release(house: TufPublisher, version: str) -> None:
     house.s3.put(object_keys.release_key(PRODUCT, "stable", version), release(version))
 
 
-def plain(house: House) -> str | None:
+def plain(house: TufPublisher) -> str | None:
     """What clients get that know no TUF."""
     return version_of(house.s3.get(PLAIN))
 
 
-def versions(house: House) -> list[int]:
+def versions(house: TufPublisher) -> list[int]:
     """Which versions of the product's metadata are public."""
     found = (object_keys.metadata(key) for key in house.s3.keys(urls.METADATA))
     return sorted(known.version for known in found if known and known.role == ROLE)
 
 
-def _custom(house: House) -> bytes:
+def _custom(house: TufPublisher) -> bytes:
     made = targets_of(2, house, {PATH: EVIL})
     made.targets[PATH].unrecognized_fields["custom"] = {"minisign": 7}
     return signed(made, house.key("product"))
 
 
-BAD_SIGNATURES: dict[str, tuple[str, Callable[[House], bytes], str]] = {
+BAD_SIGNATURES: dict[str, tuple[str, Callable[[TufPublisher], bytes], str]] = {
     "no JSON": ("2", lambda _: b"\x00", "$"),
     "no metadata": ("2", lambda _: b"{}", "$"),
     "metadata of another kind": ("2", lambda house: house.first_root, "$.signed._type"),
@@ -74,7 +74,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize(("number", "body", "path"), BAD_SIGNATURES.values(), ids=BAD_SIGNATURES)
     def test_of_a_signature(
-        self, released: House, client: Client, number: str, body: Callable[[House], bytes], path: str
+        self, released: TufPublisher, client: Client, number: str, body: Callable[[TufPublisher], bytes], path: str
     ) -> None:
         key = f"signed/{PRODUCT}/{number}.json"
         before = released.s3.tree("public/")
@@ -94,7 +94,7 @@ class TestRefusals:
         assert released.s3.keys("rejected/") == []
 
     @pytest.mark.http
-    def test_not_of_a_sound_one(self, released: House) -> None:
+    def test_not_of_a_sound_one(self, released: TufPublisher) -> None:
         """The control."""
         released.seal(is_renewal=True)
         released.sweep()
@@ -102,8 +102,10 @@ class TestRefusals:
         assert versions(released) == [1, 2]
 
     @pytest.mark.parametrize("role", ["root", "targets"])
-    def test_of_what_owners_of_offline_keys_did_not_sign(self, released: House, client: Client, role: str) -> None:
-        thief = Thief(released)
+    def test_of_what_owners_of_offline_keys_did_not_sign(
+        self, released: TufPublisher, client: Client, role: str
+    ) -> None:
+        thief = Attacker(released)
         found = offline_roles.renewed(thief.metadata(role), released.now)
         key = object_keys.trust_key(role, found.version)
         before = released.s3.tree("public/")
@@ -120,7 +122,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize("body", [b"junk", bytes(parse.UPLOAD_MAX_BYTES + 1)], ids=["junk", "too large"])
     @pytest.mark.parametrize("version", [1, 2])
-    def test_of_a_root_that_says_nothing(self, released: House, body: bytes, version: int) -> None:
+    def test_of_a_root_that_says_nothing(self, released: TufPublisher, body: bytes, version: int) -> None:
         """The first, too, which nobody could speak for otherwise."""
         if version == 1:
             released.delete("trust/")
@@ -135,7 +137,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize("has_trust", [True, False])
     @pytest.mark.parametrize("key", ["trust/online/1.json", "trust/1.json", "trust/root/one.json"])
-    def test_of_a_key_that_nothing_has_below_trust(self, released: House, key: str, *, has_trust: bool) -> None:
+    def test_of_a_key_that_nothing_has_below_trust(self, released: TufPublisher, key: str, *, has_trust: bool) -> None:
         if not has_trust:
             released.delete("trust/")
         released.s3.put(key, b"{}")
@@ -152,7 +154,7 @@ class TestRefusals:
         assert released.s3.keys("rejected/") == []
 
     def test_what_was_signed_first_under_a_number_counts_whatever_is_put_over_it(
-        self, released: House, client: Client
+        self, released: TufPublisher, client: Client
     ) -> None:
         for key in (object_keys.trust_key("targets", 2), object_keys.signed_key(PRODUCT, 1)):
             released.s3.put(key, b"junk")
@@ -161,7 +163,7 @@ class TestRefusals:
         assert version_of(client.check()) == "4.3.0"
         assert released.s3.keys("rejected/") == []
 
-    def test_junk_with_high_numbers_hides_nothing_that_is_signed(self, released: House, client: Client) -> None:
+    def test_junk_with_high_numbers_hides_nothing_that_is_signed(self, released: TufPublisher, client: Client) -> None:
         junk = [object_keys.signed_key(PRODUCT, 100 + number) for number in range(2 * COUNTING_MAX)]
         for key in junk:
             released.s3.put(key, b"junk")
@@ -180,7 +182,7 @@ class TestUnsigned:
     """What a pipeline released without its key."""
 
     def test_plain_clients_get_it_at_once_and_those_of_tuf_once_it_is_signed(
-        self, released: House, client: Client
+        self, released: TufPublisher, client: Client
     ) -> None:
         unsigned_release(released, "4.3.0")
         released.sweep()
@@ -190,7 +192,7 @@ class TestUnsigned:
         released.sweep()
         assert (plain(released), version_of(client.check())) == ("4.3.0", "4.3.0")
 
-    def test_where_the_product_asks_for_signatures_nobody_gets_it(self, released: House, client: Client) -> None:
+    def test_where_the_product_asks_for_signatures_nobody_gets_it(self, released: TufPublisher, client: Client) -> None:
         released.put(object_keys.product_key(PRODUCT), requires_signature=True)
         released.sweep()
         before = released.s3.tree("public/v1/")
@@ -217,7 +219,7 @@ class TestUnsigned:
         assert (plain(released), version_of(client.check())) == ("4.3.0", "4.3.0")
         assert released.s3.keys("rejected/") == []
 
-    def test_a_first_release_of_such_a_product_is_held_back_altogether(self, house: House) -> None:
+    def test_a_first_release_of_such_a_product_is_held_back_altogether(self, house: TufPublisher) -> None:
         house.put(object_keys.product_key(PRODUCT), requires_signature=True)
         unsigned_release(house, "4.2.1")
         house.sweep()
@@ -227,7 +229,7 @@ class TestUnsigned:
         house.sweep()
         assert plain(house) == "4.2.1"
 
-    def test_without_anybody_who_may_sign_such_a_product_offers_nothing_new(self, s3: Any, house: House) -> None:
+    def test_without_anybody_who_may_sign_such_a_product_offers_nothing_new(self, s3: Any, house: TufPublisher) -> None:
         house.put(object_keys.product_key(PRODUCT), requires_signature=True)
         house.delete("trust/")
         unsigned_release(house, "4.2.1")
@@ -240,7 +242,7 @@ class TestTime:
     """What is signed ahead."""
 
     def test_a_scheduled_release_is_signed_before_and_followed_at_its_moment(
-        self, released: House, client: Client
+        self, released: TufPublisher, client: Client
     ) -> None:
         due = released.now.replace(microsecond=0)
         released.release("4.3.0", available_at=f"{due.replace(year=due.year):%Y-%m-%dT%H:%M:%SZ}")
@@ -260,7 +262,7 @@ class TestTime:
         assert released.s3.keys(f"signed/{PRODUCT}/") == signatures
         assert released.seal() == []  # nor is there anything to sign now
 
-    def test_what_is_to_come_is_not_public_before(self, released: House) -> None:
+    def test_what_is_to_come_is_not_public_before(self, released: TufPublisher) -> None:
         released.later(hours=1)
         due = f"{released.now:%Y-%m-%dT%H:%M:%SZ}"
         released.later(hours=-1)
@@ -272,7 +274,7 @@ class TestTime:
 class TestBackAgain:
     """A decision that leads back to what was offered before."""
 
-    def test_it_is_a_higher_version_of_the_same_state(self, released: House, client: Client) -> None:
+    def test_it_is_a_higher_version_of_the_same_state(self, released: TufPublisher, client: Client) -> None:
         first = released.s3.get(PLAIN)
         released.release("4.3.0")
         released.sweep()
@@ -288,7 +290,9 @@ class TestBackAgain:
         assert client.check() == first
         assert versions(released) == [1, 2, 3]
 
-    def test_an_old_signature_that_is_uploaded_again_changes_nothing(self, released: House, client: Client) -> None:
+    def test_an_old_signature_that_is_uploaded_again_changes_nothing(
+        self, released: TufPublisher, client: Client
+    ) -> None:
         first = released.s3.get(object_keys.signed_key(PRODUCT, 1))
         released.release("4.3.0")
         released.sweep()
@@ -299,7 +303,7 @@ class TestBackAgain:
         assert object_keys.rejected_key(object_keys.signed_key(PRODUCT, 4)) in released.s3.keys("rejected/")
 
 
-def test_other_files_of_a_product_do_not_keep_a_state_from_being_found(released: House, client: Client) -> None:
+def test_other_files_of_a_product_do_not_keep_a_state_from_being_found(released: TufPublisher, client: Client) -> None:
     """Such as tufup's archive."""
     made = targets_of(2, released, {PATH: released.s3.get(PLAIN)})
     archive = f"{PRODUCT}/stable/{PRODUCT}-4.2.1.tar.gz"
@@ -310,7 +314,7 @@ def test_other_files_of_a_product_do_not_keep_a_state_from_being_found(released:
     assert version_of(client.check()) == "4.2.1"
 
 
-def test_the_signature_of_the_manifest_is_beside_it(released: House) -> None:
+def test_the_signature_of_the_manifest_is_beside_it(released: TufPublisher) -> None:
     written = released.s3.get(f"{PLAIN}.minisig").decode()
     assert (
         written
@@ -324,6 +328,6 @@ def test_the_signature_of_the_manifest_is_beside_it(released: House) -> None:
 
 
 @pytest.mark.http
-def test_the_target_is_just_the_public_manifest(released: House) -> None:
+def test_the_target_is_just_the_public_manifest(released: TufPublisher) -> None:
     body = released.s3.get(PLAIN)
     assert released.s3.get(object_keys.target_key(PATH, sign.sha256(body))) == body

@@ -23,7 +23,7 @@ from comet_updates.answer.log import Log
 from comet_updates.publish.publisher import Publisher
 from comet_updates.publish.run import Run, SweepFailedError
 from comet_updates.signing.sign import public_key
-from comet_updates_cli.commands.decide import SignWith
+from comet_updates_cli.options import SignWith
 from comet_updates_cli.signing import key_folder, sign_states
 from testkit.documents import release
 from testkit.events import request
@@ -40,7 +40,7 @@ PRODUCT, CHANNEL = "comet-cursor", "stable"
 PATH = object_keys.target_path(PRODUCT, CHANNEL)
 
 
-class Web:
+class HttpServer:
     """The answering function over HTTP, and what was asked of it: path and status of each request, and bytes."""
 
     def __init__(self, answer: Handler) -> None:
@@ -86,7 +86,7 @@ class Web:
         self._server.server_close()
 
 
-class House:
+class TufPublisher:
     """A publisher with its keys, its bucket and its clock.
 
     Attributes:
@@ -153,7 +153,7 @@ class House:
         self.seal(document["product"], key)
 
     def seal(self, product: str = PRODUCT, key: str = "product", **options: Any) -> list[str]:
-        return sign_states.seal(self.bucket, product, self.now, SignWith(self.key(key)), **options)
+        return sign_states.sign_states(self.bucket, product, self.now, SignWith(self.key(key)), **options)
 
     def sweep(self) -> None:
         """What the publishing function does every few minutes."""
@@ -202,7 +202,7 @@ class Client(NamedTuple):
         folder: where it remembers.
     """
 
-    web: Web
+    web: HttpServer
     root: bytes
     folder: Path
 
@@ -231,9 +231,9 @@ NAMES = ("root-a", "root-b", "root-c", "root-d", "targets", "online", "product",
 
 
 @pytest.fixture(scope="session")
-def begun(tmp_path_factory: pytest.TempPathFactory) -> House:
+def begun(tmp_path_factory: pytest.TempPathFactory) -> TufPublisher:
     """The first ceremony, done. Tests copy it and change nothing."""
-    house = House(MemoryS3(), tmp_path_factory.mktemp("begun"))
+    house = TufPublisher(MemoryS3(), tmp_path_factory.mktemp("begun"))
     for name in NAMES:
         house.key(name)
     house.begin()
@@ -241,27 +241,27 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> House:
 
 
 @pytest.fixture
-def house(begun: House, s3: S3, tmp_path: Path, open_sinks: None) -> House:
+def house(begun: TufPublisher, s3: S3, tmp_path: Path, open_sinks: None) -> TufPublisher:
     shutil.copytree(begun.keys, tmp_path / "keys")
     shutil.copytree(begun.folder, tmp_path / "trust")
     for key, body in begun.s3.tree().items():
         s3.put(key, body)
-    return House(s3, tmp_path)
+    return TufPublisher(s3, tmp_path)
 
 
 @pytest.fixture
-def web(answer: Handler) -> Iterator[Web]:
-    web = Web(answer)
+def web(answer: Handler) -> Iterator[HttpServer]:
+    web = HttpServer(answer)
     yield web
     web.close()
 
 
 @pytest.fixture
-def client(house: House, web: Web, tmp_path: Path) -> Client:
+def client(house: TufPublisher, web: HttpServer, tmp_path: Path) -> Client:
     return Client(web, house.first_root, tmp_path / "client")
 
 
 @pytest.fixture
-def newcomer(house: House, web: Web, tmp_path: Path) -> Client:
+def newcomer(house: TufPublisher, web: HttpServer, tmp_path: Path) -> Client:
     """Another one, which asks for the first time."""
     return Client(web, house.first_root, tmp_path / "newcomer")

@@ -28,13 +28,13 @@ from comet_updates.answer import urls
 from comet_updates.signing import sign as signing_sign
 from comet_updates_cli.signing import offline_roles
 from tests.signing.conftest import PATH, PRODUCT
-from tests.signing.thief import EVIL, ROLE, Thief, signed, targets_of, version_of
+from tests.signing.thief import EVIL, ROLE, Attacker, signed, targets_of, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.signing.conftest import Client, House, Web
+    from tests.signing.conftest import Client, HttpServer, TufPublisher
 
 OTHER = "comet-other"
 LIMITS = UpdaterConfig()
@@ -43,13 +43,13 @@ IN_THE_PIPES = 8_000_000
 
 
 @pytest.fixture
-def thief(house: House) -> Thief:
+def thief(house: TufPublisher) -> Attacker:
     """Somebody who may write to the bucket."""
-    return Thief(house)
+    return Attacker(house)
 
 
 @pytest.fixture
-def released(house: House) -> House:
+def released(house: TufPublisher) -> TufPublisher:
     """4.2.1 and then 4.3.0 were released, and published."""
     for version in ("4.2.1", "4.3.0"):
         house.release(version)
@@ -62,7 +62,7 @@ class TestArbitrarySoftware:
 
     @pytest.mark.http
     def test_other_bytes_in_the_place_of_a_manifest_are_refused(
-        self, released: House, client: Client, thief: Thief
+        self, released: TufPublisher, client: Client, thief: Attacker
     ) -> None:
         key = object_keys.target_key(PATH, signing_sign.sha256(released.s3.get(f"public/v1/{PATH}")))
         honest = released.s3.get(key)
@@ -79,7 +79,7 @@ class TestArbitrarySoftware:
 
     @pytest.mark.parametrize("key", ["thief", "online"])
     def test_metadata_of_a_product_that_another_key_signed_is_refused(
-        self, released: House, client: Client, newcomer: Client, thief: Thief, key: str
+        self, released: TufPublisher, client: Client, newcomer: Client, thief: Attacker, key: str
     ) -> None:
         assert version_of(client.check()) == "4.3.0"
 
@@ -90,14 +90,18 @@ class TestArbitrarySoftware:
             with pytest.raises(UnsignedMetadataError):
                 each.check()
 
-    def test_the_same_with_the_key_of_the_product_is_not(self, released: House, client: Client, thief: Thief) -> None:
+    def test_the_same_with_the_key_of_the_product_is_not(
+        self, released: TufPublisher, client: Client, thief: Attacker
+    ) -> None:
         """The control: with both keys the attack is one."""
         thief.product(3, released.key("product"))
         thief.fresh(released.online, **{ROLE: 3})
 
         assert client.check() == EVIL
 
-    def test_without_the_online_key_nobody_is_told_of_it(self, released: House, client: Client, thief: Thief) -> None:
+    def test_without_the_online_key_nobody_is_told_of_it(
+        self, released: TufPublisher, client: Client, thief: Attacker
+    ) -> None:
         """Nor does the publishing function tell of it, which has the online key."""
         thief.product(3, thief.own)
         assert version_of(client.check()) == "4.3.0"
@@ -105,12 +109,14 @@ class TestArbitrarySoftware:
         assert version_of(client.check()) == "4.3.0"
 
     @pytest.mark.usefixtures("released")
-    def test_a_snapshot_of_another_key_than_the_online_one_is_refused(self, client: Client, thief: Thief) -> None:
+    def test_a_snapshot_of_another_key_than_the_online_one_is_refused(self, client: Client, thief: Attacker) -> None:
         thief.fresh(thief.own)
         with pytest.raises(UnsignedMetadataError):
             client.check()
 
-    def test_a_thief_of_the_cdn_can_do_no_more(self, released: House, client: Client, web: Web, thief: Thief) -> None:
+    def test_a_thief_of_the_cdn_can_do_no_more(
+        self, released: TufPublisher, client: Client, web: HttpServer, thief: Attacker
+    ) -> None:
         made = signed(targets_of(2, released, {PATH: EVIL}), thief.own, released.online)
         web.replaced[f"/tuf/metadata/2.{ROLE}.json"] = made
         web.replaced[object_keys.target_key(PATH, signing_sign.sha256(EVIL)).removeprefix("public")] = EVIL
@@ -124,7 +130,7 @@ class TestArbitrarySoftware:
 class TestRollback:
     """'An attacker presents a software update system with older files than those the client has already seen.'"""
 
-    def test_an_older_timestamp_is_refused(self, released: House, client: Client, thief: Thief) -> None:
+    def test_an_older_timestamp_is_refused(self, released: TufPublisher, client: Client, thief: Attacker) -> None:
         once = released.s3.get(urls.TIMESTAMP)
         released.release("4.4.0")
         released.sweep()
@@ -134,7 +140,7 @@ class TestRollback:
         with pytest.raises(BadVersionNumberError):
             client.check()
 
-    def test_an_older_snapshot_is_refused(self, released: House, client: Client, thief: Thief) -> None:
+    def test_an_older_snapshot_is_refused(self, released: TufPublisher, client: Client, thief: Attacker) -> None:
         assert version_of(client.check()) == "4.3.0"
         timestamp = thief.read(urls.TIMESTAMP)
         older = min(
@@ -146,13 +152,17 @@ class TestRollback:
         with pytest.raises(BadVersionNumberError):
             client.check()
 
-    def test_older_metadata_of_a_product_is_refused(self, released: House, client: Client, thief: Thief) -> None:
+    def test_older_metadata_of_a_product_is_refused(
+        self, released: TufPublisher, client: Client, thief: Attacker
+    ) -> None:
         assert version_of(client.check()) == "4.3.0"
         thief.fresh(released.online, **{ROLE: 1})
         with pytest.raises(BadVersionNumberError):
             client.check()
 
-    def test_a_product_cannot_be_made_to_disappear(self, released: House, client: Client, thief: Thief) -> None:
+    def test_a_product_cannot_be_made_to_disappear(
+        self, released: TufPublisher, client: Client, thief: Attacker
+    ) -> None:
         assert version_of(client.check()) == "4.3.0"
         timestamp = thief.read(urls.TIMESTAMP)
         number = timestamp.snapshot_meta.version + 1
@@ -163,7 +173,7 @@ class TestRollback:
             client.check()
 
     def test_whoever_never_saw_the_newer_release_can_be_shown_the_older_but_no_other(
-        self, released: House, newcomer: Client, thief: Thief
+        self, released: TufPublisher, newcomer: Client, thief: Attacker
     ) -> None:
         """With the online key. How long that goes is below: `TestFreeze`."""
         thief.fresh(released.online, **{ROLE: 1})
@@ -178,7 +188,7 @@ class TestFreeze:
 
     @pytest.mark.parametrize(("hours", "is_noticed"), [(71, False), (73, True)])
     def test_it_is_noticed_after_three_days(
-        self, house: House, client: Client, *, hours: int, is_noticed: bool
+        self, house: TufPublisher, client: Client, *, hours: int, is_noticed: bool
     ) -> None:
         house.now = datetime.now(UTC) - timedelta(hours=hours)
         house.release("4.2.1", **LONG_AGO)
@@ -192,7 +202,7 @@ class TestFreeze:
 
     @pytest.mark.parametrize(("days", "is_noticed"), [(89, False), (91, True)])
     def test_it_is_noticed_after_ninety_days_if_the_online_key_is_stolen(
-        self, house: House, client: Client, thief: Thief, *, days: int, is_noticed: bool
+        self, house: TufPublisher, client: Client, thief: Attacker, *, days: int, is_noticed: bool
     ) -> None:
         house.now = datetime.now(UTC) - timedelta(days=days)
         house.release("4.2.1", **LONG_AGO)
@@ -207,7 +217,7 @@ class TestFreeze:
             assert version_of(client.check()) == "4.2.1"
 
     def test_a_timestamp_that_lives_for_ever_is_no_way_round_that(
-        self, house: House, client: Client, thief: Thief
+        self, house: TufPublisher, client: Client, thief: Attacker
     ) -> None:
         house.now = datetime.now(UTC) - timedelta(days=91)
         house.release("4.2.1", **LONG_AGO)
@@ -236,7 +246,7 @@ class TestEndlessData:
         ],
     )
     def test_metadata_is_read_up_to_a_limit(
-        self, client: Client, web: Web, thief: Thief, role: str, limit_bytes: int
+        self, client: Client, web: HttpServer, thief: Attacker, role: str, limit_bytes: int
     ) -> None:
         if role == "timestamp":
             path = urls.TIMESTAMP.removeprefix("public")
@@ -252,7 +262,7 @@ class TestEndlessData:
         web.endless = set()
         assert version_of(client.check()) == "4.3.0"
 
-    def test_a_manifest_is_read_up_to_its_length(self, released: House, client: Client, web: Web) -> None:
+    def test_a_manifest_is_read_up_to_its_length(self, released: TufPublisher, client: Client, web: HttpServer) -> None:
         honest = released.s3.get(f"public/v1/{PATH}")
         web.endless = {object_keys.target_key(PATH, signing_sign.sha256(honest)).removeprefix("public")}
 
@@ -262,7 +272,7 @@ class TestEndlessData:
 
 
 @pytest.mark.usefixtures("released")
-def test_slow_retrieval_ends_when_nothing_comes_any_more(client: Client, web: Web) -> None:
+def test_slow_retrieval_ends_when_nothing_comes_any_more(client: Client, web: HttpServer) -> None:
     """'An attacker responds to clients with a very slow stream of data.' python-tuf waits 30 s for the next byte, the
     test one. Who sends a byte now and then is only held by the limits above.
     """
@@ -280,7 +290,7 @@ class TestMixAndMatch:
     """
 
     def test_old_metadata_of_a_product_under_a_new_snapshot_is_refused(
-        self, released: House, client: Client, web: Web
+        self, released: TufPublisher, client: Client, web: HttpServer
     ) -> None:
         web.replaced[f"/tuf/metadata/2.{ROLE}.json"] = released.s3.get(object_keys.metadata_key(ROLE, 1))
         with pytest.raises(BadVersionNumberError):
@@ -290,7 +300,7 @@ class TestMixAndMatch:
         assert version_of(client.check()) == "4.3.0"
 
     def test_new_metadata_of_a_product_under_an_old_snapshot_is_refused(
-        self, house: House, client: Client, web: Web
+        self, house: TufPublisher, client: Client, web: HttpServer
     ) -> None:
         house.release("4.2.1")
         house.sweep()
@@ -306,7 +316,9 @@ class TestMixAndMatch:
         del web.replaced[f"/tuf/metadata/1.{ROLE}.json"]
         assert version_of(client.check()) == "4.2.1"
 
-    def test_an_old_snapshot_under_a_new_timestamp_is_refused(self, released: House, client: Client, web: Web) -> None:
+    def test_an_old_snapshot_under_a_new_timestamp_is_refused(
+        self, released: TufPublisher, client: Client, web: HttpServer
+    ) -> None:
         snapshots = sorted(
             (known.version, key)
             for key in released.s3.keys(urls.METADATA)
@@ -321,14 +333,14 @@ class TestWrongProduct:
     """'An attacker provides a client with a trusted file that is not the one the client wanted.'"""
 
     @pytest.fixture
-    def two(self, released: House) -> House:
+    def two(self, released: TufPublisher) -> TufPublisher:
         released.delegate(OTHER, "other")
         released.release("1.0.0", "other", product=OTHER)
         released.sweep()
         return released
 
     def test_the_key_of_another_product_cannot_sign_in_the_bucket(
-        self, two: House, client: Client, thief: Thief
+        self, two: TufPublisher, client: Client, thief: Attacker
     ) -> None:
         thief.product(3, two.key("other"))
         two.sweep()
@@ -338,7 +350,7 @@ class TestWrongProduct:
         with pytest.raises(UnsignedMetadataError):
             client.check()
 
-    def test_the_key_of_another_product_cannot_sign_as_a_pipeline(self, two: House, client: Client) -> None:
+    def test_the_key_of_another_product_cannot_sign_as_a_pipeline(self, two: TufPublisher, client: Client) -> None:
         key = object_keys.signed_key(PRODUCT, 3)
         two.s3.put(key, signed(targets_of(3, two, {PATH: EVIL}), two.key("other")))
         two.sweep()
@@ -348,7 +360,9 @@ class TestWrongProduct:
         assert object_keys.metadata_key(ROLE, 3) not in two.s3.keys(urls.METADATA)
         assert version_of(client.check()) == "4.3.0"
 
-    def test_what_another_product_says_of_this_one_is_not_heard(self, two: House, client: Client, thief: Thief) -> None:
+    def test_what_another_product_says_of_this_one_is_not_heard(
+        self, two: TufPublisher, client: Client, thief: Attacker
+    ) -> None:
         role, path = object_keys.product_role(OTHER), object_keys.target_path(OTHER, "stable")
         thief.file(EVIL)
         both = signed(targets_of(2, two, {PATH: EVIL, path: EVIL}), two.key("other"))
@@ -360,7 +374,7 @@ class TestWrongProduct:
         assert client.check(path) == EVIL  # the control: of its own product it may say anything
 
     def test_the_manifest_of_another_product_does_not_pass_for_this_one(
-        self, two: House, client: Client, web: Web
+        self, two: TufPublisher, client: Client, web: HttpServer
     ) -> None:
         honest = two.s3.get(f"public/v1/{PATH}")
         other = two.s3.get(f"public/v1/{object_keys.target_path(OTHER, 'stable')}")
@@ -372,7 +386,9 @@ class TestWrongProduct:
 class TestKeyCompromise:
     """'An attacker who compromises some of the keys': what each of them is good for."""
 
-    def test_one_key_of_root_is_good_for_nothing(self, released: House, client: Client, web: Web, thief: Thief) -> None:
+    def test_one_key_of_root_is_good_for_nothing(
+        self, released: TufPublisher, client: Client, web: HttpServer, thief: Attacker
+    ) -> None:
         root = thief.metadata("root")
         mine = offline_roles.rotated(root, "targets", [signing_sign.public_key(thief.own)], [], released.now)
         made = signed(mine, released.key("root-a"))
@@ -388,7 +404,7 @@ class TestKeyCompromise:
         assert problem["path"] == "$.signatures"
         assert version_of(client.check()) == "4.3.0"
 
-    def test_two_of_them_are_all_there_is(self, released: House, client: Client, thief: Thief) -> None:
+    def test_two_of_them_are_all_there_is(self, released: TufPublisher, client: Client, thief: Attacker) -> None:
         """The control."""
         root = thief.metadata("root")
         mine = offline_roles.rotated(root, "targets", [signing_sign.public_key(thief.own)], [], released.now)
@@ -397,7 +413,9 @@ class TestKeyCompromise:
         released.sweep()
         assert client.check() == EVIL
 
-    def test_the_key_of_targets_alone_cannot_reach_clients(self, released: House, client: Client, thief: Thief) -> None:
+    def test_the_key_of_targets_alone_cannot_reach_clients(
+        self, released: TufPublisher, client: Client, thief: Attacker
+    ) -> None:
         """Without the right to upload to trust/ and without the online key."""
         targets = offline_roles.delegated(
             thief.metadata(Targets.type), PRODUCT, [signing_sign.public_key(thief.own)], 1, released.now
@@ -408,14 +426,14 @@ class TestKeyCompromise:
         assert version_of(client.check()) == "4.3.0"
 
     def test_the_key_of_targets_with_the_right_to_upload_is_all_there_is(
-        self, released: House, client: Client, thief: Thief
+        self, released: TufPublisher, client: Client, thief: Attacker
     ) -> None:
         _take_over(released, thief, released.key("targets"))
         released.sweep()
         assert client.check() == EVIL
 
     def test_the_key_of_a_product_speaks_for_that_product_only(
-        self, released: House, client: Client, thief: Thief
+        self, released: TufPublisher, client: Client, thief: Attacker
     ) -> None:
         released.delegate(OTHER, "other")
         released.release("1.0.0", "other", product=OTHER)
@@ -426,7 +444,9 @@ class TestKeyCompromise:
         assert client.check() == EVIL
         assert version_of(client.check(path)) == "1.0.0"
 
-    def test_the_key_of_a_product_without_the_bucket_is_good_for_nothing(self, released: House, client: Client) -> None:
+    def test_the_key_of_a_product_without_the_bucket_is_good_for_nothing(
+        self, released: TufPublisher, client: Client
+    ) -> None:
         """With the pipeline's right to sign, but not to release: what nobody decided is published by nobody."""
         released.s3.put(
             object_keys.signed_key(PRODUCT, 3), signed(targets_of(3, released, {PATH: EVIL}), released.key("product"))
@@ -435,7 +455,7 @@ class TestKeyCompromise:
         assert version_of(client.check()) == "4.3.0"
 
 
-def _take_over(house: House, thief: Thief, targets_key: str) -> None:
+def _take_over(house: TufPublisher, thief: Attacker, targets_key: str) -> None:
     """Have the thief's own key speak for the product, and release with it."""
     targets = offline_roles.delegated(
         thief.metadata(Targets.type), PRODUCT, [signing_sign.public_key(thief.own)], 1, house.now
@@ -445,7 +465,7 @@ def _take_over(house: House, thief: Thief, targets_key: str) -> None:
 
 
 def test_with_bucket_online_key_and_cdn_nothing_is_installed_that_the_key_of_the_product_did_not_sign(
-    released: House, client: Client, web: Web, thief: Thief, tmp_path: Path
+    released: TufPublisher, client: Client, web: HttpServer, thief: Attacker, tmp_path: Path
 ) -> None:
     """The claim of docs/security.md, as one attack after another on clients that know the root."""
     honest = released.s3.get(f"public/v1/{PATH}")
@@ -498,6 +518,6 @@ def _installed(client: Client) -> bytes | None:
         return None
 
 
-def _target_of(thief: Thief, version: int) -> str:
+def _target_of(thief: Attacker, version: int) -> str:
     target = thief.read(object_keys.metadata_key(ROLE, version)).targets[PATH]
     return object_keys.target_key(PATH, target.hashes["sha256"])

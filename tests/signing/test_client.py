@@ -10,11 +10,11 @@ import pytest
 from tests.signing.conftest import PATH
 
 if TYPE_CHECKING:
-    from tests.signing.conftest import Client, House
+    from tests.signing.conftest import Client, TufPublisher
 
 
 @pytest.mark.http
-def test_a_client_that_knows_the_root_gets_just_what_is_published(house: House, client: Client) -> None:
+def test_a_client_that_knows_the_root_gets_just_what_is_published(house: TufPublisher, client: Client) -> None:
     house.release("4.2.1")
     house.sweep()
 

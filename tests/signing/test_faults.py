@@ -21,10 +21,10 @@ from tests.signing.conftest import PRODUCT
 from tests.signing.thief import version_of
 
 if TYPE_CHECKING:
-    from tests.signing.conftest import Client, House
+    from tests.signing.conftest import Client, TufPublisher
 
 QUICK = ("answer lost",)
-TRIED = ("corrupted", "answer lost")
+TRIED: tuple[str, ...] = ("corrupted", "answer lost")
 """What `make test` tries, and what `make test-all` does; `make torture` tries more."""
 if IS_FULL:  # one of each kind: those that a request ends with, and those that look like an answer
     TRIED += ("reset", "503", "not HTTP", "in part", "wrong etag", "empty")
@@ -41,7 +41,7 @@ POLICY = object_keys.channel_key(PRODUCT, "stable")
     [pytest.param(QUICK, 4, id="quick"), pytest.param(TRIED, 1, id="all", marks=pytest.mark.full)],
 )
 def test_whatever_s3_does_at_whichever_request_clients_of_tuf_get_the_one_or_the_other_state_and_then_the_new_one(
-    house: House, client: Client, faults: tuple[str, ...], step: int
+    house: TufPublisher, client: Client, faults: tuple[str, ...], step: int
 ) -> None:
     house.release("4.2.1")
     house.release("4.3.0")

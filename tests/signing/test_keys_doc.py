@@ -19,7 +19,7 @@ from comet_updates.publish.run import Run
 from testkit.documents import release
 from testkit.project import ROOT
 from testkit.s3 import S3
-from tests.signing.conftest import PATH, Client, Web
+from tests.signing.conftest import PATH, Client, HttpServer
 
 if TYPE_CHECKING:
     from testkit.fresh import Handler
@@ -53,7 +53,7 @@ def test_the_documented_commands_lead_clients_through_every_loss(s3: S3, answer:
         "AWS_ENDPOINT_URL": s3.endpoint,
         "BUCKET": s3.bucket,
     }
-    web = Web(answer)
+    web = HttpServer(answer)
     client: Client | None = None
     try:
         for number, (title, blocks) in enumerate(SECTIONS):

@@ -14,14 +14,14 @@ from tests.signing.conftest import PATH
 from tests.signing.thief import ROLE
 
 if TYPE_CHECKING:
-    from tests.signing.conftest import Client, House, Web
+    from tests.signing.conftest import Client, HttpServer, TufPublisher
 
 ROOT_2, TIMESTAMP, SNAPSHOT = "metadata/2.root.json", "metadata/timestamp.json", "metadata/N.snapshot.json"
 MANIFEST = "targets/comet-cursor/stable/HASH.manifest.json"
 
 
 @pytest.fixture
-def asked(house: House, client: Client, web: Web) -> Web:
+def asked(house: TufPublisher, client: Client, web: HttpServer) -> HttpServer:
     """The web after a first check."""
     house.release("4.2.1")
     house.sweep()
@@ -29,7 +29,7 @@ def asked(house: House, client: Client, web: Web) -> Web:
     return web
 
 
-def told(web: Web) -> tuple[list[str], int]:
+def told(web: HttpServer) -> tuple[list[str], int]:
     """The requests and the bytes since the last time; numbers that follow the clock, and hashes, by name."""
     paths = [re.sub(r"/[0-9]{7,}\.", "/N.", re.sub("[0-9a-f]{64}", "HASH", path)) for path, _ in web.asked]
     sent_bytes = web.sent_bytes
@@ -38,13 +38,15 @@ def told(web: Web) -> tuple[list[str], int]:
 
 
 @pytest.mark.http
-def test_a_first_check_is_six_requests(house: House, asked: Web) -> None:
+def test_a_first_check_is_six_requests(house: TufPublisher, asked: HttpServer) -> None:
     paths, sent_bytes = told(asked)
     assert paths == [ROOT_2, TIMESTAMP, SNAPSHOT, "metadata/2.targets.json", f"metadata/1.{ROLE}.json", MANIFEST]
     assert sent_bytes < 5_000
 
 
-def test_a_following_check_is_two_requests_when_nothing_is_new(house: House, asked: Web, client: Client) -> None:
+def test_a_following_check_is_two_requests_when_nothing_is_new(
+    house: TufPublisher, asked: HttpServer, client: Client
+) -> None:
     told(asked)
     client.check()
     paths, sent_bytes = told(asked)
@@ -52,7 +54,7 @@ def test_a_following_check_is_two_requests_when_nothing_is_new(house: House, ask
     assert sent_bytes < 700
 
 
-def test_so_it_is_when_the_timestamp_is_renewed(house: House, asked: Web, client: Client) -> None:
+def test_so_it_is_when_the_timestamp_is_renewed(house: TufPublisher, asked: HttpServer, client: Client) -> None:
     told(asked)
     house.later(days=1, minutes=1)
     house.sweep()
@@ -60,7 +62,7 @@ def test_so_it_is_when_the_timestamp_is_renewed(house: House, asked: Web, client
     assert told(asked)[0] == [ROOT_2, TIMESTAMP]
 
 
-def test_after_a_release_it_is_five(house: House, asked: Web, client: Client) -> None:
+def test_after_a_release_it_is_five(house: TufPublisher, asked: HttpServer, client: Client) -> None:
     told(asked)
     house.release("4.3.0")
     house.sweep()
@@ -71,7 +73,7 @@ def test_after_a_release_it_is_five(house: House, asked: Web, client: Client) ->
 
 
 def test_after_a_release_of_another_product_it_is_the_snapshot_besides(
-    house: House, asked: Web, client: Client
+    house: TufPublisher, asked: HttpServer, client: Client
 ) -> None:
     house.delegate("comet-other", "other")
     house.sweep()
@@ -84,7 +86,7 @@ def test_after_a_release_of_another_product_it_is_the_snapshot_besides(
 
 
 def test_after_a_new_root_it_is_one_more_for_good_or_until_the_app_ships_with_it(
-    house: House, asked: Web, client: Client
+    house: TufPublisher, asked: HttpServer, client: Client
 ) -> None:
     house.rotate("root", "root-d", "root-a", "root-b", "root-c")
     house.sweep()
@@ -95,13 +97,13 @@ def test_after_a_new_root_it_is_one_more_for_good_or_until_the_app_ships_with_it
     assert told(asked)[0] == ["metadata/3.root.json", TIMESTAMP]
 
 
-def test_what_it_asks_for_is_the_same_for_every_copy(house: House, asked: Web, newcomer: Client) -> None:
+def test_what_it_asks_for_is_the_same_for_every_copy(house: TufPublisher, asked: HttpServer, newcomer: Client) -> None:
     first = told(asked)
     newcomer.check()
     assert told(asked) == first
 
 
-def test_it_says_its_own_name_and_version_and_nothing_else(asked: Web) -> None:
+def test_it_says_its_own_name_and_version_and_nothing_else(asked: HttpServer) -> None:
     assert {re.sub(r"[0-9.]+$", "", headers.pop("user-agent")) for headers in asked.headers} == {"python-tuf/"}
     assert {name for headers in asked.headers for name in headers} == {"host", "accept-encoding"}
 

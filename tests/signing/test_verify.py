@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from tuf.api.metadata import Metadata, Root, TargetFile, Targets
 
 from comet_updates import object_keys
-from comet_updates.errors import RefusedUploadError
-from comet_updates.signing import sign
-from comet_updates.signing.verify import NOBODY, read_anchor, read_seal
+from comet_updates.errors import Problem, RefusedUploadError
+from comet_updates.model.release import Release
+from comet_updates.publish.uploads import parse
+from comet_updates.signing import sign, verify
+from comet_updates.signing.verify import NO_TRUST, read_anchor, read_seal
 from comet_updates_cli.signing import offline_roles
 from tests.signing.thief import signed
 
@@ -88,8 +90,8 @@ class TestAnchor:
         assert list(anchor.documents.values()) == list(uploaded.values())
 
     def test_without_a_first_root_there_is_none(self, uploaded: dict[str, bytes]) -> None:
-        assert read_anchor({}) == NOBODY
-        assert read_anchor({key: body for key, body in uploaded.items() if "root" not in key}) == NOBODY
+        assert read_anchor({}) == NO_TRUST
+        assert read_anchor({key: body for key, body in uploaded.items() if "root" not in key}) == NO_TRUST
 
     @pytest.mark.parametrize("signers", [("a",), ("a", "thief"), ()])
     def test_a_first_root_that_too_few_signed_is_refused(
@@ -97,7 +99,7 @@ class TestAnchor:
     ) -> None:
         key = object_keys.trust_key("root", 1)
         anchor = read_anchor(uploaded | {key: signed(root, *keys.uris(*signers))})
-        assert anchor._replace(refusals={}) == NOBODY
+        assert anchor._replace(refusals={}) == NO_TRUST
         assert set(anchor.refusals) == {key}
 
     @pytest.mark.parametrize(
@@ -212,6 +214,35 @@ class TestSeal:
     def test_another_kind_is_refused(self, read: Callable[..., Any], root: Root) -> None:
         with pytest.raises(RefusedUploadError, match=r"\$.signed._type: is not 'targets'"):
             read(root)
+
+
+@pytest.mark.parametrize(
+    ("refused", "path", "problem", "remedy"),
+    [
+        (lambda: parse.parse(Release, KEY, b"[]"), "$", "is not a JSON object", "Begin with { and end with }"),
+        (
+            lambda: verify.parse(KEY, b"[]", Targets),
+            "$",
+            "is not TUF metadata",
+            "Create it with comet-updates keys or comet-updates release",
+        ),
+        (
+            lambda: verify.read(KEY, Metadata(product(version=2)).to_bytes(), 1, Targets),
+            "$.signed.version",
+            "is 2, but the key has 1",
+            "Use the same version in both",
+        ),
+    ],
+    ids=["upload", "metadata", "field of metadata"],
+)
+def test_refusal_names_its_key_path_problem_and_remedy(
+    refused: Callable[[], object], path: str, problem: str, remedy: str
+) -> None:
+    """Uploads and metadata are refused in the same form, whichever module reads them."""
+    with pytest.raises(RefusedUploadError) as refusal:
+        refused()
+    assert refusal.value.key == KEY
+    assert refusal.value.problems == (Problem(path, problem, remedy),)
 
 
 def json_of(leaves: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:

@@ -17,21 +17,21 @@ from comet_updates.errors import DecisionError
 from comet_updates.signing import sign
 from comet_updates_cli.signing import key_folder, offline_roles
 from tests.signing.conftest import PATH, PRODUCT
-from tests.signing.thief import EVIL, ROLE, Thief, signed, targets_of, version_of
+from tests.signing.thief import EVIL, ROLE, Attacker, signed, targets_of, version_of
 
 if TYPE_CHECKING:
-    from tests.signing.conftest import Client, House
+    from tests.signing.conftest import Client, TufPublisher
 
 
 @pytest.fixture
-def thief(house: House) -> Thief:
+def thief(house: TufPublisher) -> Attacker:
     house.release("4.2.1")
     house.sweep()
-    return Thief(house)
+    return Attacker(house)
 
 
 @pytest.mark.http
-def test_of_a_stolen_key_of_root(house: House, client: Client, newcomer: Client, thief: Thief) -> None:
+def test_of_a_stolen_key_of_root(house: TufPublisher, client: Client, newcomer: Client, thief: Attacker) -> None:
     assert version_of(client.check()) == "4.2.1"
 
     house.rotate("root", "root-d", "root-a", "root-b", "root-c")
@@ -47,7 +47,7 @@ def test_of_a_stolen_key_of_root(house: House, client: Client, newcomer: Client,
         client.check()
 
 
-def test_a_new_root_that_too_few_signed_is_not_published(house: House, client: Client, thief: Thief) -> None:
+def test_a_new_root_that_too_few_signed_is_not_published(house: TufPublisher, client: Client, thief: Attacker) -> None:
     """So that a ceremony that is interrupted harms nobody."""
     key_folder.rotate(
         house.folder, "root", [house.public("root-d")], [house.keyid("root-a")], now=house.now, is_dry=False
@@ -64,7 +64,7 @@ def test_a_new_root_that_too_few_signed_is_not_published(house: House, client: C
     assert version_of(client.check()) == "4.2.1"
 
 
-def test_of_a_stolen_key_of_targets(house: House, client: Client, newcomer: Client, thief: Thief) -> None:
+def test_of_a_stolen_key_of_targets(house: TufPublisher, client: Client, newcomer: Client, thief: Attacker) -> None:
     before = thief.metadata(Targets.type)
     evil = offline_roles.delegated(before, PRODUCT, [sign.public_key(thief.own)], 1, house.now)
     theirs = object_keys.trust_key(Targets.type, evil.version)
@@ -86,14 +86,16 @@ def test_of_a_stolen_key_of_targets(house: House, client: Client, newcomer: Clie
         assert version_of(each.check()) == "4.2.1"
 
 
-def test_what_the_thief_of_the_targets_key_uploaded_has_to_be_deleted_first(house: House, thief: Thief) -> None:
+def test_what_the_thief_of_the_targets_key_uploaded_has_to_be_deleted_first(
+    house: TufPublisher, thief: Attacker
+) -> None:
     evil = offline_roles.delegated(thief.metadata(Targets.type), PRODUCT, [sign.public_key(thief.own)], 1, house.now)
     house.s3.put(object_keys.trust_key(Targets.type, evil.version), signed(evil, house.key("targets")))
     with pytest.raises(DecisionError, match="already exists with different content"):
         house.rotate("targets", "targets-2", "targets", "root-a", "root-b", "targets-2")
 
 
-def test_of_a_stolen_key_of_a_product(house: House, client: Client, newcomer: Client, thief: Thief) -> None:
+def test_of_a_stolen_key_of_a_product(house: TufPublisher, client: Client, newcomer: Client, thief: Attacker) -> None:
     thief.product(2, house.key("product"))
     house.sweep()
     assert client.check() == EVIL
@@ -113,7 +115,7 @@ def test_of_a_stolen_key_of_a_product(house: House, client: Client, newcomer: Cl
 
 
 def test_between_a_new_key_of_a_product_and_its_signature_clients_refuse(
-    house: House, client: Client, thief: Thief
+    house: TufPublisher, client: Client, thief: Attacker
 ) -> None:
     assert version_of(client.check()) == "4.2.1"
     house.delegate(PRODUCT, "product-2")
@@ -127,7 +129,7 @@ def test_between_a_new_key_of_a_product_and_its_signature_clients_refuse(
 
 
 def test_revoking_the_only_key_of_a_product_ends_it_until_another_is_named(
-    house: House, client: Client, newcomer: Client, thief: Thief
+    house: TufPublisher, client: Client, newcomer: Client, thief: Attacker
 ) -> None:
     thief.product(2, house.key("product"))
     house.sweep()
@@ -146,7 +148,7 @@ def test_revoking_the_only_key_of_a_product_ends_it_until_another_is_named(
         assert version_of(each.check()) == "4.2.1"
 
 
-def test_of_a_stolen_online_key(house: House, client: Client, newcomer: Client, thief: Thief) -> None:
+def test_of_a_stolen_online_key(house: TufPublisher, client: Client, newcomer: Client, thief: Attacker) -> None:
     house.release("4.3.0")
     house.sweep()
     assert version_of(client.check()) == "4.3.0"
@@ -172,7 +174,7 @@ def test_of_a_stolen_online_key(house: House, client: Client, newcomer: Client, 
 class TestFastForward:
     """Versions so high that nothing honest comes after them, for a client that has seen them."""
 
-    def test_by_the_online_key(self, house: House, client: Client, newcomer: Client, thief: Thief) -> None:
+    def test_by_the_online_key(self, house: TufPublisher, client: Client, newcomer: Client, thief: Attacker) -> None:
         thief.fresh(house.online, version=900_000_000)
         thief.timestamp(house.online, 2**31, 900_000_000)
         assert version_of(client.check()) == "4.2.1"  # and it remembers
@@ -196,7 +198,7 @@ class TestFastForward:
 
     @pytest.mark.parametrize("deletes", [True, False])
     def test_by_the_key_of_a_product(
-        self, house: House, client: Client, newcomer: Client, thief: Thief, *, deletes: bool
+        self, house: TufPublisher, client: Client, newcomer: Client, thief: Attacker, *, deletes: bool
     ) -> None:
         """With the online key exchanged nothing has to be deleted, but it may be."""
         body = thief.product(999_999_999, house.key("product"))
@@ -224,7 +226,7 @@ class TestFastForward:
 
     @pytest.mark.parametrize("what", ["a snapshot", "a product", "the timestamp"])
     def test_without_a_key_nobody_can_bring_the_online_key_to_it(
-        self, house: House, client: Client, newcomer: Client, thief: Thief, what: str
+        self, house: TufPublisher, client: Client, newcomer: Client, thief: Attacker, what: str
     ) -> None:
         assert version_of(client.check()) == "4.2.1"
         key = {

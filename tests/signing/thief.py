@@ -16,7 +16,7 @@ from comet_updates.signing import sign
 from tests.signing.conftest import PATH, PRODUCT
 
 if TYPE_CHECKING:
-    from tests.signing.conftest import House
+    from tests.signing.conftest import TufPublisher
 
 ROLE = object_keys.product_role(PRODUCT)
 EVIL = b'{"version":"6.6.6","artifacts":[{"url":"https://evil.example/setup.exe"}]}\n'
@@ -31,20 +31,20 @@ def signed(metadata: Any, *uris: str) -> bytes:
     return made.to_bytes()
 
 
-def targets_of(version: int, house: House, bodies: Mapping[str, bytes]) -> Targets:
+def targets_of(version: int, house: TufPublisher, bodies: Mapping[str, bytes]) -> Targets:
     """Metadata of a role over these files."""
     files = {path: TargetFile.from_data(path, body, ["sha256"]) for path, body in bodies.items()}
     return Targets(version, expires=house.now + timedelta(days=80), targets=files)
 
 
-class Thief:
+class Attacker:
     """Whoever may write to the bucket.
 
     Args:
         house: whose bucket it is. Of its keys he uses those that a test gives him, and no others.
     """
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: TufPublisher) -> None:
         self._house = house
         self.own = house.key("thief")
 

@@ -67,7 +67,7 @@ def matches(pattern: str, line: dict[str, Any]) -> bool:
 
 
 def test_every_line_that_somebody_has_to_act_on_is_counted_and_no_other() -> None:
-    lines = [json.loads(line) for line in log_lines(urls.Place("comet-cursor", "stable", "manifest.json"))]
+    lines = [json.loads(line) for line in log_lines(urls.DocumentId("comet-cursor", "stable", "manifest.json"))]
     counted = [log for log, *_ in allowed.COUNTED.values()]
     assert sorted(set(counted)) == sorted(allowed.LOGS.values())
     answering = {Outcome.ANSWERED, Outcome.NOT_MODIFIED, Outcome.UNAVAILABLE, Outcome.FAILED}

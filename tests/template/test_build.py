@@ -1,4 +1,4 @@
-"""What `make build` makes, and that it runs in Lambda's own runtime: emulator and runtime client, no container."""
+"""Packages that `sam build` makes, and that they run in Lambda's own runtime: emulator and client, no container."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import hashlib
 import json
 import os
 import re
+import shutil
+import stat
 import subprocess
 import sys
 from contextlib import AbstractContextManager
@@ -40,27 +42,143 @@ def need(present: bool, what: str) -> None:  # noqa: FBT001
         pytest.fail(reason) if os.environ.get("COMET_REQUIRE_ALL") else pytest.skip(reason)
 
 
+def sam_build(folder: Path, path: str, *resource: str) -> subprocess.CompletedProcess[str]:
+    """Run `sam build` as a person types it, without the network and with a PATH of its own."""
+    need(SAM.exists(), "the SAM CLI")
+    environment = {
+        "HOME": os.environ.get("HOME", "/"),
+        "PATH": path,
+        "PIP_FIND_LINKS": str(ROOT / ".wheels"),
+        "PIP_NO_INDEX": "1",
+        "SAM_CLI_TELEMETRY": "0",
+    }
+    command = [str(SAM), "build", "--build-dir", str(folder), *resource]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+def with_python() -> str:
+    """Return a PATH with the runtime's Python."""
+    need(PYTHON.exists(), "the runtime's Python")
+    return f"{PYTHON.parent}{os.pathsep}{os.environ['PATH']}"
+
+
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    need(SAM.exists(), "the SAM CLI")
-    need(PYTHON.exists(), "the runtime's Python")
     folder = tmp_path_factory.mktemp("build")
-    run = subprocess.run([ROOT / "tools" / "build.sh", folder], capture_output=True, text=True, check=False)
+    run = sam_build(folder, with_python())
     assert run.returncode == 0, run.stderr
     return folder
 
 
+def linked(folder: Path, *programs: str) -> Path:
+    """Make a folder for PATH that has these programs, by name or path, and no others."""
+    folder.mkdir()
+    for program in programs:
+        (folder / Path(program).name).symlink_to(str(shutil.which(program)))
+    return folder
+
+
+NEEDED = ("make", "find", "tar", "mkdir", "rm", "chmod")
+"""The programs with which the Makefiles build, besides Python."""
+
+SHIMS = pytest.mark.parametrize("shim", [None, "exit 127", "echo 3.12"], ids=["missing", "fails", "is-something-else"])
+
+
+def without_python(folder: Path, shim: str | None) -> str:
+    """Return a PATH that has what a build needs, but no Python that works; `shim` is a script in its place."""
+    path = linked(folder, *NEEDED)
+    if shim:
+        (path / "python3.13").write_text(f"#!/bin/sh\n{shim}\n")
+        (path / "python3.13").chmod(0o755)
+    return str(path)
+
+
+@SHIMS
+def test_sam_build_without_python_fails_and_says_what_to_type(tmp_path: Path, shim: str | None) -> None:
+    run = sam_build(tmp_path / "build", without_python(tmp_path / "bin", shim))
+    (line,) = [line for line in run.stderr.splitlines() if "python3.13" in line]
+    assert "python3.13 with pip is not on PATH: install Python 3.13, or type `make build`" in line
+    assert run.returncode != 0
+
+
+def test_sam_build_with_python_on_path_builds(tmp_path: Path) -> None:
+    """Positive control of the test above."""
+    need(PYTHON.exists(), "the runtime's Python")
+    path = linked(tmp_path / "bin", *NEEDED, str(PYTHON.resolve()))
+    run = sam_build(tmp_path / "build", str(path), "AnswerFunction")
+    assert run.returncode == 0, run.stderr
+    assert sources(tmp_path / "build" / "AnswerFunction") == ANSWER_MODULES
+
+
+def make(target: str, sources: Path, path: str) -> subprocess.CompletedProcess[str]:
+    """Run the Makefile of a package as SAM does, with a folder `result` beside the sources for what it makes."""
+    result = sources.parent / "result"
+    result.mkdir()
+    command, environment = ["make", f"build-{target}"], {"PATH": path, "ARTIFACTS_DIR": str(result)}
+    return subprocess.run(command, cwd=sources, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """Return a copy of the sources of both functions."""
+    return shutil.copytree(ROOT / "functions", tmp_path / "functions")
+
+
+@SHIMS
+def test_build_of_functions_without_python_fails_and_says_what_to_type(
+    copy: Path, tmp_path: Path, shim: str | None
+) -> None:
+    """Positive control: the test below, with the runtime's Python."""
+    run = make("PublishFunction", copy, without_python(tmp_path / "bin", shim))
+    (line,) = run.stderr.splitlines()
+    assert "python3.13 is not on PATH: install Python 3.13, or type `make build`" in line
+    assert run.returncode != 0
+
+
+@pytest.mark.parametrize(
+    ("name", "is_copied"),
+    [
+        ("answer/added.py", False),
+        ("publish/added.py", True),
+        ("pages/templates/added.html.jinja", True),
+        ("added.py", False),
+        ("audit/__init__.py", False),
+        ("publish/added.txt", False),
+        ("publish/added.py~", False),
+        ("publish/__pycache__/added.cpython-313.pyc", False),
+    ],
+)
+def test_build_of_publishing_copies_only_listed_files(copy: Path, name: str, *, is_copied: bool) -> None:
+    added = copy / "comet_updates" / name
+    added.parent.mkdir(exist_ok=True)
+    added.touch()
+    run = make("PublishFunction", copy, with_python())
+    assert run.returncode == 0, run.stderr
+    assert (copy.parent / "result" / "comet_updates" / name).exists() == is_copied
+
+
+@pytest.mark.parametrize("name", ["errors.py", "answer/log.py"])
+def test_build_without_a_listed_file_fails_and_names_it(copy: Path, name: str) -> None:
+    """Positive control: the test above."""
+    (copy / "comet_updates" / name).unlink()
+    run = make("PublishFunction", copy, with_python())
+    assert f"comet_updates/{name}" in run.stderr
+    assert run.returncode != 0
+
+
 def test_sam_finds_no_fault() -> None:
     need(SAM.exists(), "the SAM CLI")
-    command = [SAM, "validate", "--lint", "--template", ROOT / "template.yaml"]
+    command: list[str | Path] = [SAM, "validate", "--lint", "--template", ROOT / "template.yaml"]
     environment = os.environ | {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"}
     run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
 
 
 def test_cfn_lint_finds_no_fault() -> None:
-    command = [Path(sys.executable).parent / "cfn-lint", "--format", "parseable", ROOT / "template.yaml"]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    cfn_lint = Path(sys.executable).parent / "cfn-lint"
+    run = subprocess.run(
+        [cfn_lint, "--format", "parseable", ROOT / "template.yaml"], capture_output=True, text=True, check=False
+    )
     assert (run.returncode, run.stdout) == (0, "")
 
 
@@ -70,8 +188,30 @@ def sources(folder: Path) -> set[str]:
     return {".".join(part).removesuffix(".__init__") for part in parts}
 
 
-def test_the_publishing_function_is_the_package_and_nothing_else(built: Path) -> None:
-    assert sources(built / "PublishFunction") == sources(ROOT / "functions")
+def python(built: Path, function: str, code: str) -> subprocess.CompletedProcess[str]:
+    """Run code with the built function and its layer, as in a cloud whose S3 does not answer."""
+    path = [str(built / function), str(built / FUNCTIONS[function] / "python")]
+    environment = {
+        "PYTHONPATH": os.pathsep.join(path),
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "BUCKET": "bucket",
+        "S3_ENDPOINT": "http://127.0.0.1:9",
+        "MEMORY_TTL_S": "60",
+        "LOG_LEVEL": "INFO",
+        "LOG_SUCCESSES": "false",
+        "ONLINE_KEY": "none",
+    }
+    return subprocess.run([PYTHON, "-c", code], env=environment, capture_output=True, text=True, check=True)
+
+
+def test_publishing_function_holds_the_modules_that_it_loads(built: Path) -> None:
+    code = (
+        "import sys, comet_updates.publish.handler\n"
+        "print(*(name for name in sys.modules if name.partition('.')[0] == 'comet_updates'))"
+    )
+    assert sources(built / "PublishFunction") == set(python(built, "PublishFunction", code).stdout.split())
 
 
 def test_the_answering_function_is_the_modules_that_a_reviewer_reads_and_nothing_else(built: Path) -> None:
@@ -144,19 +284,40 @@ def test_byte_code_that_needs_a_check_is_found(tmp_path: Path, mode: str | None,
     assert without_byte_code(tmp_path) == found
 
 
+def naming(folder: Path, *places: Path) -> list[str]:
+    """Return the files of packages that name one of these places of the building machine."""
+    marks = [os.fsencode(place) for place in places]
+    files = [path for path in folder.rglob("*") if path.is_file() and path.parent != folder]
+    return [path.name for path in files if any(mark in path.read_bytes() for mark in marks)]
+
+
 def test_nothing_of_the_building_machine_is_inside(built: Path) -> None:
-    marks = [os.fsencode(built), os.fsencode(ROOT)]
-    assert [path for path in built.rglob("*.pyc") if any(mark in path.read_bytes() for mark in marks)] == []
+    assert naming(built, built, ROOT) == []
+
+
+def test_path_of_the_building_machine_is_found(tmp_path: Path) -> None:
+    """Positive control of the test above."""
+    (tmp_path / "AnswerLayer").mkdir()
+    (tmp_path / "AnswerLayer" / "script").write_text(f"#!{PYTHON}\n")
+    assert naming(tmp_path, tmp_path) == []
+    assert naming(tmp_path, ROOT) == ["script"]
+
+
+def fingerprints(folder: Path) -> dict[Path, tuple[int, bytes]]:
+    """Return the mode and the hash of each file of the packages.
+
+    The template is left out, because SAM writes paths relative to the build folder into it.
+    """
+    files = [path for path in folder.rglob("*") if path.is_file() and path.parent != folder]
+    return {p.relative_to(folder): (p.stat().st_mode, hashlib.sha256(p.read_bytes()).digest()) for p in files}
 
 
 def test_two_builds_are_the_same_bytes(built: Path, tmp_path: Path) -> None:
-    subprocess.run([ROOT / "tools" / "build.sh", tmp_path], capture_output=True, check=True)
-    once, again = (
-        {p.relative_to(f): hashlib.sha256(p.read_bytes()).digest() for p in f.rglob("*") if p.is_file()}
-        for f in (built, tmp_path)
-    )
-    # SAM writes paths relative to the build folder into the template; functions and layers are what is uploaded.
-    assert {p for p in once.keys() | again.keys() if once.get(p) != again.get(p)} <= {Path("template.yaml")}
+    """Compare plain `sam build` with `make build`. The second has a umask that hides new files from other users."""
+    subprocess.run([ROOT / "tools" / "build.sh", tmp_path], capture_output=True, check=True, umask=0o077)
+    once, again = fingerprints(built), fingerprints(tmp_path)
+    assert {path for path in once.keys() | again.keys() if once.get(path) != again.get(path)} == set()
+    assert {stat.filemode(mode)[4:] for mode, _ in once.values()} <= {"r--r--", "r-xr-x"}
 
 
 def running(built: Path, function: str, settings: dict[str, str]) -> AbstractContextManager[Invoke]:
@@ -187,18 +348,7 @@ def test_the_built_answering_function_writes_what_somebody_has_to_act_on(built: 
     """With the logger that it loads only then; what its package leaves out is not missed."""
     event = {"rawPath": "/v1/comet-cursor/stable", "requestContext": {"http": {"method": "GET"}}}
     code = f"from comet_updates.answer.handler import handler; print(handler({event}, None)['statusCode'])"
-    environment = {
-        "PYTHONPATH": os.pathsep.join([str(built / "AnswerFunction"), str(built / "AnswerLayer" / "python")]),
-        "AWS_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "BUCKET": "bucket",
-        "S3_ENDPOINT": "http://127.0.0.1:9",
-        "MEMORY_TTL_S": "60",
-        "LOG_LEVEL": "INFO",
-        "LOG_SUCCESSES": "false",
-    }
-    run = subprocess.run([PYTHON, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    run = python(built, "AnswerFunction", code)
     line, status = run.stdout.splitlines()
     assert (json.loads(line)["outcome"], status, run.stderr) == ("unavailable", "503", "")
 

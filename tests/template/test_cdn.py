@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from checks.template_rules import cdn
 from comet_updates.answer import respond, urls
+from comet_updates.answer.store import STALE_MAX_S
 from comet_updates_cli.audit import allowed
 from testkit.project import ROOT
 from tests.template.expand import Fault, Template, expand, findings, findings_with, resources, source
@@ -121,7 +122,7 @@ def test_a_published_release_is_at_every_edge_within_the_time_that_the_docs_say(
 def test_what_the_function_says_of_caches_is_not_cut_short(expanded: Template) -> None:
     (policy,) = resources(expanded, "AWS::CloudFront::CachePolicy").values()
     times = {name: value for name, value in policy["CachePolicyConfig"].items() if name.endswith("TTL")}
-    assert times == {"MinTTL": 0, "DefaultTTL": 0, "MaxTTL": respond.STALE_MAX_S}
+    assert times == {"MinTTL": 0, "DefaultTTL": 0, "MaxTTL": STALE_MAX_S}
     assert respond.SHARED_MAX_AGE_S <= respond.MAX_AGE_S
 
 

@@ -257,7 +257,7 @@ def test_a_stolen_credential_can_write_what_its_role_is_for_and_delete_nothing(
         key = iam.create_access_key(UserName="thief")["AccessKey"]
         thief = boto3.client("s3", aws_access_key_id=key["AccessKeyId"], aws_secret_access_key=key["SecretAccessKey"])
 
-        @set_initial_no_auth_action_count(0)  # type: ignore[untyped-decorator]  # moto's
+        @set_initial_no_auth_action_count(0)
         def tried() -> set[str]:
             for name in KEYS:
                 with pytest.raises(ClientError, match="AccessDenied"):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import boto3
+from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -107,7 +108,7 @@ class Account:
         Raises:
             UnseenError: AWS refuses or fails.
         """
-        method = _snake(operation)
+        method = xform_name(operation)
         try:
             client = self._client(service, ELSEWHERE.get((service, operation)))
             if client.can_paginate(method):
@@ -143,7 +144,3 @@ def _only_reads(service: str) -> Callable[..., None]:
             raise NotAReadError(f"{service} {model.name}: not a call of the audit")
 
     return check
-
-
-def _snake(operation: str) -> str:
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in operation).lstrip("_")

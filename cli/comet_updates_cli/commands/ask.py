@@ -18,7 +18,7 @@ from comet_updates.answer.errors import CometError
 from comet_updates.errors import AddressError
 from comet_updates.versions import Scheme
 from comet_updates_cli import ask_text
-from comet_updates_cli.commands.decide import AsJson
+from comet_updates_cli.options import AsJson
 from comet_updates_client import check, machine, request, schedule
 from comet_updates_client.choose import Installed, Outcome, Verdict
 from comet_updates_client.manifest import Artifact

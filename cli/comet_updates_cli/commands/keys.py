@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from comet_updates_cli.commands.decide import (
+from comet_updates_cli.options import (
     SIGNS_WITH,
     AsJson,
     BucketName,
@@ -21,8 +21,8 @@ from comet_updates_cli.commands.decide import (
     EndpointUrl,
     Product,
     SignWith,
-    refusals,
 )
+from comet_updates_cli.run_plan import refusals
 
 if TYPE_CHECKING:
     from comet_updates_cli.signing.key_folder import Written
@@ -191,7 +191,7 @@ def renew(
     from comet_updates_cli.signing import sign_states  # noqa: PLC0415 (as above)
 
     with refusals():
-        signed = sign_states.seal(open_bucket(bucket, endpoint_url), product, _now(), _key(), is_renewal=True)
+        signed = sign_states.sign_states(open_bucket(bucket, endpoint_url), product, _now(), _key(), is_renewal=True)
     typer.echo(json.dumps({"signed": signed}) if as_json else "\n".join(f"signed {key}" for key in signed))
 
 

@@ -14,8 +14,10 @@ import typer
 from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.errors import DecisionError
-from comet_updates_cli.commands import decide
-from comet_updates_cli.commands.decide import (
+from comet_updates_cli.options import (
+    CHANNEL_HELP,
+    PRODUCT_HELP,
+    VERSION_HELP,
     AsJson,
     BucketName,
     DryRun,
@@ -25,6 +27,7 @@ from comet_updates_cli.commands.decide import (
     channel_name,
     product_name,
 )
+from comet_updates_cli.run_plan import as_json_of, execute, refusals, show
 
 if TYPE_CHECKING:
     from comet_updates.publish.bucket import Bucket
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
     from comet_updates_cli.policy_edits import Plan
     from comet_updates_cli.release_document import Kind, Wire
     from comet_updates_cli.upload_files import Place
-    from comet_updates_cli.wait_until_live import Sight, Standing
+    from comet_updates_cli.wait_until_live import DocumentStatus, ReleaseStatus
 
 app = typer.Typer()
 Files = Annotated[
@@ -123,9 +126,9 @@ def _upload(place: Place, built: list[Built], where: Where) -> list[str]:
 def release(
     files: Files,
     *,
-    product: Annotated[str, typer.Option(callback=product_name, help=decide.PRODUCT_HELP)],
-    channel: Annotated[str, typer.Option(callback=channel_name, help=decide.CHANNEL_HELP)] = "stable",
-    version: Annotated[str, typer.Option(help=decide.VERSION_HELP)],
+    product: Annotated[str, typer.Option(callback=product_name, help=PRODUCT_HELP)],
+    channel: Annotated[str, typer.Option(callback=channel_name, help=CHANNEL_HELP)] = "stable",
+    version: Annotated[str, typer.Option(help=VERSION_HELP)],
     base_url: Annotated[str, typer.Option(help="URL of the folder from which clients download the files.")],
     upload_to: Annotated[
         str | None,
@@ -156,7 +159,7 @@ def release(
     The release is uploaded only after every file answers at its URL. Running it again changes nothing, and an
     interrupted run continues. Exit code 1: a file is wrong, the release is refused, or it is not live in time.
     """
-    from comet_updates.formats import imported  # noqa: PLC0415 (as above)
+    from comet_updates.formats import encode, imported  # noqa: PLC0415 (as above)
     from comet_updates_cli import policy_edits, release_document  # noqa: PLC0415 (as above)
 
     if wait and not service_url:
@@ -164,11 +167,11 @@ def release(
     where = Where(bucket, endpoint_url, dry_run, as_json, quiet)
     place = _place(upload_to, upload_endpoint_url or endpoint_url)
     report: dict[str, Any] = {}
-    with decide.refusals():
+    with refusals():
         built = _built(files, base_url, told or [], quiet=quiet)
         document = {"schema": 1, "product": product, "channel": channel, "version": version} | imported.given(
             build=build,
-            released_at=policy_edits.moment(datetime.now(UTC)),
+            released_at=encode.moment(datetime.now(UTC)),
             available_at=not_before,
             title=title,
             notes={language: release_document.notes(release_document.text(notes), version)} if notes else None,
@@ -180,7 +183,7 @@ def release(
             return policy_edits.release(opened, document, now)
 
         # Report a refusal before any file is uploaded: their keys can never be used again.
-        decide.execute(where._replace(dry_run=True), make_plan)
+        execute(where._replace(dry_run=True), make_plan)
         if place:
             report["uploaded"] = _upload(place, built, where)
             _say(where, *(f"{'would upload' if dry_run else 'uploaded'} {url}" for url in report["uploaded"]))
@@ -192,11 +195,11 @@ def release(
             def make_policy(opened: Bucket, now: datetime) -> Plan:
                 return policy_edits.policy(opened, product, channel, edit, now, may_be_new=True)
 
-            policy = decide.execute(where, make_policy)
-            report["policy"] = decide.as_json_of(where, policy)
+            policy = execute(where, make_policy)
+            report["policy"] = as_json_of(where, policy)
             _show(where, policy)
-        plan = decide.execute(where, make_plan)
-        report = decide.as_json_of(where, plan) | report
+        plan = execute(where, make_plan)
+        report = as_json_of(where, plan) | report
         _show(where, plan)
         is_well = True
         if wait and service_url and not dry_run:
@@ -221,7 +224,7 @@ def _say(where: Where, *lines: str) -> None:
 
 def _show(where: Where, plan: Plan) -> None:
     if not where.as_json and not where.quiet:
-        decide.show(where, plan)
+        show(where, plan)
 
 
 def _follow(key: str, service_url: str, where: Where, timeout_s: float, report: dict[str, Any]) -> bool:
@@ -234,7 +237,7 @@ def _follow(key: str, service_url: str, where: Where, timeout_s: float, report: 
     opened = open_bucket(where.bucket, where.endpoint_url)
     deadline = time.monotonic() + timeout_s
     stands = wait_until_live.standing(opened, upload, datetime.now(UTC))
-    sights: list[Sight] = []
+    sights: list[DocumentStatus] = []
     while stands.state == wait_until_live.OFFERED and stands.offer:
         sights = wait_until_live.sights(opened, stands.offer, service_url)
         is_told = upload.version in wait_until_live.versions_live(service_url, upload.product, upload.channel)
@@ -254,7 +257,7 @@ def _follow(key: str, service_url: str, where: Where, timeout_s: float, report: 
     return _tell(key, service_url, where, stands, sights)
 
 
-def _tell(key: str, service_url: str, where: Where, stands: Standing, sights: list[Sight]) -> bool:
+def _tell(key: str, service_url: str, where: Where, stands: ReleaseStatus, sights: list[DocumentStatus]) -> bool:
     from comet_updates_cli import wait_until_live  # noqa: PLC0415 (as above)
 
     if stands.state == wait_until_live.REFUSED or stands.offer is None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from comet_updates import object_keys
 from comet_updates.publish.bucket import Bucket
-from comet_updates_cli.commands.decide import SignWith
+from comet_updates_cli.options import SignWith
 from comet_updates_cli.signing import key_folder, sign_states
 
 
@@ -33,7 +33,7 @@ def sign(bucket: Bucket, folder: Path) -> str:
         key_folder.sign(trust, _uri(folder, name), is_dry=False)
     key_folder.publish(trust, bucket, is_dry=False)
     for product in products:
-        sign_states.seal(bucket, product, now, SignWith(_uri(folder, "product")))
+        sign_states.sign_states(bucket, product, now, SignWith(_uri(folder, "product")))
     return _uri(folder, "online")
 
 

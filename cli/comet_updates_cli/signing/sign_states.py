@@ -17,17 +17,16 @@ from tuf.api.metadata import Metadata, Targets
 from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.errors import ConcurrentPublishError, SigningError
-from comet_updates.publish.bucket import Bucket
+from comet_updates.publish.bucket import Bucket, retry_conflicts
 from comet_updates.publish.decide import ALL_PERCENT, due_at
 from comet_updates.publish.render import render
-from comet_updates.publish.signed_states import Seals, manifests
-from comet_updates.publish.uploads.accept import Inputs
+from comet_updates.publish.signed_states import SignedStates, manifests
+from comet_updates.publish.uploads.accept import AcceptedUploads
 from comet_updates.publish.uploads.load import Loader, list_inputs
 from comet_updates.signing import sign
 from comet_updates.signing.verify import Seal
-from comet_updates_cli.commands.decide import SignWith
+from comet_updates_cli.options import SignWith
 
-ATTEMPTS = 5
 MOMENTS_MAX = 10
 """The number of future changes for which manifests are signed in advance."""
 
@@ -52,12 +51,12 @@ class State(NamedTuple):
     appcasts: dict[str, list[bytes]]
 
 
-def seal(
+def sign_states(
     bucket: Bucket,
     product: str,
     now: datetime,
     keys: SignWith,
-    then: Inputs | None = None,
+    then: AcceptedUploads | None = None,
     *,
     is_renewal: bool = False,
 ) -> list[str]:
@@ -76,23 +75,21 @@ def seal(
         StoreUnavailableError: S3 fails.
         ConcurrentPublishError: there was a conflict at every attempt.
     """
-    for _ in range(ATTEMPTS):
-        try:
-            return _seal(bucket, product, now, keys, then, is_renewal=is_renewal)
-        except ConcurrentPublishError:
-            continue
-    raise ConcurrentPublishError(f"{product}: others signed at the same time. Try again.")
+    try:
+        return retry_conflicts(lambda: _seal(bucket, product, now, keys, then, is_renewal=is_renewal))
+    except ConcurrentPublishError as error:
+        raise ConcurrentPublishError(f"{product}: others signed at the same time. Try again.") from error
 
 
 def _seal(
-    bucket: Bucket, product: str, now: datetime, keys: SignWith, then: Inputs | None, *, is_renewal: bool
+    bucket: Bucket, product: str, now: datetime, keys: SignWith, then: AcceptedUploads | None, *, is_renewal: bool
 ) -> list[str]:
-    seals = Seals(bucket)
-    anchor = seals.look()
+    signed_states = SignedStates(bucket)
+    anchor = signed_states.look()
     if anchor.targets is None:
         raise SigningError(keys.uri, "may not sign for any product yet. Run comet-updates keys begin first")
     listing = list_inputs(bucket, product)
-    known = [found for _, found in seals.signed(listing)]
+    known = [found for _, found in signed_states.signed(listing)]
     states = list(_states(product, then or Loader(bucket).load(product, listing), now))
     if not (known or any(state.manifests for state in states)):
         return []  # no release is offered, and none was before
@@ -144,11 +141,11 @@ def _archives(product: str, manifests: Mapping[str, bytes]) -> dict[str, sign.Ar
             if file["kind"] == "archive" and file["url"].endswith(f"/{name}") and {"size", "sha256"} <= file.keys()
         }
         if len(found) == 1 and offered.get("rollout", {"percent": ALL_PERCENT}).get("percent") == ALL_PERCENT:
-            archives[object_keys.target_path(product, path.split("/")[1], name)] = found.pop()
+            archives[object_keys.target_path(product, object_keys.target_channel(path), name)] = found.pop()
     return archives
 
 
-def _states(product: str, inputs: Inputs, now: datetime) -> Iterator[State]:
+def _states(product: str, inputs: AcceptedUploads, now: datetime) -> Iterator[State]:
     """Yield the state of now, and the state after each scheduled change; equal states only once."""
     due = [due_at(release, inputs.policies) for release in inputs.releases]
     ends = [rollout.last_group_at() for policy in inputs.policies.values() for rollout in policy.rollouts]
@@ -164,7 +161,8 @@ def _states(product: str, inputs: Inputs, now: datetime) -> Iterator[State]:
                 yield state
             state = State(offered, defaultdict(list))
         for path in offered:
-            appcast = rendered.documents.get(urls.document_key(product, path.split("/")[1], "appcast.xml"))
+            channel = object_keys.target_channel(path)
+            appcast = rendered.documents.get(urls.document_key(product, channel, "appcast.xml"))
             if appcast is not None and appcast not in state.appcasts[path]:
                 state.appcasts[path].append(appcast)
     if state is not None:

@@ -12,7 +12,7 @@ from comet_updates.answer import drop_in, respond, urls
 from comet_updates.answer.errors import StoreUnavailableError
 from comet_updates.answer.log import Log, Record
 from comet_updates.answer.settings import settings
-from comet_updates.answer.store import WITNESS, Reader, s3_get
+from comet_updates.answer.store import PROBE_KEY, CachedStore, s3_get
 
 Handler = Callable[[dict[str, Any], object], dict[str, Any]]
 
@@ -41,9 +41,9 @@ class Settings(NamedTuple):
 def build(settings: Settings) -> Handler:
     """Return the handler for these settings. One GET is done in advance, so that the first client does not wait."""
     log = Log(successes=settings.log_successes, level=settings.log_level)
-    reader = Reader(s3_get(settings.bucket, settings.endpoint_url), ttl_s=settings.memory_ttl_s)
+    reader = CachedStore(s3_get(settings.bucket, settings.endpoint_url), ttl_s=settings.memory_ttl_s)
     with suppress(StoreUnavailableError):  # S3 may work again at the first request
-        reader.read(WITNESS)
+        reader.read(PROBE_KEY)
 
     def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
         """Answer one API Gateway event (payload 2.0). Only its method, path and If-None-Match are read."""
@@ -56,7 +56,7 @@ def build(settings: Settings) -> Handler:
         except BaseException:  # noqa: BLE001, S110 (the text of any error may quote the request: drop it)
             pass
         try:
-            place = urls.place(answer.key) if answer.key else urls.NOWHERE
+            place = urls.document_id(answer.key) if answer.key else urls.NO_DOCUMENT
             log.write(Record(answer.outcome, place, answer.cache, time.monotonic() - started))
         except BaseException:  # noqa: BLE001, S110 (answer even if the record cannot be written)
             pass

@@ -63,10 +63,10 @@ NOT_A_RECORD = '{"level":"WARNING","outcome":"not_a_record"}'
 
 
 class Record(NamedTuple):
-    """One line of the log. `place` is empty unless it names a document that we publish."""
+    """One line of the log. `document` is empty unless it names a document that we publish."""
 
     outcome: Outcome
-    place: urls.Place = urls.NOWHERE
+    document: urls.DocumentId = urls.NO_DOCUMENT
     cache: Cache = Cache.NONE
     seconds: float = 0.0
 
@@ -84,7 +84,7 @@ class Record(NamedTuple):
             {
                 "level": logging.getLevelName(self.level),
                 "outcome": self.outcome.value,
-                **self.place._asdict(),
+                **self.document._asdict(),
                 "cache": self.cache.value,
                 "duration": duration,
             },

@@ -29,7 +29,7 @@ RETRY_PAUSE_S = 5.0  # no GET for so long after a failure, so that an outage doe
 JITTER = 0.2  # each wait is randomly shorter by up to this share, so that environments do not send GETs together
 TRY_TIMEOUT_S = 1  # from the first byte sent to the last received; S3 usually takes about 0.03 s
 BUDGET_S = 2.5  # no GET begins later; the longest GET (two tries and a pause) then ends before 5 s
-WITNESS = urls.schema_key("manifest")
+PROBE_KEY = urls.schema_key("manifest")
 """A document that every deployment publishes. It is read once in advance. If it is readable, the role can read."""
 
 
@@ -70,7 +70,7 @@ class _Entry(NamedTuple):
     ask_at: float
 
 
-class Reader:
+class CachedStore:
     """Reads public documents and remembers them for `ttl_s` seconds, or up to `STALE_MAX_S` while S3 fails.
 
     Only existing documents are remembered, so that requests for invented names cannot push them out. Only one thread at
@@ -139,7 +139,7 @@ class Reader:
                 return self._get(key, validator)
             # The key is missing, or we cannot read anything now. To find out, read the witness and then the key again:
             # see docs/decisions/0001-missing-or-denied.md.
-            self._get_by(latest, WITNESS, None)
+            self._get_by(latest, PROBE_KEY, None)
             with suppress(DeniedError):
                 return self._get_by(latest, key, validator)
         except BrokenDocumentError:

@@ -91,7 +91,7 @@ _NEWS_URL = re.compile(rf"/(?P<product>{NAME})/feed\.atom")
 _URL_MAX_CHARS = 512  # the longest URL of the grammar has 207
 
 
-class Place(NamedTuple):
+class DocumentId(NamedTuple):
     """The product and channel of a document. A schema and a page have neither."""
 
     product: str
@@ -99,7 +99,7 @@ class Place(NamedTuple):
     document: str
 
 
-NOWHERE = Place("", "", "")
+NO_DOCUMENT = DocumentId("", "", "")
 
 
 class DropIn(NamedTuple):
@@ -180,10 +180,12 @@ def news_key(product: str) -> str:
     return f"{PAGES}{product}.atom"
 
 
-def place(key: str) -> Place:
-    """Return the place of the document at `key`, a result of `public_key`."""
+def document_id(key: str) -> DocumentId:
+    """Return the product, channel and name of the document at `key`, a result of `public_key`."""
     parts = key.split("/")
-    return Place(parts[2], parts[3], parts[4]) if parts[1] == "v1" else Place("", "", f"{parts[1]}/{parts[2]}")
+    return (
+        DocumentId(parts[2], parts[3], parts[4]) if parts[1] == "v1" else DocumentId("", "", f"{parts[1]}/{parts[2]}")
+    )
 
 
 def content_type(key: str) -> str:

@@ -33,7 +33,7 @@ def render(offer: Offer) -> dict[str, bytes]:
     return {name: body for module in ALL for name, body in module.render(offer).items()}
 
 
-class Lag(NamedTuple):
+class OutdatedDocument(NamedTuple):
     """A document that does not contain the latest release.
 
     Attributes:
@@ -47,12 +47,12 @@ class Lag(NamedTuple):
     why: str
 
 
-def lags(offer: Offer) -> list[Lag]:
+def outdated_documents(offer: Offer) -> list[OutdatedDocument]:
     """Return the documents that do not contain the latest release: they are the same without it."""
     return sorted(lag for module in ALL for lag in _lags(module, offer)) if offer.latest else []
 
 
-def _lags(module: ModuleType, offer: Offer) -> Iterator[Lag]:
+def _lags(module: ModuleType, offer: Offer) -> Iterator[OutdatedDocument]:
     rendered = module.render(offer)
     offered = [release for release, yanked in offer.history if yanked is None]
     before = module.render(_without(offer, offered[:1]))
@@ -66,7 +66,7 @@ def _lags(module: ModuleType, offer: Offer) -> Iterator[Lag]:
 
         told = bisect_left(range(1, len(offered)), True, key=is_told_of) + 1  # noqa: FBT003 (the value to search for)
         why = "does not support rollouts" if to_all.get(name) != rendered[name] else f"needs {module.NEEDS}"
-        yield Lag(name, offered[told].version, why)
+        yield OutdatedDocument(name, offered[told].version, why)
 
 
 def _without(offer: Offer, releases: Sequence[Release]) -> Offer:

@@ -137,9 +137,12 @@ def parse(body: bytes, feed: imported.Feed) -> None:
     if not isinstance(document, dict) or "version" not in document or not {"files", "path"} & document.keys():
         raise ForeignFeedError("not a channel file of electron-updater: `version` or `files` is missing")
     feed.unknown("the file", set(document), _READ)
-    if "stagingPercentage" in document:
-        rollout = {"version": str(document["version"]), "percent": document["stagingPercentage"]}
+    share = str(document.get("stagingPercentage", "")).strip()
+    if re.fullmatch(r"[0-9]{1,2}|100", share):
+        rollout = {"version": str(document["version"]), "percent": int(share)}
         feed.decision("stagingPercentage", feed.channel, rollout=rollout)
+    elif share:  # electron-updater offers it to everyone then
+        feed.remark("stagingPercentage", f"{share[:20]!r} is not a whole number from 0 to 100 and is left out")
     files = document.get("files") or []
     legacy = {"url": document.get("path"), **{key: document[key] for key in ("sha512", "sha2") if key in document}}
     if document.get("path") and not any(legacy.items() <= entry.items() for entry in files):

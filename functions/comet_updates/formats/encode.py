@@ -18,7 +18,7 @@ def as_json(value: object) -> bytes:
 
 
 def moment(at: datetime) -> str:
-    """Return a time in the form of RFC 3339, to the second, in UTC."""
+    """Return a time as our documents write it: RFC 3339 in UTC, to the second."""
     return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -31,7 +31,11 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 Page = TypeVar("Page", bound=Mapping[str, object])
+Result = TypeVar("Result")
 MAX_CONNECTIONS = 32
+ATTEMPTS = 5
+"""The number of times that we try a write while others keep writing first."""
+
 _REMEDIES = {
     "404": "Check that --endpoint-url is the URL of an S3 server",
     "AccessDenied": "Use credentials with the rights that docs/releasing.md lists",
@@ -265,18 +269,18 @@ def open_client(name: str, endpoint_url: str | None, *, read_timeout_s: float) -
         raise StoreUnavailableError(f"{endpoint_url!r} is not the URL of an S3. Write it with https://.") from error
 
 
-class Change(NamedTuple):
+class WriteResult(NamedTuple):
     """The keys that a run wrote and deleted."""
 
     written: tuple[str, ...] = ()
     deleted: tuple[str, ...] = ()
 
-    def and_then(self, later: Change) -> Change:
+    def and_then(self, later: WriteResult) -> WriteResult:
         """Return this change combined with a later one."""
-        return Change(self.written + later.written, self.deleted + later.deleted)
+        return WriteResult(self.written + later.written, self.deleted + later.deleted)
 
 
-def write(bucket: Bucket, existing: Mapping[str, str], wanted: Mapping[str, bytes]) -> Change:
+def write_changes(bucket: Bucket, existing: Mapping[str, str], wanted: Mapping[str, bytes]) -> WriteResult:
     """Change the objects `existing` (ETags by key) to `wanted`.
 
     Write the objects that differ, in the order of `wanted`, then delete those that are not in `wanted`.
@@ -296,4 +300,20 @@ def write(bucket: Bucket, existing: Mapping[str, str], wanted: Mapping[str, byte
     for key in sorted(set(existing) - set(wanted)):
         bucket.delete(key, replaces=existing[key])
         deleted.append(key)
-    return Change(tuple(written), tuple(deleted))
+    return WriteResult(tuple(written), tuple(deleted))
+
+
+def retry_conflicts(attempt: Callable[[], Result]) -> Result:
+    """Return the result of `attempt`. After a conflict, call it again, up to `ATTEMPTS` times in all.
+
+    Args:
+        attempt: reads the current state, then writes on the condition that nobody else has written.
+
+    Raises:
+        ConcurrentPublishError: the last attempt met a conflict, too.
+        CometError: another error of `attempt`; it is not retried.
+    """
+    for _ in range(ATTEMPTS - 1):
+        with suppress(ConcurrentPublishError):
+            return attempt()
+    return attempt()

@@ -12,7 +12,7 @@ from comet_updates.publish.stored import Stored
 from comet_updates.publish.uploads.load import list_inputs
 
 
-class View(NamedTuple):
+class ProductObjects(NamedTuple):
     """A product at one moment.
 
     Attributes:
@@ -25,17 +25,18 @@ class View(NamedTuple):
     listing: dict[str, tuple[Stored, ...]]
 
 
-def look(bucket: Bucket, product: str) -> View:
+def list_product(bucket: Bucket, product: str) -> ProductObjects:
     """Return the objects of one product. `product` is taken from a key and need not be a valid name.
 
     Raises:
         StoreUnavailableError: S3 fails.
     """
-    existing = bucket.etags(f"public/v1/{product}/") | _pages(bucket, product) | _rejections(bucket, product)
-    return View(existing | _trusted(bucket, product), dict(list_inputs(bucket, product)))
+    documents = bucket.etags(f"{object_keys.DOCUMENTS}{product}/")
+    existing = documents | _pages(bucket, product) | _rejections(bucket, product)
+    return ProductObjects(existing | _trusted(bucket, product), dict(list_inputs(bucket, product)))
 
 
-def look_at_all(bucket: Bucket) -> dict[str, View]:
+def list_all_products(bucket: Bucket) -> dict[str, ProductObjects]:
     """Return the objects of every product, by its name. Products with invalid names are included.
 
     This takes one request for each 1000 objects, regardless of the number of products.
@@ -43,17 +44,17 @@ def look_at_all(bucket: Bucket) -> dict[str, View]:
     Raises:
         StoreUnavailableError: S3 fails.
     """
-    views: dict[str, View] = {}
+    views: dict[str, ProductObjects] = {}
     public = bucket.etags("public/")
     for key, etag in (public | bucket.etags("rejected/")).items():
         product = product_of_public(key) if key in public else object_keys.product_of(original(key))
         if product is not None:
-            views.setdefault(product, View({}, {})).existing[key] = etag
+            views.setdefault(product, ProductObjects({}, {})).existing[key] = etag
     for prefix in object_keys.UPLOAD_PREFIXES:
         for key, versions in bucket.versions(prefix).items():
             product = object_keys.product_of(key)
             if product is not None and not key.endswith("/"):  # a console's "folder"
-                views.setdefault(product, View({}, {})).listing[key] = versions
+                views.setdefault(product, ProductObjects({}, {})).listing[key] = versions
     return views
 
 
@@ -62,9 +63,8 @@ def product_of_public(key: str) -> str | None:
 
     The document need not be one that should exist.
     """
-    parts = key.split("/")
-    if key.startswith("public/v1/"):
-        return parts[2] if len(parts) > 3 else None  # noqa: PLR2004 (the product's place in the key)
+    if (product := object_keys.document_product(key)) is not None:
+        return product
     if signed := object_keys.metadata(key):
         return signed.product
     product = object_keys.target_product(key) or object_keys.page_product(key)

@@ -20,12 +20,12 @@ from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.errors import RefusedUploadError, SigningError
-from comet_updates.publish.bucket import Bucket, Change, write
+from comet_updates.publish.bucket import Bucket, WriteResult, write_changes
 from comet_updates.publish.bucket_state import original
 from comet_updates.publish.render import rejections
 from comet_updates.publish.stored import Listed
 from comet_updates.signing import sign
-from comet_updates.signing.verify import Anchor, parse, read, vouched
+from comet_updates.signing.verify import TrustAnchor, parse, read, vouched
 
 REFUSED_TRUST = object_keys.rejected_key("trust/").removesuffix(".json")
 TIMESTAMP_RENEWED = timedelta(days=2)
@@ -51,7 +51,7 @@ class Fresh(NamedTuple):
         return meta.version if meta else None
 
 
-class Freshness:
+class OnlineRoles:
     """Signs and publishes snapshot and timestamp if they are missing, outdated or about to expire.
 
     Args:
@@ -65,7 +65,7 @@ class Freshness:
         self._clock = clock
         self._online_key = online_key
 
-    def publish(self, anchor: Anchor) -> Change:
+    def publish(self, anchor: TrustAnchor) -> WriteResult:
         """Publish the documents of `anchor`, then snapshot and timestamp.
 
         Raises:
@@ -74,11 +74,11 @@ class Freshness:
             StoreUnavailableError: S3 fails.
         """
         listed = self._bucket.listed(urls.METADATA)
-        passed_on = self._pass_on(anchor, listed)
+        passed_on = self._publish_offline(anchor, listed)
         if anchor.root is None or anchor.targets is None:
             return passed_on
         now, before = self._clock(), self._bucket.current(urls.TIMESTAMP)
-        said = self._said(anchor.root, before.body if before else None)
+        said = self._current_online(anchor.root, before.body if before else None)
         versions = {Targets.type: anchor.targets.version} | self._newest(anchor.targets, listed, said)
         snapshot = next_snapshot(said, versions, listed, now)
         timestamp = next_timestamp(said, snapshot, now)
@@ -87,20 +87,20 @@ class Freshness:
             documents[object_keys.metadata_key(Snapshot.type, snapshot.version)] = self._sign(anchor.root, snapshot)
         if timestamp is not None:
             documents[urls.TIMESTAMP] = self._sign(anchor.root, timestamp)
-        change = write(self._bucket, {urls.TIMESTAMP: before.etag} if before and timestamp else {}, documents)
+        change = write_changes(self._bucket, {urls.TIMESTAMP: before.etag} if before and timestamp else {}, documents)
         current = snapshot or said.snapshot
         kept = versions | ({Snapshot.type: current.version} if current else {})
         return passed_on.and_then(change).and_then(self._tidy(listed, kept, now))
 
-    def _pass_on(self, anchor: Anchor, listed: Mapping[str, Listed]) -> Change:
+    def _publish_offline(self, anchor: TrustAnchor, listed: Mapping[str, Listed]) -> WriteResult:
         """Publish the root and targets metadata, and the reasons why uploads of these are ignored."""
         there = {key: found.etag for key, found in listed.items() if key in anchor.documents}
         told = {key: etag for key, etag in self._bucket.etags(REFUSED_TRUST).items() if is_of_trust(key)}
-        return write(self._bucket, there, anchor.documents).and_then(
-            write(self._bucket, told, rejections(anchor.refusals.values()))
+        return write_changes(self._bucket, there, anchor.documents).and_then(
+            write_changes(self._bucket, told, rejections(anchor.refusals.values()))
         )
 
-    def _said(self, root: Root, body: bytes | None) -> Fresh:
+    def _current_online(self, root: Root, body: bytes | None) -> Fresh:
         """Return the published timestamp and snapshot, without those that `root` does not verify."""
         timestamp = _signed(root, urls.TIMESTAMP, body, Timestamp)
         if timestamp is None:
@@ -138,10 +138,10 @@ class Freshness:
         sign.sign(metadata, root, signed.type, self._online_key)
         return metadata.to_bytes()
 
-    def _tidy(self, listed: Mapping[str, Listed], current: Mapping[str, int], now: datetime) -> Change:
+    def _tidy(self, listed: Mapping[str, Listed], current: Mapping[str, int], now: datetime) -> WriteResult:
         """Delete metadata that a newer version replaced more than `KEPT` ago."""
         over = outdated(listed, current, now)
-        return write(self._bucket, {key: listed[key].etag for key in over}, {})
+        return write_changes(self._bucket, {key: listed[key].etag for key in over}, {})
 
 
 def _signed(root: Root, key: str, body: bytes | None, kind: type[_Online]) -> _Online | None:

@@ -1,4 +1,4 @@
-"""Publish what people decided to `public/`: load → decide → render → write what differs.
+"""Publish what people decided to `public/`, in four steps: list, accept, decide and render, sign and write.
 
 Publishing is level-triggered: the result depends only on the bucket and the time, not on the event that started the
 run. So the next run repairs a run that was late, repeated, killed or out of order.
@@ -17,18 +17,15 @@ from comet_updates.formats import openapi
 from comet_updates.model import schemas
 from comet_updates.pages import html
 from comet_updates.publish import product_index
-from comet_updates.publish.bucket import Bucket, Change, write
-from comet_updates.publish.bucket_state import View, exactly, look, look_at_all, original
-from comet_updates.publish.online_roles import Freshness, is_of_trust
+from comet_updates.publish.bucket import Bucket, WriteResult, retry_conflicts, write_changes
+from comet_updates.publish.bucket_state import ProductObjects, exactly, list_all_products, list_product, original
+from comet_updates.publish.online_roles import OnlineRoles, is_of_trust
 from comet_updates.publish.render import rejections, render
-from comet_updates.publish.signed_states import Seals
+from comet_updates.publish.signed_states import SignedStates
 from comet_updates.publish.stored import etag_of
 from comet_updates.publish.uploads import parse
 from comet_updates.publish.uploads.load import Loader, list_inputs
-from comet_updates.signing.verify import NOBODY
-
-ATTEMPTS = 5
-"""How often a run is tried if another publisher writes first. Then the error is raised, and the event comes again."""
+from comet_updates.signing.verify import NO_TRUST
 
 
 class Differences(NamedTuple):
@@ -61,18 +58,18 @@ class Publisher:
         self._bucket = bucket
         self._clock = clock
         self._loader = Loader(bucket, writes_packs=True)
-        self._seals = Seals(bucket)
-        self._freshness = Freshness(bucket, clock, online_key)
+        self._signed_states = SignedStates(bucket)
+        self._online_roles = OnlineRoles(bucket, clock, online_key)
 
-    def look_at_trust(self) -> None:
+    def load_trust(self) -> None:
         """Read the trusted keys. Everything that is published later uses them.
 
         Raises:
             StoreUnavailableError: S3 fails; try again.
         """
-        self._seals.look()
+        self._signed_states.look()
 
-    def publish(self, product: str, seen: View | None = None) -> Change:
+    def publish(self, product: str, seen: ProductObjects | None = None) -> WriteResult:
         """Publish all channels of `product`.
 
         Args:
@@ -84,34 +81,34 @@ class Publisher:
             StoreUnavailableError: S3 fails; try again.
         """
         if seen and self._differences(product, seen).is_none:
-            return Change()
-        return self._until_undisturbed(lambda: self._publish_once(product))
+            return WriteResult()
+        return retry_conflicts(lambda: self._publish_once(product))
 
-    def publish_site(self) -> Change:
+    def publish_site(self) -> WriteResult:
         """Publish the documents that are not about one product: schemas, the privacy page and the list of products.
 
         Raises:
             ConcurrentPublishError: other publishers kept writing; try again.
             StoreUnavailableError: S3 fails; try again.
         """
-        site, index = self._until_undisturbed(self._publish_site_once), self.publish_index()
+        site, index = retry_conflicts(self._publish_site_once), self.publish_index()
         return site.and_then(index)
 
-    def publish_index(self) -> Change:
+    def publish_index(self) -> WriteResult:
         """Publish the list of the products that have a page.
 
         Raises:
             ConcurrentPublishError: other publishers kept writing; try again.
             StoreUnavailableError: S3 fails; try again.
         """
-        return self._until_undisturbed(self._publish_index_once)
+        return retry_conflicts(self._publish_index_once)
 
     @property
     def has_trust(self) -> bool:
-        """True if `look_at_trust` read any root or targets metadata, valid or refused."""
-        return self._seals.anchor != NOBODY
+        """True if `load_trust` read any root or targets metadata, valid or refused."""
+        return self._signed_states.anchor != NO_TRUST
 
-    def publish_trust(self) -> Change:
+    def publish_trust(self) -> WriteResult:
         """Publish the root and targets metadata, and sign snapshot and timestamp. Without a root, sign nothing.
 
         Raises:
@@ -119,71 +116,64 @@ class Publisher:
             SigningError: the online key is missing, or is not the one that the root names.
             StoreUnavailableError: S3 fails; try again.
         """
-        return self._until_undisturbed(lambda: self._freshness.publish(self._seals.anchor))
+        return retry_conflicts(lambda: self._online_roles.publish(self._signed_states.anchor))
 
-    def refuse_strays(self) -> Change:
+    def refuse_strays(self) -> WriteResult:
         """Write a refusal for every upload that belongs to no product.
 
         Raises:
             ConcurrentPublishError: other publishers kept writing; try again.
             StoreUnavailableError: S3 fails; try again.
         """
-        return self._until_undisturbed(self._refuse_strays_once)
+        return retry_conflicts(self._refuse_strays_once)
 
-    def look_at_all(self) -> dict[str, View]:
+    def list_all_products(self) -> dict[str, ProductObjects]:
         """Return the current objects of every product, by its name. Products with invalid names are included.
 
         Raises:
             StoreUnavailableError: S3 fails; try again.
         """
-        return look_at_all(self._bucket)
+        return list_all_products(self._bucket)
 
-    def _until_undisturbed(self, run: Callable[[], Change]) -> Change:
-        for _ in range(ATTEMPTS - 1):
-            try:
-                return run()
-            except ConcurrentPublishError:
-                continue
-        return run()
-
-    def _publish_once(self, product: str) -> Change:
-        view = look(self._bucket, product)
-        differences = self._differences(product, view)
+    def _publish_once(self, product: str) -> WriteResult:
+        found = list_product(self._bucket, product)  # 1. list
+        differences = self._differences(product, found)
         # The listing took several requests. Between two of them somebody may have pinned a channel and then uploaded a
         # release to it. We would see the release without the pin, and offer it by mistake. So list twice, and start
         # again if the lists differ.
-        if not differences.is_none and list_inputs(self._bucket, product) != view.listing:
+        if not differences.is_none and list_inputs(self._bucket, product) != found.listing:
             raise ConcurrentPublishError("the inputs changed while we listed them")
-        change = write(self._bucket, *differences)
+        result = write_changes(self._bucket, *differences)  # 4. and write
         # We may be slower than another publisher. Where its document equals what we first saw, our condition does not
         # fail. So if the inputs changed while we wrote, we may have replaced a newer document: start again.
-        if (change.written or change.deleted) and list_inputs(self._bucket, product) != view.listing:
+        if (result.written or result.deleted) and list_inputs(self._bucket, product) != found.listing:
             raise ConcurrentPublishError("the inputs changed while we wrote")
-        return change
+        return result
 
-    def _differences(self, product: str, view: View) -> Differences:
-        inputs = self._loader.load(product, view.listing)
-        rendered = self._seals.apply(product, render(inputs, self._clock()), view)
-        refusals = inputs.refusals | rendered.refusals
-        existing = {key: etag for key, etag in view.existing.items() if not rendered.leaves(key)}
-        return Differences(existing, rendered.documents | rejections(refusals.values()))
+    def _differences(self, product: str, found: ProductObjects) -> Differences:
+        accepted = self._loader.load(product, found.listing)  # 2. accept
+        rendered = render(accepted, self._clock())  # 3. decide and render
+        signed = self._signed_states.apply(product, rendered, found)  # 4. sign: the pipeline has; its part is added
+        refusals = accepted.refusals | signed.refusals
+        existing = {key: etag for key, etag in found.existing.items() if not signed.leaves(key)}
+        return Differences(existing, signed.documents | rejections(refusals.values()))
 
-    def _publish_site_once(self) -> Change:
+    def _publish_site_once(self) -> WriteResult:
         existing = self._bucket.etags("public/schemas/") | exactly(self._bucket, urls.page_key("privacy"))
         documents = {urls.schema_key(name): body for name, body in schemas.render().items()}
         documents[urls.schema_key("openapi")] = openapi.render()
         documents[urls.page_key("privacy")] = html.privacy()
-        return write(self._bucket, existing, documents)
+        return write_changes(self._bucket, existing, documents)
 
-    def _publish_index_once(self) -> Change:
+    def _publish_index_once(self) -> WriteResult:
         listed = self._bucket.etags(urls.PAGES)
-        change = write(self._bucket, product_index.own(listed), product_index.render(self._bucket, listed))
+        change = write_changes(self._bucket, product_index.own(listed), product_index.render(self._bucket, listed))
         # Another publisher may have added a page, and found it in the list that we then replaced. As in `publish`.
         if change.written and product_index.source(self._bucket.etags(urls.PAGES)) != product_index.source(listed):
             raise ConcurrentPublishError("the pages changed while we wrote")
         return change
 
-    def _refuse_strays_once(self) -> Change:
+    def _refuse_strays_once(self) -> WriteResult:
         existing = {
             key: etag
             for key, etag in self._bucket.etags("rejected/").items()
@@ -192,7 +182,7 @@ class Publisher:
         }
         strays = self._strays(long_keys=any(key.startswith(object_keys.REJECTED_LONG_KEYS) for key in existing))
         refusals = [refusal for key in strays if (refusal := _refusal(key))]
-        return write(self._bucket, existing, rejections(refusals))
+        return write_changes(self._bucket, existing, rejections(refusals))
 
     def _strays(self, *, long_keys: bool) -> list[str]:
         """Return the keys of uploads that belong to no product.

@@ -14,7 +14,7 @@ from comet_updates.pages import index
 from comet_updates.pages import product as pages_product
 from comet_updates.publish.decide import decide
 from comet_updates.publish.uploads import parse
-from comet_updates.publish.uploads.accept import Inputs
+from comet_updates.publish.uploads.accept import AcceptedUploads
 
 
 class Rendered(NamedTuple):
@@ -39,10 +39,11 @@ class Rendered(NamedTuple):
         if key.startswith((urls.METADATA, urls.TARGETS)):  # clients may still read an older state
             return key not in self.documents
         # An administrator may have created other objects below public/v1/{product}/, such as a folder.
-        return key.startswith("public/") and (self.undecided is None or key.split("/")[3] in self.undecided)
+        is_undecided = self.undecided is None or object_keys.document_channel(key) in self.undecided
+        return key.startswith("public/") and is_undecided
 
 
-def render(inputs: Inputs, now: datetime) -> Rendered:
+def render(inputs: AcceptedUploads, now: datetime) -> Rendered:
     """Return the documents that should be public for a product at `now`. Equal arguments give equal bytes."""
     if inputs.product is None:
         return Rendered({}, {}, None)

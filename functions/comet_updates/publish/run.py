@@ -13,7 +13,7 @@ from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.answer.errors import CometError
 from comet_updates.answer.log import Log, Outcome, Record
-from comet_updates.publish.bucket import Change
+from comet_updates.publish.bucket import WriteResult
 from comet_updates.publish.publisher import Publisher
 
 
@@ -67,12 +67,12 @@ class Run:
             SweepFailedError: something could not be published. Everything else was.
         """
         try:
-            self._publisher.look_at_trust()
+            self._publisher.load_trust()
         except CometError:
             raise SweepFailedError("the bucket could not be listed") from None
         done = [self._is_fresh()]
         try:
-            seen = self._publisher.look_at_all()
+            seen = self._publisher.list_all_products()
         except CometError:
             raise SweepFailedError("the bucket could not be listed") from None
         outcomes = [self._outcome(None, self._publisher.refuse_strays)]
@@ -88,7 +88,7 @@ class Run:
     def _has_seen_trust(self) -> bool:
         """Read the trusted keys and return whether that worked. If not, publish nothing: it might not be signed."""
         try:
-            self._publisher.look_at_trust()
+            self._publisher.load_trust()
         except CometError:
             self._log.write(Record(Outcome.FAILED))
             return False
@@ -98,13 +98,13 @@ class Run:
         """Publish TUF's metadata if there is any. Return whether that worked."""
         return not self._publisher.has_trust or self._done(None, self._publisher.publish_trust)
 
-    def _strays_or(self, product: str | None) -> Callable[[], Change]:
+    def _strays_or(self, product: str | None) -> Callable[[], WriteResult]:
         return self._publisher.refuse_strays if product is None else lambda: self._publisher.publish(product)
 
-    def _done(self, product: str | None, publish: Callable[[], Change]) -> bool:
+    def _done(self, product: str | None, publish: Callable[[], WriteResult]) -> bool:
         return self._outcome(product, publish) is not Outcome.FAILED
 
-    def _outcome(self, product: str | None, publish: Callable[[], Change]) -> Outcome:
+    def _outcome(self, product: str | None, publish: Callable[[], WriteResult]) -> Outcome:
         """Return and log the outcome of `publish`. An error does not stop the other products.
 
         Running out of memory is a failure like any other. So is a panic of a Rust library, which is not an `Exception`.
@@ -117,12 +117,12 @@ class Run:
             raise
         except BaseException:  # noqa: BLE001
             outcome = Outcome.FAILED
-        place = urls.Place(product, "", "") if product and urls.is_name(product) else urls.NOWHERE
+        place = urls.DocumentId(product, "", "") if product and urls.is_name(product) else urls.NO_DOCUMENT
         self._log.write(Record(outcome, place, seconds=time.monotonic() - started))
         return outcome
 
 
-def _outcome(change: Change) -> Outcome:
+def _outcome(change: WriteResult) -> Outcome:
     if any(key.startswith("rejected/") for key in change.written):
         return Outcome.REFUSED
     return Outcome.PUBLISHED if change.written or change.deleted else Outcome.UNCHANGED

@@ -16,13 +16,13 @@ from comet_updates.answer import urls
 from comet_updates.errors import Problem, RefusedUploadError
 from comet_updates.formats import sparkle
 from comet_updates.publish.bucket import Bucket
-from comet_updates.publish.bucket_state import View
+from comet_updates.publish.bucket_state import ProductObjects
 from comet_updates.publish.render import Rendered
 from comet_updates.publish.stored import Stored, etag_of
 from comet_updates.publish.uploads import parse
 from comet_updates.publish.uploads.accept import Listing
 from comet_updates.signing.sign import sha256
-from comet_updates.signing.verify import NOBODY, Anchor, Seal, read_anchor, read_seal
+from comet_updates.signing.verify import NO_TRUST, Seal, TrustAnchor, read_anchor, read_seal
 
 COUNTING_MAX = 16
 """How many of the newest valid signatures are read: one for the current state, and some for states due later."""
@@ -42,7 +42,7 @@ class Chosen(NamedTuple):
     refusals: Mapping[str, RefusedUploadError]
 
 
-class Seals:
+class SignedStates:
     """Reads signed uploads. Each version is read once, since it never changes.
 
     Args:
@@ -55,9 +55,9 @@ class Seals:
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
         self._bodies: dict[tuple[str, str], bytes] = {}  # by key and ETag
-        self.anchor = NOBODY
+        self.anchor = NO_TRUST
 
-    def look(self) -> Anchor:
+    def look(self) -> TrustAnchor:
         """Read the trusted root and targets metadata.
 
         Raises:
@@ -70,7 +70,7 @@ class Seals:
         self.anchor = anchor._replace(refusals={**anchor.refusals, **large})
         return self.anchor
 
-    def apply(self, product: str, rendered: Rendered, view: View) -> Rendered:
+    def apply(self, product: str, rendered: Rendered, view: ProductObjects) -> Rendered:
         """Return `rendered` with the signed documents, or without documents if a required signature is missing.
 
         Call `look` before.
@@ -124,7 +124,7 @@ class Seals:
             except RefusedUploadError as refusal:
                 refusals[stored.key] = refusal
 
-    def _choose(self, product: str, rendered: Rendered, view: View) -> Chosen:
+    def _choose(self, product: str, rendered: Rendered, view: ProductObjects) -> Chosen:
         """Return the newest signature of the current state, but none older than the one that TUF clients have."""
         refusals: dict[str, RefusedUploadError] = {}
         wanted = {path: sha256(body) for path, body in manifests(product, rendered).items()}
@@ -151,7 +151,7 @@ def _sealed(product: str, rendered: Rendered, seal: Seal) -> dict[str, bytes]:
     """Return the documents that a signature adds or replaces, by key."""
     documents: dict[str, bytes] = {}
     for path, body in manifests(product, rendered).items():
-        target, channel = seal.manifests[path], path.split("/")[1]
+        target, channel = seal.manifests[path], object_keys.target_channel(path)
         documents[object_keys.target_key(path, target.sha256)] = body
         if target.minisign is not None:
             documents[urls.document_key(product, channel, f"{urls.MANIFEST}.minisig")] = target.minisign.encode()
@@ -166,19 +166,18 @@ def _sealed(product: str, rendered: Rendered, seal: Seal) -> dict[str, bytes]:
 
 def manifests(product: str, rendered: Rendered) -> dict[str, bytes]:
     """Return the documents to sign: the manifest of each channel, by `object_keys.target_path`."""
-    found = ((urls.place(key), body) for key, body in rendered.documents.items() if key.startswith("public/v1/"))
     return {
-        object_keys.target_path(product, place.channel): body
-        for place, body in found
-        if place.document == urls.MANIFEST
+        object_keys.target_path(product, channel): body
+        for key, body in rendered.documents.items()
+        if (channel := object_keys.document_channel(key)) and key == urls.document_key(product, channel, urls.MANIFEST)
     }
 
 
-def _held(product: str, rendered: Rendered, view: View) -> list[RefusedUploadError]:
+def _held(product: str, rendered: Rendered, view: ProductObjects) -> list[RefusedUploadError]:
     """Return a refusal for each channel whose new manifest is not signed. Each names the release in that manifest."""
     refusals = []
     for path, body in manifests(product, rendered).items():
-        key = urls.document_key(product, path.split("/")[1], urls.MANIFEST)
+        key = urls.document_key(product, object_keys.target_channel(path), urls.MANIFEST)
         if view.existing.get(key) != etag_of(body):
             offered = json.loads(body)
             release = object_keys.release_key(product, offered["channel"], offered["version"])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NamedTuple, NoReturn, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from securesystemslib.exceptions import Error as SecureSystemsLibError
 from tuf.api.exceptions import RepositoryError
@@ -17,7 +17,7 @@ from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Time
 from tuf.api.serialization import DeserializationError
 
 from comet_updates import object_keys
-from comet_updates.errors import Problem, RefusedUploadError, printable
+from comet_updates.errors import Problem, RefusedUploadError, printable, refuse
 
 MINISIGN_MAX_CHARS = 1_000  # the file has four lines
 _ED25519_BYTES = 64
@@ -25,7 +25,7 @@ _ED25519_BYTES = 64
 _Kind = TypeVar("_Kind", Root, Targets, Snapshot, Timestamp)
 
 
-class Anchor(NamedTuple):
+class TrustAnchor(NamedTuple):
     """The trusted root and targets metadata.
 
     Attributes:
@@ -84,11 +84,11 @@ class Seal(NamedTuple):
         return {path: target.sha256 for path, target in self.manifests.items()}
 
 
-NOBODY = Anchor(None, None, {}, {})
+NO_TRUST = TrustAnchor(None, None, {}, {})
 """No key is trusted."""
 
 
-def read_anchor(uploaded: Mapping[str, bytes]) -> Anchor:
+def read_anchor(uploaded: Mapping[str, bytes]) -> TrustAnchor:
     """Return the trusted root and targets metadata.
 
     Args:
@@ -113,7 +113,7 @@ def read_anchor(uploaded: Mapping[str, bytes]) -> Anchor:
             problem = Problem("$", f"is ignored, since version {version - 1} is not valid", "Upload that version first")
             refusals[key] = RefusedUploadError(key, (problem,))
     if root is None:
-        return Anchor(None, None, documents, refusals)
+        return TrustAnchor(None, None, documents, refusals)
     targets: Targets | None = None
     for version in sorted(_versions(uploaded, Targets.type), reverse=True):
         key = object_keys.trust_key(Targets.type, version)
@@ -125,7 +125,7 @@ def read_anchor(uploaded: Mapping[str, bytes]) -> Anchor:
             continue
         documents[object_keys.metadata_key(Targets.type, version)] = uploaded[key]
         break
-    return Anchor(root, targets, documents, refusals)
+    return TrustAnchor(root, targets, documents, refusals)
 
 
 def read_seal(targets: Targets, key: str, body: bytes) -> Seal:
@@ -159,12 +159,8 @@ def read(key: str, body: bytes, version: int, kind: type[_Kind]) -> Metadata[_Ki
     """
     metadata = parse(key, body, kind)
     if metadata.signed.version != version:
-        refuse(
-            key,
-            "$.signed.version",
-            f"is {metadata.signed.version}, but the key has {version}",
-            "Use the same version in both",
-        )
+        wrong = f"is {metadata.signed.version}, but the key has {version}"
+        refuse(key, wrong, "Use the same version in both", path="$.signed.version")
     return metadata
 
 
@@ -177,9 +173,9 @@ def parse(key: str, body: bytes, kind: type[_Kind]) -> Metadata[_Kind]:
     try:
         metadata: Metadata[Any] = Metadata.from_bytes(body)
     except DeserializationError:
-        refuse(key, "$", "is not TUF metadata", "Create it with comet-updates keys or comet-updates release")
+        refuse(key, "is not TUF metadata", "Create it with comet-updates keys or comet-updates release")
     if not isinstance(metadata.signed, kind):
-        refuse(key, "$.signed._type", f"is not {kind.type!r}", "Upload it under the key for its type")
+        refuse(key, f"is not {kind.type!r}", "Upload it under the key for its type", path="$.signed._type")
     return metadata
 
 
@@ -193,13 +189,9 @@ def vouched(key: str, metadata: Metadata[_Kind], delegator: Root | Targets, role
         delegator.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
     except (RepositoryError, SecureSystemsLibError, ValueError):
         by = f"version {delegator.version} of {delegator.type} names for {role}"
-        refuse(key, "$.signatures", f"is not signed with enough of the keys that {by}", "Sign it with these keys")
+        wrong = f"is not signed with enough of the keys that {by}"
+        refuse(key, wrong, "Sign it with these keys", path="$.signatures")
     return metadata
-
-
-def refuse(key: str, path: str, problem: str, remedy: str) -> NoReturn:
-    """Raise `RefusedUploadError` with one problem."""
-    raise RefusedUploadError(key, (Problem(path, problem, remedy),))
 
 
 def _versions(uploaded: Mapping[str, bytes], role: str) -> list[int]:
@@ -213,7 +205,7 @@ def _next_root(key: str, body: bytes, version: int, before: Root | None) -> Root
     for delegator in (before or root, root):  # section 5.3 of the specification
         vouched(key, metadata, delegator, Root.type)
     if not root.consistent_snapshot:
-        refuse(key, "$.signed.consistent_snapshot", "must be true", "Create it with comet-updates keys")
+        refuse(key, "must be true", "Create it with comet-updates keys", path="$.signed.consistent_snapshot")
     return root
 
 
@@ -225,7 +217,7 @@ def _target(key: str, path: str, target: TargetFile) -> Target:
         signatures = tuple(_appcast_signature(said["sha256"], said["signature"]) for said in appcasts)
     except (AttributeError, KeyError, TypeError, ValueError):  # base64 raises ValueError
         place = f"$.signed.targets['{printable(path)}'].custom"
-        refuse(key, place, "is not valid", "Sign it with comet-updates")
+        refuse(key, "is not valid", "Sign it with comet-updates", path=place)
     return Target(target.hashes["sha256"], minisign, signatures)
 
 

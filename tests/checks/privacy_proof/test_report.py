@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from checks.privacy_proof import mutants, report
-from checks.privacy_proof.run_mutants import Caught, Run
+from checks.privacy_proof.run_mutants import MutantResult, Run
 from comet_updates.promises import PROMISES, checks
 
 PASSED = Run(
     {check.test: "passed" for check in checks()}, [{"pairs": 3, "sinks": ["log"]}, {"pairs": 4, "canaries": 2}]
 )
-CAUGHT = [Caught(mutant, "tests/a.py::test_b") for mutant in mutants.ALL]
+CAUGHT = [MutantResult(mutant, "tests/a.py::test_b") for mutant in mutants.ALL]
 
 
-def made(checked: Run = PASSED, caught: list[Caught] = CAUGHT) -> report.Report:
+def made(checked: Run = PASSED, caught: list[MutantResult] = CAUGHT) -> report.Report:
     return report.make(checked, caught, "0" * 40, changed=False)
 
 

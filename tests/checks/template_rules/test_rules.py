@@ -15,6 +15,7 @@ from cfnlint.rules import Rules
 
 from checks.template_rules import deploying, rules
 from checks.template_rules.expansion import NotExpandedError, expand, load, paths, resources
+from checks.template_rules.rule import PolicyRule
 from comet_updates_cli.audit import allowed
 from testkit.project import ROOT
 from tests.template import test_alarms, test_cdn, test_deploying, test_expanded, test_roles
@@ -25,7 +26,8 @@ ALLOWED: dict[str, list[dict[str, Any]]] = load((ROOT / "checks" / "template_rul
 
 def lint(template: Path, *options: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """What a person would type."""
-    command = [Path(sys.executable).parent / "cfn-lint", "--append-rules", ROOT / "checks" / "template_rules", *options]
+    command: list[str | Path] = [Path(sys.executable).parent / "cfn-lint"]
+    command += ["--append-rules", ROOT / "checks" / "template_rules", *options]
     command += ["--format", "parseable", "--template", template]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
@@ -61,7 +63,7 @@ def test_a_template_cannot_excuse_itself_from_make_policy(tmp_path: Path) -> Non
 
 def test_every_rule_has_a_number_of_its_own_and_a_fault_that_it_finds() -> None:
     loaded = Rules.create_from_directory(str(ROOT / "checks" / "template_rules"))
-    classes = {rule.__name__ for rule in rules.PolicyRule.__subclasses__()}
+    classes = {rule.__name__ for rule in PolicyRule.__subclasses__()}
     assert {type(rule).__name__ for rule in loaded.values()} == classes
     suites = (test_expanded, test_cdn, test_roles, test_alarms, test_deploying)
     assert set(loaded) == {rule for suite in suites for rule, _ in suite.FAULTS.values()} | {rules.AsDecided.id}

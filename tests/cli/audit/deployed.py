@@ -52,7 +52,7 @@ NOT_IN_MOTO = {  # its CloudFormation has none of these, and makes a layer that 
 @cache
 def client(service: str) -> Any:
     """boto3's; each takes a while to make, and moto's state is not in it."""
-    return boto3.client(service)
+    return boto3.client(service)  # type: ignore[call-overload]  # the stubs have one for each name
 
 
 @cache
@@ -245,7 +245,8 @@ class Prepared:
 
 def _backends() -> list[BaseBackend]:
     """All of moto's that are in use."""
-    return [backend for service in BackendDict._instances for _, _, backend in service.iter_backends()]
+    instances = BackendDict._instances  # type: ignore[misc]  # mypy: the class is generic
+    return [backend for service in instances for _, _, backend in service.iter_backends()]
 
 
 _overhearing: list[Deployed] = []
@@ -388,7 +389,7 @@ def _add_gateway(ids: dict[str, str]) -> None:
     gateway.create_stage(ApiId=ids["Api"], **STAGE)
 
 
-STAGE = {
+STAGE: dict[str, Any] = {
     "StageName": "$default",
     "AutoDeploy": True,
     "DefaultRouteSettings": {"ThrottlingRateLimit": 500.0, "ThrottlingBurstLimit": 1000},

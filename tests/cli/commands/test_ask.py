@@ -29,7 +29,7 @@ from tests.cli.local.test_serve import eventually
 from tests.client.conftest import Server, artifact, http, manifest
 from tests.client.repository import NEW, Repository
 from tests.client.test_verify import signature
-from tests.signing.conftest import House, Web
+from tests.signing.conftest import HttpServer, TufPublisher
 
 COMMAND = Path(sys.executable).parent / "comet-updates"
 BODY = b"the new version" * 10_000
@@ -45,7 +45,7 @@ class Ended(NamedTuple):
     err: str
 
 
-class Copy:
+class InstalledApp:
     """A copy of an app on this machine, with a home of its own."""
 
     def __init__(self, server: Server, home: Path, authority: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,15 +126,15 @@ def wire(server: Server, **fields: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def copy(downloads: Server, tmp_path: Path, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> Copy:
+def copy(downloads: Server, tmp_path: Path, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> InstalledApp:
     home = tmp_path / "home"
     home.mkdir()
     file = tmp_path / "authority.pem"
     authority.cert_pem.write_to_path(str(file))
-    return Copy(downloads, home, file, monkeypatch)
+    return InstalledApp(downloads, home, file, monkeypatch)
 
 
-def test_an_update_is_shown_and_nothing_is_downloaded_unasked(copy: Copy) -> None:
+def test_an_update_is_shown_and_nothing_is_downloaded_unasked(copy: InstalledApp) -> None:
     ended = copy.ask()
     assert ended.code == 0
     assert "version    4.2.1 (installed: 4.2.0)" in ended.out
@@ -143,14 +143,14 @@ def test_an_update_is_shown_and_nothing_is_downloaded_unasked(copy: Copy) -> Non
     assert (copy.downloaded(), copy.server.connections) == ([], 1)
 
 
-def test_yes_downloads_and_verifies(copy: Copy) -> None:
+def test_yes_downloads_and_verifies(copy: InstalledApp) -> None:
     ended = copy.start("--yes", "--to", "files")
     assert ended.code == 0
     assert "Downloaded and verified: files/app.bin. Nothing was installed." in ended.out
     assert (copy.home / "files" / "app.bin").read_bytes() == BODY
 
 
-def test_for_programs_all_is_one_json_document(copy: Copy) -> None:
+def test_for_programs_all_is_one_json_document(copy: InstalledApp) -> None:
     asked, downloaded = copy.start("--json"), copy.start("--json", "--yes")
     assert (asked.code, downloaded.code, asked.err, downloaded.err) == (0, 0, "", "")
     said = json.loads(asked.out)
@@ -158,12 +158,12 @@ def test_for_programs_all_is_one_json_document(copy: Copy) -> None:
     assert json.loads(downloaded.out) == said | {"file": "app.bin"}
 
 
-def test_nothing_new_has_an_exit_code_of_its_own(copy: Copy) -> None:
+def test_nothing_new_has_an_exit_code_of_its_own(copy: InstalledApp) -> None:
     ended = copy.ask("--installed", "4.2.1")
     assert (ended.code, ended.out) == (3, "This is the latest version.\n")
 
 
-def test_who_has_a_withdrawn_version_is_told_and_not_led_back(copy: Copy) -> None:
+def test_who_has_a_withdrawn_version_is_told_and_not_led_back(copy: InstalledApp) -> None:
     ended = copy.ask("--installed", "4.3.0", "--yes")
     assert ended.code == 3
     assert "newer than the offered one: it was withdrawn" in ended.out
@@ -173,18 +173,18 @@ def test_who_has_a_withdrawn_version_is_told_and_not_led_back(copy: Copy) -> Non
 class TestAPerson:
     """Each answer: the exit code, and what is asked for then and later."""
 
-    def test_says_now(self, copy: Copy) -> None:
+    def test_says_now(self, copy: InstalledApp) -> None:
         ended = copy.answer("now\n")
         assert (ended.code, copy.downloaded()) == (0, ["app.bin"])
         assert "Download it? [now/later/skip/never] (later)" in ended.out
 
     @pytest.mark.parametrize("said", ["later\n", "\n", "\x04", "perhaps\n\n"], ids=repr)
-    def test_says_later_in_many_ways(self, copy: Copy, said: str) -> None:
+    def test_says_later_in_many_ways(self, copy: InstalledApp, said: str) -> None:
         assert copy.answer(said).code == 3
         assert (copy.downloaded(), copy.server.connections) == ([], 1)
         assert copy.answer("now\n").code == 0
 
-    def test_says_skip(self, copy: Copy) -> None:
+    def test_says_skip(self, copy: InstalledApp) -> None:
         assert copy.answer("skip\n").code == 3
         assert copy.server.connections == 1
         ended = copy.ask("--yes")
@@ -193,7 +193,7 @@ class TestAPerson:
         copy.release["version"] = "4.3.0"
         assert copy.ask("--yes").code == 0
 
-    def test_says_never(self, copy: Copy) -> None:
+    def test_says_never(self, copy: InstalledApp) -> None:
         assert copy.answer("never\n").code == 3
         assert copy.server.connections == 1
         for more in ((), ("--yes",), ("--json",), ("--when-due",)):
@@ -203,7 +203,7 @@ class TestAPerson:
         assert copy.server.connections == 2
 
 
-def test_off_needs_no_request_and_no_version(copy: Copy) -> None:
+def test_off_needs_no_request_and_no_version(copy: InstalledApp) -> None:
     ended = subprocess.run(
         [COMMAND, "ask", copy.url, "--off"], env=copy._environ, capture_output=True, text=True, check=True
     )
@@ -212,7 +212,7 @@ def test_off_needs_no_request_and_no_version(copy: Copy) -> None:
     assert copy.server.connections == 0
 
 
-def test_when_it_is_not_time_nothing_is_asked(copy: Copy) -> None:
+def test_when_it_is_not_time_nothing_is_asked(copy: InstalledApp) -> None:
     assert copy.ask("--when-due").code == 3
     assert copy.server.connections == 0
     said = json.loads(copy.state.read_text())
@@ -221,14 +221,14 @@ def test_when_it_is_not_time_nothing_is_asked(copy: Copy) -> None:
     assert copy.server.connections == 1
 
 
-def test_the_request_that_is_shown_is_the_one_that_arrives(copy: Copy) -> None:
+def test_the_request_that_is_shown_is_the_one_that_arrives(copy: InstalledApp) -> None:
     shown = subprocess.run([COMMAND, "ask", copy.url, "--show-request"], capture_output=True, check=True).stdout
     assert copy.server.connections == 0
     copy.ask()
     assert copy.server.received == [shown]
 
 
-def test_only_what_the_key_signed_is_taken(copy: Copy) -> None:
+def test_only_what_the_key_signed_is_taken(copy: InstalledApp) -> None:
     pair, other = minisign.KeyPair.generate(), minisign.KeyPair.generate()
     copy.release["artifacts"] = [wire(copy.server, signatures={"minisign": signature(BODY, pair)})]
     refused = copy.ask("--yes", "--public-key", other.public_key.to_base64().decode())
@@ -241,7 +241,7 @@ class TestVouching:
     """`--root` and `--manifest-key`: what has to vouch for the answer, and what a person reads where nothing does."""
 
     @pytest.fixture
-    def repository(self, copy: Copy, tmp_path: Path) -> Repository:
+    def repository(self, copy: InstalledApp, tmp_path: Path) -> Repository:
         """A publisher who signs; the copy gets its root and its answers."""
         made = Repository(tmp_path / "keys")
         (copy.home / "1.root.json").write_bytes(made.first_root)
@@ -250,14 +250,14 @@ class TestVouching:
         return made
 
     @pytest.mark.usefixtures("repository")
-    def test_by_tuf_an_update_is_downloaded(self, copy: Copy) -> None:
+    def test_by_tuf_an_update_is_downloaded(self, copy: InstalledApp) -> None:
         ended = copy.ask("--root", "1.root.json", "--json", "--yes")
         assert ended.code == 0, ended.err
         said = json.loads(ended.out)
         assert (said["vouched_by"], said["version"], said["file"]) == ("tuf", "4.2.1", "app.bin")
 
     @pytest.mark.usefixtures("repository")
-    def test_what_is_remembered_lies_beside_the_state(self, copy: Copy) -> None:
+    def test_what_is_remembered_lies_beside_the_state(self, copy: InstalledApp) -> None:
         copy.ask("--root", "1.root.json")
         remembered = copy.state.with_suffix(".tuf")
         assert {"root_history", "timestamp.json", "snapshot.json"} <= {file.name for file in remembered.iterdir()}
@@ -272,7 +272,11 @@ class TestVouching:
         ids=["forged", "rolled back", "huge"],
     )
     def test_what_is_not_to_be_trusted_is_told_in_one_line(
-        self, copy: Copy, repository: Repository, break_it: Callable[[Repository, dict[str, bytes]], None], problem: str
+        self,
+        copy: InstalledApp,
+        repository: Repository,
+        break_it: Callable[[Repository, dict[str, bytes]], None],
+        problem: str,
     ) -> None:
         before = dict(repository.documents)
         repository.offer(manifest("4.3.0", **copy.release))
@@ -286,7 +290,7 @@ class TestVouching:
         assert problem in ended.err
         assert ended.err.endswith("It was ignored.\n")
 
-    def test_a_key_asks_for_a_signed_manifest(self, copy: Copy) -> None:
+    def test_a_key_asks_for_a_signed_manifest(self, copy: InstalledApp) -> None:
         pair, body = minisign.KeyPair.generate(), manifest(**copy.release)
         key = pair.public_key.to_base64().decode()
 
@@ -305,12 +309,12 @@ class TestVouching:
         copy.server.answer = lambda asked: http(b"", "404 Not Found") if b".minisig " in asked else http(body)
         assert "it is not signed" in copy.ask("--manifest-key", key).err
 
-    def test_nothing_vouches_where_nobody_is_asked(self, copy: Copy) -> None:
+    def test_nothing_vouches_where_nobody_is_asked(self, copy: InstalledApp) -> None:
         assert json.loads(copy.ask("--json").out)["vouched_by"] == "tls"
         assert json.loads(copy.ask("--json", "--when-due").out)["vouched_by"] is None
 
     @pytest.mark.usefixtures("repository")
-    def test_all_requests_are_shown_as_they_arrive(self, copy: Copy) -> None:
+    def test_all_requests_are_shown_as_they_arrive(self, copy: InstalledApp) -> None:
         """Numbers and hashes are what the service says; everything else is known before."""
         key = minisign.KeyPair.generate().public_key.to_base64().decode()
         for arguments, count in ((("--root", "1.root.json"), 6), (("--manifest-key", key), 2)):
@@ -335,7 +339,7 @@ class TestVouching:
         ids=["missing", "two", "no root", "no key"],
     )
     def test_what_cannot_vouch_is_told_before_anything_is_asked(
-        self, copy: Copy, arguments: tuple[str, ...], code: int, problem: str
+        self, copy: InstalledApp, arguments: tuple[str, ...], code: int, problem: str
     ) -> None:
         (copy.home / "no.json").write_text("{}")
         ended = copy.ask(*arguments)
@@ -343,7 +347,9 @@ class TestVouching:
         assert problem in ended.err
 
 
-def test_what_the_service_publishes_is_taken_by_tuf_and_by_minisign(house: House, web: Web, tmp_path: Path) -> None:
+def test_what_the_service_publishes_is_taken_by_tuf_and_by_minisign(
+    house: TufPublisher, web: HttpServer, tmp_path: Path
+) -> None:
     """From the command that signs, through the publishing and the answering function, to the command that asks."""
     house.release("4.3.0")
     house.sweep()
@@ -369,7 +375,7 @@ FAILURES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_what_fails_is_told_in_one_line(copy: Copy, failure: str) -> None:
+def test_what_fails_is_told_in_one_line(copy: InstalledApp, failure: str) -> None:
     copy.server.answer, problem = FAILURES[failure]
     ended = copy.ask("--yes")
     assert (ended.code, ended.out, len(ended.err.splitlines())) == (1, "", 1)
@@ -380,7 +386,7 @@ def test_what_fails_is_told_in_one_line(copy: Copy, failure: str) -> None:
     ("body", "problem"),
     [(BODY[:-1] + b"!", "size or hash differs"), (BODY + b"!", "more than"), (BODY[:-1], "has 149999")],
 )
-def test_a_wrong_file_is_told_and_gone(copy: Copy, body: bytes, problem: str) -> None:
+def test_a_wrong_file_is_told_and_gone(copy: InstalledApp, body: bytes, problem: str) -> None:
     copy.server.answer = lambda request: http(body) if DOWNLOAD in request else http(manifest(**copy.release))
     ended = copy.ask("--yes")
     assert ended.code == 1
@@ -388,7 +394,7 @@ def test_a_wrong_file_is_told_and_gone(copy: Copy, body: bytes, problem: str) ->
     assert copy.downloaded() == []
 
 
-def test_an_unknown_authority_is_refused(copy: Copy, tmp_path: Path) -> None:
+def test_an_unknown_authority_is_refused(copy: InstalledApp, tmp_path: Path) -> None:
     trustme.CA().cert_pem.write_to_path(str(tmp_path / "authority.pem"))
     ended = copy.ask()
     assert (ended.code, copy.server.received) == (1, [])
@@ -412,7 +418,7 @@ def test_wrong_usage_is_told_before_anything_happens(tmp_path: Path, arguments: 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_it_needs_no_more_than_its_extra(copy: Copy) -> None:
+def test_it_needs_no_more_than_its_extra(copy: InstalledApp) -> None:
     """What only publishing, answering and trying need can be missing. The positive control: what `ask` needs cannot."""
     blocked = "import sys; sys.modules.update(dict.fromkeys({}))\nfrom comet_updates_cli import app; app()"
 
@@ -441,13 +447,15 @@ def service() -> Iterator[tuple[str, Any]]:
     assert process.stdout
     assert process.stdout.readline().startswith("ready")
     endpoint = f"http://127.0.0.1:{s3_port}"
-    secrets = {"aws_access_key_id": "any", "aws_secret_access_key": "any"}
-    yield f"http://127.0.0.1:{port}", boto3.client("s3", endpoint_url=endpoint, region_name=REGION, **secrets)
+    s3 = boto3.client(
+        "s3", endpoint_url=endpoint, region_name=REGION, aws_access_key_id="any", aws_secret_access_key="any"
+    )
+    yield f"http://127.0.0.1:{port}", s3
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=PATIENCE_S)
 
 
-def test_a_release_reaches_a_copy_through_the_real_service(service: tuple[str, Any], copy: Copy) -> None:
+def test_a_release_reaches_a_copy_through_the_real_service(service: tuple[str, Any], copy: InstalledApp) -> None:
     url, s3 = service
     copy.url = f"{url}/v1/comet-cursor/stable"
     assert copy.ask().code == 3, "nothing is offered yet"

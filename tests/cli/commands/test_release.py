@@ -16,7 +16,7 @@ import minisign
 import pytest
 import trustme
 import yaml
-from click.testing import Result
+from typer.testing import Result
 
 from comet_updates.errors import ArtifactError
 from comet_updates.formats import electron_updater, tauri

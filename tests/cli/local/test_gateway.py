@@ -47,5 +47,8 @@ def test_a_body_over_the_gateways_limit_is_refused_before_the_handler_sees_it() 
     def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
         raise AssertionError("reached")
 
-    asyncio.run(gateway.application(handler)(SCOPE, receive, send))
+    async def ask() -> None:
+        await gateway.application(handler)(SCOPE, receive, send)
+
+    asyncio.run(ask())
     assert sent[0]["status"] == 413

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import boto3
 import pytest
@@ -20,7 +21,8 @@ LISTINGS = 10
 @pytest.fixture
 def started(aws: str) -> Iterator[LocalAws]:
     """One of its own; what it does to moto ends with the test."""
-    tracked = {model: model.instances_tracked for model in (*model_data["s3"].values(), *model_data["sqs"].values())}
+    models: list[Any] = [*model_data["s3"].values(), *model_data["sqs"].values()]
+    tracked = {model: model.instances_tracked for model in models}
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     local = LocalAws(port, "local-aws", REGION)

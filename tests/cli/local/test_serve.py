@@ -73,7 +73,7 @@ def eventually(condition: Any) -> bool:
 def start(port: int, s3_port: int) -> subprocess.Popen[str]:
     # A person's own AWS settings must not matter.
     environment = os.environ | {"PORT": str(port), "S3_PORT": str(s3_port), "AWS_PROFILE": "nobody", "BUCKET": "other"}
-    arguments = [COMMAND, "serve", "--samples", "samples"]
+    arguments: list[str | Path] = [COMMAND, "serve", "--samples", "samples"]
     return subprocess.Popen(
         arguments, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
@@ -186,7 +186,7 @@ def test_a_port_in_use_is_a_clear_message(service: Service) -> None:
 def test_samples_that_cannot_be_read_end_it_and_the_reason_is_told(tmp_path: Path) -> None:
     (tmp_path / "broken.json").symlink_to(tmp_path / "nowhere")
     environment = os.environ | {"PORT": str(free_port()), "S3_PORT": str(free_port())}
-    command = [COMMAND, "serve", "--samples", tmp_path]
+    command: list[str | Path] = [COMMAND, "serve", "--samples", tmp_path]
     run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
     assert run.returncode == 1
     assert "FileNotFoundError" in run.stderr

@@ -17,7 +17,7 @@ from comet_updates_cli.signing import key_folder
 from tests.signing.conftest import PRODUCT
 
 if TYPE_CHECKING:
-    from tests.signing.conftest import House
+    from tests.signing.conftest import TufPublisher
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -28,7 +28,7 @@ def signers_of(body: bytes) -> set[str]:
     return set(Metadata.from_bytes(body).signatures)
 
 
-def signers(house: House, file: str) -> set[str]:
+def signers(house: TufPublisher, file: str) -> set[str]:
     return signers_of((house.folder / file).read_bytes())
 
 
@@ -84,7 +84,7 @@ def test_create_on_a_full_disk_leaves_no_key(tmp_path: Path) -> None:
     assert tree(tmp_path).keys() == {"key.pem", "key.pem.pub"}, "positive control"
 
 
-def test_begin_keeps_signed_targets_that_have_no_root(house: House) -> None:
+def test_begin_keeps_signed_targets_that_have_no_root(house: TufPublisher) -> None:
     for file in (house.folder / "targets" / "2.json", *(house.folder / "root").iterdir()):
         file.unlink()
     before = tree(house.folder)
@@ -93,7 +93,9 @@ def test_begin_keeps_signed_targets_that_have_no_root(house: House) -> None:
     assert tree(house.folder) == before
 
 
-def test_sign_that_cannot_write_keeps_the_other_signatures(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sign_that_cannot_write_keeps_the_other_signatures(
+    house: TufPublisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
     key_folder.rotate(
         house.folder, "root", [house.public("root-d")], [house.keyid("root-c")], now=house.now, is_dry=False
     )
@@ -128,7 +130,7 @@ def test_what_is_no_public_key_is_refused_by_its_name(tmp_path: Path, body: str)
 
 
 @pytest.mark.http
-def test_it_is_laid_out_like_the_bucket(house: House) -> None:
+def test_it_is_laid_out_like_the_bucket(house: TufPublisher) -> None:
     mine = {f"trust/{name}": body for name, body in tree(house.folder).items()}
     assert house.s3.tree("trust/") == mine
     assert set(mine) == {
@@ -138,12 +140,12 @@ def test_it_is_laid_out_like_the_bucket(house: House) -> None:
     }
 
 
-def test_it_begins_but_once(house: House) -> None:
+def test_it_begins_but_once(house: TufPublisher) -> None:
     with pytest.raises(DecisionError, match="already has a root"):
         house.begin()
 
 
-def test_there_is_nothing_to_decide_before_it_began(house: House, tmp_path: Path) -> None:
+def test_there_is_nothing_to_decide_before_it_began(house: TufPublisher, tmp_path: Path) -> None:
     for decide in (
         lambda: key_folder.delegate(tmp_path / "x", PRODUCT, [], 1, now=house.now, is_dry=False),
         lambda: key_folder.rotate(tmp_path / "x", "root", [], [], now=house.now, is_dry=False),
@@ -154,7 +156,7 @@ def test_there_is_nothing_to_decide_before_it_began(house: House, tmp_path: Path
             decide()
 
 
-def test_a_dry_run_says_what_it_would_write_and_writes_nothing(house: House) -> None:
+def test_a_dry_run_says_what_it_would_write_and_writes_nothing(house: TufPublisher) -> None:
     before = tree(house.folder), house.s3.tree()
     new = [house.public("new")]
     done = [
@@ -173,7 +175,7 @@ def test_a_dry_run_says_what_it_would_write_and_writes_nothing(house: House) -> 
     assert not any(each.is_done for each in done)
 
 
-def test_a_dry_run_of_publishing_uploads_nothing(house: House) -> None:
+def test_a_dry_run_of_publishing_uploads_nothing(house: TufPublisher) -> None:
     house.s3.delete(object_keys.trust_key("targets", 2))
     told = key_folder.publish(house.folder, house.bucket, is_dry=True)
     assert told.files == [object_keys.trust_key("targets", 2)]
@@ -187,7 +189,7 @@ def test_a_dry_run_of_publishing_uploads_nothing(house: House) -> None:
 class TestSigning:
     """Each signs where they may, and what was signed is never lost."""
 
-    def test_each_adds_a_signature_to_what_is_newest(self, house: House) -> None:
+    def test_each_adds_a_signature_to_what_is_newest(self, house: TufPublisher) -> None:
         key_folder.rotate(house.folder, "root", [house.public("root-d")], [], now=house.now, is_dry=False)
         told = [key_folder.sign(house.folder, house.key(f"root-{name}"), is_dry=False).says for name in "db"]
         assert [line.partition(": ")[2] for says in told for line in says] == [
@@ -198,14 +200,14 @@ class TestSigning:
         assert signers(house, "root/2.json") == {house.keyid(f"root-{name}") for name in "abd"}
         assert signers(house, "root/1.json") == {house.keyid(f"root-{name}") for name in "ab"}
 
-    def test_who_has_nothing_to_sign_is_told_so(self, house: House) -> None:
+    def test_who_has_nothing_to_sign_is_told_so(self, house: TufPublisher) -> None:
         before = tree(house.folder)
         for name in ("thief", "online", "product"):
             with pytest.raises(UnknownKeyError, match="has nothing to sign"):
                 house.sign(name)
         assert tree(house.folder) == before
 
-    def test_what_is_signed_is_not_written_over_by_the_next_decision(self, house: House) -> None:
+    def test_what_is_signed_is_not_written_over_by_the_next_decision(self, house: TufPublisher) -> None:
         before = tree(house.folder)
         key_folder.delegate(house.folder, "comet-other", [house.public("x")], 1, now=house.now, is_dry=False)
         after = tree(house.folder)
@@ -216,7 +218,7 @@ class TestSigning:
 class TestPublishing:
     """All that enough people signed, or nothing."""
 
-    def test_what_too_few_signed_keeps_everything_back(self, house: House) -> None:
+    def test_what_too_few_signed_keeps_everything_back(self, house: TufPublisher) -> None:
         key_folder.rotate(house.folder, "root", [house.public("root-d")], [], now=house.now, is_dry=False)
         key_folder.delegate(house.folder, "comet-other", [house.public("x")], 1, now=house.now, is_dry=False)
         house.sign("targets", "root-a")
@@ -228,7 +230,7 @@ class TestPublishing:
         house.publish_trust()
         assert len(house.s3.keys("trust/")) == 5
 
-    def test_what_somebody_else_put_there_is_not_written_over(self, house: House) -> None:
+    def test_what_somebody_else_put_there_is_not_written_over(self, house: TufPublisher) -> None:
         house.s3.put(object_keys.trust_key("targets", 3), b"theirs")
         with pytest.raises(
             DecisionError,
@@ -238,7 +240,7 @@ class TestPublishing:
         assert house.s3.get(object_keys.trust_key("targets", 3)) == b"theirs"
 
 
-def test_show_says_who_may_sign_what_until_when_and_who_did(house: House) -> None:
+def test_show_says_who_may_sign_what_until_when_and_who_did(house: TufPublisher) -> None:
     lines = {line.what: line for line in key_folder.show(house.folder)}
     assert list(lines) == ["root/1", "targets/2", "online", PRODUCT]
     root = lines["root/1"]

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from moto.kms.utils import ECDSAPrivateKey
 
 from comet_updates_cli.signing import key_folder
-from tests.signing.conftest import PATH, Client, House, Web
+from tests.signing.conftest import PATH, Client, HttpServer, TufPublisher
 
 if TYPE_CHECKING:
     from testkit.s3 import S3, Wire
@@ -37,10 +37,10 @@ def kms(aws: str, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.fixture
-def house(kms: Any, s3: S3, tmp_path: Path, open_sinks: None) -> House:
+def house(kms: Any, s3: S3, tmp_path: Path, open_sinks: None) -> TufPublisher:
     """With an online key in the KMS, which the ceremony knows by its public half."""
     arn = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
-    house = House(s3, tmp_path, online=f"awskms:{arn}")
+    house = TufPublisher(s3, tmp_path, online=f"awskms:{arn}")
     key_folder.export(house.online, house.keys / "online.pem.pub")
     house.begin()
     return house
@@ -52,13 +52,13 @@ def asked(wire: Wire, since: int = 0) -> Counter[str]:
     return Counter(target.removeprefix("TrentService.") for target in targets if target.startswith("TrentService."))
 
 
-def test_clients_verify_what_a_key_in_the_kms_signed(house: House, web: Web, tmp_path: Path) -> None:
+def test_clients_verify_what_a_key_in_the_kms_signed(house: TufPublisher, web: HttpServer, tmp_path: Path) -> None:
     house.release("4.2.1")
     house.sweep()
     assert Client(web, house.first_root, tmp_path / "client").check() == house.s3.get(f"public/v1/{PATH}")
 
 
-def test_publishing_signs_twice_for_each_release_and_asks_the_kms_nothing_else(house: House, wire: Wire) -> None:
+def test_publishing_signs_twice_for_each_release_and_asks_the_kms_nothing_else(house: TufPublisher, wire: Wire) -> None:
     house.sweep()
     since = len(wire)
     house.release("4.2.1")
@@ -68,11 +68,13 @@ def test_publishing_signs_twice_for_each_release_and_asks_the_kms_nothing_else(h
     assert asked(wire, since) == {"Sign": 2}
 
 
-def test_a_month_without_a_release_takes_about_as_many_signatures_as_it_has_days(house: House, wire: Wire) -> None:
+def test_a_month_without_a_release_takes_about_as_many_signatures_as_it_has_days(
+    house: TufPublisher, wire: Wire
+) -> None:
     house.release("4.2.1")
     house.sweep()
     since = len(wire)
-    house.publisher.look_at_trust()
+    house.publisher.load_trust()
     for _ in range(30 * 4):
         house.later(hours=6)
         house.publisher.publish_trust()
@@ -80,7 +82,7 @@ def test_a_month_without_a_release_takes_about_as_many_signatures_as_it_has_days
 
 
 @pytest.mark.http
-def test_a_kms_that_does_not_sign_stops_no_other_document(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kms_that_does_not_sign_stops_no_other_document(house: TufPublisher, monkeypatch: pytest.MonkeyPatch) -> None:
     house.release("4.2.1")
     house.sweep()
     before = house.s3.get("public/tuf/metadata/timestamp.json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,6 @@ from comet_updates.signing import sign
 from comet_updates_cli.signing import offline_roles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from securesystemslib.signer import SSlibKey
@@ -22,7 +22,7 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 LATER = NOW + timedelta(days=30)
 A_YEAR = timedelta(days=365)
 PRODUCT, ROLE = "comet-cursor", "product.comet-cursor"
-Make = Callable[[str], "SSlibKey"] if TYPE_CHECKING else object
+Make = Callable[[str], "SSlibKey"]
 
 
 @pytest.fixture

@@ -13,10 +13,11 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from comet_updates import object_keys
-from comet_updates.errors import SigningError, UnknownKeyError
+from comet_updates.errors import ConcurrentPublishError, SigningError, UnknownKeyError
 from comet_updates.formats import sparkle
+from comet_updates.publish.bucket import ATTEMPTS
 from comet_updates.signing import sign
-from comet_updates_cli.commands.decide import SignWith
+from comet_updates_cli.options import SignWith
 from comet_updates_cli.signing import sign_states
 from testkit.documents import release
 from tests.signing.conftest import PATH, PRODUCT
@@ -25,7 +26,7 @@ from tests.signing.thief import signed, targets_of, version_of
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tests.signing.conftest import Client, House
+    from tests.signing.conftest import Client, TufPublisher
 
 POLICY = object_keys.channel_key(PRODUCT, "stable")
 APPCAST = f"public/v1/{PRODUCT}/stable/appcast.xml"
@@ -35,11 +36,11 @@ def moment(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def upload(house: House, version: str, **fields: Any) -> None:
+def upload(house: TufPublisher, version: str, **fields: Any) -> None:
     house.s3.put(object_keys.release_key(PRODUCT, "stable", version), release(version, **fields))
 
 
-def targets(house: House, number: int) -> dict[str, Any]:
+def targets(house: TufPublisher, number: int) -> dict[str, Any]:
     """What one signature speaks of."""
     found: dict[str, Any] = house.s3.json(object_keys.signed_key(PRODUCT, number))["signed"]["targets"]
     return found
@@ -48,25 +49,25 @@ def targets(house: House, number: int) -> dict[str, Any]:
 class TestWhenToSign:
     """Just when something is not signed yet, or soon not any more."""
 
-    def test_where_nothing_is_offered_there_is_nothing_to_sign(self, house: House) -> None:
+    def test_where_nothing_is_offered_there_is_nothing_to_sign(self, house: TufPublisher) -> None:
         assert house.seal() == []
         assert house.seal("comet-other") == []
 
-    def test_what_is_signed_already_is_not_signed_again(self, house: House) -> None:
+    def test_what_is_signed_already_is_not_signed_again(self, house: TufPublisher) -> None:
         upload(house, "4.2.1")
         assert house.seal() == [object_keys.signed_key(PRODUCT, 1)]
         assert house.seal() == []
         house.later(days=44)
         assert house.seal() == []
 
-    def test_after_half_of_its_life_it_is_and_for_a_renewal_always(self, house: House) -> None:
+    def test_after_half_of_its_life_it_is_and_for_a_renewal_always(self, house: TufPublisher) -> None:
         upload(house, "4.2.1")
         house.seal()
         house.later(days=45, seconds=1)
         assert house.seal() == [object_keys.signed_key(PRODUCT, 2)]
         assert house.seal(is_renewal=True) == [object_keys.signed_key(PRODUCT, 3)]
 
-    def test_when_nothing_is_offered_any_more_that_is_signed_too(self, house: House, client: Client) -> None:
+    def test_when_nothing_is_offered_any_more_that_is_signed_too(self, house: TufPublisher, client: Client) -> None:
         upload(house, "4.2.1")
         house.seal()
         house.sweep()
@@ -77,26 +78,26 @@ class TestWhenToSign:
         house.sweep()
         assert client.check() is None
 
-    def test_numbers_of_signatures_that_count_no_longer_are_not_used_again(self, house: House) -> None:
+    def test_numbers_of_signatures_that_count_no_longer_are_not_used_again(self, house: TufPublisher) -> None:
         upload(house, "4.2.1")
         house.seal()
         house.delegate(PRODUCT, "product-2")
         assert house.seal(key="product-2") == [object_keys.signed_key(PRODUCT, 2)]
 
-    def test_a_key_that_does_not_speak_for_the_product_signs_nothing(self, house: House) -> None:
+    def test_a_key_that_does_not_speak_for_the_product_signs_nothing(self, house: TufPublisher) -> None:
         upload(house, "4.2.1")
         for key in ("online", "targets", "thief"):
             with pytest.raises(UnknownKeyError, match=f"is not one of the keys that may sign {PATH}"):
                 house.seal(key=key)
         assert house.s3.keys("signed/") == []
 
-    def test_before_there_are_any_keys_nobody_signs(self, house: House) -> None:
+    def test_before_there_are_any_keys_nobody_signs(self, house: TufPublisher) -> None:
         house.delete("trust/")
         upload(house, "4.2.1")
         with pytest.raises(SigningError, match="Run comet-updates keys begin first"):
             house.seal()
 
-    def test_after_the_highest_number_there_is_only_another_key_signs(self, house: House) -> None:
+    def test_after_the_highest_number_there_is_only_another_key_signs(self, house: TufPublisher) -> None:
         upload(house, "4.2.1")
         highest = 999_999_999
         house.s3.put(
@@ -108,9 +109,9 @@ class TestWhenToSign:
         assert house.seal(key="product-2") == [object_keys.signed_key(PRODUCT, 1)]
 
     @pytest.mark.http
-    def test_of_two_at_once_the_slower_one_signs_after_the_other(self, house: House) -> None:
+    def test_of_two_at_once_the_slower_one_signs_after_the_other(self, house: TufPublisher) -> None:
         upload(house, "4.2.1")
-        overtaken = []
+        overtaken: list[str] = []
 
         def overtake(name: str, key: Any) -> None:
             if name == "put" and not overtaken:
@@ -122,8 +123,22 @@ class TestWhenToSign:
         assert house.seal() == []  # by then the other had signed it all
         assert version_of_signed(house, 1) == "4.3.0"
 
+    def test_a_pipeline_that_is_always_overtaken_reports_the_conflict(self, house: TufPublisher) -> None:
+        upload(house, "4.2.1")
+        attempts = []
 
-def version_of_signed(house: House, number: int) -> str | None:
+        def overtake(name: str, key: Any) -> None:
+            if name == "put":
+                attempts.append(key)
+                house.s3.put(key, b"{}")
+
+        house.bucket.before = overtake
+        with pytest.raises(ConcurrentPublishError, match=f"{PRODUCT}: others signed at the same time"):
+            house.seal()
+        assert attempts == [object_keys.signed_key(PRODUCT, number + 1) for number in range(ATTEMPTS)]
+
+
+def version_of_signed(house: TufPublisher, number: int) -> str | None:
     house.sweep()
     (target,) = targets(house, number).values()
     return version_of(house.s3.get(object_keys.target_key(PATH, target["hashes"]["sha256"])))
@@ -132,7 +147,7 @@ def version_of_signed(house: House, number: int) -> str | None:
 class TestAhead:
     """What is due later."""
 
-    def test_each_moment_at_which_something_changes_is_a_signature(self, house: House) -> None:
+    def test_each_moment_at_which_something_changes_is_a_signature(self, house: TufPublisher) -> None:
         upload(house, "4.2.1")
         for days, version in enumerate(("4.3.0", "4.4.0"), start=1):
             upload(house, version, available_at=moment(house.now + timedelta(days=days)))
@@ -140,18 +155,18 @@ class TestAhead:
         assert len({json.dumps(targets(house, number)[PATH]["hashes"]) for number in (1, 2, 3)}) == 3
         assert house.seal() == []
 
-    def test_not_further_than_signatures_live(self, house: House) -> None:
+    def test_not_further_than_signatures_live(self, house: TufPublisher) -> None:
         upload(house, "4.2.1")
         upload(house, "4.3.0", available_at=moment(house.now + timedelta(days=91)))
         assert house.seal() == [object_keys.signed_key(PRODUCT, 1)]
 
-    def test_nor_more_moments_than_a_bound(self, house: House) -> None:
+    def test_nor_more_moments_than_a_bound(self, house: TufPublisher) -> None:
         upload(house, "4.2.1")
         for number in range(sign_states.MOMENTS_MAX + 5):
             upload(house, f"4.3.{number}", available_at=moment(house.now + timedelta(days=1 + number)))
         assert len(house.seal()) == 1 + sign_states.MOMENTS_MAX
 
-    def test_once_one_moment_is_past_only_what_is_left_counts(self, house: House, client: Client) -> None:
+    def test_once_one_moment_is_past_only_what_is_left_counts(self, house: TufPublisher, client: Client) -> None:
         upload(house, "4.2.1")
         upload(house, "4.3.0", available_at=moment(house.now + timedelta(days=1)))
         house.seal()
@@ -178,12 +193,12 @@ NAME = f"{PRODUCT}-4.2.1.tar.gz"
 class TestArchives:
     """What tufup looks for."""
 
-    def signed(self, house: House, *artifacts: dict[str, Any]) -> list[str]:
+    def signed(self, house: TufPublisher, *artifacts: dict[str, Any]) -> list[str]:
         upload(house, "4.2.1", artifacts=list(artifacts))
         house.seal()
         return [path for path in targets(house, 1) if path != PATH]
 
-    def test_it_is_signed_with_the_size_and_the_hash_of_the_release(self, house: House) -> None:
+    def test_it_is_signed_with_the_size_and_the_hash_of_the_release(self, house: TufPublisher) -> None:
         assert self.signed(house, archive(NAME), archive("setup.exe", kind="installer")) == [f"{PRODUCT}/stable/{NAME}"]
         assert targets(house, 1)[f"{PRODUCT}/stable/{NAME}"] == {"length": 7, "hashes": {"sha256": "ab" * 32}}
 
@@ -198,15 +213,17 @@ class TestArchives:
         ],
         ids=["another kind of file", "another app", "another version", "no archive", "two of the name"],
     )
-    def test_nothing_else_is(self, house: House, artifacts: list[dict[str, Any]]) -> None:
+    def test_nothing_else_is(self, house: TufPublisher, artifacts: list[dict[str, Any]]) -> None:
         assert self.signed(house, *artifacts) == []
 
     @pytest.mark.parametrize(("percent", "is_signed"), [(10, False), (100, True)])
-    def test_nor_while_the_release_reaches_some_only(self, house: House, *, percent: int, is_signed: bool) -> None:
+    def test_nor_while_the_release_reaches_some_only(
+        self, house: TufPublisher, *, percent: int, is_signed: bool
+    ) -> None:
         house.put(POLICY, channel="stable", rollout={"version": "4.2.1", "percent": percent})
         assert bool(self.signed(house, archive(NAME))) == is_signed
 
-    def test_a_client_finds_it_where_the_role_of_the_product_speaks(self, house: House, client: Client) -> None:
+    def test_a_client_finds_it_where_the_role_of_the_product_speaks(self, house: TufPublisher, client: Client) -> None:
         self.signed(house, archive(NAME))
         house.sweep()
         with pytest.raises(Exception, match="404"):  # here it is not: it is with the publisher's files
@@ -214,7 +231,7 @@ class TestArchives:
         assert version_of(client.check()) == "4.2.1"
 
 
-def check_appcast(house: House, served: bytes) -> bytes:
+def check_appcast(house: TufPublisher, served: bytes) -> bytes:
     """The appcast before its trailer, verified as Sparkle does: Ed25519 over exactly these bytes."""
     trailer = re.search(rb"<!-- sparkle-signatures:\nedSignature: ([A-Za-z0-9+/=]+)\nlength: ([0-9]+)\n-->\n\Z", served)
     assert trailer
@@ -229,34 +246,34 @@ class TestAppcast:
     """Sparkle's signed feeds."""
 
     @pytest.fixture
-    def sealed(self, house: House) -> House:
+    def sealed(self, house: TufPublisher) -> TufPublisher:
         """As `house`, with a release for Macs; sealed with Sparkle's key, too."""
         upload(house, "4.2.1", artifacts=[archive("App.zip", platform="macos", arch="universal")])
         self.seal(house)
         house.sweep()
         return house
 
-    def seal(self, house: House) -> list[str]:
+    def seal(self, house: TufPublisher) -> list[str]:
         keys = SignWith(house.key("product"), house.key("sparkle"))
-        return sign_states.seal(house.bucket, PRODUCT, house.now, keys)
+        return sign_states.sign_states(house.bucket, PRODUCT, house.now, keys)
 
-    def test_it_is_served_with_its_signature(self, sealed: House) -> None:
+    def test_it_is_served_with_its_signature(self, sealed: TufPublisher) -> None:
         body = check_appcast(sealed, sealed.s3.get(APPCAST))
         assert b"4.2.1" in body
         assert body.rstrip().endswith(b"</rss>")
 
-    def test_a_changed_byte_is_noticed(self, sealed: House) -> None:
+    def test_a_changed_byte_is_noticed(self, sealed: TufPublisher) -> None:
         with pytest.raises(InvalidSignature):
             check_appcast(sealed, sealed.s3.get(APPCAST).replace(b"4.2.1", b"4.2.2"))
 
-    def test_without_the_key_it_is_served_as_it_was(self, sealed: House) -> None:
+    def test_without_the_key_it_is_served_as_it_was(self, sealed: TufPublisher) -> None:
         upload(sealed, "4.3.0", artifacts=[archive("App-2.zip", platform="macos", arch="universal")])
         sealed.seal()
         sealed.sweep()
         assert b"4.3.0" in sealed.s3.get(APPCAST)
         assert b"sparkle-signatures" not in sealed.s3.get(APPCAST)
 
-    def test_also_when_a_rollout_comes_to_its_end_by_itself(self, sealed: House, client: Client) -> None:
+    def test_also_when_a_rollout_comes_to_its_end_by_itself(self, sealed: TufPublisher, client: Client) -> None:
         phased = {"start": moment(sealed.now), "interval": 3_600, "groups": 7}
         sealed.put(POLICY, channel="stable", rollout={"version": "4.3.0", **phased})
         upload(sealed, "4.3.0", artifacts=[archive("App-2.zip", platform="macos", arch="universal")])
@@ -277,8 +294,10 @@ class TestAppcast:
             b"<rss/>\n<!-- sparkle-signatures:\nedSignature: c2ln\nlength: 7\n-->\n"
         )
 
-    def test_only_an_ed25519_key_can(self, house: House) -> None:
+    def test_only_an_ed25519_key_can(self, house: TufPublisher) -> None:
         upload(house, "4.2.1", artifacts=[archive("App.zip", platform="macos", arch="universal")])
         with pytest.raises(SigningError, match="cannot be read"):
-            sign_states.seal(house.bucket, PRODUCT, house.now, SignWith(house.key("product"), "file2:nowhere.pem"))
+            sign_states.sign_states(
+                house.bucket, PRODUCT, house.now, SignWith(house.key("product"), "file2:nowhere.pem")
+            )
         assert house.s3.keys("signed/") == []

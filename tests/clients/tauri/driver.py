@@ -60,7 +60,8 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
     (folder / "capabilities" / "main.json").write_text(json.dumps(allowed))
     plugins = [updater.Builder.build()]
     app = builder_factory().build(context=context_factory(folder), invoke_handler=None, plugins=plugins)
-    handle, said = app.handle(), []
+    handle = app.handle()
+    said: list[dict[str, Any]] = []
 
     def hear(event: Event) -> None:
         said.append(json.loads(event.payload))

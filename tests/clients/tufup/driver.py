@@ -7,10 +7,11 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 from tuf.ngclient import UpdaterConfig
 
-from client import ProductClient  # what the page shows, written beside this by the test
+from client import ProductClient  # type: ignore[attr-defined]  # what the page shows, written beside this by the test
 
 wish = json.loads(sys.argv[1])
 folder = Path(wish["folder"])
@@ -18,7 +19,7 @@ for name in ("metadata", "targets", "extracted", "installed"):
     (folder / name).mkdir(parents=True, exist_ok=True)
 if not (folder / "metadata" / "root.json").exists():
     shutil.copy(wish["root"], folder / "metadata" / "root.json")  # as it is shipped with the app
-said = {"found": None, "installed": None, "error": None}
+said: dict[str, Any] = {"found": None, "installed": None, "error": None}
 
 
 def install(src_dir: Path, dst_dir: Path, **_: object) -> None:

@@ -4,9 +4,9 @@ import json
 import sys
 from pathlib import Path
 
-import client
+from client import is_right, latest, update  # type: ignore[attr-defined]  # the test writes it beside this
 
 url, installed, group, file = sys.argv[1:]
-found = client.update(client.latest(url), installed, int(group))
-is_right = client.is_right(found, Path(file).read_bytes()) if found else None
-json.dump({"found": found and found["url"], "right": is_right}, sys.stdout)
+found = update(latest(url), installed, int(group))
+right = is_right(found, Path(file).read_bytes()) if found else None
+json.dump({"found": found and found["url"], "right": right}, sys.stdout)

@@ -15,7 +15,7 @@ from comet_updates import object_keys
 from comet_updates.errors import RefusedUploadError
 from comet_updates.publish.stored import Stored, etag_of
 from comet_updates.publish.uploads import parse
-from comet_updates.publish.uploads.accept import Inputs, accept
+from comet_updates.publish.uploads.accept import AcceptedUploads, accept_uploads
 from testkit.documents import release
 
 PRODUCT = "comet-cursor"
@@ -52,11 +52,11 @@ class Uploads:
         digest = hashlib.sha256(body).hexdigest()
         self.put(second, object_keys.approval_key(PRODUCT, channel, version), said | {"sha256": digest})
 
-    def inputs(self) -> Inputs:
+    def inputs(self) -> AcceptedUploads:
         listing: dict[str, tuple[Stored, ...]] = {}
         for stored in sorted(self._bodies, key=lambda stored: (stored.written_at, int(stored.version_id))):
             listing[stored.key] = (stored, *listing.get(stored.key, ()))
-        return accept(PRODUCT, listing, self._read)
+        return accept_uploads(PRODUCT, listing, self._read)
 
     def _read(self, stored: Stored) -> Any:
         upload = object_keys.parse_upload(stored.key)

@@ -12,10 +12,10 @@ from comet_updates.publish.uploads.load import Loader, list_inputs
 from testkit.documents import release
 
 if TYPE_CHECKING:
-    from comet_updates.publish.uploads.accept import Inputs
+    from comet_updates.publish.uploads.accept import AcceptedUploads
     from testkit.s3 import S3, Wire
-    from testkit.watched_bucket import WatchedBucket
-    from tests.publish.conftest import Rig
+    from testkit.watched_bucket import Watching
+    from tests.publish.conftest import PublisherFixture
 
 PACK = "packs/comet-cursor.json.gz"
 MANY = pack.PACKED_FROM + 5
@@ -26,7 +26,7 @@ def key(version: str) -> str:
 
 
 @pytest.fixture
-def bucket(rig: Rig) -> WatchedBucket:
+def bucket(rig: PublisherFixture) -> Watching:
     return rig.bucket
 
 
@@ -37,18 +37,18 @@ def stocked(s3: S3) -> S3:
     return s3
 
 
-def load(bucket: WatchedBucket, *, writes_packs: bool = False) -> Inputs:
+def load(bucket: Watching, *, writes_packs: bool = False) -> AcceptedUploads:
     """As a process does that has just started."""
     return Loader(bucket, writes_packs=writes_packs).load("comet-cursor", list_inputs(bucket, "comet-cursor"))
 
 
-def reads(bucket: WatchedBucket) -> int:
+def reads(bucket: Watching) -> int:
     found = [argument for name, argument in bucket.operations if name == "get"]
     bucket.operations.clear()
     return len(found)
 
 
-def test_a_publisher_that_starts_anew_reads_only_what_is_new(stocked: S3, bucket: WatchedBucket) -> None:
+def test_a_publisher_that_starts_anew_reads_only_what_is_new(stocked: S3, bucket: Watching) -> None:
     before = load(bucket, writes_packs=True)
     assert reads(bucket) == MANY
     stocked.put(key("2.0.0"), release("2.0.0"))
@@ -58,7 +58,7 @@ def test_a_publisher_that_starts_anew_reads_only_what_is_new(stocked: S3, bucket
     assert sorted(str(found.wire) for found in before.releases)[0] in {str(found.wire) for found in after.releases}
 
 
-def test_a_pack_is_not_written_again_for_a_few_uploads(stocked: S3, bucket: WatchedBucket) -> None:
+def test_a_pack_is_not_written_again_for_a_few_uploads(stocked: S3, bucket: Watching) -> None:
     load(bucket, writes_packs=True)
     packed = stocked.get(PACK)
     stocked.put(key("2.0.0"), release("2.0.0"))
@@ -74,26 +74,26 @@ def test_a_pack_is_not_written_again_for_a_few_uploads(stocked: S3, bucket: Watc
 
 
 @pytest.mark.http
-def test_a_few_uploads_need_no_pack(s3: S3, bucket: WatchedBucket, wire: Wire) -> None:
+def test_a_few_uploads_need_no_pack(s3: S3, bucket: Watching, wire: Wire) -> None:
     s3.put(key("1.0.0"), release("1.0.0"))
     wire.clear()
     load(bucket, writes_packs=True)
     assert not [request for request in wire if "packs/" in request[1]]
 
 
-def test_whoever_only_looks_writes_no_pack(stocked: S3, bucket: WatchedBucket) -> None:
+def test_whoever_only_looks_writes_no_pack(stocked: S3, bucket: Watching) -> None:
     load(bucket)
     assert stocked.keys("packs/") == []
 
 
-def test_what_is_in_a_pack_does_not_matter_if_it_is_not_in_the_bucket(stocked: S3, bucket: WatchedBucket) -> None:
+def test_what_is_in_a_pack_does_not_matter_if_it_is_not_in_the_bucket(stocked: S3, bucket: Watching) -> None:
     load(bucket, writes_packs=True)
     stocked.delete(key("1.0.0"))
     assert "1.0.0" not in {found.version for found in load(bucket).releases}
 
 
 @pytest.mark.parametrize("broken", [b"junk", b""])
-def test_a_broken_pack_is_made_anew(stocked: S3, bucket: WatchedBucket, broken: bytes) -> None:
+def test_a_broken_pack_is_made_anew(stocked: S3, bucket: Watching, broken: bytes) -> None:
     load(bucket, writes_packs=True)
     sound = stocked.get(PACK)
     stocked.put(PACK, broken)
@@ -101,7 +101,7 @@ def test_a_broken_pack_is_made_anew(stocked: S3, bucket: WatchedBucket, broken: 
     assert stocked.get(PACK) == sound
 
 
-def test_a_pack_that_somebody_else_writes_meanwhile_is_as_good(stocked: S3, bucket: WatchedBucket) -> None:
+def test_a_pack_that_somebody_else_writes_meanwhile_is_as_good(stocked: S3, bucket: Watching) -> None:
     def overtake(name: str, argument: Any) -> None:
         if (name, argument) == ("put", PACK):
             stocked.put(PACK, b"theirs")
@@ -112,7 +112,7 @@ def test_a_pack_that_somebody_else_writes_meanwhile_is_as_good(stocked: S3, buck
 
 
 def test_a_loader_does_not_remember_without_bound(
-    stocked: S3, bucket: WatchedBucket, monkeypatch: pytest.MonkeyPatch
+    stocked: S3, bucket: Watching, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(uploads_load, "REMEMBERED_MAX", 3)
     one = Loader(bucket)

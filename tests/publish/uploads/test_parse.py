@@ -150,7 +150,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a title with an escape": (release(title="\x1b[31mred"), "$.title"),
     "a critical text": (release(critical="yes"), "$.critical"),
     "critical below nothing": (release(critical={}), "$.critical.below_version"),
-    "null": (release(version=None), "$.version"),
+    "null": (release() | {"version": None}, "$.version"),
     "another product than the key": (release(product="comet-skies"), "$.product"),
     "another channel than the key": (release(channel="beta"), "$.channel"),
     "another version than the key": (release("4.2.2"), "$.version"),

@@ -39,7 +39,7 @@ _OTHER_BYTES = Problem(
 
 
 @dataclass
-class Inputs:
+class AcceptedUploads:
     """Everything that publishing a product depends on.
 
     Attributes:
@@ -75,7 +75,7 @@ class Inputs:
         return [release for release in self.releases if not self.waits_on(channel, release)]
 
 
-def accept(product: str, listing: Listing, read: Read) -> Inputs:
+def accept_uploads(product: str, listing: Listing, read: Read) -> AcceptedUploads:
     """Return the uploads in `listing` that are in effect.
 
     Args:
@@ -94,7 +94,7 @@ class _Run:
     """One run of `accept`, in steps. `inputs` is the result."""
 
     def __init__(self, product: str, listing: Listing, read: Read) -> None:
-        self.inputs = Inputs()
+        self.inputs = AcceptedUploads()
         self._product = product
         self._listing = listing
         self._read = read

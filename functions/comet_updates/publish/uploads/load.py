@@ -14,7 +14,7 @@ from comet_updates.publish.bucket import MAX_CONNECTIONS, Bucket
 from comet_updates.publish.stored import Stored
 from comet_updates.publish.uploads import pack as uploads_pack
 from comet_updates.publish.uploads import parse
-from comet_updates.publish.uploads.accept import Inputs, Listing, Upload, accept
+from comet_updates.publish.uploads.accept import AcceptedUploads, Listing, Upload, accept_uploads
 
 REMEMBERED_MAX = 50_000
 """How many documents a loader keeps in memory, about 200 MB. At this limit the memory is cleared."""
@@ -52,7 +52,9 @@ class Loader:
         self._bodies: dict[Stored, bytes] = {}
         self._parsing = Lock()  # one at a time: half a megabyte of hostile JSON takes 100 MB of memory
 
-    def load(self, product: str, listing: Listing, planned: Mapping[Stored, bytes] = MappingProxyType({})) -> Inputs:
+    def load(
+        self, product: str, listing: Listing, planned: Mapping[Stored, bytes] = MappingProxyType({})
+    ) -> AcceptedUploads:
         """Return the inputs of `product`.
 
         Args:
@@ -77,7 +79,7 @@ class Loader:
         packed = len(self._bodies)
         with ThreadPoolExecutor(MAX_CONNECTIONS) as pool:
             list(pool.map(self._document, missing))
-        inputs = accept(product, listing, self._document)
+        inputs = accept_uploads(product, listing, self._document)
         if self._writes_packs and len(self._bodies) - packed > uploads_pack.PACKED_FROM:
             with suppress(ConcurrentPublishError):  # another publisher's pack is as good
                 key, etag = object_keys.pack_key(product), pack.etag if pack else None

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from comet_updates import object_keys
-from comet_updates.errors import Problem, RefusedUploadError, printable
+from comet_updates.errors import Problem, RefusedUploadError, printable, refuse
 from comet_updates.model.channel import ChannelPolicy
 from comet_updates.model.fields import Uploaded
 from comet_updates.model.product import Product
@@ -49,11 +49,6 @@ _REMEDIES = {
 }
 
 
-def refuse(key: str, problem: str, remedy: str, path: str = "$") -> NoReturn:
-    """Raise `RefusedUploadError` with a single problem."""
-    raise RefusedUploadError(key, (Problem(path, problem, remedy),))
-
-
 def as_json(document: dict[str, Any]) -> bytes:
     """Return a document as indented JSON, for people to read in the bucket."""
     return json.dumps(document, ensure_ascii=False, indent=2).encode() + b"\n"
@@ -65,16 +60,18 @@ def check_key(key: str) -> object_keys.Upload:
     Raises:
         RefusedUploadError: the key is not valid for an upload.
     """
-    if upload := object_keys.parse_upload(key):
-        return upload
-    if problem := name_problem(key):
+    upload = object_keys.parse_upload(key)
+    if upload is None and (problem := name_problem(key)):
         raise RefusedUploadError(key, (problem,))
-    refuse(
-        key,
-        "the key is not valid for an upload",
-        "Use products/{product}.json, channels/{product}/{channel}.json, releases/{product}/{channel}/{version}.json or"
-        " approvals/{product}/{channel}/{version}.json, with names in lower case",
-    )
+    if upload is None:
+        refuse(
+            key,
+            "the key is not valid for an upload",
+            "Use products/{product}.json, channels/{product}/{channel}.json,"
+            " releases/{product}/{channel}/{version}.json or approvals/{product}/{channel}/{version}.json,"
+            " with names in lower case",
+        )
+    return upload
 
 
 def name_problem(key: str) -> Problem | None:

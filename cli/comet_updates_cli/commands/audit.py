@@ -1,0 +1,61 @@
+"""The commands `audit` and `audit-rights`: is a deployed stack as promised?"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Annotated
+
+import typer
+
+from comet_updates.answer.errors import CometError
+from comet_updates_cli.options import AsJson, EndpointUrl
+
+app = typer.Typer()
+
+
+@app.command("audit")
+def audit_stack(
+    stack: Annotated[str, typer.Argument(help="Name of the deployed CloudFormation stack.")],
+    *,
+    as_json: AsJson = False,
+    endpoint_url: EndpointUrl = None,
+) -> None:
+    """Compare a stack with the privacy promises. Only reads.
+
+    Exit code 0: everything could be read and is as promised. 1: something differs or could not be read, or the stack
+    does not exist. `comet-updates audit-rights` prints the IAM policy that an auditor needs.
+    """
+    from comet_updates_cli.audit import account, compare  # noqa: PLC0415 (other commands need not load AWS)
+
+    try:
+        findings = compare.audit(stack, account.Account(endpoint_url).read)
+    except CometError as error:
+        typer.echo(f"comet-updates: {error}", err=True)
+        raise typer.Exit(1) from error
+    numbers = Counter(finding.status for finding in findings)
+    holds = numbers[compare.Status.HOLDS] == len(findings)
+    if as_json:
+        shown = [finding._asdict() | {"status": finding.status.value} for finding in findings]
+        typer.echo(json.dumps({"stack": stack, "holds": holds, "findings": shown, "never_seen": compare.ALWAYS_UNSEEN}))
+        raise typer.Exit(0 if holds else 1)
+    area = ""
+    for finding in findings:
+        if finding.area != area:
+            typer.echo(area := finding.area)
+        typer.echo(f"  {finding.status.value:8} {' '.join(filter(None, (finding.resource, finding.says)))}".rstrip())
+        if finding.remedy:
+            typer.echo(f"{'':11}→ {finding.remedy}")
+    typer.echo(f"No audit can see: {'; '.join(compare.ALWAYS_UNSEEN)}.")
+    hold, differ, unseen = (numbers[status] for status in compare.Status)
+    typer.echo(f"{hold} hold, {differ} differ, {unseen} could not be read")
+    raise typer.Exit(0 if holds else 1)
+
+
+@app.command("audit-rights")
+def audit_rights() -> None:
+    """Print the IAM policy that `audit` needs. It only allows reading."""
+    from comet_updates_cli.audit.account import READS  # noqa: PLC0415 (as above)
+
+    statement = {"Effect": "Allow", "Action": sorted(set(READS.values())), "Resource": "*"}
+    typer.echo(json.dumps({"Version": "2012-10-17", "Statement": [statement]}, indent=2))

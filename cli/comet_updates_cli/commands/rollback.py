@@ -1,0 +1,49 @@
+"""The command `rollback`."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from comet_updates_cli.options import AsJson, BucketName, Channel, DryRun, EndpointUrl, Product, Where
+from comet_updates_cli.run_plan import as_json_of, execute, refusals, show
+
+if TYPE_CHECKING:
+    from comet_updates.publish.bucket import Bucket
+    from comet_updates_cli.policy_edits import Plan
+
+
+app = typer.Typer()
+
+
+@app.command()
+def rollback(
+    product: Product, channel: Channel, *,
+    reason: Annotated[str, typer.Option(help="Reason for the withdrawal. It is public.")],
+    bucket: BucketName, endpoint_url: EndpointUrl = None, dry_run: DryRun = False, as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Withdraw the latest release of a channel. Prints what is offered instead and what to do next.
+
+    Running it again changes nothing. To withdraw the release before it too, run `yank` with its version.
+    """
+    from comet_updates_cli import policy_edits  # noqa: PLC0415 (as above)
+
+    where = Where(bucket, endpoint_url, dry_run, as_json)
+    made: list[policy_edits.Withdrawal] = []
+
+    def make_plan(opened: Bucket, now: datetime) -> Plan:
+        made.append(policy_edits.withdrawal(opened, product, channel, reason, now))
+        return made[-1].plan
+
+    with refusals():
+        plan = execute(where, make_plan)
+    done = made[-1]
+    if as_json:
+        typer.echo(json.dumps(as_json_of(where, plan) | {"withdrawn": done.withdrawn, "offered": done.offered}))
+        return
+    show(where, plan)
+    for sentence in done.says(product, channel):
+        typer.echo(sentence)

@@ -1,0 +1,83 @@
+"""The command `status`: what does each channel offer?"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from comet_updates.answer.errors import CometError
+from comet_updates.errors import printable
+from comet_updates_cli.options import AsJson, BucketName, EndpointUrl
+
+if TYPE_CHECKING:
+    from comet_updates_cli.channel_status import Status
+
+
+app = typer.Typer()
+
+
+WATCH_S = 3.0
+
+
+@app.command("status")
+def show_status(
+    product: Annotated[str | None, typer.Argument(help="Product to show. Default: all products.")] = None,
+    *,
+    bucket: BucketName,
+    endpoint_url: EndpointUrl = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh every 3 seconds until Ctrl-C.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show the state of each channel.
+
+    Prints what each channel offers, which releases wait, and which documents stay behind and why. Only reads.
+    Exit code 1: an upload is refused, or a change is not published yet.
+    """
+    from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
+    from comet_updates_cli import channel_status  # noqa: PLC0415 (other commands need not load AWS)
+
+    while True:
+        try:
+            found = channel_status.status(open_bucket(bucket, endpoint_url), product, datetime.now(UTC))
+        except CometError as error:
+            typer.echo(f"comet-updates: {error}", err=True)
+            raise typer.Exit(1) from error
+        if as_json:
+            shown = [channel.as_json() for channel in found.channels]
+            typer.echo(json.dumps({"channels": shown, "refused": found.refused}))
+        else:
+            if watch and sys.stdout.isatty():
+                typer.echo("\x1b[2J\x1b[H", nl=False)  # a clear screen, from its top
+            _show(found)
+        if not watch:
+            raise typer.Exit(1 if found.refused or not all(channel.is_live for channel in found.channels) else 0)
+        time.sleep(WATCH_S)
+
+
+def _show(found: Status) -> None:
+    """Print a table of the channels, then everything that may need attention."""
+    rows = [("product", "channel", "latest", "rollout", "held", "published")]
+    for channel in found.channels:
+        live = (channel.published_at or "never")[:19] if channel.is_live else "not yet"
+        rows.append((channel.product, channel.channel, channel.latest or "-", channel.rollout, channel.held, live))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    for channel in found.channels:
+        where = f"{channel.product}/{channel.channel}"
+        for version, at in channel.due.items():
+            typer.echo(f"waiting  {where} {version}: due at {at}")
+        for version in channel.unapproved:
+            typer.echo(f"waiting  {where} {version}: needs approval")
+        for version, reason in channel.yanked.items():
+            typer.echo(f"yanked   {where} {version}: {reason}")
+        for lag in channel.lags:
+            typer.echo(f"behind   {where} {lag.document}: stays at {lag.version}, {lag.why}")
+    for key, problems in found.refused.items():
+        for problem in problems:
+            typer.echo(f"refused  {printable(key, 1_024)}: {problem}")

@@ -1,0 +1,78 @@
+"""The options that commands share, and what they hold."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import Annotated, NamedTuple
+
+import typer
+
+from comet_updates import object_keys
+from comet_updates.answer import urls
+
+
+def product_name(text: str) -> str:
+    """Return `text` if it can name a product.
+
+    Raises:
+        typer.BadParameter: it cannot; the exit code is 2.
+    """
+    return _name(text, object_keys.forbidden(text, product=True))
+
+
+def channel_name(text: str) -> str:
+    """Return `text` if it can name a channel.
+
+    Raises:
+        typer.BadParameter: it cannot; the exit code is 2.
+    """
+    return _name(text, object_keys.forbidden(text, product=False))
+
+
+def _name(text: str, reason: str | None) -> str:
+    if reason:
+        raise typer.BadParameter(f"{text!r} {reason}. Choose another name.")
+    if not urls.is_name(text):
+        raise typer.BadParameter(f"{text!r} is not a valid name. Use lower-case letters, digits, dots and dashes.")
+    return text
+
+
+PRODUCT_HELP, CHANNEL_HELP, VERSION_HELP = "Product name, such as nova.", "Channel, such as stable.", "Release version."
+
+
+BucketName = Annotated[str, typer.Option("--bucket", envvar="BUCKET", help="Name of the S3 bucket.")]
+EndpointUrl = Annotated[
+    str | None, typer.Option("--endpoint-url", help="URL to use instead of AWS, such as http://localhost:9090.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Write nothing; print what would change.")]
+Product = Annotated[str, typer.Argument(callback=product_name, help=PRODUCT_HELP)]
+Channel = Annotated[str, typer.Argument(callback=channel_name, help=CHANNEL_HELP)]
+Version = Annotated[str, typer.Argument(help=VERSION_HELP)]
+
+
+class SignWith(NamedTuple):
+    """The URIs of the keys that sign manifests and appcasts; empty for none.
+
+    Attributes:
+        uri: the product's key, for TUF and minisign.
+        appcast_uri: the key that the product's copies of Sparkle trust.
+    """
+
+    uri: str = ""
+    appcast_uri: str = ""
+
+
+SIGNS_WITH = ContextVar("SIGNS_WITH", default=SignWith())  # noqa: B039 (it cannot change)
+"""The keys from the options before the command's name."""
+
+
+class Where(NamedTuple):
+    """The options that these commands share."""
+
+    bucket: str
+    endpoint_url: str | None
+    dry_run: bool
+    as_json: bool
+    quiet: bool = False

@@ -1,0 +1,104 @@
+"""Carries out a plan, signs what follows from it, and prints what was done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from comet_updates import object_keys
+from comet_updates.answer.errors import CometError
+from comet_updates_cli.options import SIGNS_WITH, Where
+
+if TYPE_CHECKING:
+    from comet_updates.publish.bucket import Bucket
+    from comet_updates_cli.policy_edits import Edit, Plan
+
+
+def change_policy(product: str, channel: str, where: Where, edit: Callable[[datetime], Edit]) -> None:
+    """Change the policy of a channel."""
+    from comet_updates_cli import policy_edits  # noqa: PLC0415 (other commands need not load AWS)
+
+    carry_out(where, lambda bucket, now: policy_edits.policy(bucket, product, channel, edit(now), now))
+
+
+def carry_out(where: Where, make_plan: Callable[[Bucket, datetime], Plan]) -> Plan:
+    """Carry out a plan, or print it for a dry run, and return it.
+
+    Exits with code 1 if the change is not possible, would be refused, or S3 fails.
+    """
+    with refusals():
+        plan = execute(where, make_plan)
+    if where.as_json:
+        typer.echo(json.dumps(as_json_of(where, plan)))
+    else:
+        show(where, plan)
+    return plan
+
+
+def execute(where: Where, make_plan: Callable[[Bucket, datetime], Plan]) -> Plan:
+    """Carry out a plan without printing; for a dry run, only make it.
+
+    Raises:
+        CometError: the change is not possible, would be refused, or S3 fails.
+    """
+    from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
+    from comet_updates_cli import policy_edits  # noqa: PLC0415 (as above)
+
+    bucket = open_bucket(where.bucket, where.endpoint_url)
+    if where.dry_run:
+        return make_plan(bucket, datetime.now(UTC))
+    keys = SIGNS_WITH.get()
+    if not keys.uri:
+        return policy_edits.carry_out(bucket, lambda: make_plan(bucket, datetime.now(UTC)))
+    from comet_updates_cli.signing import sign_states  # noqa: PLC0415 (as above)
+
+    def sign(plan: Plan) -> Plan:
+        product = object_keys.product_of(plan.key)
+        assert product is not None  # noqa: S101 (every plan belongs to a product)
+        signed = sign_states.sign_states(bucket, product, datetime.now(UTC), keys, plan.then)
+        return plan._replace(signed=(*plan.signed, *signed), then=None)
+
+    # Sign again afterwards: two pipelines at the same time do not know what the other is about to write.
+    return sign(policy_edits.carry_out(bucket, lambda: make_plan(bucket, datetime.now(UTC)), sign))
+
+
+def show(where: Where, plan: Plan) -> None:
+    """Print what was written, or what a dry run would write."""
+    if plan.body is None:
+        typer.echo(f"nothing to do: {plan.key} is already up to date")
+        _tell_signed(plan)
+        return
+    for key, diff in plan.changes.items():
+        typer.echo(diff if where.dry_run else f"changes {key.removeprefix('public')}")
+    typer.echo(f"{'would write' if where.dry_run else 'wrote'} {plan.key}")
+    _tell_signed(plan)
+
+
+def _tell_signed(plan: Plan) -> None:
+    for key in plan.signed:
+        typer.echo(f"signed {key}")
+
+
+def as_json_of(where: Where, plan: Plan) -> dict[str, Any]:
+    """Return the plan for `--json`."""
+    return {
+        "key": plan.key,
+        "written": plan.body is not None and not where.dry_run,
+        "changes": plan.changes,
+        "signed": list(plan.signed),
+    }
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Print our errors and exit with code 1."""
+    try:
+        yield
+    except CometError as error:
+        typer.echo(f"comet-updates: {error}", err=True)
+        raise typer.Exit(1) from error

@@ -1,0 +1,64 @@
+"""The distribution `comet-updates-client`: what it needs, and that it holds all that it imports."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from testkit.project import ROOT
+
+FOR_PEOPLE = {"rich", "typer"}
+"""What only the command `comet-updates ask` needs."""
+NOT_NEEDED = ("boto3", "botocore", "pydantic", "obstore", "aws_lambda_powertools", "jinja2", "yaml", *FOR_PEOPLE)
+
+
+def name(requirement: str) -> str:
+    return requirement.partition("[")[0].partition(">")[0]
+
+
+def test_distribution_needs_what_the_extra_needs_without_a_terminal() -> None:
+    both = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["client"]
+    alone = tomllib.loads((ROOT / "client" / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert set(alone) == {needed for needed in both if name(needed) not in FOR_PEOPLE}
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which the distribution is installed, without what it needs."""
+    folder = tmp_path_factory.mktemp("installed")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*pip, "--target", folder, ROOT / "client"], check=True)
+    return folder
+
+
+def imports_all(installed: Path, *missing: str) -> bool:
+    """Whether each module of the client can be imported from the distribution while these are missing."""
+    code = f"""
+import importlib, pkgutil, sys
+sys.modules.update(dict.fromkeys({missing!r}))
+import comet_updates, comet_updates_client
+for package in (comet_updates, comet_updates_client):
+    assert package.__file__.startswith({str(installed)!r})
+for module in pkgutil.iter_modules(comet_updates_client.__path__, "comet_updates_client."):
+    importlib.import_module(module.name)
+"""
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(installed)}
+    run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    return run.returncode == 0
+
+
+@pytest.mark.full
+def test_distribution_holds_all_that_it_imports(installed: Path) -> None:
+    assert imports_all(installed, *NOT_NEEDED)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("missing", ["comet_updates.versions", "minisign", "tuf"])
+def test_missing_module_is_noticed(installed: Path, missing: str) -> None:
+    """Positive control."""
+    assert not imports_all(installed, missing)
