@@ -13,12 +13,17 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
 from testkit.events import SWEEP
 from testkit.fresh import Handler, forget_logger, fresh_import
 from testkit.s3 import ON_THIS_MACHINE, S3, Wire
+
+# A busy machine, or one that measures coverage, can take longer for one example than the 200 ms that are the default.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 
 @pytest.fixture(scope="session")
