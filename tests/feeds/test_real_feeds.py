@@ -144,7 +144,7 @@ def test_what_was_published_broken_is_not_taken_for_a_feed(file: Path) -> None:
 
 @pytest.mark.parametrize("file", [file for file in FILES if file.name in WITHOUT_RELEASES], ids=names_of)
 def test_a_feed_without_releases_is_said_to_have_none(file: Path) -> None:
-    with pytest.raises(ForeignFeedError, match="holds no release"):
+    with pytest.raises(ForeignFeedError, match="contains no release"):
         convert(file)
 
 
