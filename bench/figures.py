@@ -14,7 +14,7 @@ Row = dict[str, float | str | Figure]
 
 
 class Section(TypedDict):
-    """What one part of the bench measured.
+    """The results of one part of the bench.
 
     Attributes:
         command: what measures it again.
@@ -37,12 +37,12 @@ def spread(values: Sequence[float]) -> Figure:
 
 
 def ratio(values: Sequence[float], yardstick: Sequence[float]) -> Figure:
-    """The spread of the ratios of what was measured in the same round."""
+    """Return the spread of `values` divided by `yardstick`, round by round."""
     return spread([value / other for value, other in zip(values, yardstick, strict=True)])
 
 
 def median(rows: Mapping[str, Row], case: str, figure: str) -> float | None:
-    """One figure out of the rows of a section; `None` if it was not measured."""
+    """Return the median of `figure` for `case` in the rows of a section, or `None` if it was not measured."""
     value = rows.get(case, {}).get(figure)
     if isinstance(value, dict):
         return value["median"]

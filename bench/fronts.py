@@ -28,7 +28,7 @@ handler = module.build(module.Settings("bucket", None, 3600, "ERROR", log_succes
 
 
 def constant(_event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """What the service answers, whatever it is asked."""
+    """Return the same answer to every event."""
     return ANSWER
 
 
@@ -39,28 +39,28 @@ class Protocol(asyncio.Protocol):
     """HTTP as far as wrk needs it."""
 
     def connection_made(self, transport: Any) -> None:
-        """A client connected."""
+        """Start a parser for a new connection."""
         self.transport = transport
         self.parser = httptools.HttpRequestParser(self)
 
     def data_received(self, data: bytes) -> None:
-        """It sent something."""
+        """Pass the client's bytes to the parser."""
         self.parser.feed_data(data)
 
     def on_message_begin(self) -> None:
-        """A request begins."""
+        """Start a request without headers."""
         self.headers: list[tuple[bytes, bytes]] = []
 
     def on_url(self, url: bytes) -> None:
-        """Its address."""
+        """Keep the URL of the request."""
         self.url = httptools.parse_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One of its headers."""
+        """Keep a header of the request."""
         self.headers.append((name.lower(), value))
 
     def on_message_complete(self) -> None:
-        """It is all there: answer."""
+        """Answer the complete request."""
         scope = {
             "headers": self.headers,
             "raw_path": self.url.path,

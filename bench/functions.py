@@ -46,7 +46,12 @@ class Function(NamedTuple):
 
 
 def functions(folder: Path, store: dict[str, str]) -> dict[str, Function]:
-    """All of them, by name; `folder` takes the code of those that are not ours, `store` says where S3 is."""
+    """Return all functions, by name.
+
+    Args:
+        folder: receives the code of the functions that are not ours.
+        store: the environment variables with the address of S3.
+    """
     for name, source in (("hello", HELLO), ("same", SAME), ("client", CLIENT), ("lean", LEAN)):
         (folder / f"{name}.py").write_text(source)
     own = [BUILD / "AnswerFunction", BUILD / "AnswerLayer" / "python"]
@@ -65,7 +70,7 @@ def functions(folder: Path, store: dict[str, str]) -> dict[str, Function]:
 
 
 def compiled_afresh(folder: Path) -> list[Path]:
-    """A copy of the answering function and its layer whose byte code the runtime's Python has just written."""
+    """Copy the answering function and its layer, and compile both with the runtime's Python. Return the two folders."""
     for part in ("AnswerFunction", "AnswerLayer"):
         shutil.copytree(BUILD / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     subprocess.run([PYTHON, "-m", "compileall", "-q", folder], check=True)
@@ -73,7 +78,7 @@ def compiled_afresh(folder: Path) -> list[Path]:
 
 
 def zipped_mb(*parts: str) -> float:
-    """The size of the built `parts` as they are deployed, in millions of bytes."""
+    """Return the size of the built `parts` as they are deployed, in millions of bytes."""
     scratch = BUILD.parent / "bench"
     scratch.mkdir(exist_ok=True)
     try:

@@ -1,4 +1,4 @@
-"""What was wanted, beside what was measured: each goal is a bound for the median of one figure."""
+"""The goals of the bench, beside the results: each goal is a bound for the median of one figure."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Goal(NamedTuple):
     at_least: float | None = None
 
     def text(self) -> str:
-        """As people read it."""
+        """Return the goal in words, such as `at most 2.5`."""
         return f"at most {self.at_most:g}" if self.at_most is not None else f"at least {self.at_least:g}"
 
     def is_met(self, value: float) -> bool:
-        """Whether `value` keeps the bound."""
+        """Return whether `value` keeps the bound."""
         return value <= self.at_most if self.at_most is not None else value >= (self.at_least or 0)
 
 
@@ -54,7 +54,7 @@ OF_THE_SERVICE = (
 
 
 def rows(results: Mapping[str, Section]) -> dict[str, Row]:
-    """The table of goals: for each what is wanted and what was measured, with a sign where it is missed."""
+    """Return the table of goals: each bound, its results, and a sign at each result that misses it."""
     table: dict[str, Row] = {}
     for goal in OF_THE_FUNCTION:
         table[_name(goal)] = {

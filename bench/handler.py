@@ -1,4 +1,4 @@
-"""What the answering function itself takes for a request, by where the answer comes from; S3 answers at once here."""
+"""Time of the answering function itself for a request, by the source of the answer. S3 answers at once here."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ KINDS: dict[str, Kind] = {
 
 
 def in_turn(answers: list[Get]) -> Get:
-    """An S3 that does one after the other, and the last for ever."""
+    """Return an S3 that gives these answers in order, and then repeats the last."""
     turns = chain(answers, repeat(answers[-1]))
 
     def get(key: str, validator: str | None) -> Document | Unchanged | None:

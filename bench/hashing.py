@@ -1,7 +1,7 @@
-"""How fast a large file is hashed for a release, against `sha256sum` and `sha512sum`, and in how much memory.
+"""Speed and memory of hashing a large file for a release, against `sha256sum` and `sha512sum`.
 
-Ours computes SHA-256 and SHA-512 in one pass; the others one of them. The file is written before the rounds, so that
-all read it from the page cache: what is measured are the hashes, not the disk.
+Our code computes SHA-256 and SHA-512 in one pass; each other tool computes one of them. The file is written before the
+rounds, so all tools read it from the page cache: the bench measures the hashes, not the disk.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def measure(rounds: int) -> Section:
         command="python -m bench hashing",
         about=f"{rounds} rounds over one file of {FILE_BYTES / 1e9:g} GB of noise, in the page cache, in turns.",
         rows=rows,
-        missing={tool: "there is no such command here" for tool in TOOLS if tool not in seconds},
+        missing={tool: "this machine does not have the command" for tool in TOOLS if tool not in seconds},
     )
 
 

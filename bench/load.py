@@ -18,7 +18,7 @@ wrk.body = io.open(BODY):read("a")
 
 
 class Done(NamedTuple):
-    """What a load came to."""
+    """The result of a load."""
 
     requests: int
     rate: float  # a second

@@ -1,4 +1,4 @@
-"""What a line of the log costs beside the compute that it tells of: from the length of real lines and measured time.
+"""Cost of a log line beside the compute that it records, from the length of real lines and measured time.
 
 Prices are AWS's public ones for us-east-1.
 """
@@ -51,7 +51,7 @@ def measure(warm_rows: dict[str, Row]) -> Section:
 
 
 def _line_bytes(case: str) -> int:
-    """How much `case` writes for a request that memory answers."""
+    """Return how many bytes `case` logs for a request that memory answers."""
     with tempfile.TemporaryDirectory() as scratch, object_store(Path(scratch)) as store:
         log = Path(scratch) / "log"
         function = functions(Path(scratch), store)[case]

@@ -1,4 +1,4 @@
-"""Stands in for S3 at its fastest: one document under every key, over TLS as S3 speaks it."""
+"""A substitute for S3 at its fastest: one document under every key, over TLS as with S3."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ _PART = re.compile(r"(<!-- bench: (?P<name>\w+) -->\n).*?(<!-- /bench -->\n)", r
 
 
 def load() -> dict[str, Any]:
-    """What was measured last: `machine`, and each section by its name."""
+    """Return the latest results: `machine`, and each section by its name."""
     results: dict[str, Any] = json.loads(RESULTS.read_text())
     return results
 
@@ -40,7 +40,7 @@ def _part(name: str, results: dict[str, Any]) -> str:
 
 
 def table(rows: dict[str, Row]) -> str:
-    """The rows as Markdown; a figure as its median, with the 10th and the 90th percentile."""
+    """Return the rows as a Markdown table; each figure is its median, with the 10th and the 90th percentile."""
     columns = list(dict.fromkeys(name for row in rows.values() for name in row))
     lines = [["", *columns], ["---"] * (len(columns) + 1)]
     lines += [[name, *(_cell(row.get(column, "")) for column in columns)] for name, row in rows.items()]

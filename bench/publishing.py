@@ -1,6 +1,6 @@
-"""What it takes to publish one more release, against how many there are, and on how many channels of the product.
+"""Time and requests to publish one more release, by the number of releases and of the product's channels.
 
-The S3 is moto's, in this process: its own work is most of the seconds. The requests are what S3 would count.
+The S3 is moto's, in this process: its own work is most of the seconds. The requests are those that S3 would count.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ SIZES = [(releases, 1) for releases in (10, 100, 1000, 10_000)] + [(channels, ch
 
 
 class Cost(NamedTuple):
-    """What one run of the publisher took."""
+    """The seconds and requests of one run of the publisher."""
 
     seconds: float
     requests: Counter[str]
 
     def of(self, *kinds: str) -> int:
-        """How many requests were of these kinds."""
+        """Return the number of requests of these kinds."""
         return sum(self.requests[kind] for kind in kinds)
 
 
@@ -85,13 +85,13 @@ def _row(releases: int, channels: int, rounds: int) -> Row:
 
 
 def _most(counts: list[int]) -> float:
-    """The most that any run took: these are no times, and do not spread."""
+    """Return the largest count of any run. Counts do not spread as times do."""
     return max(counts)
 
 
 @contextmanager
 def _s3() -> Iterator[tuple[S3Client, Counter[str]]]:
-    """An empty bucket, and the count of requests by their kind."""
+    """Yield a client of an S3 with an empty bucket, and the count of requests by their kind."""
     os.environ |= {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": "us-east-1"}
     requests: Counter[str] = Counter()
 

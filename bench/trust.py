@@ -1,7 +1,7 @@
-"""What signed metadata costs: signatures of the online key, the start of publishing, and what a client of TUF asks for.
+"""Costs of signed metadata: signatures of the online key, start of publishing, and requests of a TUF client.
 
-The client is python-tuf's. It reads from the bucket itself what the answering function would read for it: requests and
-bytes are the same.
+The client is python-tuf's. It reads the bucket itself, as the answering function would do for it: requests and bytes
+are the same.
 """
 
 from __future__ import annotations
@@ -115,12 +115,12 @@ class Client(FetcherInterface):
 
 
 def product(number: int) -> str:
-    """The name of one of the products."""
+    """Return the name of a product."""
     return f"{PRODUCT}-{number}"
 
 
 def measure(rounds: int) -> Section:
-    """All of it; `rounds` are those of the starts."""
+    """Measure everything. `rounds` is the number of starts of each kind."""
     rows: dict[str, Row] = {}
     for products in PRODUCTS:
         with _moto() as endpoint_url, tempfile.TemporaryDirectory() as scratch:
@@ -155,7 +155,7 @@ def _counts(products: int, endpoint_url: str, folder: Path) -> dict[str, Row]:
 
 
 def _starts(rounds: int) -> dict[str, Row]:
-    """The publishing function from nothing to its first event handled, with and without signed metadata."""
+    """Measure the publishing function from start to its first handled event, with and without signed metadata."""
     seconds: dict[str, list[float]] = {SIGNED: [], UNSIGNED: []}
     for number in range(rounds):
         for name in (SIGNED, UNSIGNED):
@@ -207,7 +207,7 @@ def _upload(endpoint_url: str) -> None:
 
 @contextmanager
 def _moto() -> Iterator[str]:
-    """An S3 over HTTP with an empty bucket."""
+    """Yield the URL of an S3 over HTTP with an empty bucket."""
     os.environ |= {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": "us-east-1"}
     os.environ["AWS_REGION"] = "us-east-1"
     logging.getLogger("werkzeug").disabled = True  # it would print a line for every request
@@ -226,7 +226,7 @@ def _moto() -> Iterator[str]:
 
 @contextmanager
 def _counted() -> Iterator[list[int]]:
-    """How often a key in a file signs: what a key in a KMS would be asked for."""
+    """Count the signatures of a key in a file: as many as the requests to a key in a KMS."""
     count, sign = [0], CryptoSigner.sign
 
     def counted(self: CryptoSigner, payload: bytes) -> Signature:

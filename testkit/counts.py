@@ -1,4 +1,4 @@
-"""What `make torture` counted, and the one line that it prints last.
+"""The counts of `make torture`, and the one line that it prints last.
 
 A part counts by `counts.add(...)` where it runs in the process of `torture`, and by `tally(...)` in a test.
 """
@@ -38,16 +38,16 @@ class Counts:
                 self._sums[name] += number
 
     def __getitem__(self, figure: str) -> int:
-        """The sum of one figure."""
+        """Return the sum of one figure."""
         return self._sums[figure]
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing was wrong and nothing lost."""
+        """True if no answer was wrong and nothing was lost."""
         return not self["wrong"] and not self["lost"]
 
     def __str__(self) -> str:
-        """The line."""
+        """Return the line that `make torture` prints last."""
         return "torture: " + " ".join(f"{name}={number}" for name, number in self._sums.items())
 
 
@@ -62,7 +62,7 @@ def tally(**figures: int) -> None:
 
 
 def environment(tally_file: Path) -> dict[str, str]:
-    """What makes tests thorough, and their figures stand in `tally_file`."""
+    """Return the environment variables that make tests thorough, and have them write their figures to `tally_file`."""
     return {"TORTURE": "full", _TALLY: str(tally_file)}
 
 

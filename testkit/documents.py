@@ -8,7 +8,7 @@ from typing import Any
 def release(
     version: str = "4.2.1", channel: str = "stable", product: str = "comet-cursor", **fields: Any
 ) -> dict[str, Any]:
-    """A release document; `fields` override or add."""
+    """Return a release document; `fields` replace or add fields."""
     return {
         "schema": 1,
         "product": product,

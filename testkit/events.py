@@ -7,7 +7,7 @@ from typing import Any
 
 
 def request(path: str, method: str = "GET", **headers: str) -> dict[str, Any]:
-    """The least that API Gateway sends (payload 2.0)."""
+    """Return the smallest event that API Gateway sends (payload 2.0)."""
     return {
         "version": "2.0",
         "rawPath": path,
@@ -19,7 +19,7 @@ def request(path: str, method: str = "GET", **headers: str) -> dict[str, Any]:
 
 
 def notification(*keys: str, message_id: str = "message-1") -> dict[str, Any]:
-    """An SQS event with S3's notification of these keys in one message."""
+    """Return an SQS event with S3's notification of these keys in one message."""
     records = [{"eventSource": "aws:s3", "s3": {"object": {"key": key.replace("+", "%2B")}}} for key in keys]
     return {"Records": [{"messageId": message_id, "eventSource": "aws:sqs", "body": json.dumps({"Records": records})}]}
 

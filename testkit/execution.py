@@ -29,7 +29,7 @@ from typing import Any, TypedDict
 
 if __name__ == "__main__":  # and not in the process of the tests, whose clock has to go on
     time.monotonic = lambda: 0.0  # before anything of ours could take it
-    random.random = lambda: 0.0  # it would begin anew in each child
+    random.random = lambda: 0.0  # each child would repeat the same numbers from the start
 
 from awslambdaric import bootstrap
 from awslambdaric.lambda_runtime_marshaller import LambdaMarshaller
@@ -45,19 +45,19 @@ Handler = Callable[[Any, object], Any]
 
 
 class Command(TypedDict):
-    """What to run.
+    """A run of a handler, and what to observe of it.
 
     Attributes:
         module: the module whose `handler` Lambda calls.
         environ: the whole environment of the process.
-        events: as JSON texts, base64: so that no text of an event stands in the child but where it is handled.
+        events: JSON texts in base64, so that the child holds a text of an event only where it handles the event.
         leak: the name of a planted leak (`leaks.ALL`), or nothing.
         faults: whether each event comes again and again, with a fault at its first call, its second, and so on; a
             number above one takes every so-many-th call.
         markers: texts to look for in the memory of the process afterwards, base64.
         watch: texts to look for in the arguments of each of our functions, base64.
-        is_patient: whether the answering function waits longer for S3 than it does on Lambda. This machine may stand
-            still for a second, and that is no fault of S3.
+        is_patient: whether the answering function waits longer for S3 than it does on Lambda. This machine may pause
+            for a second, which must not count as a fault of S3.
     """
 
     module: str
@@ -71,7 +71,7 @@ class Command(TypedDict):
 
 
 class Seen(TypedDict):
-    """What could be seen, by sink. The order of everything is the order in which it happened."""
+    """Everything that was observed, by sink, in the order in which it happened."""
 
     posted: list[str]
     errors: list[str]
@@ -184,7 +184,7 @@ def _text(encoded: str) -> str:
 
 
 def _invoke(api: RuntimeApi, handler: Handler, event: str) -> None:
-    """One invocation through the code that runs on Lambda; the id of the invocation is fixed."""
+    """Invoke the handler once, through the code that runs on Lambda, with a fixed id of the invocation."""
     bootstrap.handle_event_request(
         api, handler, "invocation", _text(event), "application/json", None, None, "arn", 0, None, api
     )
@@ -213,7 +213,7 @@ def _with_faults(api: RuntimeApi, handler: Handler, event: str, step: int) -> in
 
 
 class _Fault:
-    """A profiler that raises at one call: Python hands the error to whoever made it."""
+    """A profiler that raises at one call: Python raises the error in the caller."""
 
     def __init__(self, nth: int, quoted: str, *, everywhere: bool) -> None:
         self._left = nth
@@ -236,7 +236,7 @@ class _Fault:
 
 
 def _watched(api: RuntimeApi, handler: Handler, event: str, texts: list[str]) -> set[str]:
-    """The functions of ours that were given any of `texts`, by `module.function`."""
+    """Return the names `module.function` of our functions that received any of `texts`."""
     receivers: set[str] = set()
 
     def watch(frame: types.FrameType, what: str, _: object) -> None:
@@ -289,7 +289,7 @@ def _ours() -> list[types.ModuleType]:
 
 
 def state(value: object) -> object:
-    """All that can be reached from `value` and belongs to us, as JSON that is the same for equal states."""
+    """Return everything of ours that `value` leads to, as JSON that is the same for equal states."""
     seen: dict[int, object] = {}
 
     def walk(value: object) -> object:
@@ -311,7 +311,7 @@ def state(value: object) -> object:
 
 
 def _held(value: object) -> list[object]:
-    """What `value` holds on to; nothing of a foreign module or class, and of every library's loggers."""
+    """Return the objects that `value` holds, except those of foreign modules and classes and of libraries' loggers."""
     if isinstance(value, types.FunctionType):
         cells = [cell.cell_contents for cell in value.__closure__ or ()]
         return [cells, value.__defaults__, value.__dict__]
@@ -333,7 +333,7 @@ def _public(value: types.ModuleType | type) -> dict[str, object]:
 
 
 def _remembered(markers: list[str]) -> Iterator[str]:
-    """The markers that some object of this process still holds, whoever it belongs to."""
+    """Yield the markers that any object of this process still holds, in our code or not."""
     if not markers:  # the whole memory is not walked for nothing
         return
     gc.collect()

@@ -1,6 +1,6 @@
-"""What an S3 that fails does with one request: each way of it as a function on the client's connection.
+"""The ways in which S3 fails one request: each is a function on the client's connection.
 
-The connection is closed afterwards. What happens before there is a connection is up to who listens: see `proxy.py`.
+The connection is closed afterwards. Faults before a connection exists are in `proxy.py`, which listens.
 """
 
 from __future__ import annotations
@@ -28,13 +28,16 @@ class Response(NamedTuple):
     body: bytes
 
     def head(self) -> bytes:
-        """All before the body. It says that the connection ends: else the client's next request would race that end."""
+        """Return all bytes before the body.
+
+        They announce that the connection closes: otherwise the client's next request would race the close.
+        """
         headers = (*self.headers, ("connection", "close"))
         lines = [f"HTTP/1.1 {self.status}", *(f"{name}: {value}" for name, value in headers), "", ""]
         return "\r\n".join(lines).encode("latin-1")
 
     def raw(self) -> bytes:
-        """All of it."""
+        """Return all bytes of the response."""
         return self.head() + self.body
 
 
@@ -104,7 +107,7 @@ def _in_part(client: socket.socket, real: Callable[[], Response]) -> None:
 
 
 def _of_length(response: Response, size_bytes: int) -> tuple[tuple[str, str], ...]:
-    """Its headers, with another length."""
+    """Return the headers of `response` with another `content-length`."""
     kept = ((name, value) for name, value in response.headers if name.lower() != "content-length")
     return (*kept, ("content-length", str(size_bytes)))
 
@@ -135,7 +138,7 @@ def _refusing(status: str, code: str, *headers: tuple[str, str]) -> Fault:
 
 
 def _refusal(status: str, code: str) -> Response:
-    """An error as S3 words it."""
+    """Return an error response in S3's format."""
     body = f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>No.</Message></Error>'.encode()
     headers = (("content-type", "application/xml"), ("content-length", str(len(body))))
     return Response(status, headers, body)
@@ -179,6 +182,6 @@ def misbehave(name: str, client: socket.socket, real: Callable[[], Response]) ->
 
 
 def _wait_for_its_end(client: socket.socket, seconds: float) -> bool:
-    """Whether the client hung up within `seconds`."""
+    """Return whether the client hung up within `seconds`."""
     readable, _, _ = select.select([client], [], [], seconds)
     return bool(readable) and not client.recv(65536)

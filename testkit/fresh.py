@@ -1,4 +1,4 @@
-"""The handlers' modules, imported anew."""
+"""Fresh imports of the handlers' modules."""
 
 from __future__ import annotations
 

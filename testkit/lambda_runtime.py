@@ -35,13 +35,13 @@ class Invoke:
         self._emulator = emulator
 
     def __call__(self, event: Mapping[str, Any]) -> Any:
-        """What the function answers to `event`."""
+        """Return the function's answer to `event`."""
         with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)) as connection:
             connection.request("POST", self.PATH, json.dumps(event))
             return json.loads(connection.getresponse().read())
 
     def process(self) -> Path:
-        """What Linux says of the process of the function, once it was invoked."""
+        """Return the folder below `/proc` of the function's process. The function must have been invoked before."""
         tasks = Path(f"/proc/{self._emulator}/task").iterdir()
         children = [int(child) for task in tasks for child in (task / "children").read_text().split()]
         return Path(f"/proc/{children[0]}")

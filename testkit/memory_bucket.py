@@ -31,10 +31,10 @@ class _Version(NamedTuple):
 
 
 class Objects:
-    """What any number of `MemoryBucket`s share: each version of each object, the newest last, and a clock.
+    """The state that several `MemoryBucket`s share: each version of each object, the newest last, and a clock.
 
     Attributes:
-        now: what is written is told to be written then, to the second.
+        now: the time of writing of each new version, to the second.
         changed: called after each write with its key.
     """
 
@@ -53,11 +53,11 @@ class Objects:
         self.changed(key)
 
     def body(self, key: str) -> bytes | None:
-        """An object as it is; `None` if there is none."""
+        """Return the current bytes of an object, or `None` if it does not exist."""
         return self.versions[key][-1].body if key in self.versions else None
 
     def tree(self, prefix: str) -> dict[str, bytes]:
-        """All that is there, by key, in order."""
+        """Return the objects below `prefix`, by key, in order."""
         below = sorted(key for key in self.versions if key.startswith(prefix))
         return {key: body for key in below if (body := self.body(key)) is not None}
 
@@ -177,7 +177,7 @@ class MemoryS3(S3):
 
 @pytest.fixture
 def s3(request: pytest.FixtureRequest) -> Iterator[S3]:
-    """A bucket in memory; for a test that is marked `http`, in an S3 over HTTP."""
+    """Yield an S3 in memory, or an S3 over HTTP for a test with the mark `http`."""
     is_http = request.node.get_closest_marker("http")
     made = S3(request.getfixturevalue("aws")) if is_http else MemoryS3()
     yield made

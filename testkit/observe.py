@@ -26,19 +26,19 @@ PUBLISH = "comet_updates.publish.handler"
 
 # Moments and counters of moto's own: they say that something happened, never what.
 UNSTABLE = {"_tick", "last_modified", "_last_modified", "_expiry"}
-# What the second of a request's signing decides, and what boto3 draws anew for each.
+# The time of a request's signing decides some headers; boto3 draws the others at random for each request.
 SIGNING = {"HTTP_X_AMZ_DATE", "HTTP_AUTHORIZATION", "HTTP_AMZ_SDK_INVOCATION_ID", "HTTP_AMZ_SDK_REQUEST"}
 
 
 class Observation(NamedTuple):
-    """What was seen of one execution environment and of the S3 that it used.
+    """The observations of one execution environment and of the S3 that it used.
 
     Attributes:
         seen: what the environment itself shows.
         wire: every HTTP request that reached the S3.
         connections: the far ends of all connections that the environment had open while such a request was waiting,
-            whoever opened them: obstore's do not pass through Python. Only where they were asked for, since they are
-            many to look through.
+            also those of obstore, which do not pass through Python. Empty unless a test asks for them, since there
+            are many.
         state_before: the deep state of the S3 before the first event.
         state_after: and after the last.
     """
@@ -54,7 +54,7 @@ class Observation(NamedTuple):
         return [json.loads(posted) for posted in self.seen["posted"]]
 
     def sinks(self) -> dict[str, bytes]:
-        """What stays behind, by the name of the place; the answers are among them, since caches keep those."""
+        """Return everything that an event leaves behind, by sink. The answers are a sink, since caches keep them."""
         own = {
             "answers": self.seen["posted"],
             "errors posted to Lambda": self.seen["errors"],
@@ -74,7 +74,7 @@ class Observation(NamedTuple):
 
 
 def differences(one: Observation, other: Observation) -> dict[str, tuple[bytes, bytes]]:
-    """What two observations differ in, by sink: from the first byte that differs on."""
+    """Return the differences between two observations, by sink, each from the first byte that differs."""
     sinks = one.sinks(), other.sinks()
     found = {sink: (content, sinks[1][sink]) for sink, content in sinks[0].items() if content != sinks[1][sink]}
     return {sink: _from_difference(*contents) for sink, contents in found.items()}
@@ -154,7 +154,7 @@ class Lambda:
 
 
 def _connections(process: int) -> Iterator[str]:
-    """The far ends of the TCP connections of `process`, as Linux tells them."""
+    """Yield the far ends of the TCP connections of `process`, from Linux's `/proc`."""
     try:
         targets = [str(link.readlink()) for link in Path(f"/proc/{process}/fd").iterdir()]
         rows = [
@@ -162,7 +162,7 @@ def _connections(process: int) -> Iterator[str]:
             for table in ("tcp", "tcp6")
             for row in Path(f"/proc/{process}/net/{table}").read_text().splitlines()
         ]
-    except FileNotFoundError:  # a descriptor that was closed meanwhile: there is another request to look at
+    except FileNotFoundError:  # a descriptor was closed during the look: another request can be looked at
         return
     sockets = {target[8:-1] for target in targets if target.startswith("socket:")}
     for row in rows:
@@ -173,13 +173,13 @@ def _connections(process: int) -> Iterator[str]:
 
 
 def environ(**settings: str) -> dict[str, str]:
-    """The environment of a function: this process's `AWS_*` and `PATH`, and `settings`."""
+    """Return the environment of a function: this process's `AWS_*` and `PATH`, and `settings`."""
     kept = {name: value for name, value in os.environ.items() if name.startswith("AWS_") or name == "PATH"}
     return kept | {"PYTHONPATH": os.environ.get("PYTHONPATH", "")} | settings
 
 
 def moto_state() -> str:
-    """The whole state of moto, walked object by object: its own dump leaves out what JSON cannot say."""
+    """Return the whole state of moto, object by object. Moto's own dump omits values that JSON cannot express."""
     seen: dict[int, object] = {}  # the objects, too: a freed one would give its id to another
 
     def walk(value: object) -> object:

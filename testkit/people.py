@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 Person = dict[str, str]
-"""Field → what this person has there. A field that is missing does not stand in their events at all."""
+"""Field → the value of this person. A field that is missing does not occur in their events."""
 
 FIELDS = (
     "address",
@@ -48,7 +48,7 @@ UPLOADER = ("principal", "owner", "source_address", "request", "host", "sequence
 
 
 class Ask(NamedTuple):
-    """What a request asks for: all that an answer may depend on."""
+    """The question of a request: everything that an answer may depend on."""
 
     path: str
     method: str = "GET"
@@ -117,7 +117,7 @@ def people(fields: tuple[str, ...] = FIELDS) -> st.SearchStrategy[Person]:
 
 
 def request_of(person: Person, ask: Ask) -> dict[str, Any]:
-    """The event of `person` asking for `ask`. The GUID is added to the path, too, as a legacy copy does."""
+    """Return the event of `person` asking for `ask`. The path also contains the GUID, as a legacy copy sends it."""
     get = person.get
     path = f"{ask.path}/{person['guid']}" if "guid" in person and ask.path.startswith("/v1/") else ask.path
     validators = [part for part in (ask.validator, f'"{get("validator")}"' if "validator" in person else "") if part]
@@ -223,7 +223,7 @@ def _payload_1(
 
 
 def notification_of(person: Person, *keys: str) -> dict[str, Any]:
-    """The SQS event with S3's notification that `person` uploaded `keys`."""
+    """Return the SQS event with S3's notification that `person` uploaded `keys`."""
     get = person.get
     records = [
         {

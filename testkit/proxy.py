@@ -1,4 +1,4 @@
-"""A proxy on loopback between our code and an S3 over HTTP, which misbehaves when it is told to."""
+"""A proxy on loopback between our code and an S3 over HTTP, which misbehaves on command."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Proxy:
         Args:
             fault: one of `ALL`.
             after: how many more requests are answered well before.
-            times: how many requests meet it; where there is no connection, nobody can count them.
+            times: how many requests meet the fault. A fault without a connection cannot count them.
         """
         with self._lock:
             self.heal()
@@ -160,7 +160,7 @@ class Proxy:
 
 @contextmanager
 def proxied(upstream_port: int, *, hides_missing: bool = False) -> Iterator[Proxy]:
-    """A proxy, for as long as it is needed."""
+    """Yield a running proxy to `upstream_port`, and close it at the end."""
     proxy = Proxy(upstream_port, hides_missing=hides_missing)
     try:
         yield proxy
@@ -169,7 +169,7 @@ def proxied(upstream_port: int, *, hides_missing: bool = False) -> Iterator[Prox
 
 
 def _read(reader: BinaryIO, client: socket.socket) -> Request | None:
-    """The next request; `None` if there is none."""
+    """Return the next request, or `None` if the client sends none."""
     line = reader.readline().decode("latin-1").split()
     if len(line) < 2:
         return None

@@ -1,4 +1,4 @@
-"""What a reviewer of privacy has to read."""
+"""The code that a reviewer of privacy has to read."""
 
 from __future__ import annotations
 

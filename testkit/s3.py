@@ -43,7 +43,7 @@ class Wire(list[tuple[Any, ...]]):
         self._condition = threading.Lock()
 
     def recording(self, application: Any) -> Any:
-        """The WSGI `application`, with each request noted before it is served."""
+        """Return the WSGI `application`, wrapped so that each request is recorded before it is served."""
 
         def recorded(environ: dict[str, Any], start_response: Any) -> Any:
             body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))

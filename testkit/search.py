@@ -33,7 +33,7 @@ SPELLINGS = (
 
 
 def spellings(marker: str) -> Iterator[bytes]:
-    """The forms in which `marker` may have been kept; see `SPELLINGS`."""
+    """Yield the forms in which `marker` may have been kept; see `SPELLINGS`."""
     raw = marker.encode()
     for text in {marker, marker.upper(), marker.replace("-", ""), marker[::-1], urllib.parse.quote(marker, safe="")}:
         yield text.encode()

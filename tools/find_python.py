@@ -15,7 +15,7 @@ from pathlib import Path
 
 
 def candidates(version: str) -> Iterator[Path]:
-    """Where an interpreter of `version` (as in `3.13`) may be."""
+    """Yield the paths where an interpreter of `version` (such as `3.13`) may be."""
     if on_path := shutil.which(f"python{version}"):
         yield Path(on_path)
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
@@ -25,7 +25,7 @@ def candidates(version: str) -> Iterator[Path]:
 
 
 def find(version: str) -> Path | None:
-    """The folder of the first interpreter of `version` that starts; `None` if there is none."""
+    """Return the folder of the first interpreter of `version` that starts, or `None`."""
     code = "import sys; print('%d.%d' % sys.version_info[:2])"
     for python in candidates(version):
         run = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)  # noqa: S603

@@ -27,7 +27,7 @@ border-radius:12px;font:13.5px/1.6 ui-monospace,"DejaVu Sans Mono",monospace}b{c
 
 
 def main(service: str, s3: str) -> None:
-    """Write the picture. Exits where there is no Chromium."""
+    """Write the picture. Exits with an error if Chromium is not on PATH."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         sys.exit("chromium is not on PATH: install it to take pictures")

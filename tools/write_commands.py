@@ -15,7 +15,7 @@ NAME = "comet-updates"
 
 
 def render() -> str:
-    """The page, as the installed Typer writes it."""
+    """Return the page, as the installed Typer writes it."""
     command = typer.main.get_command(app)
     written = get_docs_for_click(obj=command, ctx=typer.Context(command, info_name=NAME), name=NAME, title="Commands")
     return "\n".join(line.rstrip() for line in written.strip().splitlines()) + "\n"

@@ -1,4 +1,4 @@
-"""Write the figures in docs/cost.md anew; the charts' numbers go to standard output, for `bench.fleet.charts`."""
+"""Recompute the figures in docs/cost.md, and print the charts' numbers to standard output for `bench.fleet.charts`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a month of a fleet uses, and what it costs."""
+"""The monthly usage of a fleet, and its cost."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ QUEUE_POLLS_PER_S = 5 / 20  # Lambda looks with five long polls of 20 s for uplo
 
 
 class Options(NamedTuple):
-    """What a deployment may choose, and whether AWS's allowance for every account counts."""
+    """The options of a deployment that change its cost; `free_tier` subtracts AWS's free allowance per account."""
 
     log_successes: bool = False
     free_tier: bool = True
 
 
 class Origin(NamedTuple):
-    """What the answering function has to do, averaged over a month."""
+    """The load of the answering function, averaged over a month."""
 
     rps: float
     s3_rps: float
@@ -41,10 +41,10 @@ class Origin(NamedTuple):
 
 
 def origin(fleet: Fleet, setup: Setup) -> Origin:
-    """The load behind the caches.
+    """Return the load behind the caches.
 
-    Environments are caches, too: the formula holds for them, with `MEMORY_TTL_S` and as many as are busy at once and
-    one more. A request is a cold start if none came for `IDLE_S`.
+    Environments cache, too. The formula applies to them, with `MEMORY_TTL_S`, and with one more cache than there are
+    busy environments. A request is a cold start if no request came for `IDLE_S` before it.
     """
     rps = origin_rps(fleet.polls_per_s, setup)
     cold_share = math.exp(-rps * IDLE_S)
@@ -54,7 +54,7 @@ def origin(fleet: Fleet, setup: Setup) -> Origin:
 
 
 def amounts(fleet: Fleet, setup: Setup, options: Options) -> dict[str, float]:
-    """What a month uses, by item of the price table."""
+    """Return the usage of a month, by item of the price table."""
     load = origin(fleet, setup)
     polls, requests = fleet.polls_per_s * MONTH_S, load.rps * MONTH_S
     sweeps = MONTH_S / SWEEP_S

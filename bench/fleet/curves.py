@@ -1,4 +1,4 @@
-"""What the charts show, as numbers. No library for drawing is needed, so tests can tell whether a chart is old."""
+"""The numbers of the charts. This module draws nothing, so tests can check without a library whether a chart is old."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EDGE_ITEMS = {"cdn_request", "cdn_byte", "shield_request"}
 
 
 def curves() -> Curves:
-    """The charts' numbers, to four digits. Every run gives the same."""
+    """Return the charts' numbers, to four digits. Every run returns the same numbers."""
     rounded: Curves = json.loads(
         json.dumps({"origin": _origin(), "dollars": _dollars(), "herd": _herd()}), parse_float=_short
     )
@@ -32,7 +32,7 @@ def curves() -> Curves:
 
 
 def digest(of: Curves) -> str:
-    """What tells these numbers from others; every chart carries it."""
+    """Return a SHA-256 of these numbers; every chart contains it."""
     return hashlib.sha256(json.dumps(of, sort_keys=True).encode()).hexdigest()
 
 

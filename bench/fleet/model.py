@@ -1,8 +1,8 @@
-"""How many requests reach the origin: the formula, for a fleet in front of caches.
+"""The formula for the number of requests that reach the origin, for a fleet in front of caches.
 
-A cell is one document in one cache. Its copy is good for the time to live T; the next poll after that, which comes
-1/λ later on average, makes the one request that renews it. So a cell asks once in T + 1/λ, with λ = a / (P K) for a
-polls a second, P caches and K documents, and all cells together ask
+A cell is one document in one cache. Its copy is fresh for the time to live T. The next poll after that comes 1/λ later
+on average, and makes the one request that renews the copy. So a cell asks once in T + 1/λ. Here λ = a / (P K), for a
+polls a second, P caches and K documents. All cells together ask
 
     P K / (T + P K / a)   times a second.
 """
@@ -38,7 +38,7 @@ class Fleet(NamedTuple):
 
 
 class Setup(NamedTuple):
-    """What stands between the clients and the origin.
+    """The caches between the clients and the origin.
 
     Attributes:
         caches: how many ask the origin, each for itself: the innermost layer counts. 0 for no CDN.
@@ -71,7 +71,7 @@ SETUPS = {
 
 
 def shares(setup: Setup) -> list[float]:
-    """The part of all polls that each document gets; together 1."""
+    """Return the share of all polls for each document; the shares add up to 1."""
     weights = [rank**-setup.zipf for rank in range(1, setup.documents + 1)]
     return [weight / sum(weights) for weight in weights] if setup.zipf else [1 / setup.documents] * setup.documents
 
@@ -89,5 +89,5 @@ def origin_rps(polls_per_s: float, setup: Setup) -> float:
 
 
 def growth(setup: Setup, smaller: int = 10**6, larger: int = 10**8) -> float:
-    """By how much the origin's load rises from one fleet to the other."""
+    """Return the factor by which the origin's load grows from `smaller` to `larger`, both in clients."""
     return origin_rps(Fleet(larger).polls_per_s, setup) / origin_rps(Fleet(smaller).polls_per_s, setup)

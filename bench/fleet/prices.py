@@ -14,7 +14,7 @@ SOURCE: str = _TABLE["source"]
 
 
 class Price(NamedTuple):
-    """What a month's amount of one thing costs.
+    """The price of one item, by the amount used in a month.
 
     Attributes:
         what: for people.

@@ -14,10 +14,10 @@ IDLE_S = 600  # how long Lambda keeps an environment that has nothing to do; not
 
 
 def origin_requests(traffic: Traffic, setup: Setup, rng: random.Random) -> list[float]:
-    """The times of all requests that reach the origin, in order.
+    """Return the times of all requests that reach the origin, in order.
 
-    Goes from one renewal of a cell to its next, so that the work depends on the caches and not on the fleet. All cells
-    are empty at the start; each is first asked for at a random time of the first time to live.
+    It goes from one renewal of a cell to its next, so its work depends on the caches and not on the fleet. All
+    cells are empty at the start. The first request for each comes at a random time of the first time to live.
     """
     times = []
     for part in shares(setup):
@@ -43,14 +43,14 @@ def simulated_rps(fleet: Fleet, setup: Setup, rng: random.Random, *, duration_s:
 def simulated_rps_by_client(
     fleet: Fleet, setup: Setup, rng: random.Random, *, edges: int, honour_age: bool, duration_s: float = HOUR_S
 ) -> float:
-    """The same, with every client and its poll, and a layer of `edges` before the `setup.caches`.
+    """Return what `simulated_rps` returns, from a simulation of each client, with `edges` in front of `setup.caches`.
 
     Args:
         fleet: small enough to go through, and polling no more than once in what is simulated.
         setup: with request collapsing.
         rng: what draws.
         edges: points of presence, each asking one of the caches.
-        honour_age: whether an edge counts the age that a copy has when it comes, or starts anew.
+        honour_age: whether an edge counts the age of a copy that it receives, or starts at zero.
         duration_s: what is counted, after a warm-up.
     """
     warm_up_s = WARM_UP * setup.ttl_s
@@ -74,7 +74,7 @@ def simulated_rps_by_client(
 
 
 def busiest_second(times: Iterable[float]) -> int:
-    """The largest number of requests in any second of the clock."""
+    """Return the largest number of requests in any second of the clock."""
     counts: dict[int, int] = {}
     for time in times:
         counts[int(time // 1)] = counts.get(int(time // 1), 0) + 1
@@ -82,7 +82,9 @@ def busiest_second(times: Iterable[float]) -> int:
 
 
 def environments(times: Iterable[float], *, warm_s: float, cold_s: float) -> int:
-    """How many copies of the function answer at once, at most. A request that finds none idle starts one, in `cold_s`.
+    """Return the largest number of environments that are busy at once.
+
+    A request that finds no idle environment starts one, which takes `cold_s`.
 
     Args:
         times: when requests come, in order.

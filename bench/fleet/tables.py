@@ -1,4 +1,4 @@
-"""The tables and figures of docs/cost.md, each from the model, and where they stand in the page."""
+"""The tables and figures of docs/cost.md: computed from the model, and inserted into the page."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ SPREADS = {
 
 
 def figures() -> dict[str, str]:
-    """Every figure anew, by name. Takes some seconds."""
+    """Compute every figure, and return them by name. Takes some seconds."""
     return {name: make() for name, make in FIGURES.items()}
 
 
 def fill(page: str, made: Mapping[str, str]) -> str:
-    """The page with the figures in place of what stands between `<!-- name -->` and `<!-- /name -->`.
+    """Return the page with each figure between `<!-- name -->` and `<!-- /name -->`.
 
     Raises:
         KeyError: no figure has such a name.
@@ -132,7 +132,7 @@ def _interval_table() -> str:
 
 
 def _peaks(name: str, traffic: Traffic, since_s: float, takes_s: float) -> list[str]:
-    """How high a herd is, before the caches and behind them. Without a CDN a poll keeps a function for `takes_s`."""
+    """Return the table row of a herd's peaks. Without a CDN, each poll occupies a function for `takes_s`."""
     times = [time for time in origin_requests(traffic, CDN, random.Random(name)) if time >= since_s]
     polls = max(after - before for before, after in pairwise(traffic.expected))
     behind = environments(times, warm_s=cost.WARM_S, cold_s=cost.COLD_S)
@@ -230,4 +230,4 @@ FIGURES: dict[str, Callable[[], str]] = {
     "origin_part": lambda: _usd(sum(usd for item, usd in bill(HERD, CDN).items() if item not in EDGE_ITEMS)),
     "busy": lambda: f"{origin(HERD, CDN).busy:.1g}",
 }
-"""What can stand in the page, by name."""
+"""Name that the page may use → function that computes the figure."""

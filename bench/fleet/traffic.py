@@ -83,7 +83,10 @@ RETURNS: dict[str, Callable[[float, random.Random], float]] = {
 def after_outage(
     fleet: Fleet, returns: str, rng: random.Random, *, outage_s: int = HOUR_S, before_s: int, end_s: int
 ) -> Traffic:
-    """A fleet at rest for `before_s`, then nothing, and from 0 on the usual polls and all that were missed."""
+    """Return the traffic around an outage that ends at 0.
+
+    The usual polls come for `before_s`, and none during the outage. From 0 on, the usual and the missed polls come.
+    """
     missed = fleet.polls_per_s * outage_s
     back = [0.0] * end_s
     for _ in range(SAMPLE):

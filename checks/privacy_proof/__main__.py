@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 JOBS = 1 + (os.cpu_count() or 1)
 """One more than there are cores: some checks wait for an S3 that is slow."""
 LINE_EVERY_S = 15.0
-"""How often a line tells the progress where there is no terminal."""
+"""Seconds between two lines that report the progress, if the output is not a terminal."""
 
 
 def main(

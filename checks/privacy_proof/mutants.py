@@ -63,7 +63,7 @@ def build(mutant: Mutant, root: Path) -> Built:
     """Return the file of the project at `root` that `mutant` changes; nothing is written.
 
     Raises:
-        BrokenMutantError: there is no such place, or a change does not fit there.
+        BrokenMutantError: the place does not exist, or a change does not fit it.
     """
     try:
         if "/" in mutant.place or mutant.place == TEMPLATE:
@@ -119,7 +119,7 @@ def _mutant(name: str, breaks: str, place: str, *changes: Change) -> Mutant:
 
 
 def _in_handler(name: str, breaks: str, *changes: Change) -> Mutant:
-    """A leak in the function that takes the event: `$1` is the event, `result` the answer for the gateway."""
+    """Return a leak in the function that takes the event: `$1` is the event, `result` the answer for the gateway."""
     return _mutant(name, breaks, HANDLE, *changes)
 
 
@@ -189,7 +189,7 @@ _IN_HANDLER = (
         After('if $1["headers"]["accept-language"].startswith("d"): result = result | {"statusCode": 404}'),
     ),
     _in_handler(
-        "answers whoever asks twice differently",
+        "answers a second request differently",
         "P4",
         After(
             'seen = globals().setdefault("SEEN", set())\n'
@@ -202,7 +202,7 @@ _IN_HANDLER = (
 
 
 def _answering(name: str, breaks: str, code: str, place: str = RESPOND) -> Mutant:
-    """A leak in what makes the answer: `$1` is the method, `$2` the path, `$3` the validator, `result` the answer."""
+    """Return a leak at `place`: `$1` is the method, `$2` the path, `$3` the validator, `result` the answer."""
     return _mutant(name, breaks, place, After(code))
 
 
@@ -311,20 +311,20 @@ _IN_DROP_IN = (
 
 
 def _logging(name: str, breaks: str, field: str, value: str) -> Mutant:
-    """A line of the log in which a field has another value, or which has one more."""
+    """Return a mutant that changes or adds a field in each line of the log."""
     line = f'dumps(loads(result) | {{"{field}": {value}}}, separators=(",", ":"))'
     return _mutant(name, breaks, LOG_LINE, After(f"import time; from json import dumps, loads; result = {line}"))
 
 
 def _open(name: str, statement: str) -> Mutant:
-    """A way to write something that is left open."""
+    """Return a mutant that leaves open one way to write, by skipping `statement`."""
     return _mutant(name, "P7", OTHER_SINKS, Instead(statement, "pass"))
 
 
 _IN_LOG = (
     _logging("logs the exact duration", "P4 P6", "duration", "$1.seconds"),
     _logging("logs the time of each request", "P4 P6", "time", "time.time()"),
-    _mutant("logs whatever it is handed", "P4", LOG_FORMAT, Before("if isinstance($2.msg, str): return $2.msg")),
+    _mutant("logs any text that it is given", "P4", LOG_FORMAT, Before("if isinstance($2.msg, str): return $2.msg")),
     _mutant("leaves the log open to libraries", "P7", OTHER_SINKS, Before("return")),
     _open("leaves warnings on", "warnings.simplefilter('ignore')"),
     _open("leaves the root logger open", "root.handlers = [logging.NullHandler()]"),
@@ -373,7 +373,7 @@ _POLICY = "content-security-policy"
 
 
 def _policy(old: str, new: str) -> str:
-    """Code that changes what a browser is told that a page may do."""
+    """Return code that replaces `old` in the content security policy of a page."""
     return _header(_POLICY, f'result.headers["{_POLICY}"].replace("{old}", "{new}")', f'"{_POLICY}" in result.headers')
 
 
@@ -468,7 +468,7 @@ _VARIABLES = "          MEMORY_TTL_S: !Ref MemoryTtlSeconds\n"
 
 
 def _resource(name: str, breaks: str, resource: str) -> Mutant:
-    """A resource more."""
+    """Return a mutant that adds a resource to the template."""
     return _template(name, breaks, _RESOURCES, f"{_RESOURCES}  Added: {resource}\n")
 
 
@@ -634,37 +634,37 @@ _IN_TEMPLATE = (
 
 
 def _saying(name: str, line: str) -> Mutant:
-    """The client says a `line` more when it asks."""
+    """Return a mutant whose client adds a header `line` to its request."""
     return _mutant(name, "P8", CLIENT_ASK, After(f"import os, platform; result = {_with_line('result', line)}"))
 
 
 def _with_line(request: str, line: str) -> str:
-    """Code for `request`, the bytes of one, with another `line`."""
+    """Return code for the bytes of `request` with another header `line`."""
     return f'{request}.replace(b"Connection: ", ({line} + "\\r\\nConnection: ").encode())'
 
 
 def _remembering(name: str, line: str, of_reply: str) -> Mutant:
-    """The client remembers something of a reply, and sends it with its next request, as a `line` of it."""
+    """Return a mutant whose client remembers a header of a reply, and sends it in a `line` of its next request."""
     before = f'if seen := globals().get("SEEN"): $2 = {_with_line("$2", line)}'
     after = f'globals()["SEEN"] = result[0].header("{of_reply}")'
     return _mutant(name, "P8", CLIENT_REPLY, Before(before), After(after))
 
 
 def _asking(name: str, suffix: str) -> Mutant:
-    """The client asks for another path, with a `suffix`: `$1` is what the app knows of itself."""
+    """Return a mutant whose client appends `suffix` to the path as a query: `$1` is what the app knows about itself."""
     path = f'path=$1.channel.address.path + f"?{suffix}"'
     code = f"$1 = $1._replace(channel=$1.channel._replace(address=$1.channel.address._replace({path})))"
     return _mutant(name, "P8", CLIENT_LOOK, Before(code))
 
 
 def _drawing(name: str, place: str, chance: str, drawn: str) -> Mutant:
-    """A time that is not drawn: always the same point between `low` and `high`."""
+    """Return a mutant whose client does not draw a time, but always uses `drawn`, a point between `low` and `high`."""
     code = f"from types import SimpleNamespace; {chance} = SimpleNamespace(uniform=lambda low, high: {drawn})"
     return _mutant(name, "P8", place, Before(code))
 
 
 def _by_machine(name: str, place: str, chance: str) -> Mutant:
-    """The name of the machine decides what is drawn."""
+    """Return a mutant whose client draws with the name of the machine as the seed."""
     return _mutant(name, "P8", place, Before(f"import platform, random; {chance} = random.Random(platform.node())"))
 
 
@@ -678,7 +678,7 @@ _IN_CLIENT = (
     _remembering("has the client tell what it saw last", 'f"If-None-Match: {seen}"', "etag"),
     _remembering("has the client keep cookies", 'f"Cookie: {seen}"', "set-cookie"),
     _mutant(
-        "has the client ask through whoever the environment names",
+        "has the client use a proxy from the environment",
         "P3 P8",
         CLIENT_SENT,
         Before('import os\nif "HTTP_PROXY" in os.environ: $1 = $1._replace(host="127.0.0.1", port=9)'),

@@ -30,7 +30,7 @@ PLACES = (urls.NO_DOCUMENT, urls.DocumentId("<product>", "", ""), PLACE)
 
 
 def make(checked: Run, caught: Iterable[MutantResult], commit: str, *, changed: bool) -> Report:
-    """The report on a run of all checks and on the mutants.
+    """Return the report on a run of all checks and on the mutants.
 
     Args:
         checked: the checks of the project as it is.
@@ -98,7 +98,7 @@ def write(report: Report, folder: Path) -> Iterator[Path]:
 
 
 def commit_of(root: Path) -> tuple[str, bool]:
-    """The commit that is checked out at `root`, and whether files differ from it."""
+    """Return the commit that is checked out at `root`, and whether files differ from it."""
     commit, status = (
         subprocess.run(["git", "-C", str(root), *command], capture_output=True, text=True, check=True).stdout
         for command in (["rev-parse", "HEAD"], ["status", "--porcelain"])

@@ -1,4 +1,4 @@
-"""What the evidence report lists besides the checks: taken from the code and the template, never typed in."""
+"""The lists of the evidence report besides the checks: read from the code and the template, never typed in."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SCREEN_LINES = 50
 
 
 def log_fields() -> dict[str, list[str]]:
-    """The fields of a line of the log and their values, but for those that name a document."""
+    """Return the fields of a log line and their values, except the fields that name a document."""
     return {
         "outcome": [outcome.value for outcome in Outcome],
         "cache": [cache.value for cache in Cache],
@@ -29,7 +29,7 @@ def log_fields() -> dict[str, list[str]]:
 
 
 def log_lines(place: urls.DocumentId) -> Iterator[str]:
-    """Every line that can be logged about `place`. Made of the fields, not by the code that logs."""
+    """Yield every line that can be logged about `place`. They come from the fields, not from the code that logs."""
     for outcome, cache, duration in itertools.product(*log_fields().values()):
         level = logging.getLevelName(Record(Outcome(outcome), place, Cache(cache)).level)
         said = {"level": level, "outcome": outcome, **place._asdict(), "cache": cache, "duration": duration}
@@ -37,9 +37,9 @@ def log_lines(place: urls.DocumentId) -> Iterator[str]:
 
 
 def answers() -> dict[int, dict[str, str]]:
-    """Every status that can be answered, with all headers that it can have and what those say.
+    """Return every status of an answer, with all headers that it can have and their values.
 
-    What depends on the document stands in angle brackets.
+    A value that depends on the document is in angle brackets.
     """
     found: dict[int, dict[str, str]] = {}
     for key, url in EXAMPLES.items():
@@ -74,7 +74,7 @@ def _note(found: dict[int, dict[str, str]], answer: respond.Answer) -> None:
 
 
 def dependencies(layer: str) -> dict[str, str]:
-    """The libraries of a function's layer, with their versions, as its lock file has them."""
+    """Return the libraries of a function's layer, with their versions from its lock file."""
     lines = (ROOT / "layers" / layer / "requirements.txt").read_text().splitlines()
     pins = [line.split(";")[0].split() for line in lines if "==" in line and not line.startswith((" ", "#"))]
     return {name: version for pin in pins for name, version in [pin[0].split("==")]}

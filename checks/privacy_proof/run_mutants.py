@@ -29,7 +29,7 @@ NO_TEST_FAILED, TESTS_FAILED = 0, 1
 
 
 class Run(NamedTuple):
-    """How the checks ended.
+    """The results of the checks.
 
     Attributes:
         outcomes: pytest's id of each test that ran → `passed`, `failed` or `skipped`.
@@ -63,7 +63,7 @@ def together(runs: Iterable[Run]) -> Run:
 
 
 class MutantResult(NamedTuple):
-    """What became of a mutant; `by` is the test that failed first, and nothing if it survived."""
+    """The result of a mutant; `by` is the test that failed first, or `None` if the mutant survived."""
 
     mutant: Mutant
     by: str | None

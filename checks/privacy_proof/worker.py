@@ -40,7 +40,7 @@ OPTIONS = (
 
 
 class Command(TypedDict):
-    """What to run.
+    """A run of pytest.
 
     Attributes:
         root: the project, the folder in which pytest runs.

@@ -19,9 +19,9 @@ Part = Callable[[Counts], bool]
 
 
 def checks(*paths: str, root: Path = ROOT) -> Part:
-    """The part that runs the tests at `paths`, relative to `root`.
+    """Return the part that runs the tests at `paths`, relative to `root`.
 
-    A test asks `counts.IS_FULL` how much to do, and says by `counts.tally` what it did.
+    A test reads `counts.IS_FULL` to learn how much to do, and records by `counts.tally` what it did.
     """
 
     def run(sums: Counts) -> bool:
@@ -29,7 +29,7 @@ def checks(*paths: str, root: Path = ROOT) -> Part:
             figures = Path(folder) / "figures"
             command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *paths]
             environment = os.environ | counts.environment(figures)
-            said = Path(folder) / "said"  # other parts run meanwhile: what this one says stands together
+            said = Path(folder) / "said"  # other parts print at the same time: this output stays in one piece
             with said.open("w") as output:
                 done = subprocess.run(command, cwd=root, env=environment, stdout=output, check=False)
             print(said.read_text(), end="", flush=True)

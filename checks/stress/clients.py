@@ -28,7 +28,7 @@ class Told(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What clients saw: how many answers, how long each took in seconds, and what was wrong, in words."""
+    """The observations of the clients: number of answers, seconds that each took, number of faults and their words."""
 
     answers: int
     seconds: array.array[float]
@@ -37,20 +37,20 @@ class Found(NamedTuple):
 
 
 class Judge:
-    """What one client may still get: nothing that was never decided, and nothing older than it saw already."""
+    """Checks the answers to one client: each must have been decided, and must not be older than one it saw."""
 
     def __init__(self, right: Right) -> None:
         self._right = right
         self._seen = dict.fromkeys(right, 0)
 
     def is_right(self, path: str, told: Told, sent: str, begun: int) -> str:
-        """What is wrong with an answer, in words; nothing if it is right.
+        """Return the fault of an answer, in words, or an empty string if the answer is right.
 
         Args:
-            path: what was asked for.
-            told: what came.
-            sent: the `If-None-Match` of the question, or nothing.
-            begun: how many decisions had begun to be uploaded when the answer was there.
+            path: the path of the request.
+            told: the answer.
+            sent: the `If-None-Match` of the request, or an empty string.
+            begun: how many uploads of decisions had begun when the answer came.
         """
         if path not in self._right:
             return "" if told.status in (404, 503) else f"{told.status} for an unknown document"

@@ -1,4 +1,4 @@
-"""What people decide in the course of the load, and which answers are right after each decision."""
+"""The decisions that people make during the load, and the answers that are right after each decision."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Decision(NamedTuple):
 
 
 class Span(NamedTuple):
-    """From which decision to which, by their numbers, a body is right."""
+    """The numbers of the first and the last decision for which a body is right."""
 
     first: int
     last: int
@@ -55,12 +55,12 @@ def decisions(number: int) -> Iterator[Decision]:
 
 
 def paths(product: str) -> list[str]:
-    """What clients ask for."""
+    """Return the paths that clients ask for."""
     return [f"/v1/{product}/stable", *(f"/v1/{product}/stable/{document}" for document in DOCUMENTS), f"/{product}"]
 
 
 def etag(body: bytes) -> str:
-    """The ETag that clients get."""
+    """Return the ETag that clients get."""
     return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
 
 

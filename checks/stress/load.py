@@ -49,7 +49,7 @@ MEMORY_COUNTS_FROM_MINUTES = 2.0  # before that, a process still grows to its si
 
 
 class Held(NamedTuple):
-    """How it went.
+    """The results of the load.
 
     Attributes:
         found: what clients saw.
@@ -73,7 +73,7 @@ class Service(NamedTuple):
     port: int
 
     def memory_mb(self) -> float:
-        """What it has in memory now. Raises `ChildProcessError` if it has ended."""
+        """Return its resident memory in MB. Raises `ChildProcessError` if the process has ended."""
         if self.process.is_alive():
             status = Path(f"/proc/{self.process.pid}/status").read_text()
             if resident := re.search(r"VmRSS:\s+(\d+) kB", status):
@@ -186,7 +186,7 @@ def _prime(service: Service, right: decisions.Right) -> None:
 
 
 def _lost(rehearsed: Bucket, real: Bucket) -> int:
-    """How many public documents are not what was decided last, once the queue and the sweeps had their time."""
+    """Return the number of public documents that differ from the last decision, once queue and sweeps settle."""
     until = time.monotonic() + SETTLED_WITHIN_S
     while (lost := _differences(rehearsed, real)) and time.monotonic() < until:
         time.sleep(1)
@@ -202,7 +202,7 @@ def _differences(one: Bucket, other: Bucket) -> int:
 
 
 def _late(service: Service, right: decisions.Right, number: int) -> int:
-    """How many documents are not answered as they are, once S3 works again and the time to live is over."""
+    """Return the number of documents with an old answer, once S3 works again and the time to live is over."""
     time.sleep(2 * TTL_S)
     connection = Connection(service.port)
     late = 0
@@ -260,7 +260,7 @@ def _serve(endpoint_url: str, port: int) -> None:
 
 
 def _with_wrong_byte(handler: Handler) -> Handler:
-    """A handler that changes a byte of every hundredth document."""
+    """Return a handler that changes a byte of every hundredth document."""
     asked = 0
 
     def wrong(event: dict[str, Any], context: object) -> dict[str, Any]:
@@ -275,7 +275,7 @@ def _with_wrong_byte(handler: Handler) -> Handler:
 
 
 def _that_ends(handler: Handler) -> Handler:
-    """A handler that ends its process, once all are asking."""
+    """Return a handler that ends its process after 500 requests, when all clients are asking."""
     asked = 0
 
     def ending(event: dict[str, Any], context: object) -> dict[str, Any]:

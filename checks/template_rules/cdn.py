@@ -45,15 +45,15 @@ class NobodyAtTheEdge(PolicyRule):
     id = "E9511"
     shortdesc = "The CDN tells no two clients apart, and keeps no record of any"
     description = (
-        "Each cache policy is allowed.PATH_ALONE; a behaviour serves GET and HEAD over TLS and says nothing that is "
-        "not in BEHAVIOUR; URLs with a version in them are not kept; there is no log, no firewall and no old TLS."
+        "Each cache policy is allowed.PATH_ALONE. A behaviour serves GET and HEAD over TLS and has only the settings "
+        "in BEHAVIOUR. URLs with a version in them are not cached. Logs, firewalls and old TLS are not allowed."
     )
 
     def findings(self, expanded: Template) -> Iterator[Finding]:
         for name, policy in resources(expanded, "AWS::CloudFront::CachePolicy").items():
             key = policy.get("CachePolicyConfig", {}).get("ParametersInCacheKeyAndForwardedToOrigin")
             if key != allowed.PATH_ALONE:
-                remedy = f"Set {allowed.PATH_ALONE}: whatever else is in it is of a client"
+                remedy = f"Set {allowed.PATH_ALONE}: any other value in it depends on a client"
                 yield Finding(name, f"tells answers apart by {key}", remedy)
         for name, distribution in resources(expanded, "AWS::CloudFront::Distribution").items():
             config = distribution.get("DistributionConfig", {})
@@ -95,8 +95,8 @@ class OneDoor(PolicyRule):
     id = "E9512"
     shortdesc = "Only the CDN gets through the function's URL"
     description = (
-        "A URL leads to the answering function's alias, which Lambda opens to signed requests alone; the CDN signs "
-        "them all; whoever else may call a function is named with the one resource that does."
+        "A URL leads to the answering function's alias, which Lambda opens to signed requests alone. The CDN signs "
+        "every request. Any other caller of a function is named with the one resource that calls it."
     )
 
     def findings(self, expanded: Template) -> Iterator[Finding]:
@@ -130,7 +130,7 @@ class TwoPeople(PolicyRule):
             places = {place for found in statements if "s3:PutObject" in found.actions for place in found.resources}
             folders = {place.removeprefix("${Bucket.Arn}/").split("/")[0] for place in places}
             if "releases" in folders and folders & {"products", "approvals"}:
-                remedy = "Give one of them to another role: whoever takes this one over could release anything"
+                remedy = "Give one of them to another role: an attacker with this role could release anything"
                 yield Finding(name, f"writes {sorted(folders)}", remedy)
         rule = expanded.get("Rules", {}).get("TwoPeople", {})
         asserted = [assertion.get("Assert") for assertion in rule.get("Assertions", ())]

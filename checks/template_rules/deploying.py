@@ -79,7 +79,7 @@ def _configuration(name: str) -> dict[str, Any]:
 def _alarm(expanded: Template, name: str) -> Iterator[tuple[str, str]]:
     alarm = expanded["Resources"].get(name, {}).get("Properties", {})
     if {key: alarm.get(key) for key in TELLS_AT_ONCE} != TELLS_AT_ONCE:
-        yield "does not tell of each failure, so that a bad version stays", f"Set {TELLS_AT_ONCE}"
+        yield "does not report each failure, so that a bad version stays", f"Set {TELLS_AT_ONCE}"
     (minutes,) = re.findall(r"(\d+)Minutes", allowed.GRADUALLY)
     if not 0 < alarm.get("Period", 0) * alarm.get("EvaluationPeriods", 0) <= int(minutes) * 60:
         yield "tells when all requests are at the new version", f"Let it tell within {minutes} minutes"
@@ -102,7 +102,7 @@ def _version(expanded: Template, version: dict[str, Any]) -> Iterator[tuple[str,
 
 
 def _refs(value: Any) -> set[str]:
-    """The names that `!Ref X` and `${X}` say anywhere in `value`."""
+    """Return the names in all `!Ref X` and `${X}` of `value`, at any depth."""
     match value:
         case {"Ref": str(name)}:
             return {name}

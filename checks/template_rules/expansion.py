@@ -26,7 +26,7 @@ logging.getLogger("samtranslator.feature_toggle.feature_toggle").setLevel(loggin
 
 REGION = "us-east-1"  # SAM wants one; what it makes of our template is the same in all
 PACKAGED = {"CodeUri": "s3://bucket/code", "ContentUri": "s3://bucket/layer"}
-"""Property that names a folder of this machine → what stands there once `sam package` has uploaded it."""
+"""Property that names a folder of this machine → its value after `sam package` has uploaded the folder."""
 
 WHOLE = ({"Ref"}, {"Fn::GetAtt"}, {"Fn::Sub"})
 """Intrinsic functions that are one value. Others, such as `Fn::If`, hold values: what is in them is looked at."""
@@ -50,7 +50,7 @@ def load(text: str) -> Template:
 
 
 def expand(template: Template) -> Template:
-    """What SAM makes of `template`, which stays as it is.
+    """Return the template that SAM makes of `template`. `template` itself does not change.
 
     A layer's logical id ends with a hash, as in the cloud: `AnswerLayerbb8e0c329b`.
 
@@ -73,7 +73,7 @@ def expand(template: Template) -> Template:
 
 
 def resources(expanded: Template, type_: str) -> dict[str, dict[str, Any]]:
-    """The properties of all resources of a type, by logical id."""
+    """Return the properties of all resources of a type, by logical id."""
     return {
         name: resource.get("Properties", {})
         for name, resource in expanded["Resources"].items()
@@ -82,7 +82,7 @@ def resources(expanded: Template, type_: str) -> dict[str, dict[str, Any]]:
 
 
 def paths(value: Any, path: str = "") -> Iterator[str]:
-    """Where the values are: `Rules[].Prefix`. What is empty has a path, too."""
+    """Yield the paths of the values, such as `Rules[].Prefix`. An empty list or mapping has a path, too."""
     if isinstance(value, dict) and value and set(value) not in WHOLE:
         for key, item in value.items():
             yield from paths(item, f"{path}.{key}" if path else key)

@@ -1,4 +1,4 @@
-"""What each rule of this folder is: it looks at the expanded template, and says what breaches it."""
+"""The base of each rule of this folder: a rule reads the expanded template, and reports each breach."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ class PolicyRule(CloudFormationLintRule):  # type: ignore[misc]  # cfn-lint has 
     tags: ClassVar[list[str]] = ["privacy"]
 
     def match(self, cfn: Linted) -> list[RuleMatch]:
-        """What cfn-lint calls: the findings, each at the resource of the source that it comes from."""
+        """Return the findings for cfn-lint, each at the resource of the source that it comes from."""
         return [RuleMatch(_where(cfn, f.place), f"{f.place}: {f.problem}. {f.remedy}") for f in self.all(cfn)]
 
     def all(self, cfn: Linted) -> Iterator[Finding]:
-        """The findings in what cfn-lint looks at."""
+        """Yield the findings in the template that cfn-lint checks."""
         with suppress(NotExpandedError):  # E9501 says so, once
             yield from self.findings(expanded_of(cfn))
 
     def findings(self, expanded: Template) -> Iterator[Finding]:
-        """Each breach of this rule in an expanded template."""
+        """Yield each breach of this rule in an expanded template."""
         raise NotImplementedError
 
 
 def expanded_of(cfn: Linted) -> Template:
-    """What SAM makes of the template that cfn-lint looks at; raises `NotExpandedError`."""
+    """Return the template that cfn-lint checks, expanded by SAM. Raises `NotExpandedError` if SAM refuses it."""
     # The file, not `cfn.template`: there cfn-lint has merged Globals already, and SAM would do so once more.
     return _expand(Path(cfn.filename).read_text(encoding="utf-8"))
 
@@ -60,7 +60,10 @@ def _expand(text: str) -> Template:
 
 
 def _where(cfn: Linted, place: str) -> list[str]:
-    """The path in the source. SAM begins the name of what it adds with the name of what that comes from."""
+    """Return the path in the source.
+
+    SAM derives resources from a resource, and begins their names with the name of that resource.
+    """
     if place in cfn.template:
         return [place]
     origins = [name for name in cfn.template.get("Resources", {}) if place.startswith(name)]

@@ -1,7 +1,7 @@
 """The rules that hold the template to its privacy promise, for cfn-lint (`make policy`).
 
-What may exist, and why it cannot carry anything about a client, stands in `comet_updates_cli.audit.allowed` and in the
-data files beside this one. The rules hold the template against that, once SAM has expanded it.
+`comet_updates_cli.audit.allowed` and the data files beside this one list what may exist, and why it cannot carry
+anything about a client. The rules compare the expanded template with these lists.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class OnlyKnownProperties(PolicyRule):
     id = "E9503"
     shortdesc = "Only properties that have a reason"
     description = (
-        "Each path of a property stands in checks/template_rules/properties.yaml, with why it cannot carry "
+        "checks/template_rules/properties.yaml lists each path of a property, with the reason why it cannot carry "
         "an identifier."
     )
 

@@ -1,4 +1,4 @@
-"""What a role allows: statements of the template and grants that were decided, in one form that can be compared."""
+"""The permissions of a role: statements of the template and decided grants, in one form that can be compared."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Statement(NamedTuple):
     others: dict[str, Any]
 
     def __str__(self) -> str:
-        """In words, for a finding."""
+        """Return the statement in words, for a finding."""
         said = f"{self.effect} {', '.join(sorted(self.actions))} on {', '.join(sorted(self.resources))}"
         return (
             said + (f" if {self.condition}" if self.condition else "") + (f" with {self.others}" if self.others else "")
@@ -29,7 +29,7 @@ class Statement(NamedTuple):
 
 
 def written(statement: dict[str, Any]) -> Statement:
-    """A statement as the template has it."""
+    """Return a statement of the template."""
     plain = {"Effect", "Action", "Resource", "Condition"}
     return Statement(
         str(statement.get("Effect")),
@@ -41,12 +41,12 @@ def written(statement: dict[str, Any]) -> Statement:
 
 
 def granted(role: str) -> list[Statement]:
-    """The statements that were decided for `role`: none for a role that nobody knows."""
+    """Return the statements that were decided for `role`: an empty list for an unknown role."""
     return [Statement("Allow", grant.actions, grant.resources, None, {}) for grant in allowed.GRANTS.get(role, ())]
 
 
 def arn(value: Any) -> str:
-    """What `!GetAtt Bucket.Arn` or `!Sub "${Bucket.Arn}/*"` says, as the grants say it: `${Bucket.Arn}/*`."""
+    """Return the value of `!GetAtt Bucket.Arn` or `!Sub "${Bucket.Arn}/*"` as grants write it: `${Bucket.Arn}/*`."""
     match value:
         case {"Fn::GetAtt": [str(name), str(attribute)]} if len(value) == 1:
             return f"${{{name}.{attribute}}}"
@@ -58,5 +58,5 @@ def arn(value: Any) -> str:
 
 
 def as_list(value: Any) -> list[Any]:
-    """What a policy may write as one or as a list."""
+    """Return a value as a list: a policy may write one value or a list."""
     return value if isinstance(value, list) else [value]

@@ -131,7 +131,7 @@ def rotate(
     made: list[Root | Targets] = []
     if add or remove or who != Targets.type:
         made.append(offline_roles.rotated(_root(folder), who, [public(file) for file in add], remove, now))
-    if who == Targets.type:  # signatures of removed keys are no longer valid: the other keys need new targets to sign
+    if who == Targets.type:  # signatures of removed keys become invalid: the other keys need new targets to sign
         made.append(offline_roles.renewed(_targets(folder), now))
     return _write(folder, made, is_dry=is_dry)
 

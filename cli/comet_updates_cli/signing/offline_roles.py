@@ -1,6 +1,6 @@
-"""What the owners of the offline keys decide, as the next version of root or targets, for them to sign. Pure.
+"""The decisions of the owners of the offline keys, as the next version of root or targets for them to sign. Pure.
 
-Nothing changes its argument: each gives a new version, valid for a year from `now` on, without a signature.
+No function changes its argument. Each returns a new version without a signature, which expires a year after `now`.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ _Offline = TypeVar("_Offline", Root, Targets)
 
 
 def first_root(root: Sequence[Key], threshold: int, targets: Sequence[Key], online: Key, now: datetime) -> Root:
-    """The root that clients are shipped with.
+    """Return the first root, which clients are shipped with.
 
     Args:
-        root: the keys that vouch for the next root.
-        threshold: how many of them it takes.
-        targets: the keys of which any says which key speaks for which product.
+        root: the keys that sign the next root.
+        threshold: how many of them must sign.
+        targets: the keys that may sign the targets, which delegate each product to its keys. One of them is enough.
         online: the key that signs snapshot and timestamp.
         now: aware.
 
     Raises:
-        DecisionError: there are not as many keys as it takes.
+        DecisionError: there are fewer keys than the threshold.
     """
     made = Root(1, expires=later(now, OFFLINE_LIFE), consistent_snapshot=True)
     for name, keys in (("root", root), ("targets", targets), ("online", [online])):
@@ -45,12 +45,12 @@ def first_root(root: Sequence[Key], threshold: int, targets: Sequence[Key], onli
 
 
 def first_targets(now: datetime) -> Targets:
-    """Nobody speaks for any product."""
+    """Return the first targets, which delegate no product."""
     return Targets(1, expires=later(now, OFFLINE_LIFE), delegations=Delegations({}, roles={}))
 
 
 def delegated(targets: Targets, product: str, keys: Sequence[Key], threshold: int, now: datetime) -> Targets:
-    """These keys, and no others, speak for a product. Raises `DecisionError` if there are fewer than it takes."""
+    """Delegate a product to these keys alone. Raises `DecisionError` if there are fewer keys than `threshold`."""
     if not 1 <= threshold <= len(keys):
         raise DecisionError(f"{product} has {len(keys)} keys, and {threshold} of them would have to sign")
     role, everything = object_keys.product_role(product), object_keys.target_path(product, "*", "*")
@@ -59,7 +59,7 @@ def delegated(targets: Targets, product: str, keys: Sequence[Key], threshold: in
 
 
 def renewed(metadata: _Offline, now: datetime) -> _Offline:
-    """The same in its next version, for another year."""
+    """Return the next version of `metadata` with the same content, for another year."""
     made = deepcopy(metadata)
     made.version += 1
     made.expires = later(now, OFFLINE_LIFE)
@@ -92,9 +92,9 @@ def rotated(root: Root, who: str, added: Sequence[Key], removed: Sequence[str], 
 
 
 def without(root: Root, targets: Targets, keyid: str, now: datetime) -> tuple[Root | None, Targets | None]:
-    """What follows from a stolen key: the next root and the next targets, each `None` if the key was not in it.
+    """Return the next root and the next targets without a stolen key, each `None` if it did not contain the key.
 
-    A product whose only key it was has none then, and cannot release until somebody delegates to another.
+    A product whose only key was stolen cannot release until it is delegated to another key.
 
     Raises:
         DecisionError: root, targets or the online key would be left without enough keys: `rotated` takes new ones.
@@ -122,19 +122,19 @@ def without(root: Root, targets: Targets, keyid: str, now: datetime) -> tuple[Ro
 
 
 def undelegated(targets: Targets, product: str, now: datetime) -> Targets:
-    """Nobody speaks for a product any more."""
+    """Return the next targets without the delegation of a product."""
     others = {name: role for name, role in speakers(targets).items() if name != product}
     return _with_speakers(targets, others, [], now)
 
 
 def unsigned(metadata: Root | Targets) -> bytes:
-    """The metadata as a file, for those who have to sign it."""
+    """Return the metadata as the bytes of a file, for its signers."""
     made: Metadata[Any] = Metadata(metadata)
     return made.to_bytes()
 
 
 def speakers(targets: Targets) -> dict[str, DelegatedRole]:
-    """Who speaks for which product, by its name."""
+    """Return the role that each product is delegated to, by the product's name."""
     roles = (targets.delegations and targets.delegations.roles) or {}
     return {name.removeprefix(object_keys.product_role("")): role for name, role in roles.items()}
 
@@ -142,7 +142,7 @@ def speakers(targets: Targets) -> dict[str, DelegatedRole]:
 def _with_speakers(
     targets: Targets, roles: Mapping[str, DelegatedRole], added: Sequence[Key], now: datetime
 ) -> Targets:
-    """The next targets with just these roles, and the keys that they name, of those there are and those `added`."""
+    """Return the next targets with only these roles, and with the existing and `added` keys that they name."""
     made = renewed(targets, now)
     known = {**(made.delegations.keys if made.delegations else {}), **{key.keyid: key for key in added}}
     used = {keyid for role in roles.values() for keyid in role.keyids}
