@@ -260,14 +260,14 @@ def _serve(endpoint_url: str, port: int) -> None:
 
 
 def _with_wrong_byte(handler: Handler) -> Handler:
-    """Return a handler that changes a byte of every hundredth document."""
+    """Return a handler that changes a byte of every tenth document."""
     asked = 0
 
     def wrong(event: dict[str, Any], context: object) -> dict[str, Any]:
         nonlocal asked
         asked += 1
         answer = handler(event, context)
-        if asked % 100 == 0 and answer["statusCode"] == 200:  # noqa: PLR2004
+        if asked % 10 == 0 and answer["statusCode"] == 200:  # noqa: PLR2004
             return answer | {"body": " " + answer["body"][1:]}
         return answer
 
