@@ -10,7 +10,7 @@ import pytest
 from testkit.project import ROOT
 
 PAGE = (ROOT / "docs" / "security.md").read_text()
-NAMED = re.findall(r"`((?:[a-z]+/)?test_[a-z_]+): ([^`]+)`", PAGE)
+NAMED = re.findall(r"`((?:[a-z]+/)*test_[a-z_]+): ([^`]+)`", PAGE)
 
 
 def named_in(file: str) -> set[str]:

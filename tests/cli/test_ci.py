@@ -156,7 +156,7 @@ class Runner:
                 check=False,
                 timeout=600,
             )
-            assert run.returncode == 0, (command, run.stdout, run.stderr)
+            assert run.returncode == 0, f"{command}\n{run.stdout}\n{run.stderr}"
             said += run.stdout
         return said
 
