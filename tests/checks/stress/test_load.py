@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -36,15 +35,13 @@ def test_while_s3_fails_and_releases_are_published_no_answer_is_wrong_and_nothin
     done = torture()
     counted = figures(done)
     assert (counted["wrong"], counted["lost"]) == (0, 0), done.stdout
-    assert counted["answers"] > counted["faults"] > 0
+    assert min(counted["answers"], counted["faults"]) > 0
     assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.full
 def test_what_is_planted_is_noticed() -> None:
-    """All at once: each has processes and ports of its own, and fails however slow it is."""
-    with ThreadPoolExecutor() as pool:
-        byte, release, end = pool.map(lambda planted: torture(TORTURE_PLANTED=planted), ("byte", "release", "end"))
+    byte, release, end = (torture(TORTURE_PLANTED=planted) for planted in ("byte", "release", "end"))
     assert (figures(byte)["wrong"] > 0, byte.returncode) == (True, 1)
     assert (figures(release)["lost"] > 0, release.returncode) == (True, 1)
     assert (figures(end)["answers"], end.returncode) == (0, 1)
