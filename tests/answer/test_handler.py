@@ -21,14 +21,14 @@ URL = "/v1/comet-cursor/stable"
 
 @pytest.fixture(scope="module")
 def published(s3_endpoint: str) -> S3:
-    """A bucket with one published release."""
+    """Return a bucket with one published release."""
     with published_bucket(s3_endpoint, {"releases/comet-cursor/stable/4.2.1.json": release()}) as made:
         return made
 
 
 @pytest.fixture
 def s3(published: S3, aws: str) -> S3:
-    """The bucket of all tests here, since none of them writes to it."""
+    """Return the bucket that all tests of this file share. None of them writes to it."""
     return published
 
 

@@ -1,4 +1,4 @@
-"""Memory, revalidation and the last known good: with a clock of the test's own, and against a real S3 over HTTP."""
+"""Test memory, revalidation and stale answers, with the test's own clock and against a real S3 over HTTP."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TTL_S = 60.0
 
 
 class Store:
-    """An S3 whose objects, failures and clock the test decides; counts what it is asked."""
+    """An S3 whose objects, failures and clock the test sets. It counts the requests."""
 
     def __init__(self) -> None:
         self.objects: dict[str, str] = {}
@@ -195,7 +195,7 @@ def test_a_document_larger_than_the_memory_is_answered_and_not_kept(
 
 
 class TestWhereS3DeniesInsteadOfSayingNotFound:
-    """To a role that may not list, S3 answers 403 for a key that does not exist."""
+    """S3 answers 403 for a key that does not exist, if the role may not list the bucket."""
 
     def test_a_missing_document_is_not_found_as_long_as_the_witness_can_be_read(self, store: Store) -> None:
         store.hides_missing, store.objects[PROBE_KEY] = True, "schema"
@@ -214,7 +214,7 @@ class TestWhereS3DeniesInsteadOfSayingNotFound:
         assert store.read() == ("a", Cache.STALE)
 
     def test_a_right_that_was_lost_just_now_is_no_missing_document(self, store: Store) -> None:
-        """The witness is in memory: that it could be read says nothing of now."""
+        """The probe object is in memory, so an earlier read of it does not prove that S3 can be read now."""
         store.hides_missing, store.objects[PROBE_KEY], store.now = True, "schema", TTL_S
         store.read(PROBE_KEY)
         store.error = DeniedError()
@@ -262,7 +262,7 @@ class TestWhereS3DeniesInsteadOfSayingNotFound:
 
 
 def test_without_an_endpoint_the_s3_of_aws_is_meant(aws: str) -> None:
-    """As on Lambda. Nothing is sent before a key is asked for."""
+    """Use the S3 of AWS, as on Lambda. The client sends nothing before the first read."""
     assert callable(answer_store.s3_get("bucket", None))
 
 
