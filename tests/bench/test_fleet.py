@@ -1,4 +1,7 @@
-"""The model of cost and scale: formula against simulation, simulation against every client, the page against both."""
+"""Test the model of cost and scale: the formula against a simulation, and the simulation against every client.
+
+The figures on the page are compared with both.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +64,7 @@ def fleet_of(polls_per_s: float) -> Fleet:
 
 
 def difference(formula: Formula, polls_per_s: float, setup: Setup, seed: int = 1) -> float:
-    """How far the simulation is from the formula, as a part of what is counted."""
+    """Return the difference between formula and simulation, as a share of the simulated rate."""
     fleet = fleet_of(polls_per_s)
     duration_s = max(HOUR_S, COUNTED / origin_rps(fleet.polls_per_s, setup))
     counted = simulated_rps(fleet, setup, random.Random(seed), duration_s=duration_s)
@@ -81,7 +84,7 @@ def test_the_formula_is_what_the_simulation_counts(polls_per_s: float, setup: Se
         documents=st.integers(1, 10),
         ttl_s=st.floats(30, 3600),
         zipf=st.sampled_from([0.0, 0.5, 1.0, 2.0]),
-        collapsing=st.sampled_from([True]),  # `builds` would invent what is not named
+        collapsing=st.sampled_from([True]),  # named, since `builds` would invent a value
         origin_s=st.sampled_from([0.1]),
     ),
     seed=st.integers(0, 2**32),
