@@ -1,4 +1,4 @@
-"""The load of `make torture`, shortly: nothing is wrong, and what is planted is noticed."""
+"""Test the load of `make torture` in a short form: nothing goes wrong, and a planted fault is noticed."""
 
 from __future__ import annotations
 
