@@ -1,4 +1,4 @@
-"""The audit of a deployed stack: it finds each planted difference, says what it cannot see, and only reads."""
+"""Test the audit of a deployed stack: it finds each planted difference, reports what it cannot see, and only reads."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ account = cache(Account)
 
 @pytest.fixture(scope="module")
 def prepared(botocore_overheard: None) -> Iterator[Callable[..., Prepared]]:
-    """Makes each of the two stacks when it is first asked for."""
+    """Return a function that makes each of the two stacks at its first use."""
     with mock_aws():
         yield cache(Prepared)
 
@@ -93,7 +93,7 @@ def _configure(function: str = "AnswerFunction", **changes: Any) -> Mutation:
 
 
 def _configured(**changes: Any) -> Mutation:
-    """For what moto does not keep of a function."""
+    """Change a part of the configuration that moto does not keep."""
     return lambda d: d.configured[d.ids["AnswerFunction"]].update(changes)
 
 
@@ -113,7 +113,7 @@ def _variables(**changes: str | None) -> Mutation:
 
 
 def _stage(**changes: Any) -> Mutation:
-    def plant(deployed: Deployed) -> None:  # moto cannot update one
+    def plant(deployed: Deployed) -> None:  # moto cannot update a stage
         api = deployed.ids["Api"]
         client("apigatewayv2").delete_stage(ApiId=api, StageName="$default")
         client("apigatewayv2").create_stage(ApiId=api, **STAGE | changes)
@@ -176,7 +176,7 @@ def _bucket_log(deployed: Deployed) -> None:
 
 
 def _trail(type_: str, value: str) -> Mutation:
-    """A selector of the elder kind."""
+    """Add a basic event selector to the trail."""
 
     def plant(deployed: Deployed) -> None:
         resources = [{"Type": type_, "Values": [value.format(**deployed.ids, function=deployed.arn("AnswerFunction"))]}]
@@ -246,7 +246,7 @@ def _key(**changes: Any) -> Mutation:
 
 
 def _delivery(deployed: Deployed) -> None:
-    """A log of the newer kind. It is set up in one region, wherever the stack is."""
+    """Add CloudFront's newer kind of log. It is set up in us-east-1 for every stack."""
     logs = boto3.client("logs", region_name="us-east-1")
     arn = f"arn:aws:cloudfront::{ACCOUNT}:distribution/{deployed.ids['Cdn']}"
     logs.put_delivery_source(name="seen", resourceArn=arn, logType="ACCESS_LOGS")
@@ -917,7 +917,7 @@ Seen = dict[tuple[str, str], set[tuple[Status, str]]]
 
 
 def _unseen(deployed: Deployed, calls: set[tuple[str, str]]) -> Seen:
-    """What is found where one call is refused, for each."""
+    """Return the union of all findings, with each of the calls refused in turn."""
     seen = {}
     for refused in calls:
         deployed.refused = {refused[1]: "AccessDeniedException"}
@@ -933,7 +933,7 @@ def _needs(calls: set[tuple[str, str]]) -> Seen:
 
 class TestWhatMayNotBeRead:
     def test_is_unseen_and_names_the_right_that_is_missing(self, deployed: Deployed) -> None:
-        """Whichever call it is; without a traceback, and with no difference that is none."""
+        """The refused call causes one finding, without a traceback and without a false difference."""
         calls = READS.keys() - {("cloudformation", "ListStackResources")} - OF_ONE_WAY["cdn"]
         assert _unseen(deployed, calls) == _needs(calls)
 
