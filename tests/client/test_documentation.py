@@ -1,4 +1,4 @@
-"""What docs/clients shows of clients is what they do."""
+"""Test that clients do what docs/clients shows."""
 
 from __future__ import annotations
 
