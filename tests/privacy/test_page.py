@@ -1,4 +1,4 @@
-"""The pages for people: they say what the table says, load nothing, and can be read by anyone."""
+"""Test the pages for people: they show the table of promises, load nothing, and have no barriers."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ ACTING = {"script", "form", "input", "button", "iframe", "frame", "object", "emb
 
 
 class Page(HTMLParser):
-    """What a page says, links to and would load.
+    """The texts, links and loaded URLs of a page.
 
     Attributes:
-        text: all that can be read, but for the stylesheet.
+        text: all readable text, without the stylesheet.
         styles: the texts of its stylesheets.
-        ids: where a link on the page can lead.
+        ids: the targets of links within the page.
         tags: the names of its elements.
-        links: where it leads: by `<a>`, or to its feed.
-        loads: every address that a browser would fetch by itself.
+        links: the targets of its `<a>` elements, and its feed.
+        loads: every URL that a browser would load by itself.
     """
 
     def __init__(self, html: str) -> None:
@@ -58,7 +58,7 @@ class Page(HTMLParser):
             self.styles.append("")
         self.tags.append(tag)
         self.ids.add(given.get("id", ""))
-        leads = tag == "a" or given.get("rel") == "alternate"  # a browser shows that there is a feed, and fetches none
+        leads = tag == "a" or given.get("rel") == "alternate"  # a browser shows that there is a feed and loads none
         if leads:
             self.links.append(given["href"])
         self.loads += [value for name, value in given.items() if name in LOADING or (name == "href" and not leads)]
@@ -78,7 +78,7 @@ class Page(HTMLParser):
 
 
 def foreign(page: Page) -> list[str]:
-    """What a page would load from anywhere, run, or ask of a visitor."""
+    """Return everything that a page would load, run, or ask of a visitor."""
     in_style = [style for style in page.styles if "url(" in style or "@import" in style]
     return [address for address in page.loads if address != "data:,"] + in_style
 
@@ -102,7 +102,7 @@ UPLOADS = {
 
 @pytest.fixture(scope="module")
 def ask(deploy: Callable[[dict[str, Any]], Handler]) -> Handler:
-    """The answering function in front of two channels of one product."""
+    """Return the answering function in front of two channels of one product."""
     return deploy(UPLOADS)
 
 
