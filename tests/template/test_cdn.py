@@ -1,4 +1,4 @@
-"""The CDN: what it keeps, for how long, what it passes on, and that each rule finds the faults that it is there for."""
+"""Test the CDN: what it caches, for how long, and what it passes on. Each rule finds its planted faults."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_there_is_one_way_to_the_answering_function(expanded: Template) -> None:
 
 
 def test_without_a_word_there_is_no_cdn(expanded: Template) -> None:
-    """docs/decisions/0005-cdn.md says why."""
+    """See docs/decisions/0005-cdn.md for the reason."""
     assert expanded["Parameters"]["UseCdn"]["Default"] == "false"
 
 
@@ -58,7 +58,7 @@ def test_nothing_of_a_client_but_the_path_counts_at_the_edge_or_is_passed_on(exp
     }
     for behaviour in (config["DefaultCacheBehavior"], *config["CacheBehaviors"]):
         assert behaviour["CachePolicyId"] in ({"Ref": "PathAlone"}, allowed.NOT_CACHED)
-        assert behaviour.keys() <= cdn.BEHAVIOUR  # none of which passes anything on
+        assert behaviour.keys() <= cdn.BEHAVIOUR  # none of these passes anything on
 
 
 def test_the_edge_keeps_no_url_with_a_version_in_it(config: Any) -> None:
@@ -67,7 +67,7 @@ def test_the_edge_keeps_no_url_with_a_version_in_it(config: Any) -> None:
 
 
 def kept(config: Any, path: str) -> bool:
-    """Whether CloudFront may keep the answer to `path`: the first behaviour counts whose pattern fits."""
+    """Return whether CloudFront may cache the answer to `path`. The first behaviour with a matching pattern counts."""
     for behaviour in config["CacheBehaviors"]:
         pattern = re.escape(behaviour["PathPattern"]).replace(r"\*", ".*")
         if re.fullmatch(pattern, path):
@@ -87,13 +87,13 @@ def test_the_edge_keeps_no_url_with_the_number_of_an_old_copy_in_it(
     shapes = (guid, *braced, guid.hex, guid.hex.upper(), number, f"DN{number}", f"dn-{number}")
     for shape in shapes:
         for url in (f"/v1/{product}/{channel}", *(f"/v1/{product}/{channel}/{document}" for document in DOCUMENTS)):
-            assert urls.public_key(f"{url}/{shape}") == urls.public_key(url)  # an old copy's URL, or nothing is shown
+            assert urls.public_key(f"{url}/{shape}") == urls.public_key(url)  # an old copy's URL, or no document
             assert not kept(config, f"{url}/{shape}")
 
 
 @given(NAMES, NAMES)
 def test_the_edge_keeps_what_is_the_same_for_everyone(config: Any, product: str, channel: str) -> None:
-    """Positive control of the test above; and without it the load would grow with the number of clients."""
+    """Positive control of the test above. Caching also keeps the load from growing with the number of clients."""
     documents = [f"/v1/{product}/{channel}/{document}" for document in DOCUMENTS]
     pages = ("/", f"/{product}", f"/{product}/feed.atom", "/schemas/release.json")
     for url in (f"/v1/{product}/{channel}", *documents, *pages):
