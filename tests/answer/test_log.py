@@ -120,7 +120,7 @@ def test_nobody_else_can_speak(log: Log, capfd: pytest.CaptureFixture[str]) -> N
 
 @pytest.mark.usefixtures("open_sinks")
 class TestPowertoolsThatWaitsForTheFirstLine:
-    """By default the log writes only failures, so it loads Powertools during a request."""
+    """Only failures are logged by default, so Powertools is loaded in the middle of a request."""
 
     LINE = Record(Outcome.FAILED).line()
 

@@ -122,7 +122,7 @@ def test_a_legacy_copy_that_adds_its_number_to_the_path_gets_what_everyone_gets(
 
 @given(st.uuids(), st.integers(0, 10**20 - 1))
 def test_no_cache_on_the_way_may_keep_a_url_that_nobody_knows(guid: object, number: int) -> None:
-    """An old copy may have put an identifier into the URL."""
+    """Old copies may have put an identifier into the URL."""
     for unknown in (f"/{guid}", f"/download/{number}", f"{URL}/x/{guid}"):
         assert ask(unknown).headers["cache-control"] == "private, max-age=60"
 

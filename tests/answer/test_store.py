@@ -214,7 +214,10 @@ class TestWhereS3DeniesInsteadOfSayingNotFound:
         assert store.read() == ("a", Cache.STALE)
 
     def test_a_right_that_was_lost_just_now_is_no_missing_document(self, store: Store) -> None:
-        """The probe object is in memory, so an earlier read of it does not prove that S3 can be read now."""
+        """Fail, although the probe object is in memory.
+
+        An earlier read of it does not prove that S3 can be read now.
+        """
         store.hides_missing, store.objects[PROBE_KEY], store.now = True, "schema", TTL_S
         store.read(PROBE_KEY)
         store.error = DeniedError()
