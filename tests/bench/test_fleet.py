@@ -170,7 +170,7 @@ class TestHerd:
     def test_all_that_was_missed_comes_back_within_the_hour(self, returns: str) -> None:
         traffic = self.outage(returns)
         came = traffic.expected[-1] - traffic.expected[2 * HOUR_S]
-        assert traffic.expected[2 * HOUR_S] == traffic.expected[HOUR_S], "nothing comes through an outage"
+        assert traffic.expected[2 * HOUR_S] == traffic.expected[HOUR_S], "no request passes during an outage"
         assert came == pytest.approx(2 * HOUR_S * self.fleet.polls_per_s, rel=0.01)
 
     @pytest.mark.parametrize("returns", RETURNS)
@@ -252,7 +252,7 @@ class TestDollars:
         publish({"sweep": True}, None)
         lists = [query for _, _, query, *_ in wire[before:] if "list-type" in query or "versions" in query]
         others = [(method, path.rpartition("/")[2]) for method, path, query, *_ in wire[before:] if query not in lists]
-        assert others == [("GET", "index.json")], "what the list of products was made from, and nothing is written"
+        assert others == [("GET", "index.json")], "the source of the list of products is read, and nothing is written"
         assert len(lists) == cost.SWEEP_LISTS
 
     def test_a_log_line_is_as_long_as_is_said(self) -> None:
