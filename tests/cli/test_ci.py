@@ -167,7 +167,7 @@ def runner(tmp_path: Path, service: Service, files: tuple[Server, Path]) -> Runn
 
 
 KEYS = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any", "AWS_SESSION_TOKEN": "any"}
-"""What the action that takes the role leaves behind."""
+"""The variables that the action for the role leaves behind."""
 
 
 def filled(values: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:

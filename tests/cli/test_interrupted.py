@@ -30,9 +30,9 @@ from tests.cli.conftest import Shop
 pytestmark = pytest.mark.http
 
 QUICK, FULL = 1, 50 if IS_FULL else 8
-"""How many of the kills `make test` tries, and how many `make test-all` and `make torture` do."""
+"""The number of kills in `make test`, and in `make test-all` and `make torture`."""
 REQUESTS = 28
-"""About how many a whole run sends, and a few more: so that some are killed by nobody."""
+"""A few more than the requests of a whole run, so that some processes are not killed."""
 
 PATIENCE_S = 300  # a machine may be busy
 KEY = "releases/comet-cursor/stable/4.2.1.json"
@@ -84,7 +84,7 @@ class Pipeline:
                 assert (len(body), hashlib.sha256(body).hexdigest()) == (artifact.size, artifact.sha256)
             assert self.s3.json(POLICY)["rollout"] == {"version": "4.2.1", "percent": 5}
         for key in self.s3.keys("files/"):
-            assert self.s3.get(key) == self.files[key.removeprefix("files/")], "a file is there whole, or not at all"
+            assert self.s3.get(key) == self.files[key.removeprefix("files/")], "each file is complete, or missing"
 
 
 @pytest.fixture

@@ -86,7 +86,7 @@ def test_a_pin_and_a_pause_hold_until_they_are_taken_back(stocked: Shop) -> None
     assert stocked.run("unpin", *STABLE).exit_code == 0
     assert stocked.run("pause", *STABLE).exit_code == 0
     stocked.release("4.2.2", available_at="2026-11-23T12:00:00Z")
-    assert latest(stocked) == "4.2.2", "what was due before stays offered"
+    assert latest(stocked) == "4.2.2", "releases due before the pause are still offered"
     assert stocked.channel()["held"].startswith("paused since")
     assert stocked.run("resume", *STABLE).exit_code == 0
     assert stocked.s3.json(POLICY) == {"schema": 1, "product": "comet-cursor", "channel": "stable"}
@@ -322,5 +322,5 @@ def test_a_policy_that_is_refused_as_it_is_is_to_be_mended_first(stocked: Shop) 
     done = stocked.run("pause", "comet-cursor", "nightly")
     assert done.exit_code == 1
     assert "the policy in the bucket is refused. Fix it first" in done.output
-    assert stocked.run("pause", "comet-cursor", "beta").exit_code == 0, "what was accepted before counts"
+    assert stocked.run("pause", "comet-cursor", "beta").exit_code == 0, "releases accepted before still count"
     assert stocked.s3.json("channels/comet-cursor/beta.json")["includes"] == ["stable"]

@@ -251,7 +251,7 @@ def _backends() -> list[BaseBackend]:
 
 _overhearing: list[Deployed] = []
 _changed: set[str] = set()
-"""The services that a test called since it got its stack: of these, what moto answered before is not used."""
+"""The services that a test called since it got its stack. Their remembered answers are not used."""
 
 
 def _before_call(model: Any, params: dict[str, Any], **_: Any) -> Any:

@@ -678,7 +678,7 @@ DIFFERENCES: dict[str, tuple[str, str, Mutation]] = {
         _without("PublishFunctionUploads"),
     ),
 }
-"""What differs → the area that must say so, some words of what it says, and how it came about."""
+"""Difference → the area that must report it, some words of the report, and the change that makes it."""
 
 
 @pytest.mark.parametrize("difference", DIFFERENCES)
@@ -853,7 +853,7 @@ OF_THE_CDN: dict[str, tuple[str, str, Mutation]] = {
     ),
     "a log for ever": ("logs", "AnswerLog never expires", _log("delete_retention_policy")),
 }
-"""The same, of a stack with the CDN."""
+"""The same for a stack with the CDN."""
 
 
 @pytest.mark.parametrize("difference", OF_THE_CDN)
@@ -911,7 +911,7 @@ OF_ONE_WAY = {
     "cdn": {call for call in READS if call[0] == "cloudfront"} | {("logs", "DescribeDeliverySources")},
     "gateway": {call for call in READS if call[0] == "apigatewayv2"},
 }
-"""Calls that are made where the CDN leads to the function, or the gateway."""
+"""The calls that are made only with the CDN, or only with the gateway."""
 
 Seen = dict[tuple[str, str], set[tuple[Status, str]]]
 
@@ -933,7 +933,7 @@ def _needs(calls: set[tuple[str, str]]) -> Seen:
 
 class TestWhatMayNotBeRead:
     def test_is_unseen_and_names_the_right_that_is_missing(self, deployed: Deployed) -> None:
-        """The refused call causes one finding, without a traceback and without a false difference."""
+        """Report one finding for each refused call, without a traceback and without a false difference."""
         calls = READS.keys() - {("cloudformation", "ListStackResources")} - OF_ONE_WAY["cdn"]
         assert _unseen(deployed, calls) == _needs(calls)
 

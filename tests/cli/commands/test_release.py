@@ -268,7 +268,7 @@ def test_a_release_that_is_held_back_is_said_to_wait(build: Build, decided: dict
 
 
 def test_a_refusal_is_told_with_every_problem(build: Build) -> None:
-    """The product became stricter between the check and the upload."""
+    """Make the product stricter between the check and the upload."""
     build.run()
     key = "products/comet-cursor.json"
     build.shop.s3.put(key, {"schema": 1, "product": "comet-cursor", "version_scheme": "build"})

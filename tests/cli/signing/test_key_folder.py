@@ -56,7 +56,7 @@ def test_export_over_a_private_key_is_refused(tmp_path: Path) -> None:
 
 
 def test_export_twice_writes_the_same_file(tmp_path: Path) -> None:
-    """Positive control: a file with the same content is no conflict, and a new name is written."""
+    """Positive control: a file with the same content does not conflict, and a new name is written."""
     key_folder.create(tmp_path / "key.pem")
     for _ in range(2):
         key_folder.export(f"file2:{tmp_path / 'key.pem'}", tmp_path / "copy.pub")
