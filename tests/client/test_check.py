@@ -170,7 +170,7 @@ def test_a_group_is_kept_from_look_to_look(copy: InstalledApp) -> None:
 
 
 def test_the_package_needs_three_small_libraries_and_no_more() -> None:
-    """An app needs neither the command's libraries for terminals, nor anything of the service."""
+    """Apps need neither the command's libraries for terminals, nor anything of the service."""
     code = (
         "import sys; before = set(sys.modules)\n"
         "from comet_updates_client import download, check\n"

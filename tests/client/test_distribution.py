@@ -13,7 +13,7 @@ import pytest
 from testkit.project import ROOT
 
 FOR_PEOPLE = {"rich", "typer"}
-"""What only the command `comet-updates ask` needs."""
+"""The libraries that only the command `comet-updates ask` needs."""
 NOT_NEEDED = ("boto3", "botocore", "pydantic", "obstore", "aws_lambda_powertools", "jinja2", "yaml", *FOR_PEOPLE)
 
 

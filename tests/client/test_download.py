@@ -64,7 +64,7 @@ def test_a_file_that_is_right_gets_its_name(case: Case) -> None:
     file = case.run()
     assert (file.name, file.read_bytes(), case.files()) == ("app.tar.gz", BODY, {"app.tar.gz": len(BODY)})
     assert (case.progress[0], case.progress[-1]) == (0, len(BODY))
-    assert file.stat().st_mode & 0o111 == 0, "nobody can run it by mistake"
+    assert file.stat().st_mode & 0o111 == 0, "the file is not executable"
 
 
 def test_a_file_that_is_there_is_not_asked_for_again(case: Case) -> None:

@@ -15,7 +15,7 @@ from tests.client.conftest import NOW
 DAY_S = 86_400
 COPIES = 5_000
 CRITICAL = 1.95 / COPIES**0.5
-"""Of Kolmogorov and Smirnov: what a uniform sample of this size stays below in 999 of 1000 cases."""
+"""The Kolmogorov-Smirnov bound: a uniform sample of this size stays below it in 999 of 1000 cases."""
 
 Next = Callable[[Random], datetime]
 

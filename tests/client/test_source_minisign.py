@@ -84,7 +84,7 @@ def test_both_requests_are_those_that_are_shown(copy: InstalledApp) -> None:
 
 
 def test_what_our_own_pipeline_signs_is_taken(copy: InstalledApp, tmp_path: Path) -> None:
-    """Two programs share one format: `signing` makes the signature, and minisign's library reads it."""
+    """Use both programs of the format: `signing` makes the signature, and minisign's library reads it."""
     key = sign.create(tmp_path / "key.pem")
     uri = f"file2:{tmp_path / 'key.pem'}"
     made = sign.minisign(uri, [key], object_keys.target_path("comet-cursor", "stable"), BODY, NOW)
@@ -130,7 +130,7 @@ def test_a_signature_for_another_product_or_channel_is_refused(copy: InstalledAp
     ("seconds", "is_taken"), [(1, True), (0, False), (-1, False)], ids=["just not", "just", "a second ago"]
 )
 def test_what_is_over_is_refused(copy: InstalledApp, seconds: int, *, is_taken: bool) -> None:
-    """An expired signature may hide a newer release."""
+    """Refuse an expired signature, since it may hide a newer release."""
     copy.signature = signature(trusted=comment(f"{NOW + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%SZ}"))
     if is_taken:
         assert copy.look().outcome is Outcome.UPDATE

@@ -120,7 +120,7 @@ def test_it_asks_as_often_as_the_timestamp_says_and_not_as_the_target_does(copy:
     copy.look()
     assert copy.state.failures == 0
     assert copy.state.next_check
-    assert timedelta(hours=12) <= copy.state.next_check - now <= timedelta(hours=37), "and not a week"
+    assert timedelta(hours=12) <= copy.state.next_check - now <= timedelta(hours=37), "less than a week"
 
 
 class TestRequests:
@@ -248,7 +248,7 @@ def test_what_is_forged_is_refused(copy: InstalledApp, forge: Callable[[Reposito
 
 
 def test_a_product_cannot_speak_for_another(copy: InstalledApp) -> None:
-    """The target exists and is signed, but by a key without authority for its path. Clients do not look there."""
+    """Do not look at a target that is signed by a key without authority for its path."""
     copy.house.versions[ROLE] += 1
     elsewhere = sign.product(copy.house.versions[ROLE], copy.house.now, {"another/stable/manifest.json": (NEW, {})})
     copy.house.publish(ROLE, elsewhere, copy.house.targets, "product")
@@ -275,7 +275,7 @@ def test_what_is_frozen_is_noticed_when_the_timestamp_is_over(
 def test_what_the_product_signed_long_ago_is_out_of_date_whatever_the_timestamp_says(
     server: Server, tmp_path: Path, tls: ssl.SSLContext
 ) -> None:
-    """The product's own signature expires, so a thief of the online key cannot hold a product back for longer."""
+    """Refuse the expired signature of the product, so that a thief of the online key cannot hold it back for longer."""
     house = Repository(tmp_path / "keys", datetime.now(UTC) - timedelta(days=91))
     house.offer(OLD)
     house.later(days=91)
@@ -290,7 +290,7 @@ def test_what_was_there_before_is_rolled_back(copy: InstalledApp, other: Install
     assert copy.offered() == "4.3.0"
     copy.house.documents = before
     assert copy.refused() is TrustFailure.ROLLED_BACK
-    assert other.offered() == "4.2.1", "positive control: who never saw the newer one cannot know"
+    assert other.offered() == "4.2.1", "positive control: a client that never saw the newer one cannot notice"
 
 
 def test_a_thief_of_the_online_key_cannot_roll_a_product_back(copy: InstalledApp, other: InstalledApp) -> None:
@@ -368,7 +368,7 @@ def test_no_answer_is_read_to_its_end_if_it_has_none(copy: InstalledApp) -> None
     copy.server.answer = endless
     with pytest.raises(NoAnswerError, match="more than 2000000 bytes"):
         copy.look()
-    assert read < 20_000_000, "what the sockets hold comes on top"
+    assert read < 20_000_000, "the buffers of the sockets hold the rest"
 
 
 def test_a_signed_manifest_that_is_huge_is_not_taken(copy: InstalledApp) -> None:
