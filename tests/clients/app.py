@@ -21,7 +21,7 @@ HELD_BACK: dict[str, dict[str, Any]] = {
     "yanked": {"yanked": [{"version": LATEST, "reason": "Crashes."}]},
     "paused": {"paused_at": "2026-01-15T12:00:00Z"},
 }
-"""Channels with `stable`'s releases on which 1.1.0 is not offered, and why."""
+"""Channels with `stable`'s releases where a decision holds 1.1.0 back."""
 
 SCHEDULED = "scheduled"
 """A channel with `stable`'s releases and 1.2.0, which is not due yet."""
@@ -32,17 +32,17 @@ NOTHING = {
     **{held: (OLD, held) for held in HELD_BACK},
     "not due": (LATEST, SCHEDULED),
 }
-"""When nothing is to be offered: to whom by version, and on which channel."""
+"""Clients that are offered nothing: their version and their channel."""
 
 OLDER = "0.9.0"
 STILL_OFFERED = {"yanked": OLD, "paused": OLD, SCHEDULED: LATEST}
-"""What an older copy is offered on these channels, so that it is the decision that leaves others without."""
+"""The offer for an older copy on these channels. It shows that the decision holds the release back."""
 
 KEY = minisign.KeyPair.generate()
-"""The key that the app's files are signed with, for Tauri's plugin."""
+"""The key that signs the app's files for Tauri's plugin."""
 
 ED25519_KEY = Ed25519PrivateKey.generate()
-"""The same for Sparkle's family."""
+"""The same for Sparkle and its relatives."""
 
 
 def velopack_package(version: str) -> bytes:

@@ -10,7 +10,7 @@ from typing import NamedTuple, Self
 from urllib.parse import unquote, urlsplit
 
 CHANGED, SHORTER, CUT_SHORT = "changed", "shorter", "cut short"
-"""What can be wrong with a download: another byte somewhere, half of it gone, or an end that never comes."""
+"""The faults of a download: another byte somewhere, half of it, or an end that never comes."""
 
 
 class Request(NamedTuple):

@@ -26,7 +26,7 @@ PAGE = (ROOT / "docs" / "clients" / "your-own.md").read_text()
 FILE = f"App-{app.LATEST}.AppImage"
 ROLLED_OUT_TO = 10
 HALF_WAY = "rolled-out"
-"""A channel with `stable`'s releases, the latest of which reaches a tenth of the copies."""
+"""A channel with `stable`'s releases. The latest release reaches a tenth of the copies."""
 
 
 class Language(NamedTuple):
