@@ -61,9 +61,9 @@ not HTTP     | 503          | last         | 503          | 503          | 503  
 answer lost  | next, 503    | next, last   | 404, 503     | 404, 503     | 404, 503     | 404, last
 no name      | 503          | last         | 503          | 503          | 503          | last
 """
-"""What a client gets where a request to S3 fails once, and where all from that one on do; one word is for both.
+"""What a client gets if one request to S3 fails, and if all requests from that one on fail. One word stands for both.
 
-`next` is the document as it is now, `last` the one that was answered before.
+`next` is the present document, `last` the one that was answered before.
 """
 
 
@@ -136,13 +136,13 @@ SITES = {
     "again": Site(is_known=False, exists=False, after=2),
     "removed": Site(is_known=True, exists=False, after=0),
 }
-"""A missing document is asked for twice, with the witness between. A known one has changed meanwhile, or is gone."""
+"""The code reads a missing key twice, with the probe object between. A known document has changed, or was removed."""
 
 FAULTS = (*proxy.ALL, NO_NAME)
 QUICK = ("refused", "503", "403", "corrupted", "answer lost", NO_NAME)
 """One of each kind that does not wait for a time-out; `make test-all` tries all."""
 HARMLESS = ("slow", "as if packed")
-"""The bytes are right all the same, and come in time."""
+"""Faults that leave the bytes right and in time."""
 PADDING = " " * 100  # sent byte by byte, it takes longer than the time-out
 LAST, NEXT = f'{{"it is": "the last"}}{PADDING}', f'{{"it is": "the next"}}{PADDING}'
 WORDS = {(200, LAST): "last", (200, NEXT): "next"}
@@ -190,7 +190,7 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_all_tries_of_an_answer_end_before_a_client_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The test of answer/test_store.py, with its own clock, shows that no GET begins after the budget."""
+    """Rely on the budget: a test in answer/test_store.py shows that no GET begins after it."""
     monkeypatch.undo()
     assert store.BUDGET_S + 2 * store.TRY_TIMEOUT_S < CLIENT_S
 
@@ -252,7 +252,7 @@ def test_many_who_ask_at_once_are_one_attempt(s3: S3, fault: str) -> None:
             statuses = list(pool.map(lambda n: environment.ask(f"/v1/many-{n}/stable")[0], range(64)))
         tally(faults=environment.heal(), answers=64, wrong=sum(status != 503 for status in statuses))
         assert set(statuses) == {503}
-        assert environment.gets == (2 if fault == "403" else 1), "after a 403, the witness is asked for"
+        assert environment.gets == (2 if fault == "403" else 1), "after a 403, the probe object is read"
 
 
 def test_a_client_that_checks_nothing_would_pass_on_a_flipped_byte(s3: S3) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 DELIVERIES = 5
 IMPATIENT = Config(connect_timeout=3, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})
-"""As `open_bucket` has it, but sooner; not so soon that a busy machine is too slow."""
+"""As in `open_bucket`, but with shorter time-outs, which are still long enough for a busy machine."""
 
 TABLE = """
 S3           | list         | versions     | read         | write
@@ -57,18 +57,18 @@ empty        | again        | again        | again        | again
 not HTTP     | done, again  | done, again  | done, again  | done, again
 answer lost  | done, again  | done, again  | done, again  | done, again
 """
-"""What becomes of an event whose function meets a fault once, and from then on always; one word is for both.
+"""What happens to an event if the function meets a fault once, and if it always does. One word stands for both.
 
 `done`: its release is public. `again`: the queue delivers it again, five times, and then keeps it as a dead letter.
 """
 
 SITES = ("list", "versions", "read", "write")
 FAULTS = tuple(fault for fault in proxy.ALL if fault != "trickling")
-"""boto3 goes on for as long as a byte comes now and then; then Lambda ends it: see publish/test_concurrency.py."""
+"""boto3 waits while bytes come slowly, and Lambda ends the function: see publish/test_concurrency.py."""
 
 QUICK = ("answer lost",)
 TRIED = FAULTS if IS_FULL else ("refused", "503", "corrupted", "empty", "answer lost")
-"""What `make test` tries, and what `make test-all` and `make torture` do."""
+"""The faults in `make test`, and in `make test-all` and `make torture`."""
 AT_EVERY_WRITE = ("reset", "answer lost")
 
 
@@ -183,7 +183,7 @@ def test_what_s3_refuses_five_times_is_a_dead_letter_and_found_again_by_the_swee
     while messages := sqs.receive_message(QueueUrl=uploads, MaxNumberOfMessages=10).get("Messages", []):
         batch = [{"messageId": message["MessageId"], "body": message["Body"]} for message in messages]
         failed = {failure["itemIdentifier"] for failure in publish({"Records": batch}, None)["batchItemFailures"]}
-        assert failed == {message["MessageId"] for message in messages}, "none is done with"
+        assert failed == {message["MessageId"] for message in messages}, "no event is done"
         delivered += len(messages)
     assert delivered == DELIVERIES * len(products)
     letters = sqs.receive_message(QueueUrl=dead, MaxNumberOfMessages=10)["Messages"]
