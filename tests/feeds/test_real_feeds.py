@@ -208,7 +208,7 @@ CARRIED = {
     "platforms": "artifacts: platform, arch, bundle",
     **{f"platforms.{key}": key for key in ("url", "signature")},
 }
-"""Field of a feed → where `convert` puts it."""
+"""Field of a feed → the place to which `convert` writes it."""
 
 
 def fields(file: Path) -> Iterator[str]:

@@ -37,7 +37,7 @@ NOT_INSTALLABLE = {
     "MrSibe__Mira__latest.json": "has empty signatures, and a page in place of a file",
     "wizardquack__mallard-updates__latest@0d6e798e.json": "has no platform",
 }
-"""Feeds that tell of a release which their own client could not install, and why. We render none like it."""
+"""Feeds with a release that their own client could not install, and why. We render no such release."""
 
 
 def installable(files: list[Path]) -> list[Path]:
