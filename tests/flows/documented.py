@@ -21,13 +21,13 @@ from botocore import xform_name
 from testkit.s3 import REGION
 
 SERVICES = {"s3api": "s3"}
-"""What the command line calls otherwise than boto3."""
+"""The services that have another name in boto3 than on the command line."""
 
 OF_THE_COMMAND_LINE = {"query", "output"}
 
 
 SEEN_WITHIN_S = 15.0
-"""How long a command that only reads may be repeated until it prints what its page shows: publishing takes a moment."""
+"""How long a reading command may be repeated until it prints what its page shows. Publishing takes a moment."""
 
 _READS = re.compile(r"curl (-\w+ )*http|comet-updates (status|history|ask) |python ")
 

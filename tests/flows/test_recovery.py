@@ -74,7 +74,7 @@ def test_a_second_region_publishes_the_same_bytes_from_replicated_uploads(
     publish(SWEEP, None)
     assert other.tree("public/") == live.tree("public/")
     assert other.tree("rejected/") == live.tree("rejected/")
-    assert len(other.tree("public/v1/")) > 2, "there is something to compare"
+    assert len(other.tree("public/v1/")) > 2, "both have documents to compare"
 
 
 @pytest.mark.parametrize("prefix", ["public/", "rejected/"])
