@@ -40,7 +40,7 @@ def has_dates_as_the_standard_writes_them(node: ET.Element) -> Iterator[str]:
     for name in ("updated", "published"):
         for date in node.findall(f"{ATOM}{name}"):
             if not _MOMENT.fullmatch(date.text or ""):
-                yield f"3.3: {date.text!r} is no date"
+                yield f"3.3: {date.text!r} is not a date"
 
 
 def has_links_that_lead_somewhere_once(node: ET.Element) -> Iterator[str]:
@@ -54,7 +54,7 @@ def has_links_that_lead_somewhere_once(node: ET.Element) -> Iterator[str]:
     if any(number > 1 for number in alternates.values()):
         yield "4.1.1: two alternates of one type and language"
     if any(not (link.get("length") or "1").isdigit() for link in links):
-        yield "4.2.7.6: a length that is no number"
+        yield "4.2.7.6: a length that is not a number"
 
 
 def has_content_of_a_known_type(node: ET.Element) -> Iterator[str]:

@@ -88,7 +88,7 @@ def has_a_length_in_bytes(item: ET.Element) -> Iterator[str]:
     """SUAppcastItem.m reads a number. SPUDownloadDriver.m compares it with the size of the download."""
     for file in item.iter("enclosure"):
         if not re.fullmatch(r"[1-9][0-9]*", file.get("length", "1")):
-            yield "has a length that is no number"
+            yield "has a length that is not a number"
 
 
 def is_signed_by_64_bytes(item: ET.Element) -> Iterator[str]:
@@ -100,7 +100,7 @@ def is_signed_by_64_bytes(item: ET.Element) -> Iterator[str]:
         except binascii.Error:
             is_whole = False
         if not is_whole:
-            yield "has a signature that is none"
+            yield "has an invalid signature"
 
 
 def has_a_date_that_is_read(item: ET.Element) -> Iterator[str]:
@@ -108,7 +108,7 @@ def has_a_date_that_is_read(item: ET.Element) -> Iterator[str]:
     date = item.findtext("pubDate")
     if date is None:
         if item.find(f"{SPARKLE}phasedRolloutInterval") is not None:
-            yield "is rolled out from no date on"
+            yield "is rolled out without a date"
         return
     try:
         datetime.strptime(date, "%a, %d %b %Y %H:%M:%S %z")
@@ -117,9 +117,9 @@ def has_a_date_that_is_read(item: ET.Element) -> Iterator[str]:
 
 
 def is_rolled_out_in_seconds(item: ET.Element) -> Iterator[str]:
-    """SUAppcastItem.m reads a whole number. Zero means that there is no rollout."""
+    """SUAppcastItem.m reads a whole number. Zero turns the rollout off."""
     if not re.fullmatch(r"[1-9][0-9]*", item.findtext(f"{SPARKLE}phasedRolloutInterval", "1")):
-        yield "has an interval that is no number of seconds"
+        yield "has an interval that is not a number of seconds"
 
 
 def is_on_a_channel_with_a_sound_name(item: ET.Element) -> Iterator[str]:

@@ -126,7 +126,7 @@ BOUNDED = {
     "longest link": ("[a](<" + "\U0001f600" * 99_000 + ">)", "markdown"),
 }
 QUICK = {"link definition", "tags with attributes", "formatting that no tag closes"}
-"""What `make test` tries; each takes a process of its own."""
+"""The cases in `make test`; each takes a process of its own."""
 IN_LITTLE_MEMORY = """
 import json, resource, sys
 from comet_updates.formats import notes

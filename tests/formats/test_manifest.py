@@ -98,7 +98,7 @@ EVERY_FIELD: dict[str, Any] = {
     "announce_below_version": "3.5.0",
     "history_url": "https://www.example.com/history",
 }
-"""Every field that a release can have, in an order of its own, each with a value that a rewriter would change."""
+"""Every field of a release, in an unusual order, each with a value that a rewriter would change."""
 
 
 def test_every_field_is_passed_on_as_it_was_written() -> None:

@@ -107,9 +107,9 @@ class TestFiles:
         assert said(found, "maximumSystemVersion") == "10.0.9"
 
     def test_an_unsigned_release_above_signed_ones_is_left_out(self) -> None:
-        """A client with a key would refuse an unsigned release above the signed ones.
+        """Leave it out, since a client with a key would refuse it.
 
-        Older unsigned ones are below the signed ones.
+        Older unsigned releases, below the signed ones, stay.
         """
         signed = one_file("2.0.0", mac("2.0.0", signatures={"ed25519": "c2ln"}))
         given = offer(one_file("3.0.0"), signed, one_file("1.0.0"))

@@ -64,7 +64,7 @@ def test_each_system_and_architecture_has_a_document() -> None:
 
 
 def test_a_package_beside_the_document_is_told_of_by_its_name() -> None:
-    """A CDN may serve `*.nupkg` from the host of the files, and everything else from this service."""
+    """CDNs may serve `*.nupkg` from the host of the files, and everything else from this service."""
     at = f"{HOST}/v1/p/stable/App-1.0.0-full.nupkg"
     given = release("1.0.0", package("1.0.0") | {"url": at})
     for channel, told in (("stable", "App-1.0.0-full.nupkg"), ("beta", at)):
