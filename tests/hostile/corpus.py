@@ -107,7 +107,7 @@ JSON: dict[str, Callable[[], bytes]] = {
     "a prototype": lambda: _raw(__proto__='{"schema": 1}'),
     "a prototype of hosts": lambda: _with('{"__proto__": {"min_version": "1"}}', "hosts"),
 }
-"""Bodies that no reader of JSON should have to agree with others on."""
+"""Bodies that different readers of JSON may read differently."""
 
 FIELDS: dict[str, tuple[Callable[[], dict[str, Any]], str]] = {
     "another product than the key": (lambda: _release(product="comet-skies"), "$.product"),
@@ -157,10 +157,10 @@ FIELDS: dict[str, tuple[Callable[[], dict[str, Any]], str]] = {
         "$.notes",
     ),
 }
-"""Releases that are JSON and still not to be published."""
+"""Releases that are valid JSON, and must still be refused."""
 
 VERSIONS = ("4.2", "v4.2.0", "1.0.0-01", "00.1.2", f"1.0.{'9' * 100}.1", "1.0.0_1", "latest")
-"""Names for versions that the product's scheme cannot order."""
+"""Versions that the product's scheme cannot order."""
 
 KEYS = {
     "the parent folder": "releases/../public/v1/comet-cursor/stable/manifest.json",
@@ -206,10 +206,10 @@ KEYS = {
     "an approval of no version": "approvals/comet-cursor/stable.json",
     "an approval in the parent folder": "approvals/comet-cursor/../9.9.9.json",
 }
-"""Keys below the prefixes of uploads that no upload has; a sound release stands there."""
+"""Keys below the prefixes of uploads that are not valid. The body is a valid release."""
 
 UNLISTED_KEYS = ("releases/comet-cursor/sta\nble/9.9.9.json", "releases/x/\x1b[2J/9.9.9.json", "products/\0.json")
-"""More of them, which Amazon S3 tells of percent-encoded; moto cannot."""
+"""Further keys, which Amazon S3 lists percent-encoded. moto cannot do so."""
 
 POLICIES: dict[str, tuple[dict[str, Any], str]] = {
     "a rollout until the end of time": (

@@ -37,7 +37,7 @@ DOCUMENTS = {
         '{"version":"4.2.1"}'
     ),
 }
-"""All that there is."""
+"""All documents of the S3."""
 
 PATHS = (
     *("/", "/comet-cursor", "/comet-cursor/feed.atom", "/schemas/manifest.json", "/schemas/openapi.json"),
@@ -47,7 +47,7 @@ PATHS = (
     "/drop-in/comet-cursor/stable/win32_x64/4.2.0/RELEASES",
     *("/v1/a/b", "/nowhere/at/all"),
 )
-"""Every kind of path that is answered, and two that are not."""
+"""Every kind of path with an answer, and two without."""
 
 
 class Function:

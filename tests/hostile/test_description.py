@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 SCHEMATHESIS = Path(sys.executable).parent / "schemathesis"
 QUICK, FULL = 4, 30
-"""How many examples `make test` and `make test-all` try for each of sixteen operations.
+"""The number of examples for each of sixteen operations, in `make test` and in `make test-all`.
 
-Schemathesis works out more by itself.
+Schemathesis adds some of its own.
 """
 
 

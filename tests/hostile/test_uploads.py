@@ -122,7 +122,7 @@ else:
 print(re.search(r"VmHWM:\\s+([0-9]+) kB", open("/proc/self/status").read())[1])
 """
 MEMORY_MAX_KB = 350_000
-"""What a process that reads hostile uploads may take, of the 512 MB that the publishing function has."""
+"""The most memory for a process that reads hostile uploads. The publishing function has 512 MB."""
 
 
 def memory_kb(*arguments: str) -> int:
