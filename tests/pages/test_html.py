@@ -12,7 +12,7 @@ from tests.formats.offers import offer, release
 from tests.pages.read_page import Page, skipped
 
 NEVER = ("we collect nothing", "anonymous", "cannot be tracked")
-"""What is said by those who cannot show it."""
+"""Claims that cannot be shown."""
 
 PRODUCT = product.render(Product(product="p"), [offer(release("2.0.0"), release("1.0.0"))], {}, has_news=True)[""]
 EVERY = {

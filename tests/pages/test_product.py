@@ -169,7 +169,7 @@ class TestAChannelThatIsHeld:
         assert drop_in.render(shown, ["electron", "tauri"]) == drop_in.render(free, ["electron", "tauri"])
         assert atom.product([shown]) == atom.product([free])
         assert index.entry(Product(product="p"), [shown]) == index.entry(Product(product="p"), [free])
-        assert rendered(shown) != rendered(free), "positive control: the page does"
+        assert rendered(shown) != rendered(free), "positive control: the page changes"
 
 
 class TestItsNotes:
@@ -186,7 +186,7 @@ class TestItsNotes:
         assert list(made) == ["", "en", "he"], "the product's own language first"
         for language, tag, said in (("", "de", "neu"), ("en", "en", "new"), ("he", "he", "חדש")):
             page = Page(made[language].decode())
-            assert [notes["lang"] for notes in page.all("div")] == [tag, "en"], "what has no other is in English"
+            assert [notes["lang"] for notes in page.all("div")] == [tag, "en"], "all other texts are in English"
             assert said in page.text
             switch = {link["hreflang"]: link for link in page.all("a") if "hreflang" in link}
             assert {at: link["href"] for at, link in switch.items()} == {"de": "/p", "en": "/p/en", "he": "/p/he"}
