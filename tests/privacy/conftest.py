@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 QUICK, FULL = 1, 12
 THOROUGH = FULL if os.environ.get("COMET_PRIVACY") == "full" else QUICK
-"""How many times as much is tried: `make test` takes the quick form, `make privacy` the full one."""
+"""The factor for the number of examples: `make test` has the quick form, `make privacy` the full one."""
 
 TALLY = os.environ.get("COMET_TALLY")
 

@@ -176,7 +176,7 @@ def test_a_page_is_one_request_to_one_host_and_stores_nothing(browser: Any, site
     for path in PATHS:
         seen = visit(browser, site + path)
         assert (seen.requests, seen.complaints, seen.stored) == ([site + path], [], [[], [0] * 5])
-    assert site.asked == list(PATHS), "no icon, and nothing else that a browser does not tell of"
+    assert site.asked == list(PATHS), "no request for an icon, or of a kind that a browser hides"
 
 
 def test_what_somebody_plants_in_a_page_is_not_loaded(browser: Any, site: Site, elsewhere: Elsewhere) -> None:
@@ -228,7 +228,7 @@ def complaints_of_axe(browser: Any, url: str, *, scheme: str = "light", width: i
     page.evaluate(AXE.read_text(encoding="utf-8"))
     found = page.evaluate("(rules) => axe.run({runOnly: {type: 'tag', values: rules}})", RULES)
     context.close()
-    assert found["passes"], "it looked"
+    assert found["passes"], "axe-core checked something"
     return [f"{broken['id']}: {node['html']}" for broken in found["violations"] for node in broken["nodes"]]
 
 
@@ -240,7 +240,7 @@ def test_axe_finds_nothing(browser: Any, site: Site, path: str, scheme: str) -> 
 
 
 FAINT = '<p><font color="#808080">faint</font></p>'
-"""As a page may have it without a style of its own; it has less than 4.5 to 1 on either ground."""
+"""HTML without a style of its own. Its contrast is below 4.5 to 1 on both backgrounds."""
 
 
 @pytest.mark.parametrize(

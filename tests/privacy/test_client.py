@@ -206,7 +206,7 @@ def test_what_a_client_that_verifies_sends_is_the_same_on_every_machine(
     first = sent(signed.server, ONE, *options)
     lines = [f"Host: 127.0.0.1:{signed.server.port}", "Connection: close", "", ""]
     assert [request.decode().split("\r\n")[1:] for request in first] == [lines] * 2 * requests
-    assert first[:requests] == first[requests:], "the second time, too"
+    assert first[:requests] == first[requests:], "the second request, too"
 
     @tried(5)
     @given(copies())
@@ -271,7 +271,7 @@ def drawn(server: Server, copy: Copy) -> tuple[set[Any], set[Any]]:
 
 
 def test_what_a_copy_draws_does_not_come_from_its_machine(service: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A number that depends on the machine would identify it, because the time of a request would show it."""
+    """Draw at random: a number that depends on the machine would identify it by the time of its requests."""
     now = frozen(monkeypatch)
     groups, times = drawn(service, ONE)
     assert (len(groups) > 1, len(times)) == (True, 8)
@@ -313,7 +313,7 @@ def test_a_client_that_is_switched_off_opens_no_connection(service: Server) -> N
     off = OTHER._replace(state={**(OTHER.state or {}), "never": True})
     assert sent(service, off) == []
     assert service.connections == 0
-    assert len(sent(service, OTHER)) == service.connections == 2, "switched on, it does"
+    assert len(sent(service, OTHER)) == service.connections == 2, "positive control: switched on, it opens connections"
 
 
 def offer_file_of(host: Host, service: Server) -> None:
@@ -323,7 +323,7 @@ def offer_file_of(host: Host, service: Server) -> None:
 
 
 def test_no_answer_of_a_person_is_sent(service: Server, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A person's answers, now or before, cause no request besides the check itself."""
+    """Send nothing for an answer of a person, now or before. The only request is the check itself."""
     offer_file_of(host, service)
     asked: list[str] = []
 
@@ -340,7 +340,7 @@ def test_no_answer_of_a_person_is_sent(service: Server, host: Host, monkeypatch:
         run(service, ONE)
         run(service, ONE._replace(state={**(OTHER.state or {}), "skipped": "9.0.0"}))
         assert len(service.received) == service.connections == before + 2
-    assert asked == [ask.LATER, ask.SKIP, ask.NEVER], "who skipped is not asked"
+    assert asked == [ask.LATER, ask.SKIP, ask.NEVER], "a person who skipped the version is not asked"
     assert (len(set(service.received)), host.connections) == (1, 0)
 
 
@@ -349,7 +349,7 @@ def test_nothing_is_downloaded_unasked(service: Server, host: Host) -> None:
     run(service, ONE)
     assert host.connections == 0
     run(service, ONE, "--yes", codes=(1,))  # the command does not trust this host
-    assert host.connections == 1, "positive control: asked to, it tries"
+    assert host.connections == 1, "positive control: with --yes it connects"
 
 
 Leak = Callable[[bytes, Copy], bytes]

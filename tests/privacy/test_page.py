@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 LOADING = {"src", "srcset", "data", "poster", "action", "formaction", "background", "ping", "manifest"}
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 ACTING = {"script", "form", "input", "button", "iframe", "frame", "object", "embed", "base", "portal"}
-"""What runs, shows something from elsewhere, or takes something from a visitor."""
+"""Elements that run something, show something of another host, or take something from a visitor."""
 
 
 class Page(HTMLParser):
@@ -88,7 +88,7 @@ def words(text: str) -> str:
 
 
 FOREIGN = '<img src="https://tracker.example/x.gif">'
-"""What a publisher may write by mistake, or copy from elsewhere."""
+"""HTML that a publisher may write or copy by mistake."""
 
 
 NOTES = {"en": f"<script>alert(1)</script>\n\n{FOREIGN}\n\n![](https://tracker.example/x.gif)", "he": "שלום"}
@@ -129,7 +129,7 @@ def test_the_page_names_no_other_host_and_holds_no_script(ask: Handler, path: st
     page = Page(ask(request(path), None)["body"])
     assert foreign(page) == []
     hosts = {urlsplit(link).hostname for link in page.links} - {None}
-    assert hosts <= {"downloads.example.com"}, "only the publisher's own, for who chooses to download"
+    assert hosts <= {"downloads.example.com"}, "only the publisher's own host, for a person who chooses to download"
     assert path != "/privacy" or hosts == set()
 
 

@@ -101,7 +101,7 @@ def test_number_in_the_place_of_a_name_never_reaches_the_bucket(answer: Any, wir
     for place in PLACES:
         wire.clear()
         answer(request_of({}, Ask(place.replace("{}", "en"))), None)
-        assert len(wire) == 1, f"{place}: the bucket is asked for a sound name, or this test proves nothing"
+        assert len(wire) == 1, f"{place}: the bucket is read for a valid name, or this test proves nothing"
     wire.clear()
     unknown = [answer(request_of({}, Ask(path)), None) for path in ("//", "/drop-in//")]
     assert [answered["statusCode"] for answered in unknown] == [404, 404]
