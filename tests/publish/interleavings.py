@@ -31,7 +31,7 @@ OWN_PAGES = (urls.page_key(PRODUCT), urls.news_key(PRODUCT))
 PUBLISHERS = 3
 UPLOADS = 6
 RECEIVED_MAX = 5
-"""How often an event comes before it is with the dead letters, as the template has it."""
+"""How often an event is delivered before it becomes a dead letter, as in the template."""
 
 Tree = dict[str, bytes]
 
@@ -259,7 +259,7 @@ BEGINNING = {
     object_keys.release_key(PRODUCT, "beta", "4.1.0"): quiet_release("4.1.0", "beta"),
     object_keys.channel_key(PRODUCT, "beta"): policy("beta", includes=["stable"]),
 }
-"""What is uploaded and published before anything else happens."""
+"""The uploads that are published before anything else happens."""
 
 
 def run(*, seed: int, budget: int) -> Counts:

@@ -74,7 +74,7 @@ BEGINNING: tuple[Change, ...] = (
     put_release("4.1.0", "beta"),
     put_policy("beta", includes=["stable"]),
 )
-"""What is uploaded and published before a test begins; `beta` looks at `stable`."""
+"""The uploads that are published before a test begins. `beta` includes `stable`."""
 
 CHANGES: dict[str, Change] = {
     "a newer release": put_release("4.3.0"),
@@ -170,7 +170,7 @@ PUBLICATIONS: dict[str, tuple[Change, int]] = {
     "an upload is refused": (put_release("4.3.0", colour="red"), 1),
     "the last release of a channel is deleted": (lambda s3: s3.delete(key("4.1.0", "beta")), 2),
 }
-"""What is to be published, and how many writes that takes."""
+"""Change → the number of writes that its publication takes."""
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
@@ -238,7 +238,7 @@ def test_a_publisher_that_is_overtaken_at_any_request_never_leaves_an_older_deci
         slower.bucket.after = note
         slower.publisher.publish(PRODUCT)
         assert faster.bucket.operations, "it was overtaken"
-        assert not set(late) & set(faster.bucket.writes), "not for a moment does the older decision replace the newer"
+        assert not set(late) & set(faster.bucket.writes), "the older decision never replaces the newer"
         assert published(s3) == expected, f"overtaken at {slower.bucket.operations[stop_at]}"
     assert_sound(s3)
 
@@ -283,7 +283,7 @@ class TestAStaleWriteThatS3LetsPass:
         slower.publisher.publish(PRODUCT)
         assert faster.bucket.operations
         assert faster.bucket.writes == []
-        assert slower.bucket.writes == IN_ORDER * 2, "once stale, once right"
+        assert slower.bucket.writes == IN_ORDER * 2, "written twice: stale, then right"
         assert published(s3) == before
 
     def test_stays_if_its_publisher_is_killed_until_its_event_comes_again(
@@ -294,7 +294,7 @@ class TestAStaleWriteThatS3LetsPass:
         slower.bucket.after = Stops(3, kill, WRITES)
         with pytest.raises(KilledError):
             slower.publisher.publish(PRODUCT)
-        assert s3.json(f"{PUBLIC}/stable/manifest.json")["version"] == "4.2.1", "the known residual"
+        assert s3.json(f"{PUBLIC}/stable/manifest.json")["version"] == "4.2.1", "the known remaining fault"
         PublisherFixture(s3).publisher.publish(PRODUCT)
         assert published(s3) == before
 

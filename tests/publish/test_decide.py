@@ -269,10 +269,7 @@ def test_each_release_has_its_own_rollout() -> None:
 def test_when_a_release_is_offered_is_decided_by_its_channel_or_by_itself(
     own: str | None, decided: str | None, *, is_offered: bool
 ) -> None:
-    """A channel that includes the release's channel behaves the same.
-
-    Before its time, the release counts as not uploaded.
-    """
+    """Treat a release as not uploaded before its time, also on a channel that includes the release's channel."""
     fields = {"available_at": own} if own else {}
     known = [release("1.0.0"), release("1.1.0", **fields)]
     policies = {

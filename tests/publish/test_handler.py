@@ -201,7 +201,7 @@ def test_a_list_that_could_not_be_written_comes_again_with_every_message(
         assert failed(publish(event, None)) == ["0", "1"]
     assert s3.keys(INDEX) == []
     assert failed(publish(event, None)) == []
-    assert s3.keys(INDEX) == [INDEX], "though of the product nothing was left to write"
+    assert s3.keys(INDEX) == [INDEX], "although nothing of the product was left to write"
 
 
 def test_a_stray_upload_is_refused_by_its_own_event(s3: S3, publish: Handler) -> None:

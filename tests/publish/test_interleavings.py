@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 QUICK, FULL = 20, 1_000 if IS_FULL else 200
-"""How many worlds `make test` plays, and how many `make test-all` and `make torture` do."""
+"""The number of worlds in `make test`, and in `make test-all` and `make torture`."""
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_publishers_that_do_without_one_of_the_rules_are_noticed(
         found |= {told.rpartition(" is ")[2] for told in world.reader.faults} | ({"lost"} if counts.lost else set())
         if fault in found:
             return
-    pytest.fail(f"not noticed: {fault}")
+    pytest.fail(f"the fault is not noticed: {fault}")
 
 
 def test_a_publisher_is_killed_between_two_requests() -> None:

@@ -64,7 +64,7 @@ def test_publishing_again_writes_nothing_and_reads_no_upload_again(published: S3
     change = rig.publisher.publish("comet-cursor")
     assert (change.written, change.deleted, rig.bucket.writes) == ((), (), [])
     assert [name for name, _ in rig.bucket.operations if name == "get"] == []
-    assert [name for name, _ in rig.bucket.operations] == ["etags"] * 9 + ["versions"] * 5, "and looks only once"
+    assert [name for name, _ in rig.bucket.operations] == ["etags"] * 9 + ["versions"] * 5, "and lists only once"
 
 
 def test_only_what_changed_is_written(published: S3, rig: PublisherFixture) -> None:
@@ -275,7 +275,7 @@ class TestTheListOfProducts:
     def test_that_was_replaced_by_an_older_one_is_mended_by_who_replaced_it(
         self, published: S3, rig: PublisherFixture
     ) -> None:
-        """The faster publisher reads a list that still has its product, so it has nothing to write."""
+        """Write twice, since the faster publisher read a list that still had its product and wrote nothing."""
         published.put(OTHER, b"")
         rig.publisher.publish_index()
         published.delete(OTHER)
@@ -290,7 +290,7 @@ class TestTheListOfProducts:
         slower.publisher.publish_index()
         looked = [("etags", "public/pages/"), ("current", GATHERED)]
         assert (faster.bucket.operations, faster.bucket.writes) == (looked, [])
-        assert slower.bucket.writes == [INDEX, INDEX], "once stale, once right; what was gathered is the same"
+        assert slower.bucket.writes == [INDEX, INDEX], "stale, then right; the gathered entries stay"
         assert b'href="/other"' in published.get(INDEX)
 
 
@@ -415,10 +415,10 @@ class TestTheRulesOfAProduct:
         (problem,) = published.json(f"rejected/{key('4.3.0')}.json")["problems"]
         assert problem["path"] == path
         assert published.keys("rejected/") == [f"rejected/{key('4.3.0')}.json"]
-        assert published.json(f"{STABLE}/manifest.json")["version"] == "4.2.1", "what was accepted stays"
+        assert published.json(f"{STABLE}/manifest.json")["version"] == "4.2.1", "accepted releases stay"
         published.put("products/comet-cursor.json", {"product": "comet-cursor"}, later + timedelta(seconds=1))
         rig.publisher.publish("comet-cursor")
-        assert published.json(f"{STABLE}/manifest.json")["version"] == "4.3.0", "and what they allow again counts"
+        assert published.json(f"{STABLE}/manifest.json")["version"] == "4.3.0", "and those allowed again count"
 
     def test_ask_for_a_signature_of_one_of_the_kinds_on_that_channel(self, s3: S3, rig: PublisherFixture) -> None:
         rule = {"signed_with": {"stable": ["minisign", "ed25519"]}}

@@ -260,7 +260,7 @@ class TestTheSchemas:
             jsonschema.validate(document, self.SCHEMAS["release"])
 
     def test_they_refuse_most_of_what_is_refused(self) -> None:
-        """A schema cannot check agreement with the key, real dates, hosts, and one field against another."""
+        """Schemas cannot check agreement with the key, real dates, hosts, or one field against another."""
         validator = jsonschema.Draft202012Validator(self.SCHEMAS["release"])
         missed = {name for name, (document, _) in REFUSED.items() if validator.is_valid(document)}
         assert missed <= {
