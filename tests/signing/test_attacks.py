@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 OTHER = "comet-other"
 LIMITS = UpdaterConfig()
 IN_THE_PIPES = 8_000_000
-"""What a server can get rid of though nobody reads it: in the buffers of two sockets."""
+"""The most bytes that a server can send without a reader, in the buffers of two sockets."""
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ class TestArbitrarySoftware:
     def test_without_the_online_key_nobody_is_told_of_it(
         self, released: TufPublisher, client: Client, thief: Attacker
     ) -> None:
-        """The publishing function, which has the online key, does not sign it either."""
+        """Nor does the publishing function, which has the online key, sign it."""
         thief.product(3, thief.own)
         assert version_of(client.check()) == "4.3.0"
         released.sweep()
@@ -175,7 +175,7 @@ class TestRollback:
     def test_whoever_never_saw_the_newer_release_can_be_shown_the_older_but_no_other(
         self, released: TufPublisher, newcomer: Client, thief: Attacker
     ) -> None:
-        """The attacker has the online key. `TestFreeze` shows how long this works."""
+        """Use the online key. `TestFreeze` shows how long this works."""
         thief.fresh(released.online, **{ROLE: 1})
         assert version_of(newcomer.check()) == "4.2.1"
 
@@ -418,7 +418,7 @@ class TestKeyCompromise:
     def test_the_key_of_targets_alone_cannot_reach_clients(
         self, released: TufPublisher, client: Client, thief: Attacker
     ) -> None:
-        """The attacker has neither the right to upload to trust/, nor the online key."""
+        """Use neither the right to upload to trust/, nor the online key."""
         targets = offline_roles.delegated(
             thief.metadata(Targets.type), PRODUCT, [signing_sign.public_key(thief.own)], 1, released.now
         )
@@ -449,7 +449,7 @@ class TestKeyCompromise:
     def test_the_key_of_a_product_without_the_bucket_is_good_for_nothing(
         self, released: TufPublisher, client: Client
     ) -> None:
-        """The attacker has the pipeline's right to sign, but not to release. What nobody decided is not published."""
+        """Use the pipeline's right to sign, but not to release. What nobody decided is not published."""
         released.s3.put(
             object_keys.signed_key(PRODUCT, 3), signed(targets_of(3, released, {PATH: EVIL}), released.key("product"))
         )
@@ -469,7 +469,7 @@ def _take_over(house: TufPublisher, thief: Attacker, targets_key: str) -> None:
 def test_with_bucket_online_key_and_cdn_nothing_is_installed_that_the_key_of_the_product_did_not_sign(
     released: TufPublisher, client: Client, web: HttpServer, thief: Attacker, tmp_path: Path
 ) -> None:
-    """The claim of docs/security.md, tried as one attack after another on clients that know the root."""
+    """Try the claim of docs/security.md: one attack after another, on clients that know the root."""
     honest = released.s3.get(f"public/v1/{PATH}")
     older = released.s3.get(_target_of(thief, 1))
     before = released.s3.tree("public/tuf/")

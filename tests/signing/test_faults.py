@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 QUICK = ("answer lost",)
 TRIED: tuple[str, ...] = ("corrupted", "answer lost")
-"""What `make test` tries, and what `make test-all` does; `make torture` tries more."""
+"""The faults in `make test`, and in `make test-all`; `make torture` tries more."""
 if IS_FULL:  # one of each kind: those that end a request, and those that look like an answer
     TRIED += ("reset", "503", "not HTTP", "in part", "wrong etag", "empty")
 UNCHECKED = IMPATIENT.merge(Config(response_checksum_validation="when_required"))
-"""Without what boto3 checks by itself of an object that was written with a checksum."""
+"""Without boto3's own check of objects that were written with a checksum."""
 
 POLICY = object_keys.channel_key(PRODUCT, "stable")
 

@@ -254,7 +254,7 @@ def json_of(leaves: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 CANONICAL = json_of(st.none() | st.booleans() | st.integers() | st.text())
-"""What can be signed: TUF's form of JSON knows no fractions."""
+"""Values that can be signed: TUF's form of JSON has no fractions."""
 
 JSON = json_of(CANONICAL | st.floats())
 FIELDS = st.sampled_from(

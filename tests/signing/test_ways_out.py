@@ -48,7 +48,7 @@ def test_of_a_stolen_key_of_root(house: TufPublisher, client: Client, newcomer: 
 
 
 def test_a_new_root_that_too_few_signed_is_not_published(house: TufPublisher, client: Client, thief: Attacker) -> None:
-    """An interrupted ceremony harms nobody."""
+    """Interrupt a ceremony, which must harm nobody."""
     key_folder.rotate(
         house.folder, "root", [house.public("root-d")], [house.keyid("root-a")], now=house.now, is_dry=False
     )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ROLE = object_keys.product_role(PRODUCT)
 EVIL = b'{"version":"6.6.6","artifacts":[{"url":"https://evil.example/setup.exe"}]}\n'
-"""What nobody of the house decided."""
+"""A manifest that the publisher never decided."""
 
 
 def signed(metadata: Any, *uris: str) -> bytes:
