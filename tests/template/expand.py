@@ -20,7 +20,7 @@ __all__ = ["Fault", "Finding", "Template", "expand", "findings", "findings_with"
 
 
 Fault = Callable[[Template], Any]
-"""Plants what a rule has to find."""
+"""Plants a fault for a rule to find."""
 
 
 class Finding(NamedTuple):

@@ -139,7 +139,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
         ),
     ),
 }
-"""Fault → the rule that has to find it, and how to plant it."""
+"""Fault → the rule that must find it, and a function that plants it."""
 
 
 @pytest.mark.parametrize("fault", FAULTS)

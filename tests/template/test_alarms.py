@@ -130,7 +130,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     ),
     "a topic": ("E9501", lambda t: t["Resources"].update(More={"Type": "AWS::SNS::Topic", "Properties": {}})),
 }
-"""Fault → the rule that has to find it, and how to plant it."""
+"""Fault → the rule that must find it, and a function that plants it."""
 
 
 @pytest.mark.parametrize("fault", FAULTS)

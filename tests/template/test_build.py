@@ -79,7 +79,7 @@ def linked(folder: Path, *programs: str) -> Path:
 
 
 NEEDED = ("make", "find", "tar", "mkdir", "rm", "chmod")
-"""The programs with which the Makefiles build, besides Python."""
+"""The programs that the Makefiles need besides Python."""
 
 SHIMS = pytest.mark.parametrize("shim", [None, "exit 127", "echo 3.12"], ids=["missing", "fails", "is-something-else"])
 

@@ -19,7 +19,7 @@ from testkit.project import ROOT
 from tests.template.expand import Fault, Template, expand, findings, findings_with, resources, source
 
 LAYERS = 3
-"""Caches that an answer may pass: of an edge, of its region, and the origin shield."""
+"""The caches on the way of an answer: the edge, its region, and the origin shield."""
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +163,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "a query in the key": ("E9511", lambda t: _key(t).update(QueryStringsConfig={"QueryStringBehavior": "all"})),
     "the client's own words of what it can unpack": ("E9511", lambda t: _key(t).pop("EnableAcceptEncodingGzip")),
     "another cache policy": ("E9511", lambda t: _default(t, CachePolicyId="658327ea-f89d-4fab-a63d-7e88639e58f6")),
-    "settings of the elder kind": ("E9511", lambda t: _default(t, ForwardedValues={"QueryString": True})),
+    "settings of the older kind": ("E9511", lambda t: _default(t, ForwardedValues={"QueryString": True})),
     "all of the client to the function": (
         "E9511",
         lambda t: _default(t, OriginRequestPolicyId="b689b0a8-53d0-40ab-baf2-68738e2966ac"),
@@ -206,7 +206,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
         lambda t: _cdn(t)["Origins"][0].update(OriginCustomHeaders=[{"HeaderName": "x", "HeaderValue": "y"}]),
     ),
     "errors are kept": ("E9510", lambda t: _cdn(t)["CustomErrorResponses"][1].update(ErrorCachingMinTTL=300)),
-    "an elder protocol": ("E9510", lambda t: _cdn(t).update(HttpVersion="http1.1")),
+    "an older protocol": ("E9510", lambda t: _cdn(t).update(HttpVersion="http1.1")),
     "no shield": ("E9510", lambda t: _cdn(t)["Origins"][0].pop("OriginShield")),
     "a door for everyone": ("E9512", lambda t: _resource(t, "CdnDoor", AuthType="NONE")),
     "a door to publishing": (
@@ -230,7 +230,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "gateway and CDN at once": ("E9512", lambda t: t["Conditions"].update(HasGateway={"Fn::Equals": ["a", "a"]})),
     "a CDN that cannot be left out": ("E9502", lambda t: t["Resources"]["Cdn"].pop("Condition")),
 }
-"""Fault → the rule that has to find it, and how to plant it."""
+"""Fault → the rule that must find it, and a function that plants it."""
 
 
 @pytest.mark.parametrize("fault", FAULTS)

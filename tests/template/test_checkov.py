@@ -22,7 +22,7 @@ NOWHERE = "http://127.0.0.1:9"  # the discard port: a request there is refused a
 
 
 def scanned(template: Template, folder: Path) -> Any:
-    """Return checkov's report on SAM's expansion of `template`. It has no network, and is told to download nothing."""
+    """Return checkov's report on SAM's expansion of `template`. It has no network, and its options forbid downloads."""
     need(CHECKOV.exists(), "checkov")
     file = folder / "expanded.json"
     file.write_text(json.dumps(expand(template), indent=1))

@@ -106,7 +106,7 @@ def test_without_these_sam_would_leave_clients_at_the_version_before(without: Fa
 
 
 def test_publishing_has_one_version_and_no_alias(expanded: Template) -> None:
-    """Two versions in turn would rewrite each document at each sweep: docs/decisions/0006-gradual-deployment.md."""
+    """Have one, since two versions in turn would rewrite each document: docs/decisions/0006-gradual-deployment.md."""
     assert set(resources(expanded, "AWS::Lambda::Alias")) == {deploying.ALIAS}
     (sweep,) = resources(expanded, "AWS::Events::Rule").values()
     (uploads,) = resources(expanded, "AWS::Lambda::EventSourceMapping").values()
@@ -178,7 +178,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
         ),
     ),
     "a role of SAM's own for the deployment": ("E9501", lambda t: _preference(t).pop("Role")),
-    "somebody is told of each deployment": (
+    "a notification of each deployment": (
         "E9503",
         lambda t: _preference(t).update(TriggerConfigurations=[{"TriggerName": "x", "TriggerEvents": ["x"]}]),
     ),
@@ -196,7 +196,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     ),
     "an attribute for another resource": ("E9502", lambda t: t["Resources"]["Bucket"].update(UpdatePolicy={})),
 }
-"""Fault → the rule that has to find it, and how to plant it."""
+"""Fault → the rule that must find it, and a function that plants it."""
 
 
 @pytest.mark.parametrize("fault", FAULTS)

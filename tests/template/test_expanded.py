@@ -147,7 +147,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
         lambda t: t["Resources"].update(Else=copy.deepcopy(t["Resources"]["PublishFunction"])),
     ),
 }
-"""Fault → the rule that has to find it, and how to plant it."""
+"""Fault → the rule that must find it, and a function that plants it."""
 
 
 SAYS_WHERE_WHAT_AND_HOW = re.compile(r"\w+: .+\. [A-Z].+", re.DOTALL)

@@ -101,7 +101,7 @@ def test_a_subject_names_one_project_and_where_in_it(expanded: Template, subject
     ],
 )
 def test_a_subject_that_is_wider_or_something_else_is_refused(expanded: Template, subject: str) -> None:
-    """A pull request of anybody may run a pipeline, and anybody may register a similar name."""
+    """Anybody may run a pipeline with a pull request, and may register a similar name."""
     assert not allowed(expanded, "PipelineOidcSubject", subject)
 
 
@@ -307,7 +307,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     ),
     "an owner role for nobody": ("E9502", lambda t: t["Resources"]["OwnerRole"].pop("Condition")),
 }
-"""Fault → the rule that has to find it, and how to plant it."""
+"""Fault → the rule that must find it, and a function that plants it."""
 
 
 @pytest.mark.parametrize("fault", FAULTS)

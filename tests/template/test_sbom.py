@@ -18,7 +18,7 @@ from tests.template.test_build import need
 
 CYCLONEDX = ROOT / ".venv-sbom" / "bin" / "cyclonedx-py"
 ANSWER_MAX = 5
-"""How many packages may stand between a request and its answer."""
+"""The largest number of packages between a request and its answer."""
 
 
 def locked(layer: str) -> dict[str, set[str]]:
