@@ -24,9 +24,9 @@ TREES = tuple(
         "client",
     )
 )
-"""What lies in these folders is imported without their names."""
+"""Folders whose packages are imported without the folder's name."""
 OUTSIDE = ("bench", "checks", "testkit")
-"""Further packages that the table holds."""
+"""Further packages in the table."""
 OURS = {"comet_updates", "comet_updates_cli", "comet_updates_client", "bench", "checks", "testkit", "tests"}
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -126,7 +126,7 @@ HOMES: dict[str, set[str]] = {
         "comet_updates_cli.release_document",
     },
 }
-"""Foreign package → the only modules that may import it. A package of `PACKAGES` stands for all that is in it."""
+"""Foreign package → the only modules that may import it. A package in `PACKAGES` stands for all of its modules."""
 PACKAGES = {"comet_updates_cli.commands"}
 
 READS_ENVIRONMENT = {
@@ -142,7 +142,7 @@ PURE = (
     "comet_updates.publish.uploads.accept",
     "comet_updates.publish.uploads.acceptance",
 )
-"""These decide and render; they do not reach boto3, not even for a type."""
+"""Modules that decide and render. They do not reach boto3, not even for a type."""
 
 
 def _modules() -> dict[str, Path]:
@@ -332,5 +332,5 @@ def test_what_can_cause_an_answer_fits_on_one_screen() -> None:
 
 
 def test_answering_package_has_at_most_600_lines_of_code() -> None:
-    """A privacy reviewer reads the whole package. A commit that adds to it gives the reason."""
+    """Limit the package, which a privacy reviewer reads whole. A commit that adds to it gives the reason."""
     assert 400 < sum(map(code_lines, ANSWER_MODULES)) <= 600

@@ -76,7 +76,7 @@ boto3.client("s3").put_object(
     IfNoneMatch=given["--if-none-match"],
 )
 """
-"""What `aws s3api put-object` does."""
+"""A stand-in for `aws s3api put-object`."""
 
 
 def sections(page: str, headings: list[str]) -> str:
