@@ -37,9 +37,8 @@ def test_a_published_release_is_answered(published: S3, answer: Handler) -> None
     assert (response["statusCode"], json.loads(response["body"])) == (200, release())
 
 
-def test_one_document_is_read_in_advance_so_that_the_first_client_does_not_wait(
-    published: S3, environment: None, open_sinks: None, wire: Wire
-) -> None:
+def test_start_reads_one_document_in_advance(published: S3, environment: None, open_sinks: None, wire: Wire) -> None:
+    """Open the connection to S3 before the first client comes."""
     del wire[:]
     fresh_import("comet_updates.answer.handler")
     assert [request[:2] for request in wire] == [("GET", f"/{published.bucket}/public/schemas/manifest.json")]

@@ -107,7 +107,8 @@ def test_the_headers_are_a_closed_list_whatever_is_asked(path: str, method: str,
 
 
 @given(st.uuids(), st.integers(0, 10**20 - 1))
-def test_a_legacy_copy_that_adds_its_number_to_the_path_gets_what_everyone_gets(guid: object, number: int) -> None:
+def test_url_with_an_added_number_gets_the_same_answer(guid: object, number: int) -> None:
+    """Accept a legacy copy's GUID or download number, in each form, at the end of the path."""
     for suffix in (
         f"{guid}",
         f"{{{guid}}}",

@@ -120,7 +120,8 @@ def test_memory_answers_for_as_long_as_caches_on_the_way_may(store: Store) -> No
     assert f"stale-if-error={answer_store.STALE_MAX_S}" in answer.headers["cache-control"]
 
 
-def test_environments_that_began_together_ask_again_at_different_moments_and_never_too_late(store: Store) -> None:
+def test_environments_started_together_revalidate_at_different_times(store: Store) -> None:
+    """Draw the time of revalidation. It is never later than the time to live."""
     store.objects[KEY] = "a"
     store.drawn = 0.5
     store.read()
@@ -164,7 +165,7 @@ def test_one_failure_is_one_attempt_until_the_pause_is_over(store: Store) -> Non
     assert len(store.asked) == 2
 
 
-def test_a_stream_of_unknown_names_cannot_push_known_documents_out_of_memory(store: Store) -> None:
+def test_unknown_names_do_not_push_known_documents_out_of_memory(store: Store) -> None:
     store.objects[KEY] = "a"
     store.read()
     for number in range(10_000):
@@ -197,7 +198,7 @@ def test_a_document_larger_than_the_memory_is_answered_and_not_kept(
 class TestWhereS3DeniesInsteadOfSayingNotFound:
     """S3 answers 403 for a key that does not exist, if the role may not list the bucket."""
 
-    def test_a_missing_document_is_not_found_as_long_as_the_witness_can_be_read(self, store: Store) -> None:
+    def test_missing_document_is_not_found_if_the_probe_object_is_readable(self, store: Store) -> None:
         store.hides_missing, store.objects[PROBE_KEY] = True, "schema"
         assert store.read() == (None, Cache.FETCHED)
 
@@ -341,7 +342,7 @@ def _status(line: bytes, body: bytes = b"", length: int | None = None) -> Callab
         pytest.param(lambda _: time.sleep(6), id="silent"),
     ],
 )
-def test_an_s3_that_misbehaves_is_unavailable_within_the_time_that_clients_wait(
+def test_misbehaving_s3_is_unavailable_before_clients_give_up(
     aws: str, behave: Callable[[socket.socket], None]
 ) -> None:
     get = answer_store.s3_get("bucket", _listen(behave))
