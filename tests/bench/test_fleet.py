@@ -114,7 +114,8 @@ def test_a_wrong_formula_is_noticed(formula: Formula) -> None:
 
 
 @pytest.mark.parametrize("clients", [10**4, 10**5, 10**6])
-def test_every_client_and_an_edge_before_the_caches_give_what_the_formula_says(clients: int) -> None:
+def test_simulation_of_each_client_agrees_with_the_formula(clients: int) -> None:
+    """Put 600 edges in front of the caches, which the formula leaves out."""
     duration_s = (5 if clients > 10**4 else 20) * HOUR_S
     counted = simulated_rps_by_client(
         Fleet(clients), CDN, random.Random(1), edges=600, honour_age=True, duration_s=duration_s
@@ -132,7 +133,8 @@ def test_edges_that_start_the_age_anew_ask_the_origin_less() -> None:
     assert anew < by_age
 
 
-def test_the_origin_does_not_notice_that_a_fleet_grows_from_a_million_to_a_hundred_million() -> None:
+def test_origin_load_of_100_times_the_clients_grows_by_a_third_at_most() -> None:
+    """Grow the fleet from a million to a hundred million clients."""
     assert Setup(caches=13, documents=15, ttl_s=SHARED_MAX_AGE_S) == CDN
     simulated = [
         simulated_rps(Fleet(clients), CDN, random.Random(1), duration_s=5 * HOUR_S) for clients in (10**6, 10**8)
@@ -150,9 +152,10 @@ def test_with_version_and_platform_in_the_url_it_would_notice() -> None:
 @given(
     polls_per_s=st.floats(0.001, 1e6), caches=st.integers(1, 600), documents=st.integers(1, 100), zipf=st.floats(0.1, 3)
 )
-def test_the_origin_is_asked_no_more_than_clients_ask_or_copies_expire_and_less_if_uneven(
+def test_origin_load_stays_below_polls_and_expiries(
     polls_per_s: float, caches: int, documents: int, zipf: float
 ) -> None:
+    """Compare with uneven polls, too, which cause less load."""
     even = Setup(caches, documents)
     load = origin_rps(polls_per_s, even)
     assert load <= polls_per_s
@@ -183,7 +186,7 @@ class TestHerd:
         times = origin_requests(self.outage("at once, all within 10 s"), setup, random.Random(1))
         assert busiest_second(time for time in times if time >= 0) > 100 * REGIONS * DOCUMENTS
 
-    def test_at_the_full_hour_too_and_jitter_makes_it_as_calm_as_any_other_time(self) -> None:
+    def test_polls_at_the_full_hour_are_calm_with_jitter(self) -> None:
         def busiest(within_s: int) -> int:
             times = origin_requests(at_full_hour(self.fleet, within_s, hours=3), CDN, random.Random(1))
             return busiest_second(time for time in times if time >= HOUR_S)
