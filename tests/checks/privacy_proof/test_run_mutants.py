@@ -50,7 +50,7 @@ def test_a_leak_that_cannot_be_built_in_is_an_error() -> None:
         list(run_mutants.hunt(ROOT, [STALE], workers=1))
 
 
-def test_a_leak_that_keeps_the_checks_from_running_is_not_counted_as_caught(tmp_path: Path) -> None:
+def test_leak_that_stops_the_checks_is_not_counted_as_caught(tmp_path: Path) -> None:
     with Worker() as worker, pytest.raises(BrokenMutantError):
         worker.run(tmp_path, [TEMPLATE])
 

@@ -37,7 +37,8 @@ def test_the_command_finds_nothing_in_our_template() -> None:
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
 
 
-def test_the_command_finds_a_fault_in_a_fork_and_says_where_what_and_how_to_mend_it(tmp_path: Path) -> None:
+def test_command_reports_place_problem_and_remedy_of_a_fault(tmp_path: Path) -> None:
+    """Plant the fault in a fork of the template."""
     text = (ROOT / "template.yaml").read_text()
     (tmp_path / "template.yaml").write_text(text.replace("  Function:\n", "  Function:\n    Tracing: Active\n", 1))
     run = lint(tmp_path / "template.yaml", folder=tmp_path)
