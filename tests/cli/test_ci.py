@@ -55,7 +55,8 @@ class TestTheWorkflowForGitHub:
         assert GITHUB[True] == {"release": {"types": ["published"]}}  # YAML reads the key `on` as true
         assert JOB["environment"] == "release"
 
-    def test_takes_the_role_for_minutes_after_all_that_others_wrote_was_installed(self) -> None:
+    def test_takes_the_role_for_minutes_and_after_the_installation(self) -> None:
+        """Install other people's code first, so that it cannot use the role."""
         names = [step.get("name") for step in JOB["steps"]]
         assert names.index("Take the role") > names.index("Install comet-updates")
         (taken,) = [step["with"] for step in JOB["steps"] if step.get("name") == "Take the role"]

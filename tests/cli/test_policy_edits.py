@@ -108,7 +108,8 @@ def test_a_rollout_is_of_one_release(stocked: Shop, how: list[str], decided: dic
     assert latest(stocked) == "4.2.1"
 
 
-def test_a_rollout_leaves_those_of_other_releases_until_they_reach_everyone(stocked: Shop) -> None:
+def test_rollout_keeps_unfinished_rollouts_of_other_releases(stocked: Shop) -> None:
+    """Drop a rollout once it reaches everyone."""
     for version, percent in (("4.2.0", 100), ("4.2.1", 5), ("4.2.1", 10)):
         stocked.run("rollout", *STABLE, version, "--percent", str(percent))
     assert stocked.s3.json(POLICY)["rollout"] == {"version": "4.2.1", "percent": 10}

@@ -857,9 +857,7 @@ OF_THE_CDN: dict[str, tuple[str, str, Mutation]] = {
 
 
 @pytest.mark.parametrize("difference", OF_THE_CDN)
-def test_a_planted_difference_of_the_cdn_is_found_in_its_area_and_in_no_other(
-    with_cdn: Deployed, difference: str
-) -> None:
+def test_difference_of_the_cdn_is_found_in_its_area_only(with_cdn: Deployed, difference: str) -> None:
     _finds(with_cdn, *OF_THE_CDN[difference])
 
 

@@ -221,7 +221,7 @@ def serve_what_is_public(build: Build, channel: str = "stable") -> None:
         build.server.files[key.rpartition("/")[2]] = body
 
 
-def test_it_waits_until_the_release_is_live_and_shows_what_each_client_sees(build: Build) -> None:
+def test_wait_for_a_live_release_shows_what_each_client_sees(build: Build) -> None:
     build.shop.release("4.2.0", artifacts=[offers.artifact("linux", "x86_64", "App.AppImage", bundle="appimage")])
     late = wait(build)
     assert (late.exit_code, "not live after" in late.output) == (1, True)

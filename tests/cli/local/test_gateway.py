@@ -38,7 +38,7 @@ def test_the_event_says_what_the_gateway_would() -> None:
     }
 
 
-def test_a_body_over_the_gateways_limit_is_refused_before_the_handler_sees_it() -> None:
+def test_body_over_the_limit_is_refused_before_the_handler() -> None:
     sent: list[Any] = []
 
     async def receive() -> dict[str, Any]:

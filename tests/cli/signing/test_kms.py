@@ -58,7 +58,7 @@ def test_clients_verify_what_a_key_in_the_kms_signed(house: TufPublisher, web: H
     assert Client(web, house.first_root, tmp_path / "client").check() == house.s3.get(f"public/v1/{PATH}")
 
 
-def test_publishing_signs_twice_for_each_release_and_asks_the_kms_nothing_else(house: TufPublisher, wire: Wire) -> None:
+def test_release_takes_two_signatures_and_no_other_request_to_the_kms(house: TufPublisher, wire: Wire) -> None:
     house.sweep()
     since = len(wire)
     house.release("4.2.1")
@@ -68,9 +68,7 @@ def test_publishing_signs_twice_for_each_release_and_asks_the_kms_nothing_else(h
     assert asked(wire, since) == {"Sign": 2}
 
 
-def test_a_month_without_a_release_takes_about_as_many_signatures_as_it_has_days(
-    house: TufPublisher, wire: Wire
-) -> None:
+def test_month_without_a_release_takes_about_one_signature_a_day(house: TufPublisher, wire: Wire) -> None:
     house.release("4.2.1")
     house.sweep()
     since = len(wire)

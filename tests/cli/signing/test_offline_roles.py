@@ -80,7 +80,7 @@ def test_a_product_has_a_role_for_its_own_files_only(targets: Targets, key: Make
         assert not role.is_delegated_path(other)
 
 
-def test_delegating_again_leaves_the_new_keys_alone_and_forgets_those_of_nobody(targets: Targets, key: Make) -> None:
+def test_second_delegation_replaces_the_keys_and_drops_unused_ones(targets: Targets, key: Make) -> None:
     again = offline_roles.delegated(targets, PRODUCT, [key("x"), key("y")], 2, LATER)
     assert again.delegations
     assert again.delegations.roles
