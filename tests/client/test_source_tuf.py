@@ -272,7 +272,7 @@ def test_what_is_frozen_is_noticed_when_the_timestamp_is_over(
             assert copy.refused() is TrustFailure.OUT_OF_DATE
 
 
-def test_what_the_product_signed_long_ago_is_out_of_date_whatever_the_timestamp_says(
+def test_old_product_signature_is_refused_despite_a_fresh_timestamp(
     server: Server, tmp_path: Path, tls: ssl.SSLContext
 ) -> None:
     """Refuse the expired signature of the product, so that a thief of the online key cannot hold it back for longer."""
@@ -301,7 +301,7 @@ def test_a_thief_of_the_online_key_cannot_roll_a_product_back(copy: InstalledApp
     assert other.offered() == "4.2.1", "positive control, as above"
 
 
-def test_a_thief_of_the_first_root_keys_does_not_fool_who_saw_the_next_root(copy: InstalledApp) -> None:
+def test_stolen_first_root_keys_do_not_fool_a_copy_with_the_next_root(copy: InstalledApp) -> None:
     house, thief = copy.house, stolen(copy.house)
     house.publish_root(
         offline_roles.rotated(house.root, "root", [sign.public_key(house.key("root-b"))], [], house.now),
