@@ -44,7 +44,7 @@ def test_the_update_is_found_downloaded_and_verified(ask: Ask, front: Front) -> 
     assert base64.b64decode(found["content"]) == front.files[PACKAGE]
 
 
-def test_a_delta_is_downloaded_verified_and_handed_on_where_the_package_before_is_there(ask: Ask, front: Front) -> None:
+def test_delta_is_downloaded_and_verified_if_its_base_package_exists(ask: Ask, front: Front) -> None:
     """Do not apply the delta: the program for it is not available.
 
     Without it, the client downloads the full package.
