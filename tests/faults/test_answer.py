@@ -201,7 +201,8 @@ QUICK_OR_ALL = pytest.mark.parametrize(
 
 
 @QUICK_OR_ALL
-def test_whatever_s3_does_at_whichever_request_clients_get_what_the_table_says(s3: S3, faults: tuple[str, ...]) -> None:
+def test_answers_follow_the_table_for_each_fault_at_each_request(s3: S3, faults: tuple[str, ...]) -> None:
+    """Cause each fault at each request to S3, once and lastingly."""
     s3.put(PROBE_KEY, b"{}")
     cells = [(fault, site) for fault in faults for site in SITES]
     with ThreadPoolExecutor(16) as pool:
@@ -213,9 +214,8 @@ def test_whatever_s3_does_at_whichever_request_clients_get_what_the_table_says(s
 
 
 @QUICK_OR_ALL
-def test_for_an_hour_and_up_to_a_week_known_documents_are_answered_and_then_no_more(
-    s3: S3, faults: tuple[str, ...]
-) -> None:
+def test_known_documents_are_answered_for_a_week_and_no_longer(s3: S3, faults: tuple[str, ...]) -> None:
+    """Let S3 fail for an hour, up to a week, and then longer."""
     harmful = [fault for fault in faults if fault not in HARMLESS]
     with ThreadPoolExecutor(len(harmful)) as pool:  # most of the time is spent waiting for an S3 that does not answer
         running = {fault: pool.submit(_through_an_outage, s3, fault) for fault in harmful}

@@ -138,9 +138,10 @@ def cell(s3: S3, publish: Handler, between: Proxy, product: str, fault: str, aft
 @pytest.mark.parametrize(
     "faults", [pytest.param(QUICK, id="quick"), pytest.param(TRIED, id="all", marks=pytest.mark.full)]
 )
-def test_whatever_s3_does_at_whichever_request_no_event_is_done_with_before_its_release_is_public(
+def test_event_is_not_done_before_its_release_is_public(
     s3: S3, publish: Handler, between: Proxy, faults: tuple[str, ...]
 ) -> None:
+    """Cause each fault at each request to S3, once and lastingly."""
     publish(SWEEP, None)
     publish(upload(s3, "first"), None)
     del between.requests[:]
@@ -164,9 +165,7 @@ def test_whatever_s3_does_at_whichever_request_no_event_is_done_with_before_its_
     assert table.splitlines() == shown, table
 
 
-def test_what_s3_refuses_five_times_is_a_dead_letter_and_found_again_by_the_sweep(
-    s3: S3, publish: Handler, between: Proxy
-) -> None:
+def test_dead_letter_after_five_failures_is_published_by_the_sweep(s3: S3, publish: Handler, between: Proxy) -> None:
     """Use the template's queue, with S3's own notifications in it, while S3 fails for the publisher."""
     sqs = boto3.client("sqs", endpoint_url=s3.endpoint)
     dead = sqs.create_queue(QueueName=f"dead-{s3.bucket}")["QueueUrl"]
