@@ -55,7 +55,7 @@ def test_a_channel_without_releases_has_no_documents(module: ModuleType) -> None
 
 
 @pytest.mark.parametrize("module", [module for module in formats.ALL if module is not manifest])
-def test_a_release_without_files_leaves_the_format_at_the_last_one_that_has_them(module: ModuleType) -> None:
+def test_format_ignores_a_release_without_files(module: ModuleType) -> None:
     """Test the formats that a client reads directly. Our own manifest shows the release without files."""
     assert module.render(offer(release("3.0.0"), NEWER)) == module.render(offer(NEWER))
 

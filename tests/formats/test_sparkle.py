@@ -142,7 +142,8 @@ class TestWords:
         assert found.findtext("link") == f"{HOST}/why"
         assert [e.text for e in found.findall(f"{S}informationalUpdate/*")] == ["1.0", "0.9"]
 
-    def test_without_a_page_an_informational_release_is_left_out_rather_than_installed(self) -> None:
+    def test_informational_release_without_a_page_is_left_out(self) -> None:
+        """Otherwise clients would install it."""
         assert sparkle.render(offer(one_file("2.0.0", informational=True))) == {}
 
     def test_a_release_without_files_needs_a_page(self) -> None:
@@ -180,7 +181,7 @@ class TestRollouts:
         assert ("macos", "App-2.0.0-universal.zip") in offered
         assert {url.partition("-")[2][:5] for system, url in offered if system != "macos"} == {"1.0.0"}
 
-    def test_once_it_is_complete_everyone_is_offered_the_release_without_groups(self) -> None:
+    def test_complete_rollout_offers_the_release_without_groups(self) -> None:
         complete_items = items(self.phased(7, is_complete=True))
         assert ("linux", "App-2.0.0.AppImage") in enclosures(self.phased(7, is_complete=True))
         assert {said(i, "phasedRolloutInterval") for i in complete_items} == {None}
