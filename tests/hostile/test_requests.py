@@ -26,7 +26,8 @@ REQUESTS = 1_000_000 if IS_FULL else 20_000
 pytestmark = pytest.mark.usefixtures("environment", "open_sinks")
 
 
-def test_whatever_is_asked_the_answer_and_the_log_are_from_a_list_made_before() -> None:
+def test_answers_and_log_of_hostile_requests_are_from_a_fixed_list() -> None:
+    """Make the list before the first hostile request."""
     assert run(seed=1, budget=REQUESTS).told() == Counts(inputs=REQUESTS, answers=REQUESTS)
 
 

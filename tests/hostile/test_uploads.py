@@ -36,9 +36,8 @@ def of(kind: str) -> dict[str, corpus.Attack]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_attack_is_refused_with_file_path_and_remedy_and_changes_nothing(
-    s3: S3, publish: Handler, kind: str
-) -> None:
+def test_attack_is_refused_with_file_path_and_remedy_only(s3: S3, publish: Handler, kind: str) -> None:
+    """Leave everything else as it was before the attack."""
     faults = tried(s3, publish, of(kind))
     Counts(inputs=len(of(kind)), wrong=len(faults)).told()
     assert faults == {}
@@ -54,7 +53,7 @@ def test_what_is_no_attack_is_noticed(s3: S3, publish: Handler) -> None:
     assert len([*refusal_faults(json.dumps(hostile).encode(), corpus.Attack("y", b""))]) == 4
 
 
-def test_broken_at_random_an_upload_is_refused_or_published_and_nothing_is_lost(s3: S3, publish: Handler) -> None:
+def test_randomly_broken_upload_is_refused_or_published_without_loss(s3: S3, publish: Handler) -> None:
     budget = 300 if IS_FULL else 40
     assert run(s3, publish, {}, seed=1, budget=budget).told() == Counts(inputs=budget)
 
@@ -133,7 +132,7 @@ def memory_kb(*arguments: str) -> int:
     return int(run.stdout)
 
 
-def test_all_large_attacks_at_once_do_not_take_the_memory_that_the_function_has() -> None:
+def test_all_large_attacks_at_once_fit_into_the_memory_of_the_function() -> None:
     assert memory_kb() < MEMORY_MAX_KB
 
 
