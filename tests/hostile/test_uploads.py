@@ -36,8 +36,7 @@ def of(kind: str) -> dict[str, corpus.Attack]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_attack_is_refused_with_file_path_and_remedy_only(s3: S3, publish: Handler, kind: str) -> None:
-    """Leave everything else as it was before the attack."""
+def test_attack_is_refused_with_path_and_remedy_and_changes_nothing(s3: S3, publish: Handler, kind: str) -> None:
     faults = tried(s3, publish, of(kind))
     Counts(inputs=len(of(kind)), wrong=len(faults)).told()
     assert faults == {}

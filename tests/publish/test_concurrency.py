@@ -175,9 +175,10 @@ PUBLICATIONS: dict[str, tuple[Change, int]] = {
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize(("change", "writes"), PUBLICATIONS.values(), ids=PUBLICATIONS)
-def test_a_publisher_killed_at_any_write_leaves_sound_documents_and_its_event_mends_the_rest(
+def test_publisher_killed_at_any_write_is_completed_by_its_event(
     s3: S3, change: Change, writes: int, moment: str
 ) -> None:
+    """Until the event is delivered again, every document is complete."""
     expected = outcome(s3, change)
     assert sum(name in WRITES for name in requests_of_a_run(s3, change)) == writes
     for stop_at in range(writes):
@@ -225,7 +226,8 @@ def stops(like: S3) -> list[int]:
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_a_publisher_that_is_overtaken_at_any_request_never_leaves_an_older_decision(s3: S3, change: Change) -> None:
+def test_overtaken_publisher_never_leaves_an_older_decision(s3: S3, change: Change) -> None:
+    """Overtake it at each of its requests."""
     expected = outcome(s3, put_release("4.2.1"), change)
     for stop_at in stops(s3):
         s3, slower, faster = overtaken(s3, change, stop_at)
@@ -244,9 +246,8 @@ def test_a_publisher_that_is_overtaken_at_any_request_never_leaves_an_older_deci
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_a_publisher_that_is_overtaken_and_killed_after_its_next_write_is_mended_by_its_event(
-    s3: S3, change: Change
-) -> None:
+def test_overtaken_and_killed_publisher_is_completed_by_its_event(s3: S3, change: Change) -> None:
+    """Kill it after the next write that follows."""
     expected = outcome(s3, put_release("4.2.1"), change)
     names = requests_of_a_run(s3)
     for stop_at in [at for at in stops(s3) if at >= names.index("versions")]:  # it has read nothing before
@@ -316,7 +317,7 @@ def test_blind_writes_would_leave_an_older_decision(s3: S3) -> None:
     assert published(s3) != outcome(s3, put_release("4.2.1"), CHANGES["a newer release"])
 
 
-def test_a_publisher_that_is_disturbed_again_and_again_leaves_the_rest_to_its_event(s3: S3) -> None:
+def test_publisher_that_is_always_disturbed_is_completed_by_its_event(s3: S3) -> None:
     s3, slower = begin(s3)
     minors = itertools.count(3)
     slower.bucket.before = lambda name, _: put_release(f"4.{next(minors)}.0")(s3) if name == "put" else None
@@ -370,9 +371,10 @@ def in_order() -> dict[str, Tree]:
 
 @given(data=st.data())
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_uploads_in_any_order_twice_and_with_lost_events_end_in_the_same_bytes(
+def test_uploads_and_events_in_any_order_end_in_the_same_bytes(
     s3: S3, in_order: dict[str, Tree], data: DataObject
 ) -> None:
+    """Upload some twice, and lose some events."""
     if not in_order:
         first = s3.another()
         for upload in UPLOADS:

@@ -241,7 +241,7 @@ def test_the_order_of_releases_never_matters(example: Example, data: st.DataObje
     assert offer(example, data.draw(st.permutations(example.releases))) == offer(example)
 
 
-def test_of_the_same_version_on_two_channels_one_comes_first_whatever_the_order() -> None:
+def test_same_version_on_two_channels_has_a_fixed_order() -> None:
     both = [release("1.0.0", "beta"), release("1.0.0", "stable")]
     example = Example(both, "1.0.0", (policy("beta", includes=["stable"]),), "beta")
     for releases in (both, both[::-1]):

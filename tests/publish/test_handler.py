@@ -231,7 +231,7 @@ def test_a_sweep_needs_no_event(s3: S3, publish: Handler) -> None:
         ("ONLINE_KEY", "key.pem"),
     ],
 )
-def test_a_setting_that_is_missing_or_makes_no_sense_stops_the_start_and_is_named(
+def test_missing_or_invalid_setting_stops_the_start_and_is_named(
     publish: Handler, monkeypatch: pytest.MonkeyPatch, variable: str, value: str | None
 ) -> None:
     if value is None:

@@ -26,7 +26,9 @@ QUICK, FULL = 20, 1_000 if IS_FULL else 200
 @pytest.mark.parametrize(
     "worlds", [pytest.param(QUICK, id="quick"), pytest.param(FULL, id="full", marks=pytest.mark.full)]
 )
-def test_in_any_interleaving_a_reader_never_goes_back_and_the_last_sweep_says_what_was_decided(worlds: int) -> None:
+def test_any_interleaving_moves_readers_forward_to_the_last_decision(worlds: int) -> None:
+    """Readers never see an older decision, and the last sweep publishes the last one."""
+
     @settings(deadline=None, max_examples=worlds)
     @given(st.integers(0, 2**32))
     def played(seed: int) -> None:

@@ -39,7 +39,7 @@ def test_says_what_is_latest_and_follows_it(published: S3, rig: PublisherFixture
     assert b">4.3.0<" in published.get(INDEX)
 
 
-def test_reads_the_entries_that_changed_and_no_others_even_when_it_starts_anew(published: S3) -> None:
+def test_reads_only_changed_entries_even_after_a_new_start(published: S3) -> None:
     for number in range(40):
         published.put(f"public/pages/other-{number}.html", b"")
         published.put(f"public/pages/other-{number}.json", b'{"name":"Other","latest":[],"more":0}')

@@ -131,9 +131,7 @@ def test_what_an_administrator_leaves_below_public_is_cleared_away(published: S3
     assert published.tree("public/") == before
 
 
-def test_a_product_of_which_every_upload_went_away_is_cleared_away_by_the_sweep(
-    published: S3, rig: PublisherFixture
-) -> None:
+def test_sweep_removes_a_product_without_uploads(published: S3, rig: PublisherFixture) -> None:
     published.put(key("4.3.0"), b"{")
     rig.publisher.publish("comet-cursor")
     for version in ("4.2.0", "4.2.1", "4.3.0"):
@@ -446,9 +444,7 @@ class TestNothingAcceptedIsLost:
         rig.publisher.publish("comet-cursor")
         assert published.keys("rejected/") == []
 
-    def test_a_release_that_was_first_refused_counts_from_its_first_valid_version(
-        self, s3: S3, rig: PublisherFixture
-    ) -> None:
+    def test_release_that_was_refused_first_counts_from_its_valid_version(self, s3: S3, rig: PublisherFixture) -> None:
         s3.put(key("4.2.1"), b"{")
         s3.put(key("4.2.1"), release(title="first"))
         s3.put(key("4.2.1"), release(title="second"))
@@ -516,7 +512,7 @@ class TestNothingAcceptedIsLost:
         assert published.tree("public/") == before
         assert published.keys("rejected/") == ["rejected/products/comet-cursor.json.json"]
 
-    def test_a_pin_that_cannot_be_compared_is_refused_and_leaves_its_channel_as_it_is(
+    def test_pin_that_cannot_be_compared_is_refused_and_changes_nothing(
         self, published: S3, rig: PublisherFixture
     ) -> None:
         before = published.tree("public/")

@@ -153,7 +153,7 @@ class TestRefusals:
         released.sweep()
         assert released.s3.keys("rejected/") == []
 
-    def test_what_was_signed_first_under_a_number_counts_whatever_is_put_over_it(
+    def test_first_upload_of_a_number_counts_even_if_it_is_overwritten(
         self, released: TufPublisher, client: Client
     ) -> None:
         for key in (object_keys.trust_key("targets", 2), object_keys.signed_key(PRODUCT, 1)):
