@@ -172,7 +172,7 @@ class TestRollback:
         with pytest.raises(RepositoryError, match="missing info"):
             client.check()
 
-    def test_whoever_never_saw_the_newer_release_can_be_shown_the_older_but_no_other(
+    def test_new_client_can_be_shown_an_older_release_but_no_other(
         self, released: TufPublisher, newcomer: Client, thief: Attacker
     ) -> None:
         """Use the online key. `TestFreeze` shows how long this works."""
@@ -466,10 +466,13 @@ def _take_over(house: TufPublisher, thief: Attacker, targets_key: str) -> None:
     thief.product(3, thief.own)
 
 
-def test_with_bucket_online_key_and_cdn_nothing_is_installed_that_the_key_of_the_product_did_not_sign(
+def test_nothing_is_installed_without_the_products_signature(
     released: TufPublisher, client: Client, web: HttpServer, thief: Attacker, tmp_path: Path
 ) -> None:
-    """Try the claim of docs/security.md: one attack after another, on clients that know the root."""
+    """Try the claim of docs/security.md on clients that know the root.
+
+    The attacker has the bucket, the online key and the CDN, and tries one attack after another.
+    """
     honest = released.s3.get(f"public/v1/{PATH}")
     older = released.s3.get(_target_of(thief, 1))
     before = released.s3.tree("public/tuf/")

@@ -40,9 +40,10 @@ POLICY = object_keys.channel_key(PRODUCT, "stable")
     ("faults", "step"),
     [pytest.param(QUICK, 4, id="quick"), pytest.param(TRIED, 1, id="all", marks=pytest.mark.full)],
 )
-def test_whatever_s3_does_at_whichever_request_clients_of_tuf_get_the_one_or_the_other_state_and_then_the_new_one(
+def test_tuf_clients_recover_from_any_s3_fault(
     house: TufPublisher, client: Client, faults: tuple[str, ...], step: int
 ) -> None:
+    """While S3 fails, clients get one of the two states; afterwards, the new one."""
     house.release("4.2.1")
     house.release("4.3.0")
     house.sweep()

@@ -88,7 +88,7 @@ def test_after_a_release_of_another_product_it_is_the_snapshot_besides(
     assert told(asked)[0] == [ROOT_2, TIMESTAMP, SNAPSHOT]
 
 
-def test_after_a_new_root_it_is_one_more_for_good_or_until_the_app_ships_with_it(
+def test_new_root_costs_one_more_request_until_the_app_ships_with_it(
     house: TufPublisher, asked: HttpServer, client: Client
 ) -> None:
     house.rotate("root", "root-d", "root-a", "root-b", "root-c")

@@ -86,9 +86,7 @@ def test_of_a_stolen_key_of_targets(house: TufPublisher, client: Client, newcome
         assert version_of(each.check()) == "4.2.1"
 
 
-def test_what_the_thief_of_the_targets_key_uploaded_has_to_be_deleted_first(
-    house: TufPublisher, thief: Attacker
-) -> None:
+def test_uploads_of_a_stolen_targets_key_must_be_deleted_first(house: TufPublisher, thief: Attacker) -> None:
     evil = offline_roles.delegated(thief.metadata(Targets.type), PRODUCT, [sign.public_key(thief.own)], 1, house.now)
     house.s3.put(object_keys.trust_key(Targets.type, evil.version), signed(evil, house.key("targets")))
     with pytest.raises(DecisionError, match="already exists with different content"):
