@@ -214,7 +214,7 @@ def test_publishing_function_holds_the_modules_that_it_loads(built: Path) -> Non
     assert sources(built / "PublishFunction") == set(python(built, "PublishFunction", code).stdout.split())
 
 
-def test_the_answering_function_is_the_modules_that_a_reviewer_reads_and_nothing_else(built: Path) -> None:
+def test_answering_function_has_only_the_modules_that_a_reviewer_reads(built: Path) -> None:
     assert sources(built / "AnswerFunction") == ANSWER_MODULES
 
 

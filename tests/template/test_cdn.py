@@ -112,7 +112,7 @@ def test_every_error_that_cloudfront_would_keep_is_asked_for_again(config: Any) 
     assert {answer.status for answer in constant} - {405} <= set(kept)  # the edge itself refuses other methods
 
 
-def test_a_published_release_is_at_every_edge_within_the_time_that_the_docs_say(expanded: Template) -> None:
+def test_release_reaches_every_edge_within_the_time_in_the_docs(expanded: Template) -> None:
     memory = expanded["Parameters"]["MemoryTtlSeconds"]["Default"]
     longest = memory + LAYERS * (respond.SHARED_MAX_AGE_S + respond.REVALIDATE_S)
     (said,) = re.findall(r"visible everywhere within (\d+) seconds", (ROOT / "docs" / "cdn.md").read_text())

@@ -54,7 +54,7 @@ def test_it_goes_back_on_each_alarm_of_the_answering_function(expanded: Template
     assert set(allowed.GOES_BACK_ON) == of_answering
 
 
-def test_what_mends_a_version_that_fails_already_need_not_wait_for_its_alarms(expanded: Template) -> None:
+def test_fix_of_a_failing_version_need_not_wait_for_its_alarms(expanded: Template) -> None:
     group = resources(expanded, "AWS::CodeDeploy::DeploymentGroup")[deploying.GROUP]
     assert group["AlarmConfiguration"]["Fn::If"][2] == {}
     assert group["DeploymentConfigName"]["Fn::If"][2]["Fn::Sub"][1] == {"ConfigName": "AllAtOnce"}

@@ -236,9 +236,7 @@ KEYS = {
         ),
     ],
 )
-def test_a_stolen_credential_can_write_what_its_role_is_for_and_delete_nothing(
-    aws: str, role: str, writes: set[str]
-) -> None:
+def test_stolen_credential_can_only_write_for_its_role_and_not_delete(aws: str, role: str, writes: set[str]) -> None:
     """IAM decides, in moto's form. The statements are the template's, and the user has only the role's key."""
     with mock_aws():
         boto3.client("s3").create_bucket(Bucket="comet")

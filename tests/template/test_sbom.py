@@ -39,7 +39,8 @@ def listed(layer: str, folder: Path) -> bytes:
 
 @pytest.mark.full
 @pytest.mark.parametrize("layer", ["answer", "publish"])
-def test_it_names_every_package_of_a_layer_with_its_hashes_and_is_always_the_same(layer: str, tmp_path: Path) -> None:
+def test_list_has_each_package_with_its_hashes_and_is_always_the_same(layer: str, tmp_path: Path) -> None:
+    """Make the list twice."""
     body = listed(layer, tmp_path)
     bill: dict[str, Any] = json.loads(body)
     found = {
@@ -54,7 +55,7 @@ def test_it_names_every_package_of_a_layer_with_its_hashes_and_is_always_the_sam
     assert listed(layer, tmp_path) == body
 
 
-def test_what_the_answering_function_needs_is_short_and_each_has_its_reason() -> None:
+def test_answering_layer_has_few_packages_each_with_a_reason() -> None:
     packages = {package.partition("@")[0] for package in locked("answer")}
     explained = re.findall(
         r"^\| `([a-z0-9-]+)` \| .{20,} \|$", (ROOT / "docs/supply-chain.md").read_text(), re.MULTILINE
