@@ -154,7 +154,7 @@ def test_the_release_in_the_readme_is_accepted() -> None:
     parse.parse(Release, key, json.dumps(document).encode())
 
 
-def test_the_policy_and_the_refusal_in_the_guide_are_what_the_service_reads_and_writes() -> None:
+def test_policy_and_refusal_in_the_guide_match_the_service() -> None:
     policy, rejection = json_blocks(ROOT / "docs" / "releasing.md")
     parse.parse(ChannelPolicy, object_keys.channel_key("comet-cursor", "stable"), json.dumps(policy).encode())
     schema = json.loads((ROOT / "schemas" / "rejection.json").read_text())

@@ -32,7 +32,7 @@ def test_every_threat_names_one_but_the_flood_that_nobody_stops() -> None:
     assert [row.partition(" |")[0] for row in without] == ["ask so often that nobody else is answered"]
 
 
-def test_vulnerabilities_are_reported_in_private_and_to_no_address_that_we_made_up() -> None:
+def test_vulnerabilities_are_reported_in_private_without_an_address() -> None:
     page = (ROOT / "SECURITY.md").read_text()
     assert "Report a vulnerability" in page
     assert "@" not in page
