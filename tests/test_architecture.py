@@ -300,7 +300,7 @@ def test_module_that_reaches_boto3_is_found() -> None:
     assert reaches_boto3("comet_updates.publish.bucket")
 
 
-def test_the_answering_function_loads_ten_modules_of_ours_and_no_heavy_library() -> None:
+def test_answering_loads_ten_modules_of_ours_and_no_heavy_library() -> None:
     """These ten are all that a privacy reviewer must read."""
     code = (
         "import sys, comet_updates.answer.handler\n"

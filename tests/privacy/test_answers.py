@@ -106,7 +106,7 @@ def words(schema: Any) -> set[str]:
 
 
 @pytest.mark.parametrize("name", urls.SCHEMAS)
-def test_no_document_has_a_field_for_a_person_or_a_way_to_force_an_installation(name: str) -> None:
+def test_no_document_has_a_field_for_a_person_or_a_forced_installation(name: str) -> None:
     schema = json.loads(schemas.render()[name])
     assert words(schema) & (PERSONAL | FORCING) == set()
     assert schema["additionalProperties"] is False, "a field that is not in the schema is refused"

@@ -96,7 +96,7 @@ def test_the_version_in_a_drop_in_url_stays_nowhere(aws_lambda: Lambda, publishe
 
 
 @FORGETFUL_OR_NOT
-def test_which_version_a_drop_in_client_runs_makes_no_difference_but_to_its_answer(
+def test_the_version_of_a_drop_in_client_changes_only_its_answer(
     aws_lambda: Lambda, published: dict[str, str], ttl_s: str
 ) -> None:
     def observed(version: str, person: Person) -> Observation:
