@@ -50,7 +50,7 @@ def main(
 
 
 def _shown(results: Iterable[MutantResult | Run], total: int, console: Console) -> Iterator[MutantResult | Run]:
-    """Yield `results`, and show meanwhile how many of the `total` are done."""
+    """Yield `results`, and show how many of the `total` are done."""
     if console.is_terminal:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=console) as progress:

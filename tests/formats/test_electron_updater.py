@@ -66,7 +66,7 @@ def test_a_share_is_said_and_decided_by_the_client() -> None:
 
 
 def test_share_of_a_release_without_windows_files_is_not_in_latest_yml() -> None:
-    """That document offers the older release, which everyone gets."""
+    """Offer the older release there, which everyone gets."""
     mac_only = release("2.0.0", artifact("macos", "universal", "a.zip", "archive"))
     given = offer(mac_only, complete("1.0.0"), rollout=percent(25), is_complete=False)
     assert (read(given)["version"], read(given).get("stagingPercentage")) == ("1.0.0", None)

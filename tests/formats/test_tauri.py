@@ -38,7 +38,7 @@ def test_golden_document() -> None:
 
 
 def test_file_without_a_signature_is_left_out() -> None:
-    """With an unsigned file in it, the client would refuse the whole document."""
+    """Leave it out, since the client would refuse the whole document because of it."""
     unsigned = artifact("windows", "x86_64", "a.exe", signatures={})
     signed = artifact("linux", "x86_64", "a.AppImage")
     assert set(read(offer(release("2.0.0", unsigned, signed)))["platforms"]) == {"linux-x86_64"}
