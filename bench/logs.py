@@ -19,7 +19,7 @@ COMMAND = "python -m bench warm logs"
 PRICES_OF = "November 2026"
 DOLLARS_PER_GB_LOGGED = 0.50
 DOLLARS_PER_GB_S = 0.0000166667  # x86-64
-EVENT_BYTES = 26  # CloudWatch counts so many for each line besides its text
+EVENT_BYTES = 26  # CloudWatch counts these for each line, besides its text
 MEMORY_MB = 256  # of the answering function, as in template.yaml
 CPU_MB = 1769  # so much memory comes with one whole processor
 

@@ -1,4 +1,4 @@
-"""The tables of `docs/performance.md`: each stands between two markers and is made of `bench/results.json`."""
+"""The tables of `docs/performance.md`, made of `bench/results.json`. Each table is between two markers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When polls arrive: how many are expected by each moment, at rest, after an outage and at the full hour."""
+"""The arrival of polls: how many are expected by each time, at rest, after an outage and at the full hour."""
 
 from __future__ import annotations
 
