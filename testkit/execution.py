@@ -1,9 +1,9 @@
-"""A Lambda execution environment of its own for each observation, and all that can be seen of it.
+"""A Lambda execution environment of its own for each observation, and everything that can be observed of it.
 
 `python -m testkit.execution` imports libraries, then waits. For each command (one line of JSON, see `Command`)
-it forks and names the child; that one imports the handler, hands it the events through the real Lambda runtime client,
-and reports what it did (one line of JSON, see `Seen`). So two observations start from the very same process, down to
-the last byte. The clock stands still, and nothing is by chance.
+it forks and names the child; that one imports the handler, gives it the events through the real Lambda runtime client,
+and reports its observations (one line of JSON, see `Seen`). So two observations start from the very same process, down
+to the last byte. The clock does not move, and nothing is random.
 """
 
 from __future__ import annotations
