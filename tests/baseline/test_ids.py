@@ -1,4 +1,4 @@
-"""No test is lost: each has the id that it had, or `replaced.txt` names the test that replaced it."""
+"""Test that no test is lost: each has the id that it had, or `replaced.txt` names the test that replaced it."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def scanned(template: Template, folder: Path) -> Any:
 
 
 def failed(report: Any) -> set[tuple[str, str]]:
-    """Check and logical id of each finding."""
+    """Return check and logical id of each finding."""
     return {(found["check_id"], found["resource"].split(".")[-1]) for found in report["results"]["failed_checks"]}
 
 
