@@ -915,7 +915,7 @@ Seen = dict[tuple[str, str], set[tuple[Status, str]]]
 
 
 def _unseen(deployed: Deployed, calls: set[tuple[str, str]]) -> Seen:
-    """Return the union of all findings, with each of the calls refused in turn."""
+    """Return the findings for each call, if only that call is refused."""
     seen = {}
     for refused in calls:
         deployed.refused = {refused[1]: "AccessDeniedException"}
