@@ -25,7 +25,7 @@ CPU_MB = 1769  # so much memory comes with one whole processor
 
 
 def measure(warm_rows: dict[str, Row]) -> Section:
-    """Dollars a million requests that memory answers, from what `warm` measured."""
+    """Return the dollars for a million requests answered from memory, computed from the results of `warm`."""
     rows: dict[str, Row] = {}
     for case in warm.CASES:
         cpu_ms = median(warm_rows, case, "processor, ms a request")

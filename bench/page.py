@@ -22,7 +22,7 @@ def load() -> dict[str, Any]:
 
 
 def filled(page: str, results: dict[str, Any]) -> str:
-    """`page` with the table of each section between its markers."""
+    """Return `page` with the table of each section between its markers."""
     return _PART.sub(lambda found: f"{found[1]}{_part(found['name'], results)}{found[3]}", page)
 
 

@@ -11,15 +11,15 @@ import threading
 from pathlib import Path
 
 FIGURES = ("faults", "inputs", "crashes", "interleavings", "answers", "wrong", "lost")
-"""What is counted, in the order of the line.
+"""The counts, in the order of the line.
 
 `faults`: times that an S3 misbehaved; `inputs`: hostile uploads and requests; `crashes`: publishers killed;
-`interleavings`: orders of events and requests; `answers`: answers that were checked; `wrong`: those that should not
-have been given; `lost`: what was accepted and is not public after the last sweep.
+`interleavings`: orders of events and requests; `answers`: answers that were checked; `wrong`: wrong answers or
+documents; `lost`: accepted uploads that are not public after the last sweep.
 """
 
 IS_FULL = os.environ.get("TORTURE") == "full"
-"""Whether a test is to be thorough: `make torture` says so, `make test` does not."""
+"""Whether tests run in their thorough form, as for `make torture`."""
 
 _TALLY = "TORTURE_TALLY"
 

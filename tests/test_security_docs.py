@@ -1,4 +1,4 @@
-"""The page about security names tests, and each of them exists."""
+"""Test that the page about security names only tests that exist."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NAMED = re.findall(r"`((?:[a-z]+/)*test_[a-z_]+): ([^`]+)`", PAGE)
 
 
 def named_in(file: str) -> set[str]:
-    """The tests of a file, also those inside of classes."""
+    """Return the tests of a file, including those in classes."""
     tree = ast.parse((ROOT / "tests" / f"{file}.py").read_text())
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 

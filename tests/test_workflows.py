@@ -1,4 +1,4 @@
-"""The workflows for GitHub: pinned actions, no rights that they do not need, and commands that exist."""
+"""Test the workflows for GitHub: pinned actions, minimal rights, and commands that exist."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class TestWorkflow:
 
 
 def test_action_with_a_moving_tag_is_found() -> None:
-    """Positive control."""
+    """Positive control of the test above."""
     assert unpinned("      - uses: actions/checkout@v4\n") == ["actions/checkout@v4"]
 
 

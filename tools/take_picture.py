@@ -1,4 +1,4 @@
-"""Takes the picture in the README: a sample product's page, and the terminal that says the same.
+"""Take the picture in the README: a sample product's page, and the same on a terminal.
 
 Usage, with `make run` in another terminal: .venv/bin/python tools/take_picture.py [SERVICE [S3]]
 """
@@ -17,7 +17,7 @@ from playwright.sync_api import sync_playwright
 
 PICTURE = Path(__file__).parents[1] / "docs" / "images" / "page-and-terminal.png"
 COMMAND = "comet-updates status comet-cursor"
-FILTER = "yanked"  # what is withdrawn would be wider than the picture
+FILTER = "yanked"  # withdrawn releases would be wider than the picture
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any", "AWS_DEFAULT_REGION": "us-east-1"}
 FRAME = """<!doctype html><style>
 body{margin:0;width:1200px;height:780px;background:#e4e4f3;position:relative;overflow:hidden;font-family:sans-serif}

@@ -81,7 +81,7 @@ def dependencies(layer: str) -> dict[str, str]:
 
 
 def actions() -> dict[str, list[str]]:
-    """Role → every action that it allows, and on what."""
+    """Return role → every action that it allows, and on which resources."""
     return {
         role: [
             f"{action} on {', '.join(sorted(grant.resources))}" for grant in grants for action in sorted(grant.actions)

@@ -26,7 +26,10 @@ BEHAVIOUR = {
     "Compress",
     "PathPattern",
 }
-"""What a cache behaviour may say. Other keys log, run code at the edge, pass on more or ask who it is."""
+"""The allowed keys of a cache behaviour.
+
+Other keys log, run code at the edge, pass on more, or authenticate clients.
+"""
 
 ONE_WAY = {
     "HasCdn": {"Fn::Equals": [{"Ref": "UseCdn"}, "true"]},
@@ -38,7 +41,7 @@ TWO_PEOPLE = {
     "RuleCondition": {"Fn::Not": [{"Fn::Equals": [{"Ref": "OwnerPrincipalArn"}, ""]}]},
     "Assertions": [{"Fn::Not": [{"Fn::Equals": [{"Ref": "OwnerPrincipalArn"}, {"Ref": "PipelinePrincipalArn"}]}]}],
 }
-"""The rule of the template that refuses one principal for both roles, without its words."""
+"""The rule of the template that refuses one principal for both roles, without its messages."""
 
 
 class NobodyAtTheEdge(PolicyRule):

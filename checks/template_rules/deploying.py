@@ -25,10 +25,10 @@ UPDATE = {
         "DeploymentGroupName": {"Ref": GROUP},
     }
 }
-"""What has CloudFormation leave the alias to CodeDeploy."""
+"""The settings that make CloudFormation leave the alias to CodeDeploy."""
 
 TELLS_AT_ONCE = {"Statistic": "Sum", "ComparisonOperator": "GreaterThanThreshold", "Threshold": 0}
-"""An alarm that one failure is enough for."""
+"""The settings of an alarm that goes off at the first failure."""
 
 
 class GoesBackByItself(PolicyRule):

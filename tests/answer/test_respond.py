@@ -1,4 +1,4 @@
-"""The rules of answering, without S3: what each request gives."""
+"""Test the rules of answering, without S3: the answer to each request."""
 
 from __future__ import annotations
 
@@ -107,7 +107,8 @@ def test_the_headers_are_a_closed_list_whatever_is_asked(path: str, method: str,
 
 
 @given(st.uuids(), st.integers(0, 10**20 - 1))
-def test_a_legacy_copy_that_adds_its_number_to_the_path_gets_what_everyone_gets(guid: object, number: int) -> None:
+def test_url_with_an_added_number_gets_the_same_answer(guid: object, number: int) -> None:
+    """Accept a legacy copy's GUID or download number, in each form, at the end of the path."""
     for suffix in (
         f"{guid}",
         f"{{{guid}}}",
@@ -122,7 +123,7 @@ def test_a_legacy_copy_that_adds_its_number_to_the_path_gets_what_everyone_gets(
 
 @given(st.uuids(), st.integers(0, 10**20 - 1))
 def test_no_cache_on_the_way_may_keep_a_url_that_nobody_knows(guid: object, number: int) -> None:
-    """A copy of long ago may have put anything into it."""
+    """Old copies may have put an identifier into the URL."""
     for unknown in (f"/{guid}", f"/download/{number}", f"{URL}/x/{guid}"):
         assert ask(unknown).headers["cache-control"] == "private, max-age=60"
 
@@ -131,7 +132,7 @@ def test_no_cache_on_the_way_may_keep_a_url_that_nobody_knows(guid: object, numb
     "path", [URL, f"{URL}/manifest.json", "/schemas/release.json", "/", "/cursor", "/cursor/feed.atom"]
 )
 def test_caches_on_the_way_may_keep_what_is_the_same_for_everyone(path: str) -> None:
-    """Positive control of the test above; and what keeps the load from growing with the number of clients."""
+    """Positive control of the test above. Shared caches also keep the load from growing with the number of clients."""
     answer = respond.respond("GET", path, None, lambda key: (DOCUMENT._replace(key=key), Cache.MEMORY))
     assert answer.headers["cache-control"] == (
         "public, max-age=300, s-maxage=60, stale-while-revalidate=60, stale-if-error=604800"

@@ -1,4 +1,4 @@
-"""Memory, revalidation and the last known good: with a clock of the test's own, and against a real S3 over HTTP."""
+"""Test memory, revalidation and stale answers, with the test's own clock and against a real S3 over HTTP."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TTL_S = 60.0
 
 
 class Store:
-    """An S3 whose objects, failures and clock the test decides; counts what it is asked."""
+    """An S3 whose objects, failures and clock the test sets. It counts the requests."""
 
     def __init__(self) -> None:
         self.objects: dict[str, str] = {}
@@ -120,7 +120,8 @@ def test_memory_answers_for_as_long_as_caches_on_the_way_may(store: Store) -> No
     assert f"stale-if-error={answer_store.STALE_MAX_S}" in answer.headers["cache-control"]
 
 
-def test_environments_that_began_together_ask_again_at_different_moments_and_never_too_late(store: Store) -> None:
+def test_environments_started_together_revalidate_at_different_times(store: Store) -> None:
+    """Draw the time of revalidation. It is never later than the time to live."""
     store.objects[KEY] = "a"
     store.drawn = 0.5
     store.read()
@@ -164,7 +165,7 @@ def test_one_failure_is_one_attempt_until_the_pause_is_over(store: Store) -> Non
     assert len(store.asked) == 2
 
 
-def test_a_stream_of_unknown_names_cannot_push_known_documents_out_of_memory(store: Store) -> None:
+def test_unknown_names_do_not_push_known_documents_out_of_memory(store: Store) -> None:
     store.objects[KEY] = "a"
     store.read()
     for number in range(10_000):
@@ -195,9 +196,9 @@ def test_a_document_larger_than_the_memory_is_answered_and_not_kept(
 
 
 class TestWhereS3DeniesInsteadOfSayingNotFound:
-    """To a role that may not list, S3 answers 403 for a key that does not exist."""
+    """S3 answers 403 for a key that does not exist, if the role may not list the bucket."""
 
-    def test_a_missing_document_is_not_found_as_long_as_the_witness_can_be_read(self, store: Store) -> None:
+    def test_missing_document_is_not_found_if_the_probe_object_is_readable(self, store: Store) -> None:
         store.hides_missing, store.objects[PROBE_KEY] = True, "schema"
         assert store.read() == (None, Cache.FETCHED)
 
@@ -214,7 +215,10 @@ class TestWhereS3DeniesInsteadOfSayingNotFound:
         assert store.read() == ("a", Cache.STALE)
 
     def test_a_right_that_was_lost_just_now_is_no_missing_document(self, store: Store) -> None:
-        """The witness is in memory: that it could be read says nothing of now."""
+        """Fail, although the probe object is in memory.
+
+        An earlier read of it does not prove that S3 can be read now.
+        """
         store.hides_missing, store.objects[PROBE_KEY], store.now = True, "schema", TTL_S
         store.read(PROBE_KEY)
         store.error = DeniedError()
@@ -262,7 +266,7 @@ class TestWhereS3DeniesInsteadOfSayingNotFound:
 
 
 def test_without_an_endpoint_the_s3_of_aws_is_meant(aws: str) -> None:
-    """As on Lambda. Nothing is sent before a key is asked for."""
+    """Use the S3 of AWS, as on Lambda. The client sends nothing before the first read."""
     assert callable(answer_store.s3_get("bucket", None))
 
 
@@ -338,7 +342,7 @@ def _status(line: bytes, body: bytes = b"", length: int | None = None) -> Callab
         pytest.param(lambda _: time.sleep(6), id="silent"),
     ],
 )
-def test_an_s3_that_misbehaves_is_unavailable_within_the_time_that_clients_wait(
+def test_misbehaving_s3_is_unavailable_before_clients_give_up(
     aws: str, behave: Callable[[socket.socket], None]
 ) -> None:
     get = answer_store.s3_get("bucket", _listen(behave))

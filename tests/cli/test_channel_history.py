@@ -1,4 +1,4 @@
-"""`comet-updates history`: what changed and when, from the bucket's own versions."""
+"""Test `comet-updates history`: the changes and their times, from the versions of the objects in the bucket."""
 
 from __future__ import annotations
 
@@ -44,7 +44,10 @@ def test_what_was_not_understood_or_came_again_is_told_as_such(shop: Shop) -> No
 
 @pytest.mark.http
 def test_nobody_is_named(shop: Shop) -> None:
-    """S3 knows the owner of each version: the account. It is not asked for, and would not be told."""
+    """S3 knows the owner of each version, which is the account.
+
+    The command does not ask for it, and does not print it.
+    """
     shop.release("4.2.1")
     (version,) = shop.s3.client.list_object_versions(Bucket=shop.s3.bucket)["Versions"]
     owner = version["Owner"]

@@ -1,4 +1,4 @@
-"""`comet-updates status`: the truth about what is live, from the bucket alone."""
+"""Test `comet-updates status`: it reports what is live, from the bucket alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`comet-updates check`: every problem of every file, with its line, and no upload."""
+"""Test `comet-updates check`: it reports every problem of every file with its line, and uploads nothing."""
 
 from __future__ import annotations
 

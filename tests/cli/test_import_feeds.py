@@ -1,4 +1,4 @@
-"""`comet-updates import`: an existing feed becomes documents to upload, or nothing happens."""
+"""Test `comet-updates import`: a feed becomes documents to upload, or nothing is written."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def test_items_of_one_release_for_several_systems_become_one_release(tmp_path: P
 
 
 def released(folder: Path) -> dict[str, Any]:
-    """The one release that was written."""
+    """Return the only release that was written."""
     (release,) = (document for key, document in tree(folder).items() if key.startswith("releases/"))
     return dict(release)
 

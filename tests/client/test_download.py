@@ -21,7 +21,7 @@ HALF = len(BODY) // 2
 
 
 class Case:
-    """A file on a server, and the folder that it is downloaded to."""
+    """A file on a server, and the folder for its download."""
 
     def __init__(self, server: Server, folder: Path, tls: ssl.SSLContext) -> None:
         self.server, self.folder, self._tls = server, folder, tls
@@ -40,7 +40,7 @@ class Case:
         return [line for request in self.server.received for line in request.split(b"\r\n") if b"Range" in line]
 
     def cut_off(self) -> None:
-        """Let the first half come, and then nothing."""
+        """Send the first half, and then close the connection."""
         self.server.answer = lambda _: http(BODY[:HALF], content_length=str(len(BODY)))
         with pytest.raises(NoAnswerError, match="was cut off"):
             self.run()
@@ -49,7 +49,7 @@ class Case:
 
 
 def rest(request: bytes) -> bytes:
-    """What a server that can go on answers."""
+    """Return the answer of a server that can resume."""
     assert f"Range: bytes={HALF}-".encode() in request
     content_range = f"bytes {HALF}-{len(BODY) - 1}/{len(BODY)}"
     return http(BODY[HALF:], "206 Partial Content", content_range=content_range)
@@ -64,7 +64,7 @@ def test_a_file_that_is_right_gets_its_name(case: Case) -> None:
     file = case.run()
     assert (file.name, file.read_bytes(), case.files()) == ("app.tar.gz", BODY, {"app.tar.gz": len(BODY)})
     assert (case.progress[0], case.progress[-1]) == (0, len(BODY))
-    assert file.stat().st_mode & 0o111 == 0, "nobody can run it by mistake"
+    assert file.stat().st_mode & 0o111 == 0, "the file is not executable"
 
 
 def test_a_file_that_is_there_is_not_asked_for_again(case: Case) -> None:
@@ -157,7 +157,7 @@ def test_any_other_answer_is_no_file(case: Case, status: str) -> None:
 
 @pytest.fixture
 def full_disk() -> Iterator[None]:
-    """No file may grow beyond a few bytes: the system refuses to write, as it does when a disk is full."""
+    """Limit the size of files, so that the system refuses to write, as it does if a disk is full."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
     yield

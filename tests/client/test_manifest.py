@@ -35,7 +35,7 @@ ARTIFACT_FIELDS = (
 
 
 def use(body: bytes) -> None:
-    """All that happens to a manifest before somebody is asked; nothing but our own errors may come out."""
+    """Do all that a client does with a manifest before it asks a person. Only our own errors may be raised."""
     try:
         release = parse(body, "comet-cursor")
         own = choose.Installed(Scheme.SEMVER, "1.0.0")

@@ -93,7 +93,7 @@ def test_a_failed_write_leaves_what_was_there(tmp_path: Path, monkeypatch: pytes
         (NOW, True),
         (NOW + timedelta(seconds=1), False),
         (NOW + timedelta(days=10), False),
-        (NOW + timedelta(days=400), True),  # the clock was wrong then
+        (NOW + timedelta(days=400), True),  # the clock was wrong when it was drawn
     ],
 )
 def test_it_is_time_once_the_time_has_come(next_check: object, *, is_due: bool) -> None:

@@ -17,7 +17,7 @@ URL = "https://downloads.example.com/app.tar.gz"
 
 
 def signature(body: bytes, pair: minisign.KeyPair = PAIR, *, is_prehashed: bool = True) -> str:
-    """As Tauri writes it into a release."""
+    """Return a signature in the form of Tauri's releases."""
     signed = pair.secret_key.sign(body, trusted_comment="timestamp:1", prehash=is_prehashed)
     return base64.b64encode(bytes(signed)).decode()
 

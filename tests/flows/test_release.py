@@ -1,4 +1,4 @@
-"""The two paths together: what a pipeline uploads, and what a client gets for it."""
+"""Test both paths together: what a pipeline uploads, and what a client gets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is published for updaters that say their version in the URL."""
+"""Test the documents for updaters that send their version in the URL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""electron-updater's channel files, as its parser reads them."""
+"""Test electron-updater's channel files, as its parser reads them."""
 
 from __future__ import annotations
 

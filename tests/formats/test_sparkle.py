@@ -1,4 +1,4 @@
-"""Appcasts, as Sparkle, WinSparkle and NetSparkle read them."""
+"""Test appcasts, as Sparkle, WinSparkle and NetSparkle read them."""
 
 from __future__ import annotations
 
@@ -107,7 +107,10 @@ class TestFiles:
         assert said(found, "maximumSystemVersion") == "10.0.9"
 
     def test_an_unsigned_release_above_signed_ones_is_left_out(self) -> None:
-        """A client that has a key would find it and then refuse it; below, it is what was published before the key."""
+        """Leave it out, since a client with a key would refuse it.
+
+        Older unsigned releases, below the signed ones, stay.
+        """
         signed = one_file("2.0.0", mac("2.0.0", signatures={"ed25519": "c2ln"}))
         given = offer(one_file("3.0.0"), signed, one_file("1.0.0"))
         assert [url for _, url in enclosures(given)] == ["App-2.0.0.zip", "App-1.0.0.zip"]
@@ -149,7 +152,7 @@ class TestWords:
 
 class TestChannels:
     def test_the_channels_own_document_names_none_and_the_other_all_but_stable(self) -> None:
-        """WinSparkle reads no channels; Sparkle hides one that an app does not allow."""
+        """WinSparkle ignores channels. Sparkle hides the items of a channel that an app does not allow."""
         beta = one_file("2.0.0-beta.1", mac("2"), channel="beta")
         given = offer(beta, one_file("1.0.0"), channel="beta")
         assert [said(i, "channel") for i in items(given)] == [None, None]

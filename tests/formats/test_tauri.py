@@ -1,4 +1,4 @@
-"""Tauri's static document, as its plugin reads it."""
+"""Test Tauri's static document, as its plugin reads it."""
 
 from __future__ import annotations
 

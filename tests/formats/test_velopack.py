@@ -1,4 +1,4 @@
-"""Velopack's releases, as its client reads them."""
+"""Test Velopack's releases, as its client reads them."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_each_system_and_architecture_has_a_document() -> None:
 
 
 def test_a_package_beside_the_document_is_told_of_by_its_name() -> None:
-    """As a CDN puts it there that answers `*.nupkg` from the files and all else from this service."""
+    """CDNs may serve `*.nupkg` from the host of the files, and everything else from this service."""
     at = f"{HOST}/v1/p/stable/App-1.0.0-full.nupkg"
     given = release("1.0.0", package("1.0.0") | {"url": at})
     for channel, told in (("stable", "App-1.0.0-full.nupkg"), ("beta", at)):

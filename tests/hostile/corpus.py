@@ -1,6 +1,6 @@
-"""Uploads that are made to hurt, by name: what stands at a key, and which field the refusal has to name.
+"""Hostile uploads by name: a key, a body, and the field that the refusal must name.
 
-Bodies come from functions, so that a list of many megabytes costs nothing until it is used.
+Functions make the bodies, so that a list of many megabytes costs nothing until it is used.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MIB = 1024 * 1024
 
 
 class Attack(NamedTuple):
-    """One upload, and the JSON path that its refusal names."""
+    """An upload, and the JSON path that its refusal must name."""
 
     key: str
     body: bytes
@@ -43,18 +43,18 @@ def _json(document: dict[str, Any]) -> bytes:
 
 
 def _with(raw: str, field: str = "size") -> bytes:
-    """A release whose artifact says `raw` at a field, as it is: what `json.dumps` would not write."""
+    """Return a release with an artifact that has `raw` at a field, unescaped, unlike the output of `json.dumps`."""
     return _json(_file(**{field: "RAW"})).replace(b'"RAW"', raw.encode("utf-8", "surrogatepass"))
 
 
 def _raw(**fields: str) -> bytes:
-    """A release with more fields, as they are written."""
+    """Return a release with more fields, whose values are raw JSON."""
     more = ", ".join(f'"{name}": {value}' for name, value in fields.items())
     return _json(_release())[:-1] + f", {more}}}".encode()
 
 
 def over_faults(name: str) -> dict[str, Any]:
-    """A release with 25 000 faults below a field of this name, so that each tells it."""
+    """Return a release with 25 000 faults below a field of this name. Each fault's path repeats the name."""
     return _file(hosts={name: {f"{n:x}": 0 for n in range(25_000)}})
 
 
@@ -107,7 +107,7 @@ JSON: dict[str, Callable[[], bytes]] = {
     "a prototype": lambda: _raw(__proto__='{"schema": 1}'),
     "a prototype of hosts": lambda: _with('{"__proto__": {"min_version": "1"}}', "hosts"),
 }
-"""Bodies that no reader of JSON should have to agree with others on."""
+"""Bodies that different readers of JSON may read differently."""
 
 FIELDS: dict[str, tuple[Callable[[], dict[str, Any]], str]] = {
     "another product than the key": (lambda: _release(product="comet-skies"), "$.product"),
@@ -157,10 +157,10 @@ FIELDS: dict[str, tuple[Callable[[], dict[str, Any]], str]] = {
         "$.notes",
     ),
 }
-"""Releases that are JSON and still not to be published."""
+"""Releases that are valid JSON, and must still be refused."""
 
 VERSIONS = ("4.2", "v4.2.0", "1.0.0-01", "00.1.2", f"1.0.{'9' * 100}.1", "1.0.0_1", "latest")
-"""Names for versions that the product's scheme cannot order."""
+"""Versions that the product's scheme cannot order."""
 
 KEYS = {
     "the parent folder": "releases/../public/v1/comet-cursor/stable/manifest.json",
@@ -206,10 +206,10 @@ KEYS = {
     "an approval of no version": "approvals/comet-cursor/stable.json",
     "an approval in the parent folder": "approvals/comet-cursor/../9.9.9.json",
 }
-"""Keys below the prefixes of uploads that no upload has; a sound release stands there."""
+"""Keys below the prefixes of uploads that are not valid. The body is a valid release."""
 
 UNLISTED_KEYS = ("releases/comet-cursor/sta\nble/9.9.9.json", "releases/x/\x1b[2J/9.9.9.json", "products/\0.json")
-"""More of them, which Amazon S3 tells of percent-encoded; moto cannot."""
+"""Further keys, which Amazon S3 lists percent-encoded. moto cannot do so."""
 
 POLICIES: dict[str, tuple[dict[str, Any], str]] = {
     "a rollout until the end of time": (
@@ -239,7 +239,7 @@ APPROVALS: dict[str, tuple[dict[str, Any], str]] = {
 
 
 def attacks() -> dict[str, Attack]:
-    """Every one of them, by name."""
+    """Return all attacks, by name."""
     found = {f"JSON: {name}": Attack(key(), body()) for name, body in JSON.items()}
     found |= {f"field: {name}": Attack(key(), _json(make()), path) for name, (make, path) in FIELDS.items()}
     for version in VERSIONS:
@@ -259,7 +259,7 @@ def attacks() -> dict[str, Attack]:
 
 
 def mutated(random: random.Random) -> Iterator[bytes]:
-    """A sound release, broken at random: bytes changed, cut, doubled, or whole values replaced. Without end."""
+    """Yield valid releases, broken at random: bytes changed, cut or doubled, or whole values replaced. Never ends."""
     values: list[Any] = [None, True, -1, 0, 10**18, 1e308, "", "\0", "\u202e", "=1+1", "x" * 1000]
     values += [[], {}, [[]] * 50, {"": {}}]
     while True:

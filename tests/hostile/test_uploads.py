@@ -1,4 +1,4 @@
-"""What pipelines may send, sent on purpose: refused with its reason, and nothing that is public changes."""
+"""Test hostile uploads: each is refused with a reason, and no public document changes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_each_attack_is_refused_with_file_path_and_remedy_and_changes_nothing(
 
 @pytest.mark.http
 def test_what_is_no_attack_is_noticed(s3: S3, publish: Handler) -> None:
-    """The positive control: a sound release is not refused, and changes what is public."""
+    """Positive control: a valid release is not refused, and changes what is public."""
     sound = {"a sound release": corpus.Attack(corpus.key(), json.dumps(release("9.9.9")).encode())}
     (faults,) = tried(s3, publish, sound).values()
     assert [fault.partition(" ")[0] for fault in faults] == ["it", "nothing"]
@@ -98,7 +98,7 @@ def test_keys_are_listed_in_a_form_that_can_hold_any_of_them(s3: S3, publish: Ha
 
 @pytest.mark.http
 def test_what_s3_says_of_an_upload_is_not_believed(s3: S3, publish: Handler) -> None:
-    """A bomb under `Content-Encoding: gzip` stays the few bytes that it is."""
+    """Keep a compressed body as it is: a bomb under `Content-Encoding: gzip` stays a few bytes."""
     public = begin(s3, publish)
     body = gzip.compress(b"[" * 50_000_000, compresslevel=9, mtime=0)[: parse.UPLOAD_MAX_BYTES]
     said: dict[str, Any] = {"ContentEncoding": "gzip", "ContentType": "text/html", "CacheControl": "max-age=9"}
@@ -122,11 +122,11 @@ else:
 print(re.search(r"VmHWM:\\s+([0-9]+) kB", open("/proc/self/status").read())[1])
 """
 MEMORY_MAX_KB = 350_000
-"""What a process that reads hostile uploads may take, of the 512 MB that the publishing function has."""
+"""The most memory for a process that reads hostile uploads. The publishing function has 512 MB."""
 
 
 def memory_kb(*arguments: str) -> int:
-    """What a new process takes to read the large attacks, all at once."""
+    """Return the memory that a new process takes to read all large attacks at once."""
     paths = os.pathsep.join(str(ROOT / tree) for tree in ("functions", "cli", "client", "."))
     command = [sys.executable, "-c", READ_THEM, *arguments]
     run = subprocess.run(command, env={"PYTHONPATH": paths}, capture_output=True, text=True, check=True)
@@ -138,7 +138,7 @@ def test_all_large_attacks_at_once_do_not_take_the_memory_that_the_function_has(
 
 
 def test_without_a_bound_on_names_one_of_them_would() -> None:
-    """The positive control."""
+    """Positive control of the test above."""
     assert memory_kb("unbounded") > MEMORY_MAX_KB
 
 
@@ -151,7 +151,7 @@ def test_a_refusal_does_not_hold_on_to_the_upload(s3: S3) -> None:
 
 
 class TestTextsThatAreOnlyDangerousElsewhere:
-    """What nobody who reads JSON, XML or HTML acts on is published as it was written. docs/security.md says so."""
+    """Texts that are harmless to readers of JSON, XML and HTML are published unchanged, as docs/security.md says."""
 
     @pytest.mark.parametrize(
         "text",
@@ -165,7 +165,7 @@ class TestTextsThatAreOnlyDangerousElsewhere:
         assert b"<script" not in s3.get("public/pages/comet-cursor.html")
 
     def test_notes_may_turn_the_direction_of_their_own_text(self, s3: S3, publish: Handler) -> None:
-        """Arabic and Hebrew need it; names, titles and URLs may not."""
+        """Arabic and Hebrew need direction marks in notes. Names, titles and URLs may not have them."""
         s3.put(corpus.key("4.2.1"), release(notes={"he": "\u2067\u05e9\u05dc\u05dd\u2069 4.2"}))
         publish(SWEEP, None)
         assert s3.json(MANIFEST)["notes"] == {"he": "\u2067\u05e9\u05dc\u05dd\u2069 4.2"}

@@ -1,4 +1,4 @@
-"""The list of products: what each says of itself, and pages of it that can always be served."""
+"""Test the list of products: the entry of each, and pages that can always be served."""
 
 from __future__ import annotations
 

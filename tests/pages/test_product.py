@@ -1,4 +1,4 @@
-"""The page of a product: what it says of an offer, what it makes of hostile texts, and that it can always be served."""
+"""Test the page of a product: an offer in words, hostile texts, and a size that can always be served."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.formats.offers import artifact, complete, offer, release
 from tests.pages.read_page import Page, skipped
 
 HOSTILE = """<script>x()</script>"'><img src=x onerror=x()>&amp;{{ 7 * 7 }}"""
-WORST = "&" * 200  # five bytes each
+WORST = "&" * 200  # each character takes five bytes in HTML
 
 
 def product(*offers: Offer, documents: dict[str, list[str]] | None = None, language: str = "", **fields: Any) -> Page:
@@ -127,7 +127,7 @@ HELD: dict[str, dict[str, Any]] = {
 
 
 def decided(*releases: Release, **policy: Any) -> Offer:
-    """What the channel offers under a policy; its releases came out a week apart, from the first of November on."""
+    """Return the offer of a channel with this policy. Its releases came out a week apart, from 1 November on."""
     document = json.dumps({"schema": 1, "product": "p", "channel": "stable", **policy})
     policies = {"stable": ChannelPolicy.model_validate_json(document)}
     return decide(Product(product="p"), "stable", policies, releases, datetime(2026, 12, 1, tzinfo=UTC))
@@ -146,7 +146,7 @@ class TestAChannelThatIsHeld:
         "policy", [{"pin": "1.0.0"}, {"pin": "9.9.9"}, {"pin": "2.0.0"}, HELD[list(HELD)[1]]], ids=str
     )
     def test_says_nothing_that_depends_on_what_is_held_back(self, policy: dict[str, Any]) -> None:
-        """Neither that there is more, nor which version the pin names: it may be of no release that is public."""
+        """Show neither that a higher release exists, nor the pinned version, which may not be public."""
         old = release("1.0.0", released_at="2026-11-04T00:00:00Z")
         higher = release("2.0.0", available_at="2027-01-01T00:00:00Z", notes={"en": "secret"})
         with_more, without = (rendered(decided(*known, **policy)) for known in ((old, higher), (old,)))
@@ -162,14 +162,14 @@ class TestAChannelThatIsHeld:
 
     @pytest.mark.parametrize("held", [{"is_pinned": True}, {"paused_at": datetime(2026, 11, 5, tzinfo=UTC)}], ids=str)
     def test_is_told_to_people_only(self, held: dict[str, Any]) -> None:
-        """No document for a program changes: what a client reads is the same as if nothing higher were there."""
+        """Documents for programs do not change: a client reads the same as if no higher release existed."""
         free = offer(complete("1.1.0"), complete("1.0.0"))
         shown = replace(free, **held)
         assert formats.render(shown) == formats.render(free)
         assert drop_in.render(shown, ["electron", "tauri"]) == drop_in.render(free, ["electron", "tauri"])
         assert atom.product([shown]) == atom.product([free])
         assert index.entry(Product(product="p"), [shown]) == index.entry(Product(product="p"), [free])
-        assert rendered(shown) != rendered(free), "positive control: the page does"
+        assert rendered(shown) != rendered(free), "positive control: the page changes"
 
 
 class TestItsNotes:
@@ -186,7 +186,7 @@ class TestItsNotes:
         assert list(made) == ["", "en", "he"], "the product's own language first"
         for language, tag, said in (("", "de", "neu"), ("en", "en", "new"), ("he", "he", "חדש")):
             page = Page(made[language].decode())
-            assert [notes["lang"] for notes in page.all("div")] == [tag, "en"], "what has no other is in English"
+            assert [notes["lang"] for notes in page.all("div")] == [tag, "en"], "all other texts are in English"
             assert said in page.text
             switch = {link["hreflang"]: link for link in page.all("a") if "hreflang" in link}
             assert {at: link["href"] for at, link in switch.items()} == {"de": "/p", "en": "/p/en", "he": "/p/he"}

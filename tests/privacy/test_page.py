@@ -1,4 +1,4 @@
-"""The pages for people: they say what the table says, load nothing, and can be read by anyone."""
+"""Test the pages for people: they show the table of promises, load nothing, and have no barriers."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
 LOADING = {"src", "srcset", "data", "poster", "action", "formaction", "background", "ping", "manifest"}
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 ACTING = {"script", "form", "input", "button", "iframe", "frame", "object", "embed", "base", "portal"}
-"""What runs, shows something from elsewhere, or takes something from a visitor."""
+"""Elements that run something, show something of another host, or take something from a visitor."""
 
 
 class Page(HTMLParser):
-    """What a page says, links to and would load.
+    """The texts, links and loaded URLs of a page.
 
     Attributes:
-        text: all that can be read, but for the stylesheet.
+        text: all readable text, without the stylesheet.
         styles: the texts of its stylesheets.
-        ids: where a link on the page can lead.
+        ids: the targets of links within the page.
         tags: the names of its elements.
-        links: where it leads: by `<a>`, or to its feed.
-        loads: every address that a browser would fetch by itself.
+        links: the targets of its `<a>` elements, and its feed.
+        loads: every URL that a browser would load by itself.
     """
 
     def __init__(self, html: str) -> None:
@@ -58,7 +58,7 @@ class Page(HTMLParser):
             self.styles.append("")
         self.tags.append(tag)
         self.ids.add(given.get("id", ""))
-        leads = tag == "a" or given.get("rel") == "alternate"  # a browser shows that there is a feed, and fetches none
+        leads = tag == "a" or given.get("rel") == "alternate"  # a browser shows that there is a feed and loads none
         if leads:
             self.links.append(given["href"])
         self.loads += [value for name, value in given.items() if name in LOADING or (name == "href" and not leads)]
@@ -78,7 +78,7 @@ class Page(HTMLParser):
 
 
 def foreign(page: Page) -> list[str]:
-    """What a page would load from anywhere, run, or ask of a visitor."""
+    """Return everything that a page would load, run, or ask of a visitor."""
     in_style = [style for style in page.styles if "url(" in style or "@import" in style]
     return [address for address in page.loads if address != "data:,"] + in_style
 
@@ -88,7 +88,7 @@ def words(text: str) -> str:
 
 
 FOREIGN = '<img src="https://tracker.example/x.gif">'
-"""What a publisher may write by mistake, or copy from elsewhere."""
+"""HTML that a publisher may write or copy by mistake."""
 
 
 NOTES = {"en": f"<script>alert(1)</script>\n\n{FOREIGN}\n\n![](https://tracker.example/x.gif)", "he": "שלום"}
@@ -102,7 +102,7 @@ UPLOADS = {
 
 @pytest.fixture(scope="module")
 def ask(deploy: Callable[[dict[str, Any]], Handler]) -> Handler:
-    """The answering function in front of two channels of one product."""
+    """Return the answering function in front of two channels of one product."""
     return deploy(UPLOADS)
 
 
@@ -129,7 +129,7 @@ def test_the_page_names_no_other_host_and_holds_no_script(ask: Handler, path: st
     page = Page(ask(request(path), None)["body"])
     assert foreign(page) == []
     hosts = {urlsplit(link).hostname for link in page.links} - {None}
-    assert hosts <= {"downloads.example.com"}, "only the publisher's own, for who chooses to download"
+    assert hosts <= {"downloads.example.com"}, "only the publisher's own host, for a person who chooses to download"
     assert path != "/privacy" or hosts == set()
 
 

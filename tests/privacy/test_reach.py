@@ -1,4 +1,4 @@
-"""How far a request reaches: which code sees it, what is read of it, and whom the answering function talks to."""
+"""Test how far a request reaches: the code that gets it, the parts that are read, and the hosts that are called."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_what_else_is_given_the_request_would_be_seen(asked: Any) -> None:
 
 
 class Recording(dict[str, Any]):
-    """An event that notes what is read of it."""
+    """An event that records which parts are read."""
 
     def __init__(self, value: dict[str, Any], read: set[str], path: str = "") -> None:
         super().__init__(value)
@@ -101,7 +101,7 @@ def test_number_in_the_place_of_a_name_never_reaches_the_bucket(answer: Any, wir
     for place in PLACES:
         wire.clear()
         answer(request_of({}, Ask(place.replace("{}", "en"))), None)
-        assert len(wire) == 1, f"{place}: the bucket is asked for a sound name, or this test proves nothing"
+        assert len(wire) == 1, f"{place}: the bucket is read for a valid name, or this test proves nothing"
     wire.clear()
     unknown = [answer(request_of({}, Ask(path)), None) for path in ("//", "/drop-in//")]
     assert [answered["statusCode"] for answered in unknown] == [404, 404]

@@ -1,4 +1,4 @@
-"""The Lambda entry of the publishing function: which events it understands, and what it says has to come again."""
+"""Test the Lambda entry of the publishing function: the events that it accepts, and those that it asks for again."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def failed(result: dict[str, Any]) -> list[str]:
 
 
 class PanicError(BaseException):
-    """Like the panic of a library in Rust, which is not an `Exception`."""
+    """An error like the panic of a Rust library, which is not an `Exception`."""
 
 
 def fail_for(
     publish: Handler, failing: str, monkeypatch: pytest.MonkeyPatch, error: type[BaseException] = RuntimeError
 ) -> None:
-    """Let one product fail, with a text that must not get out."""
+    """Let one product fail, with a text that must not reach the log."""
     run = publish.__globals__["_run"]()
     original = run._publisher.publish
 
@@ -54,7 +54,7 @@ def fail_for(
 
 
 def sweep_failed(publish: Handler) -> type[Exception]:
-    """The error of this very import of the handler."""
+    """Return the error class of the handler's present import."""
     error: type[Exception] = publish.__globals__["SweepFailedError"]
     return error
 
@@ -134,7 +134,7 @@ def test_one_products_failure_is_not_the_others(
 def test_a_sweep_does_not_always_begin_with_the_same_product(
     s3: S3, publish: Handler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Or one that takes all the time there is would keep it from those after it for good."""
+    """Vary the order. Otherwise a product that uses up the time would keep those after it from being published."""
     for product in ("a", "b", "c"):
         s3.put(f"releases/{product}/stable/1.0.0.json", release("1.0.0", product=product))
     publish(SWEEP, None)
@@ -201,7 +201,7 @@ def test_a_list_that_could_not_be_written_comes_again_with_every_message(
         assert failed(publish(event, None)) == ["0", "1"]
     assert s3.keys(INDEX) == []
     assert failed(publish(event, None)) == []
-    assert s3.keys(INDEX) == [INDEX], "though of the product nothing was left to write"
+    assert s3.keys(INDEX) == [INDEX], "although nothing of the product was left to write"
 
 
 def test_a_stray_upload_is_refused_by_its_own_event(s3: S3, publish: Handler) -> None:

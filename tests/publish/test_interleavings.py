@@ -1,4 +1,4 @@
-"""Publishers that overtake, repeat, miss and die, in any order: a reader never goes back, and nothing is lost."""
+"""Test publishers that overtake, repeat, miss and end, in any order: a reader never goes back, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 QUICK, FULL = 20, 1_000 if IS_FULL else 200
-"""How many worlds `make test` plays, and how many `make test-all` and `make torture` do."""
+"""The number of worlds in `make test`, and in `make test-all` and `make torture`."""
 
 
 @pytest.mark.parametrize(
@@ -45,14 +45,14 @@ def test_a_run_is_the_sum_of_its_worlds() -> None:
 
 
 class Blind(WatchedMemory):
-    """Writes whatever stands there."""
+    """A bucket that writes without its condition."""
 
     def _only_if(self, key: str, replaces: str | None) -> None:
         pass
 
 
 class Torn(WatchedMemory):
-    """Lists what is uploaded once, whatever comes later."""
+    """A bucket that keeps showing its first listing of uploads."""
 
     def __init__(self, objects: Objects) -> None:
         super().__init__(objects)
@@ -63,7 +63,7 @@ class Torn(WatchedMemory):
 
 
 class Forgetful(WatchedMemory):
-    """Does not do its last write."""
+    """A bucket that omits the last write."""
 
     def put(self, key: str, body: bytes, content_type: str, *, replaces: str | None) -> None:
         if not key.endswith("manifest.json"):
@@ -78,7 +78,7 @@ class Forgetful(WatchedMemory):
 def test_publishers_that_do_without_one_of_the_rules_are_noticed(
     broken: Callable[[Objects], WatchedMemory], fault: str, seed: int
 ) -> None:
-    """The positive control; it begins where the fault is soon met."""
+    """Positive control. Each seed is one that soon leads to the fault."""
     found: set[str] = set()
     for number in range(seed, seed + 300):
         world = World(random.Random(number), lambda objects: PublisherFixture(broken(objects)))
@@ -86,7 +86,7 @@ def test_publishers_that_do_without_one_of_the_rules_are_noticed(
         found |= {told.rpartition(" is ")[2] for told in world.reader.faults} | ({"lost"} if counts.lost else set())
         if fault in found:
             return
-    pytest.fail(f"not noticed: {fault}")
+    pytest.fail(f"the fault is not noticed: {fault}")
 
 
 def test_a_publisher_is_killed_between_two_requests() -> None:

@@ -1,4 +1,4 @@
-"""The list of products follows what the products say, and reads only what changed."""
+"""Test that the list of products follows the products, and reads only the entries that changed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def key(version: str) -> str:
 
 @pytest.fixture
 def published(s3: S3, rig: PublisherFixture) -> S3:
-    """A bucket with 4.2.1 on stable, published with the list."""
+    """Return a bucket with 4.2.1 on stable, published with the list."""
     s3.put(key("4.2.1"), release())
     rig.sweep()
     return s3

@@ -1,4 +1,4 @@
-"""From uploads to public documents and refusals."""
+"""Test the way from uploads to public documents and refusals."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def policy(channel: str = "stable", **fields: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def published(s3: S3, rig: PublisherFixture) -> S3:
-    """A bucket with 4.2.0 and 4.2.1 on stable, published."""
+    """Return a bucket with 4.2.0 and 4.2.1 on stable, published."""
     for version in ("4.2.0", "4.2.1"):
         s3.put(key(version), release(version))
     rig.publisher.publish("comet-cursor")
@@ -64,7 +64,7 @@ def test_publishing_again_writes_nothing_and_reads_no_upload_again(published: S3
     change = rig.publisher.publish("comet-cursor")
     assert (change.written, change.deleted, rig.bucket.writes) == ((), (), [])
     assert [name for name, _ in rig.bucket.operations if name == "get"] == []
-    assert [name for name, _ in rig.bucket.operations] == ["etags"] * 9 + ["versions"] * 5, "and looks only once"
+    assert [name for name, _ in rig.bucket.operations] == ["etags"] * 9 + ["versions"] * 5, "and lists only once"
 
 
 def test_only_what_changed_is_written(published: S3, rig: PublisherFixture) -> None:
@@ -74,7 +74,7 @@ def test_only_what_changed_is_written(published: S3, rig: PublisherFixture) -> N
     new = [
         f"public/v1/comet-cursor/beta/{name}" for name in ("appcast.xml", "feed.atom", "releases.json", "manifest.json")
     ]
-    # The stable manifest stays: 4.1.0 is older than what it tells of.
+    # The manifest of stable does not change: it offers a release newer than 4.1.0.
     changed = [f"{STABLE}/{name}" for name in ("appcast.xml", "feed.atom", "releases.json")]
     assert rig.bucket.writes == [*new, *changed, NEWS, ENTRY, PAGE]
 
@@ -166,7 +166,7 @@ NUMBERS = ("3f2504e0-4f89-11d3-9a0c-0305e82c3301", "3f2504e04f8911d39a0c0305e82c
 
 
 class TestForbiddenNames:
-    """A release, a product and a policy under such a name are refused; the release under a sound name is published."""
+    """A release, a product and a policy with such a name are refused. The release with a valid name is published."""
 
     def test_product_of_a_forbidden_name_is_refused_by_name(self, published: S3, rig: PublisherFixture) -> None:
         rig.sweep()
@@ -275,7 +275,7 @@ class TestTheListOfProducts:
     def test_that_was_replaced_by_an_older_one_is_mended_by_who_replaced_it(
         self, published: S3, rig: PublisherFixture
     ) -> None:
-        """The faster publisher finds its product listed still from before, and has nothing to write."""
+        """Write twice, since the faster publisher read a list that still had its product and wrote nothing."""
         published.put(OTHER, b"")
         rig.publisher.publish_index()
         published.delete(OTHER)
@@ -290,7 +290,7 @@ class TestTheListOfProducts:
         slower.publisher.publish_index()
         looked = [("etags", "public/pages/"), ("current", GATHERED)]
         assert (faster.bucket.operations, faster.bucket.writes) == (looked, [])
-        assert slower.bucket.writes == [INDEX, INDEX], "once stale, once right; what was gathered is the same"
+        assert slower.bucket.writes == [INDEX, INDEX], "stale, then right; the gathered entries stay"
         assert b'href="/other"' in published.get(INDEX)
 
 
@@ -415,10 +415,10 @@ class TestTheRulesOfAProduct:
         (problem,) = published.json(f"rejected/{key('4.3.0')}.json")["problems"]
         assert problem["path"] == path
         assert published.keys("rejected/") == [f"rejected/{key('4.3.0')}.json"]
-        assert published.json(f"{STABLE}/manifest.json")["version"] == "4.2.1", "what was accepted stays"
+        assert published.json(f"{STABLE}/manifest.json")["version"] == "4.2.1", "accepted releases stay"
         published.put("products/comet-cursor.json", {"product": "comet-cursor"}, later + timedelta(seconds=1))
         rig.publisher.publish("comet-cursor")
-        assert published.json(f"{STABLE}/manifest.json")["version"] == "4.3.0", "and what they allow again counts"
+        assert published.json(f"{STABLE}/manifest.json")["version"] == "4.3.0", "and those allowed again count"
 
     def test_ask_for_a_signature_of_one_of_the_kinds_on_that_channel(self, s3: S3, rig: PublisherFixture) -> None:
         rule = {"signed_with": {"stable": ["minisign", "ed25519"]}}
@@ -474,7 +474,7 @@ class TestNothingAcceptedIsLost:
         self, published: S3, rig: PublisherFixture
     ) -> None:
         published.delete(key("4.2.1"))
-        later = datetime.now(UTC) + timedelta(seconds=1)  # S3 tells the moment of a version to the second
+        later = datetime.now(UTC) + timedelta(seconds=1)  # S3 shows the time of a version in whole seconds
         for title in ("second", "third"):
             published.put(key("4.2.1"), release(title=title), later)
         rig.publisher.publish("comet-cursor")

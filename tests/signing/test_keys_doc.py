@@ -1,4 +1,4 @@
-"""docs/keys.md: its commands are run, section by section, and a stock client of TUF looks after each."""
+"""Test docs/keys.md: its commands are run, section by section, and a stock TUF client checks the result of each."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_the_documented_commands_lead_clients_through_every_loss(s3: S3, answer:
     commands = tmp_path / "bin"
     commands.mkdir()
     (commands / "comet-updates").symlink_to(Path(sys.executable).with_name("comet-updates"))
-    aws = commands / "aws"  # the command is not among what the tests install
+    aws = commands / "aws"  # the tests do not install the `aws` command
     aws.write_text(f"#!{sys.executable}\n{AWS}")
     aws.chmod(0o755)
     environment = {

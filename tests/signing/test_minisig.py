@@ -1,4 +1,4 @@
-"""Signatures in minisign's format, verified by an implementation that is not ours."""
+"""Test signatures in minisign's format, verified by an implementation that is not ours."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def key(tmp_path: Path) -> SSlibKey:
 
 @pytest.fixture
 def public(key: SSlibKey) -> minisign.PublicKey:
-    """As an app has it, from the line that `comet-updates keys create` prints."""
+    """Return the public key as an app has it: the line that `comet-updates keys create` prints."""
     file = minisig.public_key(sign.key_number(key), bytes.fromhex(key.keyval["public"]))
     return minisign.PublicKey.from_base64(file.splitlines()[1])
 

@@ -1,4 +1,7 @@
-"""What each layer holds, as `make sbom` lists it; and that the answering function's list is short and explained."""
+"""Test the list of each layer's content that `make sbom` makes.
+
+The answering function's list is short and explained.
+"""
 
 from __future__ import annotations
 
@@ -15,18 +18,18 @@ from tests.template.test_build import need
 
 CYCLONEDX = ROOT / ".venv-sbom" / "bin" / "cyclonedx-py"
 ANSWER_MAX = 5
-"""How many packages may stand between a request and its answer."""
+"""The largest number of packages between a request and its answer."""
 
 
 def locked(layer: str) -> dict[str, set[str]]:
-    """The hashes of each package of a layer, by its name and version."""
+    """Return the hashes of each package of a layer, by its name and version."""
     text = (ROOT / "layers" / layer / "requirements.txt").read_text()
     lines = re.findall(r"^([a-z0-9-]+)==(\S+?)(?: ;[^\\]*)? \\\n((?:    --hash=.+\n?)+)", text, re.MULTILINE)
     return {f"{name}@{version}": set(re.findall("sha256:([0-9a-f]{64})", hashes)) for name, version, hashes in lines}
 
 
 def listed(layer: str, folder: Path) -> bytes:
-    """The bill of materials, made as the Makefile does."""
+    """Return the bill of materials, made as the Makefile does."""
     need(CYCLONEDX.exists(), "cyclonedx-py")
     (command,) = re.findall(r"(\.venv-sbom/bin/cyclonedx-py .*);", (ROOT / "Makefile").read_text())
     arguments = command.replace("$$layer", layer).replace(f"sbom/{layer}.json", str(folder / "sbom.json")).split()

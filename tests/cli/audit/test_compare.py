@@ -1,4 +1,4 @@
-"""The audit of a deployed stack: it finds each planted difference, says what it cannot see, and only reads."""
+"""Test the audit of a deployed stack: it finds each planted difference, reports what it cannot see, and only reads."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ account = cache(Account)
 
 @pytest.fixture(scope="module")
 def prepared(botocore_overheard: None) -> Iterator[Callable[..., Prepared]]:
-    """Makes each of the two stacks when it is first asked for."""
+    """Return a function that makes each of the two stacks at its first use."""
     with mock_aws():
         yield cache(Prepared)
 
@@ -93,7 +93,7 @@ def _configure(function: str = "AnswerFunction", **changes: Any) -> Mutation:
 
 
 def _configured(**changes: Any) -> Mutation:
-    """For what moto does not keep of a function."""
+    """Change a part of the configuration that moto does not keep."""
     return lambda d: d.configured[d.ids["AnswerFunction"]].update(changes)
 
 
@@ -113,7 +113,7 @@ def _variables(**changes: str | None) -> Mutation:
 
 
 def _stage(**changes: Any) -> Mutation:
-    def plant(deployed: Deployed) -> None:  # moto cannot update one
+    def plant(deployed: Deployed) -> None:  # moto cannot update a stage
         api = deployed.ids["Api"]
         client("apigatewayv2").delete_stage(ApiId=api, StageName="$default")
         client("apigatewayv2").create_stage(ApiId=api, **STAGE | changes)
@@ -176,7 +176,7 @@ def _bucket_log(deployed: Deployed) -> None:
 
 
 def _trail(type_: str, value: str) -> Mutation:
-    """A selector of the elder kind."""
+    """Add a basic event selector to the trail."""
 
     def plant(deployed: Deployed) -> None:
         resources = [{"Type": type_, "Values": [value.format(**deployed.ids, function=deployed.arn("AnswerFunction"))]}]
@@ -246,7 +246,7 @@ def _key(**changes: Any) -> Mutation:
 
 
 def _delivery(deployed: Deployed) -> None:
-    """A log of the newer kind. It is set up in one region, wherever the stack is."""
+    """Add CloudFront's newer kind of log. It is set up in us-east-1 for every stack."""
     logs = boto3.client("logs", region_name="us-east-1")
     arn = f"arn:aws:cloudfront::{ACCOUNT}:distribution/{deployed.ids['Cdn']}"
     logs.put_delivery_source(name="seen", resourceArn=arn, logType="ACCESS_LOGS")
@@ -678,7 +678,7 @@ DIFFERENCES: dict[str, tuple[str, str, Mutation]] = {
         _without("PublishFunctionUploads"),
     ),
 }
-"""What differs → the area that must say so, some words of what it says, and how it came about."""
+"""Difference → the area that must report it, some words of the report, and the change that makes it."""
 
 
 @pytest.mark.parametrize("difference", DIFFERENCES)
@@ -853,7 +853,7 @@ OF_THE_CDN: dict[str, tuple[str, str, Mutation]] = {
     ),
     "a log for ever": ("logs", "AnswerLog never expires", _log("delete_retention_policy")),
 }
-"""The same, of a stack with the CDN."""
+"""The same for a stack with the CDN."""
 
 
 @pytest.mark.parametrize("difference", OF_THE_CDN)
@@ -911,13 +911,13 @@ OF_ONE_WAY = {
     "cdn": {call for call in READS if call[0] == "cloudfront"} | {("logs", "DescribeDeliverySources")},
     "gateway": {call for call in READS if call[0] == "apigatewayv2"},
 }
-"""Calls that are made where the CDN leads to the function, or the gateway."""
+"""The calls that are made only with the CDN, or only with the gateway."""
 
 Seen = dict[tuple[str, str], set[tuple[Status, str]]]
 
 
 def _unseen(deployed: Deployed, calls: set[tuple[str, str]]) -> Seen:
-    """What is found where one call is refused, for each."""
+    """Return the union of all findings, with each of the calls refused in turn."""
     seen = {}
     for refused in calls:
         deployed.refused = {refused[1]: "AccessDeniedException"}
@@ -933,7 +933,7 @@ def _needs(calls: set[tuple[str, str]]) -> Seen:
 
 class TestWhatMayNotBeRead:
     def test_is_unseen_and_names_the_right_that_is_missing(self, deployed: Deployed) -> None:
-        """Whichever call it is; without a traceback, and with no difference that is none."""
+        """Report one finding for each refused call, without a traceback and without a false difference."""
         calls = READS.keys() - {("cloudformation", "ListStackResources")} - OF_ONE_WAY["cdn"]
         assert _unseen(deployed, calls) == _needs(calls)
 

@@ -1,4 +1,4 @@
-"""`comet-updates release`: built files become a release, once everything about them is true."""
+"""Test `comet-updates release`: built files become a release, once every statement about them is true."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ BUILT = {
 
 
 class Build:
-    """Files that were built, a server that they are on, and the command that releases them."""
+    """Built files, the server that hands them out, and the command that releases them."""
 
     def __init__(self, folder: Path, shop: Shop, server: Server) -> None:
         self.folder, self.shop, self.server = folder, shop, server
@@ -67,7 +67,7 @@ class Build:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Path]]:
-    """A host that files are on, and the certificate to trust it by."""
+    """Yield a server for the files, and the certificate that makes clients trust it."""
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(context)
@@ -215,7 +215,7 @@ def wait(build: Build, *arguments: str) -> Result:
 
 
 def serve_what_is_public(build: Build, channel: str = "stable") -> None:
-    """The service, as far as it matters here: the documents of a channel at their URLs."""
+    """Publish, and serve the documents of a channel at their URLs, as the service would."""
     build.shop.publish()
     for key, body in build.shop.s3.tree(f"public/v1/comet-cursor/{channel}/").items():
         build.server.files[key.rpartition("/")[2]] = body
@@ -268,7 +268,7 @@ def test_a_release_that_is_held_back_is_said_to_wait(build: Build, decided: dict
 
 
 def test_a_refusal_is_told_with_every_problem(build: Build) -> None:
-    """The product became stricter between the look and the upload."""
+    """Make the product stricter between the check and the upload."""
     build.run()
     key = "products/comet-cursor.json"
     build.shop.s3.put(key, {"schema": 1, "product": "comet-cursor", "version_scheme": "build"})
@@ -286,7 +286,7 @@ def test_a_first_share_is_shown_with_what_clients_see(build: Build) -> None:
 
 @pytest.mark.http
 class TestUploadingTheFiles:
-    """`--upload-to`: the files first, then the look at their URLs, then the release."""
+    """`--upload-to` uploads the files, then checks their URLs, then releases."""
 
     def run(self, build: Build, *arguments: str) -> Result:
         return build.run("--upload-to", f"s3://{build.shop.s3.bucket}/files/4.2.1/", *arguments)

@@ -1,4 +1,7 @@
-"""The bridge from HTTP to payload 2.0: all that API Gateway would pass on is there, so nothing is proved too easily."""
+"""Test the bridge from HTTP to payload 2.0.
+
+It passes on everything that API Gateway does, or the tests would prove less.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`comet-updates serve` as a newcomer uses it: the real command in a process of its own, over real HTTP."""
+"""Test `comet-updates serve` as a newcomer uses it: the real command in a process of its own, over real HTTP."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PATIENCE_S = 300  # a machine may be busy
 
 
 class Response(NamedTuple):
-    """An answer as it came over the wire."""
+    """An answer as it came over the network."""
 
     status: int
     headers: dict[str, str]

@@ -1,4 +1,4 @@
-"""The folder in which root and targets lie until enough people signed them."""
+"""Test the folder that holds root and targets until enough people have signed them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_export_over_a_private_key_is_refused(tmp_path: Path) -> None:
 
 
 def test_export_twice_writes_the_same_file(tmp_path: Path) -> None:
-    """Positive control: a file that holds the same is not in the way, and a new name is written."""
+    """Positive control: a file with the same content does not conflict, and a new name is written."""
     key_folder.create(tmp_path / "key.pem")
     for _ in range(2):
         key_folder.export(f"file2:{tmp_path / 'key.pem'}", tmp_path / "copy.pub")
@@ -187,13 +187,13 @@ def test_a_dry_run_of_publishing_uploads_nothing(house: TufPublisher) -> None:
 
 
 class TestSigning:
-    """Each signs where they may, and what was signed is never lost."""
+    """Each person signs the metadata of their role, and no signature is lost."""
 
     def test_each_adds_a_signature_to_what_is_newest(self, house: TufPublisher) -> None:
         key_folder.rotate(house.folder, "root", [house.public("root-d")], [], now=house.now, is_dry=False)
         told = [key_folder.sign(house.folder, house.key(f"root-{name}"), is_dry=False).says for name in "db"]
         assert [line.partition(": ")[2] for says in told for line in says] == [
-            "signatures still missing: 2",  # a new key is none of those of the root before
+            "signatures still missing: 2",  # the root before does not have the new key
             "signatures still missing: 1",
         ]
         house.sign("root-a")
@@ -216,7 +216,7 @@ class TestSigning:
 
 
 class TestPublishing:
-    """All that enough people signed, or nothing."""
+    """Either everything has enough signatures and is published, or nothing is."""
 
     def test_what_too_few_signed_keeps_everything_back(self, house: TufPublisher) -> None:
         key_folder.rotate(house.folder, "root", [house.public("root-d")], [], now=house.now, is_dry=False)

@@ -1,4 +1,4 @@
-"""The online key in a KMS: what is asked of it, and how often."""
+"""Test the online key in a KMS: which requests it gets, and how many."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def kms(aws: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A client of moto's KMS, which signs digests as AWS's does: moto itself hashes them once more."""
+    """Return a client of moto's KMS, changed to sign digests as AWS does. moto itself hashes them once more."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", aws)
 
     def sign(self: ECDSAPrivateKey, message: bytes, signing_algorithm: str) -> bytes:
@@ -38,7 +38,7 @@ def kms(aws: str, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 def house(kms: Any, s3: S3, tmp_path: Path, open_sinks: None) -> TufPublisher:
-    """With an online key in the KMS, which the ceremony knows by its public half."""
+    """Return a publisher with an online key in the KMS. The ceremony knows its public half."""
     arn = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
     house = TufPublisher(s3, tmp_path, online=f"awskms:{arn}")
     key_folder.export(house.online, house.keys / "online.pem.pub")
@@ -47,7 +47,7 @@ def house(kms: Any, s3: S3, tmp_path: Path, open_sinks: None) -> TufPublisher:
 
 
 def asked(wire: Wire, since: int = 0) -> Counter[str]:
-    """What was asked of the KMS, by the name of the operation."""
+    """Return the number of requests to the KMS, by the name of the operation."""
     targets = (dict(headers).get("HTTP_X_AMZ_TARGET", "") for _, _, _, headers, _ in wire[since:])
     return Counter(target.removeprefix("TrentService.") for target in targets if target.startswith("TrentService."))
 

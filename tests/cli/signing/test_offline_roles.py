@@ -1,4 +1,4 @@
-"""What the owners of the offline keys decide, as the next version of root or targets."""
+"""Test the changes that owners of offline keys make, as the next version of root or targets."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Make = Callable[[str], "SSlibKey"]
 
 @pytest.fixture
 def key(tmp_path: Path) -> Make:
-    """The public half of a key by its name, always the same."""
+    """Return a function that gives the public half of a key by name. The same name gives the same key."""
     made: dict[str, SSlibKey] = {}
 
     def of(name: str) -> SSlibKey:
@@ -132,7 +132,7 @@ def test_a_key_that_is_not_there_cannot_be_taken_away(root: Root, key: Make) -> 
 
 
 class TestWithout:
-    """What follows from a stolen key."""
+    """The removal of a stolen key."""
 
     def test_of_a_key_of_root_is_the_next_root(self, root: Root, targets: Targets, key: Make) -> None:
         next_root, next_targets = offline_roles.without(root, targets, key("a").keyid, NOW)

@@ -1,4 +1,4 @@
-"""Which releases are accepted among others: a table of moments, and the law that acceptance only grows."""
+"""Test which releases are accepted besides others: a table of times, and the law that acceptance only grows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 class Uploads:
-    """What was uploaded, each at a second of the test's choice; nothing is read from anywhere."""
+    """Uploads in memory, each at a second that the test chooses."""
 
     def __init__(self) -> None:
         self._bodies: dict[Stored, bytes] = {}
@@ -84,7 +84,7 @@ def bucket() -> Uploads:
 class TestOnlyHigherVersions:
     @pytest.fixture
     def rising(self, bucket: Uploads) -> Uploads:
-        """A product that wants stable to rise, which is at 4.2.0."""
+        """Return a product with rising versions on stable, which is at 4.2.0."""
         bucket.product(0, only_higher_on=["stable"])
         bucket.release(1, "4.2.0")
         return bucket
@@ -105,7 +105,7 @@ class TestOnlyHigherVersions:
         assert rising.versions() == ["4.2.0"]
 
     def test_two_of_one_second_are_both_accepted(self, rising: Uploads) -> None:
-        """Two pipelines at once: S3 does not say which was first, and neither is lost."""
+        """Accept both of two pipelines: S3 does not show which was first, and neither may be lost."""
         rising.release(2, "4.4.0")
         rising.release(2, "4.3.0")
         assert rising.versions() == ["4.2.0", "4.3.0", "4.4.0"]
@@ -148,7 +148,7 @@ class TestOnlyHigherVersions:
 
 
 class TestVersionScheme:
-    """A product's document that would make accepted releases vanish is refused; see `rules.unaccepting`."""
+    """A product's document that would remove accepted releases is refused; see `rules.unaccepting`."""
 
     def test_scheme_without_order_for_accepted_releases_is_refused(self, bucket: Uploads) -> None:
         bucket.release(0, "1.0.0")
@@ -173,7 +173,7 @@ class TestVersionScheme:
         assert bucket.accepted() == {("stable", "1.0.0")}
 
     def test_scheme_of_every_accepted_release_is_taken(self, bucket: Uploads) -> None:
-        """Positive control: what was refused under the old scheme does not count as accepted."""
+        """Positive control: a release that was refused under the old scheme does not count as accepted."""
         bucket.release(0, "1.0.0")
         bucket.release(1, "1.0")
         bucket.product(10, version_scheme="dotted")
@@ -190,7 +190,7 @@ class TestVersionScheme:
         assert object_keys.product_key(PRODUCT) not in bucket.inputs().refusals
 
     def test_scheme_that_breaks_the_order_of_accepted_releases_is_refused(self, bucket: Uploads) -> None:
-        """PEP 440 orders 1.1.0+b above 1.1.0, semver does not."""
+        """PEP 440 orders 1.1.0+b above 1.1.0, and semver does not."""
         bucket.product(0, version_scheme="pep440", only_higher_on=["stable"])
         bucket.release(1, "1.1.0")
         bucket.release(2, "1.1.0+b")
@@ -241,7 +241,7 @@ class TestTheSameFile:
         assert bucket.accepted() == {("beta", "4.2.1"), ("stable", "4.2.1")}
 
     def test_of_another_version_may_be_another(self, bucket: Uploads) -> None:
-        """Feeds in the field have one URL for ever, behind which the file changes."""
+        """Real feeds have one URL for all versions, and the file behind it changes."""
         bucket.release(1, "4.2.1", artifacts=self.said())
         bucket.release(2, "4.2.2", artifacts=self.said(sha256="f" * 64))
         assert bucket.versions() == ["4.2.1", "4.2.2"]
@@ -250,7 +250,7 @@ class TestTheSameFile:
 class TestApprovals:
     @pytest.fixture
     def careful(self, bucket: Uploads) -> Uploads:
-        """A product with 4.2.0 on stable, that wants approvals there from then on; beta includes stable."""
+        """Return a product with 4.2.0 on stable, which requires approvals there from then on. beta includes stable."""
         bucket.release(0, "4.2.0")
         bucket.policy(1, "beta", includes=["stable"])
         bucket.product(2, approved_on=["stable"])
@@ -321,7 +321,7 @@ STEPS = st.one_of(
 def test_what_was_accepted_stays_accepted_whatever_comes(steps: list[Any]) -> None:
     bucket, second, before = Uploads(), 0, set[tuple[str, str]]()
     for (kind, *said), pause in steps:
-        if pause:  # S3 tells moments to the second: what a second brought is settled when it is over
+        if pause:  # S3 shows times in whole seconds, so the uploads of a second are settled at its end
             now = bucket.accepted()
             assert before <= now, "something was lost"
             before, second = now, second + 1

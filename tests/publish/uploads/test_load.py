@@ -1,4 +1,4 @@
-"""What is read to know the inputs of a product: each version once, and a large product from its pack."""
+"""Test what is read to know the uploads of a product: each version once, and a large product from its pack."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def stocked(s3: S3) -> S3:
 
 
 def load(bucket: Watching, *, writes_packs: bool = False) -> AcceptedUploads:
-    """As a process does that has just started."""
+    """Load the uploads, as a process does that has just started."""
     return Loader(bucket, writes_packs=writes_packs).load("comet-cursor", list_inputs(bucket, "comet-cursor"))
 
 
