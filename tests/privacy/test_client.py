@@ -264,7 +264,9 @@ def drawn(server: Server, copy: Copy) -> tuple[set[Any], set[Any]]:
     return {one["group"] for one in remembered}, {one["next_check"] for one in remembered}
 
 
-def test_what_a_copy_draws_does_not_come_from_its_machine(service: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_random_numbers_of_a_copy_do_not_come_from_its_machine(
+    service: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A number that the machine decides would be an id of the machine: the time of asking would tell it."""
     now = frozen(monkeypatch)
     groups, times = drawn(service, ONE)
