@@ -189,6 +189,13 @@ def test_every_decision_in_the_guide_is_accepted(decision: str) -> None:
     parse.parse(ChannelPolicy, object_keys.channel_key("comet-cursor", "stable"), json.dumps(document).encode())
 
 
+@pytest.mark.parametrize("page", sorted(ROOT.glob("docs/clients/*.md")), ids=lambda page: page.stem)
+def test_client_page_with_base_links_to_its_meaning(page: Path) -> None:
+    text = page.read_text()
+    meaning = "`BASE` is `https://" if page.stem == "README" else "[`BASE`](README.md)"
+    assert meaning in text or not re.search(r"\bBASE\b", text)
+
+
 @pytest.mark.parametrize("module", formats.ALL, ids=lambda module: module.__name__)
 def test_the_guide_says_what_each_format_needs(module: ModuleType) -> None:
     guide = (ROOT / "docs" / "releasing.md").read_text()
