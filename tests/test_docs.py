@@ -202,6 +202,17 @@ def test_the_guide_says_what_each_format_needs(module: ModuleType) -> None:
     assert all(f"| {needed} |" in guide for needed in module.NEEDS.split("; on macOS "))
 
 
+def test_troubleshooting_names_what_status_prints() -> None:
+    page = (ROOT / "docs" / "troubleshooting.md").read_text()
+    rows = re.search(r"^\| `status` shows .*\n\|[-|]+\|\n((?:\|.+\n)+)", page, re.MULTILINE)
+    assert rows
+    named = re.findall(r"`([^`]+)`", "\n".join(row.split("|")[1] for row in rows[1].splitlines()))
+    parts = {part.strip() for name in named for part in name.split("…")}
+    printed = (ROOT / "cli" / "comet_updates_cli" / "commands" / "status.py").read_text()
+    assert {"latest", "waiting", "due at", "refused"} <= parts
+    assert [part for part in sorted(parts) if not re.search(rf"\b{part}\b", printed.partition("def _show(")[2])] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_and_make_targets_exist(page: Path) -> None:
     text = page.read_text()
