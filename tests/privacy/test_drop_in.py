@@ -96,7 +96,7 @@ def test_the_version_in_a_drop_in_url_stays_nowhere(aws_lambda: Lambda, publishe
 
 
 @FORGETFUL_OR_NOT
-def test_which_version_a_drop_in_client_runs_makes_no_difference_but_to_its_answer(
+def test_the_version_of_a_drop_in_client_changes_only_its_answer(
     aws_lambda: Lambda, published: dict[str, str], ttl_s: str
 ) -> None:
     def observed(version: str, person: Person) -> Observation:
@@ -130,7 +130,7 @@ def test_a_fault_of_any_call_reveals_nothing_of_a_drop_in_request(
     tally(pairs=len(one.seen["posted"]), faults=one.seen["calls"])
 
 
-def test_what_sees_the_version_fits_on_one_screen(aws_lambda: Lambda, published: dict[str, str]) -> None:
+def test_the_code_that_sees_the_version_fits_on_one_screen(aws_lambda: Lambda, published: dict[str, str]) -> None:
     marker = marked(5)["cookie"]
     seen = aws_lambda.observe(ANSWER, published, requests({}, f"1.0.0-x{marker}"), watch=[marker])
     receivers = set(seen.seen["receivers"])
