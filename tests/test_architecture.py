@@ -77,7 +77,7 @@ HOMES: dict[str, set[str]] = {
         "comet_updates_cli",
         "comet_updates_cli.commands",
         "comet_updates_cli.options",
-        "comet_updates_cli.run_plan",
+        "comet_updates_cli.terminal",
     },
     "minisign": {"comet_updates_client.verify"},
     "tuf": {
