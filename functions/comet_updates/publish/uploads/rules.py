@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import urlsplit
 
 from comet_updates.errors import Problem, RefusedUploadError, VersionSyntaxError
+from comet_updates.model.channel import ChannelPolicy
 from comet_updates.model.product import Product
-from comet_updates.model.release import Release
+from comet_updates.model.release import Approval, Release
+from comet_updates.versions import Scheme, precedence
 
 _FACTS = ("size", "sha256", "sha512")
 """The fields that describe the bytes of a file."""
@@ -26,28 +28,67 @@ def check_release(key: str, release: Release, product: Product) -> None:
         raise RefusedUploadError(key, problems)
 
 
+def check_policy(key: str, policy: ChannelPolicy, product: Product) -> None:
+    """Check a policy against the version scheme of its product.
+
+    Raises:
+        RefusedUploadError: a version does not parse. The error contains every problem.
+    """
+    if problems := tuple(policy_problems(policy, product)):
+        raise RefusedUploadError(key, problems)
+
+
 def version_problems(release: Release, product: Product) -> Iterator[Problem]:
-    """Yield a problem if the release's version does not parse under the product's scheme."""
+    """Yield a problem for each version in a release that does not parse under the product's scheme."""
+    field = "build" if product.version_scheme == "build" else "version"
+    yield from _unparsed(f"$.{field}", release.version, release.build, product)
+    for path, version in release.other_versions():
+        yield from _unparsed(path, version, version, product)
+
+
+def policy_problems(policy: ChannelPolicy, product: Product) -> Iterator[Problem]:
+    """Yield a problem for each version in a policy that does not parse under the product's scheme.
+
+    Under the scheme `build`, a policy names releases by their version, which is only shown and never parsed.
+    """
+    if product.version_scheme != "build":
+        for path, version in policy.versions():
+            yield from _unparsed(path, version, None, product)
+
+
+def approval_problems(approval: Approval, product: Product) -> Iterator[Problem]:
+    """Yield a problem if the approval's version does not parse under the product's scheme. As for policies."""
+    if product.version_scheme != "build":
+        yield from _unparsed("$.version", approval.version, None, product)
+
+
+def _unparsed(path: str, version: str, build: str | None, product: Product) -> Iterator[Problem]:
     try:
-        product.precedence(release)
+        precedence(Scheme(product.version_scheme), version, build)
     except VersionSyntaxError as error:
-        field = "build" if product.version_scheme == "build" else "version"
-        yield Problem(f"$.{field}", f"does not parse under the product's version scheme `{error.scheme}`", error.remedy)
+        yield Problem(path, f"does not parse under the product's version scheme `{error.scheme}`", error.remedy)
 
 
-def unaccepting(product: Product, before: Product, lost: Iterable[Release]) -> Problem:
-    """Return the problem of a product's document that would make accepted releases invalid.
+def unaccepting(
+    product: Product, before: Product, lost: Sequence[Release], unreadable: Iterable[ChannelPolicy]
+) -> Iterator[Problem]:
+    """Yield the problems of a product's document that would make accepted uploads invalid.
 
     Args:
         product: the document.
         before: the document that it would replace.
         lost: the releases. Their versions do not parse under `product`, or their order breaks `only_higher_on`.
+        unreadable: the policies. They name versions that do not parse under `product`.
     """
-    return Problem(
-        "$.version_scheme",
-        f"is `{product.version_scheme}`, which would make accepted releases invalid: {some_of(lost)}",
-        f"Keep `{before.version_scheme}`, or release under another product name",
-    )
+    keep = f"Keep `{before.version_scheme}`, or"
+    said = f"is `{product.version_scheme}`, which would make accepted"
+    if lost:
+        problem = f"{said} releases invalid: {some_of(lost)}"
+        yield Problem("$.version_scheme", problem, f"{keep} release under another product name")
+    for policy in unreadable:
+        path = next((problem.path for problem in policy_problems(policy, product)), "$.pin")
+        problem = f"{said} decisions invalid: {path} of {policy.channel}"
+        yield Problem("$.version_scheme", problem, f"{keep} remove that version from the channel's policy first")
 
 
 def some_of(releases: Iterable[Release]) -> str:
