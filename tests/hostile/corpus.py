@@ -38,6 +38,13 @@ def _file(**fields: Any) -> dict[str, Any]:
     return document
 
 
+def _two(*others: dict[str, Any]) -> dict[str, Any]:
+    """A release that tells of one file several times."""
+    document = _file(sha512="a" * 128)
+    document["artifacts"] += [document["artifacts"][0] | other for other in others]
+    return document
+
+
 def _json(document: dict[str, Any]) -> bytes:
     return json.dumps(document).encode()
 
@@ -142,6 +149,13 @@ FIELDS: dict[str, tuple[Callable[[], dict[str, Any]], str]] = {
     "a size as a fraction": (lambda: _file(size=1e300), "$.artifacts[0].size"),
     "true for a size": (lambda: _file(size=True), "$.artifacts[0].size"),
     "a formula for a size": (lambda: _file(size="=1+1"), "$.artifacts[0].size"),
+    "two hashes for one URL": (lambda: _two({"sha256": "f" * 64}), "$.artifacts[1].sha256"),
+    "two sizes for one URL": (lambda: _two({"size": 1, "arch": "aarch64"}), "$.artifacts[1].size"),
+    "two hashes for one URL, not side by side": (lambda: _two({}, {"sha512": "f" * 128}), "$.artifacts[2].sha512"),
+    "two hashes at two mirrors": (
+        lambda: _two({"url": "https://mirror.example.com/setup-x64.exe", "sha256": "f" * 64}),
+        "$.artifacts[1].sha256",
+    ),
     "a hash of another length": (lambda: _file(sha256="0" * 63), "$.artifacts[0].sha256"),
     "a year before all": (lambda: _release(released_at="0001-01-01T00:00:00Z"), "$.released_at"),
     "a year after all": (lambda: _release(released_at="10000-01-01T00:00:00Z"), "$.released_at"),

@@ -330,6 +330,23 @@ class TestTheSameFile:
         bucket.release(2, "4.2.1", "stable", artifacts=self.said(**facts))
         assert bucket.accepted() == {("beta", "4.2.1"), ("stable", "4.2.1")}
 
+    @pytest.mark.parametrize(
+        "other",
+        [
+            {"arch": "aarch64"},
+            {"sha256": "0123456789ABCDEF" * 4, "size": None},
+            {"url": "https://mirror.example.com/setup-x64.exe"},
+            {"url": "https://downloads.example.com/arm64/setup-x64.exe", "arch": "aarch64", "size": 1},
+            {"url": "https://downloads.example.com/setup-x64.msi", "size": 1},
+        ],
+        ids=["for two computers", "less is told", "a mirror", "one name for two computers", "another name"],
+    )
+    def test_release_without_contradictions_is_accepted(self, bucket: Uploads, other: dict[str, Any]) -> None:
+        """Positive control of the attacks `two hashes for one URL` and their like."""
+        told = self.said()[0] | other
+        bucket.release(1, "4.2.1", artifacts=[*self.said(), {name: told[name] for name in told if told[name]}])
+        assert bucket.inputs().refusals == {}
+
     def test_of_another_version_may_be_another(self, bucket: Uploads) -> None:
         """Feeds in the field have one URL for ever, behind which the file changes."""
         bucket.release(1, "4.2.1", artifacts=self.said())
