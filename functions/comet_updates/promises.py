@@ -217,8 +217,9 @@ PROMISES = (
         "contain no versions, except below /drop-in/, which is off unless a product turns it on. There the service "
         "compares the version with one document. The version reaches no log, no file and no request to the bucket. No "
         "cache may store the web address. While the bucket fails, a document that was read before is answered from "
-        "memory, for up to a week. The project's own client sends the same request from every machine, and the request does not "
-        "depend on earlier answers. The times of its requests are spread evenly and do not depend on the machine.",
+        "memory, for up to a week. The project's own client sends the same request from every machine, and the request "
+        "does not depend on earlier answers. The times of its requests are spread evenly and do not depend on the "
+        "machine.",
         (
             *(HOW_OFTEN, NOTHING_TO_SAY, FROM_MEMORY, WHO_ASKS_IN_TROUBLE, OLD_VERSION, OLD_VERSION_ALONE),
             *(OLD_VERSION_FAULT, OLD_VERSION_SEEN, OLD_VERSION_CACHED, EDGE_VERSION, NOT_BACK, CLIENT_SAME),
