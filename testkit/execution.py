@@ -1,9 +1,10 @@
 """A Lambda execution environment of its own for each observation, and everything that can be observed of it.
 
-`python -m testkit.execution` imports libraries, then waits. For each command (one line of JSON, see `Command`)
-it forks and names the child; that one imports the handler, gives it the events through the real Lambda runtime client,
-and reports its observations (one line of JSON, see `Seen`). So two observations start from the very same process, down
-to the last byte. The clock does not move, and nothing is random.
+`python -m testkit.execution HANDLER` imports the libraries of this handler's module, then waits. Each command is one
+line of JSON (see `Command`). For each command the process forks and prints the id of the child. The child imports the
+handler, passes the events to it through the real Lambda runtime client, and reports what it did in one line of JSON
+(see `Seen`). So two observations start from the same process, down to the last byte. The clock stands still, and
+nothing is random.
 """
 
 from __future__ import annotations
@@ -34,10 +35,16 @@ if __name__ == "__main__":  # not in the process of the tests, whose clock must 
 from awslambdaric import bootstrap
 from awslambdaric.lambda_runtime_marshaller import LambdaMarshaller
 
-PRELOADED = (
-    *("obstore.store", "aws_lambda_powertools.logging.formatter", "comet_updates.formats", "boto3", "urllib3"),
-    *("jinja2", "tuf.api.metadata", "securesystemslib.signer"),
-)
+ANSWER = "comet_updates.answer.handler"
+PUBLISH = "comet_updates.publish.handler"
+# What a child would import anyway. For the answering function, no module of ours: it must load them by itself.
+PRELOADED = {
+    ANSWER: ("obstore.store", "aws_lambda_powertools.logging.formatter", "semver"),
+    PUBLISH: (
+        *("aws_lambda_powertools.logging.formatter", "comet_updates.formats", "boto3", "urllib3"),
+        *("jinja2", "tuf.api.metadata", "securesystemslib.signer"),
+    ),
+}
 PACKAGE = "comet_updates"
 STORE = "comet_updates.answer.store"
 PATIENCE_S = 60
@@ -198,7 +205,7 @@ def _with_faults(api: RuntimeApi, handler: Handler, event: str, step: int) -> in
     count.
     """
     for nth in itertools.count(step=step):
-        fault = _Fault(nth, _text(event), everywhere=handler.__module__ != "comet_updates.publish.handler")
+        fault = _Fault(nth, _text(event), everywhere=handler.__module__ != PUBLISH)
 
         def faulty(event_: Any, context: object, fault: _Fault = fault) -> Any:
             sys.setprofile(fault)
@@ -347,9 +354,9 @@ def _remembered(markers: list[str]) -> Iterator[str]:
 # ------------------------------------------------------------------ the waiting process
 
 
-def main() -> None:
+def main(handler: str) -> None:
     """Fork for each command that comes in, until the input ends."""
-    for module in PRELOADED:
+    for module in PRELOADED[handler]:
         importlib.import_module(module)
     answers = os.fdopen(os.dup(1), "w")
     for line in sys.stdin:
@@ -371,4 +378,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])

@@ -123,7 +123,7 @@ def drops_a_temporary_file(event: dict[str, Any], answer: dict[str, Any]) -> dic
 
 
 def remembers_the_guid_in_a_module(event: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
-    sys.modules["comet_updates.object_keys"].last = _guid(event)  # type: ignore[attr-defined]
+    sys.modules["comet_updates.answer.urls"].last = _guid(event)  # type: ignore[attr-defined]
     return answer
 
 

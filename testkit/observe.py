@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from moto.core.base_backend import BackendDict
 from moto.s3.models import FakeKey
 
-from testkit.execution import Command, Seen
+from testkit.execution import ANSWER, PUBLISH, Command, Seen
 from testkit.project import ROOT
 
 if TYPE_CHECKING:
     from testkit.s3 import Wire
 
-ANSWER = "comet_updates.answer.handler"
-PUBLISH = "comet_updates.publish.handler"
+__all__ = ["ANSWER", "PUBLISH", "Lambda", "Observation", "differences", "environ", "moto_state"]
 
 # Times and counters of moto's own: they show that something happened, but not what.
 UNSTABLE = {"_tick", "last_modified", "_last_modified", "_expiry"}
@@ -90,13 +89,19 @@ class Lambda:
 
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "testkit.execution"],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        self._processes: dict[str, subprocess.Popen[str]] = {}
+
+    def _process(self, module: str) -> subprocess.Popen[str]:
+        """Return the process that forks for the handler of `module`, and start it the first time."""
+        if module not in self._processes:
+            self._processes[module] = subprocess.Popen(
+                [sys.executable, "-m", "testkit.execution", module],
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        return self._processes[module]
 
     def observe(
         self,
@@ -128,15 +133,16 @@ class Lambda:
             )
             before = moto_state()
             del self.wire[:]
-            assert self._process.stdin
-            assert self._process.stdout
-            self._process.stdin.write(json.dumps(command) + "\n")
-            self._process.stdin.flush()
+            process = self._process(module)
+            assert process.stdin
+            assert process.stdout
+            process.stdin.write(json.dumps(command) + "\n")
+            process.stdin.flush()
             far_ends: set[str] = set()
-            child = int(self._process.stdout.readline())
+            child = int(process.stdout.readline())
             if connections:
                 self.wire.watch = lambda: far_ends.update(_connections(child))
-            seen = json.loads(self._process.stdout.readline().replace(folder, "TMPDIR"))
+            seen = json.loads(process.stdout.readline().replace(folder, "TMPDIR"))
             self.wire.watch = lambda: None
         assert "failed" not in seen, seen
         requests = tuple(map(_unsigned, self.wire))
@@ -146,11 +152,12 @@ class Lambda:
         return Observation(seen, requests, tuple(sorted(far_ends)), before, moto_state())
 
     def close(self) -> None:
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.close()
-        self._process.wait()
-        self._process.stdout.close()
+        for process in self._processes.values():
+            assert process.stdin
+            assert process.stdout
+            process.stdin.close()
+            process.wait()
+            process.stdout.close()
 
 
 def _connections(process: int) -> Iterator[str]:

@@ -189,10 +189,28 @@ def test_every_decision_in_the_guide_is_accepted(decision: str) -> None:
     parse.parse(ChannelPolicy, object_keys.channel_key("comet-cursor", "stable"), json.dumps(document).encode())
 
 
+@pytest.mark.parametrize("page", sorted(ROOT.glob("docs/clients/*.md")), ids=lambda page: page.stem)
+def test_client_page_with_base_links_to_its_meaning(page: Path) -> None:
+    text = page.read_text()
+    meaning = "`BASE` is `https://" if page.stem == "README" else "[`BASE`](README.md)"
+    assert meaning in text or not re.search(r"\bBASE\b", text)
+
+
 @pytest.mark.parametrize("module", formats.ALL, ids=lambda module: module.__name__)
 def test_the_guide_says_what_each_format_needs(module: ModuleType) -> None:
     guide = (ROOT / "docs" / "releasing.md").read_text()
     assert all(f"| {needed} |" in guide for needed in module.NEEDS.split("; on macOS "))
+
+
+def test_troubleshooting_names_what_status_prints() -> None:
+    page = (ROOT / "docs" / "troubleshooting.md").read_text()
+    rows = re.search(r"^\| `status` shows .*\n\|[-|]+\|\n((?:\|.+\n)+)", page, re.MULTILINE)
+    assert rows
+    named = re.findall(r"`([^`]+)`", "\n".join(row.split("|")[1] for row in rows[1].splitlines()))
+    parts = {part.strip() for name in named for part in name.split("…")}
+    printed = (ROOT / "cli" / "comet_updates_cli" / "commands" / "status.py").read_text()
+    assert {"latest", "waiting", "due at", "refused"} <= parts
+    assert [part for part in sorted(parts) if not re.search(rf"\b{part}\b", printed.partition("def _show(")[2])] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

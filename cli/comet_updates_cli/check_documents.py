@@ -13,6 +13,7 @@ import yaml
 
 from comet_updates import object_keys
 from comet_updates.errors import Problem, RefusedUploadError, refuse
+from comet_updates.model.channel import ChannelPolicy
 from comet_updates.model.product import Product
 from comet_updates.model.release import Release
 from comet_updates.publish.uploads import parse, rules
@@ -40,8 +41,8 @@ def files_in(given: Iterable[Path]) -> list[Path]:
 def check(files: Iterable[Path]) -> list[Finding]:
     """Return the problems of these files.
 
-    A release is checked with its product's document, and a product's document with its releases, if the same tree has
-    them. What was accepted in a bucket is not known here.
+    A release or policy is checked with its product's document, and a product's document with its releases, if the same
+    tree has them. What was accepted in a bucket is not known here.
 
     Raises:
         OSError: a file cannot be read.
@@ -58,6 +59,8 @@ def _check(file: Path) -> Iterable[Finding]:
         document = parse.parse(parse.MODELS[upload.kind], key, body)
         if isinstance(document, Release):
             rules.check_release(key, document, _product(file, key))
+        elif isinstance(document, ChannelPolicy):
+            rules.check_policy(key, document, _product(file, key))
         elif isinstance(document, Product) and (lost := _not_ordered_by(document, file, key)):
             wrong = (
                 f"is `{document.version_scheme}`, but releases beside it do not parse under it: {rules.some_of(lost)}"
@@ -96,7 +99,7 @@ def _key_by_content(body: bytes) -> str | None:
 
 
 def _product(file: Path, key: str) -> Product:
-    """Return the release's product from the same tree; the defaults if it is missing or not valid."""
+    """Return the document's product from the same tree; the defaults if it is missing or not valid."""
     name = parse.check_key(key).product
     own = object_keys.product_key(name)
     beside = Path(str(file.absolute()).removesuffix(key)) / own

@@ -119,12 +119,11 @@ def write(documents: dict[str, bytes], folder: Path) -> list[str]:
 
     Raises:
         FileInTheWayError: a file already exists with different content; nothing is written.
+        UnwritableFileError: a file cannot be written. The next run continues.
     """
     missing = sorted(key for key, body in documents.items() if files.check_free(folder / key, body))
     for key in missing:
-        path = folder / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        files.create(path, documents[key])
+        files.create(folder / key, documents[key])
     return missing
 
 

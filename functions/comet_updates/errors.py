@@ -105,6 +105,15 @@ class FileInTheWayError(CometError):
         self.path = path
 
 
+class UnwritableFileError(CometError):
+    """A file cannot be written. It stays as it is."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        """Name the file at `path` and the `problem`."""
+        super().__init__(f"{path}: cannot be written: {problem}. Check the folder and the free space, then try again.")
+        self.path = path
+
+
 class AddressError(CometError):
     """A URL is not one that the client may request."""
 

@@ -105,7 +105,7 @@ def test_anything_but_a_record_is_logged_as_a_constant(log: Log, capfd: pytest.C
     assert capfd.readouterr().out.splitlines() == [NOT_A_RECORD] * 4
 
 
-def test_nobody_else_can_speak(log: Log, capfd: pytest.CaptureFixture[str]) -> None:
+def test_no_other_logger_and_no_warning_or_hook_writes_anything(log: Log, capfd: pytest.CaptureFixture[str]) -> None:
     logging.getLogger().error("203.0.113.77")
     logging.getLogger("botocore").critical("203.0.113.77")
     logging.getLogger("any.library").exception("203.0.113.77")

@@ -133,3 +133,11 @@ def test_it_refuses_just_what_publishing_refuses(tmp_path: Path, fields: dict[st
 def test_the_hook_for_pre_commit_calls_a_command_that_exists() -> None:
     (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
     assert hook["entry"].split() == ["comet-updates", "check"]
+
+
+def test_policy_is_checked_with_the_scheme_beside_it(tmp_path: Path) -> None:
+    policy = {"schema": 1, "product": "comet-cursor", "channel": "stable", "pin": "4.2"}
+    file = save(tmp_path, policy, "channels/comet-cursor/stable.json")
+    assert f"{file}:5: $.pin: does not parse under the product's version scheme `semver`." in run(file).stdout
+    save(tmp_path, {"schema": 1, "product": "comet-cursor", "version_scheme": "dotted"}, "products/comet-cursor.json")
+    assert run(file).exit_code == 0, "positive control"

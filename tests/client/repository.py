@@ -11,6 +11,7 @@ from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 from comet_updates import object_keys
 from comet_updates.signing import sign
 from comet_updates_cli.signing import offline_roles
+from comet_updates_cli.signing.key_folder import create_private
 from tests.client.conftest import http, manifest
 
 PRODUCT, CHANNEL = "comet-cursor", "stable"
@@ -47,7 +48,7 @@ class Repository:
         """Return the URI of a key, and make the key if it does not exist."""
         file = self._folder / f"{name}.pem"
         if not file.exists():
-            sign.create(file)
+            create_private(file)
         return f"file2:{file}"
 
     def publish_root(self, root: Root, *signers: str) -> bytes:

@@ -15,6 +15,7 @@ from comet_updates import object_keys
 from comet_updates.errors import NoAnswerError, TrustFailure, UntrustedAnswerError
 from comet_updates.signing import minisig, sign
 from comet_updates.versions import Scheme
+from comet_updates_cli.signing.key_folder import create_private
 from comet_updates_client import check, request, state, verify
 from comet_updates_client.check import App
 from comet_updates_client.choose import Installed, Outcome, Verdict
@@ -85,7 +86,7 @@ def test_both_requests_are_those_that_are_shown(copy: InstalledApp) -> None:
 
 def test_what_our_own_pipeline_signs_is_taken(copy: InstalledApp, tmp_path: Path) -> None:
     """Use both programs of the format: `signing` makes the signature, and minisign's library reads it."""
-    key = sign.create(tmp_path / "key.pem")
+    key = create_private(tmp_path / "key.pem")
     uri = f"file2:{tmp_path / 'key.pem'}"
     made = sign.minisign(uri, [key], object_keys.target_path("comet-cursor", "stable"), BODY, NOW)
     assert made

@@ -34,6 +34,7 @@ BROKEN = {
     "gnachman__iterm2-website__nightly_modern@3cf85b94.xml",
     "Sanjeevsnair__Lumino_window_Autoupdater__appcast@20b11cfa.xml",
     "MFE-Innovation__dmv-auto-update__beta@22ec379c.yml",
+    "cpomega__client__latest-mac.yml",  # two sizes and hashes for one URL
 }
 WITHOUT_RELEASES = {"hewigovens__PackageUninstaller__appcast.xml"}
 READABLE = [file for file in FILES if file.name not in BROKEN | WITHOUT_RELEASES]

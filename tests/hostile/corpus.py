@@ -38,6 +38,13 @@ def _file(**fields: Any) -> dict[str, Any]:
     return document
 
 
+def _two(*others: dict[str, Any]) -> dict[str, Any]:
+    """A release that tells of one file several times."""
+    document = _file(sha512="a" * 128)
+    document["artifacts"] += [document["artifacts"][0] | other for other in others]
+    return document
+
+
 def _json(document: dict[str, Any]) -> bytes:
     return json.dumps(document).encode()
 
@@ -142,11 +149,33 @@ FIELDS: dict[str, tuple[Callable[[], dict[str, Any]], str]] = {
     "a size as a fraction": (lambda: _file(size=1e300), "$.artifacts[0].size"),
     "true for a size": (lambda: _file(size=True), "$.artifacts[0].size"),
     "a formula for a size": (lambda: _file(size="=1+1"), "$.artifacts[0].size"),
+    "two hashes for one URL": (lambda: _two({"sha256": "f" * 64}), "$.artifacts[1].sha256"),
+    "two sizes for one URL": (lambda: _two({"size": 1, "arch": "aarch64"}), "$.artifacts[1].size"),
+    "two hashes for one URL, not side by side": (lambda: _two({}, {"sha512": "f" * 128}), "$.artifacts[2].sha512"),
+    "two hashes at two mirrors": (
+        lambda: _two({"url": "https://mirror.example.com/setup-x64.exe", "sha256": "f" * 64}),
+        "$.artifacts[1].sha256",
+    ),
     "a hash of another length": (lambda: _file(sha256="0" * 63), "$.artifacts[0].sha256"),
     "a year before all": (lambda: _release(released_at="0001-01-01T00:00:00Z"), "$.released_at"),
     "a year after all": (lambda: _release(released_at="10000-01-01T00:00:00Z"), "$.released_at"),
     "an offset of days": (lambda: _release(released_at="2026-01-01T00:00:00+99:99"), "$.released_at"),
+    "a year of a typing error": (lambda: _release(available_at="2206-11-20T12:00:00Z"), "$.available_at"),
+    "a year after all in UTC": (lambda: _release(released_at="9999-12-31T23:59:59-23:59"), "$.released_at"),
     "a leap second": (lambda: _release(released_at="2016-12-31T23:59:60Z"), "$.released_at"),
+    "a zebra for a minimum": (lambda: _release(minimum_version="zebra"), "$.minimum_version"),
+    "two numbers for a minimum": (lambda: _release(minimum_version="4.2"), "$.minimum_version"),
+    "critical below a zebra": (lambda: _release(critical={"below_version": "zebra"}), "$.critical.below_version"),
+    "a page for those below a zebra": (
+        lambda: _release(informational={"below_version": "zebra"}),
+        "$.informational.below_version",
+    ),
+    "a page for zebras": (
+        lambda: _release(informational={"versions": ["4.2.1", "zebra"]}),
+        "$.informational.versions[1]",
+    ),
+    "major for zebras": (lambda: _release(major_below_version="zebra"), "$.major_below_version"),
+    "announced again to zebras": (lambda: _release(announce_below_version="zebra"), "$.announce_below_version"),
     "45 000 unknown fields": (lambda: _release(**{f"{n:x}": 0 for n in range(45_000)}), "$.0"),
     "a long name over thousands of faults": (lambda: over_faults("x" * 150_000), "$"),
     "an allowed name over thousands of faults": (lambda: over_faults("x" * 200), f"$.artifacts[0].hosts.{'x' * 200}.0"),
@@ -221,8 +250,17 @@ POLICIES: dict[str, tuple[dict[str, Any], str]] = {
                 "groups": 100,
             }
         },
-        "$.rollout",
+        "$.rollout.start",
     ),
+    "a pin on a zebra": ({"pin": "zebra"}, "$.pin"),
+    "a pin on two numbers": ({"pin": "4.2"}, "$.pin"),
+    "a yank of a zebra": (
+        {"yanked": [{"version": "4.2.1", "reason": "x"}, {"version": "zebra", "reason": "x"}]},
+        "$.yanked[1].version",
+    ),
+    "a time for a zebra": ({"available_at": {"zebra": "2026-11-20T12:00:00Z"}}, "$.available_at.zebra"),
+    "a rollout of a zebra": ({"rollout": {"version": "zebra", "percent": 1}}, "$.rollout.version"),
+    "rollouts of zebras": ({"rollout": [{"version": "zebra", "percent": 1}]}, "$.rollout[0].version"),
     "a pin on a path": ({"pin": "../../x"}, "$.pin"),
     "includes in capitals": ({"includes": ["STABLE"]}, "$.includes[0]"),
     "a reason that turns around": ({"yanked": [{"version": "4.2.1", "reason": "\u202e"}]}, "$.yanked[0].reason"),
@@ -234,6 +272,7 @@ APPROVALS: dict[str, tuple[dict[str, Any], str]] = {
     "of no bytes": ({"sha256": ""}, "$.sha256"),
     "with a star for a hash": ({"sha256": "*" * 64}, "$.sha256"),
     "of other bytes": ({"version": "4.2.1", "sha256": "0" * 64}, "$.sha256"),
+    "of a zebra": ({"version": "zebra"}, "$.version"),
     "by somebody": ({"by": "mallory"}, "$.by"),
 }
 
@@ -250,7 +289,7 @@ def attacks() -> dict[str, Attack]:
         found[f"policy: {name}"] = Attack(f"channels/{PRODUCT}/stable.json", _json(policy), path)
     for name, (fields, path) in APPROVALS.items():
         approval = {"schema": 1, "product": PRODUCT, "channel": "stable", "version": "9.9.9", "sha256": "a" * 64}
-        version = "4.2.1" if fields.get("version") == "4.2.1" else "9.9.9"
+        version = fields["version"] if fields.get("version") in ("4.2.1", "zebra") else "9.9.9"
         at = f"approvals/{PRODUCT}/stable/{version}.json"
         found[f"approval: {name}"] = Attack(at, _json(approval | fields), path)
     product = _json({"schema": 1, "product": PRODUCT, "name": "\u202e"})

@@ -26,6 +26,9 @@ QUICK, FULL = 1, 12
 THOROUGH = FULL if os.environ.get("COMET_PRIVACY") == "full" else QUICK
 """The factor for the number of examples: `make test` has the quick form, `make privacy` the full one."""
 
+EVERY_SO_MANY_CALLS = 1 if THOROUGH == FULL else 3
+"""Which calls of the answering function get a fault: each one, or every third."""
+
 TALLY = os.environ.get("COMET_TALLY")
 
 

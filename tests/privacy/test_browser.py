@@ -7,7 +7,6 @@ import shutil
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -16,6 +15,7 @@ import uvicorn
 
 from comet_updates_cli.local import gateway
 from testkit.documents import release
+from testkit.project import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,7 @@ ALONE = [
 ]
 PATHS = ("/", "/privacy", "/comet-cursor", "/comet-cursor/he")
 WIDTHS = (320, 768, 1280)
-AXE = Path(__file__).parent / "axe" / "node_modules" / "axe-core" / "axe.min.js"
+AXE = ROOT / "tests" / "node" / "node_modules" / "axe-core" / "axe.min.js"
 PATIENCE_MS = 600_000
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 SCHEMES = ("light", "dark")

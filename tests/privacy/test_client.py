@@ -270,7 +270,9 @@ def drawn(server: Server, copy: Copy) -> tuple[set[Any], set[Any]]:
     return {one["group"] for one in remembered}, {one["next_check"] for one in remembered}
 
 
-def test_what_a_copy_draws_does_not_come_from_its_machine(service: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_random_numbers_of_a_copy_do_not_come_from_its_machine(
+    service: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Draw at random: a number that depends on the machine would identify it by the time of its requests."""
     now = frozen(monkeypatch)
     groups, times = drawn(service, ONE)

@@ -30,7 +30,7 @@ def asked(aws_lambda: Lambda, published: dict[str, str]) -> Any:
     return lambda **options: aws_lambda.observe(ANSWER, published, events, **options)
 
 
-def test_what_sees_a_request_fits_on_one_screen(asked: Any) -> None:
+def test_the_code_that_sees_a_request_fits_on_one_screen(asked: Any) -> None:
     receivers = set(asked(watch=marked(1).values()).seen["receivers"])
     assert receivers == SEES
     assert sum(map(code_lines, receivers)) <= SCREEN_LINES

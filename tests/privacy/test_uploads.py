@@ -19,7 +19,7 @@ from tests.privacy.conftest import QUICK, THOROUGH, settings_for, tally, tried
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-EVERY_SO_MANY = 431 if THOROUGH == QUICK else 17  # of the calls of publishing; coprime to its loops
+EVERY_SO_MANY = 1301 if THOROUGH == QUICK else 17  # of the calls of publishing; coprime to its loops
 NOBODY: Person = {}
 
 

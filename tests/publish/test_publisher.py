@@ -418,6 +418,25 @@ class TestTheRulesOfAProduct:
         rig.publisher.publish("comet-cursor")
         assert published.json(f"{STABLE}/manifest.json")["version"] == "4.3.0", "and those allowed again count"
 
+    @pytest.mark.parametrize("fact", ["size", "sha256"])
+    def test_file_without_size_or_hash_is_refused_if_the_product_requires_both(
+        self, published: S3, rig: PublisherFixture, fact: str
+    ) -> None:
+        later = datetime.now(UTC) + timedelta(seconds=2)
+        rule = {"requires_size_and_hash": True}
+        published.put("products/comet-cursor.json", {"product": "comet-cursor", **rule}, later)
+        complete = release("4.3.0")["artifacts"][0]
+        lacking = {name: value for name, value in complete.items() if name != fact}
+        published.put(key("4.3.0"), release("4.3.0", artifacts=[complete]), later)
+        published.put(key("4.3.1"), release("4.3.1", artifacts=[lacking]), later)
+        rig.publisher.publish("comet-cursor")
+        assert published.keys("rejected/") == [f"rejected/{key('4.3.1')}.json"]
+        (problem,) = published.json(f"rejected/{key('4.3.1')}.json")["problems"]
+        assert problem["path"] == f"$.artifacts[0].{fact}"
+        published.put("products/comet-cursor.json", {"product": "comet-cursor"}, later + timedelta(seconds=1))
+        rig.publisher.publish("comet-cursor")
+        assert published.keys("rejected/") == [], "positive control: it is off by default"
+
     def test_ask_for_a_signature_of_one_of_the_kinds_on_that_channel(self, s3: S3, rig: PublisherFixture) -> None:
         rule = {"signed_with": {"stable": ["minisign", "ed25519"]}}
         s3.put("products/comet-cursor.json", {"product": "comet-cursor", **rule})

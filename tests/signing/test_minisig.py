@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from securesystemslib.signer import CryptoSigner
 
 from comet_updates.signing import minisig, sign
+from comet_updates_cli.signing.key_folder import create_private
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +25,7 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 @pytest.fixture
 def key(tmp_path: Path) -> SSlibKey:
-    return sign.create(tmp_path / "key.pem")
+    return create_private(tmp_path / "key.pem")
 
 
 @pytest.fixture

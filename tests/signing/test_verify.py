@@ -19,6 +19,7 @@ from comet_updates.publish.uploads import parse
 from comet_updates.signing import sign, verify
 from comet_updates.signing.verify import NO_TRUST, read_anchor, read_seal
 from comet_updates_cli.signing import offline_roles
+from comet_updates_cli.signing.key_folder import create_private
 from tests.signing.thief import signed
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Keys:
     def uri(self, name: str) -> str:
         file = self._folder / f"{name}.pem"
         if not file.exists():
-            sign.create(file)
+            create_private(file)
         return f"file2:{file}"
 
     def uris(self, *names: str) -> list[str]:

@@ -48,7 +48,7 @@ def test_without_a_word_there_is_no_cdn(expanded: Template) -> None:
     assert expanded["Parameters"]["UseCdn"]["Default"] == "false"
 
 
-def test_only_the_path_of_a_request_is_in_the_cache_key_or_passed_on(expanded: Template, config: Any) -> None:
+def test_the_edge_uses_and_passes_on_nothing_of_a_client_but_the_path(expanded: Template, config: Any) -> None:
     (policy,) = resources(expanded, "AWS::CloudFront::CachePolicy").values()
     assert policy["CachePolicyConfig"]["ParametersInCacheKeyAndForwardedToOrigin"] == allowed.PATH_ALONE
     assert {repr(value) for value in allowed.PATH_ALONE.values() if value is not True} == {

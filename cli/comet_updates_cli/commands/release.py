@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from datetime import UTC, datetime
@@ -27,7 +26,8 @@ from comet_updates_cli.options import (
     channel_name,
     product_name,
 )
-from comet_updates_cli.run_plan import as_json_of, execute, refusals, show
+from comet_updates_cli.run_plan import as_json_of, execute, show
+from comet_updates_cli.terminal import refusals, say, say_json, warn
 
 if TYPE_CHECKING:
     from comet_updates.publish.bucket import Bucket
@@ -205,7 +205,7 @@ def release(
         if wait and service_url and not dry_run:
             is_well = _follow(plan.key, service_url, where, timeout, report)
     if as_json:
-        typer.echo(json.dumps(report))
+        say_json(report)
     raise typer.Exit(0 if is_well else 1)
 
 
@@ -218,8 +218,7 @@ def _check_urls(built: list[Built], *, quiet: bool) -> None:
 
 def _say(where: Where, *lines: str) -> None:
     if not where.as_json and not where.quiet:
-        for line in lines:
-            typer.echo(line)
+        say(*lines)
 
 
 def _show(where: Where, plan: Plan) -> None:
@@ -244,7 +243,7 @@ def _follow(key: str, service_url: str, where: Where, timeout_s: float, report: 
         if is_told and all(sight.is_live for sight in sights):
             break
         if time.monotonic() >= deadline:
-            typer.echo(f"comet-updates: {key}: not live after {timeout_s:.0f} s. Run comet-updates status.", err=True)
+            warn(f"comet-updates: {key}: not live after {timeout_s:.0f} s. Run comet-updates status.")
             report["live"] = {"state": "late", "documents": [sight._asdict() for sight in sights]}
             return False
         time.sleep(POLL_S)
@@ -261,8 +260,7 @@ def _tell(key: str, service_url: str, where: Where, stands: ReleaseStatus, sight
     from comet_updates_cli import wait_until_live  # noqa: PLC0415 (as above)
 
     if stands.state == wait_until_live.REFUSED or stands.offer is None:
-        for problem in stands.says:
-            typer.echo(f"comet-updates: {key}: refused: {problem}", err=True)
+        warn(*(f"comet-updates: {key}: refused: {problem}" for problem in stands.says))
         return False
     if stands.state != wait_until_live.OFFERED:
         _say(where, *(f"{key} {said}" for said in stands.says))

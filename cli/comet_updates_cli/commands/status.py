@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from comet_updates.answer.errors import CometError
-from comet_updates.errors import printable
 from comet_updates_cli.options import AsJson, BucketName, EndpointUrl
+from comet_updates_cli.terminal import clear, refusals, say, say_json
 
 if TYPE_CHECKING:
     from comet_updates_cli.channel_status import Status
@@ -42,17 +39,14 @@ def show_status(
     from comet_updates_cli import channel_status  # noqa: PLC0415 (other commands need not load AWS)
 
     while True:
-        try:
+        with refusals():
             found = channel_status.status(open_bucket(bucket, endpoint_url), product, datetime.now(UTC))
-        except CometError as error:
-            typer.echo(f"comet-updates: {error}", err=True)
-            raise typer.Exit(1) from error
         if as_json:
             shown = [channel.as_json() for channel in found.channels]
-            typer.echo(json.dumps({"channels": shown, "refused": found.refused}))
+            say_json({"channels": shown, "refused": found.refused})
         else:
-            if watch and sys.stdout.isatty():
-                typer.echo("\x1b[2J\x1b[H", nl=False)  # a clear screen, from its top
+            if watch:
+                clear()
             _show(found)
         if not watch:
             raise typer.Exit(1 if found.refused or not all(channel.is_live for channel in found.channels) else 0)
@@ -67,17 +61,17 @@ def _show(found: Status) -> None:
         rows.append((channel.product, channel.channel, channel.latest or "-", channel.rollout, channel.held, live))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     for channel in found.channels:
         where = f"{channel.product}/{channel.channel}"
         for version, at in channel.due.items():
-            typer.echo(f"waiting  {where} {version}: due at {at}")
+            say(f"waiting  {where} {version}: due at {at}")
         for version in channel.unapproved:
-            typer.echo(f"waiting  {where} {version}: needs approval")
+            say(f"waiting  {where} {version}: needs approval")
         for version, reason in channel.yanked.items():
-            typer.echo(f"yanked   {where} {version}: {reason}")
+            say(f"yanked   {where} {version}: {reason}")
         for lag in channel.lags:
-            typer.echo(f"behind   {where} {lag.document}: stays at {lag.version}, {lag.why}")
+            say(f"behind   {where} {lag.document}: stays at {lag.version}, {lag.why}")
     for key, problems in found.refused.items():
         for problem in problems:
-            typer.echo(f"refused  {printable(key, 1_024)}: {problem}")
+            say(f"refused  {key}: {problem}")

@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +21,7 @@ from tuf.api.metadata import Metadata, Root, Targets, Timestamp
 from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.errors import DecisionError, FileInTheWayError, SigningError, UnknownKeyError
-from comet_updates.publish.bucket import Bucket
+from comet_updates.publish.bucket import Bucket, retry_conflicts
 from comet_updates.publish.stored import etag_of
 from comet_updates.signing import minisig
 from comet_updates.signing import sign as signing_sign
@@ -64,21 +65,38 @@ def create(file: Path) -> list[str]:
     """Make a key in `file`, its public half beside it; return lines that describe it.
 
     Raises:
-        SigningError: `file` exists, or cannot be written.
+        SigningError: `file` exists. No key was made.
         FileInTheWayError: the file for the public half exists. No key was made.
+        UnwritableFileError: one of them cannot be written.
     """
     public_file = file.with_name(f"{file.name}.pub")
-    if not file.exists() and (public_file.exists() or public_file.is_symlink()):
+    if file.exists() or file.is_symlink():
+        export_it = f"comet-updates keys export file2:{file} {public_file}"
+        raise SigningError(str(file), f"already exists. To write its public half, run {export_it}")
+    if public_file.exists() or public_file.is_symlink():
         raise FileInTheWayError(str(public_file))
-    return _export(signing_sign.create(file), f"file2:{file}", public_file)
+    return _export(create_private(file), f"file2:{file}", public_file)
+
+
+def create_private(file: Path) -> SSlibKey:
+    """Make a key in `file`, which nobody else can read. Return its public half.
+
+    Raises:
+        FileInTheWayError: `file` exists. No key was made.
+        UnwritableFileError: `file` cannot be written.
+    """
+    body, public_key = signing_sign.generate()
+    person_files.create(file, body, is_private=True)
+    return public_key
 
 
 def export(uri: str, file: Path) -> list[str]:
     """Write the public half of a key to `file`; return lines that describe it.
 
     Raises:
-        SigningError: the key cannot be read, or `file` cannot be written.
+        SigningError: the key cannot be read.
         FileInTheWayError: `file` holds something else, such as the private half. It stays as it is.
+        UnwritableFileError: `file` cannot be written.
     """
     return _export(signing_sign.public_key(uri), uri, file)
 
@@ -152,26 +170,42 @@ def sign(folder: Path, uri: str, *, is_dry: bool) -> Written:
     Raises:
         UnknownKeyError: the key may not sign them, or has signed them already.
         SigningError: the key cannot be used.
+        UnwritableFileError: a file cannot be written.
+        ConcurrentPublishError: somebody else changed a file again and again.
     """
     files, says = [], []
-    for kind in (Root.type, Targets.type):
-        newest = _newest(folder, kind)
-        if newest is None:
-            continue
-        metadata: Metadata[Any] = Metadata.from_bytes(newest.read_bytes())
-        before = dict(metadata.signatures)
-        for delegator in _delegators(folder, metadata.signed):
-            with suppress(UnknownKeyError):
-                signing_sign.sign(metadata, delegator, kind, uri)
-        if metadata.signatures == before:
-            continue
-        files.append(str(newest))
-        if not is_dry:
-            person_files.replace(newest, metadata.to_bytes())
-        says.append(f"{newest}: {_missing(folder, metadata) or 'has enough signatures'}")
+    for kind in (Root, Targets):
+        newest = _newest(folder, kind.type)
+        # Somebody else may sign the same file at this moment. Read it again then, so that both signatures are in it.
+        metadata = newest and retry_conflicts(partial(_sign, folder, newest, kind, uri, is_dry=is_dry))
+        if newest and metadata:
+            files.append(str(newest))
+            says.append(f"{newest}: {_missing(folder, metadata) or 'has enough signatures'}")
     if not files:
         raise UnknownKeyError(uri, f"has nothing to sign in {folder}: it may not sign, or has signed already")
     return Written(files, says, not is_dry)
+
+
+def _sign(
+    folder: Path, file: Path, kind: type[Root | Targets], uri: str, *, is_dry: bool
+) -> Metadata[Root | Targets] | None:
+    """Add a signature to a file. Return its metadata, or None if the key may not sign it or has signed already.
+
+    Raises:
+        SigningError: the key cannot be used.
+        ConcurrentPublishError: somebody else changed the file at the same time.
+    """
+    body = _read(file)
+    metadata: Metadata[Any] = parse(str(file), body, kind)
+    before = dict(metadata.signatures)
+    for delegator in _delegators(folder, metadata.signed):
+        with suppress(UnknownKeyError):
+            signing_sign.sign(metadata, delegator, kind.type, uri)
+    if metadata.signatures == before:
+        return None
+    if not is_dry:
+        person_files.replace(file, metadata.to_bytes(), body)
+    return metadata
 
 
 def show(folder: Path) -> list[Line]:
@@ -184,7 +218,7 @@ def show(folder: Path) -> list[Line]:
     lines = []
     for signed in (root, targets):
         found, role = _newest(folder, signed.type), root.get_delegated_role(signed.type)
-        signatures = list(Metadata.from_bytes(found.read_bytes()).signatures) if found else []
+        signatures = list(parse(str(found), _read(found), type(signed)).signatures) if found else []
         lines.append(Line(f"{signed.type}/{signed.version}", _day(signed), role.threshold, role.keyids, signatures))
     online = root.get_delegated_role(Timestamp.type)
     lines.append(Line("online", _day(root), online.threshold, online.keyids, []))
@@ -201,7 +235,7 @@ def publish(folder: Path, bucket: Bucket, *, is_dry: bool) -> Written:
         DecisionError: the folder has no root, or the bucket has a different file of the same name.
         StoreUnavailableError: S3 fails.
     """
-    documents = {_key(folder, file): file.read_bytes() for file in sorted(_files(folder))}
+    documents = {_key(folder, file): _read(file) for file in sorted(_files(folder))}
     _root(folder)
     there = bucket.etags("trust/")
     for key, body in documents.items():
@@ -219,10 +253,7 @@ def publish(folder: Path, bucket: Bucket, *, is_dry: bool) -> Written:
 def _export(key: SSlibKey, uri: str, file: Path) -> list[str]:
     """Write a public key. Return the lines to print, for Ed25519 keys also in the forms of minisign and Sparkle."""
     body = json.dumps({"keyid": key.keyid, **key.to_dict()}, indent=2) + "\n"
-    try:
-        person_files.create(file, body.encode())
-    except OSError as error:
-        raise SigningError(str(file), f"cannot be written: {error.strerror}") from error
+    person_files.create(file, body.encode())
     lines = [f"key {key.keyid}", f"sign with {uri}", f"wrote {file}"]
     if key.scheme == ED25519:
         raw = bytes.fromhex(key.keyval["public"])
@@ -265,14 +296,14 @@ def _root(folder: Path) -> Root:
     file = _newest(folder, Root.type)
     if file is None:
         raise DecisionError(f"{folder}: has no root. Run comet-updates keys begin first.")
-    return parse(str(file), file.read_bytes(), Root).signed
+    return parse(str(file), _read(file), Root).signed
 
 
 def _targets(folder: Path) -> Targets:
     file = _newest(folder, Targets.type)
     if file is None:
         raise DecisionError(f"{folder}: has no targets. Run comet-updates keys begin first.")
-    return parse(str(file), file.read_bytes(), Targets).signed
+    return parse(str(file), _read(file), Targets).signed
 
 
 def _delegators(folder: Path, signed: Root | Targets) -> list[Root]:
@@ -280,7 +311,7 @@ def _delegators(folder: Path, signed: Root | Targets) -> list[Root]:
     if isinstance(signed, Targets):
         return [_root(folder)]
     before = folder / Root.type / f"{signed.version - 1}.json"
-    return [*([parse(str(before), before.read_bytes(), Root).signed] if before.exists() else []), signed]
+    return [*([parse(str(before), _read(before), Root).signed] if before.exists() else []), signed]
 
 
 def _missing(folder: Path, metadata: Metadata[Any]) -> str:
@@ -297,23 +328,39 @@ def _missing(folder: Path, metadata: Metadata[Any]) -> str:
 def _write(folder: Path, made: Sequence[Root | Targets], *, is_dry: bool) -> Written:
     """Write the next versions. A version without signatures is replaced, because it is still a draft.
 
+    The root is written last: if the command is interrupted before, it can be run again.
+
     Raises:
         FileInTheWayError: another file has the name of a new version. Nothing is written.
+        ConcurrentPublishError: somebody else changed a draft at the same time.
+        UnwritableFileError: a file cannot be written.
     """
     drafts, new = {}, {}
-    for metadata in made:
+    for metadata in sorted(made, key=lambda each: each.type == Root.type):
         newest = _newest(folder, metadata.type)
-        if newest is not None and not Metadata.from_bytes(newest.read_bytes()).signatures:
+        body = _read(newest) if newest else b""
+        if newest and not parse(str(newest), body, type(metadata)).signatures:
             metadata.version = int(newest.stem)
-            drafts[newest] = offline_roles.unsigned(metadata)
+            drafts[newest] = body, offline_roles.unsigned(metadata)
         else:
             new[folder / metadata.type / f"{metadata.version}.json"] = offline_roles.unsigned(metadata)
-    for file, body in new.items():
-        person_files.check_free(file, body)
-    for file, body in () if is_dry else drafts.items():
-        person_files.replace(file, body)
-    for file, body in () if is_dry else new.items():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        person_files.create(file, body)
+    for file, unsigned in new.items():
+        person_files.check_free(file, unsigned)
+    for file, (body, unsigned) in () if is_dry else drafts.items():
+        person_files.replace(file, unsigned, body)
+    for file, unsigned in () if is_dry else new.items():
+        person_files.create(file, unsigned)
     files = [str(folder / metadata.type / f"{metadata.version}.json") for metadata in made]
     return Written(files, ["next step for everyone who must sign: comet-updates --sign-with KEY keys sign"], not is_dry)
+
+
+def _read(file: Path) -> bytes:
+    """Return the content of a file.
+
+    Raises:
+        DecisionError: it cannot be read.
+    """
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise DecisionError(f"{file}: cannot be read: {error.strerror}. Check the folder.") from error

@@ -10,8 +10,8 @@ import pytest
 from tuf.api.metadata import Root, Targets
 
 from comet_updates.errors import DecisionError
-from comet_updates.signing import sign
 from comet_updates_cli.signing import offline_roles
+from comet_updates_cli.signing.key_folder import create_private
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +32,7 @@ def key(tmp_path: Path) -> Make:
 
     def of(name: str) -> SSlibKey:
         if name not in made:
-            made[name] = sign.create(tmp_path / f"{name}.pem")
+            made[name] = create_private(tmp_path / f"{name}.pem")
         return made[name]
 
     return of

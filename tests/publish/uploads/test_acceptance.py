@@ -215,6 +215,96 @@ class TestVersionScheme:
         assert problem.problem.endswith("stable 1.4.0 and 4 more")
 
 
+class TestVersionsInPolicies:
+    """A policy names only versions that the product's scheme can read, now and under a later scheme."""
+
+    POLICY = object_keys.channel_key(PRODUCT, "stable")
+    DOCUMENT = object_keys.product_key(PRODUCT)
+
+    def test_policy_with_an_unreadable_pin_is_refused_and_the_one_before_stays(self, bucket: Uploads) -> None:
+        bucket.policy(1, pin="4.2.0")
+        bucket.policy(2, pin="4.2")
+        inputs = bucket.inputs()
+        assert inputs.policies["stable"].pin == "4.2.0"
+        (problem,) = inputs.refusals[self.POLICY].problems
+        assert (problem.path, problem.problem) == (
+            "$.pin",
+            "does not parse under the product's version scheme `semver`",
+        )
+
+    def test_policy_counts_once_the_scheme_can_read_it(self, bucket: Uploads) -> None:
+        bucket.policy(1, pin="4.2")
+        assert bucket.inputs().undecided == {"stable"}
+        bucket.product(2, version_scheme="dotted")
+        assert bucket.inputs().policies["stable"].pin == "4.2"
+
+    @pytest.mark.parametrize(
+        ("decided", "path"),
+        [
+            ({"pin": "4.2"}, "$.pin"),
+            ({"yanked": [{"version": "4.2", "reason": "Crashes."}]}, "$.yanked[0].version"),
+            ({"available_at": {"4.2": "2026-11-20T12:00:00Z"}}, "$.available_at.4.2"),
+            ({"rollout": {"version": "4.2", "percent": 1}}, "$.rollout.version"),
+        ],
+    )
+    def test_scheme_that_cannot_read_a_decision_is_refused(
+        self, bucket: Uploads, decided: dict[str, Any], path: str
+    ) -> None:
+        bucket.product(0, version_scheme="dotted")
+        bucket.policy(1, **decided)
+        bucket.product(2)
+        inputs = bucket.inputs()
+        assert inputs.product
+        assert inputs.product.version_scheme == "dotted"
+        (problem,) = inputs.refusals[self.DOCUMENT].problems
+        assert problem.problem == f"is `semver`, which would make accepted decisions invalid: {path} of stable"
+        assert problem.remedy == "Keep `dotted`, or remove that version from the channel's policy first"
+        bucket.policy(3)
+        bucket.product(4)
+        assert bucket.inputs().refusals == {}, "the way out"
+
+    def test_decision_that_was_never_valid_does_not_keep_a_scheme(self, bucket: Uploads) -> None:
+        """Positive control: neither does one that a later policy replaced."""
+        bucket.policy(0, pin="zebra")
+        bucket.product(1, version_scheme="pep440")
+        bucket.policy(2, pin="4.2rc1")
+        bucket.policy(3)
+        bucket.product(4, version_scheme="dotted")
+        inputs = bucket.inputs()
+        assert inputs.product
+        assert inputs.product.version_scheme == "dotted"
+
+    @pytest.mark.parametrize(("pinned", "scheme"), [("4.2.0", "build"), ("4.3.0", "semver")])
+    def test_scheme_build_is_refused_while_a_pin_names_no_release(
+        self, bucket: Uploads, pinned: str, scheme: str
+    ) -> None:
+        bucket.release(0, "4.2.0", build="42")
+        bucket.policy(1, pin=pinned)
+        bucket.product(2, version_scheme="build")
+        inputs = bucket.inputs()
+        assert inputs.product
+        assert inputs.product.version_scheme == scheme
+
+    def test_yank_of_a_refused_policy_makes_no_room(self, bucket: Uploads) -> None:
+        bucket.product(0, only_higher_on=["stable"])
+        bucket.release(1, "4.2.0")
+        bucket.yank(2, "4.2.0", "zebra")
+        bucket.release(3, "4.1.9")
+        assert bucket.versions() == ["4.2.0"]
+        bucket.yank(4, "4.2.0")
+        assert bucket.versions() == ["4.1.9", "4.2.0"]
+
+    def test_yank_from_under_an_earlier_scheme_keeps_its_room(self, bucket: Uploads) -> None:
+        bucket.product(0, only_higher_on=["stable"], version_scheme="pep440")
+        bucket.release(1, "4.2.0")
+        bucket.yank(2, "4.2.0", "4.2rc1")
+        bucket.release(3, "4.1.9")
+        bucket.policy(4)
+        bucket.product(5, only_higher_on=["stable"])
+        assert bucket.versions() == ["4.1.9", "4.2.0"]
+        assert bucket.inputs().refusals == {}
+
+
 class TestTheSameFile:
     def said(self, **facts: Any) -> list[dict[str, Any]]:
         return [release()["artifacts"][0] | facts]
@@ -239,6 +329,23 @@ class TestTheSameFile:
         bucket.release(1, "4.2.1", "beta")
         bucket.release(2, "4.2.1", "stable", artifacts=self.said(**facts))
         assert bucket.accepted() == {("beta", "4.2.1"), ("stable", "4.2.1")}
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            {"arch": "aarch64"},
+            {"sha256": "0123456789ABCDEF" * 4, "size": None},
+            {"url": "https://mirror.example.com/setup-x64.exe"},
+            {"url": "https://downloads.example.com/arm64/setup-x64.exe", "arch": "aarch64", "size": 1},
+            {"url": "https://downloads.example.com/setup-x64.msi", "size": 1},
+        ],
+        ids=["for two computers", "less is told", "a mirror", "one name for two computers", "another name"],
+    )
+    def test_release_without_contradictions_is_accepted(self, bucket: Uploads, other: dict[str, Any]) -> None:
+        """Positive control of the attacks `two hashes for one URL` and their like."""
+        told = self.said()[0] | other
+        bucket.release(1, "4.2.1", artifacts=[*self.said(), {name: told[name] for name in told if told[name]}])
+        assert bucket.inputs().refusals == {}
 
     def test_of_another_version_may_be_another(self, bucket: Uploads) -> None:
         """Real feeds have one URL for all versions, and the file behind it changes."""
@@ -311,6 +418,7 @@ RULES = st.fixed_dictionaries(
 )
 STEPS = st.one_of(
     st.tuples(st.just("product"), RULES),
+    st.tuples(st.just("pin"), st.sampled_from(["1.0.0", "2.0", "2.0rc1"])),
     st.tuples(st.just("yank"), st.lists(VERSIONS, max_size=3, unique=True)),
     st.tuples(st.just("release"), VERSIONS, CHANNELS, st.sampled_from([1, 50])),
 )
@@ -319,16 +427,23 @@ STEPS = st.one_of(
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.tuples(STEPS, st.booleans()), max_size=12))
 def test_what_was_accepted_stays_accepted_whatever_comes(steps: list[Any]) -> None:
-    bucket, second, before = Uploads(), 0, set[tuple[str, str]]()
-    for (kind, *said), pause in steps:
+    """Neither a release nor a decision is lost: a policy gives way only to a later one."""
+    bucket, second, before, newest = Uploads(), 0, set[tuple[str, str]](), -1
+    for number, ((kind, *said), pause) in enumerate(steps):
         if pause:  # S3 shows times in whole seconds, so the uploads of a second are settled at its end
-            now = bucket.accepted()
+            inputs = bucket.inputs()
+            now = {(found.channel, found.version) for found in inputs.releases}
             assert before <= now, "something was lost"
-            before, second = now, second + 1
+            in_effect = inputs.policies["stable"].paused_at if "stable" in inputs.policies else None
+            assert newest <= (in_effect.microsecond if in_effect else -1), "a decision was lost"
+            before, second, newest = now, second + 1, in_effect.microsecond if in_effect else -1
+        marked = {"paused_at": f"2026-11-20T12:00:00.{number:06}Z"}
         if kind == "product":
             bucket.product(second, **said[0])
+        elif kind == "pin":
+            bucket.policy(second, pin=said[0], **marked)
         elif kind == "yank":
-            bucket.yank(second, *said[0])
+            bucket.policy(second, yanked=[{"version": version, "reason": "Crashes."} for version in said[0]], **marked)
         else:
             version, channel, size = said
             file = release(version)["artifacts"][0] | {"size": size, "sha256": f"{size:064}"}

@@ -10,7 +10,7 @@ So an accepted release stays accepted, regardless of later uploads and decisions
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, partial
@@ -118,7 +118,7 @@ class _Run:
     def take_policies(self) -> None:
         """Take the last accepted version of each channel's policy."""
         for key, upload in self._uploads["channel"].items():
-            if policy := self._last(key, ChannelPolicy):
+            if policy := self._last(key, ChannelPolicy, self._policy_problems):
                 self.inputs.policies[upload.channel] = policy
             else:
                 self.inputs.undecided.add(upload.channel)
@@ -141,12 +141,18 @@ class _Run:
         approved = set()
         for key, upload in self._uploads["approval"].items():
             of = (upload.channel, upload.version)
-            if self._last(key, Approval, partial(_other_bytes, releases.get(of))):
+            if self._last(key, Approval, partial(self._approval_problems, releases.get(of))):
                 approved.add(of)
         for one in accepted if self.inputs.product else ():
             of = (one.release.channel, one.release.version)
             if of not in approved and (asking := self._asking(one.stored)):
                 self.inputs.unapproved[of] = asking
+
+    def _approval_problems(self, release: Release | None, _stored: Stored, approval: Approval) -> tuple[Problem, ...]:
+        """Return the problems of an approval. A missing `release` is not a problem yet."""
+        if release:
+            return (_OTHER_BYTES,) if release.body_sha256 != approval.sha256.lower() else ()
+        return tuple(rules.approval_problems(approval, self.inputs.product)) if self.inputs.product else ()
 
     def _asking(self, stored: Stored) -> frozenset[str]:
         """Return the channels that have required approvals at all times since the release was uploaded."""
@@ -173,14 +179,47 @@ class _Run:
         return None
 
     def _unaccepting_problems(self, stored: Stored, product: Product) -> tuple[Problem, ...]:
-        """Return why a version of the product's document is not in effect: it would make accepted releases invalid.
+        """Return why a version of the product's document is not in effect: it would make accepted uploads invalid.
 
-        Older versions of the document are only read if a release does not parse, or if the order is a rule.
+        Older versions of the document are only read if an upload does not parse, or if the order is a rule.
         """
         releases = (self._first_release(versions) for versions in self._releases.values())
-        if product.only_higher_on or any(found and any(rules.version_problems(found, product)) for found in releases):
+        if (
+            product.only_higher_on
+            or any(found and any(rules.version_problems(found, product)) for found in releases)
+            or any(self._unreadable(stored.written_at, None, product))
+        ):
             return self._unaccepting.get(stored, ())
         return ()
+
+    def _policy_problems(self, _stored: Stored, policy: ChannelPolicy) -> tuple[Problem, ...]:
+        """Return why a version of a policy is not in effect: it names versions that do not parse."""
+        return tuple(rules.policy_problems(policy, self.inputs.product)) if self.inputs.product else ()
+
+    def _unreadable(self, moment: datetime, before: Product | None, product: Product) -> Iterator[ChannelPolicy]:
+        """Yield the policies in effect before a moment that `product` cannot apply.
+
+        Args:
+            moment: policies of the same second are left out.
+            before: the document in effect. If None, no policy is checked against it.
+            product: the document to put into effect.
+        """
+        for key in self._uploads["channel"]:
+            earlier = (self._read(stored) for stored in self._listing[key] if stored.written_at < moment)
+            for policy in earlier:
+                if not isinstance(policy, ChannelPolicy) or (before and any(rules.policy_problems(policy, before))):
+                    continue  # it was never in effect
+                if any(rules.policy_problems(policy, product)) or self._pins_nothing(moment, policy, product):
+                    yield policy
+                break
+
+    def _pins_nothing(self, moment: datetime, policy: ChannelPolicy, product: Product) -> bool:
+        """Return whether the pin names no release. With `build`, a version alone cannot be compared."""
+        if policy.pin is None or product.version_scheme != "build":
+            return False
+        counted = (policy.channel, *policy.includes)
+        keys = (object_keys.release_key(self._product, channel, policy.pin) for channel in counted)
+        return not any(stored.written_at < moment for key in keys for stored in self._listing.get(key, ()))
 
     @cached_property
     def _releases(self) -> Listing:
@@ -191,7 +230,7 @@ class _Run:
 
     @cached_property
     def _unaccepting(self) -> dict[Stored, tuple[Problem, ...]]:
-        """Return the versions of the product's document that would make accepted releases invalid, and why.
+        """Return the versions of the product's document that would make accepted uploads invalid, and why.
 
         These versions were never in effect.
         """
@@ -205,8 +244,10 @@ class _Run:
             if document.version_scheme != product.version_scheme:
                 before = self._accepted(stored.written_at, product, in_effect)
                 after = self._accepted(stored.written_at, document, [stored, *in_effect])
-                if lost := [release for key, release in before.items() if key not in after]:
-                    found[stored] = (rules.unaccepting(document, product, lost),)
+                lost = [release for key, release in before.items() if key not in after]
+                unreadable = [*self._unreadable(stored.written_at, product, document)]
+                if problems := (*rules.unaccepting(document, product, lost, unreadable),):
+                    found[stored] = problems
                     continue
             product = document
             in_effect.insert(0, stored)
@@ -220,7 +261,8 @@ class _Run:
             product: the document in effect.
             in_effect: all its versions that were ever in effect, the newest first.
         """
-        acceptance = Acceptance(product, Timeline(in_effect, self._read_product, self._default_product), self._policies)
+        products = Timeline(in_effect, self._read_product, self._default_product)
+        acceptance = Acceptance(product, products, partial(self._policies, products))
         candidates = []
         for versions in self._releases.values():
             earlier = [version for version in versions[::-1] if version.written_at < moment]
@@ -251,7 +293,8 @@ class _Run:
 
     @cached_property
     def _acceptance(self) -> Acceptance | None:
-        return Acceptance(self.inputs.product, self._products, self._policies) if self.inputs.product else None
+        policies = partial(self._policies, self._products)
+        return Acceptance(self.inputs.product, self._products, policies) if self.inputs.product else None
 
     @cached_property
     def _products(self) -> Timeline[Product]:
@@ -270,16 +313,15 @@ class _Run:
         found = self._read(stored)
         return found if isinstance(found, Product) else None
 
-    def _policies(self, channel: str) -> Timeline[ChannelPolicy]:
+    def _policies(self, products: Timeline[Product], channel: str) -> Timeline[ChannelPolicy]:
         none = ChannelPolicy.model_construct(product=self._product, channel=channel)
         versions = self._listing.get(object_keys.channel_key(self._product, channel), ())
-        return Timeline(versions, self._read_policy, none)
+        return Timeline(versions, partial(self._read_policy, products), none)
 
-    def _read_policy(self, stored: Stored) -> ChannelPolicy | None:
+    def _read_policy(self, products: Timeline[Product], stored: Stored) -> ChannelPolicy | None:
+        """Return a policy that could be applied at any time since its upload, or None."""
         found = self._read(stored)
-        return found if isinstance(found, ChannelPolicy) else None
-
-
-def _other_bytes(release: Release | None, _stored: Stored, approval: Approval) -> tuple[Problem, ...]:
-    """Return the problem if the approval is for other bytes than `release`. A missing release is not a problem yet."""
-    return (_OTHER_BYTES,) if release and release.body_sha256 != approval.sha256.lower() else ()
+        if not isinstance(found, ChannelPolicy):
+            return None
+        since = products.since(stored.written_at)
+        return None if all(any(rules.policy_problems(found, product)) for _, product in since) else found
