@@ -2,7 +2,7 @@
 
 `python -m testkit.execution HANDLER` imports the libraries of this handler's module, then waits. Each command is one
 line of JSON (see `Command`). For each command the process forks and prints the id of the child. The child imports the
-handler, passes the events to it through the real Lambda runtime client, and reports what it did in one line of JSON
+handler, and passes the events to it through the real Lambda runtime client. It reports what it did in one line of JSON
 (see `Seen`). So two observations start from the same process, down to the last byte. The clock stands still, and
 nothing is random.
 """

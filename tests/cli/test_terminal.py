@@ -34,7 +34,7 @@ CLI = ROOT / "cli" / "comet_updates_cli"
 
 
 def shown(run: Callable[[], object]) -> str:
-    """What a terminal gets on standard output and standard error."""
+    """Return the text that a terminal gets on standard output and standard error."""
     ours, theirs = pty.openpty()
     pieces: list[bytes] = []
 
@@ -65,7 +65,7 @@ _bar = output._bar
 
 
 class Scene:
-    """What commands can meet: a bucket, a service, files and keys, of people who mean harm."""
+    """A bucket, a service, files and keys with hostile content, for commands to meet."""
 
     def __init__(self, shop: Shop, server: Server, house: TufPublisher, folder: Path) -> None:
         self.shop, self.server, self.house, self.folder = shop, server, house, folder
@@ -253,7 +253,7 @@ def test_each_problem_of_a_refused_upload_is_one_line(capsys: pytest.CaptureFixt
 
 
 def prints(source: str) -> Iterator[str]:
-    """The places in a source that can print without `terminal`."""
+    """Yield the places in a source that can print without `terminal`."""
     for node in ast.walk(ast.parse(source)):
         name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
         if name in {"echo", "secho", "print", "pprint", "stdout", "stderr", "print_exc", "basicConfig"}:
