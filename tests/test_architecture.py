@@ -123,7 +123,6 @@ HOMES: dict[str, set[str]] = {
     "yaml": {
         "comet_updates.formats.electron_updater",
         "comet_updates_cli.check_documents",
-        "comet_updates_cli.release_document",
     },
 }
 """Foreign package → the only modules that may import it. A package of `PACKAGES` stands for all that is in it."""

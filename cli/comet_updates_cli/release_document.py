@@ -12,10 +12,8 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
-import yaml
-
-from comet_updates.errors import ArtifactError
-from comet_updates.formats import imported
+from comet_updates.errors import ArtifactError, ForeignFeedError
+from comet_updates.formats import electron_updater, imported
 from comet_updates_cli.hash_files import Sums
 
 Wire = dict[str, Any]
@@ -102,10 +100,13 @@ def channel_files(files: Iterable[Path]) -> dict[str, Wire]:
     found: dict[str, Wire] = {}
     for file in files:
         try:
-            listed = yaml.safe_load(text(file))["files"]
-            found |= {entry["url"]: entry for entry in listed}
-        except (yaml.YAMLError, ValueError, KeyError, TypeError) as error:
-            raise ArtifactError(str(file), "not a channel file of electron-builder", "Leave it out") from error
+            document = electron_updater.load(text(file).encode())
+        except ForeignFeedError as error:
+            raise ArtifactError(str(file), str(error), "Build it again, or leave it out") from error
+        entries = document.get("files") if isinstance(document, dict) else None
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) and "url" in entry for entry in entries):
+            raise ArtifactError(str(file), "not a channel file of electron-builder", "Leave it out")
+        found |= {entry["url"]: entry for entry in entries}
     return found
 
 
@@ -139,8 +140,15 @@ def artifact(file: Path, kind: Kind, found: Sums, base_url: str, told: Mapping[s
         sha1=found.sha1,
         signatures=signatures(file),
         bundle=next((bundle for ending, bundle in _BUNDLES.items() if file.name.lower().endswith(ending)), None),
-        block_map_size=said.get("blockMapSize"),
+        block_map_size=_block_map_size(file, said),
     )
+
+
+def _block_map_size(file: Path, entry: Wire) -> int | None:
+    try:
+        return imported.size("blockMapSize", entry.get("blockMapSize"))
+    except ForeignFeedError as error:
+        raise ArtifactError(str(file), f"its entry in the channel file is wrong: {error}", "Build it again") from error
 
 
 def text(file: Path) -> str:

@@ -152,6 +152,25 @@ def test_electron_builders_own_word_is_taken_and_held_against_the_file(build: Bu
     assert "changed after electron-builder hashed it" in refused.output
 
 
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (b"files: &a [*a]", "line 1 has a YAML alias. Write the value itself in its place. Build it again"),
+        (b"files: " + b"[" * 10_000, "is nested too deeply"),
+        (b"x: " + b"y" * 512_000, "is longer than 512000 bytes"),
+        (b"a: \x01", "not YAML"),
+        (b"files: {a: b}", "not a channel file of electron-builder"),
+        (b"files: [a]", "not a channel file of electron-builder"),
+        (b"files:\n- url: App Setup 4.2.1.exe\n  blockMapSize: many\n", "blockMapSize is 'many'"),
+    ],
+)
+def test_channel_file_that_is_wrong_is_named(build: Build, body: bytes, problem: str) -> None:
+    build.save("latest.yml", body)
+    refused = build.run(files=["App Setup 4.2.1.exe", "latest.yml"])
+    assert (refused.exit_code, refused.output.count("\n")) == (1, 1)
+    assert problem in refused.output
+
+
 def test_nobody_is_told_of_a_file_that_is_not_there_yet(build: Build) -> None:
     body = build.server.files.pop("App-4.2.1.AppImage")
     refused = build.run()
