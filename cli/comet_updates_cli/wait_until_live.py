@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 from urllib.error import HTTPError, URLError
@@ -10,7 +11,7 @@ from urllib.request import urlopen
 
 from comet_updates import formats, object_keys
 from comet_updates.answer import urls
-from comet_updates.errors import DecisionError
+from comet_updates.errors import DecisionError, RefusedUploadError, VersionSyntaxError
 from comet_updates.model.offer import Offer
 from comet_updates.model.release import Release
 from comet_updates.publish.bucket import Bucket
@@ -29,7 +30,7 @@ class ReleaseStatus(NamedTuple):
 
     Attributes:
         state: `OFFERED`, `SCHEDULED`, `HELD` or `REFUSED`.
-        says: the reasons, a sentence each; empty if the release is offered.
+        says: the reasons, each with the key that it is about; empty if the release is offered.
         offer: the offer of its channel; `None` if the release is refused.
     """
 
@@ -63,19 +64,31 @@ def standing(bucket: Bucket, release: object_keys.Upload, now: datetime) -> Rele
     """
     inputs = Loader(bucket).load(release.product, list_inputs(bucket, release.product))
     key = object_keys.release_key(release.product, release.channel, release.version)
-    for refused in (key, object_keys.product_key(release.product)):
-        if refused in inputs.refusals and (refused == key or inputs.product is None):
-            return ReleaseStatus(REFUSED, [str(problem) for problem in inputs.refusals[refused].problems], None)
+    policy_key = object_keys.channel_key(release.product, release.channel)
+    frozen = [
+        *([object_keys.product_key(release.product)] if inputs.product is None else []),
+        *([policy_key] if release.channel in inputs.undecided else []),
+    ]
+    if refused := [inputs.refusals[each] for each in (key, *frozen) if each in inputs.refusals]:
+        return ReleaseStatus(REFUSED, says_of(refused), None)
     found = next((r for r in inputs.releases if (r.channel, r.version) == (release.channel, release.version)), None)
     if found is None or inputs.product is None:
         raise DecisionError(f"{key}: no longer in the bucket. Release it again.")
-    offer = decide(inputs.product, release.channel, inputs.policies, inputs.releases_for(release.channel), now)
+    try:
+        offer = decide(inputs.product, release.channel, inputs.policies, inputs.releases_for(release.channel), now)
+    except VersionSyntaxError as error:  # the pin cannot be compared
+        return ReleaseStatus(REFUSED, [f"{policy_key}: refused: $.pin: {error}"], None)
     if any(past is found for past, _ in offer.history):
         return ReleaseStatus(OFFERED, [], offer)
     due = due_at(found, inputs.policies)
     if due and due > now:
-        return ReleaseStatus(SCHEDULED, [f"is scheduled for {due.isoformat()}."], offer)
-    return ReleaseStatus(HELD, [_held(inputs, found)], offer)
+        return ReleaseStatus(SCHEDULED, [f"{key} is scheduled for {due.isoformat()}."], offer)
+    return ReleaseStatus(HELD, [f"{key} {_held(inputs, found)}"], offer)
+
+
+def says_of(refusals: Iterable[RefusedUploadError]) -> list[str]:
+    """Return a line for each problem of refused uploads."""
+    return [f"{refusal.key}: refused: {problem}" for refusal in refusals for problem in refusal.problems]
 
 
 def _held(inputs: AcceptedUploads, release: Release) -> str:

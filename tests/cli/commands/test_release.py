@@ -297,6 +297,36 @@ def test_a_refusal_is_told_with_every_problem(build: Build) -> None:
     assert build.run("--wait").exit_code == 2
 
 
+FROZEN = {
+    "products/comet-cursor.json": "products/comet-cursor.json: refused: $: is not JSON",
+    "channels/comet-cursor/stable.json": "channels/comet-cursor/stable.json: refused: $: is not JSON",
+}
+
+
+@pytest.mark.parametrize("key", FROZEN)
+def test_first_document_that_freezes_the_channel_is_named(build: Build, key: str) -> None:
+    build.shop.s3.put(key, b"{")
+    refused = wait(build)
+    assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
+    assert FROZEN[key] in refused.stderr
+    assert json.loads(wait(build, "--json").stdout)["live"]["says"][0].startswith(FROZEN[key])
+
+
+def test_pin_that_cannot_be_compared_is_named(build: Build) -> None:
+    build.shop.policy(pin="four")
+    refused = wait(build)
+    assert refused.exit_code == 1
+    assert "channels/comet-cursor/stable.json: refused: $.pin: 'four' is not a version" in refused.stderr
+
+
+def test_missing_signature_is_named_when_the_release_is_late(build: Build) -> None:
+    product = {"schema": 1, "product": "comet-cursor", "requires_signature": True}
+    build.shop.s3.put("products/comet-cursor.json", product)
+    late = wait(build)
+    assert (late.exit_code, "not live after" in late.stderr) == (1, True)
+    assert "which is required (requires_signature). Sign it: comet-updates keys renew comet-cursor." in late.stderr
+
+
 def test_a_first_share_is_shown_with_what_clients_see(build: Build) -> None:
     build.run("--percent", "5")
     serve_what_is_public(build)
