@@ -8,16 +8,15 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.error import HTTPError, URLError
 from urllib.parse import quote
-from urllib.request import Request, urlopen
 
-from comet_updates.errors import ArtifactError, ForeignFeedError
+from comet_updates.errors import ArtifactError, FetchError, ForeignFeedError
 from comet_updates.formats import electron_updater, imported
+from comet_updates_cli.fetch import fetch
 from comet_updates_cli.hash_files import Sums
 
 Wire = dict[str, Any]
-TIMEOUT_S = 30
+LONGEST_S = 60.0
 SIGNATURE_ENDINGS = (".sig", ".minisig", ".edsig")
 """Endings of signature files: Tauri's builder, minisign, and the output of Sparkle's `sign_update`."""
 
@@ -37,6 +36,18 @@ class Kind(NamedTuple):
     platform: str
     arch: str
     kind: str
+
+
+def check_name(file: Path) -> None:
+    """Check that a file's name can be a part of a URL.
+
+    Raises:
+        ArtifactError: the name is not text in UTF-8.
+    """
+    try:
+        file.name.encode()
+    except UnicodeEncodeError as error:
+        raise ArtifactError(str(file), "its name is not UTF-8 text", "Rename it") from error
 
 
 def recognise(name: str) -> Kind:
@@ -183,12 +194,8 @@ def answers(wire: Wire) -> None:
     """
     url = wire["url"]
     try:
-        with urlopen(Request(url, method="HEAD"), timeout=TIMEOUT_S) as answer:  # noqa: S310 (https, by the model)
-            size = answer.headers.get("content-length")
-    except (URLError, OSError, ValueError) as error:
-        reason = getattr(error, "reason", None) or error
-        if isinstance(error, HTTPError):
-            error.close()
-        raise ArtifactError(url, f"does not answer: {reason}", "Upload the file first") from error
-    if size is not None and int(size) != wire["size"]:
+        size = fetch(url, 0, LONGEST_S, method="HEAD").headers["content-length"]
+    except FetchError as error:
+        raise ArtifactError(url, f"does not answer: {error.reason}", "Upload the file first") from error
+    if size is not None and size.strip() != str(wire["size"]):
         raise ArtifactError(url, f"has {size} bytes, but the local file has {wire['size']}", "Upload the same file")

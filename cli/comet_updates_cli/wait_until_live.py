@@ -6,12 +6,10 @@ import json
 from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
-from urllib.error import HTTPError, URLError
-from urllib.request import urlopen
 
 from comet_updates import formats, object_keys
 from comet_updates.answer import urls
-from comet_updates.errors import DecisionError, RefusedUploadError, VersionSyntaxError
+from comet_updates.errors import DecisionError, FetchError, RefusedUploadError, VersionSyntaxError
 from comet_updates.model.offer import Offer
 from comet_updates.model.release import Release
 from comet_updates.publish.bucket import Bucket
@@ -20,8 +18,10 @@ from comet_updates.publish.stored import etag_of
 from comet_updates.publish.uploads.accept import AcceptedUploads
 from comet_updates.publish.uploads.load import Loader, list_inputs
 from comet_updates_cli.channel_status import in_words
+from comet_updates_cli.fetch import fetch
 
-TIMEOUT_S = 30
+LONGEST_S = 30.0
+DOCUMENT_MAX_BYTES = 50_000_000  # far more than any document of ours
 OFFERED, SCHEDULED, HELD, REFUSED = "offered", "scheduled", "held", "refused"
 
 
@@ -139,11 +139,7 @@ def versions_live(service_url: str, product: str, channel: str) -> set[str]:
 
 def _get(url: str) -> bytes | None:
     try:
-        with urlopen(url, timeout=TIMEOUT_S) as answer:  # noqa: S310 (the URL from --service-url)
-            body: bytes = answer.read()
-            return body
-    except HTTPError as error:
-        error.close()
-    except (URLError, OSError, ValueError):
-        pass
-    return None
+        body = fetch(url, DOCUMENT_MAX_BYTES, LONGEST_S).body
+    except FetchError:
+        return None
+    return body if len(body) <= DOCUMENT_MAX_BYTES else None

@@ -114,6 +114,16 @@ class UnwritableFileError(CometError):
         self.path = path
 
 
+class FetchError(CometError):
+    """A URL does not answer as it should."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        """Name the `url` and the `reason`."""
+        super().__init__(f"{url}: {reason}")
+        self.url = url
+        self.reason = reason
+
+
 class AddressError(CometError):
     """A URL is not one that the client may request."""
 

@@ -101,6 +101,8 @@ def _built(files: list[Path], base_url: str, told: list[str], *, quiet: bool) ->
     if unknown := kinds.keys() - {file.name for file in built}:
         raise DecisionError(f"--as names {min(unknown)}, which is not among the files to release. Check the spelling.")
     said = release_document.channel_files(file for file in files if file.suffix == ".yml")
+    for file in built:
+        release_document.check_name(file)
     made = []
     with output.in_bytes("Hashing", sum(file.stat().st_size for file in built), quiet=quiet) as advance:
         for file in built:

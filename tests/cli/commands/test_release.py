@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
 import ssl
 from collections.abc import Iterator
@@ -295,6 +296,14 @@ def test_a_refusal_is_told_with_every_problem(build: Build) -> None:
     assert refused.exit_code == 1
     assert "$.build: does not parse under the product's version scheme `build`" in " ".join(refused.output.split())
     assert build.run("--wait").exit_code == 2
+
+
+def test_file_name_that_is_not_utf8_is_named(build: Build) -> None:
+    name = os.fsdecode(b"App-linux\xff.zip")
+    build.save(name, b"PK")
+    refused = build.run(files=[name])
+    assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
+    assert "App-linux\\udcff.zip: its name is not UTF-8 text. Rename it." in refused.stderr
 
 
 FROZEN = {
