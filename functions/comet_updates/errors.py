@@ -5,7 +5,17 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple, NoReturn
 
-from comet_updates.answer.errors import CometError
+from comet_updates.answer.errors import CometError, StoreUnavailableError
+
+
+class UnreadableObjectError(StoreUnavailableError):
+    """S3 does not give one object, such as one in an archive. Others may be readable."""
+
+    def __init__(self, key: str, problem: str) -> None:
+        """Name the object's `key` and the `problem`."""
+        super().__init__(f"{key}: {problem}")
+        self.key = key
+        self.problem = problem
 
 
 class ConcurrentPublishError(CometError):
