@@ -123,7 +123,6 @@ HOMES: dict[str, set[str]] = {
     "yaml": {
         "comet_updates.formats.electron_updater",
         "comet_updates_cli.check_documents",
-        "comet_updates_cli.release_document",
     },
 }
 """Foreign package → the only modules that may import it. A package in `PACKAGES` stands for all of its modules."""
@@ -134,8 +133,15 @@ READS_ENVIRONMENT = {
     "comet_updates.publish.handler",
     "comet_updates_cli.commands.serve",
 }
-OF_FILES = {"os.fsync"}
-"""What any module may import of `os`: it reads no environment, and nothing about the machine or its user."""
+OF_FILES = {
+    f"os.{name}"
+    for name in (
+        *("open", "fstat", "fsync", "stat_result", "path.samestat", "SEEK_END", "O_RDWR", "O_NOFOLLOW", "O_NONBLOCK"),
+        *("O_BINARY", "name", "geteuid"),
+    )
+}
+"""What any module may use of `os`: it reads no environment. It tells nothing about the machine or its user but whether
+a file is theirs."""
 PURE = (
     "comet_updates.publish.decide",
     "comet_updates.publish.render",
@@ -212,9 +218,29 @@ def violations(module: str, source: str) -> list[tuple[str, str]]:
         elif not any(is_below(module, outside) for outside in OUTSIDE):
             if top not in sys.stdlib_module_names and top != "__future__" and not is_at_home(module, top):
                 found.append((module, imported))
-            if top == "os" and module not in READS_ENVIRONMENT and imported not in OF_FILES:
+            if top == "os" and module not in READS_ENVIRONMENT and not uses_only_files(imported, source):
                 found.append((module, imported))
     return sorted(set(found))
+
+
+def uses_only_files(imported: str, source: str) -> bool:
+    """Whether an import of `os` leads to nothing but `OF_FILES`."""
+    if imported != "os":
+        return imported in OF_FILES
+    nodes = [*ast.walk(ast.parse(source))]
+    used = [f"os.{node.attr}" for node in nodes if isinstance(node, ast.Attribute) and is_os(node.value)]
+    for node in nodes:
+        match node:
+            case ast.Call(func=ast.Name(id="getattr" | "hasattr"), args=[of, ast.Constant(value=name), *_]) if is_os(
+                of
+            ):
+                used.append(f"os.{name}")
+    return bool(used) and len(used) == sum(map(is_os, nodes)) and set(used) <= OF_FILES
+
+
+def is_os(node: ast.AST) -> bool:
+    """Whether a node is the name of the module `os`."""
+    return isinstance(node, ast.Name) and node.id == "os"
 
 
 def is_at_home(module: str, foreign: str) -> bool:
@@ -269,6 +295,9 @@ def test_a_module_imports_only_what_its_row_allows(module: str) -> None:
         ("comet_updates_client.check", "from comet_updates.publish import decide"),
         ("comet_updates_client.http", "import os"),
         ("comet_updates_client.http", "from os import environ"),
+        ("comet_updates_client.http", "import os\nos.fstat(0)\nos.environ"),
+        ("comet_updates_client.http", "import os\ngetattr(os, 'environ')"),
+        ("comet_updates_client.http", "import os\nvars(os)['environ']"),
     ],
 )
 def test_a_forbidden_import_is_found(module: str, source: str) -> None:
@@ -276,6 +305,7 @@ def test_a_forbidden_import_is_found(module: str, source: str) -> None:
 
 
 def test_an_import_that_a_target_may_do_is_allowed() -> None:
+    assert violations("comet_updates_client.own_file", "import os\ngetattr(os, 'O_NOFOLLOW', os.fstat(0))") == []
     assert violations("comet_updates.formats.manifest", "from comet_updates.errors import Problem") == []
 
 

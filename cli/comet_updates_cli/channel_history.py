@@ -62,9 +62,8 @@ class _History:
                     is_refused = f"uploaded an approval of {upload.version} that is refused{_because(refusal)}"
                     yield Event(stored.written_at, is_refused if refusal else f"approved {upload.version}")
 
-    def _release(
-        self, version: str, versions: tuple[Stored, ...], inputs: AcceptedUploads, key: str
-    ) -> Iterator[Event]:
+    def _release(self, key: str, version: str, inputs: AcceptedUploads) -> Iterator[Event]:
+        versions = self._listing[key]
         accepted = next((r for r in inputs.releases if (r.channel, r.version) == (self._channel, version)), None)
         is_released = False
         for stored in reversed(versions):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from comet_updates import formats, object_keys
 from comet_updates.answer import urls
-from comet_updates.errors import VersionSyntaxError
+from comet_updates.errors import UnreadableObjectError, VersionSyntaxError
 from comet_updates.model.channel import ChannelPolicy, Rollout
 from comet_updates.model.offer import Offer
 from comet_updates.publish.bucket import Bucket
@@ -56,10 +57,17 @@ class ChannelStatus(NamedTuple):
 
 
 class Status(NamedTuple):
-    """The state of one or all products: their channels, and the problems of refused uploads, by key."""
+    """The state of one or all products.
+
+    Attributes:
+        channels: their channels, without those of products with an unreadable upload.
+        refused: the problems of refused uploads, by key.
+        unreadable: why S3 does not give an upload, by key. Its product is not published until then.
+    """
 
     channels: list[ChannelStatus]
     refused: dict[str, list[str]]
+    unreadable: dict[str, str]
 
 
 def status(bucket: Bucket, product: str | None, now: datetime) -> Status:
@@ -72,15 +80,26 @@ def status(bucket: Bucket, product: str | None, now: datetime) -> Status:
     listed = bucket.listed(object_keys.DOCUMENTS + (f"{product}/" if product else ""))
     written_at = {key: found.written_at for key, found in listed.items()}
     signed_states = SignedStates(bucket)
-    signed_states.look()
-    found = Status([], {})
+    found = Status([], {}, {})
+    with _noted(found):
+        signed_states.look()
     for name, view in sorted(views.items()):
-        inputs = Loader(bucket).load(name, view.listing)
-        rendered = signed_states.apply(name, render(inputs, now), view)
-        found.channels.extend(_channels(inputs, rendered, view.existing, written_at, now))
-        for key, refusal in {**inputs.refusals, **rendered.refusals}.items():
-            found.refused[key] = [str(problem) for problem in refusal.problems]
+        with _noted(found):
+            inputs = Loader(bucket).load(name, view.listing)
+            rendered = signed_states.apply(name, render(inputs, now), view)
+            found.channels.extend(_channels(inputs, rendered, view.existing, written_at, now))
+            for key, refusal in {**inputs.refusals, **rendered.refusals}.items():
+                found.refused[key] = [str(problem) for problem in refusal.problems]
     return found
+
+
+@contextmanager
+def _noted(found: Status) -> Iterator[None]:
+    """Add an unreadable object to `found`, in place of an error."""
+    try:
+        yield
+    except UnreadableObjectError as error:
+        found.unreadable[error.key] = error.problem
 
 
 def _channels(

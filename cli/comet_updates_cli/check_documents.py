@@ -6,7 +6,9 @@ import json
 import re
 from collections.abc import Iterable
 from contextlib import suppress
+from errno import EINVAL
 from pathlib import Path
+from stat import S_ISREG
 from typing import NamedTuple
 
 import yaml
@@ -17,6 +19,8 @@ from comet_updates.model.channel import ChannelPolicy
 from comet_updates.model.product import Product
 from comet_updates.model.release import Release
 from comet_updates.publish.uploads import parse, rules
+
+LINES_MAX_BYTES = 100_000  # some seconds
 
 
 class Finding(NamedTuple):
@@ -44,14 +48,16 @@ def check(files: Iterable[Path]) -> list[Finding]:
     A release or policy is checked with its product's document, and a product's document with its releases, if the same
     tree has them. What was accepted in a bucket is not known here.
 
-    Raises:
-        OSError: a file cannot be read.
     """
     return [finding for file in files for finding in _check(file)]
 
 
 def _check(file: Path) -> Iterable[Finding]:
-    body = file.read_bytes()
+    try:
+        body = _read(file)
+    except OSError as error:
+        yield Finding(str(file), 1, "$", f"cannot be read: {error.strerror}", "Check the file")
+        return
     key = _key_by_place(file) or _key_by_content(body) or file.name
     try:
         parse.check_size(key, len(body))
@@ -70,8 +76,21 @@ def _check(file: Path) -> Iterable[Finding]:
             )
             refuse(key, wrong, remedy, path="$.version_scheme")
     except RefusedUploadError as refusal:
+        tree = _tree(body, refusal.problems)
         for problem in refusal.problems:
-            yield Finding(str(file), _line(body, problem), problem.path, problem.problem, problem.remedy)
+            yield Finding(str(file), _line(tree, problem), problem.path, problem.problem, problem.remedy)
+
+
+def _read(file: Path) -> bytes:
+    """Return the content of a file; of one that is too large, one byte more than is allowed.
+
+    Raises:
+        OSError: the file cannot be read, or is not a regular file. Reading a pipe would not end.
+    """
+    if not S_ISREG(file.stat().st_mode):
+        raise OSError(EINVAL, "is not a regular file")
+    with file.open("rb") as opened:
+        return opened.read(parse.UPLOAD_MAX_BYTES + 1)
 
 
 def _key_by_place(file: Path) -> str | None:
@@ -104,7 +123,7 @@ def _product(file: Path, key: str) -> Product:
     own = object_keys.product_key(name)
     beside = Path(str(file.absolute()).removesuffix(key)) / own
     with suppress(OSError, RefusedUploadError):
-        return parse.parse(Product, own, beside.read_bytes())
+        return parse.parse(Product, own, _read(beside))
     return Product(product=name)
 
 
@@ -115,19 +134,26 @@ def _not_ordered_by(product: Product, file: Path, key: str) -> list[Release]:
     folder = Path(place.removesuffix(key)) / "releases" / product.product
     for beside in sorted(folder.glob("*/*.json")) if place.endswith(key) else ():
         with suppress(OSError, RefusedUploadError):
-            release = parse.parse(Release, beside.relative_to(folder.parents[1]).as_posix(), beside.read_bytes())
+            release = parse.parse(Release, beside.relative_to(folder.parents[1]).as_posix(), _read(beside))
             found += [release] if any(rules.version_problems(release, product)) else []
     return found
 
 
-def _line(body: bytes, problem: Problem) -> int:
+def _tree(body: bytes, problems: Iterable[Problem]) -> yaml.Node | None:
+    """Return a document with the lines of its fields; None if it is not needed, not valid or too large."""
+    if len(body) > LINES_MAX_BYTES or all(problem.path == "$" for problem in problems):
+        return None
+    try:
+        return yaml.compose(body.decode(), Loader=yaml.SafeLoader)  # JSON is YAML, and this parser keeps line numbers
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return None
+
+
+def _line(tree: yaml.Node | None, problem: Problem) -> int:
     """Return the line of the field, or of the object that lacks it; the first line if that is unknown."""
     if found := re.search(r": line ([0-9]+) column", problem.problem):  # of JSON's own errors
         return int(found[1])
-    try:
-        node = yaml.compose(body.decode(), Loader=yaml.SafeLoader)  # JSON is YAML, and this parser keeps line numbers
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return 1
+    node = tree
     for name, index in re.findall(r"\.([^.\[]+)|\[([0-9]+)\]", problem.path):
         if isinstance(node, yaml.MappingNode):
             node = next((value for key, value in node.value if key.value == name), node)

@@ -211,7 +211,7 @@ def test_command_shows_hostile_text_as_harmless_text(scene: Scene, command: str)
     assert "evil" in said or command in ("ask, refused", "promote", "rollback"), "the hostile text is shown"
 
 
-@pytest.mark.parametrize("command", ["history", "check", "keys show", "audit", "ask"])
+@pytest.mark.parametrize("command", ["check", "keys show", "audit", "ask"])
 def test_command_that_prints_text_as_it_is_would_be_found(
     scene: Scene, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,7 @@ from comet_updates_cli.options import AsJson, BucketName, EndpointUrl
 from comet_updates_cli.terminal import clear, refusals, say, say_json
 
 if TYPE_CHECKING:
-    from comet_updates_cli.channel_status import Status
+    from comet_updates_cli.channel_status import ChannelStatus, Status
 
 
 app = typer.Typer()
@@ -33,7 +34,7 @@ def show_status(
     """Show the state of each channel.
 
     Prints what each channel offers, which releases wait, and which documents stay behind and why. Only reads.
-    Exit code 1: an upload is refused, or a change is not published yet.
+    Exit code 1: an upload is refused or cannot be read, or a change is not published yet.
     """
     from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
     from comet_updates_cli import channel_status  # noqa: PLC0415 (other commands need not load AWS)
@@ -43,13 +44,14 @@ def show_status(
             found = channel_status.status(open_bucket(bucket, endpoint_url), product, datetime.now(UTC))
         if as_json:
             shown = [channel.as_json() for channel in found.channels]
-            say_json({"channels": shown, "refused": found.refused})
+            say_json({"channels": shown, "refused": found.refused, "unreadable": found.unreadable})
         else:
             if watch:
                 clear()
             _show(found)
         if not watch:
-            raise typer.Exit(1 if found.refused or not all(channel.is_live for channel in found.channels) else 0)
+            is_well = not found.refused and not found.unreadable and all(each.is_live for each in found.channels)
+            raise typer.Exit(0 if is_well else 1)
         time.sleep(WATCH_S)
 
 
@@ -63,15 +65,16 @@ def _show(found: Status) -> None:
     for row in rows:
         say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     for channel in found.channels:
-        where = f"{channel.product}/{channel.channel}"
-        for version, at in channel.due.items():
-            say(f"waiting  {where} {version}: due at {at}")
-        for version in channel.unapproved:
-            say(f"waiting  {where} {version}: needs approval")
-        for version, reason in channel.yanked.items():
-            say(f"yanked   {where} {version}: {reason}")
-        for lag in channel.lags:
-            say(f"behind   {where} {lag.document}: stays at {lag.version}, {lag.why}")
-    for key, problems in found.refused.items():
-        for problem in problems:
-            say(f"refused  {key}: {problem}")
+        say(*_notes(channel))
+    say(*(f"unreadable  {key}: {problem}" for key, problem in found.unreadable.items()))
+    say(*(f"refused  {key}: {problem}" for key, problems in found.refused.items() for problem in problems))
+
+
+def _notes(channel: ChannelStatus) -> Iterator[str]:
+    """Yield what may need attention on a channel."""
+    where = f"{channel.product}/{channel.channel}"
+    yield from (f"waiting  {where} {version}: due at {at}" for version, at in channel.due.items())
+    yield from (f"waiting  {where} {version}: needs approval" for version in channel.unapproved)
+    yield from (f"yanked   {where} {version}: {reason}" for version, reason in channel.yanked.items())
+    for lag in channel.lags:
+        yield f"behind   {where} {lag.document}: stays at {lag.version}, {lag.why}"

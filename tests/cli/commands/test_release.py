@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
 import ssl
 from collections.abc import Iterator
@@ -152,6 +153,25 @@ def test_electron_builders_own_word_is_taken_and_held_against_the_file(build: Bu
     assert "changed after electron-builder hashed it" in refused.output
 
 
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (b"files: &a [*a]", "line 1 has a YAML alias. Write the value itself in its place. Build it again"),
+        (b"files: " + b"[" * 10_000, "is nested too deeply"),
+        (b"x: " + b"y" * 512_000, "is longer than 512000 bytes"),
+        (b"a: \x01", "not YAML"),
+        (b"files: {a: b}", "not a channel file of electron-builder"),
+        (b"files: [a]", "not a channel file of electron-builder"),
+        (b"files:\n- url: App Setup 4.2.1.exe\n  blockMapSize: many\n", "blockMapSize is 'many'"),
+    ],
+)
+def test_channel_file_that_is_wrong_is_named(build: Build, body: bytes, problem: str) -> None:
+    build.save("latest.yml", body)
+    refused = build.run(files=["App Setup 4.2.1.exe", "latest.yml"])
+    assert (refused.exit_code, refused.output.count("\n")) == (1, 1)
+    assert problem in refused.output
+
+
 def test_nobody_is_told_of_a_file_that_is_not_there_yet(build: Build) -> None:
     body = build.server.files.pop("App-4.2.1.AppImage")
     refused = build.run()
@@ -276,6 +296,44 @@ def test_a_refusal_is_told_with_every_problem(build: Build) -> None:
     assert refused.exit_code == 1
     assert "$.build: does not parse under the product's version scheme `build`" in " ".join(refused.output.split())
     assert build.run("--wait").exit_code == 2
+
+
+def test_file_name_that_is_not_utf8_is_named(build: Build) -> None:
+    name = os.fsdecode(b"App-linux\xff.zip")
+    build.save(name, b"PK")
+    refused = build.run(files=[name])
+    assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
+    assert "App-linux\\udcff.zip: its name is not UTF-8 text. Rename it." in refused.stderr
+
+
+FROZEN = {
+    "products/comet-cursor.json": "products/comet-cursor.json: refused: $: is not JSON",
+    "channels/comet-cursor/stable.json": "channels/comet-cursor/stable.json: refused: $: is not JSON",
+}
+
+
+@pytest.mark.parametrize("key", FROZEN)
+def test_first_document_that_freezes_the_channel_is_named(build: Build, key: str) -> None:
+    build.shop.s3.put(key, b"{")
+    refused = wait(build)
+    assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
+    assert FROZEN[key] in refused.stderr
+    assert json.loads(wait(build, "--json").stdout)["live"]["says"][0].startswith(FROZEN[key])
+
+
+def test_pin_that_cannot_be_compared_is_named(build: Build) -> None:
+    build.shop.policy(pin="four")
+    refused = wait(build)
+    assert refused.exit_code == 1
+    assert "channels/comet-cursor/stable.json: refused: $.pin: 'four' is not a version" in refused.stderr
+
+
+def test_missing_signature_is_named_when_the_release_is_late(build: Build) -> None:
+    product = {"schema": 1, "product": "comet-cursor", "requires_signature": True}
+    build.shop.s3.put("products/comet-cursor.json", product)
+    late = wait(build)
+    assert (late.exit_code, "not live after" in late.stderr) == (1, True)
+    assert "which is required (requires_signature). Sign it: comet-updates keys renew comet-cursor." in late.stderr
 
 
 def test_a_first_share_is_shown_with_what_clients_see(build: Build) -> None:
