@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 
 from comet_updates import object_keys
+from comet_updates.publish import render
 from comet_updates.publish.uploads.parse import UPLOAD_MAX_BYTES
 from testkit.documents import release
 from tests.publish.conftest import NOW, PublisherFixture
@@ -646,6 +647,26 @@ def test_a_document_says_what_was_uploaded_to_the_letter(s3: S3, rig: PublisherF
     served = json.loads(s3.get(f"{STABLE}/manifest.json"))
     assert served == odd
     assert list(served) == list(odd)
+
+
+def test_channel_beyond_the_size_of_all_documents_is_refused_and_stays(
+    published: S3, rig: PublisherFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many channels that include a large one must not end the process, which publishes other products, too."""
+    before = published.tree("public/")
+    published.put(key("4.3.0", "beta"), release("4.3.0", "beta"))
+    published.put(key("4.3.0"), release("4.3.0"))
+    with monkeypatch.context() as limited:
+        limited.setattr(render, "DOCUMENTS_MAX_BYTES", 1)
+        rig.publisher.publish("comet-cursor")
+    after = published.tree("public/")
+    assert published.json("public/v1/comet-cursor/beta/manifest.json")["version"] == "4.3.0", "the first channel fits"
+    assert {name: after[name] for name in before} == before
+    (rejected,) = published.keys("rejected/")
+    assert rejected == object_keys.rejected_key(object_keys.channel_key("comet-cursor", "stable"))
+    rig.publisher.publish("comet-cursor")
+    assert published.keys("rejected/") == [], "positive control"
+    assert published.json(f"{STABLE}/manifest.json")["version"] == "4.3.0"
 
 
 WRONG_CLOCKS = {
