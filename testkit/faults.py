@@ -156,6 +156,8 @@ FAULTS: dict[str, Fault] = {
     "503": _refusing("503 Slow Down", "SlowDown"),
     "403": _refusing("403 Forbidden", "AccessDenied"),
     "clock skew": _refusing("403 Forbidden", "RequestTimeTooSkewed"),
+    "no bucket": _refusing("404 Not Found", "NoSuchBucket"),
+    "not S3": lambda client, _: client.sendall(Response("404 Not Found", (("content-length", "0"),), b"").raw()),
     "400": _refusing("400 Bad Request", "BadRequest"),
     "sent on": _refusing("307 Temporary Redirect", "TemporaryRedirect", ("location", "http://127.0.0.1:1/")),
     "wrong region": _refusing("301 Moved Permanently", "PermanentRedirect"),

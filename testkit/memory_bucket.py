@@ -161,11 +161,11 @@ class MemoryS3(S3):
         if answering := sys.modules.get("comet_updates.answer.handler"):
             monkeypatch.setattr(answering, "s3_get", lambda *_: self.read)
 
-    def read(self, key: str, validator: str | None) -> store.Document | store.Unchanged | None:
+    def read(self, key: str, validator: str | None) -> store.Document | store.Unchanged:
         """Answer the answering function as `store.s3_get` does."""
         current = self.as_bucket().current(key)
         if current is None:
-            return None
+            raise store.DeniedError
         if current.etag == validator:
             return store.Unchanged()
         etag = f'"{hashlib.sha256(current.body).hexdigest()[:32]}"'

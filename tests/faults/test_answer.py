@@ -46,6 +46,8 @@ trickling    | next, 503    | next, last   | 503          | 404, 503     | 503  
 503          | next, 503    | next, last   | 404, 503     | 404, 503     | 404, 503     | 404, last
 403          | next, 503    | next, last   | 404, 503     | 503          | 404          | 404, last
 clock skew   | next, 503    | next, last   | 404, 503     | 503          | 404          | 404, last
+no bucket    | next, 503    | next, last   | 404, 503     | 503          | 404          | 404, last
+not S3       | next, 503    | next, last   | 404, 503     | 503          | 404          | 404, last
 400          | 503          | last         | 503          | 503          | 503          | last
 sent on      | next, 503    | next, last   | 404, 503     | 404, 503     | 404, 503     | 404, last
 wrong region | 503          | last         | 503          | 503          | 503          | last
@@ -139,7 +141,7 @@ SITES = {
 """The code reads a missing key twice, with the probe object between. A known document has changed, or was removed."""
 
 FAULTS = (*proxy.ALL, NO_NAME)
-QUICK = ("refused", "503", "403", "corrupted", "answer lost", NO_NAME)
+QUICK = ("refused", "503", "403", "no bucket", "corrupted", "answer lost", NO_NAME)
 """One of each kind that does not wait for a time-out; `make test-all` tries all."""
 HARMLESS = ("slow", "as if packed")
 """Faults that leave the bytes right and in time."""

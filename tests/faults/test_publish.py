@@ -43,6 +43,8 @@ slow         | done         | done         | done         | done
 503          | done, again  | done, again  | done, again  | done, again
 403          | again        | again        | again        | again
 clock skew   | again        | again        | again        | again
+no bucket    | again        | again        | again        | again
+not S3       | again        | again        | again        | again
 400          | again        | again        | again        | again
 sent on      | done, again  | done, again  | done, again  | done, again
 wrong region | done, again  | done, again  | done, again  | done, again
@@ -67,7 +69,7 @@ FAULTS = tuple(fault for fault in proxy.ALL if fault != "trickling")
 """boto3 waits while bytes come slowly, and Lambda ends the function: see publish/test_concurrency.py."""
 
 QUICK = ("answer lost",)
-TRIED = FAULTS if IS_FULL else ("refused", "503", "corrupted", "empty", "answer lost")
+TRIED = FAULTS if IS_FULL else ("refused", "503", "no bucket", "corrupted", "empty", "answer lost")
 """The faults in `make test`, and in `make test-all` and `make torture`."""
 AT_EVERY_WRITE = ("reset", "answer lost")
 

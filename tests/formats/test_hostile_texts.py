@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import subprocess
 import sys
@@ -172,6 +173,20 @@ class TestMemory:
     def test_notes_without_limits_exhaust_the_memory(self, case: str) -> None:
         """Positive control of the test above."""
         assert html_chars(*GROWING[case], is_limited=False) is None
+
+
+@pytest.mark.parametrize("opened", ["<ul>", "<ul><li>", "<dl><dd>", "<div>", "<UL/x>", "<b></i>", "<x-y>"])
+def test_html_nested_too_deeply_is_shown_as_written(opened: str) -> None:
+    """Each parser looks at all open tags for a new one: 100 kB of them take seconds."""
+    deepest = "<p>x" + opened * notes.NESTING_MAX
+    assert not notes._html(deepest, "html").startswith("<pre>"), "positive control"
+    shown = notes._html(deepest + opened, "html")
+    assert shown == notes._html(f"<pre>{html.escape(deepest + opened)}</pre>", "html")
+
+
+@pytest.mark.parametrize("text", ["<ul><li>x</ul>" * 1_000, "<p>x<br>" * 1_000, "<li>x" * 1_000, "<td>" * 1_000])
+def test_html_with_many_tags_in_a_row_is_not_nested(text: str) -> None:
+    assert notes._is_flat(text)
 
 
 def test_notes_that_would_grow_are_shown_as_written() -> None:

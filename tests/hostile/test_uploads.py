@@ -123,10 +123,10 @@ MEMORY_MAX_KB = 350_000
 """The most memory for a process that reads hostile uploads. The publishing function has 512 MB."""
 
 
-def memory_kb(*arguments: str) -> int:
-    """Return the memory that a new process takes to read all large attacks at once."""
+def memory_kb(*arguments: str, script: str = READ_THEM) -> int:
+    """Return the memory in kB that a new process takes to read all large attacks at once, or to run `script`."""
     paths = os.pathsep.join(str(ROOT / tree) for tree in ("functions", "cli", "client", "."))
-    command = [sys.executable, "-c", READ_THEM, *arguments]
+    command = [sys.executable, "-c", script, *arguments]
     run = subprocess.run(command, env={"PYTHONPATH": paths}, capture_output=True, text=True, check=True)
     return int(run.stdout)
 
@@ -138,6 +138,23 @@ def test_all_large_attacks_at_once_fit_into_the_memory_of_the_function() -> None
 def test_without_a_bound_on_names_one_of_them_would() -> None:
     """Positive control of the test above."""
     assert memory_kb("unbounded") > MEMORY_MAX_KB
+
+
+PUBLISH_THEM = """
+import re, sys
+from tests.hostile.uploads import documents_of_many_channels
+from comet_updates.publish import render
+
+render.DOCUMENTS_MAX_BYTES = int(sys.argv[1]) if len(sys.argv) > 1 else render.DOCUMENTS_MAX_BYTES
+documents_of_many_channels(120)
+print(re.search(r"VmHWM:\\s+([0-9]+) kB", open("/proc/self/status").read())[1])
+"""
+
+
+@pytest.mark.full
+def test_documents_of_hundreds_of_large_channels_take_bounded_memory() -> None:
+    assert memory_kb(script=PUBLISH_THEM) < MEMORY_MAX_KB
+    assert memory_kb("1000000000000", script=PUBLISH_THEM) > MEMORY_MAX_KB, "positive control"
 
 
 def test_a_refusal_does_not_hold_on_to_the_upload(s3: S3) -> None:

@@ -14,6 +14,7 @@ from urllib.parse import quote
 import jsonschema
 
 from comet_updates import object_keys
+from comet_updates.publish.render import render
 from comet_updates.publish.stored import Stored
 from comet_updates.publish.uploads.load import Loader
 from comet_updates.publish.uploads.parse import PROBLEMS_MAX
@@ -97,6 +98,25 @@ def load_from_memory(bodies: Iterable[bytes]) -> AcceptedUploads:
     stored = {Stored(corpus.key(f"9.{n}.0"), "1", "", len(body), NOW): body for n, body in enumerate(bodies)}
     bucket: Any = SimpleNamespace(get=stored.__getitem__, current=lambda _: None)
     return Loader(bucket).load(corpus.PRODUCT, {one.key: (one,) for one in stored})
+
+
+def documents_of_many_channels(channels: int) -> dict[str, bytes]:
+    """Return the documents of a product whose many channels include a large one; for a process of its own."""
+    bodies: dict[Stored, bytes] = {}
+
+    def put(key: str, document: dict[str, Any]) -> None:
+        body = json.dumps(document).encode()
+        bodies[Stored(key, "1", "", len(body), NOW)] = body
+
+    texts = dict.fromkeys(("en", "de", "fr", "it"), "x" * 99_000)
+    for number in range(8):
+        put(corpus.key(f"1.{number}.0", "large"), release(f"1.{number}.0", "large", notes=texts))
+    for number in range(channels):
+        policy = {"schema": 1, "product": corpus.PRODUCT, "channel": f"c{number:04}", "includes": ["large"]}
+        put(object_keys.channel_key(corpus.PRODUCT, policy["channel"]), policy)
+    bucket: Any = SimpleNamespace(get=bodies.__getitem__, current=lambda _: None)
+    accepted = Loader(bucket).load(corpus.PRODUCT, {stored.key: (stored,) for stored in bodies})
+    return render(accepted, NOW).documents
 
 
 def run(s3: S3, publish: Handler, attacks: dict[str, corpus.Attack], *, seed: int, budget: int) -> Counts:

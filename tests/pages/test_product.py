@@ -12,7 +12,7 @@ import pytest
 from comet_updates import formats
 from comet_updates.formats import atom, drop_in, notes
 from comet_updates.model.channel import ChannelPolicy, Rollout
-from comet_updates.model.fields import ARTIFACTS_MAX, NOTES_MAX_CHARS
+from comet_updates.model.fields import ARTIFACTS_MAX, LANGUAGES_MAX, NOTES_MAX_CHARS
 from comet_updates.model.offer import Offer
 from comet_updates.model.product import Product
 from comet_updates.model.release import Release
@@ -332,3 +332,16 @@ def test_the_news_of_a_product_are_linked_where_there_are_any() -> None:
     with_news, without = (render(about, [WHOLE], {}, has_news=there)[""] for there in (True, False))
     assert with_news.count(b'href="/p/feed.atom"') == 2
     assert b"feed.atom" not in without
+
+
+def test_product_has_no_more_pages_than_a_release_may_have_languages() -> None:
+    """Releases with other languages each made thousands of pages, and each of these linked to all others."""
+    tags = [f"{chr(97 + number // 26)}{chr(97 + number % 26)}-x" for number in range(LANGUAGES_MAX, 5 * LANGUAGES_MAX)]
+    releases = [
+        release(f"{number + 1}.0.0", notes=dict.fromkeys(tags[number * LANGUAGES_MAX :][:LANGUAGES_MAX], "x"))
+        for number in range(4)
+    ]
+    made = rendered(offer(*releases), languages=["zz", tags[-1]])
+    assert len(made) == LANGUAGES_MAX
+    assert f'lang="{tags[-1]}"' in made[""].decode(), "the language that the product names is the first"
+    assert max(map(len, made.values())) <= MAX_BYTES

@@ -11,6 +11,7 @@ from hypothesis import given
 
 from checks.privacy_proof.report_data import SCREEN_LINES, dependencies
 from checks.privacy_proof.source import code_lines
+from comet_updates.answer import urls
 from testkit.observe import ANSWER, Lambda
 from testkit.people import PLACES, Ask, marked, old_numbers, request_of
 from testkit.reviewed import SEES
@@ -65,7 +66,7 @@ class Recording(dict[str, Any]):
 
 def test_three_things_of_a_request_are_read(answer: Any) -> None:
     read: set[str] = set()
-    assert answer(Recording(request_of(marked(1), Ask(CHANNEL)), read), None)["statusCode"] in (200, 404)
+    assert answer(Recording(request_of(marked(1), Ask(CHANNEL)), read), None)["statusCode"] in (200, 503)
     assert read == {"requestContext.http.method", "rawPath", "headers.if-none-match"}
 
 
@@ -97,11 +98,12 @@ def test_answering_only_reads_what_is_public(asked: Any, bucket: S3) -> None:
     )
 
 
-def test_number_in_the_place_of_a_name_never_reaches_the_bucket(answer: Any, wire: Wire) -> None:
+def test_number_in_the_place_of_a_name_never_reaches_the_bucket(answer: Any, wire: Wire, bucket: S3) -> None:
+    bucket.put(urls.schema_key("manifest"), b"{}")  # while it can be read, a missing document is not an outage
     for place in PLACES:
         wire.clear()
         answer(request_of({}, Ask(place.replace("{}", "en"))), None)
-        assert len(wire) == 1, f"{place}: the bucket is read for a valid name, or this test proves nothing"
+        assert wire, f"{place}: the bucket is read for a valid name, or this test proves nothing"
     wire.clear()
     unknown = [answer(request_of({}, Ask(path)), None) for path in ("//", "/drop-in//")]
     assert [answered["statusCode"] for answered in unknown] == [404, 404]

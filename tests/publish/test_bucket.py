@@ -208,6 +208,15 @@ class TestAnS3ThatFails:
         with pytest.raises(StoreUnavailableError):
             operation(Bucket(boto3.client("s3", endpoint_url=s3.endpoint, config=once), s3.bucket))
 
+    @pytest.mark.parametrize("fault", ["no bucket", "not S3"])
+    def test_404_that_is_not_about_the_key_is_unavailable(
+        self, s3: S3, wire: Wire, monkeypatch: pytest.MonkeyPatch, operation: Callable[[Bucket], Any], fault: str
+    ) -> None:
+        s3.put("a", b"1")
+        monkeypatch.setattr(wire, "fault", fault)
+        with pytest.raises(StoreUnavailableError):
+            operation(Bucket(s3.client, s3.bucket))
+
     @pytest.mark.usefixtures("aws")
     def test_is_unavailable_when_nobody_listens(self, operation: Callable[[Bucket], Any]) -> None:
         once = Config(retries={"total_max_attempts": 1})

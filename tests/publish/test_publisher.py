@@ -10,9 +10,10 @@ import jsonschema
 import pytest
 
 from comet_updates import object_keys
+from comet_updates.publish import render
 from comet_updates.publish.uploads.parse import UPLOAD_MAX_BYTES
 from testkit.documents import release
-from tests.publish.conftest import PublisherFixture
+from tests.publish.conftest import NOW, PublisherFixture
 
 if TYPE_CHECKING:
     from testkit.s3 import S3
@@ -642,3 +643,74 @@ def test_a_document_says_what_was_uploaded_to_the_letter(s3: S3, rig: PublisherF
     served = json.loads(s3.get(f"{STABLE}/manifest.json"))
     assert served == odd
     assert list(served) == list(odd)
+
+
+def test_channel_beyond_the_size_of_all_documents_is_refused_and_stays(
+    published: S3, rig: PublisherFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many channels that include a large one must not end the process, which publishes other products, too."""
+    before = published.tree("public/")
+    published.put(key("4.3.0", "beta"), release("4.3.0", "beta"))
+    published.put(key("4.3.0"), release("4.3.0"))
+    with monkeypatch.context() as limited:
+        limited.setattr(render, "DOCUMENTS_MAX_BYTES", 1)
+        rig.publisher.publish("comet-cursor")
+    after = published.tree("public/")
+    assert published.json("public/v1/comet-cursor/beta/manifest.json")["version"] == "4.3.0", "the first channel fits"
+    assert {name: after[name] for name in before} == before
+    (rejected,) = published.keys("rejected/")
+    assert rejected == object_keys.rejected_key(object_keys.channel_key("comet-cursor", "stable"))
+    rig.publisher.publish("comet-cursor")
+    assert published.keys("rejected/") == [], "positive control"
+    assert published.json(f"{STABLE}/manifest.json")["version"] == "4.3.0"
+
+
+WRONG_CLOCKS = {
+    "ten years ahead": timedelta(days=3653),
+    "ten years behind": timedelta(days=-3653),
+    "five minutes ahead": timedelta(minutes=5),
+    "five minutes behind": timedelta(minutes=-5),
+    "at the end of all dates": datetime.max.replace(tzinfo=UTC) - NOW,
+    "at the beginning of all dates": datetime.min.replace(tzinfo=UTC) - NOW,
+}
+
+
+class TestWrongClock:
+    """A run reads the time once and keeps nothing of it, so the next run with the right clock repairs everything."""
+
+    @pytest.fixture
+    def timed(self, s3: S3) -> S3:
+        """Everything that depends on the time, on several channels: due, not due, just due, in a rollout, paused."""
+        product = {"schema": 1, "product": "comet-cursor", "approved_on": ["careful"]}
+        s3.put("products/comet-cursor.json", product, NOW - timedelta(days=9))
+        moments = {"4.1.0": "2020-01-01T00:00:00Z", "4.2.0": "2026-11-23T11:58:00Z", "4.2.1": "2026-11-23T12:02:00Z"}
+        for channel in ("stable", "beta", "paused", "careful"):
+            for version, at in moments.items():
+                uploaded = NOW - timedelta(days=8)
+                s3.put(key(version, channel), release(version, channel, available_at=at, released_at=at), uploaded)
+        rollout = {"version": "4.2.0", "start": "2026-11-23T11:59:00Z", "interval": 86_400, "groups": 7}
+        s3.put(object_keys.channel_key("comet-cursor", "stable"), policy(rollout=rollout), NOW)
+        later = {"4.2.0": "2026-11-23T12:01:00Z"}
+        s3.put(object_keys.channel_key("comet-cursor", "beta"), policy("beta", available_at=later), NOW)
+        paused = policy("paused", paused_at="2026-11-23T11:59:00Z")
+        s3.put(object_keys.channel_key("comet-cursor", "paused"), paused, NOW)
+        return s3
+
+    @pytest.mark.parametrize("wrong", WRONG_CLOCKS.values(), ids=WRONG_CLOCKS)
+    @pytest.mark.parametrize("is_first", [False, True], ids=["a later run", "the first run"])
+    def test_run_with_a_wrong_clock_is_repaired_by_the_next(
+        self, timed: S3, wrong: timedelta, *, is_first: bool
+    ) -> None:
+        wanted = self.swept_at(timed, NOW)
+        if is_first:
+            for written in (*timed.keys("public/"), *timed.keys("rejected/")):
+                timed.delete(written)
+        assert self.swept_at(timed, NOW + wrong) != wanted, "positive control: the wrong clock is seen"
+        assert self.swept_at(timed, NOW) == wanted
+
+    def swept_at(self, s3: S3, now: datetime) -> dict[str, bytes]:
+        """Return what is published after a sweep of a new process."""
+        rig = PublisherFixture(s3)
+        rig.now = now
+        rig.sweep()
+        return s3.tree("public/") | s3.tree("rejected/")

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from comet_updates.answer import urls
 from comet_updates.formats import notes
-from comet_updates.model.fields import ARTIFACTS_MAX
+from comet_updates.model.fields import ARTIFACTS_MAX, LANGUAGES_MAX
 from comet_updates.model.offer import Offer
 from comet_updates.model.product import Product
 from comet_updates.model.release import Release
@@ -88,7 +88,10 @@ def render(
 
 
 def _languages(about: Product, offers: Sequence[Offer]) -> list[str]:
-    """Return the languages of the notes on the page: first the product's languages, then English, then the others."""
+    """Return the languages of the notes on the page: first the product's languages, then English, then the others.
+
+    There are as many at most as one release may have: each has a page, and each page links to all.
+    """
     told = {
         language: None
         for offer in offers[:CHANNELS_MAX]
@@ -97,7 +100,7 @@ def _languages(about: Product, offers: Sequence[Offer]) -> list[str]:
         if urls.public_key(urls.page_path(about.product, language))
     }
     order = [*about.languages, notes.FALLBACK, *sorted(told)]
-    return list(dict.fromkeys(language for language in order if language in told))
+    return list(dict.fromkeys(language for language in order if language in told))[:LANGUAGES_MAX]
 
 
 class _Page:

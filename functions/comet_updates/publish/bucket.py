@@ -47,10 +47,9 @@ _REMEDIES = {
     "SignatureDoesNotMatch": "Check AWS_SECRET_ACCESS_KEY",
 }
 
-# 412: the object does not meet the condition; 409: somebody is writing it now; 404: If-Match on a deleted object.
-_LOST_RACE = frozenset(
-    {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "NoSuchUpload", "412", "409", "404"}
-)
+# 412: the object does not meet the condition; 409: somebody is writing it now; 404: If-Match on a deleted object. A 404
+# without one of S3's codes comes from a server that is not S3.
+_LOST_RACE = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "NoSuchUpload", "412", "409"})
 
 
 class Bucket:
@@ -131,12 +130,12 @@ class Bucket:
         Raises:
             StoreUnavailableError: S3 fails, or sends bytes that do not match the object's ETag and size.
         """
-        try:
-            with _of_s3(self._name):
+        with _of_s3(self._name):
+            try:
                 found = self._s3.get_object(Bucket=self._name, Key=key)
-                return Current(_body(found, found["ETag"], found["ContentLength"]), found["ETag"])
-        except ConcurrentPublishError:  # S3 answered 404
-            return None
+            except self._s3.exceptions.NoSuchKey:  # any other 404 is not about the object
+                return None
+            return Current(_body(found, found["ETag"], found["ContentLength"]), found["ETag"])
 
     def put(self, key: str, body: bytes, content_type: str, *, replaces: str | None) -> None:
         """Write `body` if the object still has the ETag `replaces`, or still does not exist if `replaces` is None.

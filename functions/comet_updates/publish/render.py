@@ -16,6 +16,19 @@ from comet_updates.publish.decide import decide
 from comet_updates.publish.uploads import parse
 from comet_updates.publish.uploads.accept import AcceptedUploads
 
+DOCUMENTS_MAX_BYTES = 150_000_000
+"""How large the documents of a product may be in all. They are in memory at once, and the function has 512 MB.
+
+One channel has 20 MB at most. So hundreds of channels that include a large one could end the process, and with it the
+run of all products.
+"""
+
+_TOO_LARGE = Problem(
+    "$",
+    f"the documents of the product have more than {DOCUMENTS_MAX_BYTES} bytes, so this channel's stay as they are",
+    "Shorten the notes, or use fewer channels or includes",
+)
+
 
 class Rendered(NamedTuple):
     """The documents that should be public for a product.
@@ -53,7 +66,13 @@ def render(inputs: AcceptedUploads, now: datetime) -> Rendered:
     offers = []
     rendered: dict[str, dict[str, bytes]] = {}
     product = inputs.product.product
+    size_bytes = 0
     for channel in sorted(inputs.channels):
+        if size_bytes > DOCUMENTS_MAX_BYTES:
+            key = object_keys.channel_key(product, channel)
+            refusals[key] = RefusedUploadError(key, (_TOO_LARGE,))
+            undecided.add(channel)
+            continue
         try:
             offer = decide(inputs.product, channel, inputs.policies, inputs.releases_for(channel), now)
         except VersionSyntaxError as error:
@@ -64,6 +83,7 @@ def render(inputs: AcceptedUploads, now: datetime) -> Rendered:
             continue
         offers.append(offer)
         rendered[channel] = formats.render(offer)
+        size_bytes += sum(map(len, rendered[channel].values()))
         for name, body in (drop_in.render(offer, inputs.product.drop_in) | rendered[channel]).items():
             documents[urls.document_key(product, channel, name)] = body
     shown = sorted((offer for offer in offers if offer.history), key=lambda offer: offer.channel != "stable")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from comet_updates import object_keys
 from comet_updates.errors import RefusedUploadError
+from comet_updates.publish.decide import decide
 from comet_updates.publish.stored import Stored, etag_of
 from comet_updates.publish.uploads import parse
 from comet_updates.publish.uploads.accept import AcceptedUploads, accept_uploads
@@ -305,6 +306,101 @@ class TestVersionsInPolicies:
         assert bucket.inputs().refusals == {}
 
 
+class TestWithdrawals:
+    """A policy withdraws a release by a yank, a pin or a pause, and by nothing else."""
+
+    KEY = object_keys.channel_key(PRODUCT, "stable")
+    PAST, FUTURE = "2020-01-01T00:00:00Z", "2030-01-01T00:00:00Z"
+
+    def problem(self, bucket: Uploads) -> str:
+        (problem,) = bucket.inputs().refusals[self.KEY].problems
+        return str(problem)
+
+    def test_later_time_of_an_offered_release_is_refused_with_the_way_out(self, bucket: Uploads) -> None:
+        bucket.release(0, "4.2.1")
+        bucket.policy(1, rollout={"version": "4.2.1", "percent": 10})
+        bucket.policy(2, available_at={"4.2.1": self.FUTURE})
+        assert self.problem(bucket) == (
+            "$.available_at: would withdraw releases that are offered: stable 4.2.1. "
+            "Keep them, or withdraw them first: comet-updates yank comet-cursor stable."
+        )
+        assert bucket.inputs().policies["stable"].rollouts, "the policy before stays in effect"
+        bucket.policy(3, available_at={"4.2.1": self.FUTURE})
+        assert "would withdraw" in self.problem(bucket), "a second time, too"
+        bucket.yank(4, "4.2.1")
+        bucket.policy(5, available_at={"4.2.1": self.FUTURE})
+        assert bucket.inputs().refusals == {}, "the way out"
+
+    def test_earlier_time_that_is_taken_back_is_refused(self, bucket: Uploads) -> None:
+        bucket.release(0, "4.2.1", available_at=self.FUTURE)
+        bucket.policy(1, available_at={"4.2.1": self.PAST})
+        bucket.policy(2)
+        assert "stable 4.2.1" in self.problem(bucket)
+
+    def test_includes_that_leave_nothing_to_offer_are_refused(self, bucket: Uploads) -> None:
+        bucket.release(0, "4.2.1", "beta")
+        bucket.policy(1, includes=["beta"])
+        bucket.policy(2, pin="4.2.1")
+        assert self.problem(bucket).startswith(
+            "$.includes: would withdraw all releases that are offered: beta 4.2.1. Keep them"
+        )
+        bucket.release(3, "4.2.0")
+        bucket.policy(4)
+        assert bucket.inputs().refusals == {}, "the channel has a release of its own"
+
+    def test_many_withdrawn_releases_are_counted_not_listed(self, bucket: Uploads) -> None:
+        for number in range(9):
+            bucket.release(number, f"1.{number}.0")
+        bucket.policy(10, available_at={f"1.{number}.0": self.FUTURE for number in range(9)})
+        assert "stable 1.4.0 and 4 more. Keep" in self.problem(bucket)
+
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            ({}, {"yanked": [{"version": "4.2.1", "reason": "Crashes."}], "available_at": {"4.2.0": PAST}}),
+            ({}, {"pin": "4.2.0"}),
+            ({}, {"paused_at": PAST}),
+            ({"available_at": {"4.3.0": "2031-01-01T00:00:00Z"}}, {"available_at": {"4.3.0": FUTURE}}),
+            ({"available_at": {"4.3.0": FUTURE}}, {}),
+            ({"paused_at": PAST}, {"available_at": {"4.2.1": FUTURE}}),
+            ({"pin": "4.2.0"}, {"available_at": {"4.2.1": FUTURE}}),
+        ],
+        ids=["yank", "pin", "pause", "schedule", "unschedule", "schedule what a pause holds", "or a pin"],
+    )
+    def test_deliberate_decision_is_taken(self, bucket: Uploads, before: dict[str, Any], after: dict[str, Any]) -> None:
+        """Positive control."""
+        bucket.policy(0, **before)
+        bucket.release(1, "4.2.0")
+        bucket.release(1, "4.2.1")
+        bucket.release(1, "4.3.0", available_at=self.FUTURE)
+        bucket.policy(2, **after)
+        assert bucket.inputs().refusals == {}
+
+    def test_time_for_a_release_of_the_same_second_is_taken(self, bucket: Uploads) -> None:
+        bucket.release(1, "4.2.1")
+        bucket.policy(1, available_at={"4.2.1": self.FUTURE})
+        assert bucket.inputs().refusals == {}
+
+    def test_time_that_was_set_before_the_approval_stays(self, bucket: Uploads) -> None:
+        bucket.product(0, approved_on=["stable"])
+        body = bucket.release(1, "4.2.1")
+        bucket.policy(2, available_at={"4.2.1": self.FUTURE})
+        bucket.approve(3, "4.2.1", body)
+        assert bucket.inputs().refusals == {}
+        bucket.policy(4, available_at={"4.2.1": self.PAST})
+        bucket.policy(5)
+        bucket.policy(6, available_at={"4.2.1": self.FUTURE})
+        assert "stable 4.2.1" in self.problem(bucket), "positive control"
+
+    def test_time_that_was_set_for_a_refused_release_stays(self, bucket: Uploads) -> None:
+        bucket.product(0, max_size=1)
+        bucket.release(1, "4.2.1")
+        bucket.policy(2, available_at={"4.2.1": self.FUTURE})
+        bucket.product(3)
+        assert bucket.versions() == ["4.2.1"]
+        assert bucket.inputs().refusals == {}
+
+
 class TestTheSameFile:
     def said(self, **facts: Any) -> list[dict[str, Any]]:
         return [release()["artifacts"][0] | facts]
@@ -449,3 +545,44 @@ def test_what_was_accepted_stays_accepted_whatever_comes(steps: list[Any]) -> No
             file = release(version)["artifacts"][0] | {"size": size, "sha256": f"{size:064}"}
             bucket.release(second, version, channel, artifacts=[file])
     assert before <= bucket.accepted(), "something was lost"
+
+
+TIMES = st.sampled_from(["2020-01-01T00:00:00Z", "2030-01-01T00:00:00Z"])
+POLICIES = st.fixed_dictionaries(
+    {"channel": CHANNELS},
+    optional={"available_at": st.dictionaries(VERSIONS, TIMES, max_size=2), "includes": st.just(["stable"])},
+)
+UPLOADS = st.one_of(
+    st.tuples(st.just("policy"), POLICIES),
+    st.tuples(st.just("release"), st.tuples(VERSIONS, CHANNELS, TIMES)),
+    st.tuples(st.just("product"), st.sampled_from([{}, {"approved_on": ["beta"]}])),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(UPLOADS, max_size=12))
+def test_what_is_offered_stays_offered_without_yank_pin_and_pause(uploads: list[Any]) -> None:
+    """A channel's own releases stay, and it never comes to offer nothing."""
+    bucket, before = Uploads(), dict[str, set[str]]()
+    for second, (kind, said) in enumerate(uploads):
+        if kind == "policy":
+            bucket.policy(second, **said)
+        elif kind == "product":
+            bucket.product(second, **said)
+        else:
+            version, channel, at = said
+            bucket.release(second, version, channel, released_at=at)
+        for channel in ("stable", "beta"):
+            offered = offered_by(bucket, channel, second)
+            lost = before.get(channel, set()) - offered
+            assert all(name.startswith("stable ") for name in lost if channel == "beta"), "something was lost"
+            assert not lost or (channel == "beta" and offered), "something was lost"
+            before[channel] = offered
+
+
+def offered_by(bucket: Uploads, channel: str, second: int) -> set[str]:
+    """Return the releases that a channel offers, each with the channel that it was uploaded to."""
+    inputs, now = bucket.inputs(), START + timedelta(seconds=second)
+    assert inputs.product
+    offer = decide(inputs.product, channel, inputs.policies, inputs.releases_for(channel), now)
+    return {f"{release.channel} {release.version}" for release, _ in offer.history}

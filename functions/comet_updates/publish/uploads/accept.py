@@ -22,7 +22,7 @@ from comet_updates.model.channel import ChannelPolicy
 from comet_updates.model.product import Product
 from comet_updates.model.release import Approval, Release
 from comet_updates.publish.stored import Stored
-from comet_updates.publish.uploads import parse, rules
+from comet_updates.publish.uploads import parse, rules, withdrawals
 from comet_updates.publish.uploads.acceptance import Acceptance, Candidate
 from comet_updates.publish.uploads.timeline import Timeline
 
@@ -85,8 +85,9 @@ def accept_uploads(product: str, listing: Listing, read: Read) -> AcceptedUpload
     """
     run = _Run(product, listing, read)
     run.take_product()
-    run.take_policies()
-    run.take_approvals(run.take_releases())
+    accepted = run.take_releases()
+    run.take_approvals(accepted)
+    run.take_policies(accepted)
     return run.inputs
 
 
@@ -98,6 +99,9 @@ class _Run:
         self._product = product
         self._listing = listing
         self._read = read
+        self._accepted_releases: list[Candidate] = []
+        self._approved_at: dict[tuple[str, str], datetime] = {}
+        self._withdrawals: dict[Stored, tuple[Problem, ...]] = {}
         self._uploads: dict[str, dict[str, object_keys.Upload]] = {kind: {} for kind in parse.MODELS}
         for key in listing:
             if upload := object_keys.parse_upload(key):
@@ -115,8 +119,9 @@ class _Run:
         if object_keys.is_product(self._product):
             self.inputs.product = Product(product=self._product)
 
-    def take_policies(self) -> None:
+    def take_policies(self, accepted: list[Candidate]) -> None:
         """Take the last accepted version of each channel's policy."""
+        self._accepted_releases = accepted
         for key, upload in self._uploads["channel"].items():
             if policy := self._last(key, ChannelPolicy, self._policy_problems):
                 self.inputs.policies[upload.channel] = policy
@@ -138,14 +143,16 @@ class _Run:
     def take_approvals(self, accepted: list[Candidate]) -> None:
         """Find the accepted releases that wait for an approval."""
         releases = {(one.release.channel, one.release.version): one.release for one in accepted}
-        approved = set()
         for key, upload in self._uploads["approval"].items():
             of = (upload.channel, upload.version)
-            if self._last(key, Approval, partial(self._approval_problems, releases.get(of))):
-                approved.add(of)
+            wrong = partial(self._approval_problems, releases.get(of))
+            if self._last(key, Approval, wrong):
+                read = ((stored, self._read(stored)) for stored in self._listing[key][::-1])
+                valid = (one for one, found in read if isinstance(found, Approval) and not wrong(one, found))
+                self._approved_at[of] = next(valid).written_at
         for one in accepted if self.inputs.product else ():
             of = (one.release.channel, one.release.version)
-            if of not in approved and (asking := self._asking(one.stored)):
+            if of not in self._approved_at and (asking := self._asking(one.stored)):
                 self.inputs.unapproved[of] = asking
 
     def _approval_problems(self, release: Release | None, _stored: Stored, approval: Approval) -> tuple[Problem, ...]:
@@ -192,9 +199,58 @@ class _Run:
             return self._unaccepting.get(stored, ())
         return ()
 
-    def _policy_problems(self, _stored: Stored, policy: ChannelPolicy) -> tuple[Problem, ...]:
-        """Return why a version of a policy is not in effect: it names versions that do not parse."""
-        return tuple(rules.policy_problems(policy, self.inputs.product)) if self.inputs.product else ()
+    def _policy_problems(self, stored: Stored, policy: ChannelPolicy) -> tuple[Problem, ...]:
+        """Return why a version of a policy is not in effect.
+
+        It names versions that do not parse, or would withdraw releases without a yank.
+        """
+        if self.inputs.product is None:
+            return ()
+        if problems := tuple(rules.policy_problems(policy, self.inputs.product)):
+            return problems
+        if stored not in self._withdrawals:
+            self._find_withdrawals(stored)
+        return self._withdrawals[stored]
+
+    def _find_withdrawals(self, newest: Stored) -> None:
+        """Find what a version of a policy, and each version before it, withdraws without a yank.
+
+        Older versions are only read as long as they hold releases back: then the version before them matters.
+        """
+        versions = self._listing[newest.key]
+        chain: list[tuple[Stored, ChannelPolicy, withdrawals.Moment]] = []
+        for stored in versions[versions.index(newest) :]:
+            policy = self._read(stored)
+            if isinstance(policy, ChannelPolicy) and (stored is newest or self._was_readable(stored, policy)):
+                moment = withdrawals.Moment(stored.written_at, self._accepted_releases, self._offered_from)
+                chain.append((stored, policy, moment))
+                if not moment.holds_back(policy):
+                    break
+        channel = self._uploads["channel"][newest.key].channel
+        in_effect = ChannelPolicy.model_construct(product=self._product, channel=channel)
+        for stored, policy, moment in reversed(chain):
+            self._withdrawals[stored] = tuple(moment.problems(policy, in_effect))
+            in_effect = in_effect if self._withdrawals[stored] else policy
+
+    def _was_readable(self, stored: Stored, policy: ChannelPolicy) -> bool:
+        _, product = next(self._products.since(stored.written_at))
+        return not any(rules.policy_problems(policy, product))
+
+    def _offered_from(self, candidate: Candidate) -> datetime | None:
+        """Return since when an accepted release could be offered, or None if that is not certain.
+
+        It must not depend on anything that comes later: a decision that was right at its time stays right.
+        """
+        uploaded, product = next(self._products.since(candidate.stored.written_at))
+        channel, version = candidate.release.channel, candidate.release.version
+        earlier = (one for one in self._accepted_releases if one.stored.written_at <= uploaded and one is not candidate)
+        if any(rules.own_problems(candidate.release, product)) or any(
+            rules.version_problems(candidate.release, product)
+        ):
+            return None
+        if channel in product.only_higher_on and any(one.release.channel == channel for one in earlier):
+            return None
+        return self._approved_at.get((channel, version)) if product.approved_on else uploaded
 
     def _unreadable(self, moment: datetime, before: Product | None, product: Product) -> Iterator[ChannelPolicy]:
         """Yield the policies in effect before a moment that `product` cannot apply.
