@@ -91,7 +91,10 @@ def _path(path: str, summary: str, content: Json) -> Json:
     responses = {
         "200": {"description": "The document.", "headers": headers, "content": content},
         "304": {"description": "The client has it already.", "headers": headers},
-        "404": {"description": "The document does not exist.", "content": _REFUSAL},
+        "404": {
+            "description": "The document does not exist.",
+            "content": _REFUSAL if path.startswith(urls.FOR_PROGRAMS) else _CONTENT[".html"],
+        },
         "503": {"description": "The storage failed. Try again later.", "content": _REFUSAL},
     }
     parameters: list[Json] = [
