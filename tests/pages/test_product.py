@@ -223,6 +223,15 @@ class TestPointing:
         ]
         assert "For updaters" not in product(offer(channel="stable")).text
 
+    def test_shows_the_url_of_the_service_if_it_is_known(self) -> None:
+        documents = {"stable": ["appcast.xml", "manifest.json"]}
+        made = [
+            render(Product(product="p"), [WHOLE], documents, has_news=False, service_url=url)[""].decode()
+            for url in ("https://updates.example.com", None)
+        ]
+        assert [html.count("https://updates.example.com/v1/p/stable") for html in made] == [4, 0]
+        assert ["HOST" in html for html in made] == [False, True]
+
     def test_is_at_the_first_channel_that_offers_something(self) -> None:
         page = product(offer(), offer(release("1.0.0"), channel="beta"), documents={"beta": ["manifest.json"]})
         assert "curl https://HOST/v1/p/beta" in page.text

@@ -69,7 +69,12 @@ class _Room:
 
 
 def render(
-    about: Product, offers: Sequence[Offer], documents: Mapping[str, Collection[str]], *, has_news: bool
+    about: Product,
+    offers: Sequence[Offer],
+    documents: Mapping[str, Collection[str]],
+    *,
+    has_news: bool,
+    service_url: str | None = None,
 ) -> dict[str, bytes]:
     """Return the pages by language. The first language's page has the key `""`.
 
@@ -78,11 +83,12 @@ def render(
         offers: the offers of its channels, in display order.
         documents: the names of the documents for updaters, by channel.
         has_news: whether the product has a feed to link to.
+        service_url: the URL that clients ask, or None if it is not known.
     """
     languages = _languages(about, offers)
     made = {}
     for number, language in enumerate(languages or [notes.FALLBACK]):
-        page = _Page(about, offers, documents, languages, language, has_news=has_news)
+        page = _Page(about, offers, documents, languages, language, has_news=has_news, service_url=service_url)
         made[language if number else ""] = page.render()
     return made
 
@@ -112,6 +118,7 @@ class _Page:
         language: str,
         *,
         has_news: bool,
+        service_url: str | None,
     ) -> None:
         self._about = about
         self._offers = offers
@@ -119,6 +126,7 @@ class _Page:
         self._languages = languages
         self._language = language
         self._has_news = has_news
+        self._service_url = service_url
         self._channels: list[_Channel] = []
 
     def render(self) -> bytes:
@@ -214,10 +222,13 @@ class _Page:
             channels=self._channels,
             others=others[:NAMED_MAX],
             more=len(others[NAMED_MAX:]),
-            pointers=setup_snippets.find(product, first.channel, self._documents.get(first.channel, ()))
+            pointers=setup_snippets.find(
+                product, first.channel, self._documents.get(first.channel, ()), self._service_url
+            )
             if first
             else [],
             pointed=first.channel if first else "",
+            service_url=self._service_url,
             languages=self._switch(),
             words=wording,
         )
