@@ -175,7 +175,8 @@ class Publisher:
 
     def _publish_index_once(self) -> WriteResult:
         listed = self._bucket.etags(urls.PAGES)
-        change = write_changes(self._bucket, product_index.own(listed), product_index.render(self._bucket, listed))
+        wanted = product_index.render(self._bucket, listed, self._service_url)
+        change = write_changes(self._bucket, product_index.own(listed), wanted)
         # Another publisher may have added a page, and found it in the list that we then replaced. As in `publish`.
         if change.written and product_index.source(self._bucket.etags(urls.PAGES)) != product_index.source(listed):
             raise ConcurrentPublishError("the pages changed while we wrote")
