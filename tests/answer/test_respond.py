@@ -95,7 +95,7 @@ def test_an_unknown_url_of_people_gives_the_page(path: str) -> None:
 
 
 def test_page_for_unknown_urls_is_allowed_its_style_and_is_short() -> None:
-    """The page has its own stylesheet, so its policy names another hash than that of the other pages."""
+    """Check the hash of the page's own stylesheet, which is not that of the other pages."""
     answer = respond.NO_PAGE
     (style,) = re.findall("<style>(.*?)</style>", answer.body, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
