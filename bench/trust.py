@@ -186,6 +186,7 @@ def _start_s(endpoint_url: str, online_key: str) -> float:
         "LOG_LEVEL": "ERROR",
         "LOG_SUCCESSES": "false",
         "ONLINE_KEY": online_key,
+        "SERVICE_URL": "none",
     }
     key = object_keys.release_key(product(0), "stable", "1.0.0")
     body = json.dumps({"Records": [{"s3": {"object": {"key": key}}}]})

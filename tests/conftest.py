@@ -73,7 +73,13 @@ def environment(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _settings(s3: S3) -> dict[str, str]:
     logging_all = {"LOG_LEVEL": "INFO", "LOG_SUCCESSES": "true"}
-    return {"BUCKET": s3.bucket, "S3_ENDPOINT": s3.endpoint, "MEMORY_TTL_S": "0", "ONLINE_KEY": "none"} | logging_all
+    return {
+        "BUCKET": s3.bucket,
+        "S3_ENDPOINT": s3.endpoint,
+        "MEMORY_TTL_S": "0",
+        "ONLINE_KEY": "none",
+        "SERVICE_URL": "none",
+    } | logging_all
 
 
 @contextmanager

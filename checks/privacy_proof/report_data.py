@@ -46,7 +46,7 @@ def answers() -> dict[int, dict[str, str]]:
         read = _always(Document(key, "", 0, "<a hash of the bytes>", None))
         for method, validator in (("GET", None), ("GET", "*"), ("POST", None)):
             _note(found, respond.respond(method, url, validator, read))
-    for constant in (respond.NOT_FOUND, respond.NOT_ALLOWED, respond.FAILED, respond.UNAVAILABLE):
+    for constant in (respond.NOT_FOUND, respond.NO_PAGE, respond.NOT_ALLOWED, respond.FAILED, respond.UNAVAILABLE):
         _note(found, constant)
     return dict(sorted(found.items()))
 

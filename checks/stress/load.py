@@ -326,4 +326,5 @@ def _set_environment(endpoint_url: str) -> None:
         LOG_LEVEL="ERROR",
         LOG_SUCCESSES="false",
         ONLINE_KEY="none",
+        SERVICE_URL="none",
     )

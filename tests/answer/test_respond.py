@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -69,9 +72,44 @@ def test_any_other_validator_changes_nothing(if_none_match: str) -> None:
     assert ask(if_none_match=if_none_match) == ask()
 
 
-@pytest.mark.parametrize("path", ["/v1/comet-cursor/other", "/v1/../..", "//", "", "/v1/", "/v1/comet-cursor/stable/"])
-def test_an_unknown_url_is_not_found(path: str) -> None:
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/v1/comet-cursor/other", "/v1/../..", "/v1/", "/v1/comet-cursor/stable/", "/drop-in/", "/drop-in/x"),
+        *("/tuf/metadata/9.root.json", "/schemas/", "/schemas/x.json"),
+    ],
+)
+def test_an_unknown_url_of_programs_gives_the_problem(path: str) -> None:
     assert ask(path) is respond.NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("", "/", "//", "/v1", "/V1/x/y", "/tuf", "/nothing-here", "/nothing-here/de", "/privacy/x", "/page/9"),
+        *("/cursor/feed.atom", "/favicon.ico", "/robots.txt", "/x/v1/y", "/%761/x", "/12345678"),
+    ],
+)
+def test_an_unknown_url_of_people_gives_the_page(path: str) -> None:
+    assert ask(path) is respond.NO_PAGE
+
+
+def test_page_for_unknown_urls_is_allowed_its_style_and_is_short() -> None:
+    """Check the hash of the page's own stylesheet, which is not that of the other pages."""
+    answer = respond.NO_PAGE
+    (style,) = re.findall("<style>(.*?)</style>", answer.body, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = answer.headers["content-security-policy"]
+    assert f"style-src 'sha256-{digest}';" in policy
+    page = respond.respond("GET", "/", None, lambda key: (DOCUMENT._replace(key=key), Cache.MEMORY))
+    others = page.headers["content-security-policy"]
+    assert policy != others
+    assert policy.split("sha256-")[0] == others.split("sha256-")[0]
+    assert policy.partition("; img-src")[2] == others.partition("; img-src")[2]
+    assert (answer.status, answer.outcome) == (404, respond.NOT_FOUND.outcome)
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.headers["cache-control"] == respond.NOT_FOUND.headers["cache-control"]
+    assert int(answer.headers["content-length"]) == len(answer.body) < 2_000  # copies of long ago may ask for it often
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "get", "", "TRACE"])

@@ -110,6 +110,7 @@ def published(s3_endpoint: str) -> Iterator[tuple[S3, Handler]]:
         patch.setenv("LOG_LEVEL", "INFO")
         patch.setenv("LOG_SUCCESSES", "false")
         patch.setenv("ONLINE_KEY", "none")
+        patch.setenv("SERVICE_URL", "none")
         world.start("comet_updates.publish.handler")(SWEEP, None)
         yield world.s3, world.start("comet_updates.answer.handler")
 

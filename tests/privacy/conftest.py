@@ -95,5 +95,12 @@ def settings_for(s3: S3, **more: str) -> dict[str, str]:
         DEBUG="1",
         BUCKET=s3.bucket,
         S3_ENDPOINT=s3.endpoint,
-        **{"MEMORY_TTL_S": "0", "LOG_LEVEL": "INFO", "LOG_SUCCESSES": "true", "ONLINE_KEY": "none"} | more,
+        **{
+            "MEMORY_TTL_S": "0",
+            "LOG_LEVEL": "INFO",
+            "LOG_SUCCESSES": "true",
+            "ONLINE_KEY": "none",
+            "SERVICE_URL": "none",
+        }
+        | more,
     )

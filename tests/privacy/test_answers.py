@@ -79,7 +79,7 @@ def test_what_can_be_answered_at_all_is_on_the_list() -> None:
 
 
 def test_nothing_of_a_request_comes_back(ask: Handler) -> None:
-    bodies = {ask(request(path), None)["body"] for path in (CHANNEL, "/nowhere")} | {respond.FAILED.body}
+    bodies = {ask(request(path), None)["body"] for path in (CHANNEL, "/nowhere", "/v1/nowhere")} | {respond.FAILED.body}
 
     @tried(30)
     @given(people(), st.text(min_size=4, max_size=40))

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 import uvicorn
 
+from comet_updates.pages import index
 from comet_updates_cli.local import gateway
 from testkit.documents import release
 from testkit.project import ROOT
@@ -37,6 +38,7 @@ ALONE = [
     "--disable-sync",
 ]
 PATHS = ("/", "/privacy", "/comet-cursor", "/comet-cursor/he")
+NOWHERE = "/nothing-here"
 WIDTHS = (320, 768, 1280)
 AXE = ROOT / "tests" / "node" / "node_modules" / "axe-core" / "axe.min.js"
 PATIENCE_MS = 600_000
@@ -95,6 +97,7 @@ def uploads() -> dict[str, dict[str, Any]]:
     """Return uploads of a product with long words, and with everything else that a page can show."""
     long = {"en": f"# New\n\n- [{'w' * 500}](https://www.example.com/)\n\n|a|b|\n|-|-|\n|{'c' * 90}|d|", "he": "שלום"}
     files = [{**release()["artifacts"][0], "file_name": "f" * 200}]
+    files += [{**files[0], "platform": "linux", "url": f"https://downloads.example.com/{name}"} for name in ("a", "b")]
     shown: dict[str, Any] = {"title": "x" * 200, "display_version": "4.2.1-" + "v" * 150}
     shown["critical"] = {"below_version": "4.0.0"}
     documents = {
@@ -106,6 +109,7 @@ def uploads() -> dict[str, dict[str, Any]]:
     rollout = {"version": "4.2.1", "percent": 25}
     decided = {"schema": 1, "product": "comet-cursor", "channel": "stable", "yanked": yanked, "rollout": rollout}
     documents["channels/comet-cursor/stable.json"] = decided
+    documents["channels/comet-cursor/same.json"] = decided | {"channel": "same", "includes": ["stable"]}
     for channel, held in {"beta": {"pin": "4.3.0"}, "nightly": {"paused_at": "2026-11-05T00:00:00Z"}}.items():
         documents[f"releases/comet-cursor/{channel}/4.3.0.json"] = release("4.3.0", channel=channel)
         policy = {"schema": 1, "product": "comet-cursor", "channel": channel, **held}
@@ -173,10 +177,11 @@ def visit(browser: Any, url: str, *, width: int = 1280, scheme: str = "light") -
 
 
 def test_a_page_is_one_request_to_one_host_and_stores_nothing(browser: Any, site: Site) -> None:
-    for path in PATHS:
+    for path in (*PATHS, NOWHERE):
         seen = visit(browser, site + path)
-        assert (seen.requests, seen.complaints, seen.stored) == ([site + path], [], [[], [0] * 5])
-    assert site.asked == list(PATHS), "no request for an icon, or of a kind that a browser hides"
+        complaints = [complaint for complaint in seen.complaints if "status of 404" not in complaint]
+        assert (seen.requests, complaints, seen.stored) == ([site + path], [], [[], [0] * 5])
+    assert site.asked == [*PATHS, NOWHERE], "no request for an icon, or of a kind that a browser hides"
 
 
 def test_what_somebody_plants_in_a_page_is_not_loaded(browser: Any, site: Site, elsewhere: Elsewhere) -> None:
@@ -202,7 +207,7 @@ def test_a_page_can_be_printed_whole_and_in_ink_on_white(browser: Any, site: Sit
 
 
 def test_a_page_fits_its_window(browser: Any, site: Site) -> None:
-    for path, width, scheme in itertools.product(PATHS, WIDTHS, SCHEMES):
+    for path, width, scheme in itertools.product((*PATHS, NOWHERE), WIDTHS, SCHEMES):
         assert not visit(browser, site + path, width=width, scheme=scheme).overflows, (path, width, scheme)
 
 
@@ -217,12 +222,16 @@ def test_a_screen_reader_finds_its_way(browser: Any, site: Site) -> None:
         assert all(line.startswith('link "') for line in links), "every link has a name"
 
 
-def complaints_of_axe(browser: Any, url: str, *, scheme: str = "light", width: int = 1280) -> list[str]:
-    """Return the rules that axe-core finds broken on a page with all parts unfolded, and where."""
+def complaints_of_axe(
+    browser: Any, url: str, *, scheme: str = "light", width: int = 1280, body: bytes | None = None
+) -> list[str]:
+    """What axe-core finds on a page of which all is unfolded: rules that are broken, and where."""
     if not AXE.exists():
         pytest.skip("axe-core is not installed: `make test-all` installs it where npm is")
     context = context_of(browser, viewport={"width": width, "height": 800}, color_scheme=scheme)
     page = context.new_page()
+    if body is not None:
+        page.route(url, lambda route: route.fulfill(body=body, content_type="text/html; charset=utf-8"))
     page.goto(url)
     page.evaluate("document.querySelectorAll('details').forEach(d => { d.removeAttribute('name'); d.open = true })")
     page.evaluate(AXE.read_text(encoding="utf-8"))
@@ -233,10 +242,18 @@ def complaints_of_axe(browser: Any, url: str, *, scheme: str = "light", width: i
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", [*PATHS, NOWHERE])
 def test_axe_finds_nothing(browser: Any, site: Site, path: str, scheme: str) -> None:
     for width in (320, 1280):
         assert complaints_of_axe(browser, site + path, scheme=scheme, width=width) == []
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_axe_finds_nothing_on_the_page_without_products(browser: Any, site: Site, scheme: str) -> None:
+    (empty,) = index.render([], "https://updates.example.com")
+    for width in (320, 1280):
+        assert complaints_of_axe(browser, site, scheme=scheme, width=width, body=empty) == []
+    assert complaints_of_axe(browser, site, body=empty.replace(b"<h2", b"<h5")), "the positive control"
 
 
 FAINT = '<p><font color="#808080">faint</font></p>'
@@ -291,7 +308,7 @@ def unmarked(page: Any) -> list[str]:
 def test_the_focus_of_the_keyboard_is_always_seen(browser: Any, site: Site) -> None:
     context = context_of(browser, bypass_csp=True)
     page = context.new_page()
-    for path in PATHS:
+    for path in (*PATHS, NOWHERE):
         page.goto(site + path)
         assert unmarked(page) == [], path
     page.goto(f"{site}/")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from base64 import b64encode
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
@@ -77,10 +78,16 @@ class Page(HTMLParser):
             self.text += data
 
 
+SVG = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E"
+_SHAPE = r"%3C(?:path|circle)(?: (?:fill|d|cx|cy|r)='[%A-Za-z0-9 .-]+')+/%3E"
+ICON = re.compile(rf"{re.escape(SVG)}(?:{_SHAPE})+%3C/svg%3E")
+"""An icon that is a part of the page. It consists of shapes, which load and run nothing."""
+
+
 def foreign(page: Page) -> list[str]:
     """Return everything that a page would load, run, or ask of a visitor."""
     in_style = [style for style in page.styles if "url(" in style or "@import" in style]
-    return [address for address in page.loads if address != "data:,"] + in_style
+    return [address for address in page.loads if not ICON.fullmatch(address)] + in_style
 
 
 def words(text: str) -> str:
@@ -107,6 +114,7 @@ def ask(deploy: Callable[[dict[str, Any]], Handler]) -> Handler:
 
 
 PATHS = ("/", "/privacy", "/comet-cursor", "/comet-cursor/he")
+NOWHERE = "/nothing-here"
 
 
 def test_the_page_says_what_the_table_says(ask: Handler) -> None:
@@ -124,7 +132,7 @@ def test_the_page_says_what_the_table_says(ask: Handler) -> None:
     assert {link[1:] for link in page.links if link.startswith("#")} <= page.ids
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", [*PATHS, NOWHERE])
 def test_the_page_names_no_other_host_and_holds_no_script(ask: Handler, path: str) -> None:
     page = Page(ask(request(path), None)["body"])
     assert foreign(page) == []
@@ -145,6 +153,8 @@ def test_the_page_names_no_other_host_and_holds_no_script(ask: Handler, path: st
         '<input name="mail">',
         '<iframe srcdoc="x"></iframe>',
         '<link rel="preconnect" href="https://tracker.example">',
+        '<link rel="icon" href="/favicon.ico">',
+        f'<link rel="icon" href="{SVG}%3Cimage href=%22https://tracker.example/%22/%3E%3C/svg%3E">',
         '<meta http-equiv="refresh" content="0; url=https://tracker.example/">',
     ],
 )
@@ -153,7 +163,7 @@ def test_what_would_be_loaded_or_run_is_found(planted: str) -> None:
     assert foreign(Page(html)) != []
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", [*PATHS, NOWHERE])
 def test_pages_forbid_the_browser_to_load_anything(ask: Handler, path: str) -> None:
     given = ask(request(path), None)
     directives = dict(part.split(" ", 1) for part in given["headers"]["content-security-policy"].split("; "))
@@ -167,7 +177,7 @@ def test_pages_forbid_the_browser_to_load_anything(ask: Handler, path: str) -> N
         "form-action": "'none'",
         "frame-ancestors": "'none'",
     }
-    assert "access-control-allow-origin" not in given["headers"]
+    assert ("access-control-allow-origin" in given["headers"]) == (path == NOWHERE), "the 404 is for programs, too"
     assert given["headers"]["content-type"] == "text/html; charset=utf-8"
 
 
@@ -196,7 +206,22 @@ def test_a_page_is_answered_like_any_other_document(ask: Handler) -> None:
     again = ask(request("/privacy", if_none_match=first["headers"]["etag"]), None)
     assert (first["statusCode"], again["statusCode"], again["body"]) == (200, 304, "")
     assert ask(request("/privacy", "HEAD"), None) == first | {"body": ""}
-    assert ask(request("/nothing-here"), None)["statusCode"] == 404
+
+
+def test_unknown_page_is_the_same_page_whatever_is_asked_for(ask: Handler) -> None:
+    """Ask with other headers: the form of the URL alone decides, and nothing of the URL comes back."""
+    page = ask(request(NOWHERE), None)
+    assert (page["statusCode"], "Page not found" in page["body"]) == (404, True)
+    for path in ("/other", f"{NOWHERE}/de", "/favicon.ico", "/0123456789"):
+        for accept in ("text/html", "application/json", "*/*", "image/avif"):
+            event = request(path)
+            event["headers"]["accept"] = accept
+            assert ask(event, None) == page
+    problem = ask(request("/v1/nothing/here"), None)
+    assert problem["headers"]["content-type"] == "application/problem+json"
+    icon = Page(page["body"]).loads
+    assert icon == Page(ask(request("/"), None)["body"]).loads, "one icon for all pages"
+    assert len(icon) == 1
 
 
 def test_a_product_that_is_gone_has_no_page_and_is_not_listed(s3: S3, publish: Handler, answer: Handler) -> None:

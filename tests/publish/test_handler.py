@@ -229,6 +229,9 @@ def test_a_sweep_needs_no_event(s3: S3, publish: Handler) -> None:
         ("LOG_SUCCESSES", "yes"),
         ("ONLINE_KEY", None),
         ("ONLINE_KEY", "key.pem"),
+        ("SERVICE_URL", None),
+        ("SERVICE_URL", "updates.example.com"),
+        ("SERVICE_URL", "https://updates.example.com/"),
     ],
 )
 def test_missing_or_invalid_setting_stops_the_start_and_is_named(

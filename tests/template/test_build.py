@@ -202,6 +202,7 @@ def python(built: Path, function: str, code: str) -> subprocess.CompletedProcess
         "LOG_LEVEL": "INFO",
         "LOG_SUCCESSES": "false",
         "ONLINE_KEY": "none",
+        "SERVICE_URL": "none",
     }
     return subprocess.run([PYTHON, "-c", code], env=environment, capture_output=True, text=True, check=True)
 
@@ -328,7 +329,7 @@ def running(built: Path, function: str, settings: dict[str, str]) -> AbstractCon
 
 @pytest.fixture
 def settings(s3: S3, environment: None) -> dict[str, str]:
-    names = ("BUCKET", "S3_ENDPOINT", "MEMORY_TTL_S", "LOG_LEVEL", "LOG_SUCCESSES", "ONLINE_KEY")
+    names = ("BUCKET", "S3_ENDPOINT", "MEMORY_TTL_S", "LOG_LEVEL", "LOG_SUCCESSES", "ONLINE_KEY", "SERVICE_URL")
     return {name: value for name, value in os.environ.items() if name.startswith("AWS_") or name in names}
 
 

@@ -108,7 +108,7 @@ def test_the_edge_knows_how_a_document_ends() -> None:
 def test_every_error_that_cloudfront_would_keep_is_asked_for_again(config: Any) -> None:
     kept = {found["ErrorCode"]: found["ErrorCachingMinTTL"] for found in config["CustomErrorResponses"]}
     assert kept == dict.fromkeys((403, 404, 500, 502, 503, 504), 0)
-    constant = (respond.NOT_FOUND, respond.NOT_ALLOWED, respond.FAILED, respond.UNAVAILABLE)
+    constant = (respond.NOT_FOUND, respond.NO_PAGE, respond.NOT_ALLOWED, respond.FAILED, respond.UNAVAILABLE)
     assert {answer.status for answer in constant} - {405} <= set(kept)  # the edge itself refuses other methods
 
 

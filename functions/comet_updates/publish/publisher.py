@@ -52,11 +52,19 @@ class Publisher:
         bucket: the bucket of the service.
         clock: returns the current time, aware. A release is offered once it is due.
         online_key: the URI of the key that signs TUF's snapshot and timestamp, or None.
+        service_url: the URL that clients ask, for the pages, or None if it is not known.
     """
 
-    def __init__(self, bucket: Bucket, clock: Callable[[], datetime], online_key: str | None = None) -> None:
+    def __init__(
+        self,
+        bucket: Bucket,
+        clock: Callable[[], datetime],
+        online_key: str | None = None,
+        service_url: str | None = None,
+    ) -> None:
         self._bucket = bucket
         self._clock = clock
+        self._service_url = service_url
         self._loader = Loader(bucket, writes_packs=True)
         self._signed_states = SignedStates(bucket)
         self._online_roles = OnlineRoles(bucket, clock, online_key)
@@ -152,7 +160,7 @@ class Publisher:
 
     def _differences(self, product: str, found: ProductObjects) -> Differences:
         accepted = self._loader.load(product, found.listing)  # 2. accept
-        rendered = render(accepted, self._clock())  # 3. decide and render
+        rendered = render(accepted, self._clock(), self._service_url)  # 3. decide and render
         signed = self._signed_states.apply(product, rendered, found)  # 4. sign: the pipeline has; its part is added
         refusals = accepted.refusals | signed.refusals
         existing = {key: etag for key, etag in found.existing.items() if not signed.leaves(key)}
@@ -167,7 +175,8 @@ class Publisher:
 
     def _publish_index_once(self) -> WriteResult:
         listed = self._bucket.etags(urls.PAGES)
-        change = write_changes(self._bucket, product_index.own(listed), product_index.render(self._bucket, listed))
+        wanted = product_index.render(self._bucket, listed, self._service_url)
+        change = write_changes(self._bucket, product_index.own(listed), wanted)
         # Another publisher may have added a page, and found it in the list that we then replaced. As in `publish`.
         if change.written and product_index.source(self._bucket.etags(urls.PAGES)) != product_index.source(listed):
             raise ConcurrentPublishError("the pages changed while we wrote")

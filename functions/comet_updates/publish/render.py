@@ -56,8 +56,11 @@ class Rendered(NamedTuple):
         return key.startswith("public/") and is_undecided
 
 
-def render(inputs: AcceptedUploads, now: datetime) -> Rendered:
-    """Return the documents that should be public for a product at `now`. Equal arguments give equal bytes."""
+def render(inputs: AcceptedUploads, now: datetime, service_url: str | None = None) -> Rendered:
+    """Return the documents that should be public for a product at `now`. Equal arguments give equal bytes.
+
+    Only pages contain `service_url`, the URL that clients ask.
+    """
     if inputs.product is None:
         return Rendered({}, {}, None)
     documents: dict[str, bytes] = {}
@@ -92,7 +95,7 @@ def render(inputs: AcceptedUploads, now: datetime) -> Rendered:
         if news:
             documents[urls.news_key(product)] = news
         documents[object_keys.entry_key(product)] = index.entry(inputs.product, shown)
-        made = pages_product.render(inputs.product, shown, rendered, has_news=news is not None)
+        made = pages_product.render(inputs.product, shown, rendered, has_news=news is not None, service_url=service_url)
         documents |= {urls.page_key(product, language): page for language, page in made.items()}
     return Rendered(documents, refusals, undecided, inputs.product.requires_signature)
 
