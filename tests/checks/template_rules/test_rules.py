@@ -32,6 +32,7 @@ def lint(template: Path, *options: str, folder: Path = ROOT) -> subprocess.Compl
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.full
 def test_the_command_finds_nothing_in_our_template() -> None:
     run = lint(ROOT / "template.yaml")
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
@@ -50,6 +51,7 @@ def test_command_reports_place_problem_and_remedy_of_a_fault(tmp_path: Path) -> 
     assert "add it to checks/template_rules/properties.yaml" in ours
 
 
+@pytest.mark.full
 def test_a_template_cannot_excuse_itself_from_make_policy(tmp_path: Path) -> None:
     template = source()
     template["Globals"]["Function"]["Tracing"] = "Active"

@@ -18,6 +18,7 @@ from comet_updates_cli import app
 from comet_updates_cli.audit.account import READS, Account, NotAReadError, UnseenError
 from comet_updates_cli.audit.allowed import COUNTED
 from comet_updates_cli.audit.compare import AREAS, Finding, NoStackError, Status, audit
+from testkit.cases import quick_every
 from testkit.s3 import REGION
 from tests.cli.audit.deployed import (
     ACCOUNT,
@@ -681,7 +682,7 @@ DIFFERENCES: dict[str, tuple[str, str, Mutation]] = {
 """Difference → the area that must report it, some words of the report, and the change that makes it."""
 
 
-@pytest.mark.parametrize("difference", DIFFERENCES)
+@pytest.mark.parametrize("difference", quick_every(4, DIFFERENCES))
 def test_a_planted_difference_is_found_in_its_area_and_in_no_other(deployed: Deployed, difference: str) -> None:
     _finds(deployed, *DIFFERENCES[difference])
 
@@ -856,7 +857,7 @@ OF_THE_CDN: dict[str, tuple[str, str, Mutation]] = {
 """The same for a stack with the CDN."""
 
 
-@pytest.mark.parametrize("difference", OF_THE_CDN)
+@pytest.mark.parametrize("difference", quick_every(4, OF_THE_CDN))
 def test_difference_of_the_cdn_is_found_in_its_area_only(with_cdn: Deployed, difference: str) -> None:
     _finds(with_cdn, *OF_THE_CDN[difference])
 

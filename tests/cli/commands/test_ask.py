@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 
 from comet_updates_cli import app
 from comet_updates_cli.signing import key_folder
+from testkit.cases import quick_every
 from testkit.documents import release
 from testkit.lambda_runtime import free_port
 from testkit.project import ROOT
@@ -178,7 +179,7 @@ class TestAPerson:
         assert (ended.code, copy.downloaded()) == (0, ["app.bin"])
         assert "Download it? [now/later/skip/never] (later)" in ended.out
 
-    @pytest.mark.parametrize("said", ["later\n", "\n", "\x04", "perhaps\n\n"], ids=repr)
+    @pytest.mark.parametrize("said", quick_every(4, ["later\n", "\n", "\x04", "perhaps\n\n"]), ids=repr)
     def test_says_later_in_many_ways(self, copy: InstalledApp, said: str) -> None:
         assert copy.answer(said).code == 3
         assert (copy.downloaded(), copy.server.connections) == ([], 1)
