@@ -219,6 +219,17 @@ def test_a_sweep_needs_no_event(s3: S3, publish: Handler) -> None:
     assert "public/schemas/manifest.json" in s3.keys("public/schemas/")
 
 
+def test_pages_show_the_url_of_the_service(s3: S3, publish: Handler, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SERVICE_URL", "https://updates.example.com")
+    publish(SWEEP, None)
+    assert b"curl https://updates.example.com/v1/my-app/stable" in s3.get(INDEX)
+    s3.put(KEY, release())
+    publish(SWEEP, None)
+    page = s3.get("public/pages/comet-cursor.html")
+    assert b"https://updates.example.com/v1/comet-cursor/stable" in page
+    assert b"https://HOST" not in page
+
+
 @pytest.mark.parametrize(
     ("variable", "value"),
     [

@@ -104,6 +104,11 @@ def test_the_sample_products_are_answered_at_once(service: Service) -> None:
     assert service.version("/v1/comet-skies/bundled") == "2.0.8"
 
 
+def test_pages_show_the_url_of_this_service(service: Service) -> None:
+    page = service.ask("/comet-cursor").body.decode()
+    assert f"http://127.0.0.1:{service.port}/v1/comet-cursor/stable" in page
+
+
 def test_the_answer_has_the_headers_of_the_function_and_no_others(service: Service) -> None:
     response = service.ask(STABLE)
     assert set(response.headers) == {
