@@ -49,7 +49,7 @@ class State(NamedTuple):
 def read(file: Path, rng: Random) -> State:
     """Return the stored state or, without a valid file, a new state with a group that `rng` draws."""
     with suppress(OSError, ValueError, RecursionError, LookupError, TypeError, OverflowError):
-        if file.stat().st_size <= FILE_MAX_BYTES:
+        if file.is_file() and file.stat().st_size <= FILE_MAX_BYTES:
             return _parse(json.loads(file.read_bytes()))
     return State(rng.randrange(GROUPS))
 
