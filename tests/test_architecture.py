@@ -231,10 +231,8 @@ def uses_only_files(imported: str, source: str) -> bool:
     used = [f"os.{node.attr}" for node in nodes if isinstance(node, ast.Attribute) and is_os(node.value)]
     for node in nodes:
         match node:
-            case ast.Call(func=ast.Name(id="getattr" | "hasattr"), args=[of, ast.Constant(value=name), *_]) if is_os(
-                of
-            ):
-                used.append(f"os.{name}")
+            case ast.Call(func=ast.Name(id="getattr" | "hasattr"), args=[module, ast.Constant(value=str(name)), *_]):
+                used += [f"os.{name}"] if is_os(module) else []
     return bool(used) and len(used) == sum(map(is_os, nodes)) and set(used) <= OF_FILES
 
 

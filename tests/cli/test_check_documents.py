@@ -162,7 +162,12 @@ def test_name_that_is_not_utf8_is_shown_escaped(tmp_path: Path) -> None:
 def test_large_document_with_many_problems_is_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parsed = []
     compose = yaml.compose
-    monkeypatch.setattr(yaml, "compose", lambda text, **given: (parsed.append(len(text)), compose(text, **given))[1])
+
+    def counted(text: str, **given: Any) -> yaml.Node | None:
+        parsed.append(len(text))
+        return compose(text, **given)
+
+    monkeypatch.setattr(yaml, "compose", counted)
     save(tmp_path, release(artifacts=[{} for _ in range(50)]))
     assert run(tmp_path).stdout.count("\n") > 50
     save(tmp_path, release(notes={"en": "x" * 200_000}, colour="red"))

@@ -13,7 +13,7 @@ from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from securesystemslib.signer import ED25519, Key, SSlibKey
 from tuf.api.metadata import Metadata, Root, Targets, Timestamp
@@ -31,8 +31,6 @@ from comet_updates_cli.signing import offline_roles
 
 FILE_MAX_BYTES = 50_000_000  # far more than the service accepts
 KEY_MAX_BYTES = 100_000
-
-_Kind = TypeVar("_Kind", Root, Targets)
 
 
 class Written(NamedTuple):
@@ -191,9 +189,7 @@ def sign(folder: Path, uri: str, *, is_dry: bool) -> Written:
     return Written(files, says, not is_dry)
 
 
-def _sign(
-    folder: Path, file: Path, kind: type[Root | Targets], uri: str, *, is_dry: bool
-) -> Metadata[Root | Targets] | None:
+def _sign(folder: Path, file: Path, kind: type[Root | Targets], uri: str, *, is_dry: bool) -> Metadata[Any] | None:
     """Add a signature to a file. Return its metadata, or None if the key may not sign it or has signed already.
 
     Raises:
@@ -201,7 +197,7 @@ def _sign(
         ConcurrentPublishError: somebody else changed the file at the same time.
     """
     body = _read(file)
-    metadata: Metadata[Any] = _parsed(file, kind, body)
+    metadata = _parsed(file, kind, body)
     before = dict(metadata.signatures)
     for delegator in _delegators(folder, metadata.signed):
         with suppress(UnknownKeyError):
@@ -302,14 +298,16 @@ def _root(folder: Path) -> Root:
     file = _newest(folder, Root.type)
     if file is None:
         raise DecisionError(f"{folder}: has no root. Run comet-updates keys begin first.")
-    return _parsed(file, Root, _read(file)).signed
+    root: Root = _parsed(file, Root, _read(file)).signed
+    return root
 
 
 def _targets(folder: Path) -> Targets:
     file = _newest(folder, Targets.type)
     if file is None:
         raise DecisionError(f"{folder}: has no targets. Run comet-updates keys begin first.")
-    return _parsed(file, Targets, _read(file)).signed
+    targets: Targets = _parsed(file, Targets, _read(file)).signed
+    return targets
 
 
 def _delegators(folder: Path, signed: Root | Targets) -> list[Root]:
@@ -369,13 +367,13 @@ def _read(file: Path) -> bytes:
     return person_files.read(file, FILE_MAX_BYTES)
 
 
-def _parsed(file: Path, kind: type[_Kind], body: bytes) -> Metadata[_Kind]:
+def _parsed(file: Path, kind: type[Root | Targets], body: bytes) -> Metadata[Any]:
     """Return the metadata in a file.
 
     Raises:
         RefusedUploadError: it is not metadata of this kind, or its version is not the number in its name.
     """
-    metadata = parse(str(file), body, kind)
+    metadata: Metadata[Any] = parse(str(file), body, Root) if kind is Root else parse(str(file), body, Targets)
     if metadata.signed.version != int(file.stem):
         wrong = f"is {metadata.signed.version}, but the name of the file says {file.stem}"
         refuse(str(file), wrong, "Ask whoever gave you the file, and do not sign it", path="$.signed.version")
