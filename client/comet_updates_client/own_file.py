@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from os.path import samestat
 from pathlib import Path
 from typing import BinaryIO
@@ -15,8 +16,10 @@ from typing import BinaryIO
 from comet_updates.errors import FileInTheWayError, RefusedDownloadError
 
 _MODE = 0o644  # whatever the umask: nobody else can write
-_FLAGS = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-"""Windows has neither of the flags about links and pipes. There, comparing the open file with its name is enough."""
+if sys.platform == "win32":  # no flags about links and pipes: comparing the open file with its name is enough
+    _FLAGS = os.O_RDWR | os.O_BINARY
+else:
+    _FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK
 
 _ATTEMPTS = 3
 _OTHERS_CAN_WRITE = stat.S_IWGRP | stat.S_IWOTH
