@@ -224,7 +224,7 @@ def violations(module: str, source: str) -> list[tuple[str, str]]:
 
 
 def uses_only_files(imported: str, source: str) -> bool:
-    """Whether an import of `os` leads to nothing but `OF_FILES`."""
+    """Return whether an import of `os` leads to nothing but `OF_FILES`."""
     if imported != "os":
         return imported in OF_FILES
     nodes = [*ast.walk(ast.parse(source))]
@@ -237,7 +237,7 @@ def uses_only_files(imported: str, source: str) -> bool:
 
 
 def is_os(node: ast.AST) -> bool:
-    """Whether a node is the name of the module `os`."""
+    """Return whether a node is the name of the module `os`."""
     return isinstance(node, ast.Name) and node.id == "os"
 
 

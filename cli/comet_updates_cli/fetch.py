@@ -35,7 +35,7 @@ def fetch(url: str, max_bytes: int, longest_s: float, *, method: str = "GET") ->
         method: `GET`, or `HEAD` for the headers alone.
 
     Raises:
-        FetchError: there is no good answer in time.
+        FetchError: the server does not answer with success in time.
     """
     if not url.startswith(SCHEMES):
         raise FetchError(url, "does not begin with https://")

@@ -65,7 +65,7 @@ def refusals() -> Iterator[None]:
 def _echo(text: str | bytes, *, nl: bool = True) -> None:
     try:
         typer.echo(text, nl=nl)
-    except BrokenPipeError:  # whoever reads has had enough: click ends quietly
+    except BrokenPipeError:  # the reader has ended, as `head` does: click ends quietly
         raise
     except OSError as error:
         warn(f"comet-updates: standard output: cannot be written: {error.strerror}. Free some space, then try again.")

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from comet_updates.errors import FileInTheWayError, RefusedDownloadError
 
-_MODE = 0o644  # whatever the umask: nobody else can write
+_MODE = 0o644  # with any umask, nobody else can write
 if sys.platform == "win32":  # no flags about links and pipes: comparing the open file with its name is enough
     _FLAGS = os.O_RDWR | os.O_BINARY
 else:
@@ -26,7 +26,7 @@ _OTHERS_CAN_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def open_part(part: Path) -> BinaryIO:
-    """Open the unfinished file `part` for reading and writing. Create it if there is none of our own.
+    """Open the unfinished file `part` for reading and writing. Create it if our own does not exist.
 
     Raises:
         OSError: it cannot be created, or another user's file of this name cannot be deleted.

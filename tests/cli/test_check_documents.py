@@ -137,7 +137,7 @@ def test_the_hook_for_pre_commit_calls_a_command_that_exists() -> None:
 
 
 def test_pipe_device_and_missing_file_are_problems_and_the_rest_is_checked(tmp_path: Path) -> None:
-    """A pipe that nobody writes to would never end, and a device never."""
+    """Expect an end: reading a pipe that nobody writes to, or a device, has none."""
     file = save(tmp_path, release(colour="red"))
     os.mkfifo(tmp_path / "pipe.json")
     os.mkfifo(tmp_path / "releases" / "comet-cursor" / "stable" / "4.2.2.json")

@@ -94,7 +94,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """The files with a name of their own."""
+    """Return the files with a name of their own."""
     found = {str(file.relative_to(folder)): file for file in folder.rglob("*") if file.is_file()}
     return {name: file.read_bytes() for name, file in found.items() if not name.endswith(".tmp")}
 
@@ -170,7 +170,7 @@ def test_command_on_a_full_disk_says_so_and_changes_nothing(made: Path, tmp_path
 def test_two_owners_who_sign_at_once_keep_both_signatures(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second owner signs after the first has read the file and before the first writes it."""
+    """Let the second owner sign after the first has read the file and before the first writes it."""
     folder = copied(made, tmp_path / "shared", "keys sign")
     written = files.replace
 
@@ -271,7 +271,7 @@ def on_root(command: str, folder: Path) -> Result:
 
 @pytest.mark.parametrize("command", ["keys sign", "keys show", "keys rotate"])
 def test_version_that_differs_from_the_name_of_its_file_is_refused(made: Path, tmp_path: Path, command: str) -> None:
-    """A person who means to sign version 2 must not sign version 9, which ends all rotations before it."""
+    """Expect that a person who means to sign version 2 cannot sign version 9."""
     folder = copied(made, tmp_path / "copy", command)
     said = json.loads((folder / "trust" / "root" / "1.json").read_bytes())
     said["signed"]["version"] = 9
@@ -296,7 +296,7 @@ CLI = ROOT / "cli" / "comet_updates_cli"
 
 
 def writes(source: str) -> list[str]:
-    """The calls in a source that write a file."""
+    """Return the calls in a source that write a file."""
     calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
     names = [node.func.attr for node in calls if isinstance(node.func, ast.Attribute) and node.func.attr in WRITERS]
     opened = [node for node in calls if isinstance(node.func, ast.Attribute) and node.func.attr == "open"]

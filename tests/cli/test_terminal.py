@@ -35,7 +35,7 @@ CLI = ROOT / "cli" / "comet_updates_cli"
 
 
 def shown(run: Callable[[], object]) -> str:
-    """What a terminal gets on standard output and standard error."""
+    """Return what a terminal gets on standard output and standard error."""
     ours, theirs = pty.openpty()
     pieces: list[bytes] = []
 
@@ -66,7 +66,7 @@ _bar = output._bar
 
 
 class Scene:
-    """What commands can meet: a bucket, a service, files and keys, of people who mean harm."""
+    """Things that commands meet: a bucket, a service, files and keys, of people who mean harm."""
 
     def __init__(self, shop: Shop, server: Server, house: TufPublisher, folder: Path) -> None:
         self.shop, self.server, self.house, self.folder = shop, server, house, folder
@@ -270,7 +270,7 @@ def test_each_problem_of_a_refused_upload_is_one_line(capsys: pytest.CaptureFixt
 
 
 def prints(source: str) -> Iterator[str]:
-    """The places in a source that can print without `terminal`."""
+    """Yield the places in a source that can print without `terminal`."""
     for node in ast.walk(ast.parse(source)):
         name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
         if name in {"echo", "secho", "print", "pprint", "stdout", "stderr", "print_exc", "basicConfig"}:

@@ -376,5 +376,5 @@ def _parsed(file: Path, kind: type[Root | Targets], body: bytes) -> Metadata[Any
     metadata: Metadata[Any] = parse(str(file), body, Root) if kind is Root else parse(str(file), body, Targets)
     if metadata.signed.version != int(file.stem):
         wrong = f"is {metadata.signed.version}, but the name of the file says {file.stem}"
-        refuse(str(file), wrong, "Ask whoever gave you the file, and do not sign it", path="$.signed.version")
+        refuse(str(file), wrong, "Do not sign it. Ask the person who gave you the file", path="$.signed.version")
     return metadata

@@ -92,7 +92,7 @@ class TestWhenToSign:
         assert house.s3.keys("signed/") == []
 
     def test_renewal_while_a_policy_is_refused_is_an_error(self, house: TufPublisher) -> None:
-        """It would sign nothing, and the signatures would expire although somebody renewed them."""
+        """Expect an error: it would sign nothing, and the signatures would expire."""
         upload(house, "4.2.1")
         house.s3.put(object_keys.channel_key(PRODUCT, "stable"), b"{")
         uri = house.key("product")
