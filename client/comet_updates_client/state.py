@@ -80,7 +80,7 @@ def _may_be_replaced(file: Path) -> bool:
     if not file.is_file() or file.stat().st_size > FILE_MAX_BYTES:
         return False
     content = file.read_bytes().strip(b"\0 \r\n")
-    return not content or content.startswith(b'{"group"')
+    return not content or (content.startswith(b"{") and b'"group"' in content)
 
 
 def _parse(said: dict[str, object]) -> State:
