@@ -224,22 +224,20 @@ def violations(module: str, source: str) -> list[tuple[str, str]]:
 
 
 def uses_only_files(imported: str, source: str) -> bool:
-    """Whether an import of `os` leads to nothing but `OF_FILES`."""
+    """Return whether an import of `os` leads to nothing but `OF_FILES`."""
     if imported != "os":
         return imported in OF_FILES
     nodes = [*ast.walk(ast.parse(source))]
     used = [f"os.{node.attr}" for node in nodes if isinstance(node, ast.Attribute) and is_os(node.value)]
     for node in nodes:
         match node:
-            case ast.Call(func=ast.Name(id="getattr" | "hasattr"), args=[of, ast.Constant(value=name), *_]) if is_os(
-                of
-            ):
-                used.append(f"os.{name}")
+            case ast.Call(func=ast.Name(id="getattr" | "hasattr"), args=[module, ast.Constant(value=str(name)), *_]):
+                used += [f"os.{name}"] if is_os(module) else []
     return bool(used) and len(used) == sum(map(is_os, nodes)) and set(used) <= OF_FILES
 
 
 def is_os(node: ast.AST) -> bool:
-    """Whether a node is the name of the module `os`."""
+    """Return whether a node is the name of the module `os`."""
     return isinstance(node, ast.Name) and node.id == "os"
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from comet_updates import formats, object_keys
 from comet_updates.answer import urls
-from comet_updates.errors import UnreadableObjectError, VersionSyntaxError
+from comet_updates.errors import DecisionError, UnreadableObjectError, VersionSyntaxError
 from comet_updates.model.channel import ChannelPolicy, Rollout
 from comet_updates.model.offer import Offer
 from comet_updates.publish.bucket import Bucket
@@ -74,9 +74,12 @@ def status(bucket: Bucket, product: str | None, now: datetime) -> Status:
     """Return the state at `now` of one product, or of all.
 
     Raises:
+        DecisionError: the bucket has no such product.
         StoreUnavailableError: S3 fails.
     """
     views = {product: list_product(bucket, product)} if product else list_all_products(bucket)
+    if product and not any(views[product]):
+        raise DecisionError(f"{product}: the bucket has no such product. Check the spelling.")
     listed = bucket.listed(object_keys.DOCUMENTS + (f"{product}/" if product else ""))
     written_at = {key: found.written_at for key, found in listed.items()}
     signed_states = SignedStates(bucket)

@@ -6,19 +6,18 @@ import json
 import re
 from collections.abc import Iterable
 from contextlib import suppress
-from errno import EINVAL
 from pathlib import Path
-from stat import S_ISREG
 from typing import NamedTuple
 
 import yaml
 
 from comet_updates import object_keys
-from comet_updates.errors import Problem, RefusedUploadError, refuse
+from comet_updates.errors import Problem, RefusedUploadError, UnreadableFileError, refuse
 from comet_updates.model.channel import ChannelPolicy
 from comet_updates.model.product import Product
 from comet_updates.model.release import Release
 from comet_updates.publish.uploads import parse, rules
+from comet_updates_cli import files
 
 LINES_MAX_BYTES = 100_000  # some seconds
 
@@ -42,21 +41,21 @@ def files_in(given: Iterable[Path]) -> list[Path]:
     return [file for path in given for file in (sorted(path.rglob("*.json")) if path.is_dir() else [path])]
 
 
-def check(files: Iterable[Path]) -> list[Finding]:
+def check(given: Iterable[Path]) -> list[Finding]:
     """Return the problems of these files.
 
     A release or policy is checked with its product's document, and a product's document with its releases, if the same
     tree has them. What was accepted in a bucket is not known here.
 
     """
-    return [finding for file in files for finding in _check(file)]
+    return [finding for file in given for finding in _check(file)]
 
 
 def _check(file: Path) -> Iterable[Finding]:
     try:
         body = _read(file)
-    except OSError as error:
-        yield Finding(str(file), 1, "$", f"cannot be read: {error.strerror}", "Check the file")
+    except UnreadableFileError as error:
+        yield Finding(str(file), 1, "$", f"cannot be read: {error.problem}", "Check the file")
         return
     key = _key_by_place(file) or _key_by_content(body) or file.name
     try:
@@ -82,15 +81,7 @@ def _check(file: Path) -> Iterable[Finding]:
 
 
 def _read(file: Path) -> bytes:
-    """Return the content of a file; of one that is too large, one byte more than is allowed.
-
-    Raises:
-        OSError: the file cannot be read, or is not a regular file. Reading a pipe would not end.
-    """
-    if not S_ISREG(file.stat().st_mode):
-        raise OSError(EINVAL, "is not a regular file")
-    with file.open("rb") as opened:
-        return opened.read(parse.UPLOAD_MAX_BYTES + 1)
+    return files.read(file, parse.UPLOAD_MAX_BYTES)
 
 
 def _key_by_place(file: Path) -> str | None:
@@ -122,7 +113,7 @@ def _product(file: Path, key: str) -> Product:
     name = parse.check_key(key).product
     own = object_keys.product_key(name)
     beside = Path(str(file.absolute()).removesuffix(key)) / own
-    with suppress(OSError, RefusedUploadError):
+    with suppress(UnreadableFileError, RefusedUploadError):
         return parse.parse(Product, own, _read(beside))
     return Product(product=name)
 
@@ -133,7 +124,7 @@ def _not_ordered_by(product: Product, file: Path, key: str) -> list[Release]:
     place = str(file.absolute())
     folder = Path(place.removesuffix(key)) / "releases" / product.product
     for beside in sorted(folder.glob("*/*.json")) if place.endswith(key) else ():
-        with suppress(OSError, RefusedUploadError):
+        with suppress(UnreadableFileError, RefusedUploadError):
             release = parse.parse(Release, beside.relative_to(folder.parents[1]).as_posix(), _read(beside))
             found += [release] if any(rules.version_problems(release, product)) else []
     return found

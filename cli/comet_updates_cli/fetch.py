@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from email.message import Message
-from http.client import HTTPException
+from http.client import HTTPException, HTTPMessage
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import IO, NamedTuple
@@ -16,12 +15,13 @@ from comet_updates.errors import FetchError
 
 SILENCE_S = 30.0
 """The longest time without any byte from the server."""
+SCHEMES = ("https://", "http://")
 
 
 class Fetched(NamedTuple):
     """An answer: its headers and its body, as far as it was requested."""
 
-    headers: Message
+    headers: HTTPMessage
     body: bytes
 
 
@@ -35,8 +35,10 @@ def fetch(url: str, max_bytes: int, longest_s: float, *, method: str = "GET") ->
         method: `GET`, or `HEAD` for the headers alone.
 
     Raises:
-        FetchError: there is no good answer in time.
+        FetchError: the server does not answer with success in time.
     """
+    if not url.startswith(SCHEMES):
+        raise FetchError(url, "does not begin with https://")
     # A server can send one byte now and then, also of a header. So another thread waits, and is left behind.
     results: SimpleQueue[Fetched | Exception] = SimpleQueue()
     Thread(target=_put_result, args=(results, lambda: _fetch(url, max_bytes, method)), daemon=True).start()
@@ -79,7 +81,7 @@ class _OnlyHttps(HTTPRedirectHandler):
     """Follows no redirect from https:// to another scheme, where anybody on the way could change the answer."""
 
     def redirect_request(  # noqa: PLR0917 (as urllib calls it)
-        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
     ) -> Request | None:
         if urlsplit(req.full_url).scheme == "https" and urlsplit(newurl).scheme != "https":
             raise URLError(f"redirects to {newurl}, which is not https://")

@@ -11,10 +11,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from os import fsync
 from pathlib import Path
+from stat import S_ISREG
 
-from comet_updates.errors import ConcurrentPublishError, FileInTheWayError, UnwritableFileError
+from comet_updates.errors import ConcurrentPublishError, FileInTheWayError, UnreadableFileError, UnwritableFileError
 
 _NAME_MAX_CHARS = 100  # of the name in the temporary name, which a file system limits to 255 bytes
+
+
+def read(file: Path, max_bytes: int) -> bytes:
+    """Return the content of a regular file, at most one byte more than `max_bytes`.
+
+    Raises:
+        UnreadableFileError: it cannot be read, or is not a regular file: reading a pipe or a device may never end.
+    """
+    try:
+        if not S_ISREG(file.stat().st_mode):
+            raise UnreadableFileError(str(file), "is not a regular file")
+        with file.open("rb") as opened:
+            return opened.read(max_bytes + 1)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise UnreadableFileError(str(file), getattr(error, "strerror", None) or str(error)) from error
 
 
 def check_free(file: Path, body: bytes) -> bool:

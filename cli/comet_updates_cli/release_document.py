@@ -17,6 +17,7 @@ from comet_updates_cli.hash_files import Sums
 
 Wire = dict[str, Any]
 LONGEST_S = 60.0
+TEXT_MAX_CHARS = 10_000_000  # of a changelog; a release has far less
 SIGNATURE_ENDINGS = (".sig", ".minisig", ".edsig")
 """Endings of signature files: Tauri's builder, minisign, and the output of Sparkle's `sign_update`."""
 
@@ -166,13 +167,17 @@ def text(file: Path) -> str:
     """Return the content of a text file.
 
     Raises:
-        ArtifactError: it cannot be read, or is not UTF-8.
+        ArtifactError: it cannot be read, is too long, or is not UTF-8.
     """
     try:
-        return file.read_text(encoding="utf-8")
+        with file.open(encoding="utf-8") as opened:
+            content = opened.read(TEXT_MAX_CHARS + 1)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise ArtifactError(str(file), f"cannot be read: {reason}", "Save it as UTF-8 text") from error
+    if len(content) > TEXT_MAX_CHARS:
+        raise ArtifactError(str(file), f"is longer than {TEXT_MAX_CHARS} letters", "Check that it is the right file")
+    return content
 
 
 def notes(text: str, version: str) -> str:

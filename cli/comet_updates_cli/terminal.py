@@ -24,7 +24,7 @@ JOINERS = "\u200c\u200d"
 def say(*lines: object) -> None:
     """Print each of `lines` as one line."""
     for line in lines:
-        typer.echo(_encodable(plain(str(line)), sys.stdout))
+        _echo(_encodable(plain(str(line)), sys.stdout))
 
 
 def warn(*lines: object) -> None:
@@ -35,18 +35,18 @@ def warn(*lines: object) -> None:
 
 def say_json(document: object, indent: int | None = None) -> None:
     """Print a JSON document in ASCII, which escapes all that a terminal acts on."""
-    typer.echo(json.dumps(document, indent=indent, ensure_ascii=True))
+    _echo(json.dumps(document, indent=indent, ensure_ascii=True))
 
 
 def say_request(request: bytes) -> None:
     """Print the bytes of a request of ours as they are."""
-    typer.echo(request, nl=False)
+    _echo(request, nl=False)
 
 
 def clear() -> None:
     """Clear the terminal, if there is one."""
     if sys.stdout.isatty():
-        typer.echo("\x1b[2J\x1b[H", nl=False)
+        _echo("\x1b[2J\x1b[H", nl=False)
 
 
 @contextmanager
@@ -59,6 +59,16 @@ def refusals() -> Iterator[None]:
         raise typer.Exit(1) from error
     except CometError as error:
         warn(f"comet-updates: {error}")
+        raise typer.Exit(1) from error
+
+
+def _echo(text: str | bytes, *, nl: bool = True) -> None:
+    try:
+        typer.echo(text, nl=nl)
+    except BrokenPipeError:  # the reader has ended, as `head` does: click ends quietly
+        raise
+    except OSError as error:
+        warn(f"comet-updates: standard output: cannot be written: {error.strerror}. Free some space, then try again.")
         raise typer.Exit(1) from error
 
 

@@ -78,8 +78,12 @@ def standing(bucket: Bucket, release: object_keys.Upload, now: datetime) -> Rele
         offer = decide(inputs.product, release.channel, inputs.policies, inputs.releases_for(release.channel), now)
     except VersionSyntaxError as error:  # the pin cannot be compared
         return ReleaseStatus(REFUSED, [f"{policy_key}: refused: $.pin: {error}"], None)
-    if any(past is found for past, _ in offer.history):
-        return ReleaseStatus(OFFERED, [], offer)
+    for past, withdrawn in offer.history:
+        if past is found and withdrawn is None:
+            return ReleaseStatus(OFFERED, [], offer)
+        if past is found:
+            says = f"{key} is withdrawn: {withdrawn}. To offer it, run comet-updates unyank."
+            return ReleaseStatus(HELD, [says], offer)
     due = due_at(found, inputs.policies)
     if due and due > now:
         return ReleaseStatus(SCHEDULED, [f"{key} is scheduled for {due.isoformat()}."], offer)

@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from os.path import samestat
 from pathlib import Path
 from typing import BinaryIO
 
 from comet_updates.errors import FileInTheWayError, RefusedDownloadError
 
-_MODE = 0o644  # whatever the umask: nobody else can write
-_FLAGS = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-"""Windows has neither of the flags about links and pipes. There, comparing the open file with its name is enough."""
+_MODE = 0o644  # with any umask, nobody else can write
+if sys.platform == "win32":  # no flags about links and pipes: comparing the open file with its name is enough
+    _FLAGS = os.O_RDWR | os.O_BINARY
+else:
+    _FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK
 
 _ATTEMPTS = 3
 _OTHERS_CAN_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def open_part(part: Path) -> BinaryIO:
-    """Open the unfinished file `part` for reading and writing. Create it if there is none of our own.
+    """Open the unfinished file `part` for reading and writing. Create it if our own does not exist.
 
     Raises:
         OSError: it cannot be created, or another user's file of this name cannot be deleted.

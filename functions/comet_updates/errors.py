@@ -115,6 +115,16 @@ class FileInTheWayError(CometError):
         self.path = path
 
 
+class UnreadableFileError(CometError):
+    """A file cannot be read."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        """Name the file at `path` and the `problem`."""
+        super().__init__(f"{path}: cannot be read: {problem}. Check the file.")
+        self.path = path
+        self.problem = problem
+
+
 class UnwritableFileError(CometError):
     """A file cannot be written. It stays as it is."""
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,7 +80,8 @@ def test_version_size_notes_and_urgency_are_shown() -> None:
 @pytest.mark.parametrize("field", ["title", "notes", "display_version", "link"])
 def test_text_of_a_service_never_looks_like_a_line_of_ours(field: str, text: str) -> None:
     release = offered(notes={"en": "Fixes."}, title="Title", link="https://www.example.com")
-    release = release._replace(**{field: {"en": text} if field == "notes" else text})
+    changed: dict[str, Any] = {field: {"en": text} if field == "notes" else text}
+    release = release._replace(**changed)
     shown = list(ask_text.describe(Verdict(Outcome.PAGE, release), "4.2.0", "en", 80))
     assert shown[0] == "An update is available. Download it from its web page."
     assert all(line.startswith(("  version    ", "  | ", "  |", "  more at    ")) for line in shown[1:])

@@ -62,6 +62,15 @@ def test_object_in_an_archive_is_named_and_the_rest_is_shown(shop: Shop) -> None
     assert key in shop.run("history", "other", "stable").output
 
 
+def test_product_that_is_not_there_is_not_reported_as_live(shop: Shop) -> None:
+    shop.release("4.2.1")
+    done = shop.run("status", "comet-curser")
+    assert (done.exit_code, done.output) == (
+        1,
+        "comet-updates: comet-curser: the bucket has no such product. Check the spelling.\n",
+    )
+
+
 def test_trust_that_cannot_be_read_is_named_and_the_rest_is_shown(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.release("4.2.1")
     shop.publish()

@@ -45,14 +45,14 @@ def test_redirect_out_of_https_is_not_followed(downloads: Server, to: str) -> No
 
 def a_byte_now_and_then(_: bytes) -> Iterator[bytes]:
     yield b"HTTP/1.1 200 OK\r\ncontent-length: 999999\r\n\r\n"
-    for _ in range(40):  # the request that was left behind ends, too
+    for _drop in range(40):  # the request that was left behind ends, too
         yield b"x"
         sleep(0.02)
 
 
 def a_header_now_and_then(_: bytes) -> Iterator[bytes]:
     yield b"HTTP/1.1 200 OK\r\n"
-    for _ in range(40):  # the request that was left behind ends, too
+    for _drop in range(40):  # the request that was left behind ends, too
         yield b"x"
         sleep(0.02)
 
@@ -88,6 +88,12 @@ def test_length_that_differs_is_named(downloads: Server, length: str) -> None:
     downloads.answer = lambda _: http(b"", content_length=length)
     with pytest.raises(ArtifactError, match=f"has {length} bytes, but the local file has 6"):
         release_document.answers({"url": f"{downloads.url}/app.zip", "size": 6})
+
+
+@pytest.mark.parametrize("url", ["file:///etc/hostname", "ftp://127.0.0.1/x", "nonsense", "https://[", "https://a b/"])
+def test_url_of_another_kind_is_refused(url: str) -> None:
+    with pytest.raises(FetchError):
+        fetch(url, 1_000, 1)
 
 
 def test_limits_of_the_commands_are_finite() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import resource
 import shutil
 import stat
@@ -17,10 +18,11 @@ from pathlib import Path
 
 import pytest
 from typer import Exit
+from typer.testing import CliRunner, Result
 
 from comet_updates.answer.errors import CometError
 from comet_updates.errors import ConcurrentPublishError, FileInTheWayError, UnwritableFileError
-from comet_updates_cli import files
+from comet_updates_cli import app, files
 from comet_updates_cli.commands.import_feed import import_feed
 from comet_updates_cli.signing import key_folder
 from testkit.interrupted import interrupted
@@ -221,6 +223,72 @@ def test_create_never_writes_over_a_file_made_at_that_moment(
     files.create(file, b"mine", is_private=True)
     assert (file.read_bytes(), stat.S_IMODE(file.stat().st_mode)) == (b"mine", 0o600), "positive control"
     assert [each.name for each in tmp_path.iterdir()] == ["key.pem"]
+
+
+def fifo(folder: Path) -> str:
+    os.mkfifo(folder / "pipe")
+    return str(folder / "pipe")
+
+
+ENDLESS: dict[str, Callable[[Path, str], list[str]]] = {
+    "keys id": lambda _, endless: ["keys", "id", endless],
+    "keys begin": lambda folder, endless: [
+        *("keys", "begin", str(folder / "new"), "--root", endless, "--threshold", "1", "--targets", endless),
+        *("--online", endless),
+    ],
+    "keys delegate": lambda folder, endless: ["keys", "delegate", str(folder / "trust"), "nova", endless],
+    "ask": lambda folder, endless: [
+        *("ask", "https://a.example/v1/a/b", "--installed", "1.0.0", "--root", endless),
+        *("--state", str(folder / "state")),
+    ],
+    "release": lambda _, endless: [
+        *("release", endless, "--product", "nova", "--version", "1.0.0", "--base-url", "https://a.example"),
+        *("--bucket", "bucket", "--as", f"{Path(endless).name}=linux/any/archive"),
+    ],
+}
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+@pytest.mark.parametrize("command", ENDLESS)
+def test_file_that_never_ends_is_refused(made: Path, tmp_path: Path, command: str, kind: str) -> None:
+    folder = copied(made, tmp_path / "copy", command)
+    ran = CliRunner().invoke(app, ENDLESS[command](folder, fifo(folder) if kind == "pipe" else "/dev/zero"))
+    assert (ran.exit_code, "is not a regular file. Check the file." in ran.output) == (1, True), ran.output
+
+
+def test_pipe_in_the_folder_of_root_and_targets_is_refused(made: Path, tmp_path: Path) -> None:
+    folder = copied(made, tmp_path / "copy", "keys show")
+    os.mkfifo(folder / "trust" / "root" / "2.json")
+    ran = CliRunner().invoke(app, ["keys", "show", str(folder / "trust")])
+    assert (ran.exit_code, "root/2.json: cannot be read: is not a regular file." in ran.output) == (1, True)
+
+
+def on_root(command: str, folder: Path) -> Result:
+    arguments = ["root"] if command == "keys rotate" else []
+    sign_with = ["--sign-with", f"file2:{key(folder, 'a')}"]
+    return CliRunner().invoke(app, [*sign_with, *command.split(), str(folder / "trust"), *arguments])
+
+
+@pytest.mark.parametrize("command", ["keys sign", "keys show", "keys rotate"])
+def test_version_that_differs_from_the_name_of_its_file_is_refused(made: Path, tmp_path: Path, command: str) -> None:
+    """Expect that a person who means to sign version 2 cannot sign version 9."""
+    folder = copied(made, tmp_path / "copy", command)
+    said = json.loads((folder / "trust" / "root" / "1.json").read_bytes())
+    said["signed"]["version"] = 9
+    (folder / "trust" / "root" / "2.json").write_text(json.dumps(said))
+    before = tree(folder)
+    ran = on_root(command, folder)
+    assert (ran.exit_code, "is 9, but the name of the file says 2" in ran.output) == (1, True), ran.output
+    assert tree(folder) == before
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b"{}", b"\xff", b"[" * 10_000, b'{"signed": {"_type": "root"}}'])
+@pytest.mark.parametrize("command", ["keys sign", "keys show", "keys rotate"])
+def test_broken_root_is_a_clear_error(made: Path, tmp_path: Path, command: str, body: bytes) -> None:
+    folder = copied(made, tmp_path / "copy", command)
+    (folder / "trust" / "root" / "1.json").write_bytes(body)
+    ran = on_root(command, folder)
+    assert (ran.exit_code, "root/1.json: $: is not TUF metadata" in ran.output) == (1, True), ran.output
 
 
 WRITERS = {"write_bytes", "write_text", "touch", "NamedTemporaryFile", "mkstemp"}

@@ -18,6 +18,7 @@ import pytest
 import trustme
 from hypothesis import given
 from hypothesis import strategies as st
+from typer import Exit
 
 from comet_updates.errors import Problem, RefusedUploadError
 from comet_updates_cli import app, output, terminal
@@ -239,7 +240,23 @@ def test_letter_that_the_terminal_does_not_have_is_escaped(monkeypatch: pytest.M
     monkeypatch.setattr(sys, "stdout", stream)
     terminal.say("Zürich, 東京")
     stream.flush()
-    assert stream.buffer.getvalue() == b"Z\\xfcrich, \\u6771\\u4eac\n"  # type: ignore[attr-defined]
+    assert stream.buffer.getvalue() == b"Z\\xfcrich, \\u6771\\u4eac\n"
+
+
+@pytest.mark.parametrize("print_it", [lambda: terminal.say("x"), lambda: terminal.say_json({})], ids=["text", "JSON"])
+def test_full_disk_behind_standard_output_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], print_it: Callable[[], None]
+) -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", full)
+            with pytest.raises(Exit):
+                print_it()
+        with suppress(OSError):
+            full.close()
+    assert capfd.readouterr().err == (
+        "comet-updates: standard output: cannot be written: No space left on device. Free some space, then try again.\n"
+    )
 
 
 def test_each_problem_of_a_refused_upload_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

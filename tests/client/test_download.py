@@ -307,7 +307,7 @@ def no_links(_file: Path, _target: Path) -> None:
 
 
 def test_file_on_windows_is_closed_before_it_is_renamed(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No flag about links, no owner, no hard links on some disks; and no renaming of an open file."""
+    """Run as on Windows: no flag about links, no owner, no hard links on some disks, no renaming of an open file."""
     closed = []
     real = Path.rename
 

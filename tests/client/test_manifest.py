@@ -40,7 +40,7 @@ def use(body: bytes) -> None:
         release = parse(body, "comet-cursor")
         own = choose.Installed(Scheme.SEMVER, "1.0.0")
         verdict = choose.choose(release, own, Computer("windows", "x86_64", "10.0"), group=50, skipped=None, now=NOW)
-        for line in ask_text.describe(verdict, "1.0.0", "de_AT.UTF-8"):
+        for line in ask_text.describe(verdict, "1.0.0", "de_AT.UTF-8", 80):
             line.encode()
     except CometError as error:
         str(error).encode()

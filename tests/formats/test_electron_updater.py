@@ -95,7 +95,7 @@ def test_a_channel_whose_name_is_no_file_name_has_only_the_usual_ones() -> None:
 
 
 def bomb(levels: int) -> bytes:
-    """A channel file in which each level has the one before ten times."""
+    """Return a channel file in which each level has the one before ten times."""
     lines = ["a0: &a0 [x]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, levels))]
     return "\n".join([*lines, f"version: 1.0.0\nfiles: *a{levels - 1}\n"]).encode()
 

@@ -15,7 +15,7 @@ import typer
 
 from comet_updates.errors import AddressError
 from comet_updates.versions import Scheme
-from comet_updates_cli import ask_text
+from comet_updates_cli import ask_text, files
 from comet_updates_cli.options import AsJson
 from comet_updates_cli.terminal import refusals, say, say_json, say_request
 from comet_updates_client import check, machine, request, schedule
@@ -131,12 +131,13 @@ def _source(root: Path | None, manifest_key: str | None) -> Source:
 
     Raises:
         UnusableRootError: `root` is not a TUF root.
+        UnreadableFileError: `root` cannot be read.
         RefusedDownloadError: `manifest_key` is not a minisign key.
     """
     if root:
         from comet_updates_client import source_tuf  # noqa: PLC0415 (as above)
 
-        return source_tuf.shipped(root.read_bytes())
+        return source_tuf.shipped(files.read(root, source_tuf.SIGNED_MAX_BYTES))
     if key := _key(manifest_key):
         from comet_updates_client.source_minisign import Minisign  # noqa: PLC0415 (as above)
 

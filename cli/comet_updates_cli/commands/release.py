@@ -166,6 +166,8 @@ def release(
 
     if wait and not service_url:
         raise typer.BadParameter("--wait needs --service-url. Add the URL of the service.")
+    if service_url and not service_url.startswith(("https://", "http://")):
+        raise typer.BadParameter(f"--service-url {service_url!r} is not a URL. Write it with https://.")
     where = Where(bucket, endpoint_url, dry_run, as_json, quiet)
     place = _place(upload_to, upload_endpoint_url or endpoint_url)
     report: dict[str, Any] = {}

@@ -20,7 +20,7 @@ from tuf.api.metadata import Metadata, Root, Targets, Timestamp
 
 from comet_updates import object_keys
 from comet_updates.answer import urls
-from comet_updates.errors import DecisionError, FileInTheWayError, SigningError, UnknownKeyError
+from comet_updates.errors import DecisionError, FileInTheWayError, SigningError, UnknownKeyError, refuse
 from comet_updates.publish.bucket import Bucket, retry_conflicts
 from comet_updates.publish.stored import etag_of
 from comet_updates.signing import minisig
@@ -28,6 +28,9 @@ from comet_updates.signing import sign as signing_sign
 from comet_updates.signing.verify import parse, read_anchor
 from comet_updates_cli import files as person_files
 from comet_updates_cli.signing import offline_roles
+
+FILE_MAX_BYTES = 50_000_000  # far more than the service accepts
+KEY_MAX_BYTES = 100_000
 
 
 class Written(NamedTuple):
@@ -186,9 +189,7 @@ def sign(folder: Path, uri: str, *, is_dry: bool) -> Written:
     return Written(files, says, not is_dry)
 
 
-def _sign(
-    folder: Path, file: Path, kind: type[Root | Targets], uri: str, *, is_dry: bool
-) -> Metadata[Root | Targets] | None:
+def _sign(folder: Path, file: Path, kind: type[Root | Targets], uri: str, *, is_dry: bool) -> Metadata[Any] | None:
     """Add a signature to a file. Return its metadata, or None if the key may not sign it or has signed already.
 
     Raises:
@@ -196,7 +197,7 @@ def _sign(
         ConcurrentPublishError: somebody else changed the file at the same time.
     """
     body = _read(file)
-    metadata: Metadata[Any] = parse(str(file), body, kind)
+    metadata = _parsed(file, kind, body)
     before = dict(metadata.signatures)
     for delegator in _delegators(folder, metadata.signed):
         with suppress(UnknownKeyError):
@@ -218,7 +219,7 @@ def show(folder: Path) -> list[Line]:
     lines = []
     for signed in (root, targets):
         found, role = _newest(folder, signed.type), root.get_delegated_role(signed.type)
-        signatures = list(parse(str(found), _read(found), type(signed)).signatures) if found else []
+        signatures = list(_parsed(found, type(signed), _read(found)).signatures) if found else []
         lines.append(Line(f"{signed.type}/{signed.version}", _day(signed), role.threshold, role.keyids, signatures))
     online = root.get_delegated_role(Timestamp.type)
     lines.append(Line("online", _day(root), online.threshold, online.keyids, []))
@@ -266,12 +267,13 @@ def public(file: Path) -> Key:
     """Return a public key that `create` or `export` wrote.
 
     Raises:
-        SigningError: the file cannot be read, or is not such a key.
+        SigningError: the file is not such a key.
+        UnreadableFileError: the file cannot be read.
     """
     try:
-        told = json.loads(file.read_text(encoding="utf-8"))
+        told = json.loads(person_files.read(file, KEY_MAX_BYTES).decode())
         return Key.from_dict(told.pop("keyid"), told)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (RecursionError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SigningError(str(file), "is not a public key from comet-updates keys create or keys export") from error
 
 
@@ -296,14 +298,16 @@ def _root(folder: Path) -> Root:
     file = _newest(folder, Root.type)
     if file is None:
         raise DecisionError(f"{folder}: has no root. Run comet-updates keys begin first.")
-    return parse(str(file), _read(file), Root).signed
+    root: Root = _parsed(file, Root, _read(file)).signed
+    return root
 
 
 def _targets(folder: Path) -> Targets:
     file = _newest(folder, Targets.type)
     if file is None:
         raise DecisionError(f"{folder}: has no targets. Run comet-updates keys begin first.")
-    return parse(str(file), _read(file), Targets).signed
+    targets: Targets = _parsed(file, Targets, _read(file)).signed
+    return targets
 
 
 def _delegators(folder: Path, signed: Root | Targets) -> list[Root]:
@@ -311,7 +315,7 @@ def _delegators(folder: Path, signed: Root | Targets) -> list[Root]:
     if isinstance(signed, Targets):
         return [_root(folder)]
     before = folder / Root.type / f"{signed.version - 1}.json"
-    return [*([parse(str(before), _read(before), Root).signed] if before.exists() else []), signed]
+    return [*([_parsed(before, Root, _read(before)).signed] if before.exists() else []), signed]
 
 
 def _missing(folder: Path, metadata: Metadata[Any]) -> str:
@@ -339,7 +343,7 @@ def _write(folder: Path, made: Sequence[Root | Targets], *, is_dry: bool) -> Wri
     for metadata in sorted(made, key=lambda each: each.type == Root.type):
         newest = _newest(folder, metadata.type)
         body = _read(newest) if newest else b""
-        if newest and not parse(str(newest), body, type(metadata)).signatures:
+        if newest and not _parsed(newest, type(metadata), body).signatures:
             metadata.version = int(newest.stem)
             drafts[newest] = body, offline_roles.unsigned(metadata)
         else:
@@ -358,9 +362,19 @@ def _read(file: Path) -> bytes:
     """Return the content of a file.
 
     Raises:
-        DecisionError: it cannot be read.
+        UnreadableFileError: it cannot be read.
     """
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise DecisionError(f"{file}: cannot be read: {error.strerror}. Check the folder.") from error
+    return person_files.read(file, FILE_MAX_BYTES)
+
+
+def _parsed(file: Path, kind: type[Root | Targets], body: bytes) -> Metadata[Any]:
+    """Return the metadata in a file.
+
+    Raises:
+        RefusedUploadError: it is not metadata of this kind, or its version is not the number in its name.
+    """
+    metadata: Metadata[Any] = parse(str(file), body, Root) if kind is Root else parse(str(file), body, Targets)
+    if metadata.signed.version != int(file.stem):
+        wrong = f"is {metadata.signed.version}, but the name of the file says {file.stem}"
+        refuse(str(file), wrong, "Do not sign it. Ask the person who gave you the file", path="$.signed.version")
+    return metadata

@@ -134,7 +134,7 @@ class _TextLoader(yaml.BaseLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
-            at = self.peek_event().start_mark
+            at = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             raise ForeignFeedError(f"line {at.line + 1} has a YAML alias. Write the value itself in its place")
         return super().compose_node(parent, index)
 

@@ -278,6 +278,10 @@ def test_a_scheduled_release_is_said_to_wait_and_is_no_fault(build: Build) -> No
     [
         ({"pin": "4.2.0"}, "waits: stable is pinned to 4.2.0. To offer it, run comet-updates unpin."),
         ({"paused_at": "2026-01-01T00:00:00Z"}, "waits: stable is paused since"),
+        (
+            {"yanked": [{"version": "4.2.1", "reason": "It crashes"}]},
+            f"{KEY} is withdrawn: It crashes. To offer it, run comet-updates unyank.",
+        ),
     ],
 )
 def test_a_release_that_is_held_back_is_said_to_wait(build: Build, decided: dict[str, str], says: str) -> None:
@@ -304,6 +308,12 @@ def test_file_name_that_is_not_utf8_is_named(build: Build) -> None:
     refused = build.run(files=[name])
     assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
     assert "App-linux\\udcff.zip: its name is not UTF-8 text. Rename it." in refused.stderr
+
+
+@pytest.mark.parametrize("url", ["nonsense", "file:///etc/hostname#", "ftp://a.example"])
+def test_service_that_is_not_at_a_url_is_refused_at_once(build: Build, url: str) -> None:
+    refused = build.run("--wait", "--service-url", url)
+    assert (refused.exit_code, build.shop.s3.keys("releases/")) == (2, [])
 
 
 FROZEN = {

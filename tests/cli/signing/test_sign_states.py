@@ -13,7 +13,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from comet_updates import object_keys
-from comet_updates.errors import ConcurrentPublishError, SigningError, UnknownKeyError
+from comet_updates.errors import ConcurrentPublishError, DecisionError, SigningError, UnknownKeyError
 from comet_updates.formats import sparkle
 from comet_updates.publish.bucket import ATTEMPTS
 from comet_updates.signing import sign
@@ -90,6 +90,14 @@ class TestWhenToSign:
             with pytest.raises(UnknownKeyError, match=f"is not one of the keys that may sign {PATH}"):
                 house.seal(key=key)
         assert house.s3.keys("signed/") == []
+
+    def test_renewal_while_a_policy_is_refused_is_an_error(self, house: TufPublisher) -> None:
+        """Expect an error: it would sign nothing, and the signatures would expire."""
+        upload(house, "4.2.1")
+        house.s3.put(object_keys.channel_key(PRODUCT, "stable"), b"{")
+        uri = house.key("product")
+        with pytest.raises(DecisionError, match=f"{PRODUCT}: cannot sign, because an upload is refused. Fix it first"):
+            sign_states.sign_states(house.bucket, PRODUCT, house.now, SignWith(uri), is_renewal=True)
 
     def test_before_there_are_any_keys_nobody_signs(self, house: TufPublisher) -> None:
         house.delete("trust/")
