@@ -126,7 +126,7 @@ MEMORY_MAX_KB = 350_000
 
 
 def memory_kb(*arguments: str, script: str = READ_THEM) -> int:
-    """What a new process takes to read the large attacks, all at once, or to run another script."""
+    """Return the memory that a new process takes to read all large attacks at once, or to run another script."""
     paths = os.pathsep.join(str(ROOT / tree) for tree in ("functions", "cli", "client", "."))
     command = [sys.executable, "-c", script, *arguments]
     run = subprocess.run(command, env={"PYTHONPATH": paths}, capture_output=True, text=True, check=True)

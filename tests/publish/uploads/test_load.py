@@ -128,7 +128,7 @@ class TestLimits:
 
     @pytest.fixture
     def sizes(self, s3: S3, monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
-        """Three releases and a policy, of which the limit allows two releases."""
+        """Return the sizes of three releases, each uploaded after the other. The limit allows two of them."""
         for number in (1, 2, 3):
             s3.put(key(f"{4 - number}.0.0"), release(f"{4 - number}.0.0"), NOW + timedelta(seconds=number))
         policy = {"schema": 1, "product": "comet-cursor", "channel": "stable"}
