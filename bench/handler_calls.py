@@ -15,7 +15,7 @@ from typing import Any
 
 from comet_updates.answer import handler as module
 from comet_updates.answer.errors import StoreUnavailableError
-from comet_updates.answer.store import Document, Get, Unchanged
+from comet_updates.answer.store import PROBE_KEY, DeniedError, Document, Get, Unchanged
 
 ROOT = Path(__file__).parents[1]
 EVENT = json.loads((ROOT / "events" / "get.json").read_text())
@@ -31,8 +31,11 @@ def document(key: str, _validator: str | None) -> Document:
     return Document(key, TEXT, len(TEXT.encode()), ETAG, "1")
 
 
-def nothing(_key: str, _validator: str | None) -> None:
-    """Answer as an S3 without the document."""
+def nothing(key: str, validator: str | None) -> Document:
+    """Answer as an S3 that has no document but the probe object."""
+    if key == PROBE_KEY:
+        return document(key, validator)
+    raise DeniedError
 
 
 def unchanged(_key: str, _validator: str | None) -> Unchanged:
@@ -60,7 +63,7 @@ def in_turn(answers: list[Get]) -> Get:
     """Return an S3 that gives these answers in order, and then repeats the last."""
     turns = chain(answers, repeat(answers[-1]))
 
-    def get(key: str, validator: str | None) -> Document | Unchanged | None:
+    def get(key: str, validator: str | None) -> Document | Unchanged:
         return next(turns)(key, validator)
 
     return get

@@ -84,7 +84,7 @@ class Environment:
         self._lost = store.s3_get(s3.bucket, NO_SUCH_HOST)
         self.reader = CachedStore(self.get, ttl_s=TTL_S, clock=lambda: self.now, draw=lambda: 0.0)
 
-    def get(self, key: str, validator: str | None) -> Document | Unchanged | None:
+    def get(self, key: str, validator: str | None) -> Document | Unchanged:
         self.gets += 1
         return (self._lost if self.gets in self._nameless else self._get)(key, validator)
 

@@ -177,7 +177,7 @@ class TestMemory:
 
 @pytest.mark.parametrize("opened", ["<ul>", "<ul><li>", "<dl><dd>", "<div>", "<UL/x>", "<b></i>", "<x-y>"])
 def test_html_nested_too_deeply_is_shown_as_written(opened: str) -> None:
-    """Each parser looks at all open tags for a new one: 100 kB of them take seconds."""
+    """For each new tag, a parser looks at all open ones: 100 kB of them take seconds."""
     deepest = "<p>x" + opened * notes.NESTING_MAX
     assert not notes._html(deepest, "html").startswith("<pre>"), "positive control"
     shown = notes._html(deepest + opened, "html")

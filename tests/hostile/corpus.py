@@ -39,7 +39,7 @@ def _file(**fields: Any) -> dict[str, Any]:
 
 
 def _two(*others: dict[str, Any]) -> dict[str, Any]:
-    """Return a release that names one file several times."""
+    """Return a release that describes one file several times."""
     document = _file(sha512="a" * 128)
     document["artifacts"] += [document["artifacts"][0] | other for other in others]
     return document

@@ -142,19 +142,25 @@ def test_without_a_bound_on_names_one_of_them_would() -> None:
 
 PUBLISH_THEM = """
 import re, sys
-from tests.hostile.uploads import documents_of_many_channels
-from comet_updates.publish import render
+from tests.hostile.uploads import documents_of_large_product
+from comet_updates.publish import handler, render
+from comet_updates.publish.uploads import load
 
-render.DOCUMENTS_MAX_BYTES = int(sys.argv[1]) if len(sys.argv) > 1 else render.DOCUMENTS_MAX_BYTES
-documents_of_many_channels(120)
+channels, releases, is_limited = map(int, sys.argv[1:])
+if not is_limited:
+    render.DOCUMENTS_MAX_BYTES = load.UPLOADS_MAX_BYTES = load.REMEMBERED_MAX_BYTES = 10**12
+documents_of_large_product(channels=channels, releases=releases)
 print(re.search(r"VmHWM:\\s+([0-9]+) kB", open("/proc/self/status").read())[1])
 """
+FUNCTION_KB = 500_000
 
 
 @pytest.mark.full
-def test_documents_of_hundreds_of_large_channels_take_bounded_memory() -> None:
-    assert memory_kb(script=PUBLISH_THEM) < MEMORY_MAX_KB
-    assert memory_kb("1000000000000", script=PUBLISH_THEM) > MEMORY_MAX_KB, "positive control"
+@pytest.mark.parametrize(("channels", "releases"), [(120, 8), (0, 150)], ids=["many channels", "many releases"])
+def test_large_product_is_published_in_the_memory_of_the_function(channels: int, releases: int) -> None:
+    said = (str(channels), str(releases))
+    assert memory_kb(*said, "1", script=PUBLISH_THEM) < FUNCTION_KB
+    assert memory_kb(*said, "0", script=PUBLISH_THEM) > FUNCTION_KB, "positive control"
 
 
 def test_a_refusal_does_not_hold_on_to_the_upload(s3: S3) -> None:

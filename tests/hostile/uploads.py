@@ -100,20 +100,27 @@ def load_from_memory(bodies: Iterable[bytes]) -> AcceptedUploads:
     return Loader(bucket).load(corpus.PRODUCT, {one.key: (one,) for one in stored})
 
 
-def documents_of_many_channels(channels: int) -> dict[str, bytes]:
-    """Return the documents of a product whose many channels include a large one; for a process of its own."""
+def documents_of_large_product(*, channels: int = 0, releases: int = 8) -> dict[str, bytes]:
+    """Return the documents of a product with large releases on one channel; for a process of its own.
+
+    A rocket makes each of its letters take four bytes in memory.
+
+    Args:
+        channels: how many more channels include it.
+        releases: how many releases it has, of half a megabyte each.
+    """
     bodies: dict[Stored, bytes] = {}
 
     def put(key: str, document: dict[str, Any]) -> None:
-        body = json.dumps(document).encode()
+        body = json.dumps(document, ensure_ascii=False).encode()
         bodies[Stored(key, "1", "", len(body), NOW)] = body
 
-    texts = dict.fromkeys(("en", "de", "fr", "it"), "x" * 99_000)
-    for number in range(8):
+    texts = dict.fromkeys(("en", "de", "fr", "it", "es"), "🚀" + "x" * 99_000)
+    for number in range(releases):
         put(corpus.key(f"1.{number}.0", "large"), release(f"1.{number}.0", "large", notes=texts))
     for number in range(channels):
         policy = {"schema": 1, "product": corpus.PRODUCT, "channel": f"c{number:04}", "includes": ["large"]}
-        put(object_keys.channel_key(corpus.PRODUCT, policy["channel"]), policy)
+        put(object_keys.channel_key(corpus.PRODUCT, f"c{number:04}"), policy)
     bucket: Any = SimpleNamespace(get=bodies.__getitem__, current=lambda _: None)
     accepted = Loader(bucket).load(corpus.PRODUCT, {stored.key: (stored,) for stored in bodies})
     return render(accepted, NOW).documents

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from comet_updates.answer.errors import SettingsError
+from comet_updates.publish import run as publishing
 from comet_updates.publish.bucket import WriteResult
 from testkit.documents import release
 from testkit.events import SWEEP, notification
@@ -57,6 +59,37 @@ def sweep_failed(publish: Handler) -> type[Exception]:
     """Return the error class of the handler's present import."""
     error: type[Exception] = publish.__globals__["SweepFailedError"]
     return error
+
+
+def test_product_that_takes_too_long_fails_and_others_are_published(
+    s3: S3, publish: Handler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some hostile notes take seconds each. Without a limit for each product, they take all the time of a sweep."""
+    for product in ("slow", "other"):
+        s3.put(f"releases/{product}/stable/4.2.1.json", release(product=product))
+    run = publish.__globals__["_run"]()
+    original, slow = run._publisher.publish, ["slow"]
+
+    def is_interrupted(product: str, *seen: Any) -> Any:
+        if product in slow and 0 < signal.getitimer(signal.ITIMER_REAL)[0] <= publishing.PRODUCT_MAX_S:
+            signal.raise_signal(signal.SIGALRM)  # the time is over
+        return original(product, *seen)
+
+    monkeypatch.setattr(run._publisher, "publish", is_interrupted)
+    with pytest.raises(sweep_failed(publish)):
+        publish(SWEEP, None)
+    assert s3.keys("public/v1/other/")
+    assert s3.keys("public/v1/slow/") == []
+    del slow[:]
+    publish(SWEEP, None)
+    assert s3.keys("public/v1/slow/"), "positive control"
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def test_time_limit_interrupts_a_computation() -> None:
+    with pytest.raises(TimeoutError), publishing._time_limit(0.01):
+        for _ in range(10**9):
+            pass
 
 
 @pytest.mark.http
