@@ -87,13 +87,10 @@ class MemoryBucket(Bucket):
         keys = [f"{prefix}{rest}" for rest in below if "/" not in rest]
         return keys, [f"{prefix}{folder}/" for folder in dict.fromkeys(r.partition("/")[0] for r in below if "/" in r)]
 
-    def versions(self, prefix: str) -> dict[str, tuple[Stored, ...]]:
-        found = {}
-        for key in self._objects.tree(prefix):
-            versions = self._objects.versions[key]
-            deleted = max((at for at, version in enumerate(versions) if version.body is None), default=-1)
-            found[key] = tuple(version.stored for version in reversed(versions[deleted + 1 :]))
-        return found
+    def versions(self, prefix: str, *, deletions: bool = False) -> dict[str, tuple[Stored, ...]]:
+        keys = sorted(key for key in self._objects.versions if key.startswith(prefix))
+        found = {key: tuple(version.stored for version in self._objects.versions[key][::-1]) for key in keys}
+        return found if deletions else bucket.since_deletion(found)
 
     def get(self, stored: Stored) -> bytes:
         (body,) = (v.body for v in self._objects.versions[stored.key] if v.stored.version_id == stored.version_id)

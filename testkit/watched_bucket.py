@@ -39,8 +39,8 @@ class Watching(Bucket):
         listed = super().listed  # so that a read of the ETags is one operation, not two
         return self._watched("etags", prefix, lambda: {key: found.etag for key, found in listed(prefix).items()})
 
-    def versions(self, prefix: str) -> dict[str, tuple[Stored, ...]]:
-        return self._watched("versions", prefix, lambda: super(Watching, self).versions(prefix))
+    def versions(self, prefix: str, *, deletions: bool = False) -> dict[str, tuple[Stored, ...]]:
+        return self._watched("versions", prefix, lambda: super(Watching, self).versions(prefix, deletions=deletions))
 
     def children(self, prefix: str) -> tuple[list[str], list[str]]:
         return self._watched("children", prefix, lambda: super(Watching, self).children(prefix))

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from semver import Version
 
-from comet_updates.errors import ForeignFeedError
+from comet_updates.errors import ForeignFeedError, RefusedUploadError
 from comet_updates.formats.imported import Feed
 from testkit.events import SWEEP, request
 from testkit.fresh import fresh_import
@@ -34,10 +34,10 @@ BROKEN = {
     "gnachman__iterm2-website__nightly_modern@3cf85b94.xml",
     "Sanjeevsnair__Lumino_window_Autoupdater__appcast@20b11cfa.xml",
     "MFE-Innovation__dmv-auto-update__beta@22ec379c.yml",
-    "cpomega__client__latest-mac.yml",  # two sizes and hashes for one URL
 }
+CONTRADICTORY = {"cpomega__client__latest-mac.yml"}  # two sizes and hashes for one URL
 WITHOUT_RELEASES = {"hewigovens__PackageUninstaller__appcast.xml"}
-READABLE = [file for file in FILES if file.name not in BROKEN | WITHOUT_RELEASES]
+READABLE = [file for file in FILES if file.name not in BROKEN | CONTRADICTORY | WITHOUT_RELEASES]
 
 pytestmark = [
     pytest.mark.full,
@@ -141,6 +141,12 @@ def test_every_release_is_answered_in_the_order_of_its_own_client(file: Path, pu
 @pytest.mark.parametrize("file", [file for file in FILES if file.name in BROKEN], ids=names_of)
 def test_what_was_published_broken_is_not_taken_for_a_feed(file: Path) -> None:
     with pytest.raises(ForeignFeedError, match=r": not (XML|YAML): "):
+        convert(file)
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if file.name in CONTRADICTORY], ids=names_of)
+def test_feed_with_two_hashes_for_one_file_is_refused(file: Path) -> None:
+    with pytest.raises(RefusedUploadError, match=r"differs from .* for the same file"):
         convert(file)
 
 

@@ -95,7 +95,7 @@ def refusal_faults(body: bytes, attack: corpus.Attack) -> Iterable[str]:
 
 def load_from_memory(bodies: Iterable[bytes]) -> AcceptedUploads:
     """Read uploads as the publisher does, from a dictionary as a bucket. A process of its own calls this."""
-    stored = {Stored(corpus.key(f"9.{n}.0"), "1", "", len(body), NOW): body for n, body in enumerate(bodies)}
+    stored = {Stored(corpus.key(f"9.{n}.0"), "1", "an ETag", len(body), NOW): body for n, body in enumerate(bodies)}
     bucket: Any = SimpleNamespace(get=stored.__getitem__, current=lambda _: None)
     return Loader(bucket).load(corpus.PRODUCT, {one.key: (one,) for one in stored})
 
@@ -113,7 +113,7 @@ def documents_of_large_product(*, channels: int = 0, releases: int = 8) -> dict[
 
     def put(key: str, document: dict[str, Any]) -> None:
         body = json.dumps(document, ensure_ascii=False).encode()
-        bodies[Stored(key, "1", "", len(body), NOW)] = body
+        bodies[Stored(key, "1", "an ETag", len(body), NOW)] = body
 
     texts = dict.fromkeys(("en", "de", "fr", "it", "es"), "🚀" + "x" * 99_000)
     for number in range(releases):

@@ -168,6 +168,19 @@ class TestListing:
         s3.put("a", b"2")
         assert bodies(bucket) == {"a": [b"2"]}
 
+    def test_deletions_are_versions_where_they_are_asked_for(self, s3: S3, bucket: Bucket) -> None:
+        s3.put("a", b"1")
+        s3.delete("a")
+        next_second()
+        s3.put("a", b"2")
+        s3.put("b", b"3")
+        next_second()
+        s3.delete("b")
+        found = bucket.versions("", deletions=True)
+        assert [stored.is_deletion for stored in found["a"]] == [False, True, False]
+        assert [stored.is_deletion for stored in found["b"]] == [True, False]
+        assert bodies(bucket) == {"a": [b"2"]}
+
     def test_lists_of_many_pages_are_read_to_their_end(self, s3: S3, paged: Bucket) -> None:
         for key in ("a/1", "a/2", "b/1", "c", "d", "e/1"):
             for body in (b"old", b"older", b"new"):

@@ -311,7 +311,9 @@ def test_blind_writes_would_leave_an_older_decision(s3: S3) -> None:
         s3.put(key, body)
 
     slower.bucket.put = put_blindly  # type: ignore[method-assign]
-    slower.bucket.versions = lambda prefix: seen.get(prefix) or seen.setdefault(prefix, look(prefix))  # type: ignore[method-assign]
+    slower.bucket.versions = lambda prefix, **kinds: (  # type: ignore[method-assign]
+        seen.get(prefix) or seen.setdefault(prefix, look(prefix, **kinds))
+    )
     slower.publisher.publish(PRODUCT)
     assert faster.bucket.writes
     assert published(s3) != outcome(s3, put_release("4.2.1"), CHANGES["a newer release"])

@@ -60,8 +60,8 @@ class Torn(WatchedMemory):
         super().__init__(objects)
         self._listed: dict[str, Any] = {}
 
-    def versions(self, prefix: str) -> Any:
-        return self._listed.setdefault(prefix, super().versions(prefix))
+    def versions(self, prefix: str, *, deletions: bool = False) -> Any:
+        return self._listed.setdefault(prefix, super().versions(prefix, deletions=deletions))
 
 
 class Forgetful(WatchedMemory):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import boto3
@@ -88,25 +89,28 @@ class Bucket:
                 prefixes += [found["Prefix"] for found in page.get("CommonPrefixes", ())]
             return keys, prefixes
 
-    def versions(self, prefix: str) -> dict[str, tuple[Stored, ...]]:
+    def versions(self, prefix: str, *, deletions: bool = False) -> dict[str, tuple[Stored, ...]]:
         """Return the versions of every existing object below `prefix`, by key, the newest first.
 
-        Versions from before an object was last deleted are left out.
+        Versions from before an object was last deleted are left out. With `deletions`, everything is returned: all
+        versions of objects that exist or existed, and each deletion.
         """
         with _of_s3(self._name):
             pages = _whole(self._s3.get_paginator("list_object_versions").paginate(Bucket=self._name, Prefix=prefix))
-            deleted_at: dict[str, datetime] = {}
-            for marker in (marker for page in pages for marker in page.get("DeleteMarkers", ())):
-                deleted_at.setdefault(marker["Key"], marker["LastModified"])
-            found: dict[str, list[Stored]] = {}
+            found: dict[str, list[tuple[datetime, bool, Stored]]] = {}
             for version in (version for page in pages for version in page.get("Versions", ())):
-                key = version["Key"]
-                if key not in deleted_at or version["IsLatest"] or version["LastModified"] > deleted_at[key]:
-                    stored = Stored(
-                        key, version["VersionId"], version["ETag"], version["Size"], version["LastModified"]
-                    )
-                    found.setdefault(key, []).append(stored)
-            return {key: tuple(stored) for key, stored in found.items()}
+                key, at = version["Key"], version["LastModified"]
+                stored = Stored(key, version["VersionId"], version["ETag"], version["Size"], at)
+                found.setdefault(key, []).append((at, version["IsLatest"], stored))
+            for marker in (marker for page in pages for marker in page.get("DeleteMarkers", ())):
+                key, at = marker["Key"], marker["LastModified"]
+                deletion = Stored(key, marker["VersionId"], "", 0, at)
+                found.setdefault(key, []).append((at, marker["IsLatest"], deletion))
+            # S3 stores times to the second. Of one second, the latest is known; a deletion counts as later than others.
+            all_of = {
+                key: tuple(stored for *_, stored in sorted(each, key=_age, reverse=True)) for key, each in found.items()
+            }
+            return all_of if deletions else since_deletion(all_of)
 
     def get(self, stored: Stored) -> bytes:
         """Return the bytes of one version.
@@ -165,6 +169,17 @@ class Bucket:
         """
         with _of_s3(self._name):
             self._s3.delete_object(Bucket=self._name, Key=key, IfMatch=replaces)
+
+
+def _age(one: tuple[datetime, bool, Stored]) -> tuple[datetime, bool, bool]:
+    at, is_latest, stored = one
+    return at, is_latest, stored.is_deletion
+
+
+def since_deletion(versions: Mapping[str, tuple[Stored, ...]]) -> dict[str, tuple[Stored, ...]]:
+    """Return the versions of each existing object that were written after its last deletion."""
+    left = {key: tuple(takewhile(lambda stored: not stored.is_deletion, each)) for key, each in versions.items()}
+    return {key: each for key, each in left.items() if each}
 
 
 @contextmanager

@@ -51,7 +51,7 @@ def list_all_products(bucket: Bucket) -> dict[str, ProductObjects]:
         if product is not None:
             views.setdefault(product, ProductObjects({}, {})).existing[key] = etag
     for prefix in object_keys.UPLOAD_PREFIXES:
-        for key, versions in bucket.versions(prefix).items():
+        for key, versions in bucket.versions(prefix, deletions=prefix == "products/").items():
             product = object_keys.product_of(key)
             if product is not None and not key.endswith("/"):  # a console's "folder"
                 views.setdefault(product, ProductObjects({}, {})).listing[key] = versions

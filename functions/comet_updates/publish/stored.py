@@ -8,13 +8,18 @@ from typing import NamedTuple
 
 
 class Stored(NamedTuple):
-    """One version of one object."""
+    """One version of one object, or its deletion, which has no ETag."""
 
     key: str
     version_id: str
     etag: str
     size_bytes: int
     written_at: datetime
+
+    @property
+    def is_deletion(self) -> bool:
+        """True for a delete marker."""
+        return not self.etag
 
 
 class Listed(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -215,3 +216,37 @@ class TestWhatCounts:
         assert list(load(bucket, loader=loader).refusals) == [RELEASE]
         s3.put(PRODUCT, product())
         assert load(bucket, loader=loader).refusals == {}
+
+
+class TestDeletedProduct:
+    """Deleting the document of a product puts the defaults into effect, unless accepted releases would be lost."""
+
+    def test_deletion_that_would_lose_releases_is_refused(self, s3: S3, bucket: Watching) -> None:
+        s3.put(PRODUCT, product(version_scheme="dotted"), NOW)
+        s3.put("releases/comet-cursor/stable/4.2.json", release("4.2"), NOW + timedelta(seconds=1))
+        s3.delete(PRODUCT)
+        inputs = load(bucket)
+        assert [found.version for found in inputs.releases] == ["4.2"]
+        (problem,) = inputs.refusals[PRODUCT].problems
+        assert str(problem) == (
+            "$: was deleted, but the default scheme is `semver`, "
+            "which would make accepted releases invalid: stable 4.2. Upload the document again."
+        )
+        s3.put(PRODUCT, product(version_scheme="dotted"))
+        assert load(bucket).refusals == {}, "the way out"
+
+    def test_deletion_puts_the_defaults_into_effect(self, s3: S3, bucket: Watching) -> None:
+        """Positive control: no release is lost."""
+        s3.put(PRODUCT, product(version_scheme="dotted", name="Comet Cursor"), NOW)
+        s3.put(RELEASE, release(), NOW + timedelta(seconds=1))
+        s3.delete(PRODUCT)
+        inputs = load(bucket)
+        assert inputs.product
+        assert (inputs.product.version_scheme, inputs.product.name) == ("semver", None)
+        assert inputs.refusals == {}
+        assert [found.version for found in inputs.releases] == ["4.2.1"]
+
+    def test_deleted_document_with_an_invalid_name_is_forgotten(self, s3: S3, bucket: Watching) -> None:
+        s3.put("products/Comet Cursor.json", b"{}")
+        s3.delete("products/Comet Cursor.json")
+        assert load(bucket, "Comet Cursor").refusals == {}

@@ -97,13 +97,14 @@ class _Run:
     def __init__(self, product: str, listing: Listing, read: Read) -> None:
         self.inputs = AcceptedUploads()
         self._product = product
-        self._listing = listing
+        valid = object_keys.parse_upload
+        self._listing = {key: found for key, found in listing.items() if valid(key) or not found[0].is_deletion}
         self._read = read
         self._accepted_releases: list[Candidate] = []
         self._approved_at: dict[tuple[str, str], datetime] = {}
         self._withdrawals: dict[Stored, tuple[Problem, ...]] = {}
         self._uploads: dict[str, dict[str, object_keys.Upload]] = {kind: {} for kind in parse.MODELS}
-        for key in listing:
+        for key in self._listing:
             if upload := object_keys.parse_upload(key):
                 self._uploads[upload.kind][key] = upload
             else:
@@ -217,16 +218,16 @@ class _Run:
 
         Older versions are only read as long as they hold releases back: then the version before them matters.
         """
-        versions = self._listing[newest.key]
+        channel, versions = self._uploads["channel"][newest.key].channel, self._listing[newest.key]
+        offered_from = partial(self._offered_from, channel)
         chain: list[tuple[Stored, ChannelPolicy, withdrawals.Moment]] = []
         for stored in versions[versions.index(newest) :]:
             policy = self._read(stored)
             if isinstance(policy, ChannelPolicy) and (stored is newest or self._was_readable(stored, policy)):
-                moment = withdrawals.Moment(stored.written_at, self._accepted_releases, self._offered_from)
+                moment = withdrawals.Moment(stored.written_at, self._accepted_releases, offered_from)
                 chain.append((stored, policy, moment))
                 if not moment.holds_back(policy):
                     break
-        channel = self._uploads["channel"][newest.key].channel
         in_effect = ChannelPolicy.model_construct(product=self._product, channel=channel)
         for stored, policy, moment in reversed(chain):
             self._withdrawals[stored] = tuple(moment.problems(policy, in_effect))
@@ -236,8 +237,8 @@ class _Run:
         _, product = next(self._products.since(stored.written_at))
         return not any(rules.policy_problems(policy, product))
 
-    def _offered_from(self, candidate: Candidate) -> datetime | None:
-        """Return since when an accepted release could be offered, or None if that is not certain.
+    def _offered_from(self, by: str, candidate: Candidate) -> datetime | None:
+        """Return since when the channel `by` could offer an accepted release, or None if that is not certain.
 
         It must not depend on anything that comes later: a decision that was right at its time stays right.
         """
@@ -250,7 +251,8 @@ class _Run:
             return None
         if channel in product.only_higher_on and any(one.release.channel == channel for one in earlier):
             return None
-        return self._approved_at.get((channel, version)) if product.approved_on else uploaded
+        needs_approval = not {by, channel}.isdisjoint(product.approved_on)
+        return self._approved_at.get((channel, version)) if needs_approval else uploaded
 
     def _unreadable(self, moment: datetime, before: Product | None, product: Product) -> Iterator[ChannelPolicy]:
         """Yield the policies in effect before a moment that `product` cannot apply.
@@ -303,7 +305,7 @@ class _Run:
                 lost = [release for key, release in before.items() if key not in after]
                 unreadable = [*self._unreadable(stored.written_at, product, document)]
                 if problems := (*rules.unaccepting(document, product, lost, unreadable),):
-                    found[stored] = problems
+                    found[stored] = tuple(map(_of_deletion, problems)) if stored.is_deletion else problems
                     continue
             product = document
             in_effect.insert(0, stored)
@@ -381,3 +383,8 @@ class _Run:
             return None
         since = products.since(stored.written_at)
         return None if all(any(rules.policy_problems(found, product)) for _, product in since) else found
+
+
+def _of_deletion(problem: Problem) -> Problem:
+    """Return a problem of the defaults as one of the deletion of a product's document."""
+    return Problem("$", f"was deleted, but the default scheme {problem.problem}", "Upload the document again")

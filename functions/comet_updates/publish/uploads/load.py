@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from comet_updates import object_keys
 from comet_updates.errors import ConcurrentPublishError, Problem, RefusedUploadError
+from comet_updates.model.product import Product
 from comet_updates.publish.bucket import MAX_CONNECTIONS, Bucket
 from comet_updates.publish.stored import Stored
 from comet_updates.publish.uploads import pack as uploads_pack
@@ -30,7 +31,7 @@ once. Ten thousand releases have 6 MB; with long notes, a thousand have 10 MB.""
 
 
 def list_inputs(bucket: Bucket, product: str) -> Listing:
-    """Return the versions of all uploads of `product`, by key.
+    """Return the versions of all uploads of `product`, by key. Those of its own document include its deletions.
 
     Args:
         bucket: the bucket of the service.
@@ -40,7 +41,8 @@ def list_inputs(bucket: Bucket, product: str) -> Listing:
         StoreUnavailableError: S3 fails.
     """
     product_key = object_keys.product_key(product)
-    found = {key: versions for key, versions in bucket.versions(product_key).items() if key == product_key}
+    listed = bucket.versions(product_key, deletions=True)
+    found = {key: versions for key, versions in listed.items() if key == product_key}
     for folder in object_keys.PRODUCT_FOLDERS:
         found |= bucket.versions(f"{folder}/{product}/")
     return {key: versions for key, versions in found.items() if not key.endswith("/")}  # a console's "folder"
@@ -108,6 +110,8 @@ class Loader:
         if stored not in self._documents:
             try:
                 upload = parse.check_key(stored.key)
+                if stored.is_deletion:
+                    return Product(product=upload.product)  # the defaults are in effect from then on
                 parse.check_size(stored.key, stored.size_bytes)
                 body = self._body(stored)
                 with self._parsing:
