@@ -24,7 +24,7 @@ from comet_updates.publish.bucket import Bucket
 from comet_updates.publish.stored import etag_of
 from comet_updates.signing import minisig
 from comet_updates.signing import sign as signing_sign
-from comet_updates.signing.verify import parse, read_anchor
+from comet_updates.signing.verify import check_keys, parse, read_anchor
 from comet_updates_cli import files as person_files
 from comet_updates_cli.signing import offline_roles
 
@@ -152,6 +152,7 @@ def sign(folder: Path, uri: str, *, is_dry: bool) -> Written:
     Raises:
         UnknownKeyError: the key may not sign them, or has signed them already.
         SigningError: the key cannot be used.
+        RefusedUploadError: a role names one public key twice.
     """
     files, says = [], []
     for kind in (Root.type, Targets.type):
@@ -159,6 +160,7 @@ def sign(folder: Path, uri: str, *, is_dry: bool) -> Written:
         if newest is None:
             continue
         metadata: Metadata[Any] = Metadata.from_bytes(newest.read_bytes())
+        check_keys(str(newest), metadata.signed)
         before = dict(metadata.signatures)
         for delegator in _delegators(folder, metadata.signed):
             with suppress(UnknownKeyError):
@@ -299,9 +301,11 @@ def _write(folder: Path, made: Sequence[Root | Targets], *, is_dry: bool) -> Wri
 
     Raises:
         FileInTheWayError: another file has the name of a new version. Nothing is written.
+        RefusedUploadError: a role names one public key twice. Nothing is written.
     """
     drafts, new = {}, {}
     for metadata in made:
+        check_keys(str(folder / metadata.type / f"{metadata.version}.json"), metadata)
         newest = _newest(folder, metadata.type)
         if newest is not None and not Metadata.from_bytes(newest.read_bytes()).signatures:
             metadata.version = int(newest.stem)

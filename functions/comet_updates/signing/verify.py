@@ -11,9 +11,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 from securesystemslib.exceptions import Error as SecureSystemsLibError
+from securesystemslib.signer import KEY_TYPE_ED25519, Key, SSlibKey
 from tuf.api.exceptions import RepositoryError
-from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Timestamp
+from tuf.api.metadata import Metadata, Role, Root, Snapshot, TargetFile, Targets, Timestamp
 from tuf.api.serialization import DeserializationError
 
 from comet_updates import object_keys
@@ -120,6 +124,7 @@ def read_anchor(uploaded: Mapping[str, bytes]) -> TrustAnchor:
         try:
             metadata = read(key, uploaded[key], version, Targets)
             targets = vouched(key, metadata, root, Targets.type).signed
+            check_keys(key, targets)
         except RefusedUploadError as refusal:
             refusals[key] = refusal
             continue
@@ -194,6 +199,58 @@ def vouched(key: str, metadata: Metadata[_Kind], delegator: Root | Targets, role
     return metadata
 
 
+def check_keys(key: str, delegator: Root | Targets) -> None:
+    """Check that no role of `delegator` names one public key twice. Its owner alone could reach a threshold of two.
+
+    Key ids do not show this: anyone can choose the id of a key, and write one public key in several ways.
+
+    Args:
+        key: the key of the upload, or the file.
+        delegator: the root or targets metadata.
+
+    Raises:
+        RefusedUploadError: a role names one public key twice, or several keys that cannot be compared.
+    """
+    path, keys, roles = _named(delegator)
+    for role in roles:
+        named = [keys[keyid] for keyid in role.keyids if keyid in keys]
+        ids: dict[bytes, str] = {}
+        for each in named if len(named) > 1 else ():
+            public, keyid = _public_bytes(each), printable(each.keyid)
+            if public is None:
+                wrong = f"the key {keyid} cannot be compared with other keys"
+                refuse(key, wrong, "Use an Ed25519, ECDSA or RSA key", path=path)
+            if public in ids:
+                wrong = f"one role names the same public key twice, as {ids[public]} and {keyid}"
+                refuse(key, wrong, "Name different keys", path=path)
+            ids[public] = keyid
+
+
+def _named(delegator: Root | Targets) -> tuple[str, Mapping[str, Key], list[Role]]:
+    """Return the JSON path of the keys and roles in the metadata, the keys by id, and the roles."""
+    if isinstance(delegator, Root):
+        return "$.signed.roles", delegator.keys, list(delegator.roles.values())
+    found = delegator.delegations
+    roles = [*(found.roles or {}).values(), *filter(None, [found.succinct_roles])] if found else []
+    return "$.signed.delegations", found.keys if found else {}, roles
+
+
+def _public_bytes(key: Key) -> bytes | None:
+    """Return the same bytes for each way to write one public key, or None if the key is of another kind or broken."""
+    if not isinstance(key, SSlibKey):
+        return None
+    text = key.keyval["public"]
+    try:
+        if key.keytype == KEY_TYPE_ED25519:
+            public: Any = Ed25519PublicKey.from_public_bytes(bytes.fromhex(text))
+        else:
+            public = load_pem_public_key(text.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+    found: bytes = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return found
+
+
 def _versions(uploaded: Mapping[str, bytes], role: str) -> list[int]:
     found = (object_keys.parse_upload(key) for key in uploaded)
     return [int(upload.version) for upload in found if upload and upload.kind == "trust" and upload.channel == role]
@@ -204,6 +261,7 @@ def _next_root(key: str, body: bytes, version: int, before: Root | None) -> Root
     root = metadata.signed
     for delegator in (before or root, root):  # section 5.3 of the specification
         vouched(key, metadata, delegator, Root.type)
+    check_keys(key, root)
     if not root.consistent_snapshot:
         refuse(key, "must be true", "Create it with comet-updates keys", path="$.signed.consistent_snapshot")
     return root

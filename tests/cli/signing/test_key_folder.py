@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import errno
+import json
 import resource
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tuf.api.metadata import Metadata
+from tuf.api.metadata import Metadata, Root
 
 from comet_updates import object_keys
 from comet_updates.errors import DecisionError, FileInTheWayError, RefusedUploadError, SigningError, UnknownKeyError
-from comet_updates_cli.signing import key_folder
+from comet_updates_cli.signing import key_folder, offline_roles
 from tests.signing.conftest import PRODUCT
+from tests.signing.thief import signed
 
 if TYPE_CHECKING:
     from tests.signing.conftest import TufPublisher
@@ -184,6 +186,46 @@ def test_a_dry_run_of_publishing_uploads_nothing(house: TufPublisher) -> None:
     assert key_folder.publish(house.folder, house.bucket, is_dry=False).says == [
         "nothing to do: everything is uploaded already"
     ]
+
+
+class TestSamePublicKey:
+    """One public key under a second id: its owner alone would reach a threshold of two."""
+
+    @pytest.fixture
+    def twin(self, house: TufPublisher, tmp_path: Path) -> Path:
+        public = json.loads(house.public("root-a").read_text())
+        (tmp_path / "twin.pub").write_text(json.dumps({**public, "keyid": "twin"}))
+        return tmp_path / "twin.pub"
+
+    def test_keys_refuse_the_second_id_and_write_nothing(self, house: TufPublisher, twin: Path, tmp_path: Path) -> None:
+        before, mine, now = tree(house.folder), house.public("root-a"), house.now
+        other = tmp_path / "other"
+        for decide in (
+            lambda: key_folder.begin(other, [mine, twin], [mine], mine, threshold=2, now=now, is_dry=False),
+            lambda: key_folder.begin(other, [mine], [mine, twin], mine, threshold=1, now=now, is_dry=False),
+            lambda: key_folder.rotate(house.folder, "root", [twin], [], now=now, is_dry=True),
+            lambda: key_folder.delegate(house.folder, PRODUCT, [twin, mine], 2, now=now, is_dry=False),
+        ):
+            with pytest.raises(RefusedUploadError, match="the same public key twice"):
+                decide()
+        assert (tree(house.folder), other.exists()) == (before, False)
+
+    def test_sign_and_publish_refuse_a_root_of_somebody_else(self, house: TufPublisher, twin: Path) -> None:
+        made = offline_roles.rotated(
+            Metadata[Root].from_bytes(house.first_root).signed, "root", [key_folder.public(twin)], [], house.now
+        )
+        file = house.folder / "root" / "2.json"
+        file.write_bytes(offline_roles.unsigned(made))
+        with pytest.raises(RefusedUploadError, match="the same public key twice"):
+            house.sign("root-a")
+        file.write_bytes(signed(made, house.key("root-a"), house.key("root-b")))
+        with pytest.raises(RefusedUploadError, match="the same public key twice"):
+            house.publish_trust()
+
+    def test_another_key_of_the_same_owner_is_accepted(self, house: TufPublisher) -> None:
+        """Positive control."""
+        house.rotate("root", "root-d", "root-c", "root-a", "root-b")
+        assert object_keys.trust_key("root", 2) in house.s3.keys("trust/")
 
 
 class TestSigning:
