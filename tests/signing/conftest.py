@@ -159,9 +159,10 @@ class TufPublisher:
         """What the publishing function does every few minutes."""
         Run(self.publisher, Log(successes=False, level="ERROR")).sweep()
 
-    def rotate(self, who: str, added: str, removed: str, *signers: str) -> None:
+    def rotate(self, who: str, added: str, removed: str, *signers: str, **options: Any) -> None:
         """Exchange a key of root, of targets or the online one, as the commands do, and publish that."""
-        key_folder.rotate(self.folder, who, [self.public(added)], [self.keyid(removed)], now=self.now, is_dry=False)
+        new, old = [self.public(added)], [self.keyid(removed)]
+        key_folder.rotate(self.folder, who, new, old, now=self.now, is_dry=False, **options)
         self.sign(*signers)
         self.publish_trust()
 

@@ -44,9 +44,6 @@ def test_the_documented_commands_lead_clients_through_every_loss(s3: S3, answer:
     commands = tmp_path / "bin"
     commands.mkdir()
     (commands / "comet-updates").symlink_to(Path(sys.executable).with_name("comet-updates"))
-    aws = commands / "aws"  # the command is not among what the tests install
-    aws.write_text(f"#!{sys.executable}\n{AWS}")
-    aws.chmod(0o755)
     environment = {
         **os.environ,
         "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}",
@@ -71,11 +68,3 @@ def test_the_documented_commands_lead_clients_through_every_loss(s3: S3, answer:
             assert client.check() == new.check() == s3.get(f"public/v1/{PATH}"), title
     finally:
         web.close()
-
-
-AWS = """
-import os, sys, boto3
-assert sys.argv[1:4] == ["s3", "rm", "--recursive"], sys.argv
-bucket, _, prefix = sys.argv[4].removeprefix("s3://").partition("/")
-boto3.resource("s3").Bucket(bucket).objects.filter(Prefix=prefix).delete()
-"""

@@ -13,7 +13,7 @@ from tuf.api.metadata import Targets
 
 from comet_updates import object_keys
 from comet_updates.answer import urls
-from comet_updates.errors import DecisionError
+from comet_updates.errors import DecisionError, SigningError
 from comet_updates.signing import sign
 from comet_updates_cli.signing import key_folder, offline_roles
 from tests.signing.conftest import PATH, PRODUCT
@@ -74,7 +74,7 @@ def test_of_a_stolen_key_of_targets(house: TufPublisher, client: Client, newcome
     assert client.check() == EVIL
 
     house.delete(theirs)
-    house.rotate("targets", "targets-2", "targets", "root-a", "root-b", "targets-2")
+    house.rotate("targets", "targets-2", "targets", "root-a", "root-b", "targets-2", bucket=house.bucket)
     house.seal(is_renewal=True)
     house.sweep()
 
@@ -171,10 +171,108 @@ def test_of_a_stolen_online_key(house: TufPublisher, client: Client, newcomer: C
     assert version_of(client.check()) == "4.3.0"
 
 
+class TestSkippedNumbers:
+    """A thief of a product's key uploads metadata under a number that is far above the last one."""
+
+    @pytest.mark.parametrize("is_cleaned", [False, True], ids=["left", "cleaned up"])
+    @pytest.mark.parametrize("place", ["signed", "public"])
+    def test_new_key_of_product_brings_every_client_back(
+        self, house: TufPublisher, client: Client, newcomer: Client, thief: Attacker, place: str, *, is_cleaned: bool
+    ) -> None:
+        theirs = object_keys.signed_key(PRODUCT, 20)
+        body = thief.product(20, house.key("product"))
+        if place == "signed":
+            thief.put(theirs, body)
+        house.sweep()
+        assert client.check() == EVIL
+
+        house.delegate(PRODUCT, "product-2")
+        if is_cleaned:  # an administrator deletes what the thief uploaded
+            house.delete(theirs)
+            house.delete(object_keys.metadata_key(ROLE, 20))
+        assert house.seal(key="product-2", is_renewal=True) == [object_keys.signed_key(PRODUCT, 21)]
+        house.sweep()
+        for each in (client, newcomer):
+            assert version_of(each.check()) == "4.2.1"
+
+    def test_metadata_that_was_published_and_lost_is_numbered_over(
+        self, house: TufPublisher, client: Client, thief: Attacker
+    ) -> None:
+        thief.put(object_keys.signed_key(PRODUCT, 20), thief.product(20, house.key("product")))
+        house.sweep()
+        assert client.check() == EVIL
+        house.delegate(PRODUCT, "product-2")
+        house.delete("public/")
+        house.seal(key="product-2", is_renewal=True)
+        house.later(minutes=5)
+        house.sweep()
+        assert version_of(client.check()) == "4.2.1"
+
+    @pytest.mark.parametrize("is_published", [True, False])
+    def test_new_targets_key_brings_every_client_back(
+        self, house: TufPublisher, client: Client, newcomer: Client, thief: Attacker, *, is_published: bool
+    ) -> None:
+        """Also if the thief uploads more between the root and the new targets."""
+        evil = offline_roles.delegated(
+            thief.metadata(Targets.type), PRODUCT, [sign.public_key(thief.own)], 1, house.now
+        )
+        evil.version = 20
+        thief.put(object_keys.trust_key(Targets.type, 20), signed(evil, house.key("targets")))
+        thief.product(2, thief.own)
+        if is_published:
+            house.sweep()
+            assert client.check() == EVIL
+            with pytest.raises(DecisionError, match=r"because TUF clients know version 20\. Run comet-updates keys"):
+                house.rotate("targets", "targets-2", "targets", "root-a", "root-b", "targets-2")
+            key_folder.rotate(house.folder, Targets.type, [], [], now=house.now, is_dry=False, bucket=house.bucket)
+            house.sign("targets-2")
+            house.publish_trust()
+        else:
+            house.rotate("targets", "targets-2", "targets", "root-a", "root-b", "targets-2", bucket=house.bucket)
+        house.seal(is_renewal=True)
+        house.sweep()
+        assert thief.metadata(Targets.type).version == 21
+        for each in (client, newcomer):
+            assert version_of(each.check()) == "4.2.1"
+
+    def test_new_targets_key_after_the_highest_number_needs_a_new_online_key(
+        self, house: TufPublisher, client: Client, newcomer: Client, thief: Attacker
+    ) -> None:
+        evil = offline_roles.renewed(thief.metadata(Targets.type), house.now)
+        evil.version = object_keys.NUMBER_MAX
+        thief.put(object_keys.trust_key(Targets.type, evil.version), signed(evil, house.key("targets")))
+        house.sweep()
+        assert version_of(client.check()) == "4.2.1"  # and it remembers
+        house.rotate("targets", "targets-2", "targets", "root-a", "root-b", "targets-2", bucket=house.bucket)
+        house.sweep()
+        with pytest.raises(RepositoryError):
+            client.check()
+
+        house.rotate("online", "online-2", "online", "root-a", "root-b")
+        house.use_online("online-2")
+        house.sweep()
+        for each in (client, newcomer):
+            assert version_of(each.check()) == "4.2.1"
+
+    @pytest.mark.parametrize("number", [20, 999_999_999])
+    def test_junk_without_a_key_uses_no_number_up(
+        self, house: TufPublisher, client: Client, thief: Attacker, number: int
+    ) -> None:
+        thief.put(object_keys.signed_key(PRODUCT, number), b"junk")
+        house.release("4.3.0")
+        house.release("4.4.0")
+        house.sweep()
+        assert version_of(client.check()) == "4.4.0"
+
+
 class TestFastForward:
     """Versions so high that nothing honest comes after them, for a client that has seen them."""
 
-    def test_by_the_online_key(self, house: TufPublisher, client: Client, newcomer: Client, thief: Attacker) -> None:
+    @pytest.mark.parametrize("deletes", [True, False])
+    def test_by_the_online_key(
+        self, house: TufPublisher, client: Client, newcomer: Client, thief: Attacker, *, deletes: bool
+    ) -> None:
+        """Nothing has to be deleted, but it may be."""
         thief.fresh(house.online, version=900_000_000)
         thief.timestamp(house.online, 2**31, 900_000_000)
         assert version_of(client.check()) == "4.2.1"  # and it remembers
@@ -186,7 +284,8 @@ class TestFastForward:
 
         house.rotate("online", "online-2", "online", "root-a", "root-b")
         house.use_online("online-2")
-        house.delete(urls.METADATA)
+        if deletes:
+            house.delete(urls.METADATA)
         house.sweep()
 
         for each in (client, newcomer):
@@ -207,7 +306,8 @@ class TestFastForward:
         assert client.check() == EVIL
 
         house.delegate(PRODUCT, "product-2")
-        house.seal(key="product-2")
+        with pytest.raises(SigningError, match="Replace the online key"):
+            house.seal(key="product-2")
         house.sweep()
         with pytest.raises(RepositoryError):
             client.check()  # the snapshot cannot go back

@@ -88,7 +88,7 @@ def _below(*prefixes: str) -> str:
 _UPLOADS = _below("products", "channels", "releases", "approvals", "signed", "trust")
 _LOOK = _grant(
     "s3:GetObject s3:GetObjectVersion",
-    f"{_UPLOADS} ${{Bucket.Arn}}/packs/* ${{Bucket.Arn}}/rejected/*",
+    f"{_UPLOADS} ${{Bucket.Arn}}/packs/* ${{Bucket.Arn}}/rejected/* ${{Bucket.Arn}}/public/tuf/metadata/*",
     "uploads of pipelines, and the results of publishing",
 )
 _LIST = _grant("s3:ListBucket s3:ListBucketVersions", "${Bucket.Arn}", "keys of uploads and of public documents")

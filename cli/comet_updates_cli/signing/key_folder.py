@@ -21,6 +21,7 @@ from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.errors import DecisionError, FileInTheWayError, SigningError, UnknownKeyError
 from comet_updates.publish.bucket import Bucket
+from comet_updates.publish.online_roles import current_online
 from comet_updates.publish.stored import etag_of
 from comet_updates.signing import minisig
 from comet_updates.signing import sign as signing_sign
@@ -120,20 +121,38 @@ def delegate(
 
 
 def rotate(
-    folder: Path, who: str, add: Sequence[Path], remove: Sequence[str], *, now: datetime, is_dry: bool
+    folder: Path,
+    who: str,
+    add: Sequence[Path],
+    remove: Sequence[str],
+    *,
+    now: datetime,
+    is_dry: bool,
+    bucket: Bucket | None = None,
 ) -> Written:
     """Write the next root with other keys; without other keys, renew the root or the targets for another year.
 
+    Args:
+        folder: the folder of root and targets.
+        who: `root`, `targets` or `online`.
+        add: the files of new public keys.
+        remove: the ids of keys to remove.
+        now: aware.
+        is_dry: whether to write nothing.
+        bucket: where others may have uploaded targets. The number of the next targets is above all of those there.
+
     Raises:
-        DecisionError: the folder has no root or targets, a key to remove is unknown, or too few keys are left.
+        DecisionError: the folder has no root or targets, a key to remove is unknown, or too few keys or numbers are
+            left.
         SigningError: a public key cannot be read.
+        StoreUnavailableError: S3 fails.
     """
     made: list[Root | Targets] = []
     if add or remove or who != Targets.type:
         made.append(offline_roles.rotated(_root(folder), who, [public(file) for file in add], remove, now))
     if who == Targets.type:  # signatures of removed keys become invalid: the other keys need new targets to sign
         made.append(offline_roles.renewed(_targets(folder), now))
-    return _write(folder, made, is_dry=is_dry)
+    return _write(folder, made, is_dry=is_dry, bucket=bucket)
 
 
 def revoke(folder: Path, keyid: str, *, now: datetime, is_dry: bool) -> Written:
@@ -200,7 +219,8 @@ def publish(folder: Path, bucket: Bucket, *, is_dry: bool) -> Written:
 
     Raises:
         RefusedUploadError: a file does not have enough signatures; nothing is uploaded.
-        DecisionError: the folder has no root, or the bucket has a different file of the same name.
+        DecisionError: the folder has no root, the bucket has a different file of the same name, or TUF clients know
+            targets with a higher number.
         StoreUnavailableError: S3 fails.
     """
     documents = {_key(folder, file): file.read_bytes() for file in sorted(_files(folder))}
@@ -210,8 +230,15 @@ def publish(folder: Path, bucket: Bucket, *, is_dry: bool) -> Written:
         if key in there and there[key] != etag_of(body):
             remedy = "If one of you uploaded it, download it and start again from there. If not, have it deleted."
             raise DecisionError(f"{key}: already exists with different content. {remedy}")
-    for refusal in read_anchor(documents).refusals.values():
+    anchor = read_anchor(documents)
+    for refusal in anchor.refusals.values():
         raise refusal
+    if anchor.root and anchor.targets:
+        key = object_keys.trust_key(Targets.type, anchor.targets.version)
+        known = current_online(bucket, anchor.root).version_of(Targets.type) or 0
+        if key not in there and anchor.targets.version <= known < object_keys.NUMBER_MAX:
+            remedy = f"Run comet-updates keys rotate {folder} targets --bucket BUCKET, sign again, and publish that"
+            raise DecisionError(f"{key}: is too low, because TUF clients know version {known}. {remedy}.")
     missing = {key: body for key, body in documents.items() if key not in there}
     for key, body in () if is_dry else missing.items():
         bucket.put(key, body, urls.CONTENT_TYPES[".json"], replaces=None)
@@ -244,6 +271,19 @@ def public(file: Path) -> Key:
         return Key.from_dict(told.pop("keyid"), told)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SigningError(str(file), "is not a public key from comet-updates keys create or keys export") from error
+
+
+def _free_number(bucket: Bucket, root: Root, signed: int) -> int:
+    """Return the number for the targets after version `signed`, above all that were uploaded or published."""
+    uploads = (object_keys.parse_upload(key) for key in bucket.etags(object_keys.TRUST))
+    taken = {int(upload.version) for upload in uploads if upload and upload.channel == Targets.type}
+    known = current_online(bucket, root).version_of(Targets.type) or 0
+    numbers = object_keys.free_numbers(taken, signed, known, 1)
+    if not numbers:
+        raise DecisionError(
+            "targets: no version number is left. Begin in another folder, and ship its root in your app."
+        )
+    return numbers[0]
 
 
 def _files(folder: Path) -> list[Path]:
@@ -296,22 +336,34 @@ def _missing(folder: Path, metadata: Metadata[Any]) -> str:
     return f"signatures still missing: {missing}" if missing else ""
 
 
-def _write(folder: Path, made: Sequence[Root | Targets], *, is_dry: bool) -> Written:
+def _write(folder: Path, made: Sequence[Root | Targets], *, is_dry: bool, bucket: Bucket | None = None) -> Written:
     """Write the next versions. A version without signatures is replaced, because it is still a draft.
 
+    Args:
+        folder: the folder of root and targets.
+        made: the next versions.
+        is_dry: whether to write nothing.
+        bucket: the number of the next targets is above all that were uploaded or published there.
+
     Raises:
+        DecisionError: no number is left.
         FileInTheWayError: another file has the name of a new version. Nothing is written.
         RefusedUploadError: a role names one public key twice. Nothing is written.
+        StoreUnavailableError: S3 fails.
     """
-    drafts, new = {}, {}
+    drafts, new, unused = {}, {}, []
     for metadata in made:
         check_keys(str(folder / metadata.type / f"{metadata.version}.json"), metadata)
-        newest = _newest(folder, metadata.type)
-        if newest is not None and not Metadata.from_bytes(newest.read_bytes()).signatures:
-            metadata.version = int(newest.stem)
-            drafts[newest] = offline_roles.unsigned(metadata)
-        else:
-            new[folder / metadata.type / f"{metadata.version}.json"] = offline_roles.unsigned(metadata)
+        draft = _newest(folder, metadata.type)
+        if draft is not None and Metadata.from_bytes(draft.read_bytes()).signatures:
+            draft = None
+        if draft is not None:
+            metadata.version = int(draft.stem)
+        if bucket is not None and isinstance(metadata, Targets):
+            metadata.version = _free_number(bucket, _root(folder), metadata.version - 1)
+        file = folder / metadata.type / f"{metadata.version}.json"
+        (drafts if file == draft else new)[file] = offline_roles.unsigned(metadata)
+        unused += [draft] if draft is not None and file != draft else []
     for file, body in new.items():
         person_files.check_free(file, body)
     for file, body in () if is_dry else drafts.items():
@@ -319,5 +371,7 @@ def _write(folder: Path, made: Sequence[Root | Targets], *, is_dry: bool) -> Wri
     for file, body in () if is_dry else new.items():
         file.parent.mkdir(parents=True, exist_ok=True)
         person_files.create(file, body)
+    for file in () if is_dry else unused:
+        file.unlink()
     files = [str(folder / metadata.type / f"{metadata.version}.json") for metadata in made]
     return Written(files, ["next step for everyone who must sign: comet-updates --sign-with KEY keys sign"], not is_dry)

@@ -40,10 +40,14 @@ _Online = TypeVar("_Online", Snapshot, Timestamp)
 
 
 class Fresh(NamedTuple):
-    """The published timestamp and snapshot that verify with the current root."""
+    """The published timestamp and snapshot that verify with the current root.
+
+    `etag` is that of the published timestamp, valid or not.
+    """
 
     timestamp: Timestamp | None = None
     snapshot: Snapshot | None = None
+    etag: str | None = None
 
     def version_of(self, role: str) -> int | None:
         """Return the newest version of a role according to the snapshot, or None if it does not list the role."""
@@ -77,8 +81,7 @@ class OnlineRoles:
         passed_on = self._publish_offline(anchor, listed)
         if anchor.root is None or anchor.targets is None:
             return passed_on
-        now, before = self._clock(), self._bucket.current(urls.TIMESTAMP)
-        said = self._current_online(anchor.root, before.body if before else None)
+        now, said = self._clock(), current_online(self._bucket, anchor.root)
         versions = {Targets.type: anchor.targets.version} | self._newest(anchor.targets, listed, said)
         snapshot = next_snapshot(said, versions, listed, now)
         timestamp = next_timestamp(said, snapshot, now)
@@ -87,7 +90,8 @@ class OnlineRoles:
             documents[object_keys.metadata_key(Snapshot.type, snapshot.version)] = self._sign(anchor.root, snapshot)
         if timestamp is not None:
             documents[urls.TIMESTAMP] = self._sign(anchor.root, timestamp)
-        change = write_changes(self._bucket, {urls.TIMESTAMP: before.etag} if before and timestamp else {}, documents)
+        replaced = {urls.TIMESTAMP: said.etag} if said.etag and timestamp else {}
+        change = write_changes(self._bucket, replaced, documents)
         current = snapshot or said.snapshot
         kept = versions | ({Snapshot.type: current.version} if current else {})
         return passed_on.and_then(change).and_then(self._tidy(listed, kept, now))
@@ -99,15 +103,6 @@ class OnlineRoles:
         return write_changes(self._bucket, there, anchor.documents).and_then(
             write_changes(self._bucket, told, rejections(anchor.refusals.values()))
         )
-
-    def _current_online(self, root: Root, body: bytes | None) -> Fresh:
-        """Return the published timestamp and snapshot, without those that `root` does not verify."""
-        timestamp = _signed(root, urls.TIMESTAMP, body, Timestamp)
-        if timestamp is None:
-            return Fresh()
-        key = object_keys.metadata_key(Snapshot.type, timestamp.snapshot_meta.version)
-        found = self._bucket.current(key)
-        return Fresh(timestamp, _signed(root, key, found.body if found else None, Snapshot))
 
     def _newest(self, targets: Targets, listed: Mapping[str, object], said: Fresh) -> dict[str, int]:
         """Return the newest published version of each product's role.
@@ -142,6 +137,22 @@ class OnlineRoles:
         """Delete metadata that a newer version replaced more than `KEPT` ago."""
         over = outdated(listed, current, now)
         return write_changes(self._bucket, {key: listed[key].etag for key in over}, {})
+
+
+def current_online(bucket: Bucket, root: Root) -> Fresh:
+    """Return the published timestamp and snapshot, without those that `root` does not verify.
+
+    Raises:
+        StoreUnavailableError: S3 fails.
+    """
+    found = bucket.current(urls.TIMESTAMP)
+    etag = found.etag if found else None
+    timestamp = _signed(root, urls.TIMESTAMP, found.body if found else None, Timestamp)
+    if timestamp is None:
+        return Fresh(etag=etag)
+    key = object_keys.metadata_key(Snapshot.type, timestamp.snapshot_meta.version)
+    found = bucket.current(key)
+    return Fresh(timestamp, _signed(root, key, found.body if found else None, Snapshot), etag)
 
 
 def _signed(root: Root, key: str, body: bytes | None, kind: type[_Online]) -> _Online | None:

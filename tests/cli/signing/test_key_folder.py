@@ -257,6 +257,18 @@ class TestSigning:
         assert after.keys() - before.keys() == {"targets/3.json"}
 
 
+def test_draft_of_targets_is_replaced_under_a_number_that_is_free(house: TufPublisher) -> None:
+    house.s3.put(object_keys.trust_key("targets", 3), b"junk")
+    for bucket in (None, house.bucket):  # the second one finds the draft of the first under a number that is taken
+        key_folder.rotate(house.folder, "targets", [], [], now=house.now, is_dry=False, bucket=bucket)
+        assert ("targets/3.json" in tree(house.folder)) == (bucket is None)
+    assert "targets/4.json" in tree(house.folder)
+    key_folder.delegate(house.folder, "comet-other", [house.public("x")], 1, now=house.now, is_dry=False)
+    house.sign("targets")
+    house.publish_trust()
+    assert tree(house.folder).keys() == {"root/1.json", "targets/1.json", "targets/2.json", "targets/4.json"}
+
+
 class TestPublishing:
     """All that enough people signed, or nothing."""
 
