@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from copy import copy
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +27,8 @@ from tests.signing.conftest import PATH, PRODUCT
 from tests.signing.thief import ROLE, Attacker, version_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.signing.conftest import Client, TufPublisher
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -267,6 +273,71 @@ class TestFailingProducts:
         released.bucket.operations.clear()
         released.sweep()
         assert released.bucket.operations.count(("listed", urls.METADATA)) == 2
+
+
+class TestExchangedWhileRunning:
+    """The online key is exchanged, and its deployment signs, while a run of the deployment before goes on."""
+
+    def operations(self, house: TufPublisher) -> list[tuple[str, Any]]:
+        """What a run does that has something to sign."""
+        house.later(days=8)
+        before = house.s3.tree()
+        house.bucket.operations.clear()
+        house.sweep()
+        done = [*house.bucket.operations]
+        house.delete("public/")
+        for key, body in before.items():
+            house.s3.put(key, body)
+        return done
+
+    def exchange(self, house: TufPublisher) -> None:
+        other = copy(house)
+        other.bucket = watched(house.s3)
+        other.rotate("online", "online-2", "online", "root-a", "root-b")
+        other.use_online("online-2")
+        other.sweep()
+
+    def test_old_run_never_replaces_the_new_timestamp(
+        self, released: TufPublisher, client: Client, tmp_path: Path
+    ) -> None:
+        released.key("online-2")
+        steps = self.operations(released)
+        assert ("put", urls.TIMESTAMP) in steps
+        trust = released.s3.tree("trust/")
+        public = released.s3.tree("public/")
+        folder = shutil.copytree(released.folder, tmp_path / "before")
+        last = steps.index(("put", urls.TIMESTAMP))
+        for at in (at for at, (_, key) in enumerate(steps[: last + 1]) if key.startswith(("trust/", urls.METADATA))):
+            house = copy(released)
+            house.folder = shutil.copytree(folder, tmp_path / f"folder-{at}")
+            house.delete("trust/")
+            house.delete("public/")
+            for key, body in {**trust, **public}.items():
+                house.s3.put(key, body)
+            house.bucket = watched(house.s3)
+            house.use_online("online")
+            house.bucket.after = self.at(at, house)
+            with suppress(house.failed):
+                house.sweep()
+            client = client._replace(folder=tmp_path / f"client-{at}")
+            assert version_of(client.check()) == "4.2.1", steps[at]
+
+    def at(self, number: int, house: TufPublisher) -> Callable[[str, Any], None]:
+        def after(_name: str, _key: Any) -> None:
+            if len(house.bucket.operations) == number + 1:
+                self.exchange(house)
+
+        return after
+
+    def test_run_after_the_exchange_reports_that_its_key_is_not_named(self, released: TufPublisher) -> None:
+        """Positive control: the old deployment notices, and leaves the timestamp of the new one."""
+        released.key("online-2")
+        self.exchange(released)
+        before = released.s3.get(urls.TIMESTAMP)
+        released.later(days=8)
+        with pytest.raises(released.failed):
+            released.sweep()
+        assert released.s3.get(urls.TIMESTAMP) == before
 
 
 class KilledError(SystemExit):

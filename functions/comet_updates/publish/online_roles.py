@@ -19,7 +19,7 @@ from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
 from comet_updates import object_keys
 from comet_updates.answer import urls
-from comet_updates.errors import RefusedUploadError, SigningError
+from comet_updates.errors import ConcurrentPublishError, RefusedUploadError, SigningError
 from comet_updates.publish.bucket import Bucket, WriteResult, write_changes
 from comet_updates.publish.bucket_state import original
 from comet_updates.publish.render import rejections
@@ -69,11 +69,15 @@ class OnlineRoles:
         self._clock = clock
         self._online_key = online_key
 
-    def publish(self, anchor: TrustAnchor) -> WriteResult:
+    def publish(self, anchor: TrustAnchor, is_outdated: Callable[[], bool]) -> WriteResult:
         """Publish the documents of `anchor`, then snapshot and timestamp.
 
+        Args:
+            anchor: the root and targets metadata.
+            is_outdated: returns whether other root or targets metadata was uploaded since `anchor` was read.
+
         Raises:
-            ConcurrentPublishError: another publisher wrote first.
+            ConcurrentPublishError: another publisher wrote first, or `anchor` is outdated.
             SigningError: the online key is missing, or is not the one that the root names.
             StoreUnavailableError: S3 fails.
         """
@@ -90,11 +94,18 @@ class OnlineRoles:
             documents[object_keys.metadata_key(Snapshot.type, snapshot.version)] = self._sign(anchor.root, snapshot)
         if timestamp is not None:
             documents[urls.TIMESTAMP] = self._sign(anchor.root, timestamp)
+        # Another publisher may have signed with a key that only a newer root names. We read its timestamp then, so our
+        # condition would not fail. It wrote after that root was uploaded, so we find the root now.
+        if documents and is_outdated():
+            raise ConcurrentPublishError("root or targets changed while we read the timestamp")
         replaced = {urls.TIMESTAMP: said.etag} if said.etag and timestamp else {}
         change = write_changes(self._bucket, replaced, documents)
         current = snapshot or said.snapshot
         kept = versions | ({Snapshot.type: current.version} if current else {})
-        return passed_on.and_then(change).and_then(self._tidy(listed, kept, now))
+        done = passed_on.and_then(change).and_then(self._tidy(listed, kept, now))
+        if done.written and is_outdated():
+            raise ConcurrentPublishError("root or targets changed while we wrote")
+        return done
 
     def _publish_offline(self, anchor: TrustAnchor, listed: Mapping[str, Listed]) -> WriteResult:
         """Publish the root and targets metadata, and the reasons why uploads of these are ignored."""

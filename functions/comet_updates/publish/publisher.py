@@ -116,7 +116,8 @@ class Publisher:
             SigningError: the online key is missing, or is not the one that the root names.
             StoreUnavailableError: S3 fails; try again.
         """
-        return retry_conflicts(lambda: self._online_roles.publish(self._signed_states.anchor))
+        states = self._signed_states
+        return retry_conflicts(lambda: self._online_roles.publish(states.look(), states.is_outdated))
 
     def refuse_strays(self) -> WriteResult:
         """Write a refusal for every upload that belongs to no product.

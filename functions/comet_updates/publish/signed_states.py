@@ -55,6 +55,7 @@ class SignedStates:
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
         self._bodies: dict[tuple[str, str], bytes] = {}  # by key and ETag
+        self._looked_at: Listing = {}
         self.anchor = NO_TRUST
 
     def look(self) -> TrustAnchor:
@@ -63,12 +64,21 @@ class SignedStates:
         Raises:
             StoreUnavailableError: S3 fails.
         """
-        found = {key: versions[-1] for key, versions in self._bucket.versions("trust/").items()}
+        self._looked_at = self._bucket.versions(object_keys.TRUST)
+        found = {key: versions[-1] for key, versions in self._looked_at.items()}
         uploaded = {key: stored for key, stored in found.items() if object_keys.parse_upload(key)}
         anchor = read_anchor({key: self._read(stored) for key, stored in uploaded.items() if _is_small(stored)})
         large = {key: _too_large(key) for key, stored in uploaded.items() if not _is_small(stored)}
         self.anchor = anchor._replace(refusals={**anchor.refusals, **large})
         return self.anchor
+
+    def is_outdated(self) -> bool:
+        """Return whether root or targets metadata was uploaded or deleted since the last `look`.
+
+        Raises:
+            StoreUnavailableError: S3 fails.
+        """
+        return self._bucket.versions(object_keys.TRUST) != self._looked_at
 
     def apply(self, product: str, rendered: Rendered, view: ProductObjects) -> Rendered:
         """Return `rendered` with the signed documents, or without documents if a required signature is missing.
