@@ -164,10 +164,10 @@ class TestRefusals:
         assert released.s3.keys("rejected/") == []
 
     def test_junk_with_high_numbers_hides_nothing_that_is_signed(self, released: TufPublisher, client: Client) -> None:
+        released.release("4.3.0")
         junk = [object_keys.signed_key(PRODUCT, 100 + number) for number in range(2 * COUNTING_MAX)]
         for key in junk:
             released.s3.put(key, b"junk")
-        released.release("4.3.0")
         released.sweep()
         assert version_of(client.check()) == "4.3.0"
         assert set(released.s3.keys("rejected/")) == {object_keys.rejected_key(key) for key in junk}
