@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MINUTES = int(NOW.timestamp()) // 60
 DAY = timedelta(days=1)
+WAYS = {"ahead": 1, "behind": -1}
 
 
 class TestNumbers:
@@ -273,6 +274,56 @@ class TestFailingProducts:
         released.bucket.operations.clear()
         released.sweep()
         assert released.bucket.operations.count(("listed", urls.METADATA)) == 2
+
+
+CLOCKS = {
+    f"{days} days {way}": timedelta(days=days * factor) for days in (0.01, 4, 3650) for way, factor in WAYS.items()
+}
+
+
+class TestWrongClock:
+    """A run signs while its clock is wrong. The next one has the right time."""
+
+    @pytest.mark.parametrize("error", CLOCKS.values(), ids=CLOCKS)
+    def test_next_run_with_the_right_time_repairs_it(
+        self, released: TufPublisher, client: Client, newcomer: Client, error: timedelta
+    ) -> None:
+        assert version_of(client.check()) == "4.2.1"
+        right = released.now
+        released.s3.objects.now = right  # type: ignore[attr-defined]  (the clock of the S3 in memory)
+        released.release("4.3.0")
+        released.now = right + error
+        released.sweep()
+
+        released.now = right + timedelta(minutes=5)
+        released.sweep()
+        timestamp = Timestamp.from_dict(released.s3.json(urls.TIMESTAMP)["signed"])
+        key = object_keys.metadata_key(Snapshot.type, timestamp.snapshot_meta.version)
+        snapshot = Snapshot.from_dict(released.s3.json(key)["signed"])
+        assert 2 * DAY < timestamp.expires - released.now <= sign.TIMESTAMP_LIFE
+        assert 7 * DAY < snapshot.expires - released.now <= sign.SNAPSHOT_LIFE
+        for each in (client, newcomer):
+            assert version_of(each.check()) == "4.3.0"
+
+        released.writes()
+        released.sweep()
+        assert released.writes() == []
+
+    @pytest.mark.parametrize("is_due", [True, False])
+    def test_clock_that_is_behind_ends_nothing_early(
+        self, released: TufPublisher, client: Client, *, is_due: bool
+    ) -> None:
+        """S3's own times show that the clock is wrong."""
+        released.s3.objects.now = released.now  # type: ignore[attr-defined]  (the clock of the S3 in memory)
+        released.s3.put(urls.TIMESTAMP, released.s3.get(urls.TIMESTAMP))
+        if is_due:
+            released.s3.put(object_keys.metadata_key("targets", 9), b"written at the same time")
+            released.delete(urls.TIMESTAMP)
+        released.writes()
+        released.later(days=-3650)
+        released.sweep()
+        assert (urls.TIMESTAMP in released.writes()) == is_due
+        assert version_of(client.check()) == "4.2.1"
 
 
 class TestExchangedWhileRunning:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 
@@ -30,7 +30,10 @@ from comet_updates.signing.verify import TrustAnchor, parse, read, vouched
 REFUSED_TRUST = object_keys.rejected_key("trust/").removesuffix(".json")
 TIMESTAMP_RENEWED = timedelta(days=2)
 SNAPSHOT_RENEWED = timedelta(days=7)
-"""The remaining lifetimes at which they are signed again. If sweeps fail for a day or two, nothing expires."""
+"""The remaining lifetimes at which they are signed again. If sweeps fail for a day or two, nothing expires.
+
+They are also signed again if they end later than they should: the clock of the run that signed them was wrong.
+"""
 
 KEPT = timedelta(days=1)
 """How long an older state is kept, for clients and caches that are still reading it."""
@@ -85,7 +88,9 @@ class OnlineRoles:
         passed_on = self._publish_offline(anchor, listed)
         if anchor.root is None or anchor.targets is None:
             return passed_on
-        now, said = self._clock(), current_online(self._bucket, anchor.root)
+        # If our clock is behind, S3's own times are nearer to the truth. What we sign would be over at once.
+        now = max([self._clock(), *(found.written_at.astimezone(UTC) for found in listed.values())])
+        said = current_online(self._bucket, anchor.root)
         versions = {Targets.type: anchor.targets.version} | self._newest(anchor.targets, listed, said)
         snapshot = next_snapshot(said, versions, listed, now)
         timestamp = next_timestamp(said, snapshot, now)
@@ -200,7 +205,7 @@ def next_snapshot(
     meta = said.snapshot.meta if said.snapshot else {}
     before = {name.removesuffix(".json"): known.version for name, known in meta.items()}
     wanted = {role: max(versions.get(role, 0), before.get(role, 0)) for role in {**versions, **before}}
-    if said.snapshot and wanted == before and said.snapshot.expires - now > SNAPSHOT_RENEWED:
+    if said.snapshot and wanted == before and SNAPSHOT_RENEWED < said.snapshot.expires - now <= sign.SNAPSHOT_LIFE:
         return None
     version = next_version(said.timestamp.snapshot_meta.version if said.timestamp else 0, now)
     while object_keys.metadata_key(Snapshot.type, version) in listed:  # an interrupted run wrote it
@@ -210,7 +215,8 @@ def next_snapshot(
 
 def next_timestamp(said: Fresh, snapshot: Snapshot | None, now: datetime) -> Timestamp | None:
     """Return the timestamp to sign, or None if the published one is still good."""
-    if snapshot is None and said.timestamp and said.timestamp.expires - now > TIMESTAMP_RENEWED:
+    is_good = said.timestamp and TIMESTAMP_RENEWED < said.timestamp.expires - now <= sign.TIMESTAMP_LIFE
+    if snapshot is None and is_good:
         return None
     of = snapshot or said.snapshot
     assert of is not None  # noqa: S101 (without a published snapshot there is a new one)

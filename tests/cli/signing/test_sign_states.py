@@ -67,6 +67,16 @@ class TestWhenToSign:
         assert house.seal() == [object_keys.signed_key(PRODUCT, 2)]
         assert house.seal(is_renewal=True) == [object_keys.signed_key(PRODUCT, 3)]
 
+    def test_signature_that_ends_later_than_it_should_is_replaced(self, house: TufPublisher) -> None:
+        """The clock of the pipeline was wrong."""
+        upload(house, "4.2.1")
+        house.later(minutes=10)
+        house.seal()
+        assert house.seal() == []
+        house.later(minutes=-10)
+        assert house.seal() == [object_keys.signed_key(PRODUCT, 2)]
+        assert house.seal() == []
+
     def test_when_nothing_is_offered_any_more_that_is_signed_too(self, house: TufPublisher, client: Client) -> None:
         upload(house, "4.2.1")
         house.seal()
