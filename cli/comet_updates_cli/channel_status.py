@@ -14,6 +14,7 @@ from comet_updates.model.offer import Offer
 from comet_updates.publish.bucket import Bucket
 from comet_updates.publish.bucket_state import list_all_products, list_product
 from comet_updates.publish.decide import counted_channels, decide, due_at
+from comet_updates.publish.expiry import Expiry, expiries
 from comet_updates.publish.render import Rendered, render
 from comet_updates.publish.signed_states import SignedStates
 from comet_updates.publish.stored import etag_of
@@ -56,10 +57,39 @@ class ChannelStatus(NamedTuple):
 
 
 class Status(NamedTuple):
-    """The state of one or all products: their channels, and the problems of refused uploads, by key."""
+    """The state of one or all products.
+
+    Attributes:
+        channels: the state of each channel.
+        refused: the problems of refused uploads, by key.
+        expiries: the signatures of root, targets and products that end soon, or have ended.
+    """
 
     channels: list[ChannelStatus]
     refused: dict[str, list[str]]
+    expiries: list[Expiry]
+
+    @property
+    def needs_action(self) -> bool:
+        """True if an upload is refused, a change is not published yet, or a signature has ended."""
+        has_ended = any(expiry.has_ended for expiry in self.expiries)
+        return bool(self.refused) or has_ended or not all(channel.is_live for channel in self.channels)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the state for `--json`."""
+        expiries = [
+            {
+                "role": expiry.role,
+                "expires": expiry.expires.isoformat() if expiry.expires else None,
+                "has_ended": expiry.has_ended,
+            }
+            for expiry in self.expiries
+        ]
+        return {
+            "channels": [channel.as_json() for channel in self.channels],
+            "refused": self.refused,
+            "expiring": expiries,
+        }
 
 
 def status(bucket: Bucket, product: str | None, now: datetime) -> Status:
@@ -73,13 +103,14 @@ def status(bucket: Bucket, product: str | None, now: datetime) -> Status:
     written_at = {key: found.written_at for key, found in listed.items()}
     signed_states = SignedStates(bucket)
     signed_states.look()
-    found = Status([], {})
+    found = Status([], {}, [])
     for name, view in sorted(views.items()):
         inputs = Loader(bucket).load(name, view.listing)
         rendered = signed_states.apply(name, render(inputs, now), view)
         found.channels.extend(_channels(inputs, rendered, view.existing, written_at, now))
         for key, refusal in {**inputs.refusals, **rendered.refusals}.items():
             found.refused[key] = [str(problem) for problem in refusal.problems]
+    found.expiries.extend(expiries(signed_states.anchor, signed_states.ends, now))
     return found
 
 

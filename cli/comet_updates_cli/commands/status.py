@@ -36,7 +36,8 @@ def show_status(
     """Show the state of each channel.
 
     Prints what each channel offers, which releases wait, and which documents stay behind and why. Only reads.
-    Exit code 1: an upload is refused, or a change is not published yet.
+    Also prints signatures that end soon or have ended.
+    Exit code 1: an upload is refused, a change is not published yet, or a signature has ended.
     """
     from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
     from comet_updates_cli import channel_status  # noqa: PLC0415 (other commands need not load AWS)
@@ -48,14 +49,13 @@ def show_status(
             typer.echo(f"comet-updates: {error}", err=True)
             raise typer.Exit(1) from error
         if as_json:
-            shown = [channel.as_json() for channel in found.channels]
-            typer.echo(json.dumps({"channels": shown, "refused": found.refused}))
+            typer.echo(json.dumps(found.as_json()))
         else:
             if watch and sys.stdout.isatty():
                 typer.echo("\x1b[2J\x1b[H", nl=False)  # a clear screen, from its top
             _show(found)
         if not watch:
-            raise typer.Exit(1 if found.refused or not all(channel.is_live for channel in found.channels) else 0)
+            raise typer.Exit(1 if found.needs_action else 0)
         time.sleep(WATCH_S)
 
 
@@ -68,6 +68,11 @@ def _show(found: Status) -> None:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    _show_attention(found)
+
+
+def _show_attention(found: Status) -> None:
+    """Print a line for everything that may need attention."""
     for channel in found.channels:
         where = f"{channel.product}/{channel.channel}"
         for version, at in channel.due.items():
@@ -78,6 +83,9 @@ def _show(found: Status) -> None:
             typer.echo(f"yanked   {where} {version}: {reason}")
         for lag in channel.lags:
             typer.echo(f"behind   {where} {lag.document}: stays at {lag.version}, {lag.why}")
+    for expiry in found.expiries:
+        when = f"{expiry.expires:%Y-%m-%d}" if expiry.expires else "no valid signature"
+        typer.echo(f"{'ended   ' if expiry.has_ended else 'expires '} {expiry.role}: {when}. {expiry.remedy}.")
     for key, problems in found.refused.items():
         for problem in problems:
             typer.echo(f"refused  {printable(key, 1_024)}: {problem}")

@@ -6,7 +6,7 @@ run. So the next run repairs a run that was late, repeated, killed or out of ord
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from comet_updates.pages import html
 from comet_updates.publish import product_index
 from comet_updates.publish.bucket import Bucket, WriteResult, retry_conflicts, write_changes
 from comet_updates.publish.bucket_state import ProductObjects, exactly, list_all_products, list_product, original
+from comet_updates.publish.expiry import Expiry, expiries
 from comet_updates.publish.online_roles import OnlineRoles, is_of_trust
 from comet_updates.publish.render import rejections, render
 from comet_updates.publish.signed_states import SignedStates
@@ -118,6 +119,14 @@ class Publisher:
         """
         states = self._signed_states
         return retry_conflicts(lambda: self._online_roles.publish(states.look(), states.is_outdated))
+
+    def expiries(self, products: Collection[str]) -> list[Expiry]:
+        """Return the signatures of people and pipelines that end soon: of root, of targets, and of these `products`.
+
+        Call `publish` before, for each of them.
+        """
+        ends = {product: ends for product, ends in self._signed_states.ends.items() if product in products}
+        return list(expiries(self._signed_states.anchor, ends, self._clock()))
 
     def refuse_strays(self) -> WriteResult:
         """Write a refusal for every upload that belongs to no product.

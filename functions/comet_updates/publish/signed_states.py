@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
 
@@ -21,7 +22,7 @@ from comet_updates.publish.render import Rendered
 from comet_updates.publish.stored import Stored, etag_of
 from comet_updates.publish.uploads import parse
 from comet_updates.publish.uploads.accept import Listing
-from comet_updates.signing.sign import sha256
+from comet_updates.signing.sign import keys_of, sha256
 from comet_updates.signing.verify import NO_TRUST, Seal, TrustAnchor, read_anchor, read_seal
 
 COUNTING_MAX = 16
@@ -50,6 +51,8 @@ class SignedStates:
 
     Attributes:
         anchor: the trusted root and targets metadata at the last `look`.
+        ends: when TUF clients stop accepting the public metadata of each product that `apply` has seen with any; None
+            if it has no valid signature.
     """
 
     def __init__(self, bucket: Bucket) -> None:
@@ -57,6 +60,7 @@ class SignedStates:
         self._bodies: dict[tuple[str, str], bytes] = {}  # by key and ETag
         self._looked_at: Listing = {}
         self.anchor = NO_TRUST
+        self.ends: dict[str, datetime | None] = {}
 
     def look(self) -> TrustAnchor:
         """Read the trusted root and targets metadata.
@@ -137,15 +141,16 @@ class SignedStates:
     def _choose(self, product: str, rendered: Rendered, view: ProductObjects) -> Chosen:
         """Return the newest signature of the current state, but none older than the one that TUF clients have."""
         refusals: dict[str, RefusedUploadError] = {}
+        role = object_keys.product_role(product)
         wanted = {path: sha256(body) for path, body in manifests(product, rendered).items()}
+        self.ends.pop(product, None)
         for stored, seal in self.signed(view.listing, refusals):
-            if not rendered.undecided and seal.state == wanted:
-                return Chosen(seal, refusals)
-            if (
-                view.existing.get(object_keys.metadata_key(object_keys.product_role(product), seal.version))
-                == stored.etag
-            ):
-                break
+            is_wanted = not rendered.undecided and seal.state == wanted
+            if is_wanted or view.existing.get(object_keys.metadata_key(role, seal.version)) == stored.etag:
+                self.ends[product] = seal.expires
+                return Chosen(seal if is_wanted else None, refusals)
+        if self.anchor.targets and keys_of(self.anchor.targets, role) and _has_role(view.existing, role):
+            self.ends[product] = None
         return Chosen(None, refusals)
 
     def _read(self, stored: Stored) -> bytes:
@@ -193,6 +198,11 @@ def _held(product: str, rendered: Rendered, view: ProductObjects) -> list[Refuse
             release = object_keys.release_key(product, offered["channel"], offered["version"])
             refusals.append(_refusal(release, _UNSIGNED, _SIGN.format(product=product)))
     return refusals
+
+
+def _has_role(existing: Iterable[str], role: str) -> bool:
+    """Return whether any metadata of the role is public."""
+    return any((found := object_keys.metadata(key)) and found.role == role for key in existing)
 
 
 def _is_small(stored: Stored) -> bool:
