@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -11,11 +12,12 @@ from comet_updates.answer import urls
 from comet_updates.errors import VersionSyntaxError
 from comet_updates.model.channel import ChannelPolicy, Rollout
 from comet_updates.model.offer import Offer
+from comet_updates.publish import frozen
 from comet_updates.publish.bucket import Bucket
 from comet_updates.publish.bucket_state import list_all_products, list_product
 from comet_updates.publish.decide import counted_channels, decide, due_at
 from comet_updates.publish.expiry import Expiry, expiries
-from comet_updates.publish.render import Rendered, render
+from comet_updates.publish.render import Rendered
 from comet_updates.publish.signed_states import SignedStates
 from comet_updates.publish.stored import etag_of
 from comet_updates.publish.uploads.accept import AcceptedUploads
@@ -105,8 +107,8 @@ def status(bucket: Bucket, product: str | None, now: datetime) -> Status:
     signed_states.look()
     found = Status([], {}, [])
     for name, view in sorted(views.items()):
-        inputs = Loader(bucket).load(name, view.listing)
-        rendered = signed_states.apply(name, render(inputs, now), view)
+        inputs, completed = frozen.complete(name, view.listing, functools.partial(Loader(bucket).load, name), now)
+        rendered = signed_states.apply(name, completed, view)
         found.channels.extend(_channels(inputs, rendered, view.existing, written_at, now))
         for key, refusal in {**inputs.refusals, **rendered.refusals}.items():
             found.refused[key] = [str(problem) for problem in refusal.problems]

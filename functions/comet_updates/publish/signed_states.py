@@ -23,7 +23,7 @@ from comet_updates.publish.stored import Stored, etag_of
 from comet_updates.publish.uploads import parse
 from comet_updates.publish.uploads.accept import Listing
 from comet_updates.signing.sign import keys_of, sha256
-from comet_updates.signing.verify import NO_TRUST, Seal, TrustAnchor, read_anchor, read_seal
+from comet_updates.signing.verify import NO_TRUST, Seal, Target, TrustAnchor, read_anchor, read_seal
 
 COUNTING_MAX = 16
 """How many of the newest valid signatures are read: one for the current state, and some for states due later."""
@@ -102,9 +102,11 @@ class SignedStates:
         refusals = {**rendered.refusals, **chosen.refusals}
         if chosen.seal is not None:
             documents = documents | _sealed(product, rendered, chosen.seal)
-        elif rendered.requires_signature and not undecided and (held := _held(product, rendered, view)):
+        elif rendered.requires_signature and (held := _held(product, rendered, view)):
             documents, undecided = {}, None
             refusals |= {refusal.key: refusal for refusal in held}
+        else:
+            documents = documents | self._detached(product, rendered, view)
         return rendered._replace(documents=documents, undecided=undecided, refusals=refusals)
 
     def signed(
@@ -145,13 +147,23 @@ class SignedStates:
         wanted = {path: sha256(body) for path, body in manifests(product, rendered).items()}
         self.ends.pop(product, None)
         for stored, seal in self.signed(view.listing, refusals):
-            is_wanted = not rendered.undecided and seal.state == wanted
+            is_wanted = seal.state == wanted
             if is_wanted or view.existing.get(object_keys.metadata_key(role, seal.version)) == stored.etag:
                 self.ends[product] = seal.expires
                 return Chosen(seal if is_wanted else None, refusals)
         if self.anchor.targets and keys_of(self.anchor.targets, role) and _has_role(view.existing, role):
             self.ends[product] = None
         return Chosen(None, refusals)
+
+    def _detached(self, product: str, rendered: Rendered, view: ProductObjects) -> dict[str, bytes]:
+        """Return the signatures for clients without TUF of each manifest that was signed in another state."""
+        documents: dict[str, bytes] = {}
+        for path, body in manifests(product, rendered).items():
+            seals = (seal for _, seal in self.signed(view.listing))
+            targets = (seal.manifests[path] for seal in seals if path in seal.manifests)
+            target = next((target for target in targets if target.sha256 == sha256(body)), None)
+            documents |= _beside(product, rendered, path, target) if target else {}
+        return documents
 
     def _read(self, stored: Stored) -> bytes:
         place = (stored.key, stored.etag)
@@ -166,16 +178,23 @@ def _sealed(product: str, rendered: Rendered, seal: Seal) -> dict[str, bytes]:
     """Return the documents that a signature adds or replaces, by key."""
     documents: dict[str, bytes] = {}
     for path, body in manifests(product, rendered).items():
-        target, channel = seal.manifests[path], object_keys.target_channel(path)
-        documents[object_keys.target_key(path, target.sha256)] = body
-        if target.minisign is not None:
-            documents[urls.document_key(product, channel, f"{urls.MANIFEST}.minisig")] = target.minisign.encode()
-        key = urls.document_key(product, channel, "appcast.xml")
-        unsigned = rendered.documents.get(key, b"")
-        for appcast in target.appcasts:
-            if appcast.sha256 == sha256(unsigned):
-                documents[key] = sparkle.signed(unsigned, appcast.signature)
+        documents[object_keys.target_key(path, seal.manifests[path].sha256)] = body
+        documents |= _beside(product, rendered, path, seal.manifests[path])
     documents[object_keys.metadata_key(object_keys.product_role(product), seal.version)] = seal.body
+    return documents
+
+
+def _beside(product: str, rendered: Rendered, path: str, target: Target) -> dict[str, bytes]:
+    """Return the signatures beside a manifest, for clients without TUF, by key."""
+    channel = object_keys.target_channel(path)
+    documents: dict[str, bytes] = {}
+    if target.minisign is not None:
+        documents[urls.document_key(product, channel, f"{urls.MANIFEST}.minisig")] = target.minisign.encode()
+    key = urls.document_key(product, channel, "appcast.xml")
+    unsigned = rendered.documents.get(key, b"")
+    for appcast in target.appcasts:
+        if appcast.sha256 == sha256(unsigned):
+            documents[key] = sparkle.signed(unsigned, appcast.signature)
     return documents
 
 
@@ -193,7 +212,7 @@ def _held(product: str, rendered: Rendered, view: ProductObjects) -> list[Refuse
     refusals = []
     for path, body in manifests(product, rendered).items():
         key = urls.document_key(product, object_keys.target_channel(path), urls.MANIFEST)
-        if view.existing.get(key) != etag_of(body):
+        if view.existing.get(key) != etag_of(body) and not (key in view.existing and rendered.leaves(key)):
             offered = json.loads(body)
             release = object_keys.release_key(product, offered["channel"], offered["version"])
             refusals.append(_refusal(release, _UNSIGNED, _SIGN.format(product=product)))
