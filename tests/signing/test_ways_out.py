@@ -5,6 +5,9 @@ In the end clients get the honest state again: new ones, and those that saw what
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,11 +19,11 @@ from comet_updates.answer import urls
 from comet_updates.errors import DecisionError, SigningError
 from comet_updates.signing import sign
 from comet_updates_cli.signing import key_folder, offline_roles
-from tests.signing.conftest import PATH, PRODUCT
+from tests.signing.conftest import PATH, PRODUCT, Client, HttpServer
 from tests.signing.thief import EVIL, ROLE, Attacker, signed, targets_of, version_of
 
 if TYPE_CHECKING:
-    from tests.signing.conftest import Client, TufPublisher
+    from tests.signing.conftest import TufPublisher
 
 
 @pytest.fixture
@@ -169,6 +172,61 @@ def test_of_a_stolen_online_key(house: TufPublisher, client: Client, newcomer: C
         client.check()
     house.sweep()
     assert version_of(client.check()) == "4.3.0"
+
+
+class TestPlannedExchange:
+    """The online key is replaced while clients check at any moment: add, deploy, remove."""
+
+    def check(self, *clients: Client) -> None:
+        assert [version_of(each.check()) for each in clients] == ["4.2.1"] * len(clients)
+
+    @pytest.fixture(autouse=True)
+    def released(self, thief: Attacker) -> None:
+        """A release is public; there is no thief here."""
+
+    def test_no_client_notices_a_planned_exchange(
+        self, house: TufPublisher, client: Client, web: HttpServer, tmp_path: Path
+    ) -> None:
+        late = Client(web, house.first_root, tmp_path / "late")  # knows what the old key signed, and nothing in between
+        self.check(client, late)
+        now, deployed = house.now, house.keys / "online.pem"
+        old = house.keyid("online")
+
+        def publish(added: list[str], removed: list[str]) -> None:
+            new = [house.public(name) for name in added]
+            key_folder.rotate(house.folder, "online", new, removed, now=now, is_dry=False)
+            house.sign("root-a", "root-b")
+            house.publish_trust()
+
+        steps: list[Callable[[], object]] = [
+            lambda: publish(["online-2"], []),
+            house.sweep,
+            lambda: shutil.copy(house.keys / "online-2.pem", deployed),
+            house.sweep,
+            lambda: publish([], [old]),
+        ]
+        for number, step in enumerate(steps):
+            step()
+            self.check(client, Client(web, house.first_root, tmp_path / f"new-{number}"))
+        self.check(late)
+        house.writes()
+        house.sweep()
+        assert house.writes(urls.TIMESTAMP) == []  # it was signed before
+
+    def test_exchange_signs_once_with_each_key(self, house: TufPublisher) -> None:
+        """Positive control: nothing is signed again in each sweep while root names two keys."""
+        key_folder.rotate(house.folder, "online", [house.public("online-2")], [], now=house.now, is_dry=False)
+        house.sign("root-a", "root-b")
+        house.publish_trust()
+        house.sweep()
+        for name in ("online", "online-2"):
+            house.use_online(name)
+            house.sweep()
+            house.writes()
+            house.sweep()
+            assert house.writes() == []
+        (signature,) = house.s3.json(urls.TIMESTAMP)["signatures"]
+        assert signature["keyid"] == house.keyid("online-2")
 
 
 class TestSkippedNumbers:

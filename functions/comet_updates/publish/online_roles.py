@@ -23,7 +23,7 @@ from comet_updates.errors import ConcurrentPublishError, RefusedUploadError, Sig
 from comet_updates.publish.bucket import Bucket, WriteResult, write_changes
 from comet_updates.publish.bucket_state import original
 from comet_updates.publish.render import rejections
-from comet_updates.publish.stored import Listed
+from comet_updates.publish.stored import Current, Listed
 from comet_updates.signing import sign
 from comet_updates.signing.verify import TrustAnchor, parse, read, vouched
 
@@ -45,12 +45,17 @@ _Online = TypeVar("_Online", Snapshot, Timestamp)
 class Fresh(NamedTuple):
     """The published timestamp and snapshot that verify with the current root.
 
-    `etag` is that of the published timestamp, valid or not.
+    Attributes:
+        timestamp: the timestamp, or None.
+        snapshot: the snapshot that it names, or None.
+        etag: that of the published timestamp, valid or not.
+        signers: the ids of the keys that signed both.
     """
 
     timestamp: Timestamp | None = None
     snapshot: Snapshot | None = None
     etag: str | None = None
+    signers: frozenset[str] = frozenset()
 
     def version_of(self, role: str) -> int | None:
         """Return the newest version of a role according to the snapshot, or None if it does not list the role."""
@@ -92,7 +97,7 @@ class OnlineRoles:
         now = max([self._clock(), *(found.written_at.astimezone(UTC) for found in listed.values())])
         said = current_online(self._bucket, anchor.root)
         versions = {Targets.type: anchor.targets.version} | self._newest(anchor.targets, listed, said)
-        snapshot = next_snapshot(said, versions, listed, now)
+        snapshot = next_snapshot(said, versions, listed, now, is_due=self._is_of_another_key(anchor.root, said))
         timestamp = next_timestamp(said, snapshot, now)
         documents = {}
         if snapshot is not None:
@@ -142,6 +147,15 @@ class OnlineRoles:
             return True
         return False
 
+    def _is_of_another_key(self, root: Root, said: Fresh) -> bool:
+        """Return whether the published metadata is signed by another of the online keys than ours.
+
+        During a planned exchange, root names two keys. All must be signed with the new one before root names it alone.
+        """
+        if self._online_key is None or len(sign.keys_of(root, Timestamp.type)) == 1:
+            return False
+        return sign.key_at(self._online_key, root, Timestamp.type).keyid not in said.signers
+
     def _sign(self, root: Root, signed: Snapshot | Timestamp) -> bytes:
         if self._online_key is None:
             raise SigningError("ONLINE_KEY", "is not set, so TUF metadata will expire and clients will stop updating")
@@ -163,18 +177,21 @@ def current_online(bucket: Bucket, root: Root) -> Fresh:
     """
     found = bucket.current(urls.TIMESTAMP)
     etag = found.etag if found else None
-    timestamp = _signed(root, urls.TIMESTAMP, found.body if found else None, Timestamp)
+    timestamp = _signed(root, urls.TIMESTAMP, found, Timestamp)
     if timestamp is None:
         return Fresh(etag=etag)
-    key = object_keys.metadata_key(Snapshot.type, timestamp.snapshot_meta.version)
-    found = bucket.current(key)
-    return Fresh(timestamp, _signed(root, key, found.body if found else None, Snapshot), etag)
+    key = object_keys.metadata_key(Snapshot.type, timestamp.signed.snapshot_meta.version)
+    snapshot = _signed(root, key, bucket.current(key), Snapshot)
+    if snapshot is None:
+        return Fresh(timestamp.signed, None, etag)
+    signers = frozenset(timestamp.signatures) & frozenset(snapshot.signatures)
+    return Fresh(timestamp.signed, snapshot.signed, etag, signers)
 
 
-def _signed(root: Root, key: str, body: bytes | None, kind: type[_Online]) -> _Online | None:
-    """Return the metadata in `body`, or None if `root` does not verify it or `body` is None."""
+def _signed(root: Root, key: str, found: Current | None, kind: type[_Online]) -> Metadata[_Online] | None:
+    """Return the metadata at `key`, or None if `root` does not verify it or it does not exist."""
     try:
-        return vouched(key, parse(key, body or b"", kind), root, kind.type).signed
+        return vouched(key, parse(key, found.body if found else b"", kind), root, kind.type)
     except RefusedUploadError:
         return None
 
@@ -196,16 +213,17 @@ def published(targets: Targets, listed: Iterable[str]) -> dict[str, list[int]]:
 
 
 def next_snapshot(
-    said: Fresh, versions: Mapping[str, int], listed: Mapping[str, object], now: datetime
+    said: Fresh, versions: Mapping[str, int], listed: Mapping[str, object], now: datetime, *, is_due: bool = False
 ) -> Snapshot | None:
-    """Return the snapshot to sign, or None if the published one is still good.
+    """Return the snapshot to sign, or None if the published one is still good and not `is_due`.
 
     Versions never decrease and roles never disappear, because clients would refuse such a snapshot.
     """
     meta = said.snapshot.meta if said.snapshot else {}
     before = {name.removesuffix(".json"): known.version for name, known in meta.items()}
     wanted = {role: max(versions.get(role, 0), before.get(role, 0)) for role in {**versions, **before}}
-    if said.snapshot and wanted == before and SNAPSHOT_RENEWED < said.snapshot.expires - now <= sign.SNAPSHOT_LIFE:
+    is_good = said.snapshot and SNAPSHOT_RENEWED < said.snapshot.expires - now <= sign.SNAPSHOT_LIFE
+    if is_good and wanted == before and not is_due:
         return None
     version = next_version(said.timestamp.snapshot_meta.version if said.timestamp else 0, now)
     while object_keys.metadata_key(Snapshot.type, version) in listed:  # an interrupted run wrote it
