@@ -33,8 +33,9 @@ SECTIONS = [
 
 
 def test_each_section_has_commands() -> None:
-    assert len(SECTIONS) == 7
-    assert all(blocks for _, blocks in SECTIONS)
+    without = ["How do I end a product?", "How many products can one root have?"]  # other tests try these
+    assert len(SECTIONS) == 7 + len(without)
+    assert [title for title, blocks in SECTIONS if not blocks] == without
 
 
 @pytest.mark.full

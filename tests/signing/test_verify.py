@@ -7,7 +7,7 @@ import json
 import textwrap
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,7 +24,7 @@ from comet_updates.errors import Problem, RefusedUploadError
 from comet_updates.model.release import Release
 from comet_updates.publish.uploads import parse
 from comet_updates.signing import sign, verify
-from comet_updates.signing.verify import NO_TRUST, read_anchor, read_seal
+from comet_updates.signing.verify import NO_TRUST, TrustAnchor, read_seal
 from comet_updates_cli.signing import offline_roles
 from tests.signing.thief import signed
 
@@ -35,6 +35,12 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 PRODUCT = "comet-cursor"
 PATH, KEY = object_keys.target_path(PRODUCT, "stable"), object_keys.signed_key(PRODUCT, 1)
 MANIFEST = b'{"version":"4.2.1"}\n'
+A_DAY = timedelta(days=1)
+
+
+def read_anchor(uploaded: dict[str, bytes]) -> TrustAnchor:
+    """Read metadata of which each key has one version."""
+    return verify.read_anchor({key: [body] for key, body in uploaded.items()})
 
 
 class Keys:
@@ -126,6 +132,26 @@ class TestAnchor:
         assert anchor.root.version == (2 if counts else 1)
         assert (object_keys.metadata_key("root", 2) in anchor.documents) == counts
         assert set(anchor.refusals) == (set() if counts else {key})
+
+    @pytest.mark.parametrize("role", ["root", "targets"])
+    def test_first_valid_version_counts_whatever_is_before_and_after_it(
+        self, keys: Keys, root: Root, targets: Targets, uploaded: dict[str, bytes], role: str
+    ) -> None:
+        made: Any = root if role == "root" else targets
+        signers = keys.uris("a", "b") if role == "root" else keys.uris("targets")
+        key = object_keys.trust_key(role, made.version + 1)
+        first, second = (signed(offline_roles.renewed(made, NOW + A_DAY * number), *signers) for number in range(2))
+        unsigned = signed(offline_roles.renewed(made, NOW), keys.uri("thief"))
+        versions = {key: [body] for key, body in uploaded.items()} | {key: [b"junk", unsigned, first, second, b"junk"]}
+        anchor = verify.read_anchor(versions)
+        assert anchor.documents[object_keys.metadata_key(role, made.version + 1)] == first
+        assert anchor.refusals == {}
+
+    def test_refusal_without_a_valid_version_is_that_of_the_first(self, uploaded: dict[str, bytes]) -> None:
+        key, another = (object_keys.trust_key("root", number) for number in (2, 1))
+        versions = {key: [body] for key, body in uploaded.items()} | {key: [b"junk", uploaded[another]]}
+        (problem,) = verify.read_anchor(versions).refusals[key].problems
+        assert problem.problem == "is not TUF metadata"
 
     def test_after_a_gap_no_root_counts(self, keys: Keys, root: Root, uploaded: dict[str, bytes]) -> None:
         third = offline_roles.renewed(offline_roles.renewed(root, NOW), NOW)

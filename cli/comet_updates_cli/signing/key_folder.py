@@ -22,12 +22,16 @@ from comet_updates.answer import urls
 from comet_updates.errors import DecisionError, FileInTheWayError, SigningError, UnknownKeyError
 from comet_updates.publish.bucket import Bucket
 from comet_updates.publish.online_roles import current_online
+from comet_updates.publish.signed_states import SignedStates
 from comet_updates.publish.stored import etag_of
 from comet_updates.signing import minisig
 from comet_updates.signing import sign as signing_sign
-from comet_updates.signing.verify import check_keys, parse, read_anchor
+from comet_updates.signing.verify import check_keys, check_size, parse, read_anchor
 from comet_updates_cli import files as person_files
 from comet_updates_cli.signing import offline_roles
+
+_OURS = "If one of you uploaded it, download it and start again from there"
+_THEIRS = f"{_OURS}. If a thief did, run comet-updates keys rotate"
 
 
 class Written(NamedTuple):
@@ -215,33 +219,39 @@ def show(folder: Path) -> list[Line]:
 
 
 def publish(folder: Path, bucket: Bucket, *, is_dry: bool) -> Written:
-    """Upload the files that the bucket does not have yet.
+    """Upload the files that the bucket does not have yet. Replace uploads that have no valid signature.
 
     Raises:
-        RefusedUploadError: a file does not have enough signatures; nothing is uploaded.
+        RefusedUploadError: a file is too large or does not have enough signatures; nothing is uploaded.
         DecisionError: the folder has no root, the bucket has a different file of the same name, or TUF clients know
             targets with a higher number.
         StoreUnavailableError: S3 fails.
     """
     documents = {_key(folder, file): file.read_bytes() for file in sorted(_files(folder))}
     _root(folder)
-    there = bucket.etags("trust/")
     for key, body in documents.items():
-        if key in there and there[key] != etag_of(body):
-            remedy = "If one of you uploaded it, download it and start again from there. If not, have it deleted."
+        check_size(key, len(body))
+    there = bucket.etags(object_keys.TRUST)
+    published = SignedStates(bucket).look().documents
+    missing = {}
+    for key, body in documents.items():
+        accepted = published.get(_public_key(key))
+        if accepted not in (None, body):
+            remedy = f"{_THEIRS} {folder} targets --bucket BUCKET." if Targets.type in key else f"{_OURS}."
             raise DecisionError(f"{key}: already exists with different content. {remedy}")
-    anchor = read_anchor(documents)
+        if accepted is None and there.get(key) != etag_of(body):
+            missing[key] = body
+    anchor = read_anchor({key: [body] for key, body in documents.items()})
     for refusal in anchor.refusals.values():
         raise refusal
     if anchor.root and anchor.targets:
         key = object_keys.trust_key(Targets.type, anchor.targets.version)
         known = current_online(bucket, anchor.root).version_of(Targets.type) or 0
-        if key not in there and anchor.targets.version <= known < object_keys.NUMBER_MAX:
+        if key in missing and anchor.targets.version <= known < object_keys.NUMBER_MAX:
             remedy = f"Run comet-updates keys rotate {folder} targets --bucket BUCKET, sign again, and publish that"
             raise DecisionError(f"{key}: is too low, because TUF clients know version {known}. {remedy}.")
-    missing = {key: body for key, body in documents.items() if key not in there}
-    for key, body in () if is_dry else missing.items():
-        bucket.put(key, body, urls.CONTENT_TYPES[".json"], replaces=None)
+    for key, body in () if is_dry else missing.items():  # what is there now has no valid signature
+        bucket.put(key, body, urls.CONTENT_TYPES[".json"], replaces=there.get(key))
     return Written(list(missing), [] if missing else ["nothing to do: everything is uploaded already"], not is_dry)
 
 
@@ -292,6 +302,13 @@ def _files(folder: Path) -> list[Path]:
 
 def _key(folder: Path, file: Path) -> str:
     return f"trust/{file.relative_to(folder).as_posix()}"
+
+
+def _public_key(key: str) -> str:
+    """Return the key under which the upload at `key` is published."""
+    upload = object_keys.parse_upload(key)
+    assert upload is not None  # noqa: S101 (see `_files`)
+    return object_keys.metadata_key(upload.channel, int(upload.version))
 
 
 def _day(signed: Root | Targets) -> str:

@@ -25,7 +25,7 @@ from comet_updates.publish.signed_states import SignedStates, manifests
 from comet_updates.publish.uploads.accept import AcceptedUploads, Listing
 from comet_updates.publish.uploads.load import Loader, list_inputs
 from comet_updates.signing import sign
-from comet_updates.signing.verify import Seal
+from comet_updates.signing.verify import Seal, check_size
 from comet_updates_cli.options import SignWith
 
 MOMENTS_MAX = 10
@@ -79,6 +79,7 @@ def sign_states(
     Raises:
         SigningError: the key may not sign for this product, or cannot be used; or no version number is left. If TUF
             clients know the highest number, the manifests are signed for other clients before this is raised.
+        RefusedUploadError: the metadata would be too large.
         StoreUnavailableError: S3 fails.
         ConcurrentPublishError: there was a conflict at every attempt.
     """
@@ -98,11 +99,11 @@ def _seal(
     listing = list_inputs(bucket, product)
     known = [found for _, found in signed_states.signed(listing)]
     states = list(_states(product, then or Loader(bucket).load(product, listing), now))
-    if not (known or any(state.manifests for state in states)):
+    public = current_online(bucket, anchor.root).version_of(object_keys.product_role(product)) or 0
+    if not (known or public or any(state.manifests for state in states)):
         return []  # no release is offered, and none was before
     if not is_renewal and _are_signed(states, known, now):
         return []
-    public = current_online(bucket, anchor.root).version_of(object_keys.product_role(product)) or 0
     numbers = _free_numbers(listing, known, public, len(states))
     if len(numbers) < len(states):
         raise SigningError(keys.uri, _FULL.format(product=product))
@@ -110,6 +111,7 @@ def _seal(
     for version, state in zip(numbers, states, strict=True):
         key = object_keys.signed_key(product, version)
         body = _signed(anchor.targets, product, version, state, keys=keys, now=now)
+        check_size(key, len(body))
         bucket.put(key, body, urls.CONTENT_TYPES[".json"], replaces=None)
         written.append(key)
     if numbers and numbers[0] < public:

@@ -23,7 +23,7 @@ from comet_updates.publish.stored import Stored, etag_of
 from comet_updates.publish.uploads import parse
 from comet_updates.publish.uploads.accept import Listing
 from comet_updates.signing.sign import keys_of, sha256
-from comet_updates.signing.verify import NO_TRUST, Seal, Target, TrustAnchor, read_anchor, read_seal
+from comet_updates.signing.verify import NO_TRUST, Seal, Target, TrustAnchor, check_size, read_anchor, read_seal
 
 COUNTING_MAX = 16
 """How many of the newest valid signatures are read: one for the current state, and some for states due later."""
@@ -69,10 +69,11 @@ class SignedStates:
             StoreUnavailableError: S3 fails.
         """
         self._looked_at = self._bucket.versions(object_keys.TRUST)
-        found = {key: versions[-1] for key, versions in self._looked_at.items()}
-        uploaded = {key: stored for key, stored in found.items() if object_keys.parse_upload(key)}
-        anchor = read_anchor({key: self._read(stored) for key, stored in uploaded.items() if _is_small(stored)})
-        large = {key: _too_large(key) for key, stored in uploaded.items() if not _is_small(stored)}
+        listed = {key: versions[::-1] for key, versions in self._looked_at.items() if object_keys.parse_upload(key)}
+        small = {key: [stored for stored in versions if not _too_large(stored)] for key, versions in listed.items()}
+        anchor = read_anchor({key: map(self._read, versions) for key, versions in small.items() if versions})
+        first = (versions[0] for key, versions in listed.items() if not small[key])
+        large = {stored.key: refusal for stored in first if (refusal := _too_large(stored))}
         self.anchor = anchor._replace(refusals={**anchor.refusals, **large})
         return self.anchor
 
@@ -122,8 +123,8 @@ class SignedStates:
             if upload is None:
                 unknown = Problem("$", "the key is not valid for an upload", _KEY_REMEDY)
                 refusals[key] = RefusedUploadError(key, (parse.name_problem(key) or unknown,))
-            elif not _is_small(versions[-1]):
-                refusals[key] = _too_large(key)
+            elif refusal := _too_large(versions[-1]):
+                refusals[key] = refusal
             else:
                 numbered[int(upload.version)] = versions[-1]
         newest = (numbered[version] for version in sorted(numbered, reverse=True))
@@ -224,12 +225,12 @@ def _has_role(existing: Iterable[str], role: str) -> bool:
     return any((found := object_keys.metadata(key)) and found.role == role for key in existing)
 
 
-def _is_small(stored: Stored) -> bool:
-    return stored.size_bytes <= parse.UPLOAD_MAX_BYTES
-
-
-def _too_large(key: str) -> RefusedUploadError:
-    return _refusal(key, f"is larger than {parse.UPLOAD_MAX_BYTES} bytes", "Sign for fewer products or channels")
+def _too_large(stored: Stored) -> RefusedUploadError | None:
+    try:
+        check_size(stored.key, stored.size_bytes)
+    except RefusedUploadError as refusal:
+        return refusal
+    return None
 
 
 def _refusal(key: str, problem: str, remedy: str) -> RefusedUploadError:

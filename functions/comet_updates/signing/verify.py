@@ -7,8 +7,9 @@ the metadata, and securesystemslib verifies each signature. docs/security.md exp
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -22,6 +23,9 @@ from tuf.api.serialization import DeserializationError
 
 from comet_updates import object_keys
 from comet_updates.errors import Problem, RefusedUploadError, printable, refuse
+
+METADATA_MAX_BYTES = 512_000
+"""The largest root, targets or product's metadata. python-tuf accepts no larger root, and larger targets."""
 
 MINISIGN_MAX_CHARS = 1_000  # the file has four lines
 _ED25519_BYTES = 64
@@ -92,11 +96,15 @@ NO_TRUST = TrustAnchor(None, None, {}, {})
 """No key is trusted."""
 
 
-def read_anchor(uploaded: Mapping[str, bytes]) -> TrustAnchor:
+def read_anchor(uploaded: Mapping[str, Iterable[bytes]]) -> TrustAnchor:
     """Return the trusted root and targets metadata.
 
+    Anyone who may upload can take a key, so the first valid version of each key counts, whatever was uploaded before or
+    after it.
+
     Args:
-        uploaded: the metadata that the owners of the offline keys signed and uploaded, by key.
+        uploaded: the versions of the metadata that the owners of the offline keys signed and uploaded, by key, the
+            oldest first. A version is read only if those before it are not valid.
     """
     documents: dict[str, bytes] = {}
     refusals: dict[str, RefusedUploadError] = {}
@@ -106,11 +114,11 @@ def read_anchor(uploaded: Mapping[str, bytes]) -> TrustAnchor:
         if key not in uploaded:
             break
         try:
-            root = _next_root(key, uploaded[key], version, root)
+            root, body = _first(uploaded[key], partial(_next_root, key, version, root))
         except RefusedUploadError as refusal:
             refusals[key] = refusal
             break
-        documents[object_keys.metadata_key(Root.type, version)] = uploaded[key]
+        documents[object_keys.metadata_key(Root.type, version)] = body
     for version in _versions(uploaded, Root.type):
         key = object_keys.trust_key(Root.type, version)
         if object_keys.metadata_key(Root.type, version) not in documents and key not in refusals:
@@ -122,15 +130,24 @@ def read_anchor(uploaded: Mapping[str, bytes]) -> TrustAnchor:
     for version in sorted(_versions(uploaded, Targets.type), reverse=True):
         key = object_keys.trust_key(Targets.type, version)
         try:
-            metadata = read(key, uploaded[key], version, Targets)
-            targets = vouched(key, metadata, root, Targets.type).signed
-            check_keys(key, targets)
+            targets, body = _first(uploaded[key], partial(_targets, key, version, root))
         except RefusedUploadError as refusal:
             refusals[key] = refusal
             continue
-        documents[object_keys.metadata_key(Targets.type, version)] = uploaded[key]
+        documents[object_keys.metadata_key(Targets.type, version)] = body
         break
     return TrustAnchor(root, targets, documents, refusals)
+
+
+def check_size(key: str, size_bytes: int) -> None:
+    """Check the size of metadata before it is read, and before it is uploaded.
+
+    Raises:
+        RefusedUploadError: it is too large.
+    """
+    if size_bytes > METADATA_MAX_BYTES:
+        wrong = f"is larger than {METADATA_MAX_BYTES} bytes"
+        refuse(key, wrong, "Sign for fewer products or channels. See docs/keys.md")
 
 
 def read_seal(targets: Targets, key: str, body: bytes) -> Seal:
@@ -251,12 +268,27 @@ def _public_bytes(key: Key) -> bytes | None:
     return found
 
 
-def _versions(uploaded: Mapping[str, bytes], role: str) -> list[int]:
+def _first(versions: Iterable[bytes], read: Callable[[bytes], _Kind]) -> tuple[_Kind, bytes]:
+    """Return the first version that `read` accepts, and its bytes.
+
+    Raises:
+        RefusedUploadError: it accepts none. The error is that of the first version.
+    """
+    refusals = []
+    for body in versions:
+        try:
+            return read(body), body
+        except RefusedUploadError as refusal:
+            refusals.append(refusal)
+    raise refusals[0]
+
+
+def _versions(uploaded: Iterable[str], role: str) -> list[int]:
     found = (object_keys.parse_upload(key) for key in uploaded)
     return [int(upload.version) for upload in found if upload and upload.kind == "trust" and upload.channel == role]
 
 
-def _next_root(key: str, body: bytes, version: int, before: Root | None) -> Root:
+def _next_root(key: str, version: int, before: Root | None, body: bytes) -> Root:
     metadata = read(key, body, version, Root)
     root = metadata.signed
     for delegator in (before or root, root):  # section 5.3 of the specification
@@ -265,6 +297,12 @@ def _next_root(key: str, body: bytes, version: int, before: Root | None) -> Root
     if not root.consistent_snapshot:
         refuse(key, "must be true", "Create it with comet-updates keys", path="$.signed.consistent_snapshot")
     return root
+
+
+def _targets(key: str, version: int, root: Root, body: bytes) -> Targets:
+    targets = vouched(key, read(key, body, version, Targets), root, Targets.type).signed
+    check_keys(key, targets)
+    return targets
 
 
 def _target(key: str, path: str, target: TargetFile) -> Target:

@@ -5,21 +5,26 @@ from __future__ import annotations
 import errno
 import json
 import resource
+import shutil
 import stat
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tuf.api.metadata import Metadata, Root
+from securesystemslib.signer import SSlibKey
+from tuf.api.metadata import DelegatedRole, Delegations, Metadata, Root, Targets
 
 from comet_updates import object_keys
 from comet_updates.errors import DecisionError, FileInTheWayError, RefusedUploadError, SigningError, UnknownKeyError
+from comet_updates.signing.verify import METADATA_MAX_BYTES
 from comet_updates_cli.signing import key_folder, offline_roles
+from testkit.project import ROOT
 from tests.signing.conftest import PRODUCT
-from tests.signing.thief import signed
+from tests.signing.thief import signed, version_of
 
 if TYPE_CHECKING:
-    from tests.signing.conftest import TufPublisher
+    from tests.signing.conftest import Client, TufPublisher
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -284,14 +289,69 @@ class TestPublishing:
         house.publish_trust()
         assert len(house.s3.keys("trust/")) == 5
 
-    def test_what_somebody_else_put_there_is_not_written_over(self, house: TufPublisher) -> None:
-        house.s3.put(object_keys.trust_key("targets", 3), b"theirs")
-        with pytest.raises(
-            DecisionError,
-            match=r"trust/targets/3.json: already exists with different content.* If not, have it deleted",
-        ):
+    def test_what_another_owner_signed_is_not_written_over(self, house: TufPublisher, tmp_path: Path) -> None:
+        other = copy(house)
+        other.folder = shutil.copytree(house.folder, tmp_path / "other")
+        other.delegate("comet-other", "y")
+        theirs = house.s3.get(object_keys.trust_key("targets", 3))
+        wrong = r"trust/targets/3.json: already exists with different content.* If a thief did, run comet-updates"
+        with pytest.raises(DecisionError, match=wrong):
             house.delegate("comet-other", "x")
-        assert house.s3.get(object_keys.trust_key("targets", 3)) == b"theirs"
+        assert house.s3.get(object_keys.trust_key("targets", 3)) == theirs
+
+    @pytest.mark.parametrize("body", [b"junk", b" " * (METADATA_MAX_BYTES + 1)], ids=["junk", "too large"])
+    @pytest.mark.parametrize("role", ["root", "targets"])
+    def test_junk_without_a_signature_is_written_over(
+        self, house: TufPublisher, client: Client, role: str, body: bytes
+    ) -> None:
+        key = object_keys.trust_key(role, {"root": 2, "targets": 3}[role])
+        house.s3.put(key, body)
+        house.release("4.2.1")
+        house.sweep()
+        assert object_keys.rejected_key(key) in house.s3.keys("rejected/")
+
+        house.rotate(role, f"{role}-x", {"root": "root-c"}.get(role, role), "root-a", "root-b", f"{role}-x")
+        house.s3.put(key, b"more junk")  # also over what is signed
+        house.seal()
+        house.sweep()
+        assert house.s3.keys("rejected/") == []
+        assert version_of(client.check()) == "4.2.1"
+        assert key_folder.publish(house.folder, house.bucket, is_dry=False).files == []
+
+    def test_targets_that_publishing_would_not_read_are_refused(self, house: TufPublisher) -> None:
+        newest = Metadata[Targets].from_bytes((house.folder / "targets" / "2.json").read_bytes()).signed
+        before = house.s3.tree("trust/")
+        for products, is_refused in ((PRODUCTS_MAX, False), (PRODUCTS_MAX + 1, True)):
+            made = targets_of(newest, products)
+            (house.folder / "targets" / "3.json").write_bytes(signed(made, house.key("targets")))
+            if is_refused:
+                with pytest.raises(RefusedUploadError, match=f"larger than {METADATA_MAX_BYTES} bytes"):
+                    house.publish_trust()
+            else:
+                told = key_folder.publish(house.folder, house.bucket, is_dry=True)
+                assert told.files == [object_keys.trust_key("targets", 3)]
+            assert house.s3.tree("trust/") == before
+
+
+PRODUCTS_MAX = 1_335
+"""How many products with a key each and names of twenty characters targets can have: docs/keys.md."""
+
+
+def targets_of(newest: Targets, products: int) -> Targets:
+    """Return the next targets, for many products."""
+    keys = [SSlibKey(f"{n:064x}", "ed25519", "ed25519", {"public": f"{n:064x}"}) for n in range(products)]
+    roles = {}
+    for number, key in enumerate(keys):
+        product = f"comet-cursor-{number:07}"
+        role, everything = object_keys.product_role(product), object_keys.target_path(product, "*", "*")
+        roles[role] = DelegatedRole(role, [key.keyid], 1, terminating=True, paths=[everything])
+    made = offline_roles.renewed(newest, newest.expires)
+    made.delegations = Delegations({key.keyid: key for key in keys}, roles)
+    return made
+
+
+def test_docs_name_the_number_of_products_that_targets_can_have() -> None:
+    assert f"about {PRODUCTS_MAX // 50 * 50:,} products" in (ROOT / "docs" / "keys.md").read_text()
 
 
 def test_show_says_who_may_sign_what_until_when_and_who_did(house: TufPublisher) -> None:
