@@ -290,7 +290,7 @@ class TestWrongClock:
     ) -> None:
         assert version_of(client.check()) == "4.2.1"
         right = released.now
-        released.s3.objects.now = right  # type: ignore[attr-defined]  (the clock of the S3 in memory)
+        released.set_s3_time()
         released.release("4.3.0")
         released.now = right + error
         released.sweep()
@@ -314,7 +314,7 @@ class TestWrongClock:
         self, released: TufPublisher, client: Client, *, is_due: bool
     ) -> None:
         """S3's own times show that the clock is wrong."""
-        released.s3.objects.now = released.now  # type: ignore[attr-defined]  (the clock of the S3 in memory)
+        released.set_s3_time()
         released.s3.put(urls.TIMESTAMP, released.s3.get(urls.TIMESTAMP))
         if is_due:
             released.s3.put(object_keys.metadata_key("targets", 9), b"written at the same time")

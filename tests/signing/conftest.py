@@ -186,6 +186,11 @@ class TufPublisher:
         for key in self.s3.keys(prefix):
             self.s3.delete(key)
 
+    def set_s3_time(self) -> None:
+        """Let the clock of the S3 in memory show this publisher's time."""
+        assert isinstance(self.s3, MemoryS3)
+        self.s3.objects.now = self.now.replace(microsecond=0)
+
     def later(self, **span: float) -> None:
         self.now += timedelta(**span)
 

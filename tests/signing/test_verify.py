@@ -181,7 +181,7 @@ class TestAnchor:
         assert "version 1 of root names for targets" in str(anchor.refusals[key])
 
 
-ONE_OWNER = [
+ONE_OWNER: list[Any] = [
     rsa.generate_private_key(65537, 2048),
     ec.generate_private_key(ec.SECP256R1()),
     Ed25519PrivateKey.generate(),

@@ -368,7 +368,9 @@ def _write(folder: Path, made: Sequence[Root | Targets], *, is_dry: bool, bucket
         RefusedUploadError: a role names one public key twice. Nothing is written.
         StoreUnavailableError: S3 fails.
     """
-    drafts, new, unused = {}, {}, []
+    drafts: dict[Path, bytes] = {}
+    new: dict[Path, bytes] = {}
+    unused = []
     for metadata in made:
         check_keys(str(folder / metadata.type / f"{metadata.version}.json"), metadata)
         draft = _newest(folder, metadata.type)

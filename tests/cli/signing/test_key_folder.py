@@ -7,6 +7,7 @@ import json
 import resource
 import shutil
 import stat
+from collections.abc import Callable
 from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -205,12 +206,13 @@ class TestSamePublicKey:
     def test_keys_refuse_the_second_id_and_write_nothing(self, house: TufPublisher, twin: Path, tmp_path: Path) -> None:
         before, mine, now = tree(house.folder), house.public("root-a"), house.now
         other = tmp_path / "other"
-        for decide in (
+        decisions: list[Callable[[], object]] = [
             lambda: key_folder.begin(other, [mine, twin], [mine], mine, threshold=2, now=now, is_dry=False),
             lambda: key_folder.begin(other, [mine], [mine, twin], mine, threshold=1, now=now, is_dry=False),
             lambda: key_folder.rotate(house.folder, "root", [twin], [], now=now, is_dry=True),
             lambda: key_folder.delegate(house.folder, PRODUCT, [twin, mine], 2, now=now, is_dry=False),
-        ):
+        ]
+        for decide in decisions:
             with pytest.raises(RefusedUploadError, match="the same public key twice"):
                 decide()
         assert (tree(house.folder), other.exists()) == (before, False)
