@@ -185,7 +185,7 @@ def free_numbers(taken: AbstractSet[int], signed: int, public: int, count: int) 
     `signed` and `public`. If TUF clients know the highest number, the result is at least above `signed`.
 
     Args:
-        taken: the numbers that are in use, whoever used them.
+        taken: all numbers in use, of valid and of other uploads.
         signed: the highest number that the role's keys signed.
         public: the number in the snapshot, which TUF clients know.
         count: how many numbers are needed.

@@ -102,7 +102,7 @@ def test_product_is_reported_until_it_is_renewed(released: TufPublisher, client:
 
 
 def test_product_that_stays_behind_is_reported_for_what_is_public(released: TufPublisher) -> None:
-    """A release without a signature: TUF clients keep the signed state before it."""
+    """Report the signed state that TUF clients keep while a release has no signature."""
     released.later(days=70)
     released.put("releases/comet-cursor/stable/4.3.0.json", **_unsigned("4.3.0"))
     released.sweep()

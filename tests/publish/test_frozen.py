@@ -1,4 +1,4 @@
-"""What was decided last comes back if it is lost, also while an upload without a valid version stops a channel."""
+"""Lost documents come back as they were decided last, also while an upload without a valid version stops a channel."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PLAIN = f"public/v1/{PATH}"
 
 @pytest.fixture
 def released(house: TufPublisher) -> TufPublisher:
-    """A product with two signed channels."""
+    """Return a publisher with a product that has two signed channels."""
     tick(house)
     house.release("4.3.0-beta.1", channel="beta")
     house.release("4.2.1")
@@ -89,7 +89,7 @@ def test_lost_document_of_a_frozen_product_comes_back(released: TufPublisher, pl
 
 
 def test_upload_after_the_refused_policy_stays_unpublished(released: TufPublisher, client: Client) -> None:
-    """Nobody can decide it: the policy may say anything about it."""
+    """Keep what is public: the policy might say anything about the new release."""
     before = public(released)
     released.s3.put(POLICY, b"{")
     tick(released)
@@ -143,7 +143,7 @@ def test_corrected_policy_decides_again(released: TufPublisher) -> None:
 
 
 def test_public_documents_that_differ_stay_as_they_are(released: TufPublisher) -> None:
-    """A frozen channel keeps what is public, whatever was decided before."""
+    """Keep what is public of a stopped channel, even if something else was decided before."""
     released.s3.put(POLICY, b"{")
     released.s3.put(PLAIN, b"{}")
     released.sweep()
@@ -151,7 +151,7 @@ def test_public_documents_that_differ_stay_as_they_are(released: TufPublisher) -
 
 
 def test_refused_policy_does_not_publish_what_is_not_signed(released: TufPublisher) -> None:
-    """Of a product that requires signatures: nobody gets around this by a refused policy of some other channel."""
+    """Hold back an unsigned release if the product requires signatures and another channel's policy is refused."""
     released.put(DOCUMENT, requires_signature=True)
     released.sweep()
     released.s3.put(object_keys.channel_key(PRODUCT, "other"), b"{")
@@ -166,7 +166,7 @@ def test_refused_policy_does_not_publish_what_is_not_signed(released: TufPublish
 def test_signed_state_comes_back_if_something_unsigned_is_offered(
     released: TufPublisher, client: Client, newcomer: Client
 ) -> None:
-    """Without a refused upload, too: TUF clients stay at what was signed before."""
+    """Restore what TUF clients had, also if no upload was refused."""
     assert version_of(client.check()) == "4.2.1"
     released.s3.put(object_keys.release_key(PRODUCT, "stable", "4.4.0"), release("4.4.0"))
     released.sweep()

@@ -330,7 +330,7 @@ class TestExchangedWhileRunning:
     """The online key is exchanged, and its deployment signs, while a run of the deployment before goes on."""
 
     def operations(self, house: TufPublisher) -> list[tuple[str, Any]]:
-        """What a run does that has something to sign."""
+        """Return the S3 operations of a run that has something to sign."""
         house.later(days=8)
         before = house.s3.tree()
         house.bucket.operations.clear()

@@ -266,7 +266,7 @@ class TestSamePublicKey:
 
     @pytest.mark.parametrize("role", ["root", "targets"])
     def test_different_keys_of_one_role_are_accepted(self, keys: Keys, uploaded: dict[str, bytes], role: str) -> None:
-        """Positive control: the same owner with two keys, of which one also signs for other roles."""
+        """Positive control: a role with two keys. One of them also signs for other roles."""
         key, other = keys.public("a"), [_written(1)]
         if role == "root":
             made: Any = offline_roles.first_root([*key, *other], 1, [*key, *other], key[0], NOW)

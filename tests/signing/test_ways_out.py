@@ -182,7 +182,7 @@ class TestPlannedExchange:
 
     @pytest.fixture(autouse=True)
     def released(self, thief: Attacker) -> None:
-        """A release is public; there is no thief here."""
+        """Publish a release. Nobody steals a key here."""
 
     def test_no_client_notices_a_planned_exchange(
         self, house: TufPublisher, client: Client, web: HttpServer, tmp_path: Path
@@ -330,7 +330,7 @@ class TestFastForward:
     def test_by_the_online_key(
         self, house: TufPublisher, client: Client, newcomer: Client, thief: Attacker, *, deletes: bool
     ) -> None:
-        """Nothing has to be deleted, but it may be."""
+        """Recover without deleting anything. Deleting harms nothing."""
         thief.fresh(house.online, version=900_000_000)
         thief.timestamp(house.online, 2**31, 900_000_000)
         assert version_of(client.check()) == "4.2.1"  # and it remembers

@@ -32,7 +32,7 @@ class Expiry(NamedTuple):
 
     @property
     def remedy(self) -> str:
-        """What to do, without the final stop."""
+        """The action to take, without the final stop."""
         if self.is_product:
             return f"Sign it: comet-updates keys renew {self.role}"
         return f"Renew it: comet-updates keys rotate FOLDER {self.role}, then keys sign and keys publish"

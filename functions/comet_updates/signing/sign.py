@@ -93,7 +93,7 @@ def key_at(uri: str, delegator: Root | Targets, role: str) -> Key:
     """Return which of the keys that `delegator` names for `role` is at `uri`. It signs nothing that anybody reads.
 
     Raises:
-        UnknownKeyError: it is none of them.
+        UnknownKeyError: `delegator` does not name this key for `role`.
         SigningError: the key cannot sign.
     """
     return _signature(uri, keys_of(delegator, role), b"", role)[0]

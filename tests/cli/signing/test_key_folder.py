@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 import resource
 import shutil
 import stat
@@ -14,10 +15,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from securesystemslib.signer import SSlibKey
-from tuf.api.metadata import DelegatedRole, Delegations, Metadata, Root, Targets
+from tuf.api.metadata import DelegatedRole, Delegations, Metadata, Root, Snapshot, Targets
 
 from comet_updates import object_keys
 from comet_updates.errors import DecisionError, FileInTheWayError, RefusedUploadError, SigningError, UnknownKeyError
+from comet_updates.signing import sign
 from comet_updates.signing.verify import METADATA_MAX_BYTES
 from comet_updates_cli.signing import key_folder, offline_roles
 from testkit.project import ROOT
@@ -339,9 +341,10 @@ PRODUCTS_MAX = 1_335
 """How many products with a key each and names of twenty characters targets can have: docs/keys.md."""
 
 
-def targets_of(newest: Targets, products: int) -> Targets:
+def targets_of(newest: Targets, products: int, keys_each: bool = True) -> Targets:  # noqa: FBT001, FBT002
     """Return the next targets, for many products."""
     keys = [SSlibKey(f"{n:064x}", "ed25519", "ed25519", {"public": f"{n:064x}"}) for n in range(products)]
+    keys = keys if keys_each else keys[:1] * products
     roles = {}
     for number, key in enumerate(keys):
         product = f"comet-cursor-{number:07}"
@@ -352,8 +355,21 @@ def targets_of(newest: Targets, products: int) -> Targets:
     return made
 
 
-def test_docs_name_the_number_of_products_that_targets_can_have() -> None:
-    assert f"about {PRODUCTS_MAX // 50 * 50:,} products" in (ROOT / "docs" / "keys.md").read_text()
+def test_docs_name_the_sizes_for_many_products(house: TufPublisher) -> None:
+    docs = (ROOT / "docs" / "keys.md").read_text()
+    newest = Metadata[Targets].from_bytes((house.folder / "targets" / "2.json").read_bytes()).signed
+
+    def kilobytes(made: Targets | Snapshot) -> int:
+        return round(len(signed(made, house.key("targets"))) / 1_000)
+
+    for products, keys_each in ((100, True), (1_000, True), (1_000, False)):
+        made = targets_of(newest, products, keys_each)
+        versions = dict.fromkeys(made.delegations.roles or (), 1) if made.delegations else {}
+        snapshot = kilobytes(sign.snapshot(1, house.now, versions))
+        how = "each with a key of its own" if keys_each else "that share a key"
+        row = rf"\| {products:,},? {how} \| {kilobytes(made)} kB \| {snapshot} kB \|"
+        assert re.search(row, docs), row
+    assert f"about {PRODUCTS_MAX // 100 * 100:,} products with a key each" in docs
 
 
 def test_show_says_who_may_sign_what_until_when_and_who_did(house: TufPublisher) -> None:

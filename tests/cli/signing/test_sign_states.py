@@ -68,7 +68,7 @@ class TestWhenToSign:
         assert house.seal(is_renewal=True) == [object_keys.signed_key(PRODUCT, 3)]
 
     def test_signature_that_ends_later_than_it_should_is_replaced(self, house: TufPublisher) -> None:
-        """The clock of the pipeline was wrong."""
+        """Sign again what a pipeline signed while its clock was wrong."""
         upload(house, "4.2.1")
         house.later(minutes=10)
         house.seal()
