@@ -174,6 +174,21 @@ def test_of_a_stolen_online_key(house: TufPublisher, client: Client, newcomer: C
     assert version_of(client.check()) == "4.3.0"
 
 
+def test_revoking_one_of_two_targets_keys_needs_the_other(house: TufPublisher, client: Client, thief: Attacker) -> None:
+    key_folder.rotate(house.folder, "targets", [house.public("targets-2")], [], now=house.now, is_dry=False)
+    house.sign("root-a", "root-b", "targets")
+    house.publish_trust()
+    house.sweep()
+    assert version_of(client.check()) == "4.2.1"
+
+    key_folder.revoke(house.folder, house.keyid("targets"), now=house.now, is_dry=False)
+    house.sign("root-a", "root-b", "targets-2")
+    house.publish_trust()
+    house.sweep()
+    assert thief.metadata(Targets.type).version == 4
+    assert version_of(client.check()) == "4.2.1"
+
+
 class TestPlannedExchange:
     """The online key is replaced while clients check at any moment: add, deploy, remove."""
 
