@@ -1,4 +1,4 @@
-"""`python -m bench [PART ...]`: measures all parts, or those named; writes `bench/results.json`, fills in the page."""
+"""`python -m bench [PART ...]`: measure all or some parts, write `bench/results.json`, and fill in the page."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ROUNDS = {"cold_start": 25, "warm": 7, "handler": 15, "service": 9, "publishing"
 
 
 def main() -> None:
-    """Measure, then write what was measured."""
+    """Measure, then write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", help=f"any of {', '.join(PARTS)}, logs; all of them if none is named")
     parser.add_argument("--rounds", type=int, help="instead of each part's own number")

@@ -27,7 +27,7 @@ Times = dict[str, list[float]]
 
 
 def measure(rounds: int) -> Section:
-    """Cold starts of every function, `rounds` times."""
+    """Measure cold starts of every function, `rounds` times."""
     with tempfile.TemporaryDirectory() as scratch, object_store(Path(scratch)) as store:
         folder = Path(scratch)
         cases = functions(folder, store)
@@ -59,7 +59,7 @@ def measure(rounds: int) -> Section:
 
 
 def _note(times: Times, first_ms: float, durations: list[float]) -> None:
-    """Sort what one start took: in all, and what the runtime says of the invocations alone."""
+    """Record the time of one start: the total, and the runtime's own time for the invocations."""
     first, *warm, other = durations
     times["first request"].append(first_ms)
     times["first invocation"].append(first)

@@ -1,4 +1,4 @@
-"""Figures with their spread, and ratios of what was measured in the same round."""
+"""Figures with their spread, and ratios of figures of the same round."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ Figure = dict[str, float]
 """`median`, `p10` and `p90` of several rounds."""
 
 Row = dict[str, float | str | Figure]
-"""What was measured of one case, by the name of the figure with its unit."""
+"""The figures of one case, by name and unit."""
 
 
 class Section(TypedDict):
     """The results of one part of the bench.
 
     Attributes:
-        command: what measures it again.
-        about: how, in a sentence or two.
+        command: the command that measures it again.
+        about: the method, in a sentence or two.
         rows: by the name of the case.
         missing: why a case was left out, by its name.
     """
@@ -30,7 +30,7 @@ class Section(TypedDict):
 
 
 def spread(values: Sequence[float]) -> Figure:
-    """Median, 10th and 90th percentile, to four digits."""
+    """Return median, 10th and 90th percentile, to four digits."""
     deciles = statistics.quantiles(values, n=10, method="inclusive") if len(values) > 1 else [values[0]] * 9
     shown = {"median": statistics.median(values), "p10": deciles[0], "p90": deciles[-1]}
     return {name: float(f"{value:.4g}") for name, value in shown.items()}

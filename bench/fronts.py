@@ -36,7 +36,7 @@ ANSWER = handler({"rawPath": PATH, "requestContext": {"http": {"method": "GET"}}
 
 
 class Protocol(asyncio.Protocol):
-    """HTTP as far as wrk needs it."""
+    """HTTP, as far as wrk needs it."""
 
     def connection_made(self, transport: Any) -> None:
         """Start a parser for a new connection."""

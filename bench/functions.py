@@ -15,7 +15,7 @@ EVENT = json.loads((ROOT / "events" / "get.json").read_text())
 HANDLER = "comet_updates.answer.handler.handler"
 
 HELLO = "def handler(event, context):\n    return {'statusCode': 200}\n"
-# What the runtime itself takes to hand over as many bytes as our function answers.
+# How long the runtime itself takes to return as many bytes as our function answers.
 SAME = "import json, pathlib\nanswer = json.loads(pathlib.Path(__file__).with_suffix('.json').read_text())\n"
 SAME += "def handler(event, context):\n    return answer\n"
 CLIENT = f"import boto3\ns3 = boto3.client('s3')\n{HELLO}"

@@ -1,4 +1,4 @@
-"""Time of the answering function itself for a request, by the source of the answer. S3 answers at once here."""
+"""Time of the answering function itself for a request, by the source of the answer. This S3 answers at once."""
 
 from __future__ import annotations
 

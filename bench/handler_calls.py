@@ -15,7 +15,7 @@ from typing import Any
 
 from comet_updates.answer import handler as module
 from comet_updates.answer.errors import StoreUnavailableError
-from comet_updates.answer.store import Document, Get, Unchanged
+from comet_updates.answer.store import PROBE_KEY, DeniedError, Document, Get, Unchanged
 
 ROOT = Path(__file__).parents[1]
 EVENT = json.loads((ROOT / "events" / "get.json").read_text())
@@ -23,25 +23,28 @@ TEXT = (ROOT / "examples" / "releases" / "comet-cursor" / "stable" / "4.2.1.json
 ETAG = '"0123456789abcdef0123456789abcdef"'
 
 Kind = tuple[float, list[Any], dict[str, Any], int]
-"""Seconds in memory, what S3 does in turn (the last goes on), the event, and the status that is right."""
+"""Seconds in memory, the answers of S3 in turn (the last is repeated), the event, and the expected status."""
 
 
 def document(key: str, _validator: str | None) -> Document:
-    """S3 has it."""
+    """Answer as an S3 with the document."""
     return Document(key, TEXT, len(TEXT.encode()), ETAG, "1")
 
 
-def nothing(_key: str, _validator: str | None) -> None:
-    """S3 has nothing of that name."""
+def nothing(key: str, validator: str | None) -> Document:
+    """Answer as an S3 that has no document but the probe object."""
+    if key == PROBE_KEY:
+        return document(key, validator)
+    raise DeniedError
 
 
 def unchanged(_key: str, _validator: str | None) -> Unchanged:
-    """S3 has what we have."""
+    """Answer as an S3 whose document has not changed."""
     return Unchanged()
 
 
 def fails(_key: str, _validator: str | None) -> Document:
-    """S3 does not answer."""
+    """Fail, as an S3 that does not answer."""
     raise StoreUnavailableError
 
 
@@ -60,14 +63,14 @@ def in_turn(answers: list[Get]) -> Get:
     """Return an S3 that gives these answers in order, and then repeats the last."""
     turns = chain(answers, repeat(answers[-1]))
 
-    def get(key: str, validator: str | None) -> Document | Unchanged | None:
+    def get(key: str, validator: str | None) -> Document | Unchanged:
         return next(turns)(key, validator)
 
     return get
 
 
 def times(kind: Kind, rounds: int, calls: int) -> list[float]:
-    """Microseconds a call, of each round."""
+    """Return the microseconds of a call, for each round."""
     ttl_s, answers, event, status = kind
     vars(module)["s3_get"] = lambda _bucket, _endpoint: in_turn(answers)
     handle: Callable[[dict[str, Any], object], dict[str, Any]]

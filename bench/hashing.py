@@ -22,14 +22,14 @@ OURS = (
     "print(sums(Path(sys.argv[1])))"
 )
 START = "from comet_updates_cli.hash_files import sums"
-# Of this program alone: what getrusage tells is at least what the process had that started it.
+# Measured in a new program, since getrusage reports at least the memory of the process that started it.
 PEAK = "import re, pathlib; print(re.search(r'VmHWM:\\s+(\\d+)', pathlib.Path('/proc/self/status').read_text())[1])"
 TOOLS = ("sha256sum", "sha512sum")
 MINE = "comet-updates release, both hashes in one pass"
 
 
 def measure(rounds: int) -> Section:
-    """Seconds of each in turns, our ratio to each, and our peak memory with and without a file."""
+    """Measure the seconds of each in turns, our ratio to each, and our peak memory with and without a file."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "artifact.bin"
         _write(file)

@@ -25,7 +25,11 @@ class Done(NamedTuple):
 
 
 def load(url: str, connections: int, seconds: float, body: str = "") -> Done:
-    """Ask for `url` for some seconds; with a `body`, by POST. Raises `RuntimeError` if any answer is not a success."""
+    """Send requests to `url` for some seconds, by POST if there is a `body`.
+
+    Raises:
+        RuntimeError: an answer was not a success.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         script = Path(scratch) / "post.lua"
         (Path(scratch) / "body").write_text(body)

@@ -19,13 +19,13 @@ COMMAND = "python -m bench warm logs"
 PRICES_OF = "November 2026"
 DOLLARS_PER_GB_LOGGED = 0.50
 DOLLARS_PER_GB_S = 0.0000166667  # x86-64
-EVENT_BYTES = 26  # CloudWatch counts so many for each line besides its text
+EVENT_BYTES = 26  # CloudWatch counts these for each line, besides its text
 MEMORY_MB = 256  # of the answering function, as in template.yaml
 CPU_MB = 1769  # so much memory comes with one whole processor
 
 
 def measure(warm_rows: dict[str, Row]) -> Section:
-    """Dollars a million requests that memory answers, from what `warm` measured."""
+    """Return the dollars for a million requests answered from memory, computed from the results of `warm`."""
     rows: dict[str, Row] = {}
     for case in warm.CASES:
         cpu_ms = median(warm_rows, case, "processor, ms a request")

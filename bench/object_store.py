@@ -18,12 +18,12 @@ import trustme
 from testkit.lambda_runtime import ROOT
 
 DOCUMENT = (ROOT / "examples" / "releases" / "comet-cursor" / "stable" / "4.2.1.json").read_bytes()
-ETAG = f'"{hashlib.md5(DOCUMENT, usedforsecurity=False).hexdigest()}"'  # as S3 has it, and the function checks it
+ETAG = f'"{hashlib.md5(DOCUMENT, usedforsecurity=False).hexdigest()}"'  # as in S3; the function checks it
 
 
 class _OneDocument(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    wbufsize = -1  # head and body in one packet, or the second waits for the client to acknowledge the first
+    wbufsize = -1  # head and body in one packet; otherwise the second waits for the acknowledgement of the first
 
     def do_GET(self) -> None:
         if self.headers.get("if-none-match"):
@@ -47,7 +47,7 @@ class _Server(ThreadingHTTPServer):
 
     def get_request(self) -> tuple[socket.socket, Any]:
         connection, address = super().get_request()
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # before the handshake: it would wait, too
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # before the handshake, which would wait, too
         return self.context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False), address
 
     def handle_error(self, *_: object) -> None:  # a client that was killed with its connection open
@@ -56,10 +56,10 @@ class _Server(ThreadingHTTPServer):
 
 @contextmanager
 def object_store(folder: Path) -> Iterator[dict[str, str]]:
-    """Run it; gives the settings of a function that reads from it.
+    """Run the store. Yield the settings of a function that reads from it.
 
     Args:
-        folder: takes the authorities to trust: all that a Lambda function does, about, and the server's own.
+        folder: gets the file of trusted authorities: the server's own, and about those that a Lambda function trusts.
     """
     authority = trustme.CA()
     trusted = folder / "authorities.pem"

@@ -1,4 +1,4 @@
-"""The tables of `docs/performance.md`: each stands between two markers and is made of `bench/results.json`."""
+"""The tables of `docs/performance.md`, made of `bench/results.json`. Each table is between two markers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def load() -> dict[str, Any]:
 
 
 def filled(page: str, results: dict[str, Any]) -> str:
-    """`page` with the table of each section between its markers."""
+    """Return `page` with the table of each section between its markers."""
     return _PART.sub(lambda found: f"{found[1]}{_part(found['name'], results)}{found[3]}", page)
 
 

@@ -32,7 +32,7 @@ PRODUCT = "comet-cursor"
 BUCKET = "bucket"
 RELEASE = json.loads(DOCUMENT)
 SIZES = [(releases, 1) for releases in (10, 100, 1000, 10_000)] + [(channels, channels) for channels in (10, 100, 1000)]
-"""Releases in all, and the channels that they are spread over."""
+"""The number of releases, and the number of channels that have them."""
 
 
 class Cost(NamedTuple):
@@ -47,7 +47,7 @@ class Cost(NamedTuple):
 
 
 def measure(rounds: int) -> Section:
-    """Publish `rounds` times one more release, for each size: by a publisher that starts and by one that ran before."""
+    """Publish `rounds` times one more release, for each size: with a new publisher, and with one that ran before."""
     rows: dict[str, Row] = {}
     for releases, channels in SIZES:
         print(f"publishing: {releases} releases on {channels} channels", flush=True)

@@ -47,14 +47,14 @@ http {{
 
 
 class Peer(NamedTuple):
-    """A running server, and what to ask it for."""
+    """A running server, and the path to request from it."""
 
     port: int
     path: str
 
 
 def measure(rounds: int) -> Section:
-    """Load each server that can be had, `rounds` times."""
+    """Load each available server, `rounds` times."""
     missing: dict[str, str] = {}
     rates: dict[str, dict[int, list[float]]] = {}
     if not WRK:
@@ -95,7 +95,7 @@ def _rates(rounds: int, missing: dict[str, str]) -> dict[str, dict[int, list[flo
         else:
             missing["nginx"] = "nginx is not on PATH"
         names = list(peers)
-        for number in range(-1, rounds):  # the first is not counted
+        for number in range(-1, rounds):  # the first round is not counted
             for name in names[number % len(names) :] + names[: number % len(names)]:
                 for connections in CONNECTIONS:
                     done = load(f"http://127.0.0.1:{peers[name].port}{peers[name].path}", connections, SECONDS)
@@ -129,7 +129,7 @@ def _front(kind: str) -> Iterator[Peer]:
 
 @contextmanager
 def _hazel(size_bytes: int) -> Iterator[Peer]:
-    """Hazel with a release whose notes make the answer `size_bytes` long."""
+    """Run Hazel with a release whose notes make the answer `size_bytes` long."""
     peer = Peer(free_port(), "/update/win32/4.2.0")
     command = ["node", PEERS / "hazel.js", str(peer.port)]
     with _running(command, {"NOTES_CHARS": "0"}):

@@ -37,7 +37,7 @@ from testkit.lambda_runtime import free_port, lambda_runtime
 
 COMMAND = "python -m bench trust"
 PRODUCTS = (1, 100)
-DAYS, SWEEPS_A_DAY = 30, 4  # there are more sweeps; what is signed follows the time, not how many there are
+DAYS, SWEEPS_A_DAY = 30, 4  # real sweeps are more frequent, but signing follows the time, not their number
 HANDLER = "comet_updates.publish.handler.handler"
 SIGNED, UNSIGNED = "publishing function, all signed", "publishing function, nobody signs"
 
@@ -46,8 +46,8 @@ class Desk:
     """A publisher of products, with keys in files.
 
     Attributes:
-        now: by its clock.
-        endpoint_url: where its S3 is.
+        now: its clock.
+        endpoint_url: the URL of its S3.
     """
 
     def __init__(self, products: int, folder: Path, endpoint_url: str) -> None:
@@ -75,7 +75,7 @@ class Desk:
         )
 
     def sweep(self) -> int:
-        """Publish what is new; gives how often the online key signed."""
+        """Publish all changes. Return the number of signatures of the online key."""
         with _counted() as count:
             self._publisher.load_trust()
             for name, seen in self._publisher.list_all_products().items():
@@ -85,7 +85,7 @@ class Desk:
 
 
 class Client(FetcherInterface):
-    """A client of TUF; counts what it asks for and gets."""
+    """A TUF client that counts its requests and the bytes of the answers."""
 
     def __init__(self, desk: Desk, folder: Path) -> None:
         self.requests, self.bytes = 0, 0
@@ -94,7 +94,7 @@ class Client(FetcherInterface):
         self._root = desk.s3.get_object(Bucket=BUCKET, Key=object_keys.metadata_key("root", 1))["Body"].read()
 
     def check(self) -> Row:
-        """Ask what is latest; gives the requests and the bytes of their answers, headers apart."""
+        """Get the latest release. Return the number of requests, and of bytes in the answers without headers."""
         self.requests, self.bytes = 0, 0
         base, folder = "https://updates.example.com/tuf", str(self._folder)
         updater = Updater(folder, f"{base}/metadata/", folder, f"{base}/targets/", fetcher=self, bootstrap=self._root)
@@ -186,6 +186,7 @@ def _start_s(endpoint_url: str, online_key: str) -> float:
         "LOG_LEVEL": "ERROR",
         "LOG_SUCCESSES": "false",
         "ONLINE_KEY": online_key,
+        "SERVICE_URL": "none",
     }
     key = object_keys.release_key(product(0), "stable", "1.0.0")
     body = json.dumps({"Records": [{"s3": {"object": {"key": key}}}]})
@@ -220,7 +221,7 @@ def _moto() -> Iterator[str]:
     try:
         yield endpoint_url
     finally:
-        urlopen(Request(f"{endpoint_url}/moto-api/reset", method="POST")).close()  # else it outlives the server here
+        urlopen(Request(f"{endpoint_url}/moto-api/reset", method="POST")).close()  # or its objects outlive the server
         server.stop()
 
 

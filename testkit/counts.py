@@ -1,6 +1,6 @@
-"""The counts of `make torture`, and the one line that it prints last.
+"""The counts of `make torture`, and the line that it prints last.
 
-A part counts by `counts.add(...)` where it runs in the process of `torture`, and by `tally(...)` in a test.
+A part calls `counts.add(...)` in the process of `torture`, and a test calls `tally(...)`.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import threading
 from pathlib import Path
 
 FIGURES = ("faults", "inputs", "crashes", "interleavings", "answers", "wrong", "lost")
-"""What is counted, in the order of the line.
+"""The counts, in the order of the line.
 
 `faults`: times that an S3 misbehaved; `inputs`: hostile uploads and requests; `crashes`: publishers killed;
-`interleavings`: orders of events and requests; `answers`: answers that were checked; `wrong`: those that should not
-have been given; `lost`: what was accepted and is not public after the last sweep.
+`interleavings`: orders of events and requests; `answers`: answers that were checked; `wrong`: wrong answers or
+documents; `lost`: accepted uploads that are not public after the last sweep.
 """
 
 IS_FULL = os.environ.get("TORTURE") == "full"
-"""Whether a test is to be thorough: `make torture` says so, `make test` does not."""
+"""Whether tests run in their thorough form, as for `make torture`."""
 
 _TALLY = "TORTURE_TALLY"
 
@@ -32,7 +32,11 @@ class Counts:
         self._lock = threading.Lock()
 
     def add(self, **figures: int) -> None:
-        """Add to the sums. Raises `KeyError` for what is not among `FIGURES`."""
+        """Add to the sums.
+
+        Raises:
+            KeyError: a name is not among `FIGURES`.
+        """
         with self._lock:
             for name, number in figures.items():
                 self._sums[name] += number
@@ -52,7 +56,7 @@ class Counts:
 
 
 def tally(**figures: int) -> None:
-    """Count from a test, before it asserts; nothing where nobody asked for figures."""
+    """Add a test's counts, before it asserts. Without `make torture`, this does nothing."""
     unknown = figures.keys() - set(FIGURES)
     if unknown:
         raise KeyError(*sorted(unknown))

@@ -1,9 +1,10 @@
-"""A Lambda execution environment of its own for each observation, and all that can be seen of it.
+"""A Lambda execution environment of its own for each observation, and everything that can be observed of it.
 
-`python -m testkit.execution` imports libraries, then waits. For each command (one line of JSON, see `Command`)
-it forks and names the child; that one imports the handler, hands it the events through the real Lambda runtime client,
-and reports what it did (one line of JSON, see `Seen`). So two observations start from the very same process, down to
-the last byte. The clock stands still, and nothing is by chance.
+`python -m testkit.execution HANDLER` imports the libraries of this handler's module, then waits. Each command is one
+line of JSON (see `Command`). For each command the process forks and prints the id of the child. The child imports the
+handler, and passes the events to it through the real Lambda runtime client. It reports what it did in one line of JSON
+(see `Seen`). So two observations start from the same process, down to the last byte. The clock stands still, and
+nothing is random.
 """
 
 from __future__ import annotations
@@ -27,17 +28,23 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, TypedDict
 
-if __name__ == "__main__":  # and not in the process of the tests, whose clock has to go on
-    time.monotonic = lambda: 0.0  # before anything of ours could take it
+if __name__ == "__main__":  # not in the process of the tests, whose clock must go on
+    time.monotonic = lambda: 0.0  # before any of our code can keep it
     random.random = lambda: 0.0  # each child would repeat the same numbers from the start
 
 from awslambdaric import bootstrap
 from awslambdaric.lambda_runtime_marshaller import LambdaMarshaller
 
-PRELOADED = (
-    *("obstore.store", "aws_lambda_powertools.logging.formatter", "comet_updates.formats", "boto3", "urllib3"),
-    *("jinja2", "tuf.api.metadata", "securesystemslib.signer"),
-)
+ANSWER = "comet_updates.answer.handler"
+PUBLISH = "comet_updates.publish.handler"
+# What a child would import anyway. For the answering function, no module of ours: it must load them by itself.
+PRELOADED = {
+    ANSWER: ("obstore.store", "aws_lambda_powertools.logging.formatter", "semver"),
+    PUBLISH: (
+        *("aws_lambda_powertools.logging.formatter", "comet_updates.formats", "boto3", "urllib3"),
+        *("jinja2", "tuf.api.metadata", "securesystemslib.signer"),
+    ),
+}
 PACKAGE = "comet_updates"
 STORE = "comet_updates.answer.store"
 PATIENCE_S = 60
@@ -71,7 +78,7 @@ class Command(TypedDict):
 
 
 class Seen(TypedDict):
-    """Everything that was observed, by sink, in the order in which it happened."""
+    """All observations by sink, in the order in which they happened."""
 
     posted: list[str]
     errors: list[str]
@@ -88,7 +95,7 @@ class Seen(TypedDict):
 
 
 class RuntimeApi:
-    """Stands where Lambda does: takes what the runtime client posts and logs."""
+    """Lambda's side of the runtime API. It records what the runtime client posts and logs."""
 
     def __init__(self) -> None:
         self.marshaller = LambdaMarshaller()
@@ -108,7 +115,7 @@ class RuntimeApi:
 
 
 class Gate:
-    """Notes what Python asks the system for while `open` is true: files to write, connections, processes."""
+    """Records what Python asks of the system while `open` is true: files to write, connections, processes."""
 
     WATCHED = re.compile(
         r"socket\.(connect|sendto|getaddrinfo)|subprocess|os\.(?!listdir|scandir)|shutil|sqlite3|ctypes"
@@ -129,7 +136,7 @@ class Gate:
 
 
 def run(command: Command) -> Seen:
-    """Do what `command` says, in this process, and say what could be seen."""
+    """Run `command` in this process, and return everything that can be observed."""
     os.environ.clear()
     os.environ.update(command["environ"])
     tempfile.tempdir = os.environ["TMPDIR"]
@@ -191,13 +198,14 @@ def _invoke(api: RuntimeApi, handler: Handler, event: str) -> None:
 
 
 def _with_faults(api: RuntimeApi, handler: Handler, event: str, step: int) -> int:
-    """Invoke with a fault at the first call that is made, then at the second, until none is left; gives their number.
+    """Invoke with a fault at the first call, then at the second, until no call is left. Return the number of calls.
 
-    The fault quotes the event, as a library's error may. For the answering function every call counts, those inside of
-    libraries, too; for the publishing one, whose libraries make many thousands, those that our code makes.
+    The fault quotes the event, as a library's error may. For the answering function every call counts, including calls
+    inside libraries. For the publishing function, whose libraries make many thousands, only the calls of our code
+    count.
     """
     for nth in itertools.count(step=step):
-        fault = _Fault(nth, _text(event), everywhere=handler.__module__ != "comet_updates.publish.handler")
+        fault = _Fault(nth, _text(event), everywhere=handler.__module__ != PUBLISH)
 
         def faulty(event_: Any, context: object, fault: _Fault = fault) -> Any:
             sys.setprofile(fault)
@@ -226,7 +234,7 @@ class _Fault:
             return
         caller = frame if what == "c_call" else frame.f_back
         if caller is None or caller.f_code.co_name == "faulty":
-            return  # the handler itself: what calls it is the runtime client
+            return  # the handler itself, which the runtime client calls
         if not self._everywhere and not caller.f_globals.get("__name__", "").startswith(PACKAGE):
             return
         if self._left == 0:
@@ -262,7 +270,7 @@ def _watched(api: RuntimeApi, handler: Handler, event: str, texts: list[str]) ->
 
 
 def _captured(descriptor: int) -> int:
-    """Turn a file descriptor of this process to a file in memory, and give that one."""
+    """Redirect a file descriptor of this process to a file in memory, and return that file's descriptor."""
     memory = os.memfd_create("captured")
     os.dup2(memory, descriptor)
     stream = io.TextIOWrapper(io.FileIO(descriptor, "w", closefd=False), write_through=True)
@@ -334,7 +342,7 @@ def _public(value: types.ModuleType | type) -> dict[str, object]:
 
 def _remembered(markers: list[str]) -> Iterator[str]:
     """Yield the markers that any object of this process still holds, in our code or not."""
-    if not markers:  # the whole memory is not walked for nothing
+    if not markers:  # do not walk the whole memory without a reason
         return
     gc.collect()
     holders = [holder for holder in gc.get_objects() if holder is not markers]
@@ -346,9 +354,9 @@ def _remembered(markers: list[str]) -> Iterator[str]:
 # ------------------------------------------------------------------ the waiting process
 
 
-def main() -> None:
+def main(handler: str) -> None:
     """Fork for each command that comes in, until the input ends."""
-    for module in PRELOADED:
+    for module in PRELOADED[handler]:
         importlib.import_module(module)
     answers = os.fdopen(os.dup(1), "w")
     for line in sys.stdin:
@@ -370,4 +378,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])

@@ -16,12 +16,12 @@ from typing import NamedTuple
 
 SLOW_S = 0.1
 TRICKLE_S = 0.1
-FAR_TOO_LONG_BYTES = 1_000_000  # sent of an answer that says it is longer by far; more would only slow other tests
+FAR_TOO_LONG_BYTES = 1_000_000  # sent of an answer with a far longer length; more would only slow other tests
 PATIENCE_S = 30.0  # longer than any client of ours waits
 
 
 class Response(NamedTuple):
-    """A response as it goes over the wire."""
+    """A response as it goes over the network."""
 
     status: str
     headers: tuple[tuple[str, str], ...]
@@ -42,7 +42,7 @@ class Response(NamedTuple):
 
 
 Fault = Callable[[socket.socket, Callable[[], Response]], None]
-"""Misbehaves on the connection of a client; the second argument has the real S3 do what was asked."""
+"""Misbehaves on the connection of a client. The second argument forwards the request to the real S3."""
 
 
 def _silent(client: socket.socket, _: Callable[[], Response]) -> None:
@@ -55,7 +55,7 @@ def _closed(_client: socket.socket, _: Callable[[], Response]) -> None:
 
 def _reset(client: socket.socket, _: Callable[[], Response]) -> None:
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    raise ConnectionResetError  # and no orderly end
+    raise ConnectionResetError  # without an orderly end
 
 
 def _lost(client: socket.socket, real: Callable[[], Response]) -> None:
@@ -156,6 +156,8 @@ FAULTS: dict[str, Fault] = {
     "503": _refusing("503 Slow Down", "SlowDown"),
     "403": _refusing("403 Forbidden", "AccessDenied"),
     "clock skew": _refusing("403 Forbidden", "RequestTimeTooSkewed"),
+    "no bucket": _refusing("404 Not Found", "NoSuchBucket"),
+    "not S3": lambda client, _: client.sendall(Response("404 Not Found", (("content-length", "0"),), b"").raw()),
     "400": _refusing("400 Bad Request", "BadRequest"),
     "sent on": _refusing("307 Temporary Redirect", "TemporaryRedirect", ("location", "http://127.0.0.1:1/")),
     "wrong region": _refusing("301 Moved Permanently", "PermanentRedirect"),
@@ -174,14 +176,14 @@ FAULTS: dict[str, Fault] = {
 
 
 def misbehave(name: str, client: socket.socket, real: Callable[[], Response]) -> None:
-    """Do it, and close the connection."""
-    with suppress(OSError):  # the client had enough
+    """Misbehave, and close the connection."""
+    with suppress(OSError):  # the client may have closed the connection
         FAULTS[name](client, real)
         client.shutdown(socket.SHUT_RDWR)
     client.close()
 
 
 def _wait_for_its_end(client: socket.socket, seconds: float) -> bool:
-    """Return whether the client hung up within `seconds`."""
+    """Return whether the client closed the connection within `seconds`."""
     readable, _, _ = select.select([client], [], [], seconds)
     return bool(readable) and not client.recv(65536)

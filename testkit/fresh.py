@@ -12,14 +12,14 @@ Handler = Callable[[dict[str, Any], object], dict[str, Any]]
 
 
 def forget_logger() -> None:
-    """Loggers outlive the modules that made them; a new process has none."""
+    """Remove our loggers, which outlive the modules that made them. A new process has none."""
     logging.Logger.manager.loggerDict.pop("comet-updates", None)
 
 
 def fresh_import(module: str) -> Any:
-    """Import a handler's module as a new Lambda environment would: with no memory of an earlier one.
+    """Import a handler's module as a new Lambda environment would, without memory of an earlier import.
 
-    What the tests imported themselves stays what `import` gives afterwards.
+    Modules that the tests have imported stay the ones that `import` gives afterwards.
     """
     ours = _take_modules()
     forget_logger()

@@ -23,7 +23,7 @@ class Invoke:
     """Invokes a running function.
 
     Args:
-        port: where the emulator listens.
+        port: the emulator's port.
         emulator: its process.
     """
 
@@ -51,13 +51,13 @@ class Invoke:
 def lambda_runtime(
     handler: str, path: Sequence[Path], settings: Mapping[str, str], log: Path | None = None
 ) -> Iterator[Invoke]:
-    """Run a function as Lambda would; gives what invokes it, once at a time. It initialises at its first invocation.
+    """Run a function as Lambda would, and yield a function that invokes it. It initialises at the first invocation.
 
     Args:
         handler: as in the template, `module.function`.
-        path: the folders of the function and of its layers, in the order in which Python looks.
+        path: the folders of the function and of its layers, in the order of Python's search.
         settings: the function's environment.
-        log: takes what the function writes, and what the emulator says of each invocation.
+        log: gets the output of the function, and the emulator's report of each invocation.
     """
     emulator = next((ROOT / ".venv-sam").glob("lib/python*/site-packages/samcli/local/rapid/aws-lambda-rie-x86_64"))
     port, api_port = free_port(), free_port()
@@ -83,10 +83,10 @@ def lambda_runtime(
 
 
 def free_port() -> int:
-    """Return a port of loopback that nobody listens on.
+    """Return a free port of loopback.
 
-    It is not among those that the system gives to clients (32768 and higher on Linux): one of the many connections of
-    other tests could take it before the server does.
+    The system does not give this port to clients (it gives 32768 and higher on Linux). Otherwise one of the many
+    connections of other tests could take it before the server does.
     """
     while True:
         port = random.SystemRandom().randrange(10_000, 32_000)

@@ -123,7 +123,7 @@ def drops_a_temporary_file(event: dict[str, Any], answer: dict[str, Any]) -> dic
 
 
 def remembers_the_guid_in_a_module(event: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
-    sys.modules["comet_updates.object_keys"].last = _guid(event)  # type: ignore[attr-defined]
+    sys.modules["comet_updates.answer.urls"].last = _guid(event)  # type: ignore[attr-defined]
     return answer
 
 
@@ -173,7 +173,7 @@ ALL: tuple[Leak, ...] = (
     calls_somebody_else,
 )
 
-# What no search for markers can see: these leave something that is *derived* from a person.
+# No search for markers finds these leaks: they leave something that is *derived* from a person.
 DERIVED: tuple[Leak, ...] = (
     prints_a_keyed_hash_of_the_address,
     prints_the_length_of_the_user_agent,
@@ -182,10 +182,10 @@ DERIVED: tuple[Leak, ...] = (
     calls_somebody_else,
 )
 
-# What no comparison of two people can see: it is kept where only a search of the whole memory comes.
+# No comparison of two people finds this leak: it is kept in a place that only a search of the whole memory reaches.
 HIDDEN: tuple[Leak, ...] = (remembers_the_guid_in_a_library,)
 
 
 def leaky(handler: Handler, leak: Leak) -> Handler:
-    """`handler` with `leak` built in."""
+    """Return `handler` with `leak` built in."""
     return lambda event, context: leak(event, handler(event, context))

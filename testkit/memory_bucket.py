@@ -1,4 +1,4 @@
-"""An S3 in memory, a hundred times as fast as moto's. `test_memory_bucket.py` holds it against that one."""
+"""An S3 in memory, a hundred times as fast as moto's. `test_memory_bucket.py` compares the two."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Objects:
         self._number = 0
 
     def put(self, key: str, body: bytes | None, at: datetime | None = None) -> None:
-        """Write an object, or a delete marker, on no condition; `at` is used in place of `now`."""
+        """Write an object, or a delete marker, without a condition. `at` replaces `now`."""
         self._number += 1
         etag = "" if body is None else etag_of(body)
         stored = Stored(key, f"{self._number}", etag, len(body or b""), at or self.now)
@@ -62,18 +62,18 @@ class Objects:
         return {key: body for key in below if (body := self.body(key)) is not None}
 
     def copy(self) -> Objects:
-        """Return objects that begin with these and go on without them."""
+        """Return independent objects with the same content."""
         made = copy.copy(self)
         made.versions = {key: [*versions] for key, versions in self.versions.items()}
         return made
 
     def tick(self, seconds: int = 1) -> None:
-        """Let time go on."""
+        """Advance the clock."""
         self.now += timedelta(seconds=seconds)
 
 
 class MemoryBucket(Bucket):
-    """`Objects` as a publisher sees them."""
+    """A publisher's bucket in `Objects`."""
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
@@ -119,14 +119,14 @@ class MemoryBucket(Bucket):
 
 
 class MemoryS3(S3):
-    """The bucket of a test, in memory. Its clock stands still: what is written in one test is of one second.
+    """The bucket of a test, in memory. Its clock does not move, so everything has one time.
 
     Attributes:
-        objects: what is in it.
+        objects: its content.
     """
 
     def __init__(self, endpoint: str = "http://127.0.0.1:9", objects: Objects | None = None) -> None:
-        self.endpoint = endpoint  # nothing listens there
+        self.endpoint = endpoint  # nothing listens at this URL
         self.bucket = f"comet-{uuid.uuid4().hex}"
         self.objects = objects or Objects()
         self.objects.now = datetime.now(UTC).replace(microsecond=0)
@@ -156,16 +156,16 @@ class MemoryS3(S3):
 
     def connect(self, monkeypatch: pytest.MonkeyPatch) -> None:
         publishing = importlib.import_module("comet_updates.publish.handler")
-        for module in (bucket, publishing):  # the commands ask the first each time
+        for module in (bucket, publishing):  # the commands import the first at each run
             monkeypatch.setattr(module, "open_bucket", lambda *_: self.as_bucket())
         if answering := sys.modules.get("comet_updates.answer.handler"):
             monkeypatch.setattr(answering, "s3_get", lambda *_: self.read)
 
-    def read(self, key: str, validator: str | None) -> store.Document | store.Unchanged | None:
+    def read(self, key: str, validator: str | None) -> store.Document | store.Unchanged:
         """Answer the answering function as `store.s3_get` does."""
         current = self.as_bucket().current(key)
         if current is None:
-            return None
+            raise store.DeniedError
         if current.etag == validator:
             return store.Unchanged()
         etag = f'"{hashlib.sha256(current.body).hexdigest()[:32]}"'

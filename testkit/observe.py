@@ -15,16 +15,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from moto.core.base_backend import BackendDict
 from moto.s3.models import FakeKey
 
-from testkit.execution import Command, Seen
+from testkit.execution import ANSWER, PUBLISH, Command, Seen
 from testkit.project import ROOT
 
 if TYPE_CHECKING:
     from testkit.s3 import Wire
 
-ANSWER = "comet_updates.answer.handler"
-PUBLISH = "comet_updates.publish.handler"
+__all__ = ["ANSWER", "PUBLISH", "Lambda", "Observation", "differences", "environ", "moto_state"]
 
-# Moments and counters of moto's own: they say that something happened, never what.
+# Times and counters of moto's own: they show that something happened, but not what.
 UNSTABLE = {"_tick", "last_modified", "_last_modified", "_expiry"}
 # The time of a request's signing decides some headers; boto3 draws the others at random for each request.
 SIGNING = {"HTTP_X_AMZ_DATE", "HTTP_AUTHORIZATION", "HTTP_AMZ_SDK_INVOCATION_ID", "HTTP_AMZ_SDK_REQUEST"}
@@ -86,17 +85,23 @@ def _from_difference(one: bytes, other: bytes) -> tuple[bytes, bytes]:
 
 
 class Lambda:
-    """Makes execution environments, each new and all alike; see `execution`."""
+    """Makes execution environments, which are all equal and new; see `execution`."""
 
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "testkit.execution"],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        self._processes: dict[str, subprocess.Popen[str]] = {}
+
+    def _process(self, module: str) -> subprocess.Popen[str]:
+        """Return the process that forks for the handler of `module`, and start it the first time."""
+        if module not in self._processes:
+            self._processes[module] = subprocess.Popen(
+                [sys.executable, "-m", "testkit.execution", module],
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        return self._processes[module]
 
     def observe(
         self,
@@ -110,10 +115,10 @@ class Lambda:
         watch: Iterable[str] = (),
         connections: bool = False,
     ) -> Observation:
-        """Hand `events` to the handler of `module` in a new environment, and see. For the rest see `Command`.
+        """Give `events` to the handler of `module` in a new environment, and return the observations. See `Command`.
 
         Args:
-            connections: whether to note them, too.
+            connections: whether to record the connections, too.
         """
         with tempfile.TemporaryDirectory() as folder:
             command = Command(
@@ -128,29 +133,31 @@ class Lambda:
             )
             before = moto_state()
             del self.wire[:]
-            assert self._process.stdin
-            assert self._process.stdout
-            self._process.stdin.write(json.dumps(command) + "\n")
-            self._process.stdin.flush()
+            process = self._process(module)
+            assert process.stdin
+            assert process.stdout
+            process.stdin.write(json.dumps(command) + "\n")
+            process.stdin.flush()
             far_ends: set[str] = set()
-            child = int(self._process.stdout.readline())
+            child = int(process.stdout.readline())
             if connections:
                 self.wire.watch = lambda: far_ends.update(_connections(child))
-            seen = json.loads(self._process.stdout.readline().replace(folder, "TMPDIR"))
+            seen = json.loads(process.stdout.readline().replace(folder, "TMPDIR"))
             self.wire.watch = lambda: None
         assert "failed" not in seen, seen
         requests = tuple(map(_unsigned, self.wire))
-        if module == PUBLISH:  # it reads in several threads: their order is not ours
+        if module == PUBLISH:  # several threads read, in any order
             requests = tuple(sorted(requests))
             seen["system"] = sorted(set(seen["system"]))
         return Observation(seen, requests, tuple(sorted(far_ends)), before, moto_state())
 
     def close(self) -> None:
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.close()
-        self._process.wait()
-        self._process.stdout.close()
+        for process in self._processes.values():
+            assert process.stdin
+            assert process.stdout
+            process.stdin.close()
+            process.wait()
+            process.stdout.close()
 
 
 def _connections(process: int) -> Iterator[str]:
@@ -162,7 +169,7 @@ def _connections(process: int) -> Iterator[str]:
             for table in ("tcp", "tcp6")
             for row in Path(f"/proc/{process}/net/{table}").read_text().splitlines()
         ]
-    except FileNotFoundError:  # a descriptor was closed during the look: another request can be looked at
+    except FileNotFoundError:  # a descriptor was closed during the search; another request will do
         return
     sockets = {target[8:-1] for target in targets if target.startswith("socket:")}
     for row in rows:
@@ -180,7 +187,7 @@ def environ(**settings: str) -> dict[str, str]:
 
 def moto_state() -> str:
     """Return the whole state of moto, object by object. Moto's own dump omits values that JSON cannot express."""
-    seen: dict[int, object] = {}  # the objects, too: a freed one would give its id to another
+    seen: dict[int, object] = {}  # keeps the objects, since the id of a freed one may be used again
 
     def walk(value: object) -> object:
         if isinstance(value, (str, int, float, bool, bytes, type(None))):

@@ -41,10 +41,10 @@ FIELDS = (
     "api_key",
     "guid",
 )
-"""Where a request can show somebody, in either payload."""
+"""The fields of a request that can identify a person, in either payload."""
 
 UPLOADER = ("principal", "owner", "source_address", "request", "host", "sequencer", "time", "receipt", "sender", "sent")
-"""Where a notification of an upload can show who uploaded, from where and when."""
+"""The fields of a notification that can show who uploaded, from where and when."""
 
 
 class Ask(NamedTuple):
@@ -57,7 +57,7 @@ class Ask(NamedTuple):
 
 
 def marked(number: int, fields: tuple[str, ...] = FIELDS) -> Person:
-    """Somebody with a marker in every field, long and random enough not to stand anywhere by chance.
+    """Return somebody with a marker in every field, too long and random to occur by chance.
 
     The same number gives the same person.
     """
@@ -66,7 +66,7 @@ def marked(number: int, fields: tuple[str, ...] = FIELDS) -> Person:
     if "address" in markers:
         markers["address"] = str(ipaddress.IPv6Address(b"\x20\x01\x0d\xb8" + seed[:12]))
         markers["guid"] = str(uuid.UUID(bytes=seed))
-        markers["user_agent"] += "x" * (number % 50)  # its length tells people apart, too
+        markers["user_agent"] += "x" * (number % 50)  # its length differs between people, too
     return markers
 
 
@@ -107,7 +107,7 @@ _TEXTS = st.one_of(
 
 
 def people(fields: tuple[str, ...] = FIELDS) -> st.SearchStrategy[Person]:
-    """Somebody with anything in any of the fields, and some fields missing."""
+    """Draw somebody with any value in any of the fields, and some fields missing."""
     own = dict.fromkeys(fields, _TEXTS)
     if "guid" in own:
         own["guid"] = st.uuids().map(str) | st.integers(0, 10**20 - 1).map(str)
@@ -243,7 +243,7 @@ def notification_of(person: Person, *keys: str) -> dict[str, Any]:
         for key in keys
     ]
     message = {
-        "messageId": "message-1",  # given back by the protocol, and drawn by SQS for each message
+        "messageId": "message-1",  # the protocol returns it, and SQS draws it for each message
         "receiptHandle": get("receipt"),
         "body": json.dumps(_without_missing({"Records": records})),
         "attributes": {"SenderId": get("sender"), "SentTimestamp": get("sent")},
@@ -256,7 +256,7 @@ def notification_of(person: Person, *keys: str) -> dict[str, Any]:
 
 
 def _without_missing(value: Any) -> Any:
-    """`value` without the fields that are `None`, at any depth."""
+    """Return `value` without the fields that are `None`, at any depth."""
     if isinstance(value, dict):
         return {name: _without_missing(item) for name, item in value.items() if item is not None}
     return [_without_missing(item) for item in value] if isinstance(value, list) else value

@@ -14,14 +14,14 @@ from testkit.faults import DENIED, FAULTS, Response, misbehave
 
 HOST = "127.0.0.1"
 BEFORE_ANY_CONNECTION = ("refused", "black hole")
-"""What happens to who connects: nobody listens, or nobody answers at all."""
+"""The faults before a connection: nobody listens, or nobody answers."""
 
 ALL = (*BEFORE_ANY_CONNECTION, *FAULTS)
 _OF_A_HOP = {"connection", "content-length", "expect", "transfer-encoding"}
 
 
 class Request(NamedTuple):
-    """A request as it came."""
+    """A request as it arrived."""
 
     method: str
     target: str
@@ -30,15 +30,15 @@ class Request(NamedTuple):
 
 
 class Proxy:
-    """Passes on what comes, but for the requests that `misbehave` names.
+    """Passes on requests, except those that `misbehave` selects.
 
     Args:
-        upstream_port: where the S3 listens, on loopback.
-        hides_missing: whether it says 403 of an object that does not exist, as S3 does to a role that may not list.
+        upstream_port: the port of the S3 on loopback.
+        hides_missing: whether it answers 403 for an object that does not exist, as S3 does to a role that may not list.
 
     Attributes:
-        port: where it listens, on loopback.
-        requests: method and target of each request that came, in order.
+        port: its port on loopback.
+        requests: method and target of each request, in order.
         faults: how often it misbehaved.
     """
 
@@ -56,11 +56,11 @@ class Proxy:
         self.url = f"http://{HOST}:{self.port}"
 
     def misbehave(self, fault: str, *, after: int = 0, times: int = 1_000_000_000) -> None:
-        """Have `fault` from now on, until `heal`.
+        """Cause `fault` from now on, until `heal`.
 
         Args:
             fault: one of `ALL`.
-            after: how many more requests are answered well before.
+            after: how many more requests succeed before.
             times: how many requests meet the fault. A fault without a connection cannot count them.
         """
         with self._lock:
@@ -70,7 +70,7 @@ class Proxy:
             self._close_the_door_if_due()
 
     def heal(self) -> None:
-        """Be an S3 that works."""
+        """Stop misbehaving."""
         with self._lock:
             self._fault, self._numbers = "", range(0)
             if self._state:
@@ -79,7 +79,7 @@ class Proxy:
                 self._listener = self._listen(socket.create_server((HOST, self.port), backlog=128))
 
     def close(self) -> None:
-        """Stop."""
+        """Stop the proxy."""
         with self._lock:
             self._fault = ""
             self._stop_listening()
@@ -101,7 +101,7 @@ class Proxy:
 
     def _stop_listening(self) -> None:
         with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)  # `close` alone would not wake who waits in `accept`
+            self._listener.shutdown(socket.SHUT_RDWR)  # `close` alone would not end a waiting `accept`
         self._listener.close()
         for each in [*self._clients, *self._fillers]:
             with suppress(OSError):
@@ -116,7 +116,7 @@ class Proxy:
         self._stop_listening()
         self._state = self._fault
         self.faults += 1
-        if self._state == "black hole":  # where the queue of connections is full, Linux drops what comes
+        if self._state == "black hole":  # if the queue of connections is full, Linux drops new ones
             self._listener = socket.create_server((HOST, self.port), backlog=0)
             for _ in range(4):
                 filler = socket.socket()
@@ -138,10 +138,10 @@ class Proxy:
             upstream.close()
 
     def _answer(self, client: socket.socket, request: Request, upstream: http.client.HTTPConnection) -> bool:
-        """Answer one request; gives whether the connection goes on."""
+        """Answer one request. Return whether the connection stays open."""
         with self._lock:
             if self._fault in BEFORE_ANY_CONNECTION and len(self.requests) in self._numbers:
-                return False  # it came in on another connection while the door was being shut
+                return False  # it arrived on another connection while the listener was being closed
             fault = self._fault if len(self.requests) in self._numbers and self._fault in FAULTS else ""
             self.requests.append((request.method, request.target))
             self.faults += bool(fault)

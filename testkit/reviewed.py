@@ -1,4 +1,4 @@
-"""The code that a reviewer of privacy has to read."""
+"""The code that a privacy reviewer must read."""
 
 from __future__ import annotations
 
@@ -22,4 +22,4 @@ SEES = {
     "comet_updates.answer.respond._matches",
     "comet_updates.answer.urls.public_key",
 }
-"""The functions that are given anything of a request: what a reviewer has to read."""
+"""The functions that receive any part of a request, which a reviewer must read."""

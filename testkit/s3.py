@@ -1,4 +1,4 @@
-"""An S3 over HTTP (moto's), every request that reaches it, and a bucket of one's own."""
+"""An S3 over HTTP (moto's), a record of every request that reaches it, and a bucket for each test."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Wire(list[tuple[Any, ...]]):
     """Every HTTP request that reached the S3: method, path, query, headers and body, in order.
 
     Attributes:
-        fault: what is wrong with the S3, one of `testkit.faults.FAULTS`; empty for nothing.
-        fault_after: how many more requests are answered well before that.
+        fault: the present fault of the S3, one of `testkit.faults.FAULTS`, or empty.
+        fault_after: how many more requests succeed before.
         watch: called while each request is waiting for its answer.
     """
 
@@ -57,7 +57,7 @@ class Wire(list[tuple[Any, ...]]):
                 return self._misbehave(application, environ)
             self.fault_after -= 1
             if "HTTP_IF_MATCH" in headers or "HTTP_IF_NONE_MATCH" in headers:
-                with self._condition:  # S3 looks and writes in one step; moto does it in two
+                with self._condition:  # S3 compares and writes in one step, moto in two
                     return application(environ, start_response)
             return application(environ, start_response)
 
@@ -69,7 +69,7 @@ class Wire(list[tuple[Any, ...]]):
             return Response(status, tuple(headers), b"".join(body))
 
         misbehave(self.fault, environ["werkzeug.socket"], real)
-        raise ConnectionResetError  # werkzeug has nothing to add
+        raise ConnectionResetError  # without a message from werkzeug
 
 
 ON_THIS_MACHINE = {
@@ -79,7 +79,7 @@ ON_THIS_MACHINE = {
     "AWS_DEFAULT_REGION": REGION,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-"""An AWS environment that leads nowhere."""
+"""An AWS environment that reaches no real AWS."""
 
 
 @functools.cache
@@ -89,7 +89,7 @@ def s3_client(endpoint: str) -> S3Client:
 
 
 class S3:
-    """A bucket of the test's own, as a release pipeline and a curious reader would use it."""
+    """A bucket for one test, with the operations of a release pipeline and of a reader."""
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
@@ -99,7 +99,7 @@ class S3:
         self.client.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"})
 
     def put(self, key: str, body: bytes | dict[str, Any], at: datetime | None = None) -> None:
-        """Upload; `at` makes the S3 say that it was then."""
+        """Upload an object. `at` sets the time that S3 shows for it."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.client.put_object(Bucket=self.bucket, Key=key, Body=data)
         if at:
@@ -123,7 +123,7 @@ class S3:
         return {key: self.get(key) for key in self.keys(prefix)}
 
     def purge(self, key: str) -> None:
-        """Delete every version of an object: moto goes on listing the folder of what is only deleted, S3 does not."""
+        """Delete every version of an object. Unlike S3, moto keeps listing a folder whose objects are only deleted."""
         for version in self.client.list_object_versions(Bucket=self.bucket, Prefix=key)["Versions"]:
             self.client.delete_object(Bucket=self.bucket, Key=key, VersionId=version["VersionId"])
 
@@ -136,8 +136,8 @@ class S3:
         return Bucket(self.client, self.bucket)
 
     def connect(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Make this the S3 of the functions. They reach moto's by its URL, so there is nothing to do."""
+        """Make this the S3 of the functions. They reach moto's S3 by its URL, so there is nothing to do."""
 
     def drop(self) -> None:
-        """Forget the bucket and every version in it: moto keeps all in memory, which makes later tests slower."""
+        """Delete the bucket and every version in it. moto keeps everything in memory, which slows later tests down."""
         s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets.pop(self.bucket, None)

@@ -1,4 +1,4 @@
-"""The search for markers: in every spelling in which something may have kept them, in sinks decoded first."""
+"""Search for markers in every spelling in which something may have kept them. Sinks are decoded first."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SPELLINGS = (
     "the network of an IP address: /24, /48, /64",
     *HASHES,
 )
-"""What is searched for, in words: `spellings` makes them."""
+"""The spellings in words; `spellings` makes them."""
 
 
 def spellings(marker: str) -> Iterator[bytes]:
@@ -41,7 +41,7 @@ def spellings(marker: str) -> Iterator[bytes]:
     yield raw.hex().encode()
     for alignment in range(3):
         encoded = base64.b64encode(b"\0" * alignment + raw)
-        yield encoded[(0, 2, 3)[alignment] : len(encoded) - 4]  # what does not depend on the neighbours
+        yield encoded[(0, 2, 3)[alignment] : len(encoded) - 4]  # the part that does not depend on the neighbours
         yield base64.urlsafe_b64encode(b"\0" * alignment + raw)[(0, 2, 3)[alignment] : len(encoded) - 4]
     yield from _addresses(marker)
     for name in HASHES:
@@ -64,7 +64,7 @@ def _addresses(marker: str) -> Iterator[bytes]:
         yield str(network.network_address).encode().rstrip(b"0")
 
 
-_ESCAPE = re.compile(rb"""\\(?:(?:u00|x)([0-9a-fA-F]{2})|([nrt\\'"/]))""")  # as JSON and `repr` write a byte
+_ESCAPE = re.compile(rb"""\\(?:(?:u00|x)([0-9a-fA-F]{2})|([nrt\\'"/]))""")  # a byte as JSON and `repr` write it
 _LETTERS = {b"n": b"\n", b"r": b"\r", b"t": b"\t"} | {bytes([char]): bytes([char]) for char in b"\\'\"/"}
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}={0,2}")
 _COMPRESSED: tuple[tuple[bytes, Callable[[bytes], bytes]], ...] = (
@@ -79,7 +79,7 @@ DEPTH = 3
 
 
 def decoded(content: bytes, depth: int = DEPTH) -> Iterator[bytes]:
-    """`content`, and what comes out of it: unescaped, decompressed and from base64, `depth` times over."""
+    """Yield `content`, and what it contains: unescaped, decompressed and decoded from base64, `depth` times."""
     yield content
     if not depth:
         return
@@ -106,7 +106,7 @@ def _layers(content: bytes) -> Iterator[bytes]:
 
 
 WINDOW = 8
-"""How many bytes are compared at once, as one number: that tells at once that most spellings are nowhere."""
+"""The number of bytes that are compared at once, as one number. Most spellings are ruled out at once in this way."""
 
 
 def found(markers: Mapping[str, str], sinks: Mapping[str, bytes]) -> list[str]:
@@ -124,7 +124,7 @@ def found(markers: Mapping[str, str], sinks: Mapping[str, bytes]) -> list[str]:
 
 
 def _found(beginnings: set[bytes], content: bytes) -> set[bytes]:
-    """Return those `beginnings` that are in `content`; shorter ones than a window are all returned."""
+    """Return those `beginnings` that are in `content`. All that are shorter than a window are returned."""
     wanted = {int.from_bytes(each, sys.byteorder): each for each in beginnings if len(each) == WINDOW}
     there = set[int]()
     for start in range(WINDOW):

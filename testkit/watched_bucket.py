@@ -1,4 +1,4 @@
-"""A bucket that notes what is asked of it."""
+"""A bucket that records its operations."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 
 
 class Watching(Bucket):
-    """A bucket that tells `before` and `after` of every operation (its name and first argument)."""
+    """A bucket that calls `before` and `after` for every operation (with its name and first argument)."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -36,7 +36,7 @@ class Watching(Bucket):
         return self._watched("listed", prefix, lambda: super(Watching, self).listed(prefix))
 
     def etags(self, prefix: str) -> dict[str, str]:
-        listed = super().listed  # so that a look at the ETags is one operation, not two
+        listed = super().listed  # so that a read of the ETags is one operation, not two
         return self._watched("etags", prefix, lambda: {key: found.etag for key, found in listed(prefix).items()})
 
     def versions(self, prefix: str) -> dict[str, tuple[Stored, ...]]:

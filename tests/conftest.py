@@ -1,4 +1,4 @@
-"""What tests share: a real S3 over HTTP (moto's, one for all tests), a bucket for each test, the real handlers."""
+"""Fixtures for all tests: moto's S3 over HTTP (one for all tests), a bucket for each test, and the real handlers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from testkit.events import SWEEP
 from testkit.fresh import Handler, forget_logger, fresh_import
 from testkit.s3 import ON_THIS_MACHINE, S3, Wire
 
-# A busy machine, or one that measures coverage, can take longer for one example than the 200 ms that are the default.
+# One example may take longer than the default of 200 ms on a busy machine, or while coverage is measured.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
 
@@ -33,7 +33,7 @@ def wire() -> Wire:
 
 @pytest.fixture(scope="session")
 def s3_endpoint(wire: Wire) -> Iterator[str]:
-    """The URL of an S3 that speaks HTTP: obstore cannot be reached by moto's patches inside the process."""
+    """Yield the URL of an S3 over HTTP. moto's patches inside the process do not reach obstore."""
     logging.getLogger("werkzeug").disabled = True
     application = wire.recording(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, application, threaded=True)
@@ -45,7 +45,7 @@ def s3_endpoint(wire: Wire) -> Iterator[str]:
 
 @pytest.fixture
 def aws(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """An AWS environment that leads nowhere but to this machine; gives the S3 endpoint."""
+    """Set an AWS environment that reaches only this machine. Return the S3 endpoint."""
     for name, value in ON_THIS_MACHINE.items():
         monkeypatch.setenv(name, value)
     return s3_endpoint
@@ -53,7 +53,7 @@ def aws(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.fixture
 def no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make boto3 repeat a failed request at once: it would wait for up to a second."""
+    """Let boto3 retry at once. By default it waits for up to a second."""
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0.0)
 
 
@@ -66,19 +66,25 @@ def s3(aws: str) -> Iterator[S3]:
 
 @pytest.fixture
 def environment(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The deployment's settings: nothing is remembered, and everything is logged."""
+    """Set the environment of a deployment that remembers nothing and logs everything."""
     for name, value in _settings(s3).items():
         monkeypatch.setenv(name, value)
 
 
 def _settings(s3: S3) -> dict[str, str]:
     logging_all = {"LOG_LEVEL": "INFO", "LOG_SUCCESSES": "true"}
-    return {"BUCKET": s3.bucket, "S3_ENDPOINT": s3.endpoint, "MEMORY_TTL_S": "0", "ONLINE_KEY": "none"} | logging_all
+    return {
+        "BUCKET": s3.bucket,
+        "S3_ENDPOINT": s3.endpoint,
+        "MEMORY_TTL_S": "0",
+        "ONLINE_KEY": "none",
+        "SERVICE_URL": "none",
+    } | logging_all
 
 
 @contextmanager
 def reopened_sinks() -> Iterator[None]:
-    """Give back what `answer.log.Log` closes: this process lives on after the handler's."""
+    """Reopen what `answer.log.Log` closes, since this process outlives the handler."""
     root, hooks = logging.getLogger(), (sys.unraisablehook, threading.excepthook)
     handlers, last_resort, raises = root.handlers[:], logging.lastResort, logging.raiseExceptions
     forget_logger()
@@ -90,14 +96,14 @@ def reopened_sinks() -> Iterator[None]:
 
 @pytest.fixture
 def open_sinks() -> Iterator[None]:
-    """Give back what `answer.log.Log` closes."""
+    """Reopen what `answer.log.Log` closes."""
     with reopened_sinks():
         yield
 
 
 @pytest.fixture
 def publish(s3: S3, environment: None, open_sinks: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Handler]:
-    """The publishing function, newly started."""
+    """Start the publishing function, and yield its handler."""
     module = importlib.import_module("comet_updates.publish.handler")
     s3.connect(monkeypatch)
     forget_logger()
@@ -108,7 +114,7 @@ def publish(s3: S3, environment: None, open_sinks: None, monkeypatch: pytest.Mon
 
 @pytest.fixture
 def answer(s3: S3, environment: None, open_sinks: None, monkeypatch: pytest.MonkeyPatch) -> Handler:
-    """The answering function, newly started."""
+    """Start the answering function, and return its handler."""
     module = importlib.import_module("comet_updates.answer.handler")
     s3.connect(monkeypatch)
     forget_logger()
@@ -118,7 +124,7 @@ def answer(s3: S3, environment: None, open_sinks: None, monkeypatch: pytest.Monk
 
 @pytest.fixture(scope="module")
 def deploy(s3_endpoint: str) -> Callable[[dict[str, dict[str, Any]]], Handler]:
-    """Publishes uploads in a bucket of their own, and gives the answering function in front of it, newly started.
+    """Return a function that publishes uploads in a new bucket, and returns a new answering function for it.
 
     For fixtures that all tests of a module share.
     """
@@ -133,7 +139,10 @@ def deploy(s3_endpoint: str) -> Callable[[dict[str, dict[str, Any]]], Handler]:
 
 @contextmanager
 def published_bucket(endpoint: str, uploads: dict[str, dict[str, Any]]) -> Iterator[S3]:
-    """Publish uploads in a new bucket, and give it; meanwhile the environment is that of functions in front of it."""
+    """Publish uploads in a new bucket, and yield it.
+
+    In this block, the environment is that of functions with this bucket.
+    """
     with pytest.MonkeyPatch.context() as patch, reopened_sinks():
         for name, value in ON_THIS_MACHINE.items():
             patch.setenv(name, value)

@@ -1,4 +1,4 @@
-"""What the documentation shows is what works: examples are accepted, links lead somewhere, commands exist."""
+"""Test that the documentation is true: examples are accepted, links lead somewhere, commands exist."""
 
 from __future__ import annotations
 
@@ -76,11 +76,11 @@ boto3.client("s3").put_object(
     IfNoneMatch=given["--if-none-match"],
 )
 """
-"""What `aws s3api put-object` does."""
+"""A stand-in for `aws s3api put-object`."""
 
 
 def sections(page: str, headings: list[str]) -> str:
-    """Return the text below `headings` of `page`, in their order; the part before the first heading has none."""
+    """Return the text below `headings` of `page`, in their order. The part before the first heading has none."""
     text = (ROOT / page).read_text()
     parts = dict(part.split("\n", 1) for part in re.split(r"^## ", f"\n{text}", flags=re.MULTILINE))
     return "\n".join(parts[heading] for heading in headings)
@@ -88,9 +88,9 @@ def sections(page: str, headings: list[str]) -> str:
 
 @pytest.fixture
 def reader(tmp_path: Path) -> Iterator[Callable[[Step], str]]:
-    """Run steps in a fresh shell, beside a service with the samples, as after `make run` in a clone."""
+    """Yield a function that runs steps in a fresh shell, next to a service with the samples, as after `make run`."""
     port, s3_port = free_port(), free_port()
-    # The command may be missing beside this Python, where another copy of the project is installed.
+    # This Python may have no command beside it, if another copy of the project is installed.
     command = [sys.executable, "-c", "from comet_updates_cli import app; app(prog_name='comet-updates')"]
     environment = {**os.environ, "PORT": str(port), "S3_PORT": str(s3_port)}
     process = subprocess.Popen(
@@ -103,10 +103,10 @@ def reader(tmp_path: Path) -> Iterator[Callable[[Step], str]]:
     for name in ("examples", "samples", "schemas"):
         (clone / name).symlink_to(ROOT / name)
     (clone / ".venv").symlink_to(sys.prefix)
-    aws = clone / "aws"  # the command is not among what the tests install
+    aws = clone / "aws"  # the tests do not install the `aws` command
     aws.write_text(f"#!{sys.executable}\n{PUT_OBJECT}")
     aws.chmod(0o755)
-    (tmp_path / ".curlrc").write_text("silent\n")  # on a terminal it draws no progress beside what it prints
+    (tmp_path / ".curlrc").write_text("silent\n")  # on a terminal, it shows no progress between its lines
     fresh = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "BUCKET"))}
     fresh |= {"HOME": str(tmp_path), "PATH": f"{clone}{os.pathsep}{os.environ['PATH']}"}
     shell = Shell(clone, fresh, {":8080": f":{port}", ":9090": f":{s3_port}"})
@@ -126,7 +126,7 @@ def test_the_commands_of_a_page_print_what_the_page_shows(page: str, reader: Cal
 
 
 def test_a_wrong_output_and_a_failing_command_are_found(tmp_path: Path) -> None:
-    """Control the test above: it has to fail on these."""
+    """Positive control of the test above, which must fail for these."""
     shell = Shell(tmp_path, os.environ, {})
     shell.follow(Step("export WORD=ready", ""))
     shell.follow(Step('echo "$WORD at 2026-11-20T12:00:00"', "re…at 2027-01-01T08:00:00"))
@@ -154,7 +154,7 @@ def test_the_release_in_the_readme_is_accepted() -> None:
     parse.parse(Release, key, json.dumps(document).encode())
 
 
-def test_the_policy_and_the_refusal_in_the_guide_are_what_the_service_reads_and_writes() -> None:
+def test_policy_and_refusal_in_the_guide_match_the_service() -> None:
     policy, rejection = json_blocks(ROOT / "docs" / "releasing.md")
     parse.parse(ChannelPolicy, object_keys.channel_key("comet-cursor", "stable"), json.dumps(policy).encode())
     schema = json.loads((ROOT / "schemas" / "rejection.json").read_text())
@@ -189,10 +189,28 @@ def test_every_decision_in_the_guide_is_accepted(decision: str) -> None:
     parse.parse(ChannelPolicy, object_keys.channel_key("comet-cursor", "stable"), json.dumps(document).encode())
 
 
+@pytest.mark.parametrize("page", sorted(ROOT.glob("docs/clients/*.md")), ids=lambda page: page.stem)
+def test_client_page_with_base_links_to_its_meaning(page: Path) -> None:
+    text = page.read_text()
+    meaning = "`BASE` is `https://" if page.stem == "README" else "[`BASE`](README.md)"
+    assert meaning in text or not re.search(r"\bBASE\b", text)
+
+
 @pytest.mark.parametrize("module", formats.ALL, ids=lambda module: module.__name__)
 def test_the_guide_says_what_each_format_needs(module: ModuleType) -> None:
     guide = (ROOT / "docs" / "releasing.md").read_text()
     assert all(f"| {needed} |" in guide for needed in module.NEEDS.split("; on macOS "))
+
+
+def test_troubleshooting_names_what_status_prints() -> None:
+    page = (ROOT / "docs" / "troubleshooting.md").read_text()
+    rows = re.search(r"^\| `status` shows .*\n\|[-|]+\|\n((?:\|.+\n)+)", page, re.MULTILINE)
+    assert rows
+    named = re.findall(r"`([^`]+)`", "\n".join(row.split("|")[1] for row in rows[1].splitlines()))
+    parts = {part.strip() for name in named for part in name.split("…")}
+    printed = (ROOT / "cli" / "comet_updates_cli" / "commands" / "status.py").read_text()
+    assert {"latest", "waiting", "due at", "refused"} <= parts
+    assert [part for part in sorted(parts) if not re.search(rf"\b{part}\b", printed.partition("def _show(")[2])] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -205,7 +223,7 @@ def test_links_and_make_targets_exist(page: Path) -> None:
 
 
 def anchors(page: Path) -> set[str]:
-    """Return the names to which links within a page can lead, as GitHub makes them of its headings."""
+    """Return the names of headings to which links can lead, in GitHub's form."""
     text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
@@ -239,7 +257,7 @@ def test_the_page_of_commands_is_what_the_commands_say_of_themselves() -> None:
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
 def test_a_shell_is_told_how_to_complete_the_commands(shell: str) -> None:
-    """Typer asks the process around it which shell it is; where that cannot be seen, it takes the variable's word."""
+    """Typer looks for the shell among the parent processes. If that fails, it uses the variable."""
     environment = {**os.environ, "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
     command = [sys.executable, "-c", "from comet_updates_cli import app; app(prog_name='comet-updates')"]
     shown = subprocess.run(
@@ -288,7 +306,7 @@ def test_the_deploying_page_names_every_parameter_and_output() -> None:
 
 
 def example_client() -> dict[str, Any]:
-    """What the program in docs/clients/your-own.md defines."""
+    """Return what the program in docs/clients/your-own.md defines."""
     (source,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "clients" / "your-own.md").read_text(), re.DOTALL)
     defined: dict[str, Any] = {}
     exec(compile(source, "your-own.md", "exec"), defined)

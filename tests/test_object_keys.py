@@ -1,4 +1,4 @@
-"""The grammar of the keys that no URL leads to by itself."""
+"""Test the grammar of the keys that have no URL."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_name_with_a_number_in_it_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(LEGAL))
 def test_name_that_only_resembles_a_number_is_a_name(name: str) -> None:
-    """Hold the bound of the rule, as docs/privacy.md states it."""
+    """Check the bound of the rule, as docs/privacy.md states it."""
     assert object_keys.forbidden(name, product=True) is None
     assert object_keys.parse_upload(object_keys.channel_key(name, name)) == ("channel", name, name, "")
     assert urls.public_key(f"/v1/{name}/{name}") == urls.document_key(name, name, urls.MANIFEST)
@@ -99,7 +99,7 @@ def test_document_key_gives_the_names_that_it_was_made_of(product: str, channel:
     ],
 )
 def test_document_key_of_any_form_gives_its_names(key: str, product: str | None, channel: str | None) -> None:
-    """Take what an administrator leaves below public/v1/, such as the folder that a console makes."""
+    """Accept keys that an administrator leaves below public/v1/, such as the folder that a console makes."""
     assert (object_keys.document_product(key), object_keys.document_channel(key)) == (product, channel)
 
 

@@ -1,4 +1,4 @@
-"""The table of promises: complete, and every check in it is a test that exists."""
+"""Test the table of promises: it is complete, and every check in it is a test that exists."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FORBIDDEN = ("we collect nothing", "anonymous", "cannot be tracked")
 
 
 def names_of_tests_in(file: str) -> set[str]:
-    """The tests of a file, without those inside of classes."""
+    """Return the tests of a file, without those in classes."""
     tree = ast.parse((ROOT / "tests" / f"{file}.py").read_text())
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 

@@ -1,4 +1,4 @@
-"""The page about security names tests, and each of them exists."""
+"""Test that the page about security names only tests that exist."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NAMED = re.findall(r"`((?:[a-z]+/)*test_[a-z_]+): ([^`]+)`", PAGE)
 
 
 def named_in(file: str) -> set[str]:
-    """The tests of a file, also those inside of classes."""
+    """Return the tests of a file, including those in classes."""
     tree = ast.parse((ROOT / "tests" / f"{file}.py").read_text())
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 
@@ -32,7 +32,7 @@ def test_every_threat_names_one_but_the_flood_that_nobody_stops() -> None:
     assert [row.partition(" |")[0] for row in without] == ["ask so often that nobody else is answered"]
 
 
-def test_vulnerabilities_are_reported_in_private_and_to_no_address_that_we_made_up() -> None:
+def test_vulnerabilities_are_reported_in_private_without_an_address() -> None:
     page = (ROOT / "SECURITY.md").read_text()
     assert "Report a vulnerability" in page
     assert "@" not in page

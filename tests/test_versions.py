@@ -1,4 +1,4 @@
-"""The order of versions, scheme by scheme."""
+"""Test the order of versions, scheme by scheme."""
 
 from __future__ import annotations
 

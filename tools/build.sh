@@ -1,7 +1,7 @@
 #!/bin/sh
-# Builds what `sam deploy` uploads: `build.sh FOLDER`. This is `sam build`, which template.yaml and the Makefiles in
-# functions/ and layers/ tell what to do, with the runtime's Python on PATH and without the network where `make` fetched
-# the wheels.
+# Builds the packages for `sam deploy`: `build.sh FOLDER`. This runs `sam build` with the runtime's Python on PATH.
+# template.yaml and the Makefiles in functions/ and layers/ say what it builds. If `make` has downloaded the wheels, the
+# build uses no network.
 set -eu
 folder=$(mkdir -p "$1" && cd "$1" && pwd)
 cd "$(dirname "$0")/.."

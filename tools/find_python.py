@@ -1,7 +1,7 @@
 """Print the folder of a working Python of one version, as `sam build` needs it on PATH: `find_python.py 3.13`.
 
-Looks on PATH, then where pyenv and uv keep theirs. A pyenv shim on PATH counts only if it starts.
-Exits with 1 and says so if there is none.
+Searches PATH, then the folders of pyenv and uv. A pyenv shim on PATH counts only if it starts.
+If there is none, it prints a message and exits with 1.
 """
 
 from __future__ import annotations

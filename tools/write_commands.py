@@ -1,4 +1,4 @@
-"""Write docs/commands.md from the commands themselves: run by `make commands`, held against them by the tests."""
+"""Write docs/commands.md from the commands themselves. `make commands` runs it, and a test compares the page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write `schemas/` from the models: run by `make schemas`, held against them by the tests."""
+"""Write `schemas/` from the models. `make schemas` runs it, and tests compare the files."""
 
 from __future__ import annotations
 

@@ -59,13 +59,13 @@ def _plain(value: float, _position: int = 0) -> str:
 def _fleets(
     title: str, lines: dict[str, list[float]], clients: list[int], looks: Mapping[str, tuple[str, str, int]]
 ) -> tuple[Figure, Any]:
-    """Lines over the size of the fleet, both logarithmic, each with its name at its end.
+    """Return lines over the size of the fleet, both axes logarithmic, each with its name at its end.
 
     Args:
-        title: what stands above.
+        title: the title of the chart.
         lines: the values, by name.
         clients: the sizes.
-        looks: by name: the label, the colour, and by how much the label stands above the line's end, in points.
+        looks: by name: the label, the colour, and how far the label is above the line's end, in points.
     """
     figure = Figure(figsize=(8.6, 4.4), layout="constrained")
     axes = figure.subplots()
@@ -94,7 +94,7 @@ def _fleets(
 
 
 def origin(numbers: dict[str, Any]) -> Figure:
-    """Requests a second at the origin against the size of the fleet."""
+    """Return the chart of requests a second at the origin against the size of the fleet."""
     looks = {
         "no CDN": ("no CDN", RED, 0),
         "version and platform in the URL": ("regional caches,\nversioned URL", ORANGE, 4),
@@ -110,7 +110,7 @@ def origin(numbers: dict[str, Any]) -> Figure:
 
 
 def dollars(numbers: dict[str, Any]) -> Figure:
-    """Dollars a month against the size of the fleet."""
+    """Return the chart of dollars a month against the size of the fleet."""
     looks = {
         "no CDN": ("no CDN", RED, 8),
         "regional caches": ("with the CDN", GREEN, -8),
@@ -125,7 +125,7 @@ def dollars(numbers: dict[str, Any]) -> Figure:
 
 
 def herd(numbers: dict[str, Any]) -> Figure:
-    """Polls and origin requests a second before and after an outage."""
+    """Return the chart of polls and origin requests a second before and after an outage."""
     looks = {
         "at once, all within 10 s": RED,
         "retries every minute": ORANGE,

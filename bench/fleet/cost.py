@@ -75,6 +75,6 @@ def amounts(fleet: Fleet, setup: Setup, options: Options) -> dict[str, float]:
 
 
 def bill(fleet: Fleet, setup: Setup, options: Options = Options()) -> dict[str, float]:  # noqa: B008 (it cannot change)
-    """Dollars a month, by item of the price table."""
+    """Return dollars a month, by item of the price table."""
     used = amounts(fleet, setup, options)
     return {item: PRICES[item].usd(amount, free_tier=options.free_tier) for item, amount in used.items()}

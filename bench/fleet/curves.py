@@ -19,7 +19,7 @@ SIZES = [round(10 ** (step / 4)) for step in range(16, 37)]  # four to a decade,
 DOTS = [10**power for power in range(4, 10)]
 HERD = Fleet(10**8)
 STEP_S = 10
-BEFORE_S = 480  # of the outage, what is shown
+BEFORE_S = 480  # seconds before the end of the outage that are shown
 EDGE_ITEMS = {"cdn_request", "cdn_byte", "shield_request"}
 
 

@@ -22,7 +22,7 @@ EDGES = 600  # points of presence, each asking the origin for itself; AWS names 
 REGIONS = 13  # regional edge caches, between those and the origin; AWS names this number
 SHIELD = 1  # CloudFront's Origin Shield: one cache in front of the origin
 DOCUMENTS = 15  # 5 products of 3 channels
-VERSIONED_DOCUMENTS = DOCUMENTS * 40 * 6  # as many URLs, had they 40 versions and 6 platforms in them
+VERSIONED_DOCUMENTS = DOCUMENTS * 40 * 6  # with 40 versions and 6 platforms in the URLs
 
 
 class Fleet(NamedTuple):
@@ -41,12 +41,12 @@ class Setup(NamedTuple):
     """The caches between the clients and the origin.
 
     Attributes:
-        caches: how many ask the origin, each for itself: the innermost layer counts. 0 for no CDN.
-        documents: how many URLs are asked for.
-        ttl_s: how long a copy is good. All layers count from the same moment, the origin's answer (RFC 9111, `Age`).
+        caches: how many caches request from the origin, in the innermost layer; 0 without a CDN.
+        documents: the number of URLs.
+        ttl_s: how long a copy is fresh. All layers count from the origin's answer (RFC 9111, `Age`).
         zipf: how uneven they are: the share of the n-th is proportional to n ** -zipf. 0 for even.
-        collapsing: whether polls wait while their cell's request is under way, or each makes one of its own.
-        origin_s: how long such a request is under way; shorter than `ttl_s`.
+        collapsing: whether polls wait during their cell's request, or each makes a request of its own.
+        origin_s: how long such a request takes; shorter than `ttl_s`.
     """
 
     caches: int

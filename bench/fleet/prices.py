@@ -17,12 +17,12 @@ class Price(NamedTuple):
     """The price of one item, by the amount used in a month.
 
     Attributes:
-        what: for people.
-        unit: what a price is for; for people.
-        per: how much of it that is.
-        free: how much of it no account ever pays for.
-        tiers: (up to which amount of the month, or `None` for all the rest; dollars a unit), ascending.
-        page: where AWS says so.
+        what: its name, for people.
+        unit: the unit of the price, for people.
+        per: how many units the price is for.
+        free: the amount that is free for every account.
+        tiers: (up to this amount in the month, or `None` for the rest; dollars a unit), ascending.
+        page: AWS's page with the price.
     """
 
     what: str
@@ -33,7 +33,10 @@ class Price(NamedTuple):
     page: str
 
     def usd(self, amount: float, *, free_tier: bool) -> float:
-        """Dollars for `amount` in a month. What is free is taken off first, as AWS does for these."""
+        """Return the dollars for `amount` in a month.
+
+        The free amount is subtracted first, as AWS does for these items.
+        """
         rest = max(amount - self.free, 0.0) if free_tier else amount
         paid, below = 0.0, 0.0
         for up_to, price in self.tiers:

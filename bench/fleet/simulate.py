@@ -1,4 +1,4 @@
-"""Caches, from one renewal to the next or poll by poll: what the formula is held against, and what a herd does."""
+"""Caches, simulated from one renewal to the next, or poll by poll. The formula is compared with them."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def simulated_rps_by_client(
     """Return what `simulated_rps` returns, from a simulation of each client, with `edges` in front of `setup.caches`.
 
     Args:
-        fleet: small enough to go through, and polling no more than once in what is simulated.
+        fleet: small enough for this. No client polls more than once in the simulated time.
         setup: with request collapsing.
-        rng: what draws.
+        rng: the source of chance.
         edges: points of presence, each asking one of the caches.
         honour_age: whether an edge counts the age of a copy that it receives, or starts at zero.
-        duration_s: what is counted, after a warm-up.
+        duration_s: the counted time, after a warm-up.
     """
     warm_up_s = WARM_UP * setup.ttl_s
     period_s = fleet.poll_hours * HOUR_S
@@ -87,9 +87,9 @@ def environments(times: Iterable[float], *, warm_s: float, cold_s: float) -> int
     A request that finds no idle environment starts one, which takes `cold_s`.
 
     Args:
-        times: when requests come, in order.
-        warm_s: how long an environment that stands already takes for one.
-        cold_s: how long a new one takes for its first.
+        times: the times of the requests, in order.
+        warm_s: the time that a running environment takes for a request.
+        cold_s: the time that a new environment takes for its first request.
     """
     idle: list[float] = []  # when each was last used
     busy: list[float] = []  # when each will be free

@@ -152,7 +152,7 @@ def _hour_table() -> str:
     def row(within_s: int, name: str) -> list[str]:
         takes_s = (
             cost.COLD_S if within_s < HOUR_S else cost.WARM_S
-        )  # all hour long there are functions that stand already
+        )  # over a whole hour, running functions exist already
         return _peaks(name, at_full_hour(HERD, within_s, hours=3), HOUR_S, takes_s)
 
     return _table(["clients ask at the full hour, give or take", *_PEAK_HEAD], starmap(row, SPREADS.items()))

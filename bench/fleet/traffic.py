@@ -1,4 +1,4 @@
-"""When polls arrive: how many are expected by each moment, at rest, after an outage and at the full hour."""
+"""The arrival of polls: how many are expected by each time, at rest, after an outage and at the full hour."""
 
 from __future__ import annotations
 
@@ -15,16 +15,19 @@ BIN_S = 1.0
 
 
 class Traffic(NamedTuple):
-    """Polls as a Poisson process whose rate changes at `times_s`; `expected[n]` is how many came by `times_s[n]`.
+    """Polls as a Poisson process whose rate changes at `times_s`.
 
-    The polls of many clients that do not know of one another are such a process.
+    `expected[n]` is the number of polls before `times_s[n]`. The polls of many independent clients are such a process.
     """
 
     times_s: Sequence[float]
     expected: Sequence[float]
 
     def next_poll(self, after_s: float, share: float, rng: random.Random) -> float:
-        """When the next poll of `share` of the clients comes; infinity after the end. Drawn exactly, in one step."""
+        """Return the time of the next poll of `share` of the clients; infinity after the end.
+
+        Drawn exactly, in one step.
+        """
         reached = _between(self.times_s, self.expected, after_s) + rng.expovariate(share)
         return _between(self.expected, self.times_s, reached) if reached < self.expected[-1] else float("inf")
 
@@ -77,7 +80,7 @@ RETURNS: dict[str, Callable[[float, random.Random], float]] = {
     "back-off with jitter, from 1 min to 1 h": _backing_off,
     "at a random time of the next hour": _within_an_hour,
 }
-"""What a client that missed its poll does: when it failed (seconds, the outage ends at 0) → when it is answered."""
+"""A client's missed poll: when it failed (seconds; the outage ends at 0) → when it is answered."""
 
 
 def after_outage(

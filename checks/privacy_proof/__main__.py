@@ -20,7 +20,7 @@ from comet_updates.promises import checks
 
 ROOT = Path(__file__).parents[2]
 JOBS = 1 + (os.cpu_count() or 1)
-"""One more than there are cores: some checks wait for an S3 that is slow."""
+"""One more than the cores, since some checks wait for a slow S3."""
 LINE_EVERY_S = 15.0
 """Seconds between two lines that report the progress, if the output is not a terminal."""
 
@@ -50,7 +50,7 @@ def main(
 
 
 def _shown(results: Iterable[MutantResult | Run], total: int, console: Console) -> Iterator[MutantResult | Run]:
-    """Yield `results`, and show on the way how many of the `total` are done."""
+    """Yield `results`, and show how many of the `total` are done."""
     if console.is_terminal:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=console) as progress:

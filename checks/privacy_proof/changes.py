@@ -14,7 +14,7 @@ from typing import NamedTuple
 from checks.privacy_proof.source import Named, own
 
 GUARD = "try:\n    {}\nexcept Exception:\n    pass"
-"""Code of a mutant that fails does nothing: a check has to notice what it does, not that it fails."""
+"""Code of a mutant that fails has no effect: a check must notice the leak, not the failure."""
 
 
 class NotApplicableError(Exception):
@@ -33,9 +33,9 @@ class Shown(NamedTuple):
     """A change as the evidence report shows it.
 
     Attributes:
-        where: in which part of the place.
-        old: what is there without the leak; empty if nothing is taken away.
-        new: what is there with it.
+        where: the part of the place.
+        old: the code without the leak; empty if nothing is removed.
+        new: the code with the leak.
     """
 
     where: str
@@ -86,8 +86,8 @@ class Instead(NamedTuple):
     """Put `new` in the place of an expression, keyword argument or statement.
 
     Attributes:
-        old: what is there exactly once, as `ast.unparse` writes it (with single quotes).
-        new: what takes its place.
+        old: the code to replace, which occurs exactly once, as `ast.unparse` writes it (with single quotes).
+        new: the code in its place.
     """
 
     old: str
@@ -100,7 +100,7 @@ class Instead(NamedTuple):
 
 
 class Text(NamedTuple):
-    """Put `new` in the place of `old`, a text that is exactly once in a file which is not Python."""
+    """Put `new` in the place of `old`, a text that occurs exactly once in a file which is not Python."""
 
     old: str
     new: str
@@ -152,7 +152,7 @@ def _edits(change: Change, node: Named, text: str) -> Iterator[Edit]:
             yield from _on_error(number, code, node, text)
         case Instead(old, new):
             same = (at for at in own(node) if isinstance(at, _Placed) and ast.unparse(at) == old)
-            places = {_span(at, text) for at in same}  # a call that is a statement is there twice, in one place
+            places = {_span(at, text) for at in same}  # a call that is a statement is twice in the tree, in one place
             if len(places) != 1:
                 raise NotApplicableError(f"{old!r} is there {len(places)} times")
             yield Edit(*places.pop(), new)

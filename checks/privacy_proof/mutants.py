@@ -1,9 +1,8 @@
-"""Leaks to build into a copy of the project, one at a time: each has to make a check fail.
+"""Leaks to build into a copy of the project, one at a time: each must make a check fail.
 
-A mutant names a function, class or module of ours, and what to change in it; see `checks/privacy_proof/changes.py`.
-Renaming one of ours costs one edit here. In files that are not Python, a piece of text is replaced. Each mutant breaks
-promises, and is
-killed only by a check of one of these.
+A mutant names a function, class or module of ours, and its changes; see `checks/privacy_proof/changes.py`. Renaming one
+of ours costs one edit here. In files that are not Python, a piece of text is replaced. Each mutant breaks promises, and
+only a check of one of these promises can kill it.
 """
 
 from __future__ import annotations
@@ -29,10 +28,10 @@ class Mutant(NamedTuple):
     """A change that breaks promises.
 
     Attributes:
-        name: what the service would do then.
+        name: what the service would do.
         breaks: the ids of the promises.
-        place: what is changed: a dotted name of ours, or a path from the root of the project.
-        changes: what is changed there.
+        place: the changed code or file: a dotted name of ours, or a path from the root of the project.
+        changes: the changes in that place.
     """
 
     name: str
@@ -42,16 +41,16 @@ class Mutant(NamedTuple):
 
 
 class BrokenMutantError(Exception):
-    """A mutant cannot be built in, or the checks cannot run with it: it proves nothing."""
+    """A mutant cannot be built in, or the checks cannot run with it, so it proves nothing."""
 
 
 class Built(NamedTuple):
     """A file with a mutant in it.
 
     Attributes:
-        file: the file, from the root of the project.
-        before: what it holds.
-        after: what it holds with the mutant.
+        file: its path from the root of the project.
+        before: its text.
+        after: its text with the mutant.
     """
 
     file: Path
@@ -124,7 +123,7 @@ def _in_handler(name: str, breaks: str, *changes: Change) -> Mutant:
 
 
 def _early(name: str, breaks: str, code: str) -> Mutant:
-    """`code` runs in the handler before the request is looked at."""
+    """Return a leak that runs `code` in the handler before the request is read."""
     return _in_handler(name, breaks, Before(code))
 
 
@@ -207,7 +206,7 @@ def _answering(name: str, breaks: str, code: str, place: str = RESPOND) -> Mutan
 
 
 def _header(name: str, value: str, when: str = "") -> str:
-    """Code that sets a header of the answer."""
+    """Return code that sets a header of the answer."""
     code = f'result = result._replace(headers=result.headers | {{"{name}": {value}}})'
     return f"if {when}: {code}" if when else code
 

@@ -1,6 +1,6 @@
-"""The evidence report: what was checked, what came out, and what nobody can check from here. As JSON and as a page.
+"""The evidence report, as JSON and as a page: the checks, their results, and what nobody can check from here.
 
-For one commit it is the same, byte for byte: no times, no paths, no order of arrival.
+For one commit it is the same, byte for byte: it has no times and no paths, and its order is fixed.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ def make(checked: Run, caught: Iterable[MutantResult], commit: str, *, changed: 
     """Return the report on a run of all checks and on the mutants.
 
     Args:
-        checked: the checks of the project as it is.
-        caught: what became of each mutant.
-        commit: the id of the commit that was checked.
-        changed: whether files differed from it.
+        checked: the results of the checks, without a mutant.
+        caught: the result of each mutant.
+        commit: the id of the commit.
+        changed: whether files differed from the commit.
     """
     mutants = sorted(caught)
     promises = [_promise(promise, checked, mutants) for promise in PROMISES]
@@ -87,7 +87,7 @@ def make(checked: Run, caught: Iterable[MutantResult], commit: str, *, changed: 
 
 
 def write(report: Report, folder: Path) -> Iterator[Path]:
-    """Write `privacy-report.json` and `privacy-report.html` to `folder`; gives their paths."""
+    """Write `privacy-report.json` and `privacy-report.html` to `folder`, and yield their paths."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
@@ -112,7 +112,7 @@ def _promise(promise: Promise, checked: Run, caught: list[MutantResult]) -> Repo
     killed = [found for found in mine if found.by is not None]
     return {
         **promise._asdict(),
-        # A promise whose checks never failed for any mutant is one that nothing guards.
+        # If no mutant made a check of a promise fail, nothing guards that promise.
         "holds": all(check["holds"] for check in checks) and len(killed) == len(mine) > 0,
         "checks": checks,
         "mutants": {"total": len(mine), "killed": len(killed)},

@@ -46,7 +46,7 @@ def answers() -> dict[int, dict[str, str]]:
         read = _always(Document(key, "", 0, "<a hash of the bytes>", None))
         for method, validator in (("GET", None), ("GET", "*"), ("POST", None)):
             _note(found, respond.respond(method, url, validator, read))
-    for constant in (respond.NOT_FOUND, respond.NOT_ALLOWED, respond.FAILED, respond.UNAVAILABLE):
+    for constant in (respond.NOT_FOUND, respond.NO_PAGE, respond.NOT_ALLOWED, respond.FAILED, respond.UNAVAILABLE):
         _note(found, constant)
     return dict(sorted(found.items()))
 
@@ -81,7 +81,7 @@ def dependencies(layer: str) -> dict[str, str]:
 
 
 def actions() -> dict[str, list[str]]:
-    """Role → every action that it allows, and on what."""
+    """Return role → every action that it allows, and on which resources."""
     return {
         role: [
             f"{action} on {', '.join(sorted(grant.resources))}" for grant in grants for action in sorted(grant.actions)

@@ -1,4 +1,4 @@
-"""Runs checks: of the project as it is, and in copies of it with a leak built in."""
+"""Run checks in the project, and in copies of it that each have a leak."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from comet_updates import promises
 from comet_updates.promises import PROMISES, Check
 
 LIKELY_MAX = 3
-"""How many checks run before the others are collected, which takes as long as to run some of them."""
+"""The number of checks that run before the others are collected. Collecting takes as long as running some of them."""
 
 NO_TEST_FAILED, TESTS_FAILED = 0, 1
 """Exit codes of pytest; any other means that the checks did not run."""
@@ -33,7 +33,7 @@ class Run(NamedTuple):
 
     Attributes:
         outcomes: pytest's id of each test that ran → `passed`, `failed` or `skipped`.
-        figures: what the tests counted and saw; see `tally` in tests/privacy/conftest.py.
+        figures: the counts and observations of the tests; see `tally` in tests/privacy/conftest.py.
     """
 
     outcomes: dict[str, str]
@@ -81,13 +81,13 @@ def copy_of(root: Path, folder: Path) -> Path:
 
 
 class Worker:
-    """Runs checks, each time in a new process that is made from one which has the libraries already.
+    """Runs checks, each time in a fork of a process that has imported the libraries.
 
-    Use it as a context manager: it ends its process.
+    Use it as a context manager, which ends that process.
     """
 
     def __init__(self) -> None:
-        """Start the process that has the libraries."""
+        """Start the process that imports the libraries."""
         command = [sys.executable, "-P", str(Path(__file__).with_name("worker.py"))]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
@@ -103,10 +103,10 @@ class Worker:
         """Run `checks` of the project at `root`, with `options` of pytest.
 
         Args:
-            root: where the project is. Its files may change from run to run.
-            checks: what to run, in this order.
+            root: the project. Its files may change from run to run.
+            checks: the checks to run, in this order.
             options: for pytest.
-            full: whether the checks try all that they can, or less.
+            full: whether the checks run in their thorough form.
 
         Raises:
             BrokenMutantError: pytest could not run them.
@@ -114,7 +114,7 @@ class Worker:
         with tempfile.TemporaryDirectory() as folder:
             outcomes, figures = Path(folder) / "outcomes", Path(folder) / "figures"
             environment = {
-                "PYTHONDONTWRITEBYTECODE": "1",  # that of a leak must not stay
+                "PYTHONDONTWRITEBYTECODE": "1",  # byte code of a leak must not stay
                 "COMET_PRIVACY": "full" if full else "quick",
                 "COMET_OUTCOMES": str(outcomes),
                 "COMET_TALLY": str(figures),
@@ -127,7 +127,7 @@ class Worker:
         return ran
 
     def compile(self, root: Path, checks: Iterable[Check]) -> None:
-        """Write the byte code of all that `checks` import from the project at `root`, so that later runs only read it.
+        """Write the byte code of all modules that `checks` import from the project at `root`, for later runs.
 
         Raises:
             BrokenMutantError: the checks cannot be imported.
@@ -161,7 +161,7 @@ def checks_of(mutant: Mutant) -> list[Check]:
 
 
 COSTLY = {promises.WHO_UPLOADS, promises.EVERY_FAULT_OF_PUBLISHING, promises.SEEN_BY, promises.OLD_VERSION_SEEN}
-"""These run last: two take the longest, and two see every line that is added, when others say why it is bad."""
+"""These run last. Two take the longest, and two notice every added line, while others say why it is bad."""
 
 _LIKELY = (
     (
@@ -249,20 +249,20 @@ def groups(checks: Iterable[Check]) -> list[list[Check]]:
 def hunt(
     root: Path, mutants: Iterable[Mutant], workers: int, groups: Iterable[list[Check]] = ()
 ) -> Iterator[MutantResult | Run]:
-    """Yield what becomes of each mutant of the project at `root`, as it becomes known; `root` itself does not change.
+    """Yield the result of each mutant of the project at `root`, when it is known. `root` itself does not change.
 
     Args:
-        root: where the project is.
-        mutants: what to try, each in a copy.
-        workers: how many processes work at once.
-        groups: checks to run thoroughly on the project as it is; each group gives a `Run`.
+        root: the project.
+        mutants: the mutants to try, each in a copy.
+        workers: the number of processes that work at once.
+        groups: checks to run thoroughly on the project without a mutant; each group gives a `Run`.
 
     Raises:
         BrokenMutantError: a mutant cannot be built in, or checks cannot run.
     """
     mutants = list(mutants)
     for mutant in mutants:
-        build(mutant, root)  # before anything takes long
+        build(mutant, root)  # find broken mutants before the long work
     with ExitStack() as opened:
         folder = Path(opened.enter_context(tempfile.TemporaryDirectory()))
         free: SimpleQueue[tuple[Path, Worker]] = SimpleQueue()
@@ -290,11 +290,11 @@ def hunt(
             for done in as_completed(results):
                 yield done.result()
         finally:
-            pool.shutdown(cancel_futures=True)  # after an error, or Ctrl-C, the rest would only take time
+            pool.shutdown(cancel_futures=True)  # after an error, or Ctrl-C, do not run the rest
 
 
 def _write(file: Path, text: str) -> None:
-    """Write `text` to `file`, and drop the byte code of what the file held: both may be as long and as old."""
+    """Write `text` to `file`, and delete its byte code, which might look current: length and time can be the same."""
     file.write_text(text, encoding="utf-8")
     for compiled in file.parent.glob(f"__pycache__/{file.stem}.*.pyc"):
         compiled.unlink()

@@ -1,6 +1,6 @@
-"""Finds our functions, classes and modules by name, counts their lines of code, and changes their text.
+"""Find our functions, classes and modules by name, count their lines of code, and change their text.
 
-A name is dotted, as `comet_updates.answer.handler.build.handle`: a module, then what to look for in it, at any depth.
+A name is dotted, such as `comet_updates.answer.handler.build.handle`: a module, then names inside it, at any depth.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("functions", "cli", "client")
-"""Where packages of ours are, from the root of the project. A folder that is missing holds nothing."""
+"""The folders of our packages, from the root of the project. A folder may be missing."""
 
 Named = ast.Module | ast.ClassDef | ast.FunctionDef
 _NO_CODE = {
@@ -32,7 +32,7 @@ class Found(NamedTuple):
 
     Attributes:
         file: the file.
-        text: all that it holds.
+        text: its whole text.
         node: the part, in the syntax tree of `text`.
     """
 
@@ -69,7 +69,7 @@ def _within(node: Named, name: str, parts: list[str]) -> Named:
 
 
 def own(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield what is inside of `node` in the order of the text, but not what is inside of its functions and classes."""
+    """Yield the nodes inside `node` in the order of the text, except those inside its functions and classes."""
     for child in ast.iter_child_nodes(node):
         yield child
         if not isinstance(child, (ast.ClassDef, ast.FunctionDef, ast.Lambda)):
@@ -110,7 +110,7 @@ def code_lines(name: str) -> int:
 
 
 def _docstring(node: ast.AST) -> range:
-    """Return the lines of the docstring of `node`: a text that is a statement of its own at the beginning."""
+    """Return the lines of the docstring of `node`: a string that is its first statement."""
     match getattr(node, "body", None):
         case [ast.Expr(value=ast.Constant(value=str())) as first, *_]:
             return range(first.lineno, (first.end_lineno or first.lineno) + 1)

@@ -1,8 +1,8 @@
-"""Runs pytest again and again, each time in a new process that has the large libraries already.
+"""Run pytest again and again, each time in a new process that has already imported the large libraries.
 
 Each line of its input is a `Command`. For each it forks; the child imports our code and the tests, runs them, and ends.
-One line of output answers: JSON, the exit code and what pytest printed. Nothing of ours is imported before the fork, so
-files may change from command to command. `checks.privacy_proof.run_mutants.Worker` starts this.
+One line of output answers: JSON, the exit code and the output of pytest. The parent imports none of our code, so files
+may change from command to command. `checks.privacy_proof.run_mutants.Worker` starts this.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ LIBRARIES = (
     *("securesystemslib.signer", "semver", "packaging.version", "yaml", "requests"),
     *(f"_pytest.{plugin}" for plugin in default_plugins),
 )
-"""What takes long to import. One that is missing here costs time, and nothing else."""
+"""Libraries that take long to import. If one is not listed here, only time is lost."""
 
 
-# To load the plugins that are installed takes longer than many a check: there are none, and no options for them.
+# Loading the installed plugins takes longer than many a check, so there are none, and no options for them.
 ENVIRONMENT = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
 OPTIONS = (
     *("-q", "-o", "addopts=", "--import-mode=importlib", "-p", "no:cacheprovider"),
-    # pytest cannot check the asserts in libraries that are there already. They are not ours to check.
+    # pytest cannot rewrite the asserts in libraries that are already imported. Those asserts are not ours.
     *("-W", "ignore::pytest.PytestAssertRewriteWarning"),
 )
 
@@ -43,9 +43,9 @@ class Command(TypedDict):
     """A run of pytest.
 
     Attributes:
-        root: the project, the folder in which pytest runs.
+        root: the project, which is the working directory of pytest.
         environment: variables to set.
-        arguments: those of pytest.
+        arguments: of pytest.
     """
 
     root: str
@@ -58,7 +58,7 @@ def main() -> None:
     for library in LIBRARIES:
         with suppress(ImportError):
             importlib.import_module(library)
-    gc.freeze()  # a child does not look for garbage in what is there already
+    gc.freeze()  # a child does not search the parent's objects for garbage
     answers = os.fdopen(os.dup(1), "w")
     for line in sys.stdin:
         with tempfile.TemporaryFile() as printed:

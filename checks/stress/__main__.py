@@ -1,4 +1,4 @@
-"""`make torture`: what the service has to survive, thoroughly. Prints one line of figures last."""
+"""`make torture`: the thorough tests of faults, hostile input and load. The last line has the figures."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from checks.stress.checks import Part
 from testkit.counts import Counts
 
 PROCESSES = 3
-"""How many parts run at once: one waits for an S3 that is silent while two others reckon."""
+"""The number of parts that run at once: one waits for a silent S3 while two others compute."""
 
 
 def main(*, only: Annotated[str, typer.Option(help="Run only the parts whose name contains this.")] = "") -> None:
-    """Hold the service against faults, hostile input and load. Exit code 1: something was wrong or lost."""
+    """Run the stress tests. Exit code 1: something was wrong or lost."""
     chosen = {name: part for name, part in parts.ALL.items() if only in name}
     raise typer.Exit(0 if run(chosen) else 1)
 
 
 def run(chosen: Mapping[str, Part]) -> bool:
-    """Run the parts and print the line; gives whether all went well, with nothing wrong and nothing lost."""
+    """Run the parts and print the line. Return whether nothing failed, was wrong or was lost."""
     counts = Counts()
     with ThreadPoolExecutor(PROCESSES) as pool:
         failed = _failed(

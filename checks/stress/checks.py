@@ -1,4 +1,7 @@
-"""A part of `make torture` that is tests: `make test` runs them shortly, and here they are thorough and counted."""
+"""A part of `make torture` that consists of tests.
+
+`make test` runs their short form; here they are thorough and counted.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,13 @@ from testkit.counts import Counts
 ROOT = Path(__file__).parents[2]
 
 Part = Callable[[Counts], bool]
-"""Adds its figures, says on standard output what else is worth saying, and gives whether all went well."""
+"""A part adds its figures, prints its other results, and returns whether it succeeded."""
 
 
 def checks(*paths: str, root: Path = ROOT) -> Part:
     """Return the part that runs the tests at `paths`, relative to `root`.
 
-    A test reads `counts.IS_FULL` to learn how much to do, and records by `counts.tally` what it did.
+    A test reads `counts.IS_FULL` to learn how much to do, and records the amount by `counts.tally`.
     """
 
     def run(sums: Counts) -> bool:
@@ -29,7 +32,7 @@ def checks(*paths: str, root: Path = ROOT) -> Part:
             figures = Path(folder) / "figures"
             command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *paths]
             environment = os.environ | counts.environment(figures)
-            said = Path(folder) / "said"  # other parts print at the same time: this output stays in one piece
+            said = Path(folder) / "said"  # other parts print at the same time, so this output is printed in one piece
             with said.open("w") as output:
                 done = subprocess.run(command, cwd=root, env=environment, stdout=output, check=False)
             print(said.read_text(), end="", flush=True)

@@ -1,4 +1,4 @@
-"""Clients that ask as fast as they are answered, and hold every answer against what is right."""
+"""Clients that send requests as fast as they get answers, and compare each answer with the right ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from checks.stress.decisions import Right, etag
 
 CONNECTIONS = 4
 UNKNOWN = "/v1/unknown/stable"
-BETWEEN_KNOWN = 20  # so many known documents are asked for, and then an unknown one
+BETWEEN_KNOWN = 20  # the number of requests for known documents before one for an unknown document
 WORDS_MAX = 10
 
 
@@ -83,7 +83,12 @@ class Connection:
         self._left = b""
 
     def ask(self, path: str, if_none_match: str = "") -> Told:
-        """Ask, and read the whole answer. Raises `OSError` or `ValueError` for what is none."""
+        """Send a request, and read the whole answer.
+
+        Raises:
+            OSError: the connection failed.
+            ValueError: the answer is not valid HTTP.
+        """
         condition = f"if-none-match: {if_none_match}\r\n" if if_none_match else ""
         self._socket.sendall(f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n{condition}\r\n".encode())
         head = self._until(b"\r\n\r\n")
@@ -94,7 +99,7 @@ class Connection:
         return Told(status, headers.get("etag", ""), body)
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._socket.close()
 
     def _until(self, mark: bytes) -> bytes:
@@ -117,7 +122,7 @@ class Connection:
 
 
 def ask_on(port: int, right: Right, begun: Any, is_over: Callable[[], bool]) -> Found:  # noqa: ANN401 (a shared number)
-    """Ask on several connections at once until `is_over`."""
+    """Send requests on several connections at once until `is_over`."""
     found: list[Found] = []
     threads = [
         threading.Thread(target=lambda seed=seed: found.append(_one(seed, port, right, begun, is_over)))

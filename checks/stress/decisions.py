@@ -34,11 +34,11 @@ class Span(NamedTuple):
 
 
 Right = Mapping[str, Mapping[str, Sequence[Span]]]
-"""Path → ETag of a body → when it is right, in order."""
+"""Path → ETag of a body → the decisions for which it is right, in order."""
 
 
 def decisions(number: int) -> Iterator[Decision]:
-    """So many uploads: releases of each product in turn, sometimes a yank of its latest, but not of its only one."""
+    """Yield a number of uploads: releases of each product in turn, sometimes a yank of its latest, if others remain."""
     live: dict[str, list[str]] = {product: [] for product in PRODUCTS}
     yanked: dict[str, list[dict[str, str]]] = {product: [] for product in PRODUCTS}
     for turn in range(number):
@@ -65,7 +65,10 @@ def etag(body: bytes) -> str:
 
 
 def rehearse(made: Sequence[Decision]) -> tuple[Right, Bucket]:
-    """Publish every decision where nothing fails, and note what is right after it; gives the bucket in the end, too."""
+    """Publish every decision without faults, and record the right answers after each.
+
+    Return these, and the final bucket.
+    """
     objects = Objects()
     objects.now = datetime.now(UTC)
     bucket = MemoryBucket(objects)
@@ -78,7 +81,7 @@ def rehearse(made: Sequence[Decision]) -> tuple[Right, Bucket]:
         for path in paths(decision.product):
             found = bucket.current(urls.public_key(path) or "")
             spans = right.setdefault(path, {})
-            for was in spans.values():  # right until now
+            for was in spans.values():  # the body was right until now
                 if was[-1].last == len(made):
                     was[-1] = Span(was[-1].first, number - 1)
             if found:

@@ -36,8 +36,9 @@ from testkit.proxy import Proxy, proxied
 
 MINUTES = float(os.environ.get("TORTURE_MINUTES", "10"))
 PLANTED = os.environ.get("TORTURE_PLANTED", "")
-"""What to do wrong, to see that it is noticed: `byte`, a byte of an answer; `release`, one that is not published;
-`end`, the service ends."""
+"""A fault to plant, to see that it is noticed: `byte`, a byte of an answer; `release`, a release that is not published;
+`end`, the end of the service.
+"""
 
 BUCKET, REGION = "load", "us-east-1"
 TTL_S = 1
@@ -52,10 +53,10 @@ class Held(NamedTuple):
     """The results of the load.
 
     Attributes:
-        found: what clients saw.
+        found: the observations of the clients.
         memory: of the service in MB, second by second.
-        late: how many documents were not answered as they are in the end.
-        lost: how many were not published as decided.
+        late: how many documents still had an old answer at the end.
+        lost: how many documents were not published as decided.
         faults: how often an S3 misbehaved.
     """
 
@@ -73,21 +74,25 @@ class Service(NamedTuple):
     port: int
 
     def memory_mb(self) -> float:
-        """Return its resident memory in MB. Raises `ChildProcessError` if the process has ended."""
+        """Return its resident memory in MB.
+
+        Raises:
+            ChildProcessError: the process has ended.
+        """
         if self.process.is_alive():
             status = Path(f"/proc/{self.process.pid}/status").read_text()
             if resident := re.search(r"VmRSS:\s+(\d+) kB", status):
                 return int(resident[1]) / 1024
-        self.process.join()  # it has ended since, and has no memory any more
+        self.process.join()  # it has ended, and has no memory any more
         raise ChildProcessError(f"the service ended by itself, with exit code {self.process.exitcode}")
 
 
 def run(counts: Counts) -> bool:
-    """Hold it for `MINUTES`; print how fast it was and what it needed."""
+    """Run the load for `MINUTES`. Print the speed and the memory. Return whether nothing was wrong or lost."""
     made = list(decisions.decisions(max(8, int(MINUTES * 60 / BETWEEN_DECISIONS_S))))
     aws = LocalAws(_free_port(), BUCKET, REGION)
     _set_environment(aws.endpoint_url)
-    with redirect_stdout(io.StringIO()) as log:  # of publishing: a line for each time that it failed
+    with redirect_stdout(io.StringIO()) as log:  # of publishing: a line for each failure
         aws.start()
         try:
             held = _run(aws, made)
@@ -127,14 +132,17 @@ def _hold(
     s3: Any,  # noqa: ANN401
     proxies: list[Proxy],
 ) -> tuple[Found, list[float]]:
-    """Let everything run at once; gives what clients saw, and the memory of the service, second by second."""
+    """Run everything at once.
+
+    Return the observations of the clients, and the memory of the service, second by second.
+    """
     first = len(decisions.PRODUCTS)
     spawn = multiprocessing.get_context("spawn")
     begun, over = spawn.Value("i", first), spawn.Event()
     here, there = spawn.Pipe()
     asking = spawn.Process(target=_ask, args=(service.port, right, begun, over, there))
     asking.start()
-    there.close()  # so that its end is noticed here
+    there.close()  # closed here, so that its end is noticed
     faulty = [threading.Thread(target=_fail, args=(each, seed, over)) for seed, each in enumerate(proxies)]
     for thread in faulty:
         thread.start()
@@ -164,7 +172,7 @@ def _ask(port: int, right: decisions.Right, begun: Any, over: Any, there: Pipe) 
 
 
 def _fail(between: Proxy, seed: int, over: Any) -> None:  # noqa: ANN401
-    """Misbehave now and then, in every way in turn, until it is over."""
+    """Misbehave from time to time, in every way in turn, until the end."""
     chance = random.Random(seed)
     while not over.is_set():
         faults = list(proxy.ALL)
@@ -251,7 +259,7 @@ def _serve(endpoint_url: str, port: int) -> None:
     os.environ["S3_ENDPOINT"] = endpoint_url
     from comet_updates.answer.handler import handler  # noqa: PLC0415 (it reads its settings)
 
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # its log is not looked at here
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nobody reads its log here
     planted = {"byte": _with_wrong_byte, "end": _that_ends}.get(PLANTED)
     served = planted(handler) if planted else handler
     application = gateway.application(served)
@@ -318,4 +326,5 @@ def _set_environment(endpoint_url: str) -> None:
         LOG_LEVEL="ERROR",
         LOG_SUCCESSES="false",
         ONLINE_KEY="none",
+        SERVICE_URL="none",
     )

@@ -1,4 +1,4 @@
-"""The parts of `make torture`, the longest first. Each says in its own module or tests what it does."""
+"""The parts of `make torture`, the longest first. The module or the tests of each part describe it."""
 
 from __future__ import annotations
 
@@ -15,4 +15,4 @@ ALL: dict[str, Part] = {
 }
 
 ALONE = {"full rate"}
-"""What has the machine to itself, after all others: it measures."""
+"""Runs alone, after all others, because it measures."""

@@ -26,7 +26,10 @@ BEHAVIOUR = {
     "Compress",
     "PathPattern",
 }
-"""What a cache behaviour may say. Other keys log, run code at the edge, pass on more or ask who it is."""
+"""The allowed keys of a cache behaviour.
+
+Other keys log, run code at the edge, pass on more, or authenticate clients.
+"""
 
 ONE_WAY = {
     "HasCdn": {"Fn::Equals": [{"Ref": "UseCdn"}, "true"]},
@@ -38,12 +41,12 @@ TWO_PEOPLE = {
     "RuleCondition": {"Fn::Not": [{"Fn::Equals": [{"Ref": "OwnerPrincipalArn"}, ""]}]},
     "Assertions": [{"Fn::Not": [{"Fn::Equals": [{"Ref": "OwnerPrincipalArn"}, {"Ref": "PipelinePrincipalArn"}]}]}],
 }
-"""The rule of the template that refuses one principal for both roles, without its words."""
+"""The rule of the template that refuses one principal for both roles, without its messages."""
 
 
 class NobodyAtTheEdge(PolicyRule):
     id = "E9511"
-    shortdesc = "The CDN tells no two clients apart, and keeps no record of any"
+    shortdesc = "The CDN does not distinguish clients, and keeps no record of them"
     description = (
         "Each cache policy is allowed.PATH_ALONE. A behaviour serves GET and HEAD over TLS and has only the settings "
         "in BEHAVIOUR. URLs with a version in them are not cached. Logs, firewalls and old TLS are not allowed."
@@ -54,11 +57,11 @@ class NobodyAtTheEdge(PolicyRule):
             key = policy.get("CachePolicyConfig", {}).get("ParametersInCacheKeyAndForwardedToOrigin")
             if key != allowed.PATH_ALONE:
                 remedy = f"Set {allowed.PATH_ALONE}: any other value in it depends on a client"
-                yield Finding(name, f"tells answers apart by {key}", remedy)
+                yield Finding(name, f"lets {key} decide the answer", remedy)
         for name, distribution in resources(expanded, "AWS::CloudFront::Distribution").items():
             config = distribution.get("DistributionConfig", {})
             for extra in sorted({"Logging", "WebACLId", "ContinuousDeploymentPolicyId"} & config.keys()):
-                yield Finding(name, f"has {extra}", "Remove it: it records requests, or tells them apart")
+                yield Finding(name, f"has {extra}", "Remove it: it records or distinguishes requests")
             yield from (Finding(name, *found) for found in _behaviours(config))
             yield from (Finding(name, *found) for found in _tls(config.get("ViewerCertificate")))
 
@@ -67,36 +70,36 @@ def _behaviours(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
     special = config.get("CacheBehaviors", [])
     paths = [behaviour.get("PathPattern") for behaviour in special]
     if paths != list(allowed.CDN_PATHS):
-        problem = "may keep URLs with a version or a number in them"
-        yield problem, f"Let CacheBehaviors be for {list(allowed.CDN_PATHS)}, in this order"
+        problem = "may cache URLs with a version or a number in them"
+        yield problem, f"Set CacheBehaviors for {list(allowed.CDN_PATHS)}, in this order"
     for behaviour in (config.get("DefaultCacheBehavior", {}), *special):
         path = behaviour.get("PathPattern", "*")
         for extra in sorted(behaviour.keys() - BEHAVIOUR):
-            yield f"{path} has {extra}", "Remove it: nothing of a client but the path may count, or be passed on"
+            yield f"{path} has {extra}", "Remove it: only the path of a request may count, or be passed on"
         kept = {"Ref": "PathAlone"} if allowed.CDN_PATHS.get(path, True) else allowed.NOT_CACHED
         if behaviour.get("CachePolicyId") != kept:
-            yield f"{path} is kept as {behaviour.get('CachePolicyId')} says", f"Set {kept}"
+            yield f"{path} has the cache policy {behaviour.get('CachePolicyId')}", f"Set {kept}"
         if behaviour.get("AllowedMethods") != READING or behaviour.get("CachedMethods") != READING:
-            yield f"{path} takes {behaviour.get('AllowedMethods')}", f"Set {READING}: there is nothing to send"
+            yield f"{path} allows {behaviour.get('AllowedMethods')}", f"Set {READING}: clients only read"
         if behaviour.get("ViewerProtocolPolicy") != "https-only":
-            yield f"{path} takes plain HTTP", "Set https-only: with a redirect the first request would be in the clear"
+            yield f"{path} accepts plain HTTP", "Set https-only: with a redirect, the first request is not encrypted"
 
 
 def _tls(certificate: Any) -> Iterator[tuple[str, str]]:
     match certificate:
         case {"Fn::If": ["HasDomain", {"MinimumProtocolVersion": lowest}, {"CloudFrontDefaultCertificate": True}]}:
             if lowest not in allowed.CDN_TLS:
-                yield f"takes {lowest}", f"Set one of {allowed.CDN_TLS}"
+                yield f"accepts {lowest}", f"Set one of {allowed.CDN_TLS}"
         case _:
-            yield f"has the certificate {certificate}", "Ask for TLS 1.2 under a name of your own, if there is one"
+            yield f"has the certificate {certificate}", "Require TLS 1.2 for your own domain name, if you have one"
 
 
 class OneDoor(PolicyRule):
     id = "E9512"
     shortdesc = "Only the CDN gets through the function's URL"
     description = (
-        "A URL leads to the answering function's alias, which Lambda opens to signed requests alone. The CDN signs "
-        "every request. Any other caller of a function is named with the one resource that calls it."
+        "A URL leads to the answering function's alias, and Lambda accepts only signed requests. The CDN signs every "
+        "request. Each other caller of a function is an AWS service, with the one resource that calls it."
     )
 
     def findings(self, expanded: Template) -> Iterator[Finding]:
@@ -104,23 +107,25 @@ class OneDoor(PolicyRule):
             if url.get("AuthType") != "AWS_IAM":
                 yield Finding(name, f"is open to everyone (AuthType {url.get('AuthType')})", "Set AWS_IAM")
             if url.get("TargetFunctionArn") != {"Ref": LIVE}:
-                yield Finding(name, f"leads to {url.get('TargetFunctionArn')}", f"Let it lead to {LIVE}")
+                yield Finding(name, f"leads to {url.get('TargetFunctionArn')}", f"Make it lead to {LIVE}")
         conditions = expanded.get("Conditions", {})
         if {name: conditions.get(name) for name in ONE_WAY} != ONE_WAY:
-            yield Finding("Conditions", "gateway and CDN may both be there, or neither", f"Let them be {ONE_WAY}")
+            yield Finding("Conditions", "gateway and CDN may both exist, or neither", f"Set {ONE_WAY}")
         for name, control in resources(expanded, "AWS::CloudFront::OriginAccessControl").items():
             config = control.get("OriginAccessControlConfig", {})
             if (config.get("SigningBehavior"), config.get("OriginAccessControlOriginType")) != ("always", "lambda"):
-                yield Finding(name, "does not sign each request to the function", "Let it sign always, for lambda")
+                yield Finding(
+                    name, "does not sign each request to the function", "Set SigningBehavior always, for lambda"
+                )
         for name, permission in resources(expanded, "AWS::Lambda::Permission").items():
             if not str(permission.get("Principal")).endswith(".amazonaws.com") or not permission.get("SourceArn"):
-                problem = f"lets {permission.get('Principal')} call a function, for whomever"
-                yield Finding(name, problem, "Name a service of AWS and, as SourceArn, the resource that calls")
+                problem = f"lets {permission.get('Principal')} call a function, for any resource"
+                yield Finding(name, problem, "Set an AWS service as Principal, and the calling resource as SourceArn")
 
 
 class TwoPeople(PolicyRule):
     id = "E9513"
-    shortdesc = "Who releases does not set the rules, and does not approve"
+    shortdesc = "A role that releases cannot set the rules or approve"
     description = "No role writes releases/ and products/ or approvals/; the template refuses one principal for both."
 
     def findings(self, expanded: Template) -> Iterator[Finding]:
@@ -135,4 +140,4 @@ class TwoPeople(PolicyRule):
         rule = expanded.get("Rules", {}).get("TwoPeople", {})
         asserted = [assertion.get("Assert") for assertion in rule.get("Assertions", ())]
         if {"RuleCondition": rule.get("RuleCondition"), "Assertions": asserted} != TWO_PEOPLE:
-            yield Finding("Rules", "one principal may have both roles", f"Let the rule TwoPeople be {TWO_PEOPLE}")
+            yield Finding("Rules", "one principal may have both roles", f"Set the rule TwoPeople to {TWO_PEOPLE}")

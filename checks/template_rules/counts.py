@@ -1,4 +1,4 @@
-"""The rule for what is counted and watched: numbers of our own resources, and of nothing that a request says."""
+"""The rule for counts and alarms: they are about our own resources, and contain nothing of a request."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ sys.path.append(str(Path(__file__).parents[2]))  # cfn-lint loads the files of t
 from checks.template_rules.expansion import Template, resources
 from checks.template_rules.rule import Finding, PolicyRule
 
-IN_DEPLOYMENT = "of cli/comet_updates_cli/audit/allowed.py with the reason why it knows no client"
+IN_DEPLOYMENT = "of cli/comet_updates_cli/audit/allowed.py with the reason why it has no data of clients"
 OURS = "CometUpdates/"
 DRAWN = {"alarm", "metric", "text"}
 """Widgets of a dashboard that show numbers. One of type `log` searches logs, one of type `custom` calls a function."""
@@ -24,9 +24,9 @@ DRAWN = {"alarm", "metric", "text"}
 
 class NoClientIsCounted(PolicyRule):
     id = "E9514"
-    shortdesc = "What is counted knows no client"
+    shortdesc = "Counts have no data of clients"
     description = (
-        "Filters of logs are allowed.COUNTED, without a dimension; alarms watch allowed.WATCHED; the dashboard "
+        "Filters of logs are allowed.COUNTED, without a dimension. Alarms watch allowed.WATCHED. The dashboard "
         "searches no log."
     )
 
@@ -34,16 +34,18 @@ class NoClientIsCounted(PolicyRule):
         for name, filter_ in resources(expanded, "AWS::Logs::MetricFilter").items():
             if _counted(filter_) != allowed.COUNTED.get(name):
                 problem = f"counts {_counted(filter_)} instead of {allowed.COUNTED.get(name)}"
-                yield Finding(name, problem, f"Change it back, or put it into COUNTED {IN_DEPLOYMENT}")
+                yield Finding(name, problem, f"Change it back, or add it to COUNTED {IN_DEPLOYMENT}")
             if any(each.get("Dimensions") for each in filter_.get("MetricTransformations", ())):
-                yield Finding(name, "counts by what a line says", "Remove Dimensions: a number is kept for 15 months")
+                yield Finding(
+                    name, "counts by the content of a line", "Remove Dimensions: CloudWatch keeps a count for 15 months"
+                )
         for name, alarm in resources(expanded, "AWS::CloudWatch::Alarm").items():
             if _watched(alarm) != allowed.WATCHED.get(name):
                 problem = f"watches {_watched(alarm)} instead of {allowed.WATCHED.get(name)}"
-                yield Finding(name, problem, f"Change it back, or put it into WATCHED {IN_DEPLOYMENT}")
+                yield Finding(name, problem, f"Change it back, or add it to WATCHED {IN_DEPLOYMENT}")
         for name, dashboard in resources(expanded, "AWS::CloudWatch::Dashboard").items():
             for extra in sorted(_drawn(dashboard.get("DashboardBody")) - DRAWN):
-                yield Finding(name, f"has a widget of type {extra}", f"Leave {sorted(DRAWN)}: those show numbers alone")
+                yield Finding(name, f"has a widget of type {extra}", f"Use only {sorted(DRAWN)}, which show numbers")
 
 
 def _counted(filter_: dict[str, Any]) -> tuple[Any, ...]:

@@ -25,18 +25,18 @@ UPDATE = {
         "DeploymentGroupName": {"Ref": GROUP},
     }
 }
-"""What has CloudFormation leave the alias to CodeDeploy."""
+"""The settings that make CloudFormation leave the alias to CodeDeploy."""
 
 TELLS_AT_ONCE = {"Statistic": "Sum", "ComparisonOperator": "GreaterThanThreshold", "Threshold": 0}
-"""An alarm that one failure is enough for."""
+"""The settings of an alarm that goes off at the first failure."""
 
 
 class GoesBackByItself(PolicyRule):
     id = "E9515"
-    shortdesc = "A new version is tried on few, and goes back by itself"
+    shortdesc = "A new version first gets few requests, and is rolled back by alarms"
     description = (
-        "The alias is shifted by CodeDeploy as allowed.GRADUALLY says, unless a parameter says otherwise, and back "
-        "on each alarm of allowed.GOES_BACK_ON, which is in time; every parameter that the function reads makes a "
+        "CodeDeploy shifts the alias as in allowed.GRADUALLY, unless a parameter turns that off. Each alarm of "
+        "allowed.GOES_BACK_ON goes off in time and shifts it back. Each parameter that the function reads makes a "
         "version."
     )
 
@@ -53,12 +53,12 @@ class GoesBackByItself(PolicyRule):
 def _alias(expanded: Template) -> Iterator[tuple[str, str]]:
     alias = expanded["Resources"].get(ALIAS, {})
     if alias.get("UpdatePolicy") != UPDATE:
-        yield f"is updated as {alias.get('UpdatePolicy')} says", "Give the function its DeploymentPreference again"
+        yield f"has the update policy {alias.get('UpdatePolicy')}", "Set the function's DeploymentPreference again"
     match alias.get("Properties", {}).get("FunctionVersion"):
         case {"Fn::GetAtt": [str(name), "Version"]} if name in resources(expanded, "AWS::Lambda::Version"):
             pass
         case other:
-            yield f"stays at {other}", "Let SAM make the alias: it leads to the version that is deployed"
+            yield f"stays at {other}", "Let SAM make the alias, which leads to the deployed version"
 
 
 def _group(expanded: Template) -> Iterator[tuple[str, str]]:
@@ -69,7 +69,7 @@ def _group(expanded: Template) -> Iterator[tuple[str, str]]:
     alarms = [{"Name": {"Ref": name}} for name in allowed.GOES_BACK_ON]
     back = {"Fn::If": ["IsGradual", {"Enabled": True, "Alarms": alarms}, {}]}
     if group.get("AlarmConfiguration") != back:
-        yield f"goes back on {group.get('AlarmConfiguration')}", f"Set {back}: see GOES_BACK_ON"
+        yield f"is rolled back by {group.get('AlarmConfiguration')}", f"Set {back}: see GOES_BACK_ON"
 
 
 def _configuration(name: str) -> dict[str, Any]:
@@ -79,25 +79,25 @@ def _configuration(name: str) -> dict[str, Any]:
 def _alarm(expanded: Template, name: str) -> Iterator[tuple[str, str]]:
     alarm = expanded["Resources"].get(name, {}).get("Properties", {})
     if {key: alarm.get(key) for key in TELLS_AT_ONCE} != TELLS_AT_ONCE:
-        yield "does not report each failure, so that a bad version stays", f"Set {TELLS_AT_ONCE}"
+        yield "does not go off at each failure, so a bad version stays", f"Set {TELLS_AT_ONCE}"
     (minutes,) = re.findall(r"(\d+)Minutes", allowed.GRADUALLY)
     if not 0 < alarm.get("Period", 0) * alarm.get("EvaluationPeriods", 0) <= int(minutes) * 60:
-        yield "tells when all requests are at the new version", f"Let it tell within {minutes} minutes"
+        yield "goes off when all requests are at the new version", f"Set periods of {minutes} minutes at most in total"
 
 
 def _switch(expanded: Template) -> Iterator[tuple[str, str]]:
     condition = expanded.get("Conditions", {}).get("IsGradual")
     if condition != {"Fn::Equals": [{"Ref": SWITCH}, "true"]}:
-        yield f"IsGradual is {condition}", f"Let it be what {SWITCH} says"
+        yield f"IsGradual is {condition}", f"Set it to the value of {SWITCH}"
     if expanded.get("Parameters", {}).get(SWITCH, {}).get("Default") != "true":
-        yield f"{SWITCH} is off without a word", "Let its default be true"
+        yield f"{SWITCH} is off by default", "Set its default to true"
 
 
 def _version(expanded: Template, version: dict[str, Any]) -> Iterator[tuple[str, str]]:
     read = _refs(resources(expanded, "AWS::Lambda::Function").get(ANSWERING)) & expanded.get("Parameters", {}).keys()
     said = set(re.findall(r"\$\{(\w+)\}", str(version.get("Description"))))
     for parameter in sorted(read - said):
-        remedy = "Name it in VersionDescription: else its new value would reach nobody"
+        remedy = "Name it in VersionDescription: otherwise a new value makes no new version"
         yield f"is the same for every {parameter}", remedy
 
 

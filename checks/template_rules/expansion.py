@@ -21,10 +21,10 @@ from samtranslator.yaml_helper import intrinsics_multi_constructor
 
 Template = dict[str, Any]
 
-# SAM looks for switches of its own service, and warns that there are none: here there never are any.
+# SAM warns that the switches of its own service are missing. They never exist here.
 logging.getLogger("samtranslator.feature_toggle.feature_toggle").setLevel(logging.ERROR)
 
-REGION = "us-east-1"  # SAM wants one; what it makes of our template is the same in all
+REGION = "us-east-1"  # SAM needs a region; its expansion of our template is the same in all
 PACKAGED = {"CodeUri": "s3://bucket/code", "ContentUri": "s3://bucket/layer"}
 """Property that names a folder of this machine → its value after `sam package` has uploaded the folder."""
 

@@ -49,7 +49,7 @@ IN_DEPLOYMENT = f"in cli/comet_updates_cli/audit/allowed.py {REASON}"
 
 class OnlyKnownTypes(PolicyRule):
     id = "E9501"
-    shortdesc = "Only resources that were decided on"
+    shortdesc = "Only allowed resources"
     description = "Types and numbers of resources are allowed.RESOURCE_TYPES; all but allowed.CONDITIONAL always exist."
 
     def findings(self, expanded: Template) -> Iterator[Finding]:
@@ -60,24 +60,26 @@ class OnlyKnownTypes(PolicyRule):
             if found[type_] != allowed[type_]:
                 place = next((name for name in reversed(types) if types[name] == type_), "Resources")
                 number = f"the template has {found[type_]} of {type_} instead of {allowed[type_]}"
-                yield Finding(place, number, f"Change it back, or write it into RESOURCE_TYPES {IN_DEPLOYMENT}")
+                yield Finding(place, number, f"Change it back, or add it to RESOURCE_TYPES {IN_DEPLOYMENT}")
 
     def all(self, cfn: Linted) -> Iterator[Finding]:
         transforms = cfn.transform_pre["Transform"]
         if not set(transforms) <= {TRANSFORM}:  # none at all: somebody asks for what CloudFormation has
-            yield Finding("Transform", f"{transforms} may add what no rule sees", f"Leave {TRANSFORM} alone")
+            yield Finding("Transform", f"{transforms} may add resources that no rule sees", f"Use only {TRANSFORM}")
         try:
             yield from self.findings(expanded_of(cfn))
         except NotExpandedError as error:
             yield Finding(
-                "Resources", f"SAM cannot expand the template: {error}", "Mend it, so that rules can look at it"
+                "Resources", f"SAM cannot expand the template: {error}", "Fix it, so that the rules can read it"
             )
 
 
 class NothingGoesAway(PolicyRule):
     id = "E9502"
-    shortdesc = "What protects is there under all parameters"
-    description = "What has a condition is allowed.CONDITIONAL; no resource has an attribute that nobody decided on."
+    shortdesc = "Protections exist with all values of parameters"
+    description = (
+        "Only resources in allowed.CONDITIONAL have a condition. Resources have only the attributes in ATTRIBUTES."
+    )
 
     def findings(self, expanded: Template) -> Iterator[Finding]:
         for name, resource in expanded["Resources"].items():
@@ -88,7 +90,9 @@ class NothingGoesAway(PolicyRule):
             # An alias may be left to CodeDeploy; rule E9515 says how.
             allowed = ATTRIBUTES | ({"UpdatePolicy"} if resource.get("Type") == "AWS::Lambda::Alias" else set())
             for attribute in sorted(resource.keys() - allowed):
-                yield Finding(name, f"has the attribute {attribute}", f"Remove it: there are {sorted(ATTRIBUTES)}")
+                yield Finding(
+                    name, f"has the attribute {attribute}", f"Remove it: only {sorted(ATTRIBUTES)} are allowed"
+                )
 
 
 class OnlyKnownProperties(PolicyRule):
@@ -117,7 +121,7 @@ class OnlyKnownProperties(PolicyRule):
 
 class NoContextTokens(PolicyRule):
     id = "E9504"
-    shortdesc = "Nothing of a request is named"
+    shortdesc = "The template names no data of a request"
     description = "The variables of the gateway that the template names are allowed.CONTEXT_TOKENS: none."
 
     def findings(self, expanded: Template) -> Iterator[Finding]:
@@ -126,33 +130,41 @@ class NoContextTokens(PolicyRule):
             # `${!context.x}` is how Fn::Sub writes `${context.x}`, the gateway's other form of `$context.x`.
             for token in re.findall(r"\$(?:\{!?)?(?:context|request|stageVariables)\b[\w.]*", repr(place)):
                 if token not in CONTEXT_TOKENS:
-                    problem = f"{token} is something of one request"
+                    problem = f"{token} is data of a single request"
                     yield Finding(name, problem, f"Remove it, or add it to CONTEXT_TOKENS {IN_DEPLOYMENT}")
 
 
 class OnlyKnownGrants(PolicyRule):
     id = "E9505"
-    shortdesc = "Roles allow what was decided, and no more"
+    shortdesc = "Roles allow exactly the granted actions"
     description = "The statements of each role are allowed.GRANTS."
 
     def findings(self, expanded: Template) -> Iterator[Finding]:
         for name, role in resources(expanded, "AWS::IAM::Role").items():
             for extra in sorted(role.keys() - {"AssumeRolePolicyDocument", "Policies"}):
-                yield Finding(name, f"{extra} changes what the role allows, unseen", "Write statements into Policies")
+                yield Finding(
+                    name,
+                    f"{extra} changes what the role allows, outside of its policies",
+                    "Write statements into Policies",
+                )
             documents = [policy["PolicyDocument"] for policy in role.get("Policies", ())]
             found = [written(statement) for document in documents for statement in as_list(document["Statement"])]
             decided = granted(name)
             for statement in found:
                 if statement not in decided:
-                    yield Finding(name, f"says {statement}", f"Remove it, or add it to GRANTS {IN_DEPLOYMENT}")
+                    yield Finding(
+                        name, f"has the statement: {statement}", f"Remove it, or add it to GRANTS {IN_DEPLOYMENT}"
+                    )
             for statement in decided:
                 if statement not in found:
-                    yield Finding(name, f"lacks {statement}", f"Add it, or take it from GRANTS {IN_DEPLOYMENT}")
+                    yield Finding(
+                        name, f"lacks the statement: {statement}", f"Add it, or remove it from GRANTS {IN_DEPLOYMENT}"
+                    )
 
 
 class OnlyKnownVariables(PolicyRule):
     id = "E9506"
-    shortdesc = "Functions read the variables that were decided on"
+    shortdesc = "Functions read only the allowed variables"
     description = "Each function's environment is allowed.ENVIRONMENT; its bucket is the stack's, and its S3 is AWS's."
 
     def findings(self, expanded: Template) -> Iterator[Finding]:
@@ -162,19 +174,19 @@ class OnlyKnownVariables(PolicyRule):
             for extra in sorted(variables.keys() - allowed.keys()):
                 yield Finding(name, f"reads {extra}", f"Remove it, or add it to ENVIRONMENT {IN_DEPLOYMENT}")
             for missing in sorted(allowed.keys() - variables.keys()):
-                yield Finding(name, f"lacks {missing}", f"Add it, or take it from ENVIRONMENT {IN_DEPLOYMENT}")
+                yield Finding(name, f"lacks {missing}", f"Add it, or remove it from ENVIRONMENT {IN_DEPLOYMENT}")
             for variable, value in {"S3_ENDPOINT": "aws", "BUCKET": {"Ref": "Bucket"}}.items():
                 if variables.get(variable) != value:
-                    problem = f"{variable} is {variables.get(variable)}, so that somebody else sees what is asked for"
+                    problem = f"{variable} is {variables.get(variable)}, so somebody else sees the reads"
                     yield Finding(name, problem, f"Set {value}")
 
 
 class LogsAreKeptForDays(PolicyRule):
     id = "E9507"
-    shortdesc = "Logs are kept for days and hold nothing of Lambda's own about a request"
+    shortdesc = "Logs are kept for days, and have no lines of Lambda about a request"
     description = (
-        "A parameter with values of allowed.RETENTION_DAYS says how long; a function logs into the group that "
-        "allowed.LOGS names, as allowed.LOGGING says."
+        "A parameter with values of allowed.RETENTION_DAYS sets the retention. A function logs to its group in "
+        "allowed.LOGS, with the settings in allowed.LOGGING."
     )
 
     def findings(self, expanded: Template) -> Iterator[Finding]:
@@ -183,7 +195,7 @@ class LogsAreKeptForDays(PolicyRule):
             parameter = days.get("Ref") if isinstance(days, dict) else None
             values = expanded.get("Parameters", {}).get(parameter, {}).get("AllowedValues")
             if not values or not set(values) <= set(RETENTION_DAYS):
-                problem = f"is kept for {days} days, which may be {values}"
+                problem = f"is kept for {days} days, with the allowed values {values}"
                 remedy = f"Set a parameter whose AllowedValues are among {RETENTION_DAYS}"
                 yield Finding(name, problem, remedy)
         for name, function in resources(expanded, "AWS::Lambda::Function").items():
@@ -200,7 +212,7 @@ class OneRoute(PolicyRule):
     id = "E9508"
     shortdesc = "The gateway passes everything to one function"
     description = (
-        "There is one route, $default, to the answering function's alias; the gateway tells no two requests apart."
+        "The only route, $default, leads to the answering function's alias. The gateway does not distinguish requests."
     )
 
     def findings(self, expanded: Template) -> Iterator[Finding]:
@@ -210,19 +222,21 @@ class OneRoute(PolicyRule):
             routes = api.get("Body", {}).get("paths", {})
             if set(routes) != {"$default"}:
                 yield Finding(
-                    name, f"has the routes {sorted(routes)}", "Leave $default: answer/urls.py says what a path means"
+                    name,
+                    f"has the routes {sorted(routes)}",
+                    "Use only $default: answer/urls.py has the grammar of paths",
                 )
             for path, methods in routes.items():
                 for method, route in methods.items():
                     if route.get("x-amazon-apigateway-integration", {}).get("uri") != {"Fn::Sub": uri}:
-                        problem = f"{path} {method} goes to another than the alias of {ANSWERING}"
-                        yield Finding(name, problem, f"Let {ANSWERING} answer it as deployed, or remove the route")
+                        problem = f"{path} {method} does not go to the alias of {ANSWERING}"
+                        yield Finding(name, problem, f"Use the alias of {ANSWERING}, or remove the route")
 
 
 class FunctionsAreOurs(PolicyRule):
     id = "E9509"
     shortdesc = "Each function is code that was reviewed, with its own role and layer"
-    description = "Handlers and roles are allowed.HANDLERS and allowed.ROLES; there is one layer for each function."
+    description = "Handlers and roles are allowed.HANDLERS and allowed.ROLES. Each function has one layer."
 
     def findings(self, expanded: Template) -> Iterator[Finding]:
         for name, function in resources(expanded, "AWS::Lambda::Function").items():
@@ -238,13 +252,15 @@ class FunctionsAreOurs(PolicyRule):
                     yield Finding(name, f"its {key} is {function.get(key)}", f"Set {value}")
             layers = [layer.get("Ref") if isinstance(layer, dict) else layer for layer in function.get("Layers", ())]
             if len(layers) != 1 or not re.fullmatch(LAYERS[name] + SAM_HASH, str(layers[0])):
-                problem = f"has the layers {layers}; an extension in one could read all that the function sees"
-                yield Finding(name, problem, f"Leave {LAYERS[name]} alone")
+                problem = (
+                    f"has the layers {layers}; an extension in a layer could read everything that the function sees"
+                )
+                yield Finding(name, problem, f"Use only {LAYERS[name]}")
 
 
 class AsDecided(PolicyRule):
     id = "E9510"
-    shortdesc = "Who may reach what is as it was decided"
+    shortdesc = "Access has the decided values"
     description = (
         "Trust, policies of resources, callers and encryption have the values of checks/template_rules/decided.yaml."
     )

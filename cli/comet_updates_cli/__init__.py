@@ -30,6 +30,7 @@ from comet_updates_cli.commands import (
     yank,
 )
 from comet_updates_cli.options import SIGNS_WITH, SignWith
+from comet_updates_cli.terminal import say
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 for command in (
@@ -56,7 +57,7 @@ app.add_typer(keys.app, name="keys")
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 (typer's way)
     if wanted:
-        typer.echo(__version__)
+        say(__version__)
         raise typer.Exit
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
 from rich.filesize import decimal
 
+from comet_updates_cli.terminal import JOINERS
 from comet_updates_client.choose import Outcome, Verdict
-from comet_updates_client.manifest import Release
 
-NOTES_MAX_CHARS = 4_000
-_JOINERS = "\u200c\u200d"  # writing systems and emoji need them
+NOTES_MAX_CHARS, NOTES_MAX_ROWS = 4_000, 200
+_QUOTE = "  | "
 
 SAYS = {
     Outcome.UPDATE: "An update is available.",
@@ -33,7 +34,7 @@ SAYS = {
 def clean(text: str) -> str:
     """Return `text` without characters that a terminal acts on, or that change the direction of a line."""
     lines = text.replace("\r\n", "\n").replace("\t", "    ").split("\n")
-    return "\n".join("".join(c for c in line if c.isprintable() or c in _JOINERS) for line in lines)
+    return "\n".join("".join(c for c in line if c.isprintable() or c in JOINERS) for line in lines)
 
 
 def notes(told: Mapping[str, str], language: str) -> str:
@@ -45,27 +46,41 @@ def notes(told: Mapping[str, str], language: str) -> str:
     return clean(html.unescape(re.sub(r"<[^<>]{0,1000}>", "", text))).strip()
 
 
-def describe(verdict: Verdict, installed: str, language: str) -> Iterator[str]:
-    """Yield the lines to show."""
+def describe(verdict: Verdict, installed: str, language: str, columns: int) -> Iterator[str]:
+    """Yield the lines to show, on a terminal with so many `columns`.
+
+    A line of the service's text begins with `|`, also where it is wrapped. So it cannot look like a line of ours.
+    """
     yield SAYS[verdict.outcome]
     release = verdict.release
     if release is None or verdict.outcome is Outcome.CURRENT:
         return
-    yield f"  version    {clean(release.display_version)} (installed: {clean(installed)})"
+    yield f"  version    {_one_line(release.display_version)} (installed: {_one_line(installed)})"
     if verdict.artifact and verdict.artifact.size_bytes:
         yield f"  size       {decimal(verdict.artifact.size_bytes)}"
-        yield f"  from       {clean(verdict.artifact.url)}"
+        yield f"  from       {_one_line(verdict.artifact.url)}"
     if verdict.is_critical:
         yield "  critical   yes: the publisher asks you to update soon"
-    yield from _text(release, language)
-
-
-def _text(release: Release, language: str) -> Iterator[str]:
-    if release.title:
-        yield f"  {clean(release.title)}"
-    text = notes(release.notes, language)
-    if len(text) > NOTES_MAX_CHARS:
-        text = f"{text[:NOTES_MAX_CHARS]} ..."
-    yield from (f"  {line}".rstrip() for line in text.splitlines())
+    yield from _quoted(_one_line(release.title or ""), columns)
+    yield from _quoted(notes(release.notes, language), columns)
     if release.link:
-        yield f"  more at    {clean(release.link)}"
+        yield f"  more at    {_one_line(release.link)}"
+
+
+def _one_line(text: str) -> str:
+    """Return `text` in one line, with single spaces: many could move a part of it to the start of the next line."""
+    return " ".join(clean(text.replace("\n", " ")).split())
+
+
+def _quoted(text: str, columns: int) -> Iterator[str]:
+    from rich.console import Console  # noqa: PLC0415 (other commands need not load it)
+    from rich.text import Text  # noqa: PLC0415 (as above)
+
+    cut = text if len(text) <= NOTES_MAX_CHARS else f"{text[:NOTES_MAX_CHARS]} ..."
+    width = max(columns - len(_QUOTE), 20)
+    console = Console(width=width)
+    # rich knows how wide each letter is.
+    rows = (row for line in cut.splitlines() for row in Text(line).wrap(console, width, overflow="fold") or [""])
+    yield from (f"{_QUOTE}{row}".rstrip() for row in islice(rows, NOTES_MAX_ROWS))
+    if next(rows, None) is not None:
+        yield f"{_QUOTE}..."

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from comet_updates import formats, object_keys
 from comet_updates.answer import urls
-from comet_updates.errors import VersionSyntaxError
+from comet_updates.errors import DecisionError, UnreadableObjectError, VersionSyntaxError
 from comet_updates.model.channel import ChannelPolicy, Rollout
 from comet_updates.model.offer import Offer
 from comet_updates.publish import frozen
@@ -62,20 +63,23 @@ class Status(NamedTuple):
     """The state of one or all products.
 
     Attributes:
-        channels: the state of each channel.
+        channels: their channels, without those of products with an unreadable upload.
         refused: the problems of refused uploads, by key.
+        unreadable: why S3 does not give an upload, by key. Its product is not published until then.
         expiries: the signatures of root, targets and products that end soon, or have ended.
     """
 
     channels: list[ChannelStatus]
     refused: dict[str, list[str]]
+    unreadable: dict[str, str]
     expiries: list[Expiry]
 
     @property
     def needs_action(self) -> bool:
-        """True if an upload is refused, a change is not published yet, or a signature has ended."""
+        """True if an upload is refused or unreadable, a change is not published yet, or a signature has ended."""
         has_ended = any(expiry.has_ended for expiry in self.expiries)
-        return bool(self.refused) or has_ended or not all(channel.is_live for channel in self.channels)
+        is_live = all(channel.is_live for channel in self.channels)
+        return bool(self.refused or self.unreadable) or has_ended or not is_live
 
     def as_json(self) -> dict[str, Any]:
         """Return the state for `--json`."""
@@ -90,6 +94,7 @@ class Status(NamedTuple):
         return {
             "channels": [channel.as_json() for channel in self.channels],
             "refused": self.refused,
+            "unreadable": self.unreadable,
             "expiring": expiries,
         }
 
@@ -98,22 +103,36 @@ def status(bucket: Bucket, product: str | None, now: datetime) -> Status:
     """Return the state at `now` of one product, or of all.
 
     Raises:
+        DecisionError: the bucket has no such product.
         StoreUnavailableError: S3 fails.
     """
     views = {product: list_product(bucket, product)} if product else list_all_products(bucket)
+    if product and not any(views[product]):
+        raise DecisionError(f"{product}: the bucket has no such product. Check the spelling.")
     listed = bucket.listed(object_keys.DOCUMENTS + (f"{product}/" if product else ""))
     written_at = {key: found.written_at for key, found in listed.items()}
     signed_states = SignedStates(bucket)
-    signed_states.look()
-    found = Status([], {}, [])
+    found = Status([], {}, {}, [])
+    with _noted(found):
+        signed_states.look()
     for name, view in sorted(views.items()):
-        inputs, completed = frozen.complete(name, view.listing, functools.partial(Loader(bucket).load, name), now)
-        rendered = signed_states.apply(name, completed, view)
-        found.channels.extend(_channels(inputs, rendered, view.existing, written_at, now))
-        for key, refusal in {**inputs.refusals, **rendered.refusals}.items():
-            found.refused[key] = [str(problem) for problem in refusal.problems]
+        with _noted(found):
+            inputs, completed = frozen.complete(name, view.listing, functools.partial(Loader(bucket).load, name), now)
+            rendered = signed_states.apply(name, completed, view)
+            found.channels.extend(_channels(inputs, rendered, view.existing, written_at, now))
+            for key, refusal in {**inputs.refusals, **rendered.refusals}.items():
+                found.refused[key] = [str(problem) for problem in refusal.problems]
     found.expiries.extend(expiries(signed_states.anchor, signed_states.ends, now))
     return found
+
+
+@contextmanager
+def _noted(found: Status) -> Iterator[None]:
+    """Add an unreadable object to `found`, in place of an error."""
+    try:
+        yield
+    except UnreadableObjectError as error:
+        found.unreadable[error.key] = error.problem
 
 
 def _channels(

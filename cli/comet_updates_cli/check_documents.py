@@ -12,10 +12,14 @@ from typing import NamedTuple
 import yaml
 
 from comet_updates import object_keys
-from comet_updates.errors import Problem, RefusedUploadError, refuse
+from comet_updates.errors import Problem, RefusedUploadError, UnreadableFileError, refuse
+from comet_updates.model.channel import ChannelPolicy
 from comet_updates.model.product import Product
 from comet_updates.model.release import Release
 from comet_updates.publish.uploads import parse, rules
+from comet_updates_cli import files
+
+LINES_MAX_BYTES = 100_000  # some seconds
 
 
 class Finding(NamedTuple):
@@ -37,20 +41,22 @@ def files_in(given: Iterable[Path]) -> list[Path]:
     return [file for path in given for file in (sorted(path.rglob("*.json")) if path.is_dir() else [path])]
 
 
-def check(files: Iterable[Path]) -> list[Finding]:
+def check(given: Iterable[Path]) -> list[Finding]:
     """Return the problems of these files.
 
-    A release is checked with its product's document, and a product's document with its releases, if the same tree has
-    them. What was accepted in a bucket is not known here.
+    A release or policy is checked with its product's document, and a product's document with its releases, if the same
+    tree has them. What was accepted in a bucket is not known here.
 
-    Raises:
-        OSError: a file cannot be read.
     """
-    return [finding for file in files for finding in _check(file)]
+    return [finding for file in given for finding in _check(file)]
 
 
 def _check(file: Path) -> Iterable[Finding]:
-    body = file.read_bytes()
+    try:
+        body = _read(file)
+    except UnreadableFileError as error:
+        yield Finding(str(file), 1, "$", f"cannot be read: {error.problem}", "Check the file")
+        return
     key = _key_by_place(file) or _key_by_content(body) or file.name
     try:
         parse.check_size(key, len(body))
@@ -58,6 +64,8 @@ def _check(file: Path) -> Iterable[Finding]:
         document = parse.parse(parse.MODELS[upload.kind], key, body)
         if isinstance(document, Release):
             rules.check_release(key, document, _product(file, key))
+        elif isinstance(document, ChannelPolicy):
+            rules.check_policy(key, document, _product(file, key))
         elif isinstance(document, Product) and (lost := _not_ordered_by(document, file, key)):
             wrong = (
                 f"is `{document.version_scheme}`, but releases beside it do not parse under it: {rules.some_of(lost)}"
@@ -67,8 +75,13 @@ def _check(file: Path) -> Iterable[Finding]:
             )
             refuse(key, wrong, remedy, path="$.version_scheme")
     except RefusedUploadError as refusal:
+        tree = _tree(body, refusal.problems)
         for problem in refusal.problems:
-            yield Finding(str(file), _line(body, problem), problem.path, problem.problem, problem.remedy)
+            yield Finding(str(file), _line(tree, problem), problem.path, problem.problem, problem.remedy)
+
+
+def _read(file: Path) -> bytes:
+    return files.read(file, parse.UPLOAD_MAX_BYTES)
 
 
 def _key_by_place(file: Path) -> str | None:
@@ -96,12 +109,12 @@ def _key_by_content(body: bytes) -> str | None:
 
 
 def _product(file: Path, key: str) -> Product:
-    """Return the release's product from the same tree; the defaults if it is missing or not valid."""
+    """Return the document's product from the same tree; the defaults if it is missing or not valid."""
     name = parse.check_key(key).product
     own = object_keys.product_key(name)
     beside = Path(str(file.absolute()).removesuffix(key)) / own
-    with suppress(OSError, RefusedUploadError):
-        return parse.parse(Product, own, beside.read_bytes())
+    with suppress(UnreadableFileError, RefusedUploadError):
+        return parse.parse(Product, own, _read(beside))
     return Product(product=name)
 
 
@@ -111,20 +124,27 @@ def _not_ordered_by(product: Product, file: Path, key: str) -> list[Release]:
     place = str(file.absolute())
     folder = Path(place.removesuffix(key)) / "releases" / product.product
     for beside in sorted(folder.glob("*/*.json")) if place.endswith(key) else ():
-        with suppress(OSError, RefusedUploadError):
-            release = parse.parse(Release, beside.relative_to(folder.parents[1]).as_posix(), beside.read_bytes())
+        with suppress(UnreadableFileError, RefusedUploadError):
+            release = parse.parse(Release, beside.relative_to(folder.parents[1]).as_posix(), _read(beside))
             found += [release] if any(rules.version_problems(release, product)) else []
     return found
 
 
-def _line(body: bytes, problem: Problem) -> int:
+def _tree(body: bytes, problems: Iterable[Problem]) -> yaml.Node | None:
+    """Return a document with the lines of its fields; None if it is not needed, not valid or too large."""
+    if len(body) > LINES_MAX_BYTES or all(problem.path == "$" for problem in problems):
+        return None
+    try:
+        return yaml.compose(body.decode(), Loader=yaml.SafeLoader)  # JSON is YAML, and this parser keeps line numbers
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return None
+
+
+def _line(tree: yaml.Node | None, problem: Problem) -> int:
     """Return the line of the field, or of the object that lacks it; the first line if that is unknown."""
     if found := re.search(r": line ([0-9]+) column", problem.problem):  # of JSON's own errors
         return int(found[1])
-    try:
-        node = yaml.compose(body.decode(), Loader=yaml.SafeLoader)  # JSON is YAML, and this parser keeps line numbers
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return 1
+    node = tree
     for name, index in re.findall(r"\.([^.\[]+)|\[([0-9]+)\]", problem.path):
         if isinstance(node, yaml.MappingNode):
             node = next((value for key, value in node.value if key.value == name), node)

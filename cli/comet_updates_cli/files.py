@@ -1,11 +1,36 @@
-"""Files of the person at the terminal: written whole or not at all, and never lost."""
+"""Files of the person at the terminal: written whole or not at all, and never lost. All commands write with it.
+
+A file is written under a temporary name, `.NAME.*.tmp`, and gets its own name last. So a reader, a full disk or a kill
+finds the file as it was, or complete.
+"""
 
 from __future__ import annotations
 
-import tempfile
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import fsync
 from pathlib import Path
+from stat import S_ISREG
 
-from comet_updates.errors import FileInTheWayError
+from comet_updates.errors import ConcurrentPublishError, FileInTheWayError, UnreadableFileError, UnwritableFileError
+
+_NAME_MAX_CHARS = 100  # of the name in the temporary name, which a file system limits to 255 bytes
+
+
+def read(file: Path, max_bytes: int) -> bytes:
+    """Return the content of a regular file, at most one byte more than `max_bytes`.
+
+    Raises:
+        UnreadableFileError: it cannot be read, or is not a regular file: reading a pipe or a device may never end.
+    """
+    try:
+        if not S_ISREG(file.stat().st_mode):
+            raise UnreadableFileError(str(file), "is not a regular file")
+        with file.open("rb") as opened:
+            return opened.read(max_bytes + 1)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise UnreadableFileError(str(file), getattr(error, "strerror", None) or str(error)) from error
 
 
 def check_free(file: Path, body: bytes) -> bool:
@@ -13,49 +38,110 @@ def check_free(file: Path, body: bytes) -> bool:
 
     Raises:
         FileInTheWayError: it holds something else, or is a link or a folder.
+        UnwritableFileError: it cannot be read.
     """
-    if not (file.exists() or file.is_symlink()):
-        return True
-    if not file.is_file() or file.read_bytes() != body:
-        raise FileInTheWayError(str(file))
+    with _told(file):
+        if not (file.exists() or file.is_symlink()):
+            return True
+        if not file.is_file() or file.read_bytes() != body:
+            raise FileInTheWayError(str(file))
     return False
 
 
-def create(file: Path, body: bytes) -> None:
+def create(file: Path, body: bytes, *, is_private: bool = False) -> None:
     """Write `body` to a file that does not exist yet; do nothing if it holds `body` already.
+
+    Args:
+        file: the file. Its folder is created if it does not exist.
+        body: the content.
+        is_private: whether only the owner may read the file.
 
     Raises:
         FileInTheWayError: it holds something else. It stays as it is.
-        OSError: it cannot be written.
+        UnwritableFileError: it cannot be written. It does not exist.
     """
     if not check_free(file, body):
         return
-    try:
-        opened = file.open("xb")  # a link counts as existing, wherever it leads
-    except FileExistsError:
-        raise FileInTheWayError(str(file)) from None
-    try:
-        with opened:
-            opened.write(body)
-    except BaseException:
-        file.unlink(missing_ok=True)
-        raise
+    with _told(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with _written(file, body, 0o600 if is_private else 0o666) as temporary:
+            try:
+                file.hardlink_to(temporary)  # it never replaces a file, as a rename would
+            except FileExistsError:
+                raise FileInTheWayError(str(file)) from None
+            except OSError:  # no links, as on a USB stick: reserve the name, or find it taken
+                _reserve(file)
+                temporary.replace(file)
 
 
-def replace(file: Path, body: bytes) -> None:
-    """Write `body` in the place of what `file` holds: a reader, or a kill, finds the old bytes or the new ones.
+def replace(file: Path, body: bytes, read: bytes) -> None:
+    """Write `body` in the place of what `file` holds.
+
+    Args:
+        file: the file. If it is a link, the file that it leads to is written.
+        body: the new content.
+        read: the old content, from which `body` was made.
 
     Raises:
-        OSError: it cannot be written. It stays as it is.
+        ConcurrentPublishError: somebody else changed it since. It stays as it is.
+        UnwritableFileError: it cannot be written. It stays as it is.
     """
-    with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as opened:
-        temporary = Path(opened.name)
-        try:
+    with _told(file):
+        real = file.resolve(strict=True)
+        mode = real.stat().st_mode & 0o777
+        with _written(real, body, mode) as temporary:
+            temporary.chmod(mode)
+            _check_unchanged(real, read)
+            temporary.replace(real)
+
+
+def remove(file: Path, read: bytes) -> None:
+    """Delete a file that holds `read`.
+
+    Raises:
+        ConcurrentPublishError: somebody else changed it since. It stays as it is.
+        UnwritableFileError: it cannot be deleted.
+    """
+    with _told(file):
+        _check_unchanged(file, read)
+        file.unlink()
+
+
+def _check_unchanged(file: Path, read: bytes) -> None:
+    if file.read_bytes() != read:
+        raise ConcurrentPublishError(f"{file}: somebody else changed it at the same time. Try again.")
+
+
+@contextmanager
+def _written(file: Path, body: bytes, mode: int) -> Iterator[Path]:
+    """Yield a temporary file beside `file` with the content `body`, and delete it at the end if it is still there."""
+    temporary = file.with_name(f".{file.name[:_NAME_MAX_CHARS]}.{secrets.token_hex(8)}.tmp")
+    temporary.touch(mode, exist_ok=False)
+    try:
+        with temporary.open("r+b") as opened:
             opened.write(body)
-            opened.close()
-            temporary.chmod(file.stat().st_mode & 0o777)
-            temporary.replace(file)
-        except BaseException:
-            opened.close()
-            temporary.unlink(missing_ok=True)
-            raise
+            opened.flush()
+            fsync(opened.fileno())  # or a power failure could leave a file with a name and without content
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _reserve(file: Path) -> None:
+    """Create an empty file.
+
+    Raises:
+        FileInTheWayError: the file exists.
+    """
+    try:
+        file.touch(exist_ok=False)
+    except FileExistsError:
+        raise FileInTheWayError(str(file)) from None
+
+
+@contextmanager
+def _told(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UnwritableFileError(str(file), error.strerror or type(error).__name__) from error

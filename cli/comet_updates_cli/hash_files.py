@@ -46,6 +46,8 @@ def sums(file: Path, advance: Callable[[int], None] = lambda _: None) -> Sums:
     Raises:
         ArtifactError: the file cannot be read, is empty, or does not begin as its ending requires.
     """
+    if not file.is_file():
+        raise ArtifactError(str(file), "is not a regular file", "Check the file")
     hashes = {"sha256": hashlib.sha256(), "sha512": hashlib.sha512()}
     if file.name.lower().endswith(SQUIRREL_ENDING):
         hashes["sha1"] = hashlib.sha1(usedforsecurity=False)

@@ -8,19 +8,18 @@ from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
-from urllib.error import URLError
-from urllib.request import urlopen
 
 from comet_updates import object_keys
-from comet_updates.errors import ForeignFeedError, Problem, RefusedUploadError
+from comet_updates.errors import FetchError, ForeignFeedError, Problem, RefusedUploadError
 from comet_updates.formats import electron_updater, imported, sparkle, squirrel, tauri, velopack
 from comet_updates.model.product import Product
 from comet_updates.model.release import Release
 from comet_updates.publish.uploads import parse, rules
 from comet_updates_cli import files
+from comet_updates_cli.fetch import fetch
 
 FEED_MAX_BYTES = 50_000_000
-FETCH_TIMEOUT_S = 30
+FETCH_LONGEST_S = 300.0
 _SQUIRREL = re.compile(rb"\A(?:\xef\xbb\xbf)?(?:\s|#.*\n)*[0-9a-fA-F]{40}\s")
 _VELOPACK_SYSTEMS = {theirs: ours for ours, theirs in velopack.SYSTEMS.items()}
 
@@ -47,15 +46,16 @@ def load(source: str) -> bytes:
     """
     try:
         if source.startswith("https://"):
-            with urlopen(source, timeout=FETCH_TIMEOUT_S) as answer:  # noqa: S310 (https, checked above)
-                body: bytes = answer.read(FEED_MAX_BYTES + 1)
+            body = fetch(source, FEED_MAX_BYTES, FETCH_LONGEST_S).body
         else:
             with Path(source).open("rb") as file:
                 body = file.read(FEED_MAX_BYTES + 1)
-    except (OSError, URLError) as error:
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         # Without the errno and the path, which the message already begins with.
         reason = getattr(error, "strerror", None) or error
         raise ForeignFeedError(f"{source}: cannot be read: {reason}. Check the path or URL.") from error
+    except FetchError as error:
+        raise ForeignFeedError(f"{source}: cannot be read: {error.reason}. Check the path or URL.") from error
     if len(body) > FEED_MAX_BYTES:
         raise ForeignFeedError(f"{source}: longer than {FEED_MAX_BYTES} bytes. Check that it is a feed.")
     return body
@@ -119,12 +119,11 @@ def write(documents: dict[str, bytes], folder: Path) -> list[str]:
 
     Raises:
         FileInTheWayError: a file already exists with different content; nothing is written.
+        UnwritableFileError: a file cannot be written. The next run continues.
     """
     missing = sorted(key for key, body in documents.items() if files.check_free(folder / key, body))
     for key in missing:
-        path = folder / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        files.create(path, documents[key])
+        files.create(folder / key, documents[key])
     return missing
 
 

@@ -8,18 +8,16 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.error import HTTPError, URLError
 from urllib.parse import quote
-from urllib.request import Request, urlopen
 
-import yaml
-
-from comet_updates.errors import ArtifactError
-from comet_updates.formats import imported
+from comet_updates.errors import ArtifactError, FetchError, ForeignFeedError
+from comet_updates.formats import electron_updater, imported
+from comet_updates_cli.fetch import fetch
 from comet_updates_cli.hash_files import Sums
 
 Wire = dict[str, Any]
-TIMEOUT_S = 30
+LONGEST_S = 60.0
+TEXT_MAX_CHARS = 10_000_000  # of a changelog; a release has far less
 SIGNATURE_ENDINGS = (".sig", ".minisig", ".edsig")
 """Endings of signature files: Tauri's builder, minisign, and the output of Sparkle's `sign_update`."""
 
@@ -39,6 +37,18 @@ class Kind(NamedTuple):
     platform: str
     arch: str
     kind: str
+
+
+def check_name(file: Path) -> None:
+    """Check that a file's name can be a part of a URL.
+
+    Raises:
+        ArtifactError: the name is not text in UTF-8.
+    """
+    try:
+        file.name.encode()
+    except UnicodeEncodeError as error:
+        raise ArtifactError(str(file), "its name is not UTF-8 text", "Rename it") from error
 
 
 def recognise(name: str) -> Kind:
@@ -102,10 +112,13 @@ def channel_files(files: Iterable[Path]) -> dict[str, Wire]:
     found: dict[str, Wire] = {}
     for file in files:
         try:
-            listed = yaml.safe_load(text(file))["files"]
-            found |= {entry["url"]: entry for entry in listed}
-        except (yaml.YAMLError, ValueError, KeyError, TypeError) as error:
-            raise ArtifactError(str(file), "not a channel file of electron-builder", "Leave it out") from error
+            document = electron_updater.load(text(file).encode())
+        except ForeignFeedError as error:
+            raise ArtifactError(str(file), str(error), "Build it again, or leave it out") from error
+        entries = document.get("files") if isinstance(document, dict) else None
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) and "url" in entry for entry in entries):
+            raise ArtifactError(str(file), "not a channel file of electron-builder", "Leave it out")
+        found |= {entry["url"]: entry for entry in entries}
     return found
 
 
@@ -139,21 +152,32 @@ def artifact(file: Path, kind: Kind, found: Sums, base_url: str, told: Mapping[s
         sha1=found.sha1,
         signatures=signatures(file),
         bundle=next((bundle for ending, bundle in _BUNDLES.items() if file.name.lower().endswith(ending)), None),
-        block_map_size=said.get("blockMapSize"),
+        block_map_size=_block_map_size(file, said),
     )
+
+
+def _block_map_size(file: Path, entry: Wire) -> int | None:
+    try:
+        return imported.size("blockMapSize", entry.get("blockMapSize"))
+    except ForeignFeedError as error:
+        raise ArtifactError(str(file), f"its entry in the channel file is wrong: {error}", "Build it again") from error
 
 
 def text(file: Path) -> str:
     """Return the content of a text file.
 
     Raises:
-        ArtifactError: it cannot be read, or is not UTF-8.
+        ArtifactError: it cannot be read, is too long, or is not UTF-8.
     """
     try:
-        return file.read_text(encoding="utf-8")
+        with file.open(encoding="utf-8") as opened:
+            content = opened.read(TEXT_MAX_CHARS + 1)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise ArtifactError(str(file), f"cannot be read: {reason}", "Save it as UTF-8 text") from error
+    if len(content) > TEXT_MAX_CHARS:
+        raise ArtifactError(str(file), f"is longer than {TEXT_MAX_CHARS} letters", "Check that it is the right file")
+    return content
 
 
 def notes(text: str, version: str) -> str:
@@ -175,12 +199,8 @@ def answers(wire: Wire) -> None:
     """
     url = wire["url"]
     try:
-        with urlopen(Request(url, method="HEAD"), timeout=TIMEOUT_S) as answer:  # noqa: S310 (https, by the model)
-            size = answer.headers.get("content-length")
-    except (URLError, OSError, ValueError) as error:
-        reason = getattr(error, "reason", None) or error
-        if isinstance(error, HTTPError):
-            error.close()
-        raise ArtifactError(url, f"does not answer: {reason}", "Upload the file first") from error
-    if size is not None and int(size) != wire["size"]:
+        size = fetch(url, 0, LONGEST_S, method="HEAD").headers["content-length"]
+    except FetchError as error:
+        raise ArtifactError(url, f"does not answer: {error.reason}", "Upload the file first") from error
+    if size is not None and size.strip() != str(wire["size"]):
         raise ArtifactError(url, f"has {size} bytes, but the local file has {wire['size']}", "Upload the same file")

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from comet_updates import object_keys
-from comet_updates.answer.errors import CometError
 from comet_updates_cli.options import SIGNS_WITH, Where
+from comet_updates_cli.terminal import refusals, say, say_json
 
 if TYPE_CHECKING:
     from comet_updates.publish.bucket import Bucket
@@ -34,7 +30,7 @@ def carry_out(where: Where, make_plan: Callable[[Bucket, datetime], Plan]) -> Pl
     with refusals():
         plan = execute(where, make_plan)
     if where.as_json:
-        typer.echo(json.dumps(as_json_of(where, plan)))
+        say_json(as_json_of(where, plan))
     else:
         show(where, plan)
     return plan
@@ -70,18 +66,18 @@ def execute(where: Where, make_plan: Callable[[Bucket, datetime], Plan]) -> Plan
 def show(where: Where, plan: Plan) -> None:
     """Print what was written, or what a dry run would write."""
     if plan.body is None:
-        typer.echo(f"nothing to do: {plan.key} is already up to date")
+        say(f"nothing to do: {plan.key} is already up to date")
         _tell_signed(plan)
         return
     for key, diff in plan.changes.items():
-        typer.echo(diff if where.dry_run else f"changes {key.removeprefix('public')}")
-    typer.echo(f"{'would write' if where.dry_run else 'wrote'} {plan.key}")
+        say(*(diff.split("\n") if where.dry_run else [f"changes {key.removeprefix('public')}"]))
+    say(f"{'would write' if where.dry_run else 'wrote'} {plan.key}")
     _tell_signed(plan)
 
 
 def _tell_signed(plan: Plan) -> None:
     for key in plan.signed:
-        typer.echo(f"signed {key}")
+        say(f"signed {key}")
 
 
 def as_json_of(where: Where, plan: Plan) -> dict[str, Any]:
@@ -92,13 +88,3 @@ def as_json_of(where: Where, plan: Plan) -> dict[str, Any]:
         "changes": plan.changes,
         "signed": list(plan.signed),
     }
-
-
-@contextmanager
-def refusals() -> Iterator[None]:
-    """Print our errors and exit with code 1."""
-    try:
-        yield
-    except CometError as error:
-        typer.echo(f"comet-updates: {error}", err=True)
-        raise typer.Exit(1) from error

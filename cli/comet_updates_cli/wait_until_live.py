@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
-from urllib.error import HTTPError, URLError
-from urllib.request import urlopen
 
 from comet_updates import formats, object_keys
 from comet_updates.answer import urls
-from comet_updates.errors import DecisionError
+from comet_updates.errors import DecisionError, FetchError, RefusedUploadError, VersionSyntaxError
 from comet_updates.model.offer import Offer
 from comet_updates.model.release import Release
 from comet_updates.publish.bucket import Bucket
@@ -19,8 +18,10 @@ from comet_updates.publish.stored import etag_of
 from comet_updates.publish.uploads.accept import AcceptedUploads
 from comet_updates.publish.uploads.load import Loader, list_inputs
 from comet_updates_cli.channel_status import in_words
+from comet_updates_cli.fetch import fetch
 
-TIMEOUT_S = 30
+LONGEST_S = 30.0
+DOCUMENT_MAX_BYTES = 50_000_000  # far more than any document of ours
 OFFERED, SCHEDULED, HELD, REFUSED = "offered", "scheduled", "held", "refused"
 
 
@@ -29,7 +30,7 @@ class ReleaseStatus(NamedTuple):
 
     Attributes:
         state: `OFFERED`, `SCHEDULED`, `HELD` or `REFUSED`.
-        says: the reasons, a sentence each; empty if the release is offered.
+        says: the reasons, each with the key that it is about; empty if the release is offered.
         offer: the offer of its channel; `None` if the release is refused.
     """
 
@@ -63,19 +64,35 @@ def standing(bucket: Bucket, release: object_keys.Upload, now: datetime) -> Rele
     """
     inputs = Loader(bucket).load(release.product, list_inputs(bucket, release.product))
     key = object_keys.release_key(release.product, release.channel, release.version)
-    for refused in (key, object_keys.product_key(release.product)):
-        if refused in inputs.refusals and (refused == key or inputs.product is None):
-            return ReleaseStatus(REFUSED, [str(problem) for problem in inputs.refusals[refused].problems], None)
+    policy_key = object_keys.channel_key(release.product, release.channel)
+    frozen = [
+        *([object_keys.product_key(release.product)] if inputs.product is None else []),
+        *([policy_key] if release.channel in inputs.undecided else []),
+    ]
+    if refused := [inputs.refusals[each] for each in (key, *frozen) if each in inputs.refusals]:
+        return ReleaseStatus(REFUSED, says_of(refused), None)
     found = next((r for r in inputs.releases if (r.channel, r.version) == (release.channel, release.version)), None)
     if found is None or inputs.product is None:
         raise DecisionError(f"{key}: no longer in the bucket. Release it again.")
-    offer = decide(inputs.product, release.channel, inputs.policies, inputs.releases_for(release.channel), now)
-    if any(past is found for past, _ in offer.history):
-        return ReleaseStatus(OFFERED, [], offer)
+    try:
+        offer = decide(inputs.product, release.channel, inputs.policies, inputs.releases_for(release.channel), now)
+    except VersionSyntaxError as error:  # the pin cannot be compared
+        return ReleaseStatus(REFUSED, [f"{policy_key}: refused: $.pin: {error}"], None)
+    for past, withdrawn in offer.history:
+        if past is found and withdrawn is None:
+            return ReleaseStatus(OFFERED, [], offer)
+        if past is found:
+            says = f"{key} is withdrawn: {withdrawn}. To offer it, run comet-updates unyank."
+            return ReleaseStatus(HELD, [says], offer)
     due = due_at(found, inputs.policies)
     if due and due > now:
-        return ReleaseStatus(SCHEDULED, [f"is scheduled for {due.isoformat()}."], offer)
-    return ReleaseStatus(HELD, [_held(inputs, found)], offer)
+        return ReleaseStatus(SCHEDULED, [f"{key} is scheduled for {due.isoformat()}."], offer)
+    return ReleaseStatus(HELD, [f"{key} {_held(inputs, found)}"], offer)
+
+
+def says_of(refusals: Iterable[RefusedUploadError]) -> list[str]:
+    """Return a line for each problem of refused uploads."""
+    return [f"{refusal.key}: refused: {problem}" for refusal in refusals for problem in refusal.problems]
 
 
 def _held(inputs: AcceptedUploads, release: Release) -> str:
@@ -126,11 +143,7 @@ def versions_live(service_url: str, product: str, channel: str) -> set[str]:
 
 def _get(url: str) -> bytes | None:
     try:
-        with urlopen(url, timeout=TIMEOUT_S) as answer:  # noqa: S310 (the URL from --service-url)
-            body: bytes = answer.read()
-            return body
-    except HTTPError as error:
-        error.close()
-    except (URLError, OSError, ValueError):
-        pass
-    return None
+        body = fetch(url, DOCUMENT_MAX_BYTES, LONGEST_S).body
+    except FetchError:
+        return None
+    return body if len(body) <= DOCUMENT_MAX_BYTES else None

@@ -10,12 +10,13 @@ import re
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
+from os import SEEK_END
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from comet_updates.errors import FileInTheWayError, NoAnswerError, RefusedDownloadError
-from comet_updates_client import http, request, verify
+from comet_updates_client import http, own_file, request, verify
 from comet_updates_client.manifest import Artifact
 from comet_updates_client.verify import PublicKey
 
@@ -49,7 +50,7 @@ def download(
     Raises:
         NoAnswerError: the server does not answer, or the connection was cut. The next call resumes the download.
         RefusedDownloadError: the file is not the offered one, or cannot be written. It is deleted.
-        FileInTheWayError: another file with this name exists.
+        FileInTheWayError: another file with this name exists, or somebody else can change it.
     """
     size_bytes = verify.check_promised(artifact, public_key)
     file = folder / file_name(artifact)
@@ -58,15 +59,17 @@ def download(
         folder.mkdir(parents=True, exist_ok=True)
         if file.exists() or file.is_symlink():
             return _there_already(file, artifact, public_key)
-        if part.is_symlink():  # not ours: a link could lead our writes out of the folder
-            part.unlink()
-        had = _size_bytes(part)
-        _fill(artifact, part, size_bytes, tls, advance)
-        if not verify.has_its_bytes(part, artifact) and had:  # the unfinished file may have been wrong
-            part.unlink()
-            _fill(artifact, part, size_bytes, tls, advance)
-        verify.check(part, artifact, public_key)
-        part.replace(file)
+        with own_file.open_part(part) as opened:
+            had = _fill(artifact, opened, size_bytes, tls, advance)
+            if had and not verify.has_its_bytes(opened, artifact):  # the unfinished file may have been wrong
+                opened.truncate(0)
+                _fill(artifact, opened, size_bytes, tls, advance)
+            verify.check(opened, artifact, public_key)
+            own_file.give_name(opened, part, file)
+    except NoAnswerError:
+        if _size_bytes(part) == 0:  # nothing to continue with
+            _discard(part)
+        raise
     except RefusedDownloadError:
         _discard(part)
         raise
@@ -87,11 +90,22 @@ def file_name(artifact: Artifact) -> str:
 
 
 def _there_already(file: Path, artifact: Artifact, public_key: PublicKey | None) -> Path:
-    try:
-        verify.check(file, artifact, public_key)
-    except (RefusedDownloadError, OSError) as error:
-        raise FileInTheWayError(str(file)) from error
+    opened = own_file.open_own(file)
+    if opened is None:
+        raise FileInTheWayError(str(file))
+    with opened:
+        try:
+            verify.check(opened, artifact, public_key)
+        except (RefusedDownloadError, OSError) as error:
+            raise FileInTheWayError(str(file)) from error
     return file
+
+
+def _size_bytes(part: Path) -> int:
+    try:
+        return part.lstat().st_size
+    except OSError:
+        return 0
 
 
 def _discard(part: Path) -> None:
@@ -99,27 +113,28 @@ def _discard(part: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def _size_bytes(part: Path) -> int:
-    return part.stat().st_size if part.exists() else 0
+def _fill(artifact: Artifact, part: BinaryIO, size_bytes: int, tls: ssl.SSLContext, advance: Advance) -> int:
+    """Download into `part` until it has `size_bytes`. Resume if possible, or start again.
 
-
-def _fill(artifact: Artifact, part: Path, size_bytes: int, tls: ssl.SSLContext, advance: Advance) -> None:
-    """Download into `part` until it has `size_bytes`. Resume if possible, or start again."""
+    Return how many bytes were not downloaded again.
+    """
     address = request.file(artifact.url)
-    offset = _size_bytes(part)
+    offset = part.seek(0, SEEK_END)
     if offset >= size_bytes:
         offset = 0
     with http.sent(address, request.download(address, offset), tls) as reply:
         goes_on = offset > 0 and reply.status == PARTIAL
         rest = re.fullmatch(rf"bytes {offset}-[0-9]+/{size_bytes}", reply.header("content-range"))
         if (goes_on and rest) or reply.status == WHOLE:
-            with part.open("ab" if goes_on else "wb") as opened:
-                _copy(reply, opened, offset if goes_on else 0, size_bytes, advance)
-            return
+            had = offset if goes_on else 0
+            part.seek(had)
+            part.truncate()
+            _copy(reply, part, had, size_bytes, advance)
+            return had
         if not (offset and reply.status in (PARTIAL, NO_SUCH_PART)):
             raise NoAnswerError(address.name, f"answers with status {reply.status}")
-    part.unlink()
-    _fill(artifact, part, size_bytes, tls, advance)
+    part.truncate(0)
+    return _fill(artifact, part, size_bytes, tls, advance)
 
 
 def _copy(reply: http.Reply, to: BinaryIO, done: int, size_bytes: int, advance: Advance) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPException, HTTPResponse
-from threading import Timer
+from time import monotonic
+from typing import cast
 
 from comet_updates.errors import NoAnswerError
 from comet_updates_client.request import Address
@@ -16,6 +18,11 @@ SILENCE_S = 20.0
 """The longest time without any byte from the server."""
 ANSWER_S = 60.0
 """The longest time until the head of an answer, or a whole document, is received."""
+FILE_S = 86_400.0
+"""The longest time for the body of a file. The next call resumes the download."""
+PACE_S = 60.0
+PACE_BYTES = 60_000
+"""The fewest bytes of a file in each `PACE_S`: 1000 bytes a second, half of what the slowest mobile network has."""
 CHUNK_BYTES = 1 << 16
 
 
@@ -39,7 +46,7 @@ class Reply:
             NoAnswerError: the connection was cut, or the server was too slow.
         """
         with _told(self._address):
-            chunk = self._response.read(CHUNK_BYTES)
+            chunk = self._response.read1(CHUNK_BYTES)  # what has arrived: it is not lost if the connection is cut
         if not chunk and self._response.length:
             raise NoAnswerError(self._address.name, "was cut off")
         return chunk
@@ -53,7 +60,8 @@ def sent(address: Address, request: bytes, tls: ssl.SSLContext, *, is_document: 
         address: the server.
         request: the bytes to send.
         tls: the TLS settings that identify the server.
-        is_document: whether the body is small, so that `ANSWER_S` limits the body, too.
+        is_document: whether the body is small, so that `ANSWER_S` limits the body, too. Other bodies are files, which
+            `FILE_S` and `PACE_BYTES` limit.
 
     Raises:
         NoAnswerError: the server cannot be reached, cannot prove its identity, or does not answer with valid HTTP.
@@ -64,16 +72,13 @@ def sent(address: Address, request: bytes, tls: ssl.SSLContext, *, is_document: 
             opened.enter_context(stream)
             if address.is_tls:
                 stream = opened.enter_context(tls.wrap_socket(stream, server_hostname=address.host))
-            # A server that sends one byte at a time never exceeds SILENCE_S. This timer ends the connection.
-            watch = Timer(ANSWER_S, socket.socket.shutdown, (stream, socket.SHUT_RDWR))
-            watch.daemon = True
-            opened.callback(watch.cancel)
-            watch.start()
             stream.sendall(request)
-            response = opened.enter_context(HTTPResponse(stream, method="GET"))
+            limited = _LimitedStream(stream)
+            # HTTPResponse uses nothing of a socket but `makefile`.
+            response = opened.enter_context(HTTPResponse(cast("socket.socket", limited), method="GET"))
             response.begin()
         if not is_document:
-            watch.cancel()
+            limited.expect_file()
         yield Reply(address, response)
 
 
@@ -92,6 +97,48 @@ def document(address: Address, request: bytes, tls: ssl.SSLContext, max_bytes: i
     return reply, body
 
 
+class _LimitedStream(io.RawIOBase):
+    """The bytes that a server sends, until it has taken too long: a byte now and then is not an answer."""
+
+    def __init__(self, stream: socket.socket) -> None:
+        super().__init__()
+        self._stream = stream
+        self._ends_at = monotonic() + ANSWER_S
+        self._is_file = False
+        self._start_pace()
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(self)
+
+    def expect_file(self) -> None:
+        """Apply the limits of a file from now on."""
+        self._is_file = True
+        self._ends_at = monotonic() + FILE_S
+        self._start_pace()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        left_s = self._ends_at - monotonic()
+        if left_s <= 0 or (self._is_file and not self._keeps_pace()):
+            raise TimeoutError
+        self._stream.settimeout(min(SILENCE_S, left_s))
+        size_bytes = self._stream.recv_into(buffer)
+        self._paced_bytes += size_bytes
+        return size_bytes
+
+    def _start_pace(self) -> None:
+        self._paced_until, self._paced_bytes = monotonic() + PACE_S, 0
+
+    def _keeps_pace(self) -> bool:
+        if monotonic() < self._paced_until:
+            return True
+        is_fast_enough = self._paced_bytes >= PACE_BYTES
+        self._start_pace()
+        return is_fast_enough
+
+
 @contextmanager
 def _told(address: Address) -> Iterator[None]:
     """Raise `NoAnswerError` in place of other errors. Its text is our own and never the server's."""
@@ -100,7 +147,7 @@ def _told(address: Address) -> Iterator[None]:
     except ssl.SSLCertVerificationError as error:
         raise NoAnswerError(address.name, f"cannot prove that it is this host: {error.verify_message}") from error
     except TimeoutError as error:
-        raise NoAnswerError(address.name, "does not answer in time") from error
+        raise NoAnswerError(address.name, "does not answer in time, or sends too slowly") from error
     except OSError as error:
         raise NoAnswerError(address.name, f"cannot be reached: {error.strerror or type(error).__name__}") from error
     except (HTTPException, ValueError) as error:  # ValueError: an invalid host name or answer

@@ -49,7 +49,7 @@ class State(NamedTuple):
 def read(file: Path, rng: Random) -> State:
     """Return the stored state or, without a valid file, a new state with a group that `rng` draws."""
     with suppress(OSError, ValueError, RecursionError, LookupError, TypeError, OverflowError):
-        if file.stat().st_size <= FILE_MAX_BYTES:
+        if file.is_file() and file.stat().st_size <= FILE_MAX_BYTES:
             return _parse(json.loads(file.read_bytes()))
     return State(rng.randrange(GROUPS))
 
@@ -58,12 +58,14 @@ def write(file: Path, state: State) -> None:
     """Store `state`. If this fails, the file keeps its old content.
 
     Raises:
-        StateError: the file cannot be written.
+        StateError: the file cannot be written, or is another file of the user, such as a key.
     """
     next_check = state.next_check.astimezone(UTC).isoformat() if state.next_check else None
     said = {"group": state.group, "skipped": state.skipped, "never": state.is_off}
     text = json.dumps(said | {"next_check": next_check, "failures": state.failures}) + "\n"
     try:
+        if file.exists() and not _may_be_replaced(file):
+            raise StateError(str(file), "another file has this name")
         file.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=file.parent, prefix=f".{file.name}.") as folder:
             written = Path(folder) / file.name
@@ -71,6 +73,14 @@ def write(file: Path, state: State) -> None:
             written.replace(file)
     except OSError as error:
         raise StateError(str(file), error.strerror or type(error).__name__) from error
+
+
+def _may_be_replaced(file: Path) -> bool:
+    """Return whether a file is a state, even a broken one, or has no content."""
+    if not file.is_file() or file.stat().st_size > FILE_MAX_BYTES:
+        return False
+    content = file.read_bytes().strip(b"\0 \r\n")
+    return not content or (content.startswith(b"{") and b'"group"' in content)
 
 
 def _parse(said: dict[str, object]) -> State:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from pathlib import Path
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias
 
 import minisign
 
@@ -45,34 +44,35 @@ def check_promised(artifact: Artifact, public_key: PublicKey | None) -> int:
     return artifact.size_bytes
 
 
-def has_its_bytes(file: Path, artifact: Artifact) -> bool:
-    """Return whether `file` has the size and the hashes that the release states."""
+def has_its_bytes(opened: BinaryIO, artifact: Artifact) -> bool:
+    """Return whether an open file has the size and the hashes that the release states."""
     sha256, sha512, size_bytes = hashlib.sha256(), hashlib.sha512(), 0
-    with file.open("rb") as opened:
-        while chunk := opened.read(_CHUNK_BYTES):
-            size_bytes += len(chunk)
-            sha256.update(chunk)
-            sha512.update(chunk)
+    opened.seek(0)
+    while chunk := opened.read(_CHUNK_BYTES):
+        size_bytes += len(chunk)
+        sha256.update(chunk)
+        sha512.update(chunk)
     stated = (artifact.size_bytes, artifact.sha256 or sha256.hexdigest(), artifact.sha512 or sha512.hexdigest())
     return stated == (size_bytes, sha256.hexdigest(), sha512.hexdigest())
 
 
-def check(file: Path, artifact: Artifact, public_key: PublicKey | None) -> None:
-    """Verify a downloaded file.
+def check(opened: BinaryIO, artifact: Artifact, public_key: PublicKey | None) -> None:
+    """Verify a downloaded file, which is open.
 
     The signature is minisign's file, or that file in base64, as Tauri writes it.
 
     Raises:
-        RefusedDownloadError: `file` is not what `artifact` states, or a key is given and did not sign it.
+        RefusedDownloadError: the file is not what `artifact` states, or a key is given and did not sign it.
     """
-    if not has_its_bytes(file, artifact):
+    if not has_its_bytes(opened, artifact):
         raise RefusedDownloadError("the file's size or hash differs from the release")
     if public_key is None:
         return
     told = artifact.signatures[SIGNATURE]
     try:
         text = told.encode() if told.startswith("untrusted comment:") else base64.b64decode(told, validate=True)
-        public_key.verify_file(file, minisign.Signature.from_bytes(text))
+        opened.seek(0)
+        public_key.verify(opened, minisign.Signature.from_bytes(text))
     except ValueError as error:  # base64 raises this, and all errors of minisign derive from it
         raise RefusedDownloadError("the file is not signed with the key that this app trusts") from error
 

@@ -1,7 +1,8 @@
-"""What is latest, as a stock client of TUF verifies it: `tuf_client.py https://updates.example.com PRODUCT CHANNEL`.
+"""Print the latest version, verified by a stock client: `tuf_client.py https://updates.example.com PRODUCT CHANNEL`.
 
-An app is shipped with `1.root.json`, and never asks for it as this example does: whoever could change that answer
-could sign everything. All else is python-tuf's (https://pypi.org/project/tuf/).
+An app must be shipped with `1.root.json`. It must not download it, as this example does: an attacker who can change
+that
+answer can sign everything. python-tuf does the rest (https://pypi.org/project/tuf/).
 """
 
 import json

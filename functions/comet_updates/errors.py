@@ -5,7 +5,17 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple, NoReturn
 
-from comet_updates.answer.errors import CometError
+from comet_updates.answer.errors import CometError, StoreUnavailableError
+
+
+class UnreadableObjectError(StoreUnavailableError):
+    """S3 does not give one object, such as one in an archive. Others may be readable."""
+
+    def __init__(self, key: str, problem: str) -> None:
+        """Name the object's `key` and the `problem`."""
+        super().__init__(f"{key}: {problem}")
+        self.key = key
+        self.problem = problem
 
 
 class ConcurrentPublishError(CometError):
@@ -103,6 +113,35 @@ class FileInTheWayError(CometError):
         """Name the file at `path`."""
         super().__init__(f"{path}: already exists with different content. Move it away, or choose another name.")
         self.path = path
+
+
+class UnreadableFileError(CometError):
+    """A file cannot be read."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        """Name the file at `path` and the `problem`."""
+        super().__init__(f"{path}: cannot be read: {problem}. Check the file.")
+        self.path = path
+        self.problem = problem
+
+
+class UnwritableFileError(CometError):
+    """A file cannot be written. It stays as it is."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        """Name the file at `path` and the `problem`."""
+        super().__init__(f"{path}: cannot be written: {problem}. Check the folder and the free space, then try again.")
+        self.path = path
+
+
+class FetchError(CometError):
+    """A URL does not answer as it should."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        """Name the `url` and the `reason`."""
+        super().__init__(f"{url}: {reason}")
+        self.url = url
+        self.reason = reason
 
 
 class AddressError(CometError):

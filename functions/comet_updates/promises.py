@@ -55,24 +55,24 @@ WHO_UPLOADS = Check("privacy/test_uploads", "who uploads makes no difference")
 EVERY_FAULT_OF_PUBLISHING = Check("privacy/test_uploads", "a fault of any call reveals nothing of the uploader")
 NO_CANARY = Check("privacy/test_canaries", "no canary stays anywhere")
 NO_UPLOADER = Check("privacy/test_canaries", "no canary of an uploader stays anywhere")
-SEEN_BY = Check("privacy/test_reach", "what sees a request fits on one screen")
+SEEN_BY = Check("privacy/test_reach", "the code that sees a request fits on one screen")
 THREE_INPUTS = Check("privacy/test_reach", "three things of a request are read")
 ONE_CORRESPONDENT = Check("privacy/test_reach", "answering talks to its own bucket and to nobody else")
 ONLY_GETS = Check("privacy/test_reach", "answering only reads what is public")
 NO_REDIRECT = Check("privacy/test_answers", "every answer is one of a closed list without cookies or redirects")
-NO_FIELD = Check("privacy/test_answers", "no document has a field for a person or a way to force an installation")
+NO_FIELD = Check("privacy/test_answers", "no document has a field for a person or a forced installation")
 DROP_IN = "privacy/test_drop_in"
 OLD_VERSION = Check(DROP_IN, "the version in a drop in url stays nowhere")
-OLD_VERSION_ALONE = Check(DROP_IN, "which version a drop in client runs makes no difference but to its answer")
+OLD_VERSION_ALONE = Check(DROP_IN, "the version of a drop in client changes only its answer")
 OLD_VERSION_FAULT = Check(DROP_IN, "a fault of any call reveals nothing of a drop in request")
-OLD_VERSION_SEEN = Check(DROP_IN, "what sees the version fits on one screen")
+OLD_VERSION_SEEN = Check(DROP_IN, "the code that sees the version fits on one screen")
 OLD_VERSION_CACHED = Check("answer/test_drop_in", "no cache on the way may keep a url with a version in it")
 NOT_BACK = Check("answer/test_drop_in", "a client with this version or a newer one gets nothing")
 FINITE_LOG = Check("privacy/test_log", "every line of the log is one of a finite list")
 ONLY_RECORDS = Check("answer/test_log", "anything but a record is logged as a constant")
-SILENCE = Check("answer/test_log", "nobody else can speak")
+SILENCE = Check("answer/test_log", "no other logger and no warning or hook writes anything")
 FEW_LIBRARIES = Check("privacy/test_reach", "answering depends on few libraries")
-FEW_MODULES = Check("test_architecture", "the answering function loads ten modules of ours and no heavy library")
+FEW_MODULES = Check("test_architecture", "answering loads ten modules of ours and no heavy library")
 LEGACY_PATH = Check("answer/test_urls", "the number of a legacy copy is dropped")
 LEGACY_NAME = Check("answer/test_urls", "number in the place of a name leads nowhere")
 LEGACY_UPLOAD = Check("test_object_keys", "name with a number in it is refused")
@@ -80,14 +80,12 @@ LEGACY_WIRE = Check("privacy/test_reach", "number in the place of a name never r
 LEGACY_CACHED = Check("answer/test_respond", "no cache on the way may keep a url that nobody knows")
 LEGACY_EDGE = Check("template/test_cdn", "the edge keeps no url with the number of an old copy in it")
 TEMPLATE = Check("template/test_expanded", "the template holds every rule")
-EDGE = Check("template/test_cdn", "nothing of a client but the path counts at the edge or is passed on")
+EDGE = Check("template/test_cdn", "the edge uses and passes on nothing of a client but the path")
 EDGE_VERSION = Check("template/test_cdn", "the edge keeps no url with a version in it")
 RETENTION = Check("privacy/test_log", "a log is kept for days")
 QUIET = Check("privacy/test_log", "by default only what somebody has to act on is logged")
 HOW_OFTEN = Check("privacy/test_answers", "every document says how often to ask")
-FROM_MEMORY = Check(
-    "answer/test_store", "with s3 down for an hour known documents are answered and unknown ones are not"
-)
+FROM_MEMORY = Check("answer/test_store", "known documents are answered while s3 is down for an hour")
 NOTHING_TO_SAY = Check("privacy/test_answers", "a client never has to say which version it runs")
 TO_ASK = Check("privacy/test_answers", "a manifest says what a client needs to ask its user")
 CLIENT_SAME = Check("privacy/test_client", "what a client sends is the same on every machine")
@@ -95,7 +93,7 @@ CLIENT_VERIFIES = Check("privacy/test_client", "what a client that verifies send
 CLIENT_SAW = Check("privacy/test_client", "what a client sends never says what it saw before")
 CLIENT_BARE = Check("privacy/test_client", "a client names the document and the host and nothing else")
 CLIENT_DOWNLOAD = Check("privacy/test_client", "a download names the file and the host and nothing else")
-CLIENT_DRAWS = Check("privacy/test_client", "what a copy draws does not come from its machine")
+CLIENT_DRAWS = Check("privacy/test_client", "the random numbers of a copy do not come from its machine")
 CLIENT_UNASKED = Check("privacy/test_client", "nothing is downloaded unasked")
 CLIENT_SILENT = Check("privacy/test_client", "no answer of a person is sent")
 CLIENT_TRUST = Check("client/test_http", "a server without a trusted certificate gets no request")
@@ -113,10 +111,10 @@ PROMISES = (
         "P1",
         "never requires you to give us any personal information to visit our Websites, or to use our software products",
         "Nothing about you is requested",
-        "The service has no accounts, no keys and no fields for personal data. It reads three parts of a request: "
-        "whether it reads or writes, the address of the document, and which copy of the document your software "
-        "already has. It never reads anything else.",
-        "The handler reads the method, the path and If-None-Match from the event and drops the rest. If two requests "
+        "The service has no accounts, no access keys and no fields for personal data. It reads three parts of a "
+        "request: whether it reads or writes, the web address of the document, and which copy of the document your "
+        "software already has. It never reads anything else.",
+        "The handler reads the method, the path and If-None-Match of a request and drops the rest. If two requests "
         "differ only in other parts, everything that can be observed afterwards is equal, byte for byte.",
         (
             *(WHO_ASKS, THREE_INPUTS, SEEN_BY, FEW_MODULES, NO_FIELD, WHO_UPLOADS, NO_UPLOADER, EDGE),
@@ -128,8 +126,8 @@ PROMISES = (
         "does not require that you accept cookies",
         "No cookies",
         "The service never sets a cookie. If your software sends one, the answer is the same as without it.",
-        "The headers of an answer come from a closed list without Set-Cookie. The answer to a request with any "
-        "cookie, query or header equals the answer to the bare request.",
+        "The headers of an answer come from a fixed list, which does not contain Set-Cookie. The answer to a request "
+        "with any cookie, query or header equals the answer to the same request without them.",
         (WHO_ASKS, NO_REDIRECT, EDGE),
     ),
     Promise(
@@ -139,11 +137,12 @@ PROMISES = (
         "Nothing is passed on to others",
         "While it answers, the service connects only to its own storage. It never redirects you, and its pages load "
         "nothing from other hosts. If you choose to download an update, your software also connects to the host that "
-        "the publisher's document names. Your software sees this address first.",
+        "the publisher chose for the file. Your software gets the name of this host before it connects.",
         "The checks record every connection of the answering function, and all go to its own bucket. No answer is a "
-        "redirect. A Content-Security-Policy forbids pages to load anything. The function's role allows one kind of "
-        "read, and its own log. The project's own client follows no redirects. It sends requests only to a server "
-        "that proves its identity, and it tells the host of a file only which file it wants.",
+        "redirect. A Content-Security-Policy forbids pages to load anything. The answering function may read public "
+        "documents and write its own log, and nothing else. The project's own client follows no redirects. It sends "
+        "requests only to a server with a trusted certificate, and it tells the host of a file only which file it "
+        "wants.",
         (
             *(ONE_CORRESPONDENT, FEW_LIBRARIES, ONLY_GETS, NO_REDIRECT, PAGE_ALONE, PAGE_POLICY, TEMPLATE),
             *(CLIENT_DOWNLOAD, CLIENT_TRUST, CLIENT_STAYS),
@@ -154,9 +153,9 @@ PROMISES = (
         "does not create user profiles",
         "No profiles",
         "No table, list, counter or log line depends on who sends a request.",
-        "The role of the answering function can read public documents and do nothing else. The function's memory, log "
-        "and requests to the bucket are equal for all senders. The template may not contain a resource that could "
-        "store a profile.",
+        "The answering function may read public documents and write its own log, and nothing else. Its memory, its log "
+        "and its requests to the bucket are equal for all senders. The template of the deployment may not contain a "
+        "resource that could store a profile.",
         (WHO_ASKS, WHO_ASKS_BEFORE, NO_CANARY, ONLY_GETS, FINITE_LOG, ONLY_RECORDS, TEMPLATE, OLD_VERSION_ALONE),
     ),
     Promise(
@@ -164,10 +163,10 @@ PROMISES = (
         "will never spam you… The only email you will receive from us is a response to a tech support call, or a copy "
         "of CometZone's opt-in newsletter. You may unsubscribe at any point.",
         "No mail",
-        "The service has nobody's address and cannot send anything. The news about releases is a document that you "
+        "The service has no e-mail addresses and cannot send anything. The news about releases is a document that you "
         "fetch. To subscribe, fetch it; to unsubscribe, stop.",
-        "The template may not contain a resource that could send mail or messages to people. No document and no log "
-        "has a field for an address. The history of a channel is a document like any other.",
+        "The template of the deployment may not contain a resource that could send mail or messages to people. No "
+        "document and no log has a field for an e-mail address. The history of a channel is a document like any other.",
         (TEMPLATE, NO_FIELD, NO_CANARY),
     ),
     Promise(
@@ -175,10 +174,10 @@ PROMISES = (
         "COPPA compliant… do not accept any personal information (even for our newsletter) from children who are 13 "
         "years old, or younger",
         "The service cannot tell children from adults",
-        "The service keeps no lasting mark of anyone: no internet address, no cookie, no number of an installation or "
-        "a device. So it needs no exception for children.",
-        "The checks plant markers in every field of a request. Afterwards no marker is in any log, answer, request, "
-        "file or memory, in any common spelling. Logs contain no markers and are kept for days.",
+        "The service keeps nothing by which it could recognise anyone: no IP address, no cookie, no number of an "
+        "installation or a device. So it needs no exception for children.",
+        "The checks put a marker into every field of a request. Afterwards no log, answer, request, file or memory "
+        "contains a marker, in any common encoding. Logs are kept for days.",
         (NO_CANARY, WHO_ASKS, FINITE_LOG, RETENTION, QUIET, TEMPLATE),
     ),
     Promise(
@@ -186,18 +185,19 @@ PROMISES = (
         "Some copies of our software do have a GUID or a Download Number… We do not use these numbers to create user "
         "profiles… to track people… [or] to connect data associated with [them] with any personal information",
         "Numbers of old copies are dropped",
-        "An old copy of the software that still sends its number gets the same answer as a copy that sends none. If "
-        "it sends the number in the place of a name, it gets the answer for every unknown address: not found. The "
-        "service does not read the number, and keeps no part or trace of it in any form.",
-        "A number at the end of a path is removed by its form before other code sees the path. A number in a query, a "
-        "header, a cookie or a body is never read. A number in the place of a product, a channel, a document or a "
-        "language gives the constant 404. It never reaches the bucket, because no name may have the form of such a "
-        "number. These forms are a GUID anywhere in the name; and, as the whole name or between its dots, seven "
-        "digits or more, or dn and digits. Names of other forms are looked up in the bucket. Examples are a shorter "
-        "number, or a number that a letter, a dash or an underscore joins to more text. Nothing that could be derived "
-        "from the number differs afterwards, not even a length. No failure of any call can bring it to the log or to "
-        "the runtime. A CDN stores no address with a number in it, and no cache may store an address that the service "
-        "does not know.",
+        "Old copies of some programs send a number that identifies the copy. Such a copy gets the same answer as a "
+        "copy that sends none. If the number is in the place of a name in the web address, the answer is the one for "
+        "every unknown web address: not found. The service does not read the number, and keeps no part or trace of it "
+        "in any form.",
+        "A number at the end of a path is recognised by its form and removed before other code sees the path. A number "
+        "in a query, a header, a cookie or a body is never read. No product, channel, document or language may have a "
+        "name that looks like such a number. So a number in the place of a name gives the constant 404, and never "
+        "reaches the bucket. A name looks like a number if it contains a GUID. It also does if the whole name, or a "
+        "part of it between dots, is seven digits or more, or dn and digits. All other names are looked up in the "
+        "bucket. Examples are a shorter number, or a number that a letter, a dash or an underscore joins to more text. "
+        "Afterwards nothing depends on the number, not even on its length. No failing call can bring the number to the "
+        "log or to the Lambda runtime. A CDN stores no web address with a number in it, and no cache may store a web "
+        "address that the service does not know.",
         (
             *(WHO_ASKS, WHO_ASKS_IN_TROUBLE, EVERY_FAULT, NO_CANARY, LEGACY_PATH, LEGACY_CACHED, SEEN_BY, SILENCE),
             *(LEGACY_NAME, LEGACY_UPLOAD, LEGACY_WIRE, EDGE, LEGACY_EDGE),
@@ -209,13 +209,15 @@ PROMISES = (
         "Your software rarely needs to check",
         "Every answer states how long it is valid, so your software need not check often. Your software never has to "
         "send its version: it compares versions itself. If the storage fails, the service still answers with the "
-        "documents that it knows. Only old copies that cannot be changed may send their version in the address, if "
-        "their publisher allows that. The service compares that version and forgets it.",
-        "Cache-Control is one of a few constants. Addresses contain no versions, except below /drop-in/, which is off "
-        "unless a product turns it on. There a version is compared with one document, reaches no sink, and no cache "
-        "may store the address. While the bucket fails, a document that was read before is answered from memory, for "
-        "up to a week. The project's own client sends the same lines from every machine, and they do not depend on "
-        "earlier answers. The times of its requests are spread evenly and do not depend on the machine.",
+        "documents that it has in memory. Only old copies that cannot be changed may send their version in the web "
+        "address, if their publisher allows that. The service compares that version and forgets it.",
+        "The header Cache-Control, which states how long an answer is valid, is one of a few constants. Web addresses "
+        "contain no versions, except below /drop-in/, which is off unless a product turns it on. There the service "
+        "compares the version with one document. The version reaches no log, no file and no request to the bucket. No "
+        "cache may store the web address. While the bucket fails, a document that was read before is answered from "
+        "memory, for up to a week. The project's own client sends the same request from every machine, and the request "
+        "does not depend on earlier answers. The times of its requests are spread evenly and do not depend on the "
+        "machine.",
         (
             *(HOW_OFTEN, NOTHING_TO_SAY, FROM_MEMORY, WHO_ASKS_IN_TROUBLE, OLD_VERSION, OLD_VERSION_ALONE),
             *(OLD_VERSION_FAULT, OLD_VERSION_SEEN, OLD_VERSION_CACHED, EDGE_VERSION, NOT_BACK, CLIENT_SAME),
@@ -229,7 +231,7 @@ PROMISES = (
         "The document contains what your software needs to ask you: the version, what is new, how large it is and "
         "whether it is critical. Nothing in it can force an installation, and the service does not learn what you "
         "chose.",
-        "The manifest's schema has these fields, and no field that installs anything by itself. The project's own "
+        "The schema of the document has these fields, and no field that installs anything by itself. The project's own "
         "client asks its user, and downloads nothing before the user's answer. It installs nothing, and sends the "
         "user's answer to nobody. Once it is switched off, it opens no connection.",
         (TO_ASK, NO_FIELD, CLIENT_OFF, CLIENT_UNASKED, CLIENT_SILENT),
@@ -238,8 +240,8 @@ PROMISES = (
         "P10",
         "Some copies… (not those bundled with the RealPlayer)",
         "The same for copies from partners",
-        "Copies that a partner bundles use a channel of their own, with the same promises.",
-        "A channel is a name in an address. No code and no rule treats one channel differently from another.",
+        "Some copies come with the software of a partner. They use a channel of their own, with the same promises.",
+        "A channel is a name in a web address. No code and no rule treats one channel differently from another.",
         (PARTNERS, WHO_ASKS),
     ),
     Promise(
@@ -247,33 +249,33 @@ PROMISES = (
         "If you would like more information on any of our other software products or Websites please click here.",
         "Open to read",
         "This page shows what is promised and how it is checked. Anyone can read what was published, with its history "
-        "and downloads, at the addresses that your software uses.",
-        "The page is generated from the table that also defines the checks, and is answered like any other document.",
+        "and downloads, at the web addresses that your software uses.",
+        "This page is generated from the table that also names the checks, and is answered like any other document.",
         (PAGE, TO_READ, PAGE_ALONE),
     ),
 )
 
 NOT_PROVABLE = (
     (
-        "Amazon Web Services runs the service, and must handle the internet address of a request while the connection "
-        "lasts. The service asks it to log none. We cannot see whether its own systems keep anything for longer."
+        "Amazon Web Services (AWS) runs the service, and must handle the IP address of a request while the connection "
+        "lasts. The service switches on no log of it. We cannot see whether AWS's own systems keep anything for longer."
     ),
     (
-        "API Gateway adds an id of its own to every answer (apigw-requestid). The service neither sees nor logs this "
-        "id, and cannot switch it off."
+        "API Gateway, the part of AWS that receives requests, adds an ID of its own to every answer (apigw-requestid). "
+        "The service neither sees nor logs this ID, and cannot switch it off."
     ),
     (
-        "A publisher may use Amazon's CDN, CloudFront, in place of API Gateway; the default is without it. Its edges "
-        "then handle the internet address, and add ids of their own to answers. CloudFront shows the publisher "
-        "reports: which addresses were requested, how often, from which countries and with which kinds of programs. "
-        "It makes these reports from its own records, and documents no way to switch them off."
+        "A publisher may use Amazon's CDN, CloudFront, in place of API Gateway; the default is without it. CloudFront "
+        "then handles the IP address, and adds IDs of its own to answers. It shows the publisher reports: which web "
+        "addresses were requested, how often, from which countries and with which kinds of programs. It makes these "
+        "reports from its own records, and AWS documents no way to switch them off."
     ),
     (
         "The operator of the deployment could deploy other code, or switch on logging for the whole account. "
         "`comet-updates audit` reads what is deployed and reports what differs. It cannot report what was deployed "
         "yesterday."
     ),
-    ("Names, certificates and networks: those who carry the connection can see that somebody used this service."),
+    ("Networks on the way, name servers and certificate authorities can see that somebody used this service."),
     (
         "Timing: an answer from memory is faster than one from storage, for everyone alike. This shows whether a "
         "document was requested shortly before, but not by whom."

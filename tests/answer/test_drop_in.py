@@ -1,4 +1,4 @@
-"""The rules for updaters that say their version in the URL, without S3."""
+"""Test the rules for updaters that send their version in the URL, without S3."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def test_a_client_with_an_older_version_gets_the_document(base: str, version: st
 @pytest.mark.parametrize("base", [TAURI, MAC])
 @pytest.mark.parametrize("version", ["4.2.1", "4.2.1+build", "4.2.2-alpha", "4.10.0", "v5.0.0", f"{10**60}.0.0"])
 def test_a_client_with_this_version_or_a_newer_one_gets_nothing(base: str, version: str) -> None:
-    """Squirrel.Mac installs whatever it is given, and nobody is to go back."""
+    """Squirrel.Mac installs every release that it receives, so an older one would be a downgrade."""
     answer = ask(f"{base}/{version}")
     assert (answer.status, answer.body) == (204, "")
     assert "content-length" not in answer.headers
 
 
 def test_the_list_for_windows_is_whole_whatever_the_client_runs() -> None:
-    """Its client finds its own version in it, and takes an empty one for an error."""
+    """Squirrel.Windows looks for its own version in the list, and treats an empty list as an error."""
     answer = ask(LIST)
     assert (answer.status, answer.headers["content-type"]) == (200, "text/plain; charset=utf-8")
     assert ask(LIST.replace("4.2.0", "99.0.0")) == answer

@@ -21,14 +21,14 @@ URL = "/v1/comet-cursor/stable"
 
 @pytest.fixture(scope="module")
 def published(s3_endpoint: str) -> S3:
-    """A bucket with one published release."""
+    """Return a bucket with one published release."""
     with published_bucket(s3_endpoint, {"releases/comet-cursor/stable/4.2.1.json": release()}) as made:
         return made
 
 
 @pytest.fixture
 def s3(published: S3, aws: str) -> S3:
-    """The bucket of all tests here, since none of them writes to it."""
+    """Return the bucket that all tests of this file share. None of them writes to it."""
     return published
 
 
@@ -37,9 +37,8 @@ def test_a_published_release_is_answered(published: S3, answer: Handler) -> None
     assert (response["statusCode"], json.loads(response["body"])) == (200, release())
 
 
-def test_one_document_is_read_in_advance_so_that_the_first_client_does_not_wait(
-    published: S3, environment: None, open_sinks: None, wire: Wire
-) -> None:
+def test_start_reads_one_document_in_advance(published: S3, environment: None, open_sinks: None, wire: Wire) -> None:
+    """Open the connection to S3 before the first client comes."""
     del wire[:]
     fresh_import("comet_updates.answer.handler")
     assert [request[:2] for request in wire] == [("GET", f"/{published.bucket}/public/schemas/manifest.json")]

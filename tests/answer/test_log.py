@@ -1,4 +1,4 @@
-"""What can be logged: a finite set of lines, and nothing else whoever tries."""
+"""Test that the log holds lines of a finite set, and nothing else."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ PLACE = urls.DocumentId("comet-cursor", "stable", "manifest.json")
 
 @pytest.fixture
 def log(open_sinks: None, monkeypatch: pytest.MonkeyPatch) -> Log:
-    # What a deployment may set by mistake.
+    # A deployment may set these by mistake.
     monkeypatch.setenv("POWERTOOLS_LOGGER_LOG_EVENT", "true")
     monkeypatch.setenv("POWERTOOLS_DEV", "true")
     monkeypatch.setenv("POWERTOOLS_DEBUG", "true")
     at_the_root = logging._StderrHandler(logging.WARNING)  # type: ignore[attr-defined]  # the stubs leave it out
     logging.getLogger().addHandler(at_the_root)  # Lambda's runtime client has one there
-    threading.excepthook = threading.__excepthook__  # Python's own, which prints; not that of the tests
+    threading.excepthook = threading.__excepthook__  # Python's own, which prints, in place of the one of the tests
     return Log(successes=True, level="INFO")
 
 
@@ -105,7 +105,7 @@ def test_anything_but_a_record_is_logged_as_a_constant(log: Log, capfd: pytest.C
     assert capfd.readouterr().out.splitlines() == [NOT_A_RECORD] * 4
 
 
-def test_nobody_else_can_speak(log: Log, capfd: pytest.CaptureFixture[str]) -> None:
+def test_no_other_logger_and_no_warning_or_hook_writes_anything(log: Log, capfd: pytest.CaptureFixture[str]) -> None:
     logging.getLogger().error("203.0.113.77")
     logging.getLogger("botocore").critical("203.0.113.77")
     logging.getLogger("any.library").exception("203.0.113.77")
@@ -120,7 +120,7 @@ def test_nobody_else_can_speak(log: Log, capfd: pytest.CaptureFixture[str]) -> N
 
 @pytest.mark.usefixtures("open_sinks")
 class TestPowertoolsThatWaitsForTheFirstLine:
-    """By default nothing is written as long as all is well; so it is loaded when something is, amid a request."""
+    """Only failures are logged by default, so Powertools is loaded in the middle of a request."""
 
     LINE = Record(Outcome.FAILED).line()
 
@@ -131,7 +131,10 @@ class TestPowertoolsThatWaitsForTheFirstLine:
         assert (log._logger is None) == waits
 
     def test_a_fault_at_any_moment_of_its_start_costs_no_later_line(self) -> None:
-        """In a process of its own: a fault amid `logging` leaves a lock held, which would stop other threads here."""
+        """Run in a new process.
+
+        A fault inside `logging` leaves a lock held, which would stop other threads of this process.
+        """
         code = "from tests.answer.test_log import fail_at_every_moment\nassert fail_at_every_moment() > 50"
         subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
@@ -148,7 +151,7 @@ class TestPowertoolsThatWaitsForTheFirstLine:
 
     @pytest.mark.parametrize("successes", [True, False])
     def test_its_own_debug_log_stays_shut_and_nothing_is_opened_again(self, *, successes: bool) -> None:
-        """In a new process, where Powertools was never loaded."""
+        """Run in a new process, which has not loaded Powertools yet."""
         code = (
             "import logging, sys, threading, warnings\n"
             "from comet_updates.answer.log import Log, Outcome, Record\n"
@@ -169,7 +172,7 @@ class TestPowertoolsThatWaitsForTheFirstLine:
 
 
 def fail_at_every_moment() -> int:
-    """Write the first line with a fault at each call that it leads to, in turn; gives how many there were."""
+    """Write the first line once for each call that it makes, with a fault at that call. Return the number of calls."""
     line = f"{Record(Outcome.FAILED).line()}\n"
     for nth in itertools.count():
         logging.Logger.manager.loggerDict.pop("comet-updates", None)
@@ -192,7 +195,7 @@ def fail_at_every_moment() -> int:
 
 
 class Fault:
-    """A profiler that raises at one call, as memory or files that run out may at any."""
+    """A profiler that raises an error at one call, as a lack of memory or files may at any call."""
 
     def __init__(self, nth: int) -> None:
         self._left = nth
@@ -208,7 +211,7 @@ class Fault:
 
 
 def test_before_the_log_is_opened_they_could_have(capfd: pytest.CaptureFixture[str]) -> None:
-    """Positive control of the test above: the same words are heard where nothing is closed."""
+    """Positive control of the test above: without the protection, the same words reach the output."""
     handler = logging.StreamHandler(sys.stderr)
     logging.getLogger("any.library").addHandler(handler)
     logging.getLogger("any.library").error("203.0.113.77")

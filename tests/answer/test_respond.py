@@ -1,8 +1,11 @@
-"""The rules of answering, without S3: what each request gives."""
+"""Test the rules of answering, without S3: the answer to each request."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -69,9 +72,44 @@ def test_any_other_validator_changes_nothing(if_none_match: str) -> None:
     assert ask(if_none_match=if_none_match) == ask()
 
 
-@pytest.mark.parametrize("path", ["/v1/comet-cursor/other", "/v1/../..", "//", "", "/v1/", "/v1/comet-cursor/stable/"])
-def test_an_unknown_url_is_not_found(path: str) -> None:
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/v1/comet-cursor/other", "/v1/../..", "/v1/", "/v1/comet-cursor/stable/", "/drop-in/", "/drop-in/x"),
+        *("/tuf/metadata/9.root.json", "/schemas/", "/schemas/x.json"),
+    ],
+)
+def test_an_unknown_url_of_programs_gives_the_problem(path: str) -> None:
     assert ask(path) is respond.NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("", "/", "//", "/v1", "/V1/x/y", "/tuf", "/nothing-here", "/nothing-here/de", "/privacy/x", "/page/9"),
+        *("/cursor/feed.atom", "/favicon.ico", "/robots.txt", "/x/v1/y", "/%761/x", "/12345678"),
+    ],
+)
+def test_an_unknown_url_of_people_gives_the_page(path: str) -> None:
+    assert ask(path) is respond.NO_PAGE
+
+
+def test_page_for_unknown_urls_is_allowed_its_style_and_is_short() -> None:
+    """Check the hash of the page's own stylesheet, which is not that of the other pages."""
+    answer = respond.NO_PAGE
+    (style,) = re.findall("<style>(.*?)</style>", answer.body, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = answer.headers["content-security-policy"]
+    assert f"style-src 'sha256-{digest}';" in policy
+    page = respond.respond("GET", "/", None, lambda key: (DOCUMENT._replace(key=key), Cache.MEMORY))
+    others = page.headers["content-security-policy"]
+    assert policy != others
+    assert policy.split("sha256-")[0] == others.split("sha256-")[0]
+    assert policy.partition("; img-src")[2] == others.partition("; img-src")[2]
+    assert (answer.status, answer.outcome) == (404, respond.NOT_FOUND.outcome)
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.headers["cache-control"] == respond.NOT_FOUND.headers["cache-control"]
+    assert int(answer.headers["content-length"]) == len(answer.body) < 2_000  # copies of long ago may ask for it often
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "get", "", "TRACE"])
@@ -107,7 +145,8 @@ def test_the_headers_are_a_closed_list_whatever_is_asked(path: str, method: str,
 
 
 @given(st.uuids(), st.integers(0, 10**20 - 1))
-def test_a_legacy_copy_that_adds_its_number_to_the_path_gets_what_everyone_gets(guid: object, number: int) -> None:
+def test_url_with_an_added_number_gets_the_same_answer(guid: object, number: int) -> None:
+    """Accept a legacy copy's GUID or download number, in each form, at the end of the path."""
     for suffix in (
         f"{guid}",
         f"{{{guid}}}",
@@ -122,7 +161,7 @@ def test_a_legacy_copy_that_adds_its_number_to_the_path_gets_what_everyone_gets(
 
 @given(st.uuids(), st.integers(0, 10**20 - 1))
 def test_no_cache_on_the_way_may_keep_a_url_that_nobody_knows(guid: object, number: int) -> None:
-    """A copy of long ago may have put anything into it."""
+    """Old copies may have put an identifier into the URL."""
     for unknown in (f"/{guid}", f"/download/{number}", f"{URL}/x/{guid}"):
         assert ask(unknown).headers["cache-control"] == "private, max-age=60"
 
@@ -131,7 +170,7 @@ def test_no_cache_on_the_way_may_keep_a_url_that_nobody_knows(guid: object, numb
     "path", [URL, f"{URL}/manifest.json", "/schemas/release.json", "/", "/cursor", "/cursor/feed.atom"]
 )
 def test_caches_on_the_way_may_keep_what_is_the_same_for_everyone(path: str) -> None:
-    """Positive control of the test above; and what keeps the load from growing with the number of clients."""
+    """Positive control of the test above. Shared caches also keep the load from growing with the number of clients."""
     answer = respond.respond("GET", path, None, lambda key: (DOCUMENT._replace(key=key), Cache.MEMORY))
     assert answer.headers["cache-control"] == (
         "public, max-age=300, s-maxage=60, stale-while-revalidate=60, stale-if-error=604800"

@@ -1,4 +1,4 @@
-"""The environment variables: what they may hold."""
+"""Test the values that each environment variable may have."""
 
 from __future__ import annotations
 

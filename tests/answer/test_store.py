@@ -1,4 +1,4 @@
-"""Memory, revalidation and the last known good: with a clock of the test's own, and against a real S3 over HTTP."""
+"""Test memory, revalidation and stale answers, with the test's own clock and against a real S3 over HTTP."""
 
 from __future__ import annotations
 
@@ -25,25 +25,22 @@ TTL_S = 60.0
 
 
 class Store:
-    """An S3 whose objects, failures and clock the test decides; counts what it is asked."""
+    """An S3 whose objects, failures and clock the test sets. It counts the requests."""
 
     def __init__(self) -> None:
-        self.objects: dict[str, str] = {}
+        self.objects = {PROBE_KEY: "schema"}
         self.error: Exception | None = None
-        self.hides_missing = False
         self.asked: list[str] = []
         self.now = self.drawn = 0.0
         self.reader = CachedStore(self.get, ttl_s=TTL_S, clock=lambda: self.now, draw=lambda: self.drawn)
 
-    def get(self, key: str, validator: str | None) -> Document | Unchanged | None:
+    def get(self, key: str, validator: str | None) -> Document | Unchanged:
         self.asked.append(key)
         if self.error:
             raise self.error
         text = self.objects.get(key)
         if text is None:
-            if self.hides_missing:
-                raise DeniedError
-            return None
+            raise DeniedError
         return Unchanged() if validator == text else Document(key, text, len(text), f'"{text}"', text)
 
     def read(self, key: str = KEY) -> tuple[str | None, Cache]:
@@ -92,7 +89,8 @@ def test_a_removed_document_is_forgotten(store: Store) -> None:
         store.read()
 
 
-def test_with_s3_down_for_an_hour_known_documents_are_answered_and_unknown_ones_are_not(store: Store) -> None:
+def test_known_documents_are_answered_while_s3_is_down_for_an_hour(store: Store) -> None:
+    """Fail for unknown documents, since only S3 can tell whether they exist."""
     store.objects[KEY] = "a"
     store.read()
     store.error = StoreUnavailableError()
@@ -120,7 +118,8 @@ def test_memory_answers_for_as_long_as_caches_on_the_way_may(store: Store) -> No
     assert f"stale-if-error={answer_store.STALE_MAX_S}" in answer.headers["cache-control"]
 
 
-def test_environments_that_began_together_ask_again_at_different_moments_and_never_too_late(store: Store) -> None:
+def test_environments_started_together_revalidate_at_different_times(store: Store) -> None:
+    """Draw the time of revalidation. It is never later than the time to live."""
     store.objects[KEY] = "a"
     store.drawn = 0.5
     store.read()
@@ -164,7 +163,7 @@ def test_one_failure_is_one_attempt_until_the_pause_is_over(store: Store) -> Non
     assert len(store.asked) == 2
 
 
-def test_a_stream_of_unknown_names_cannot_push_known_documents_out_of_memory(store: Store) -> None:
+def test_unknown_names_do_not_push_known_documents_out_of_memory(store: Store) -> None:
     store.objects[KEY] = "a"
     store.read()
     for number in range(10_000):
@@ -194,28 +193,30 @@ def test_a_document_larger_than_the_memory_is_answered_and_not_kept(
     assert store.reader._size_bytes == 0
 
 
-class TestWhereS3DeniesInsteadOfSayingNotFound:
-    """To a role that may not list, S3 answers 403 for a key that does not exist."""
+class TestWhereS3DoesNotSayWhatIsMissing:
+    """S3 answers 403 for a missing key if the role may not list the bucket, and 404 if the bucket is gone."""
 
-    def test_a_missing_document_is_not_found_as_long_as_the_witness_can_be_read(self, store: Store) -> None:
-        store.hides_missing, store.objects[PROBE_KEY] = True, "schema"
+    def test_missing_document_is_not_found_if_the_probe_object_is_readable(self, store: Store) -> None:
         assert store.read() == (None, Cache.FETCHED)
 
     def test_a_role_that_can_read_nothing_is_an_outage(self, store: Store) -> None:
-        store.hides_missing = True
+        store.objects = {}
         with pytest.raises(StoreUnavailableError):
             store.read()
 
     def test_a_role_that_lost_its_right_leaves_known_documents_as_they_are(self, store: Store) -> None:
-        store.hides_missing, store.objects = True, {PROBE_KEY: "schema", KEY: "a"}
+        store.objects[KEY] = "a"
         store.read(PROBE_KEY)
         store.read()
         store.objects, store.now = {}, TTL_S
         assert store.read() == ("a", Cache.STALE)
 
     def test_a_right_that_was_lost_just_now_is_no_missing_document(self, store: Store) -> None:
-        """The witness is in memory: that it could be read says nothing of now."""
-        store.hides_missing, store.objects[PROBE_KEY], store.now = True, "schema", TTL_S
+        """Fail, although the probe object is in memory.
+
+        An earlier read of it does not prove that S3 can be read now.
+        """
+        store.now = TTL_S
         store.read(PROBE_KEY)
         store.error = DeniedError()
         with pytest.raises(StoreUnavailableError):
@@ -225,7 +226,7 @@ class TestWhereS3DeniesInsteadOfSayingNotFound:
         store.objects = {PROBE_KEY: "schema", KEY: "a"}
         denials = [DeniedError()]
 
-        def get(key: str, validator: str | None) -> Document | Unchanged | None:
+        def get(key: str, validator: str | None) -> Document | Unchanged:
             if denials:
                 raise denials.pop()
             return store.get(key, validator)
@@ -233,7 +234,7 @@ class TestWhereS3DeniesInsteadOfSayingNotFound:
         assert CachedStore(get, ttl_s=TTL_S).read(KEY)[1] is Cache.FETCHED
 
     def test_what_takes_long_is_given_up_before_the_client_gives_up(self, store: Store) -> None:
-        def get(key: str, _: str | None) -> Document | Unchanged | None:
+        def get(key: str, _: str | None) -> Document | Unchanged:
             store.asked.append(key)
             store.now += 2.2
             raise DeniedError if key == KEY else StoreUnavailableError
@@ -243,7 +244,7 @@ class TestWhereS3DeniesInsteadOfSayingNotFound:
         assert store.now < 5
         store.now, fetched = 10.0, Document(PROBE_KEY, "", 0, "", "")
 
-        def slow_witness(key: str, _: str | None) -> Document | Unchanged | None:
+        def slow_witness(key: str, _: str | None) -> Document | Unchanged:
             store.now += 2.2
             if key == PROBE_KEY:
                 return fetched
@@ -254,7 +255,7 @@ class TestWhereS3DeniesInsteadOfSayingNotFound:
         assert store.now < 15
 
     def test_a_removed_document_is_forgotten_there_too(self, store: Store) -> None:
-        store.hides_missing, store.objects = True, {PROBE_KEY: "schema", KEY: "a"}
+        store.objects[KEY] = "a"
         store.read()
         del store.objects[KEY]
         store.now = TTL_S
@@ -262,7 +263,7 @@ class TestWhereS3DeniesInsteadOfSayingNotFound:
 
 
 def test_without_an_endpoint_the_s3_of_aws_is_meant(aws: str) -> None:
-    """As on Lambda. Nothing is sent before a key is asked for."""
+    """Use the S3 of AWS, as on Lambda. The client sends nothing before the first read."""
     assert callable(answer_store.s3_get("bucket", None))
 
 
@@ -281,8 +282,28 @@ class TestAgainstARealS3:
         assert isinstance(document, Document)
         assert isinstance(get(KEY, document.validator), Unchanged)
 
-    def test_a_missing_document_is_none(self, s3: S3) -> None:
-        assert answer_store.s3_get(s3.bucket, s3.endpoint)(KEY, None) is None
+    def test_a_missing_document_is_none_while_another_can_be_read(self, s3: S3) -> None:
+        s3.put(PROBE_KEY, b"{}")
+        reader = CachedStore(answer_store.s3_get(s3.bucket, s3.endpoint), ttl_s=TTL_S)
+        assert reader.read(KEY) == (None, Cache.FETCHED)
+
+    def test_bucket_that_is_gone_leaves_known_documents_as_they_are(self, s3: S3, store: Store) -> None:
+        """S3 answers 404 for it, as for a missing key."""
+        gets = {name: answer_store.s3_get(name, s3.endpoint) for name in (s3.bucket, "gone-bucket")}
+        bucket = s3.bucket
+
+        def get(key: str, validator: str | None) -> Document | Unchanged:
+            return gets[bucket](key, validator)
+
+        reader = CachedStore(get, ttl_s=TTL_S, clock=lambda: store.now)
+        s3.put(KEY, b"a")
+        assert reader.read(KEY)[0]
+        bucket, store.now = "gone-bucket", TTL_S
+        document, cache = reader.read(KEY)
+        assert document
+        assert (document.text, cache) == ("a", Cache.STALE)
+        with pytest.raises(StoreUnavailableError):
+            reader.read("public/v1/other/stable/manifest.json")
 
     def test_bytes_that_are_not_what_the_etag_says_are_not_what_we_wrote(self, s3: S3, wire: Wire) -> None:
         s3.put(KEY, b"a")
@@ -338,7 +359,7 @@ def _status(line: bytes, body: bytes = b"", length: int | None = None) -> Callab
         pytest.param(lambda _: time.sleep(6), id="silent"),
     ],
 )
-def test_an_s3_that_misbehaves_is_unavailable_within_the_time_that_clients_wait(
+def test_misbehaving_s3_is_unavailable_before_clients_give_up(
     aws: str, behave: Callable[[socket.socket], None]
 ) -> None:
     get = answer_store.s3_get("bucket", _listen(behave))

@@ -1,4 +1,4 @@
-"""The grammar of URLs: what leads to a document, and that nothing else leads anywhere."""
+"""Test the grammar of URLs: some lead to a document, and all others lead to none."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_the_number_of_a_legacy_copy_is_dropped(suffix: str) -> None:
 
 @pytest.mark.parametrize("place", PLACES)
 def test_place_of_a_name_with_a_sound_name_leads_to_a_key(place: str) -> None:
-    """Control the next test: the same places lead to a key with a sound name."""
+    """Positive control of the next test: the same URLs lead to a key if the name is valid."""
     path = place.replace("{}", "en")
     assert urls.public_key(path) or urls.drop_in(path)
 

@@ -1,4 +1,4 @@
-"""Rewrites the stored files of the baseline: `python -m tests.baseline`. Arguments are passed on to pytest.
+"""Rewrite the stored files of the baseline: `python -m tests.baseline`. Arguments are passed on to pytest.
 
 `test_ids.txt` is not among them. `python -m tests.baseline ids` rewrites that file and empties `replaced.txt`.
 """

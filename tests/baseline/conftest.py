@@ -1,4 +1,4 @@
-"""Notes what pytest collects, before options leave out a part of it."""
+"""Record what pytest collects, before options leave out a part of it."""
 
 from __future__ import annotations
 

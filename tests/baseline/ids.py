@@ -42,7 +42,11 @@ def write(collected: Counter[str]) -> None:
 
 
 def rows() -> list[Row]:
-    """Return the rows of `replaced.txt`. Raises `ValueError` for a line that is not `old -> new # why`."""
+    """Return the rows of `replaced.txt`.
+
+    Raises:
+        ValueError: a line is not of the form `old -> new # why`.
+    """
     found = []
     for line in REPLACED.read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):

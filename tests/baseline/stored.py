@@ -29,7 +29,7 @@ def check(name: str, now: Mapping[str, Any], texts: Mapping[str, str] = MappingP
     Args:
         name: of a file in this folder.
         now: what the present version makes.
-        texts: what a failure shows for a key, where `now` has only a hash.
+        texts: the text that a failure shows for a key, if `now` has only a hash.
     """
     file = FOLDER / name
     if is_rewriting():

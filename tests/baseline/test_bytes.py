@@ -1,4 +1,4 @@
-"""Published documents keep their bytes, and a bucket that an older version filled stays as it is."""
+"""Test that published documents keep their bytes, and that a bucket filled by an older version does not change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No test is lost: each has the id that it had, or `replaced.txt` names the test that replaced it."""
+"""Test that no test is lost: each has the id that it had, or `replaced.txt` names the test that replaced it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def unused(baseline: Counter[str], source: set[str], rows: list[Row]) -> list[st
 
 
 def smaller(baseline: Counter[str], collected: Counter[str], rows: list[Row]) -> list[str]:
-    """Return the collected tests that have fewer cases than in the baseline, unless a row of their own says why."""
+    """Return the collected tests that have fewer cases than in the baseline, except those with a row of their own."""
     found = []
     for old, cases in baseline.items():
         name, row = ids.today(old, rows)

@@ -1,4 +1,4 @@
-"""Commands keep their options, and functions their environment variables."""
+"""Test that commands keep their options, and functions keep their environment variables."""
 
 from __future__ import annotations
 

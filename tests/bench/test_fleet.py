@@ -1,4 +1,7 @@
-"""The model of cost and scale: formula against simulation, simulation against every client, the page against both."""
+"""Test the model of cost and scale: the formula against a simulation, and the simulation against every client.
+
+The figures on the page are compared with both.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +64,7 @@ def fleet_of(polls_per_s: float) -> Fleet:
 
 
 def difference(formula: Formula, polls_per_s: float, setup: Setup, seed: int = 1) -> float:
-    """How far the simulation is from the formula, as a part of what is counted."""
+    """Return the difference between formula and simulation, as a share of the simulated rate."""
     fleet = fleet_of(polls_per_s)
     duration_s = max(HOUR_S, COUNTED / origin_rps(fleet.polls_per_s, setup))
     counted = simulated_rps(fleet, setup, random.Random(seed), duration_s=duration_s)
@@ -81,7 +84,7 @@ def test_the_formula_is_what_the_simulation_counts(polls_per_s: float, setup: Se
         documents=st.integers(1, 10),
         ttl_s=st.floats(30, 3600),
         zipf=st.sampled_from([0.0, 0.5, 1.0, 2.0]),
-        collapsing=st.sampled_from([True]),  # `builds` would invent what is not named
+        collapsing=st.sampled_from([True]),  # named, since `builds` would invent a value
         origin_s=st.sampled_from([0.1]),
     ),
     seed=st.integers(0, 2**32),
@@ -111,7 +114,8 @@ def test_a_wrong_formula_is_noticed(formula: Formula) -> None:
 
 
 @pytest.mark.parametrize("clients", [10**4, 10**5, 10**6])
-def test_every_client_and_an_edge_before_the_caches_give_what_the_formula_says(clients: int) -> None:
+def test_simulation_of_each_client_agrees_with_the_formula(clients: int) -> None:
+    """Put 600 edges in front of the caches, which the formula leaves out."""
     duration_s = (5 if clients > 10**4 else 20) * HOUR_S
     counted = simulated_rps_by_client(
         Fleet(clients), CDN, random.Random(1), edges=600, honour_age=True, duration_s=duration_s
@@ -129,7 +133,8 @@ def test_edges_that_start_the_age_anew_ask_the_origin_less() -> None:
     assert anew < by_age
 
 
-def test_the_origin_does_not_notice_that_a_fleet_grows_from_a_million_to_a_hundred_million() -> None:
+def test_origin_load_of_100_times_the_clients_grows_by_a_third_at_most() -> None:
+    """Grow the fleet from a million to a hundred million clients."""
     assert Setup(caches=13, documents=15, ttl_s=SHARED_MAX_AGE_S) == CDN
     simulated = [
         simulated_rps(Fleet(clients), CDN, random.Random(1), duration_s=5 * HOUR_S) for clients in (10**6, 10**8)
@@ -147,9 +152,10 @@ def test_with_version_and_platform_in_the_url_it_would_notice() -> None:
 @given(
     polls_per_s=st.floats(0.001, 1e6), caches=st.integers(1, 600), documents=st.integers(1, 100), zipf=st.floats(0.1, 3)
 )
-def test_the_origin_is_asked_no_more_than_clients_ask_or_copies_expire_and_less_if_uneven(
+def test_origin_load_stays_below_polls_and_expiries(
     polls_per_s: float, caches: int, documents: int, zipf: float
 ) -> None:
+    """Compare with uneven polls, too, which cause less load."""
     even = Setup(caches, documents)
     load = origin_rps(polls_per_s, even)
     assert load <= polls_per_s
@@ -167,7 +173,7 @@ class TestHerd:
     def test_all_that_was_missed_comes_back_within_the_hour(self, returns: str) -> None:
         traffic = self.outage(returns)
         came = traffic.expected[-1] - traffic.expected[2 * HOUR_S]
-        assert traffic.expected[2 * HOUR_S] == traffic.expected[HOUR_S], "nothing comes through an outage"
+        assert traffic.expected[2 * HOUR_S] == traffic.expected[HOUR_S], "no request passes during an outage"
         assert came == pytest.approx(2 * HOUR_S * self.fleet.polls_per_s, rel=0.01)
 
     @pytest.mark.parametrize("returns", RETURNS)
@@ -180,7 +186,7 @@ class TestHerd:
         times = origin_requests(self.outage("at once, all within 10 s"), setup, random.Random(1))
         assert busiest_second(time for time in times if time >= 0) > 100 * REGIONS * DOCUMENTS
 
-    def test_at_the_full_hour_too_and_jitter_makes_it_as_calm_as_any_other_time(self) -> None:
+    def test_polls_at_the_full_hour_are_calm_with_jitter(self) -> None:
         def busiest(within_s: int) -> int:
             times = origin_requests(at_full_hour(self.fleet, within_s, hours=3), CDN, random.Random(1))
             return busiest_second(time for time in times if time >= HOUR_S)
@@ -249,7 +255,7 @@ class TestDollars:
         publish({"sweep": True}, None)
         lists = [query for _, _, query, *_ in wire[before:] if "list-type" in query or "versions" in query]
         others = [(method, path.rpartition("/")[2]) for method, path, query, *_ in wire[before:] if query not in lists]
-        assert others == [("GET", "index.json")], "what the list of products was made from, and nothing is written"
+        assert others == [("GET", "index.json")], "the source of the list of products is read, and nothing is written"
         assert len(lists) == cost.SWEEP_LISTS
 
     def test_a_log_line_is_as_long_as_is_said(self) -> None:

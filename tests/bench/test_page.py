@@ -1,4 +1,4 @@
-"""`docs/performance.md` says what `bench/results.json` says: no figure in its tables is typed in."""
+"""Test that `docs/performance.md` shows the figures of `bench/results.json`: no table has a figure typed by hand."""
 
 from __future__ import annotations
 
@@ -50,5 +50,5 @@ def test_a_spread_is_median_and_deciles() -> None:
 
 
 def test_a_ratio_is_taken_within_each_round() -> None:
-    """A round in which everything was slow says nothing."""
+    """Compare within a round: in a round where everything was slow, both times grow."""
     assert ratio([2.0, 20.0, 4.0], [1.0, 10.0, 2.0]) == {"median": 2.0, "p10": 2.0, "p90": 2.0}

@@ -1,4 +1,4 @@
-"""A bucket with releases, and the commands that look at it and decide."""
+"""Fixtures: a bucket with releases, and the commands that read it and decide."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from tests.signing.conftest import begun, house, web  # noqa: F401 (as above)
 
 @pytest.fixture(scope="session", autouse=True)
 def commands_made_once() -> Iterator[None]:
-    """Typer makes all commands anew for each run, which takes longer than what most of them do."""
+    """Cache the commands: Typer makes all of them for each run, which takes longer than most commands do."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(typer.testing, "_get_command", functools.cache(get_command))
         yield
 
 
 class Shop:
-    """A bucket and its publisher, and the command that looks at it."""
+    """A bucket, its publisher, and the command that reads the bucket."""
 
     def __init__(self, s3: S3) -> None:  # noqa: F811
         self.s3 = s3

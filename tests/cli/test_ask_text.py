@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from comet_updates_cli import ask_text
 from comet_updates_client.choose import Outcome, Verdict
@@ -50,24 +53,42 @@ def test_markup_is_not_shown() -> None:
 def test_version_size_notes_and_urgency_are_shown() -> None:
     release = offered(title="Comet Cursor 4.2", link="https://www.example.com/4.2")
     file = artifact(b"x" * 2_048, "https://downloads.example.com/app.zip")
-    shown = list(ask_text.describe(Verdict(Outcome.UPDATE, release, file, is_critical=True), "4.2.0", "en"))
+    shown = list(ask_text.describe(Verdict(Outcome.UPDATE, release, file, is_critical=True), "4.2.0", "en", 80))
     assert shown == [
         "An update is available.",
         "  version    4.2.1 (installed: 4.2.0)",
         "  size       2.0 kB",
         "  from       https://downloads.example.com/app.zip",
         "  critical   yes: the publisher asks you to update soon",
-        "  Comet Cursor 4.2",
-        "  Fixes a crash when the pointer theme changes.",
+        "  | Comet Cursor 4.2",
+        "  | Fixes a crash when the pointer theme changes.",
         "  more at    https://www.example.com/4.2",
     ]
 
 
-def test_long_notes_are_cut() -> None:
-    release = offered(notes={"en": "x" * 100_000})
-    shown = list(ask_text.describe(Verdict(Outcome.PAGE, release), "4.2.0", "en"))
-    assert shown[-1].endswith("xx ...")
-    assert len(shown[-1]) < ask_text.NOTES_MAX_CHARS + 10
+@pytest.mark.parametrize(
+    "text",
+    [
+        "line\n" * 10_000,
+        "x" * 100_000,
+        "\n  from       https://evil.example",
+        f"{' x' * 70}  from       https://evil",
+        "東" * 90,
+    ],
+    ids=["many lines", "a long line", "a line like ours", "a wrapped line like ours", "wide letters"],
+)
+@pytest.mark.parametrize("field", ["title", "notes", "display_version", "link"])
+def test_text_of_a_service_never_looks_like_a_line_of_ours(field: str, text: str) -> None:
+    release = offered(notes={"en": "Fixes."}, title="Title", link="https://www.example.com")
+    changed: dict[str, Any] = {field: {"en": text} if field == "notes" else text}
+    release = release._replace(**changed)
+    shown = list(ask_text.describe(Verdict(Outcome.PAGE, release), "4.2.0", "en", 80))
+    assert shown[0] == "An update is available. Download it from its web page."
+    assert all(line.startswith(("  version    ", "  | ", "  |", "  more at    ")) for line in shown[1:])
+    assert all("\n" not in line for line in shown)
+    quoted = [line for line in shown if line.startswith("  |")]
+    assert max(map(cell_len, quoted)) <= 80, "so the terminal wraps none"
+    assert len(quoted) <= ask_text.NOTES_MAX_ROWS + 2
 
 
 def test_every_outcome_is_told_in_words() -> None:

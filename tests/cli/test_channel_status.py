@@ -1,11 +1,21 @@
-"""`comet-updates status`: the truth about what is live, from the bucket alone."""
+"""Test `comet-updates status`: it reports what is live, from the bucket alone."""
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
+
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from typer.testing import CliRunner
 
+from comet_updates.answer.errors import StoreUnavailableError
+from comet_updates.errors import UnreadableObjectError
+from comet_updates.publish.bucket import Bucket
+from comet_updates.publish.stored import Stored
 from comet_updates_cli import app
+from testkit.documents import release
+from testkit.memory_bucket import MemoryBucket
 from tests.cli.conftest import Shop
 from tests.formats.offers import artifact
 
@@ -32,6 +42,60 @@ def test_a_document_that_somebody_else_changed_is_not_called_live(shop: Shop) ->
     shop.publish()
     shop.s3.put("public/v1/comet-cursor/stable/manifest.json", b"{}")
     assert shop.run("status").exit_code == 1
+
+
+@pytest.mark.http
+def test_object_in_an_archive_is_named_and_the_rest_is_shown(shop: Shop) -> None:
+    shop.release("4.2.1")
+    shop.publish()
+    key = "releases/other/stable/1.0.0.json"
+    body = json.dumps(release("1.0.0", product="other"))
+    shop.s3.client.put_object(Bucket=shop.s3.bucket, Key=key, Body=body, StorageClass="GLACIER")
+    done = shop.run("status")
+    assert done.exit_code == 1
+    assert "comet-cursor  stable   4.2.1" in done.output
+    assert f"unreadable  {key}: S3 refused a request for the bucket" in done.output
+    assert "InvalidObjectState. The object is in an archive. Restore it, or upload it again." in done.output
+    said = json.loads(shop.run("status", "--json").output)
+    assert [*said["unreadable"]] == [key]
+    assert shop.run("status", "comet-cursor").exit_code == 0, "positive control"
+    assert key in shop.run("history", "other", "stable").output
+
+
+def test_product_that_is_not_there_is_not_reported_as_live(shop: Shop) -> None:
+    shop.release("4.2.1")
+    done = shop.run("status", "comet-curser")
+    assert (done.exit_code, done.output) == (
+        1,
+        "comet-updates: comet-curser: the bucket has no such product. Check the spelling.\n",
+    )
+
+
+def test_trust_that_cannot_be_read_is_named_and_the_rest_is_shown(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.release("4.2.1")
+    shop.publish()
+    shop.s3.put("trust/root/1.json", b"{}")
+    get = MemoryBucket.get
+
+    def refuse(bucket: MemoryBucket, stored: Stored) -> bytes:
+        if stored.key.startswith("trust/"):
+            raise UnreadableObjectError(stored.key, "S3 refused it.")
+        return get(bucket, stored)
+
+    monkeypatch.setattr(MemoryBucket, "get", refuse)
+    done = shop.run("status")
+    assert (done.exit_code, "unreadable  trust/root/1.json: S3 refused it." in done.output) == (1, True)
+    assert "comet-cursor  stable   4.2.1" in done.output
+
+
+def test_s3_that_gives_no_answer_is_not_blamed_on_an_object() -> None:
+    class Silent:
+        def get_object(self, **_: str) -> None:
+            raise EndpointConnectionError(endpoint_url="https://s3.example")
+
+    with pytest.raises(StoreUnavailableError, match="S3 did not answer") as raised:
+        Bucket(Silent(), "bucket").get(Stored("key", "1", "etag", 1, datetime.now(UTC)))  # type: ignore[arg-type]
+    assert not isinstance(raised.value, UnreadableObjectError)
 
 
 def test_what_an_updater_lacks_is_said(shop: Shop) -> None:

@@ -1,8 +1,9 @@
-"""`comet-updates check`: every problem of every file, with its line, and no upload."""
+"""Test `comet-updates check`: it reports every problem of every file with its line, and uploads nothing."""
 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -133,3 +134,50 @@ def test_it_refuses_just_what_publishing_refuses(tmp_path: Path, fields: dict[st
 def test_the_hook_for_pre_commit_calls_a_command_that_exists() -> None:
     (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
     assert hook["entry"].split() == ["comet-updates", "check"]
+
+
+def test_policy_is_checked_with_the_scheme_beside_it(tmp_path: Path) -> None:
+    policy = {"schema": 1, "product": "comet-cursor", "channel": "stable", "pin": "4.2"}
+    file = save(tmp_path, policy, "channels/comet-cursor/stable.json")
+    assert f"{file}:5: $.pin: does not parse under the product's version scheme `semver`." in run(file).stdout
+    save(tmp_path, {"schema": 1, "product": "comet-cursor", "version_scheme": "dotted"}, "products/comet-cursor.json")
+    assert run(file).exit_code == 0, "positive control"
+
+
+def test_pipe_device_and_missing_file_are_problems_and_the_rest_is_checked(tmp_path: Path) -> None:
+    """Expect an end: reading a pipe that nobody writes to, or a device, has none."""
+    file = save(tmp_path, release(colour="red"))
+    os.mkfifo(tmp_path / "pipe.json")
+    os.mkfifo(tmp_path / "releases" / "comet-cursor" / "stable" / "4.2.2.json")
+    (tmp_path / "products").mkdir()
+    os.mkfifo(tmp_path / "products" / "comet-cursor.json")
+    (tmp_path / "zero.json").symlink_to("/dev/zero")
+    (tmp_path / "none.json").symlink_to("nowhere")
+    done = run(tmp_path)
+    assert done.exit_code == 1
+    assert done.stdout.count("is not a regular file. Check the file.") == 4
+    assert "none.json:1: $: cannot be read: No such file or directory. Check the file." in done.stdout
+    assert f"{file}:20: $.colour: " in done.stdout
+
+
+def test_name_that_is_not_utf8_is_shown_escaped(tmp_path: Path) -> None:
+    file = Path(os.fsdecode(os.fsencode(tmp_path) + b"/a\xff.json"))
+    file.write_text("{}")
+    assert "a\\udcff.json:1: $: " in run(file).stdout
+    assert json.loads(run(file, "--json").stdout)["problems"]
+
+
+def test_large_document_with_many_problems_is_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed = []
+    compose = yaml.compose
+
+    def counted(text: str, **given: Any) -> yaml.Node | None:
+        parsed.append(len(text))
+        return compose(text, **given)
+
+    monkeypatch.setattr(yaml, "compose", counted)
+    save(tmp_path, release(artifacts=[{} for _ in range(50)]))
+    assert run(tmp_path).stdout.count("\n") > 50
+    save(tmp_path, release(notes={"en": "x" * 200_000}, colour="red"))
+    assert ":1: $.colour: " in run(tmp_path).stdout
+    assert len(parsed) == 1

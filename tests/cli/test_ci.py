@@ -1,4 +1,4 @@
-"""The examples for CI: they ask for no right too many, hold no key, and their very commands release."""
+"""Test the examples for CI: they ask for the smallest rights, hold no key, and their own commands release."""
 
 from __future__ import annotations
 
@@ -48,14 +48,15 @@ class TestTheWorkflowForGitHub:
         assert len(lines) == len(steps("uses")) == 2
 
     def test_puts_nothing_that_somebody_wrote_into_a_command(self) -> None:
-        """The title of a release could be a command; the value of a variable is none."""
+        """Use variables: the title of a release could be run as a command, and the value of a variable is not."""
         assert [command for command in steps("run") if "${{" in command] == []
 
     def test_runs_for_what_was_published_and_where_people_agreed(self) -> None:
-        assert GITHUB[True] == {"release": {"types": ["published"]}}  # YAML takes `on` for a truth
+        assert GITHUB[True] == {"release": {"types": ["published"]}}  # YAML reads the key `on` as true
         assert JOB["environment"] == "release"
 
-    def test_takes_the_role_for_minutes_after_all_that_others_wrote_was_installed(self) -> None:
+    def test_takes_the_role_for_minutes_and_after_the_installation(self) -> None:
+        """Install other people's code first, so that it cannot use the role."""
         names = [step.get("name") for step in JOB["steps"]]
         assert names.index("Take the role") > names.index("Install comet-updates")
         (taken,) = [step["with"] for step in JOB["steps"] if step.get("name") == "Take the role"]
@@ -101,7 +102,7 @@ def test_a_secret_would_be_found() -> None:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Path]]:
-    """The host that the built files are on, and the certificate to trust it by."""
+    """Yield a server with the built files, and the certificate that makes clients trust it."""
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(context)
@@ -113,7 +114,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Pa
 
 
 class Runner:
-    """A machine of the CI: the shell, the real command, and stand-ins for what comes from elsewhere."""
+    """A machine of the CI: the shell, the real command, and stand-ins for what is installed or downloaded."""
 
     def __init__(self, folder: Path, service: Service, files: tuple[Server, Path]) -> None:
         self.folder = folder
@@ -143,7 +144,7 @@ class Runner:
         (folder / name).chmod(0o755)
 
     def run(self, commands: list[str], environment: Mapping[str, str]) -> str:
-        """What the shell of a runner says; each command has to end well."""
+        """Run commands in the shell of a runner, and return their output. Fails if one of them fails."""
         said = ""
         for command in commands:
             shell = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", command]
@@ -167,11 +168,14 @@ def runner(tmp_path: Path, service: Service, files: tuple[Server, Path]) -> Runn
 
 
 KEYS = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any", "AWS_SESSION_TOKEN": "any"}
-"""What the action that takes the role leaves behind."""
+"""The variables that the action for the role leaves behind."""
 
 
 def filled(values: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
-    """What GitHub makes of `${{ … }}`; each that is used has to be known here."""
+    """Return the values with each `${{ … }}` replaced as GitHub does.
+
+    Fails for an expression that is not in `known`.
+    """
     return {name: re.sub(r"\$\{\{ (.+?) \}\}", lambda said: known[said[1]], value) for name, value in values.items()}
 
 
@@ -202,7 +206,7 @@ def test_the_commands_of_the_workflow_release_what_was_attached(runner: Runner, 
 
 
 def lab(runner: Runner) -> dict[str, str]:
-    """What GitLab sets, and the variables of the project and the job. No key: the SDK takes the role with the token."""
+    """Return the variables of GitLab, the project and the job. Without a key: the SDK takes the role with the token."""
     (runner.folder / "dist").mkdir(exist_ok=True)
     for name, body in BUILT.items():
         (runner.folder / "dist" / name).write_bytes(body)
@@ -213,7 +217,7 @@ def lab(runner: Runner) -> dict[str, str]:
 
 
 def test_the_commands_of_the_job_release_with_nothing_but_a_token(runner: Runner, service: Service) -> None:
-    """boto3 itself asks for the role; STS is a stand-in that believes every token."""
+    """boto3 itself requests the role. STS is a stand-in that accepts every token."""
     runner.run(GITLAB["release"]["script"], lab(runner))
     manifest = json.loads(service.ask("/v1/lab/stable").body)
     assert (manifest["version"], manifest["notes"]) == ("4.9.0", {"en": NOTES})
@@ -222,7 +226,7 @@ def test_the_commands_of_the_job_release_with_nothing_but_a_token(runner: Runner
 
 
 def test_without_a_token_nothing_is_released(runner: Runner, service: Service) -> None:
-    """Positive control of the test above: there are no other credentials that it could have used."""
+    """Positive control of the test above: the job could not have used other credentials."""
     environment = lab(runner) | {"PRODUCT": "nobody"}
     del environment["AWS_WEB_IDENTITY_TOKEN_FILE"]
     with pytest.raises(AssertionError, match="AWS credentials are missing"):
@@ -242,7 +246,7 @@ def test_a_second_run_of_the_job_does_nothing(runner: Runner, service: Service) 
 
 
 def policy(role: str) -> dict[str, Any]:
-    """What the role allows, as IAM has it, of a bucket called YOUR-BUCKET."""
+    """Return the role's IAM policy for a bucket called YOUR-BUCKET."""
     statements = [
         {
             "Effect": "Allow",
@@ -255,7 +259,7 @@ def policy(role: str) -> dict[str, Any]:
 
 
 def test_the_guide_prints_the_smallest_policy() -> None:
-    """It is what the template's role allows; rule E9505 holds the template against the same grants."""
+    """Compare with the grants of the template's role. Rule E9505 compares the template with the same grants."""
     (printed,) = re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "ci.md").read_text(), re.DOTALL)
     assert json.loads(printed) == policy("PipelineRole")
 

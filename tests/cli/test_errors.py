@@ -1,4 +1,4 @@
-"""What usually goes wrong is one clear paragraph with what to do, and never a traceback."""
+"""Test the usual failures of commands: one clear paragraph that says what to do, and never a traceback."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_credentials_that_are_missing(shop: Shop, monkeypatch: pytest.MonkeyPatc
     for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
         monkeypatch.setenv(name, f"{tmp_path}/none")
     where = ("--bucket", shop.s3.bucket, "--endpoint-url", shop.s3.endpoint)
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers credentials for as long as the process lives
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps credentials until the process ends
     assert "AWS credentials are missing" in said("status", *where)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     monkeypatch.setenv("AWS_PROFILE", "nobody")

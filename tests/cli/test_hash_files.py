@@ -1,4 +1,4 @@
-"""Size and hashes of a file, whatever its length."""
+"""Test the size and hashes of files of any length."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`comet-updates import`: an existing feed becomes documents to upload, or nothing happens."""
+"""Test `comet-updates import`: a feed becomes documents to upload, or nothing is written."""
 
 from __future__ import annotations
 
@@ -111,7 +111,8 @@ def test_a_file_that_says_something_else_is_never_written_over(tmp_path: Path, a
         ('{"currentRelease": "1.0.0", "releases": [{"version": "1.0.0"}]}', "no `updateTo` with a `url`"),
         ('{"currentRelease": "1.0.0", "releases": []}', "`currentRelease` is not in `releases`"),
         ("{", "not JSON"),
-        ("[" * 100_000, "a field has a wrong type"),
+        ("[" * 100_000, "is nested too deeply"),
+        (f"version: 1.0.0\n{'a' * 512_000}: b", "is longer than 512000 bytes"),
         ("version: 1.0.0\nfiles: [a.exe]\n", "a field has a wrong type"),
         ('{"Assets": [[]]}', "Assets[0] has no `FileName`"),
         ('{"Assets": {}}', "`Assets` is missing"),
@@ -180,7 +181,7 @@ def test_items_of_one_release_for_several_systems_become_one_release(tmp_path: P
 
 
 def released(folder: Path) -> dict[str, Any]:
-    """The one release that was written."""
+    """Return the only release that was written."""
     (release,) = (document for key, document in tree(folder).items() if key.startswith("releases/"))
     return dict(release)
 

@@ -1,7 +1,7 @@
-"""`release` is killed, and started twice at once: what is there is whole, and the next run completes it.
+"""Test that `release` can be killed, or started twice at once: releases are whole, and the next run completes them.
 
-Processes of their own against the S3 of the tests; one is killed when a number of its requests has arrived, so that the
-same seed kills at the same places. `make torture` kills more often.
+The commands run in processes of their own, against the S3 of the tests. A process is killed after a number of its
+requests, so the same seed kills at the same places. `make torture` kills more often.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from tests.cli.conftest import Shop
 pytestmark = pytest.mark.http
 
 QUICK, FULL = 1, 50 if IS_FULL else 8
-"""How many of the kills `make test` tries, and how many `make test-all` and `make torture` do."""
+"""The number of kills in `make test`, and in `make test-all` and `make torture`."""
 REQUESTS = 28
-"""About how many a whole run sends, and a few more: so that some are killed by nobody."""
+"""A few more than the requests of a whole run, so that some processes are not killed."""
 
 PATIENCE_S = 300  # a machine may be busy
 KEY = "releases/comet-cursor/stable/4.2.1.json"
@@ -73,7 +73,7 @@ class Pipeline:
         return self.start("--upload-to", f"s3://{self.s3.bucket}/files", "--percent", "5")
 
     def check_what_is_there(self) -> None:
-        """A release that is there is whole, was written once, and has its files and its first share."""
+        """Check that each release was written once, and has its files and its first share of users."""
         versions = self.s3.client.list_object_versions(Bucket=self.s3.bucket, Prefix="releases/").get("Versions", [])
         assert len({version["Key"] for version in versions}) == len(versions)
         for version in versions:
@@ -84,7 +84,7 @@ class Pipeline:
                 assert (len(body), hashlib.sha256(body).hexdigest()) == (artifact.size, artifact.sha256)
             assert self.s3.json(POLICY)["rollout"] == {"version": "4.2.1", "percent": 5}
         for key in self.s3.keys("files/"):
-            assert self.s3.get(key) == self.files[key.removeprefix("files/")], "a file is there whole, or not at all"
+            assert self.s3.get(key) == self.files[key.removeprefix("files/")], "each file is complete, or missing"
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def pipeline(tmp_path: Path, s3: S3) -> Pipeline:
 
 
 def kill_after(requests: int, wire: Wire, process: subprocess.Popen[str]) -> bool:
-    """Kill a process when it has sent so many requests. Gives `False` if it was done before."""
+    """Kill a process after a number of requests. Return `False` if it ended before."""
     left = threading.Semaphore(requests - 1)
 
     def count() -> None:
@@ -152,7 +152,7 @@ def test_a_whole_run_sends_about_as_many_requests_as_we_kill_among(pipeline: Pip
 def test_of_two_pipelines_at_once_none_loses_anything(
     pipeline: Pipeline, shop: Shop, wire: Wire, arguments: tuple[str, ...], rounds: int
 ) -> None:
-    """The first write of each is held until that of the other is there: both decided before either wrote."""
+    """Hold the first write of each until both arrive, so both decide before either writes."""
     shop.release("1.0.0")
     for turn in range(1, rounds + 1):
         both = threading.Barrier(2)

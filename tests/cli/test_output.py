@@ -1,4 +1,4 @@
-"""How far long work is: a bar on a terminal, and nothing for pipes, logs and `--quiet`."""
+"""Test the progress of long work: a bar on a terminal, and nothing for pipes, logs and `--quiet`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from comet_updates_cli import output
 
 
 class Terminal(io.StringIO):
-    """Where somebody looks."""
+    """A stream that is a terminal."""
 
     def isatty(self) -> bool:
         return True

@@ -1,4 +1,4 @@
-"""Decisions as commands: each writes one small document, tells what follows, and can be tried without writing."""
+"""Test decisions as commands: each writes one small document, prints the result, and has a dry run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ POLICY = "channels/comet-cursor/stable.json"
 
 @pytest.fixture
 def stocked(shop: Shop) -> Shop:
-    """4.2.0 and 4.2.1 on stable, published; 4.3.0-beta.1 on beta, which includes stable."""
+    """Return a shop with published releases: 4.2.0 and 4.2.1 on stable, 4.3.0-beta.1 on beta, which includes stable."""
     for version in ("4.2.0", "4.2.1"):
         shop.release(version)
     shop.release("4.3.0-beta.1", "beta")
@@ -86,7 +86,7 @@ def test_a_pin_and_a_pause_hold_until_they_are_taken_back(stocked: Shop) -> None
     assert stocked.run("unpin", *STABLE).exit_code == 0
     assert stocked.run("pause", *STABLE).exit_code == 0
     stocked.release("4.2.2", available_at="2026-11-23T12:00:00Z")
-    assert latest(stocked) == "4.2.2", "what was due before stays offered"
+    assert latest(stocked) == "4.2.2", "releases due before the pause are still offered"
     assert stocked.channel()["held"].startswith("paused since")
     assert stocked.run("resume", *STABLE).exit_code == 0
     assert stocked.s3.json(POLICY) == {"schema": 1, "product": "comet-cursor", "channel": "stable"}
@@ -108,7 +108,8 @@ def test_a_rollout_is_of_one_release(stocked: Shop, how: list[str], decided: dic
     assert latest(stocked) == "4.2.1"
 
 
-def test_a_rollout_leaves_those_of_other_releases_until_they_reach_everyone(stocked: Shop) -> None:
+def test_rollout_keeps_unfinished_rollouts_of_other_releases(stocked: Shop) -> None:
+    """Drop a rollout once it reaches everyone."""
     for version, percent in (("4.2.0", 100), ("4.2.1", 5), ("4.2.1", 10)):
         stocked.run("rollout", *STABLE, version, "--percent", str(percent))
     assert stocked.s3.json(POLICY)["rollout"] == {"version": "4.2.1", "percent": 10}
@@ -263,7 +264,7 @@ def test_wrong_usage_is_said_as_such(stocked: Shop, command: tuple[str, ...]) ->
     "zone", [UTC, timezone(timedelta(hours=5, minutes=30)), timezone(timedelta(hours=-8))], ids=str
 )
 def test_time_of_another_zone_is_written_in_utc(zone: timezone) -> None:
-    """Documents are public: a time in local form would show where its author is."""
+    """Documents are public, and a local time would show the author's time zone."""
     at = datetime(2026, 11, 20, 23, 30, 15, 999_999, UTC).astimezone(zone)
     assert encode.moment(at) == "2026-11-20T23:30:15Z"
     assert policy_edits.pause(at)({}, AcceptedUploads()) == {"paused_at": "2026-11-20T23:30:15Z"}
@@ -301,7 +302,7 @@ def test_who_keeps_being_overtaken_is_told(stocked: Shop, monkeypatch: pytest.Mo
 
 
 def test_conflict_while_planning_is_retried(stocked: Shop) -> None:
-    """Plan again after a version was deleted between the listing and the read."""
+    """Plan again, since a version was deleted between the listing and the read."""
     planned = policy_edits.Plan(POLICY, None, None, {})
     outcomes: Iterator[policy_edits.Plan | Exception] = iter(
         [ConcurrentPublishError("somebody else wrote first"), planned]
@@ -322,5 +323,5 @@ def test_a_policy_that_is_refused_as_it_is_is_to_be_mended_first(stocked: Shop) 
     done = stocked.run("pause", "comet-cursor", "nightly")
     assert done.exit_code == 1
     assert "the policy in the bucket is refused. Fix it first" in done.output
-    assert stocked.run("pause", "comet-cursor", "beta").exit_code == 0, "what was accepted before counts"
+    assert stocked.run("pause", "comet-cursor", "beta").exit_code == 0, "releases accepted before still count"
     assert stocked.s3.json("channels/comet-cursor/beta.json")["includes"] == ["stable"]

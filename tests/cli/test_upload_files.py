@@ -1,4 +1,4 @@
-"""Built files go up in parts that S3 checks: only what is missing, and never over another."""
+"""Test the upload of built files in parts that S3 checks: only missing files are sent, and none is overwritten."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ KEY = "comet-cursor/4.2.1/App.bin"
 
 
 class Killed(BaseException):
-    """The process is gone: nothing of ours handles it."""
+    """An error that none of our code catches, as when the process is killed."""
 
 
 class Upload:
-    """A file, the place that it goes to, and what was sent on the way."""
+    """A file, the URL that it goes to, and the requests of its upload."""
 
     def __init__(self, folder: Path, s3: S3, wire: Wire) -> None:
         self.s3, self.wire = s3, wire
@@ -45,7 +45,7 @@ class Upload:
         return downloads.put(self.file, hash_files.sums(self.file), advance)
 
     def sent(self, since: int) -> list[str]:
-        """What was sent as the body of a request: parts by number, or whole objects."""
+        """Return the requests that had a body: parts by number, or whole objects by path."""
         return [query or path for method, path, query, _, body in self.wire[since:] if method == "PUT" and body]
 
     def unfinished(self) -> int:
@@ -81,7 +81,7 @@ def test_a_small_file_goes_up_in_one_piece(upload: Upload) -> None:
 
 @pytest.mark.parametrize("size_bytes", [5, PART_BYTES + 5], ids=["whole", "parts"])
 def test_every_piece_carries_its_sha256_and_the_end_a_condition(upload: Upload, size_bytes: int) -> None:
-    """S3 refuses a piece whose bytes have another hash, and the end where something else is there."""
+    """S3 refuses a part whose bytes have another hash, and the completion if another object has the key."""
     upload.save(random.Random(1).randbytes(size_bytes))
     before = len(upload.wire)
     upload.put()

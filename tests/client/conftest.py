@@ -1,4 +1,4 @@
-"""A server that notes every byte it gets and answers with whatever a test wants, with TLS or without."""
+"""Fixtures: a server that records every byte it gets, and sends the answers of a test, with TLS or without."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ Answer = Callable[[bytes], "bytes | Iterable[bytes]"]
 
 
 def http(body: bytes = b"", status: str = "200 OK", **headers: str) -> bytes:
-    """An answer with its length, unless `headers` say another."""
+    """Return an HTTP answer. Its length is that of the body, unless `headers` have another."""
     said = {"content-length": str(len(body))} | {name.replace("_", "-"): value for name, value in headers.items()}
     lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in said.items()), "", ""]
     return "\r\n".join(lines).encode() + body
 
 
 def manifest(version: str = "4.2.1", **fields: Any) -> bytes:
-    """What a service says of a release."""
+    """Return the manifest of a release, as a service serves it."""
     return json.dumps(release(version) | fields).encode()
 
 
 def offered(version: str = "4.2.1", **fields: Any) -> Release:
-    """The same, as the client reads it."""
+    """Return the same manifest, parsed by the client."""
     return parse(manifest(version, **fields), "comet-cursor")
 
 
 def artifact(body: bytes, url: str, **fields: Any) -> Artifact:
-    """The artifact that `body` is."""
+    """Return an artifact for the file `body`."""
     said = {"platform": "linux", "arch": "x86_64", "kind": "archive", "url": url, "size": len(body)}
     said |= {"sha256": hashlib.sha256(body).hexdigest()} | fields
     return offered(artifacts=[{name: value for name, value in said.items() if value is not None}]).artifacts[0]
@@ -99,13 +99,13 @@ class Server:
 
 @pytest.fixture(scope="session")
 def authority() -> trustme.CA:
-    """Who certifies servers here."""
+    """Return the authority that issues the servers' certificates."""
     return trustme.CA()
 
 
 @pytest.fixture(scope="session")
 def certified(authority: trustme.CA) -> ssl.SSLContext:
-    """What a server on `localhost` shows of itself."""
+    """Return the TLS settings of a server on `localhost`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(context)
     return context
@@ -113,7 +113,7 @@ def certified(authority: trustme.CA) -> ssl.SSLContext:
 
 @pytest.fixture(scope="session")
 def tls(authority: trustme.CA) -> ssl.SSLContext:
-    """What the client uses, with the authority of these tests beside the system's."""
+    """Return the TLS settings of a client that trusts the tests' authority, besides the system's."""
     context = ssl.create_default_context()
     authority.configure_trust(context)
     return context
@@ -121,6 +121,6 @@ def tls(authority: trustme.CA) -> ssl.SSLContext:
 
 @pytest.fixture
 def downloads(certified: ssl.SSLContext) -> Iterator[Server]:
-    """The host that files are on; it answers as the test says."""
+    """Yield a server for files. A test sets its answers."""
     with Server(lambda _: http(status="404 Not Found"), certified) as server:
         yield server

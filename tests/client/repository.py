@@ -1,4 +1,4 @@
-"""What a service publishes of TUF, made by the project's own functions, as paths and bytes that a test can exchange."""
+"""TUF metadata as a service publishes it. Our own functions make it, and a test can replace each document."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 from comet_updates import object_keys
 from comet_updates.signing import sign
 from comet_updates_cli.signing import offline_roles
+from comet_updates_cli.signing.key_folder import create_private
 from tests.client.conftest import http, manifest
 
 PRODUCT, CHANNEL = "comet-cursor", "stable"
@@ -23,9 +24,9 @@ class Repository:
     """A publisher with a key for each role.
 
     Attributes:
-        documents: what is published, by the path in its URL.
+        documents: the published bytes, by the path of the URL.
         now: its clock.
-        versions: of each role.
+        versions: the current version of each role.
     """
 
     def __init__(self, folder: Path, now: datetime | None = None) -> None:
@@ -44,10 +45,10 @@ class Repository:
         self.publish("targets", self.targets, self.root, "targets")
 
     def key(self, name: str) -> str:
-        """The URI of a key, which is made if it is not there."""
+        """Return the URI of a key, and make the key if it does not exist."""
         file = self._folder / f"{name}.pem"
         if not file.exists():
-            sign.create(file)
+            create_private(file)
         return f"file2:{file}"
 
     def publish_root(self, root: Root, *signers: str) -> bytes:
@@ -67,7 +68,7 @@ class Repository:
         self.documents[path(role, None if role == "timestamp" else signed.version)] = metadata.to_bytes()
 
     def offer(self, body: bytes | None = None, *, channel: str = CHANNEL) -> None:
-        """Publish a manifest, or none, and what vouches for it."""
+        """Publish a manifest, or none, and its signed metadata."""
         self.versions[ROLE] += 1
         target = object_keys.target_path(PRODUCT, channel)
         signed = sign.product(self.versions[ROLE], self.now, {} if body is None else {target: (body, {})})
@@ -77,7 +78,7 @@ class Repository:
         self.refresh()
 
     def refresh(self, **versions: int) -> None:
-        """Say anew what is newest; or that something else is."""
+        """Publish a snapshot of the newest versions, or of other `versions`, and a timestamp."""
         self.versions["snapshot"] += 1
         newest = {"targets": self.targets.version}
         newest |= {ROLE: self.versions[ROLE]} if self.versions[ROLE] else {}
@@ -94,7 +95,7 @@ class Repository:
         self.now += timedelta(**span)
 
     def answer(self, request: bytes) -> bytes:
-        """As a `Server` asks for it."""
+        """Return the answer to a request, in the form that `Server` needs."""
         asked = request.split(b" ")[1].decode()
         body = self.documents.get(asked)
         cache = CACHE["timestamp" if asked.endswith("timestamp.json") else "other"]
@@ -106,7 +107,7 @@ def path(role: str, version: int | None) -> str:
 
 
 def asked(received: list[bytes]) -> list[str]:
-    """The paths of requests."""
+    """Return the paths of requests."""
     return [request.split(b" ")[1].decode() for request in received]
 
 

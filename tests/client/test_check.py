@@ -55,7 +55,7 @@ def test_one_look_is_one_request(copy: InstalledApp) -> None:
 
 
 def test_off_means_off(copy: InstalledApp) -> None:
-    """Not even a connection is opened; and switched on again, one is (positive control)."""
+    """Open no connection while checks are off. Positive control: once they are on again, a connection is opened."""
     check.switch_off(copy.app.memory, copy.rng)
     for only_if_due in (False, True):
         assert copy.look(only_if_due=only_if_due) == Verdict(Outcome.OFF)
@@ -123,7 +123,7 @@ def test_a_failure_is_told_and_the_next_one_waits_longer(
     for failures in (1, 2, 3):
         with pytest.raises(error):
             copy.look()
-        if error is VersionSyntaxError:  # the answer itself was good
+        if error is VersionSyntaxError:  # the answer itself was valid
             return
         told = timedelta(seconds=7200 if b"retry" in answer else 0)
         assert copy.state.next_check
@@ -170,7 +170,7 @@ def test_a_group_is_kept_from_look_to_look(copy: InstalledApp) -> None:
 
 
 def test_the_package_needs_three_small_libraries_and_no_more() -> None:
-    """An app that uses it need not have what the command has for terminals, nor anything of the service."""
+    """Apps need neither the command's libraries for terminals, nor anything of the service."""
     code = (
         "import sys; before = set(sys.modules)\n"
         "from comet_updates_client import download, check\n"

@@ -70,7 +70,7 @@ def test_where_build_numbers_order_the_version_is_only_shown() -> None:
 
 @given(st.integers(0, 9), st.integers(0, 9), st.integers(0, 99))
 def test_nothing_leads_back_to_a_lower_version(installed: int, version: int, group: int) -> None:
-    """Whatever is critical, rolled out or required besides."""
+    """Compare versions only, even if a release is critical, rolled out or required."""
     verdict = chosen(f"{installed}.0.0", version=f"{version}.0.0", group=group, critical=True, minimum_version="0.0.1")
     assert (verdict.outcome is Outcome.UPDATE) == (version > installed > 0)
 

@@ -1,4 +1,4 @@
-"""The distribution `comet-updates-client`: what it needs, and that it holds all that it imports."""
+"""Test the distribution `comet-updates-client`: its dependencies, and that it has every module that it imports."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from testkit.project import ROOT
 
 FOR_PEOPLE = {"rich", "typer"}
-"""What only the command `comet-updates ask` needs."""
+"""The libraries that only the command `comet-updates ask` needs."""
 NOT_NEEDED = ("boto3", "botocore", "pydantic", "obstore", "aws_lambda_powertools", "jinja2", "yaml", *FOR_PEOPLE)
 
 
@@ -29,7 +29,7 @@ def test_distribution_needs_what_the_extra_needs_without_a_terminal() -> None:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder in which the distribution is installed, without what it needs."""
+    """Return the folder with the installed distribution, without its dependencies."""
     folder = tmp_path_factory.mktemp("installed")
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
     subprocess.run([*pip, "--target", folder, ROOT / "client"], check=True)
@@ -37,7 +37,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def imports_all(installed: Path, *missing: str) -> bool:
-    """Whether each module of the client can be imported from the distribution while these are missing."""
+    """Return whether every module of the client can be imported while `missing` cannot."""
     code = f"""
 import importlib, pkgutil, sys
 sys.modules.update(dict.fromkeys({missing!r}))
@@ -60,5 +60,5 @@ def test_distribution_holds_all_that_it_imports(installed: Path) -> None:
 @pytest.mark.full
 @pytest.mark.parametrize("missing", ["comet_updates.versions", "minisign", "tuf"])
 def test_missing_module_is_noticed(installed: Path, missing: str) -> None:
-    """Positive control."""
+    """Positive control of the test above."""
     assert not imports_all(installed, missing)

@@ -1,4 +1,4 @@
-"""What docs/clients shows of clients is what they do."""
+"""Test that clients do what docs/clients shows."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_the_client_in_javascript_finds_the_same_file_and_sends_one_header(
     downloads: Server, authority: trustme.CA, tmp_path: Path
 ) -> None:
     if not shutil.which("node"):
-        pytest.skip("node is missing: the client in JavaScript is not tried")
+        pytest.skip("node is not on PATH: install Node.js to test the client in JavaScript")
     document = release() | {"rollout": {"percent": 10}}
     downloads.answer = lambda _: http(json.dumps(document).encode())
     authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))

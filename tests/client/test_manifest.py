@@ -35,12 +35,12 @@ ARTIFACT_FIELDS = (
 
 
 def use(body: bytes) -> None:
-    """All that happens to a manifest before somebody is asked; nothing but our own errors may come out."""
+    """Do all that a client does with a manifest before it asks a person. Only our own errors may be raised."""
     try:
         release = parse(body, "comet-cursor")
         own = choose.Installed(Scheme.SEMVER, "1.0.0")
         verdict = choose.choose(release, own, Computer("windows", "x86_64", "10.0"), group=50, skipped=None, now=NOW)
-        for line in ask_text.describe(verdict, "1.0.0", "de_AT.UTF-8"):
+        for line in ask_text.describe(verdict, "1.0.0", "de_AT.UTF-8", 80):
             line.encode()
     except CometError as error:
         str(error).encode()

@@ -1,4 +1,4 @@
-"""The times are drawn with seeds, so that these tests say the same every time."""
+"""Test the times of checks. They are drawn with seeds, so these tests give the same result every time."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tests.client.conftest import NOW
 DAY_S = 86_400
 COPIES = 5_000
 CRITICAL = 1.95 / COPIES**0.5
-"""Of Kolmogorov and Smirnov: what a uniform sample of this size stays below in 999 of 1000 cases."""
+"""The Kolmogorov-Smirnov bound: a uniform sample of this size stays below it in 999 of 1000 cases."""
 
 Next = Callable[[Random], datetime]
 
 
 def distance_from_uniform(draw: Next, low_s: float, high_s: float) -> float:
-    """The largest difference between the share of copies that asked by some moment, and the time that has gone."""
+    """Return the Kolmogorov-Smirnov distance between the drawn times and a uniform distribution."""
     rng = Random(20_261_127)
     shares = sorted(((draw(rng) - NOW).total_seconds() - low_s) / (high_s - low_s) for _ in range(COPIES))
     return max(max(abs(share - i / COPIES), abs(share - (i + 1) / COPIES)) for i, share in enumerate(shares))

@@ -1,4 +1,4 @@
-"""What a client takes that knows a key for the manifest, and what it refuses and why."""
+"""Test which manifests a client accepts that has a minisign key, and why it refuses others."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from comet_updates import object_keys
 from comet_updates.errors import NoAnswerError, TrustFailure, UntrustedAnswerError
 from comet_updates.signing import minisig, sign
 from comet_updates.versions import Scheme
+from comet_updates_cli.signing.key_folder import create_private
 from comet_updates_client import check, request, state, verify
 from comet_updates_client.check import App
 from comet_updates_client.choose import Installed, Outcome, Verdict
@@ -39,7 +40,7 @@ def signature(body: bytes = BODY, trusted: str | None = None, pair: minisign.Key
 
 
 class InstalledApp:
-    """A copy of an app that knows a key, and a service that says what a test wants."""
+    """A copy of an app that has a key, and a service whose answers a test sets."""
 
     def __init__(self, folder: Path, tls: ssl.SSLContext) -> None:
         self.manifest: bytes | None = BODY
@@ -84,8 +85,8 @@ def test_both_requests_are_those_that_are_shown(copy: InstalledApp) -> None:
 
 
 def test_what_our_own_pipeline_signs_is_taken(copy: InstalledApp, tmp_path: Path) -> None:
-    """Two programs, one format: the signature is made by `trust`, and minisign's library reads it."""
-    key = sign.create(tmp_path / "key.pem")
+    """Use both programs of the format: `signing` makes the signature, and minisign's library reads it."""
+    key = create_private(tmp_path / "key.pem")
     uri = f"file2:{tmp_path / 'key.pem'}"
     made = sign.minisign(uri, [key], object_keys.target_path("comet-cursor", "stable"), BODY, NOW)
     assert made
@@ -130,7 +131,7 @@ def test_a_signature_for_another_product_or_channel_is_refused(copy: InstalledAp
     ("seconds", "is_taken"), [(1, True), (0, False), (-1, False)], ids=["just not", "just", "a second ago"]
 )
 def test_what_is_over_is_refused(copy: InstalledApp, seconds: int, *, is_taken: bool) -> None:
-    """It is frozen: whoever answers shows nothing newer."""
+    """Refuse an expired signature, since it may hide a newer release."""
     copy.signature = signature(trusted=comment(f"{NOW + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%SZ}"))
     if is_taken:
         assert copy.look().outcome is Outcome.UPDATE

@@ -1,4 +1,4 @@
-"""What a client of TUF takes, what it refuses and why, and that its requests never say what it saw before."""
+"""Test which documents a TUF client accepts, and why it refuses others. Its requests do not depend on its memory."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def copy(house: Repository, server: Server, tmp_path: Path, tls: ssl.SSLContext)
 
 @pytest.fixture
 def other(house: Repository, server: Server, tmp_path: Path, tls: ssl.SSLContext) -> InstalledApp:
-    """One that never asked."""
+    """Return a copy that has never asked."""
     return InstalledApp(house, server, tmp_path / "other", tls)
 
 
@@ -120,11 +120,11 @@ def test_it_asks_as_often_as_the_timestamp_says_and_not_as_the_target_does(copy:
     copy.look()
     assert copy.state.failures == 0
     assert copy.state.next_check
-    assert timedelta(hours=12) <= copy.state.next_check - now <= timedelta(hours=37), "and not a week"
+    assert timedelta(hours=12) <= copy.state.next_check - now <= timedelta(hours=37), "less than a week"
 
 
 class TestRequests:
-    """They follow from the channel and from what the service says to everyone."""
+    """Requests depend only on the channel and on what the service publishes."""
 
     def test_they_never_say_what_was_seen_before(self, copy: InstalledApp, other: InstalledApp) -> None:
         first, second = copy.asks(), copy.asks()
@@ -145,7 +145,7 @@ class TestRequests:
     def test_a_client_that_keeps_what_it_has_would_say_it(
         self, copy: InstalledApp, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Positive control: python-tuf by itself, with a memory."""
+        """Positive control: python-tuf with a memory of its own sends different requests."""
         whole = source_tuf._manifest
         monkeypatch.setattr(
             source_tuf, "_manifest", lambda channel, root, _, fetcher: whole(channel, root, copy.remembered, fetcher)
@@ -153,7 +153,7 @@ class TestRequests:
         assert copy.asks() != copy.asks()
 
     def test_what_is_refused_is_asked_for_like_what_is_taken(self, copy: InstalledApp, other: InstalledApp) -> None:
-        """A service that rolls back cannot tell from the requests which copy notices."""
+        """After a rollback of the service, the requests do not show which copy noticed it."""
         before = dict(copy.house.documents)
         copy.house.offer(NEW)
         copy.look()
@@ -164,7 +164,7 @@ class TestRequests:
 
 
 class TestNothing:
-    """Whoever has the keys says that nothing is offered; nobody else can."""
+    """Only the owner of the keys can state that nothing is offered."""
 
     def test_is_offered_on_this_channel(self, copy: InstalledApp) -> None:
         copy.house.offer(NEW, channel="beta")
@@ -196,7 +196,7 @@ class TestNothing:
 
 
 def stolen(house: Repository) -> Repository:
-    """Another publisher, who says the same of the same names with keys of its own."""
+    """Return another publisher, who signs the same release under the same names with other keys."""
     thief = Repository(house._folder / "thief")
     thief.offer(NEW)
     return thief
@@ -226,7 +226,7 @@ def _forge_manifest(house: Repository) -> None:
 
 
 def _another_product(house: Repository) -> None:
-    """The key of another product signs for this one's path, under the name of this one's role."""
+    """Sign this product's path with the key of another product, under the name of this product's role."""
     signed = sign.product(1, house.now, {PATH: (NEW, {})})
     key = sign.public_key(house.key("other"))
     made = offline_roles.delegated(offline_roles.first_targets(house.now), "comet-cursor", [key], 1, house.now)
@@ -248,7 +248,7 @@ def test_what_is_forged_is_refused(copy: InstalledApp, forge: Callable[[Reposito
 
 
 def test_a_product_cannot_speak_for_another(copy: InstalledApp) -> None:
-    """The target is there and signed, by a key that may not: nobody looks there."""
+    """Do not look at a target that is signed by a key without authority for its path."""
     copy.house.versions[ROLE] += 1
     elsewhere = sign.product(copy.house.versions[ROLE], copy.house.now, {"another/stable/manifest.json": (NEW, {})})
     copy.house.publish(ROLE, elsewhere, copy.house.targets, "product")
@@ -272,10 +272,10 @@ def test_what_is_frozen_is_noticed_when_the_timestamp_is_over(
             assert copy.refused() is TrustFailure.OUT_OF_DATE
 
 
-def test_what_the_product_signed_long_ago_is_out_of_date_whatever_the_timestamp_says(
+def test_old_product_signature_is_refused_despite_a_fresh_timestamp(
     server: Server, tmp_path: Path, tls: ssl.SSLContext
 ) -> None:
-    """So a thief of the online key cannot hold a product back for longer."""
+    """Refuse the expired signature of the product, so that a thief of the online key cannot hold it back for longer."""
     house = Repository(tmp_path / "keys", datetime.now(UTC) - timedelta(days=91))
     house.offer(OLD)
     house.later(days=91)
@@ -290,7 +290,7 @@ def test_what_was_there_before_is_rolled_back(copy: InstalledApp, other: Install
     assert copy.offered() == "4.3.0"
     copy.house.documents = before
     assert copy.refused() is TrustFailure.ROLLED_BACK
-    assert other.offered() == "4.2.1", "positive control: who never saw the newer one cannot know"
+    assert other.offered() == "4.2.1", "positive control: a client that never saw the newer one cannot notice"
 
 
 def test_a_thief_of_the_online_key_cannot_roll_a_product_back(copy: InstalledApp, other: InstalledApp) -> None:
@@ -301,7 +301,7 @@ def test_a_thief_of_the_online_key_cannot_roll_a_product_back(copy: InstalledApp
     assert other.offered() == "4.2.1", "positive control, as above"
 
 
-def test_a_thief_of_the_first_root_keys_does_not_fool_who_saw_the_next_root(copy: InstalledApp) -> None:
+def test_stolen_first_root_keys_do_not_fool_a_copy_with_the_next_root(copy: InstalledApp) -> None:
     house, thief = copy.house, stolen(copy.house)
     house.publish_root(
         offline_roles.rotated(house.root, "root", [sign.public_key(house.key("root-b"))], [], house.now),
@@ -328,7 +328,7 @@ def test_a_root_that_is_gone_is_noticed(copy: InstalledApp) -> None:
 
 
 def test_new_keys_are_followed(copy: InstalledApp) -> None:
-    """A new online key, and the old one out: what the old one signed counts no longer, and what is new does."""
+    """Exchange the online key: signatures of the old key are refused, and those of the new key are accepted."""
     copy.look()
     house = copy.house
     (old,) = house.root.roles["timestamp"].keyids
@@ -368,7 +368,7 @@ def test_no_answer_is_read_to_its_end_if_it_has_none(copy: InstalledApp) -> None
     copy.server.answer = endless
     with pytest.raises(NoAnswerError, match="more than 2000000 bytes"):
         copy.look()
-    assert read < 20_000_000, "what the sockets hold comes on top"
+    assert read < 20_000_000, "the buffers of the sockets hold the rest"
 
 
 def test_a_signed_manifest_that_is_huge_is_not_taken(copy: InstalledApp) -> None:
@@ -441,7 +441,7 @@ def test_a_root_that_is_none_is_told_before_anything_is_asked(house: Repository,
 
 
 def test_whatever_is_answered_ends_in_an_error_of_ours(copy: InstalledApp, house: Repository) -> None:
-    """A byte of any document turned into another, or what stands at any place in it into anything."""
+    """Change one byte of any document, or replace the value at any place in it."""
     good = dict(house.documents)
     wheres = st.sampled_from([path("root", 1), NEWEST, path("snapshot", 1), path("targets", 1), path(ROLE, 1)])
     values = st.recursive(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -72,6 +73,34 @@ def test_a_folder_in_its_place_is_told_of_when_something_is_to_be_kept(tmp_path:
         state.write(tmp_path, WHOLE)
 
 
+@pytest.mark.parametrize("kind", ["key", "large", "link", "pipe"])
+def test_another_file_of_the_user_is_never_replaced(tmp_path: Path, kind: str) -> None:
+    file = tmp_path / "mine"
+    (tmp_path / "key.pem").write_bytes(b"-----BEGIN PRIVATE KEY-----\n")
+    if kind == "link":
+        file.symlink_to(tmp_path / "key.pem")
+    elif kind == "pipe":
+        os.mkfifo(file)
+    else:
+        file.write_bytes(b"-----BEGIN PRIVATE KEY-----\n" if kind == "key" else b'{"group"' * 10_000)
+    before = file.lstat()
+    assert state.read(file, Random(1)).next_check is None, "and reading it ends"
+    with pytest.raises(
+        StateError, match=r"mine: cannot be written: another file has this name. Choose another --state."
+    ):
+        state.write(file, WHOLE)
+    assert file.lstat() == before
+
+
+@pytest.mark.parametrize("body", [b"", b"\0" * 112, b'{"group": 42, "skip', b'{"group": 100, "skipped": 3}'])
+def test_broken_state_is_replaced(tmp_path: Path, body: bytes) -> None:
+    """Positive control: a copy whose state was lost can check for updates again."""
+    file = tmp_path / "state.json"
+    file.write_bytes(body)
+    state.write(file, WHOLE)
+    assert state.read(file, Random(1)) == WHOLE
+
+
 def test_a_failed_write_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "state.json"
     state.write(file, WHOLE)
@@ -93,7 +122,7 @@ def test_a_failed_write_leaves_what_was_there(tmp_path: Path, monkeypatch: pytes
         (NOW, True),
         (NOW + timedelta(seconds=1), False),
         (NOW + timedelta(days=10), False),
-        (NOW + timedelta(days=400), True),  # the clock was wrong then
+        (NOW + timedelta(days=400), True),  # the clock was wrong when it was drawn
     ],
 )
 def test_it_is_time_once_the_time_has_come(next_check: object, *, is_due: bool) -> None:

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import base64
-from pathlib import Path
+import io
+from typing import BinaryIO
 
 import minisign
 import pytest
@@ -17,7 +18,7 @@ URL = "https://downloads.example.com/app.tar.gz"
 
 
 def signature(body: bytes, pair: minisign.KeyPair = PAIR, *, is_prehashed: bool = True) -> str:
-    """As Tauri writes it into a release."""
+    """Return a signature in the form of Tauri's releases."""
     signed = pair.secret_key.sign(body, trusted_comment="timestamp:1", prehash=is_prehashed)
     return base64.b64encode(bytes(signed)).decode()
 
@@ -27,9 +28,10 @@ def signed(told: str) -> Artifact:
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
-    (tmp_path / "app").write_bytes(BODY)
-    return tmp_path / "app"
+def file() -> BinaryIO:
+    opened = io.BytesIO(BODY)
+    opened.seek(3)  # wherever the last write ended
+    return opened
 
 
 @pytest.mark.parametrize(
@@ -41,7 +43,7 @@ def file(tmp_path: Path) -> Path:
     ],
     ids=["as Tauri has it", "of the older form", "as minisign has it"],
 )
-def test_what_the_key_signed_is_taken(file: Path, told: str) -> None:
+def test_what_the_key_signed_is_taken(file: BinaryIO, told: str) -> None:
     verify.check(file, signed(told), PAIR.public_key)
 
 
@@ -67,7 +69,7 @@ def forged_comment() -> str:
         "no letter in it",
     ],
 )
-def test_what_it_did_not_sign_is_refused(file: Path, told: str) -> None:
+def test_what_it_did_not_sign_is_refused(file: BinaryIO, told: str) -> None:
     with pytest.raises(RefusedDownloadError, match="not signed with the key that this app trusts"):
         verify.check(file, signed(told), PAIR.public_key)
 
@@ -85,7 +87,7 @@ def test_what_cannot_be_verified_is_not_downloaded(fields: dict[str, str | None]
 
 
 @pytest.mark.parametrize("fields", [{"size": 12}, {"sha256": "0" * 64}, {"sha512": "0" * 128}], ids=str)
-def test_size_and_every_hash_that_is_stated_have_to_be_right(file: Path, fields: dict[str, object]) -> None:
+def test_size_and_every_hash_that_is_stated_have_to_be_right(file: BinaryIO, fields: dict[str, object]) -> None:
     assert verify.has_its_bytes(file, artifact(BODY, URL))
     assert not verify.has_its_bytes(file, artifact(BODY, URL, **fields))
 
@@ -99,4 +101,4 @@ def test_a_key_is_read_as_minisign_and_as_tauri_write_it() -> None:
 @pytest.mark.parametrize("text", ["", " ", "RW", "RWQ", "\u00fc", "AAAA", "RW" + "A" * 54])
 def test_what_is_no_key_is_refused(text: str) -> None:
     with pytest.raises(RefusedDownloadError):
-        verify.check(Path(), artifact(BODY, URL), verify.key(text))
+        verify.check(io.BytesIO(), artifact(BODY, URL), verify.key(text))

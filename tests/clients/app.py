@@ -1,6 +1,6 @@
-"""One app with files for every updater, released once: what all clients are tried with.
+"""One app with files for every updater, released once: all client tests use it.
 
-1.1.0 is the latest on `stable`, after 1.0.0. The other channels offer the same but for what people decided there.
+1.1.0 is the latest on `stable`, after 1.0.0. The other channels offer the same, except for the decisions there.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ HELD_BACK: dict[str, dict[str, Any]] = {
     "yanked": {"yanked": [{"version": LATEST, "reason": "Crashes."}]},
     "paused": {"paused_at": "2026-01-15T12:00:00Z"},
 }
-"""Channels with `stable`'s releases on which 1.1.0 is not offered, and why."""
+"""Channels with `stable`'s releases where a decision holds 1.1.0 back."""
 
 SCHEDULED = "scheduled"
 """A channel with `stable`'s releases and 1.2.0, which is not due yet."""
@@ -32,32 +32,32 @@ NOTHING = {
     **{held: (OLD, held) for held in HELD_BACK},
     "not due": (LATEST, SCHEDULED),
 }
-"""When nothing is to be offered: to whom by version, and on which channel."""
+"""Clients that are offered nothing: their version and their channel."""
 
 OLDER = "0.9.0"
 STILL_OFFERED = {"yanked": OLD, "paused": OLD, SCHEDULED: LATEST}
-"""What an older copy is offered on these channels, so that it is the decision that leaves others without."""
+"""The offer for an older copy on these channels. It shows that the decision holds the release back."""
 
 KEY = minisign.KeyPair.generate()
-"""The key that the app's files are signed with, for Tauri's plugin."""
+"""The key that signs the app's files for Tauri's plugin."""
 
 ED25519_KEY = Ed25519PrivateKey.generate()
-"""The same for Sparkle's family."""
+"""The same for Sparkle and its relatives."""
 
 
 def velopack_package(version: str) -> bytes:
-    """A package of Velopack's for Linux."""
+    """Return a Velopack package for Linux."""
     described = "<channel>linux</channel><mainExe>App</mainExe><os>linux</os><rid>linux-x64</rid>"
     return _nuget_package("App", version, described, "lib/app/App")
 
 
 def squirrel_package(version: str) -> bytes:
-    """A package of Squirrel.Windows's."""
+    """Return a Squirrel.Windows package."""
     return _nuget_package("AppWindows", version, "<description>App</description>", "lib/net45/App.exe")
 
 
 def _nuget_package(name: str, version: str, described: str, file: str) -> bytes:
-    """A .zip with a description and the app's file; the same bytes each time."""
+    """Return a .zip with a description and the app's file, with the same bytes each time."""
     nuspec = (
         '<?xml version="1.0" encoding="utf-8"?><package><metadata>'
         f"<id>{name}</id><version>{version}</version><title>App</title><authors>Example</authors>{described}"
@@ -65,14 +65,14 @@ def _nuget_package(name: str, version: str, described: str, file: str) -> bytes:
     )
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        # Given by name alone, an entry would carry the time, and the release the hash of another minute's package.
+        # An entry that is given by name alone carries the time, so the hash of the package would change with it.
         archive.writestr(zipfile.ZipInfo(f"{name}.nuspec"), nuspec)
         archive.writestr(zipfile.ZipInfo(file), f"This is App {version}.\n" * 1000)
     return packed.getvalue()
 
 
 def files(version: str) -> dict[str, bytes]:
-    """The app's files by name."""
+    """Return the app's files by name."""
     made = (
         *(f"App-{version}-arm64.AppImage", f"App-{version}.AppImage", f"app_{version}_amd64.deb"),
         *(f"App-{version}-arm64.zip", f"App-{version}-x64.zip", f"App-{version}-universal.zip"),
@@ -88,14 +88,14 @@ def files(version: str) -> dict[str, bytes]:
 
 
 def release(version: str, files_url: str, packages_url: str, channel: str = "stable", **fields: Any) -> dict[str, Any]:
-    """The release document of `version`.
+    """Return the release document of `version`.
 
     Args:
         version: as above.
-        files_url: where the files are.
-        packages_url: where the packages for Velopack are: beside the documents.
-        channel: where it is released.
-        fields: to add.
+        files_url: the URL of the files.
+        packages_url: the URL of the Velopack packages, which are beside the documents.
+        channel: the release's channel.
+        fields: further fields of the document.
     """
     found = files(version)
     kinds = [
@@ -127,7 +127,7 @@ def release(version: str, files_url: str, packages_url: str, channel: str = "sta
 
 
 def signature(body: bytes, key: minisign.KeyPair = KEY) -> str:
-    """What Tauri's builder writes beside a file: a minisign signature, the whole of it in base64."""
+    """Return the file that Tauri's builder writes beside a built file: a minisign signature file in base64."""
     return base64.b64encode(bytes(key.secret_key.sign(body))).decode()
 
 

@@ -1,4 +1,4 @@
-"""The service as it runs, the app published on it, and the servers that its clients meet: for real updaters."""
+"""Fixtures for real updaters: the running service with the app published, and the servers that clients ask."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def need(is_there: bool, remedy: str) -> None:  # noqa: FBT001 (reads as a sentence)
-    """Skip the test, and say what to do, where a client is not installed; in CI it has to be."""
+    """Skip the test if a client is not installed, and say how to install it. In CI, fail instead."""
     if not is_there:
         pytest.fail(remedy) if os.environ.get("COMET_REQUIRE_ALL") else pytest.skip(remedy)
 
 
 class Answer(NamedTuple):
-    """All that the service says to a request."""
+    """The service's whole answer to a request."""
 
     status: int
     headers: dict[str, str]
@@ -59,7 +59,7 @@ class Service(NamedTuple):
     """A running service.
 
     Attributes:
-        port: its own, on loopback.
+        port: its port on loopback.
         s3: a client of its S3.
     """
 
@@ -75,14 +75,14 @@ class Service(NamedTuple):
         self.upload("releases/{product}/{channel}/{version}.json".format(**document), document)
 
     def answer(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
-        """The answer to a GET."""
+        """Return the answer to a GET."""
         with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
             connection.request("GET", path, headers=headers or {})
             response = connection.getresponse()
             return Answer(response.status, dict(response.getheaders()), response.read())
 
     def wait_for(self, path: str, is_right: Callable[[bytes], bool]) -> None:
-        """Wait until the document at `path` is right. Fails the test if that does not come."""
+        """Wait until the document at `path` is right. Fail the test if that takes too long."""
         deadline = time.monotonic() + PATIENCE_S
         while not is_right(found := self.answer(path).body):
             assert time.monotonic() < deadline, f"{path} is still {found[:500]!r}"
@@ -91,7 +91,7 @@ class Service(NamedTuple):
 
 @contextmanager
 def serving(*options: str) -> Iterator[Service]:
-    """`comet-updates serve`, without releases."""
+    """Run `comet-updates serve` without releases."""
     port, s3_port = free_port(), free_port()
     process = subprocess.Popen(
         [COMMAND, "serve", *options],
@@ -118,14 +118,14 @@ def serving(*options: str) -> Iterator[Service]:
 
 @pytest.fixture(scope="session")
 def service() -> Iterator[Service]:
-    """One that all updaters ask that know no TUF."""
+    """Yield the service for all updaters that do not use TUF."""
     with serving() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[trustme.CA, Path]:
-    """Who certifies the server of the files, and the file of its certificate, for clients to trust."""
+    """Return the authority of the file server's certificate, and the file that makes clients trust it."""
     made = trustme.CA()
     file = tmp_path_factory.mktemp("authority") / "authority.pem"
     made.cert_pem.write_to_path(str(file))
@@ -134,7 +134,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[trustme.CA, Pat
 
 @pytest.fixture(scope="session")
 def downloads(authority: tuple[trustme.CA, Path]) -> Iterator[Server]:
-    """The host that the files are on."""
+    """Yield the server for files."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority[0].issue_cert("localhost").configure_cert(context)
     with Server(context) as server:
@@ -143,14 +143,14 @@ def downloads(authority: tuple[trustme.CA, Path]) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def front(service: Service) -> Iterator[Front]:
-    """What stands in front of the service: clients ask here, and it notes what they send."""
+    """Yield a server in front of the service. Clients ask it, and it records their requests."""
     with Front(service.port) as server:
         yield server
 
 
 @pytest.fixture
 def plain_downloads(front: Front, downloads: Server) -> Iterator[Server]:
-    """The files once more, without TLS: for clients that cannot be told to trust our authority."""
+    """Yield a copy of the file server without TLS, for clients that cannot be made to trust the tests' authority."""
     with Server() as server:
         server.files = downloads.files
         front.files_at = (downloads.url, server.url)
@@ -164,7 +164,7 @@ def _tells(text: bytes, document: bytes) -> bool:
 
 @pytest.fixture(scope="session")
 def published(service: Service, downloads: Server, front: Front) -> Front:
-    """The app, released; and its channels on which something is held back."""
+    """Publish the app, with some releases held back on other channels. Return the front."""
     service.upload(f"products/{app.PRODUCT}.json", {"product": app.PRODUCT, "drop_in": ["electron", "tauri"]})
     packages_url = f"https://localhost:{front.port}{STABLE}"
     for version in (app.OLD, app.LATEST):
@@ -186,7 +186,7 @@ def published(service: Service, downloads: Server, front: Front) -> Front:
 
 @pytest.fixture(autouse=True)
 def _nothing_is_wrong(request: pytest.FixtureRequest) -> Iterator[None]:
-    """What a test broke on a server is whole again for the next, and what was asked is forgotten."""
+    """Repair the servers after each test, and forget their requests."""
     yield
     for name in ("downloads", "front"):
         if name in request.fixturenames:

@@ -1,4 +1,4 @@
-"""The two servers that a client meets besides ours: where the files are, and what may stand in front of the service."""
+"""The two servers that a client meets besides ours: one for files, and one in front of the service."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import NamedTuple, Self
 from urllib.parse import unquote, urlsplit
 
 CHANGED, SHORTER, CUT_SHORT = "changed", "shorter", "cut short"
-"""What can be wrong with a download: another byte somewhere, half of it gone, or an end that never comes."""
+"""The faults of a download: another byte somewhere, half of it, or an end that never comes."""
 
 
 class Request(NamedTuple):
-    """What a client sent; the names of the headers are in lower case."""
+    """A client's request. The names of its headers are in lower case."""
 
     method: str
     path: str
@@ -22,10 +22,10 @@ class Request(NamedTuple):
 
 
 class Server:
-    """A server on loopback that notes each request and answers with `self.answer`.
+    """A server on loopback that records each request and answers with `self.answer`.
 
     Args:
-        tls: what it shows of itself; plain HTTP without.
+        tls: its TLS settings; plain HTTP without.
     """
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
@@ -45,7 +45,7 @@ class Server:
             do_HEAD = do_GET  # noqa: N815 (the library's name)
 
             def log_message(self, *_: object) -> None:
-                """Say nothing."""
+                """Print nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         if tls:
@@ -55,7 +55,7 @@ class Server:
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def answer(self, request: BaseHTTPRequestHandler, _headers: dict[str, str]) -> None:
-        """Hand out a file by the end of its path, as it is or with what `fault` says."""
+        """Send the file that the end of the path names, unchanged or with the fault in `fault`."""
         body = self.files.get(unquote(urlsplit(request.path).path.rpartition("/")[2]))
         if body is None:
             self.send(request, 404, {}, b"")
@@ -68,7 +68,7 @@ class Server:
 
     @staticmethod
     def send(request: BaseHTTPRequestHandler, status: int, headers: dict[str, str], body: bytes) -> None:
-        """Send an answer, with the body's own length unless `headers` say another."""
+        """Send an answer. Its length is that of the body, unless `headers` have another."""
         request.send_response_only(status)
         for name, value in {"content-length": str(len(body)), **headers}.items():
             request.send_header(name, value)
@@ -77,7 +77,7 @@ class Server:
             request.wfile.write(body)
 
     def close(self) -> None:
-        """Stop."""
+        """Stop the server."""
         self._server.shutdown()
         self._server.server_close()
 
@@ -89,14 +89,15 @@ class Server:
 
 
 class Front(Server):
-    """What may stand in front of the service, as a CDN does: packages from where the files are, all else from it.
+    """A server in front of the service, as a CDN is: it answers packages itself, and passes all else on.
 
     Args:
-        service_port: the service's, on loopback.
-        tls: what it shows of itself; plain HTTP without.
+        service_port: the service's port on loopback.
+        tls: its TLS settings; plain HTTP without.
 
     Attributes:
-        files_at: where files are said to be, and where else they are: for a client that would not trust our authority.
+        files_at: the published URL of the files, and the one to replace it by, for clients that do not trust our
+        authority.
     """
 
     def __init__(self, service_port: int, tls: ssl.SSLContext | None = None) -> None:
@@ -105,7 +106,7 @@ class Front(Server):
         self.files_at: tuple[str, str] = ("", "")
 
     def answer(self, request: BaseHTTPRequestHandler, headers: dict[str, str]) -> None:
-        """Answer with a package, or with what the service answers; a client is told all that it would tell."""
+        """Send a package, or the service's answer. A client's request is passed on whole."""
         if urlsplit(request.path).path.endswith(".nupkg"):
             super().answer(request, headers)
             return

@@ -1,4 +1,4 @@
-"""electron-updater itself, from npm, against the running service."""
+"""Test electron-updater itself, from npm, against the running service."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Ask = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def ask(published: Front, authority: tuple[Any, Path], tmp_path: Path) -> Ask:
-    """`ask(version, channel, system, arch, download)`: what the client found, or its error."""
+    """Return `ask(version, channel, system, arch, download)`, which returns the client's result or its error."""
     need(shutil.which("npm") is not None, "npm is not on PATH: install Node.js to try electron-updater")
     need((DRIVER.parent / "node_modules/.installed").exists(), "Install electron-updater with: make test-clients")
 

@@ -1,4 +1,4 @@
-"""Squirrel.Windows itself, out of the `Update.exe` of Electron apps (from npm), under Mono, against the service."""
+"""Test Squirrel.Windows itself against the service: the `Update.exe` of Electron apps (from npm), under Mono."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Ask = Callable[..., dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The driver, compiled."""
+    """Return the compiled driver."""
     assemblies = [Path("/usr/lib/mono/4.5") / f"{name}.dll" for name in ASSEMBLIES]
     if not shutil.which("mono") or not shutil.which("mcs") or not all(file.exists() for file in assemblies):
         packages = " ".join(f"libmono-{name.lower().replace('.', '-')}4.0-cil" for name in ASSEMBLIES)
@@ -40,7 +40,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def ask(published: Front, driver: Path, tmp_path: Path) -> Ask:
-    """`ask(version, channel, full, download)`: what the client found, or its error."""
+    """Return `ask(version, channel, full, download)`, which returns the client's result or its error."""
     packages = tmp_path / "AppWindows" / "packages"
 
     def asked(
@@ -65,7 +65,7 @@ def ask(published: Front, driver: Path, tmp_path: Path) -> Ask:
 
 
 def install(version: str, packages: Path) -> None:
-    """Leave in `packages` what the installation of `version` leaves there."""
+    """Write the files that an installation of `version` leaves in `packages`."""
     shutil.rmtree(packages, ignore_errors=True)
     packages.mkdir(parents=True)
     name, body = f"AppWindows-{version}-full.nupkg", app.squirrel_package(version)

@@ -1,4 +1,4 @@
-"""Tauri's updater plugin itself (its Rust code, from PyPI), in a hidden window, against the running service."""
+"""Test Tauri's updater plugin itself (its Rust code, from PyPI), in a hidden window, against the running service."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ Ask = Callable[..., dict[str, Any]]
 
 
 def key(pair: minisign.KeyPair = app.KEY) -> str:
-    """The public key as Tauri's configuration has it: the whole of its file in base64."""
+    """Return the public key in the form of Tauri's configuration: its whole file in base64."""
     return base64.b64encode(bytes(pair.public_key)).decode()
 
 
 @pytest.fixture
 def ask(published: Front, tmp_path: Path) -> Ask:
-    """`ask(version, channel, key, path, download)`: what the plugin found, or its error."""
+    """Return `ask(version, channel, key, path, download)`, which returns the plugin's result or its error."""
     need(INSTALLED.exists(), "Install Tauri's plugin with: make test-clients")
     if shutil.which("xvfb-run") is None or not list(Path("/usr/lib").glob(f"*/{WEBKIT}")):
         pytest.skip(f"Tauri needs Xvfb and {WEBKIT} (Debian: xvfb, libwebkit2gtk-4.1-0)")

@@ -1,4 +1,4 @@
-"""tufup with the class that docs/clients/tuf.md shows, against the running service."""
+"""Test tufup with the class that docs/clients/tuf.md shows, against the running service."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Ask = Callable[..., dict[str, Any]]
 
 
 class Signed(NamedTuple):
-    """A service on which something is signed, whom clients ask, where the files are, and the first root."""
+    """A service with signed releases: the server that clients ask, the server for files, and the first root."""
 
     front: Front
     files: Server
@@ -43,7 +43,7 @@ class Signed(NamedTuple):
 
 
 def archive(version: str) -> bytes:
-    """What tufup unpacks."""
+    """Return an archive that tufup can unpack."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as made:
         body = f"This is {version}.\n".encode()
@@ -55,7 +55,7 @@ def archive(version: str) -> bytes:
 
 @pytest.fixture(scope="module")
 def signed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Signed]:
-    """The app, released and signed, as the commands do it."""
+    """Publish the app, released and signed by the functions behind the commands."""
     need(Path(PYTHON.parents[1] / "installed").exists(), "Install tufup with: make test-clients")
     folder = tmp_path_factory.mktemp("keys")
     key = {name: folder / f"{name}.pem" for name in ("root", "targets", "product", "online")}
@@ -94,7 +94,7 @@ def _release(service: Service, files: Server, version: str) -> None:
 
 @pytest.fixture
 def ask(signed: Signed, tmp_path: Path) -> Iterator[Ask]:
-    """`ask(version)`: what tufup found, installed and raised."""
+    """Return `ask(version)`, which returns what tufup found, installed and raised."""
     blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     (tmp_path / "client.py").write_text(blocks[-1])
     shutil.copy(DRIVER, tmp_path)

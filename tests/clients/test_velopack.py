@@ -1,4 +1,4 @@
-"""Velopack's library itself (its Rust core, from PyPI), against the running service."""
+"""Test Velopack's library itself (its Rust core, from PyPI), against the running service."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Ask = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def ask(published: Front, tmp_path: Path) -> Ask:
-    """`ask(version, channel, base, download)`: what the client found, or its error."""
+    """Return `ask(version, channel, base, download)`, which returns the client's result or its error."""
     need(INSTALLED.exists(), "Install Velopack's library with: make test-clients")
 
     def asked(
@@ -44,8 +44,11 @@ def test_the_update_is_found_downloaded_and_verified(ask: Ask, front: Front) -> 
     assert base64.b64decode(found["content"]) == front.files[PACKAGE]
 
 
-def test_a_delta_is_downloaded_verified_and_handed_on_where_the_package_before_is_there(ask: Ask, front: Front) -> None:
-    """Applied it is not: the program for that is not to be had. Without, the client goes on to the full package."""
+def test_delta_is_downloaded_and_verified_if_its_base_package_exists(ask: Ask, front: Front) -> None:
+    """Do not apply the delta: the program for it is not available.
+
+    Without it, the client downloads the full package.
+    """
     found = ask(base=app.velopack_package(app.OLD), download=True)
     assert found["deltas"] == [DELTA]
     base, partial = "App-1.0.0-full.nupkg", "App-1.1.0-full.partial"

@@ -1,4 +1,4 @@
-"""WinSparkle itself (its DLL, from PyPI), under Wine, against the running service."""
+"""Test WinSparkle itself (its DLL, from PyPI), under Wine, against the running service."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SETUP = "App Setup 1.1.0.exe"
 
 
 class Outcome(NamedTuple):
-    """How an update ended: `nothing`, `error` or `installer`; and the installer."""
+    """The result of an update: `nothing`, `error` or `installer`, and the installer."""
 
     kind: str
     installer: bytes = b""
@@ -39,7 +39,7 @@ class Wine(NamedTuple):
     Attributes:
         drive: its drive C.
         driver: the driver, with WinSparkle beside it.
-        environment: of its programs.
+        environment: the environment of its programs.
     """
 
     drive: Path
@@ -59,20 +59,20 @@ def wine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wine]:
     home = folder / "home"
     home.mkdir()
     environment = os.environ | {"HOME": str(home), "WINEPREFIX": str(home / "wine"), "WINEDEBUG": "-all"}
-    environment["WINEDLLOVERRIDES"] = "mscoree,mshtml="  # it would offer to fetch .NET and a browser
+    environment["WINEDLLOVERRIDES"] = "mscoree,mshtml="  # Wine would offer to download .NET and a browser
     yield Wine(home / "wine" / "drive_c", driver, environment)
     subprocess.run(["wineserver", "--kill"], env=environment, check=False, timeout=60)
     shutil.rmtree(home)  # 700 MB
 
 
 def key(private: Ed25519PrivateKey) -> str:
-    """The public key as an app gives it to WinSparkle."""
+    """Return the public key in the form that an app gives to WinSparkle."""
     return base64.b64encode(private.public_key().public_bytes_raw()).decode()
 
 
 @pytest.fixture
 def update(published: Front, plain_downloads: Server, wine: Wine) -> Update:
-    """`update(version, channel, key)`: how the update of an app of this version ended."""
+    """Return `update(version, channel, key)`, which returns the result for an app of this version."""
 
     def updated(version: str = app.OLD, channel: str = "stable", key: str = key(app.ED25519_KEY)) -> Outcome:
         url = f"{published.url}/v1/{app.PRODUCT}/{channel}/appcast.xml"

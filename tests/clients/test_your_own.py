@@ -1,4 +1,4 @@
-"""The clients in docs/clients/your-own.md, taken out of the page and run against the service, language by language."""
+"""Test the clients in docs/clients/your-own.md: each is taken from the page and run against the service."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ PAGE = (ROOT / "docs" / "clients" / "your-own.md").read_text()
 FILE = f"App-{app.LATEST}.AppImage"
 ROLLED_OUT_TO = 10
 HALF_WAY = "rolled-out"
-"""A channel with `stable`'s releases, the latest of which reaches a tenth of the copies."""
+"""A channel with `stable`'s releases. The latest release reaches a tenth of the copies."""
 
 
 class Language(NamedTuple):
-    """A language that a client is shown in.
+    """A language in which the page shows a client.
 
     Attributes:
         tools: the commands that run it.
-        remedy: how to get them.
+        remedy: how to install them.
     """
 
     tools: tuple[str, ...] = ()
@@ -55,14 +55,14 @@ Ask = Callable[..., dict[str, Any]]
 
 
 def shown(language: str) -> str:
-    """The client in the documentation."""
+    """Return the client that the page shows."""
     (source,) = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
     return str(source)
 
 
 @pytest.fixture(scope="module", params=LANGUAGES)
 def language(request: pytest.FixtureRequest) -> str:
-    """A language, if what runs it is there."""
+    """Return a language, if its tools are installed."""
     name = str(request.param)
     if not all(shutil.which(tool) for tool in LANGUAGES[name].tools):
         pytest.skip(LANGUAGES[name].remedy)
@@ -71,7 +71,7 @@ def language(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def command(language: str, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """How the client is run, once it is built."""
+    """Return the command that runs the built client."""
     return {"python": _python, "javascript": _javascript, "go": _go, "csharp": _csharp}[language](
         tmp_path_factory.mktemp(language)
     )
@@ -113,7 +113,7 @@ def _csharp(folder: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def secure_front(service: Service, authority: tuple[trustme.CA, Path], published: Front) -> Iterator[Front]:
-    """The front with TLS, as clients meet it; and a channel with a rollout."""
+    """Yield a front with TLS, as clients meet it. Also publish a channel with a rollout."""
     del published
     policy = {"schema": 1, "product": app.PRODUCT, "channel": HALF_WAY, "includes": ["stable"]}
     policy |= {"rollout": {"version": app.LATEST, "percent": ROLLED_OUT_TO}}
@@ -127,7 +127,7 @@ def secure_front(service: Service, authority: tuple[trustme.CA, Path], published
 
 @pytest.fixture
 def asked(language: str, published: Front, secure_front: Front) -> Front:
-    """Whom the client asks. Mono keeps a list of authorities of its own, so it asks without TLS."""
+    """Return the server that the client asks. Mono has a list of authorities of its own, so it asks without TLS."""
     front = published if language == "csharp" else secure_front
     del front.requests[:]
     return front
@@ -135,7 +135,7 @@ def asked(language: str, published: Front, secure_front: Front) -> Front:
 
 @pytest.fixture
 def ask(command: list[str], asked: Front, authority: tuple[trustme.CA, Path], tmp_path: Path) -> Ask:
-    """`ask(version, channel, group, body)`: the URL of what it found, and whether it takes `body` for that."""
+    """Return `ask(version, channel, group, body)`: the URL that it found, and whether `body` is that file."""
 
     def run(version: str, channel: str = "stable", *, group: int = 0, body: bytes = b"") -> dict[str, Any]:
         file = tmp_path / "downloaded"
@@ -212,6 +212,6 @@ def test_a_product_that_is_not_there_is_an_error(command: list[str], asked: Fron
 
 def test_swift_alone_is_not_run() -> None:
     languages = set(re.findall(r"```(\w+)\n", PAGE))
-    fragment = "py"  # the check of a signature, which tests/client runs
+    fragment = "py"  # the check of a signature: tests/client runs it
     assert languages == {*LANGUAGES, "swift", fragment}
     assert re.search(r"^\| Swift \|.*\| \*\*no\*\*: no toolchain was at hand \|$", PAGE, re.MULTILINE)

@@ -1,6 +1,6 @@
-"""The real answering code in front of an S3 over HTTP that fails, in every way, at every request that it makes.
+"""Test the real answering code in front of an S3 over HTTP that fails, in every way, at each of its requests.
 
-What must never happen is not in the table: a document that is wrong, 404 for one that exists, or an exception.
+The table does not list what must never happen: a wrong document, 404 for one that exists, or an exception.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from testkit.s3 import S3
 
 TTL_S = 60.0
-CLIENT_S = 5.0  # so long a client waits
-GETS_MAX = 3  # of one answer: a key that is missing, the witness, and the key again
+CLIENT_S = 5.0  # the longest that a client waits
+GETS_MAX = 3  # for one answer: the missing key, the probe object, and the key again
 PATIENCE_S = 3.0  # as `TRY_TIMEOUT_S`, on a machine that may be busy
-NO_SUCH_HOST = f"http://{'x' * 64}.invalid"  # longer than a name can be: nobody is asked about it
+NO_SUCH_HOST = f"http://{'x' * 64}.invalid"  # longer than a name may be, so that no name server is asked
 NO_NAME = "no name"
 
 TABLE = """
@@ -46,6 +46,8 @@ trickling    | next, 503    | next, last   | 503          | 404, 503     | 503  
 503          | next, 503    | next, last   | 404, 503     | 404, 503     | 404, 503     | 404, last
 403          | next, 503    | next, last   | 404, 503     | 503          | 404          | 404, last
 clock skew   | next, 503    | next, last   | 404, 503     | 503          | 404          | 404, last
+no bucket    | next, 503    | next, last   | 404, 503     | 503          | 404          | 404, last
+not S3       | next, 503    | next, last   | 404, 503     | 503          | 404          | 404, last
 400          | 503          | last         | 503          | 503          | 503          | last
 sent on      | next, 503    | next, last   | 404, 503     | 404, 503     | 404, 503     | 404, last
 wrong region | 503          | last         | 503          | 503          | 503          | last
@@ -61,14 +63,14 @@ not HTTP     | 503          | last         | 503          | 503          | 503  
 answer lost  | next, 503    | next, last   | 404, 503     | 404, 503     | 404, 503     | 404, last
 no name      | 503          | last         | 503          | 503          | 503          | last
 """
-"""What a client gets where a request to S3 fails once, and where all from that one on do; one word is for both.
+"""What a client gets if one request to S3 fails, and if all requests from that one on fail. One word stands for both.
 
-`next` is the document as it is now, `last` the one that was answered before.
+`next` is the present document, `last` the one that was answered before.
 """
 
 
 class Environment:
-    """An execution environment: the answering code with a clock of the test's own, in front of a proxy."""
+    """An execution environment: the answering code with the test's own clock, in front of a proxy."""
 
     def __init__(self, s3: S3, own: ExitStack) -> None:
         port = urlsplit(s3.endpoint).port
@@ -82,7 +84,7 @@ class Environment:
         self._lost = store.s3_get(s3.bucket, NO_SUCH_HOST)
         self.reader = CachedStore(self.get, ttl_s=TTL_S, clock=lambda: self.now, draw=lambda: 0.0)
 
-    def get(self, key: str, validator: str | None) -> Document | Unchanged | None:
+    def get(self, key: str, validator: str | None) -> Document | Unchanged:
         self.gets += 1
         return (self._lost if self.gets in self._nameless else self._get)(key, validator)
 
@@ -94,14 +96,14 @@ class Environment:
             self.proxy.misbehave(fault, after=after, times=times)
 
     def heal(self) -> int:
-        """Let S3 work again; gives how often it did not."""
+        """Let S3 work again. Return the number of faults so far."""
         self.proxy.heal()
         faults = self.proxy.faults + len(set(range(1, self.gets + 1)) & set(self._nameless))
         self._nameless = range(0)
         return faults
 
     def start(self) -> None:
-        """As `build` in the handler."""
+        """Start as `build` in the handler does."""
         try:
             self.reader.read(PROBE_KEY)
         except StoreUnavailableError:
@@ -115,12 +117,12 @@ class Environment:
 
 
 class Site(NamedTuple):
-    """A request to S3 at which it fails.
+    """A request to S3 that fails.
 
     Attributes:
         is_known: whether the document was answered before.
-        exists: whether there is one now.
-        after: how many requests of the same question are answered well before.
+        exists: whether the document exists now.
+        after: how many requests of the same answer succeed before it.
     """
 
     is_known: bool
@@ -136,20 +138,20 @@ SITES = {
     "again": Site(is_known=False, exists=False, after=2),
     "removed": Site(is_known=True, exists=False, after=0),
 }
-"""A missing document is asked for twice, with the witness between. A known one has changed meanwhile, or is gone."""
+"""The code reads a missing key twice, with the probe object between. A known document has changed, or was removed."""
 
 FAULTS = (*proxy.ALL, NO_NAME)
-QUICK = ("refused", "503", "403", "corrupted", "answer lost", NO_NAME)
+QUICK = ("refused", "503", "403", "no bucket", "corrupted", "answer lost", NO_NAME)
 """One of each kind that does not wait for a time-out; `make test-all` tries all."""
 HARMLESS = ("slow", "as if packed")
-"""The bytes are right all the same, and come in time."""
-PADDING = " " * 100  # byte by byte, it takes longer than we are patient
+"""Faults that leave the bytes right and in time."""
+PADDING = " " * 100  # sent byte by byte, it takes longer than the time-out
 LAST, NEXT = f'{{"it is": "the last"}}{PADDING}', f'{{"it is": "the next"}}{PADDING}'
 WORDS = {(200, LAST): "last", (200, NEXT): "next"}
 
 
 def outcome(s3: S3, fault: str, number: int, site: Site, *, lasting: bool) -> str:
-    """What a client gets: `next` or `last` of two documents, or a status; then what it gets once S3 works again."""
+    """Return what a client gets: `next` or `last` of two documents, or a status; then the same for a working S3."""
     path = f"/v1/fault-{number}/{'lasting' if lasting else 'once'}"
     key = urls.public_key(path)
     assert key
@@ -190,7 +192,7 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_all_tries_of_an_answer_end_before_a_client_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """answer/test_fetch.py shows that no GET begins after the budget, with a clock of its own."""
+    """Rely on the budget: a test in answer/test_store.py shows that no GET begins after it."""
     monkeypatch.undo()
     assert store.BUDGET_S + 2 * store.TRY_TIMEOUT_S < CLIENT_S
 
@@ -201,7 +203,8 @@ QUICK_OR_ALL = pytest.mark.parametrize(
 
 
 @QUICK_OR_ALL
-def test_whatever_s3_does_at_whichever_request_clients_get_what_the_table_says(s3: S3, faults: tuple[str, ...]) -> None:
+def test_answers_follow_the_table_for_each_fault_at_each_request(s3: S3, faults: tuple[str, ...]) -> None:
+    """Cause each fault at each request to S3, once and lastingly."""
     s3.put(PROBE_KEY, b"{}")
     cells = [(fault, site) for fault in faults for site in SITES]
     with ThreadPoolExecutor(16) as pool:
@@ -213,11 +216,10 @@ def test_whatever_s3_does_at_whichever_request_clients_get_what_the_table_says(s
 
 
 @QUICK_OR_ALL
-def test_for_an_hour_and_up_to_a_week_known_documents_are_answered_and_then_no_more(
-    s3: S3, faults: tuple[str, ...]
-) -> None:
+def test_known_documents_are_answered_for_a_week_and_no_longer(s3: S3, faults: tuple[str, ...]) -> None:
+    """Let S3 fail for an hour, up to a week, and then longer."""
     harmful = [fault for fault in faults if fault not in HARMLESS]
-    with ThreadPoolExecutor(len(harmful)) as pool:  # most of it is waiting for an S3 that says nothing
+    with ThreadPoolExecutor(len(harmful)) as pool:  # most of the time is spent waiting for an S3 that does not answer
         running = {fault: pool.submit(_through_an_outage, s3, fault) for fault in harmful}
         wrong = {fault: done.exception() for fault, done in running.items()}
     assert wrong == dict.fromkeys(harmful)
@@ -252,11 +254,11 @@ def test_many_who_ask_at_once_are_one_attempt(s3: S3, fault: str) -> None:
             statuses = list(pool.map(lambda n: environment.ask(f"/v1/many-{n}/stable")[0], range(64)))
         tally(faults=environment.heal(), answers=64, wrong=sum(status != 503 for status in statuses))
         assert set(statuses) == {503}
-        assert environment.gets == (2 if fault == "403" else 1), "after a 403, the witness is asked for"
+        assert environment.gets == (2 if fault == "403" else 1), "after a 403, the probe object is read"
 
 
 def test_a_client_that_checks_nothing_would_pass_on_a_flipped_byte(s3: S3) -> None:
-    """Positive control: the proxy does what it says, with the length and the ETag of the real answer."""
+    """Positive control: the proxy changes a byte, and sends the length and the ETag of the real answer."""
     s3.put("a", LAST.encode())
     with ExitStack() as own:
         environment = Environment(s3, own)

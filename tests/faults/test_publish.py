@@ -1,6 +1,6 @@
-"""The real publishing function in front of an S3 over HTTP that fails, in every way, at every request that it makes.
+"""Test the real publishing function in front of an S3 over HTTP that fails, in every way, at each of its requests.
 
-What must never happen is not in the table: an event that is done with while its release is not public.
+The table does not list what must never happen: an event that counts as done while its release is not public.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 DELIVERIES = 5
 IMPATIENT = Config(connect_timeout=3, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})
-"""As `open_bucket` has it, but sooner; not so soon that a busy machine is too slow."""
+"""As in `open_bucket`, but with shorter time-outs, which are still long enough for a busy machine."""
 
 TABLE = """
 S3           | list         | versions     | read         | write
@@ -43,6 +43,8 @@ slow         | done         | done         | done         | done
 503          | done, again  | done, again  | done, again  | done, again
 403          | again        | again        | again        | again
 clock skew   | again        | again        | again        | again
+no bucket    | again        | again        | again        | again
+not S3       | again        | again        | again        | again
 400          | again        | again        | again        | again
 sent on      | done, again  | done, again  | done, again  | done, again
 wrong region | done, again  | done, again  | done, again  | done, again
@@ -57,33 +59,33 @@ empty        | again        | again        | again        | again
 not HTTP     | done, again  | done, again  | done, again  | done, again
 answer lost  | done, again  | done, again  | done, again  | done, again
 """
-"""What becomes of an event whose function meets a fault once, and from then on always; one word is for both.
+"""What happens to an event if the function meets a fault once, and if it always does. One word stands for both.
 
 `done`: its release is public. `again`: the queue delivers it again, five times, and then keeps it as a dead letter.
 """
 
 SITES = ("list", "versions", "read", "write")
 FAULTS = tuple(fault for fault in proxy.ALL if fault != "trickling")
-"""boto3 goes on for as long as a byte comes now and then; then Lambda ends it: see publish/test_concurrency.py."""
+"""boto3 waits while bytes come slowly, and Lambda ends the function: see publish/test_concurrency.py."""
 
 QUICK = ("answer lost",)
-TRIED = FAULTS if IS_FULL else ("refused", "503", "corrupted", "empty", "answer lost")
-"""What `make test` tries, and what `make test-all` and `make torture` do."""
+TRIED = FAULTS if IS_FULL else ("refused", "503", "no bucket", "corrupted", "empty", "answer lost")
+"""The faults in `make test`, and in `make test-all` and `make torture`."""
 AT_EVERY_WRITE = ("reset", "answer lost")
 
 
 @pytest.fixture
 def between(s3: S3) -> Iterator[Proxy]:
-    """A proxy in front of the S3."""
+    """Yield a proxy in front of the S3."""
     with proxied(urlsplit(s3.endpoint).port or 0) as between:
         yield between
 
 
 @pytest.fixture
 def publish(between: Proxy, publish: Handler, s3: S3, no_backoff: None, monkeypatch: pytest.MonkeyPatch) -> Handler:
-    """The publishing function, behind the proxy."""
+    """Return the handler of the publishing function, which reaches S3 through the proxy."""
 
-    bucket: type[Bucket] = publish.__globals__["open_bucket"].__globals__["Bucket"]  # its own import
+    bucket: type[Bucket] = publish.__globals__["open_bucket"].__globals__["Bucket"]  # as the handler imported it
 
     def impatient(_: str, __: object) -> Bucket:
         return bucket(boto3.client("s3", endpoint_url=between.url, config=IMPATIENT), s3.bucket)
@@ -93,7 +95,7 @@ def publish(between: Proxy, publish: Handler, s3: S3, no_backoff: None, monkeypa
 
 
 def site_of(method: str, target: str) -> str:
-    """Which of `SITES` a request is."""
+    """Return which of `SITES` a request is."""
     query = urlsplit(target).query
     if method == "PUT":
         return "write"
@@ -101,14 +103,14 @@ def site_of(method: str, target: str) -> str:
 
 
 def upload(s3: S3, product: str) -> dict[str, Any]:
-    """Upload a release; gives its event."""
+    """Upload a release, and return its event."""
     key = object_keys.release_key(product, "stable", "1.0.0")
     s3.put(key, release("1.0.0", product=product))
     return notification(key)
 
 
 def is_public(s3: S3, product: str) -> bool:
-    """Whether the release is, with all that belongs to it; raises if anything there is of another form."""
+    """Return whether the release and all that belongs to it is public. Fail if a document there is wrong."""
     manifest = urls.document_key(product, "stable", "manifest.json")
     kept = set(s3.keys(f"public/v1/{product}/"))
     if manifest in kept:
@@ -119,7 +121,7 @@ def is_public(s3: S3, product: str) -> bool:
 
 def cell(s3: S3, publish: Handler, between: Proxy, product: str, fault: str, after: int, *, lasting: bool) -> str:
     event = upload(s3, product)
-    publish.__globals__["_run"].cache_clear()  # boto3 tries again only so often
+    publish.__globals__["_run"].cache_clear()  # a client of boto3 has a limited budget of retries
     between.misbehave(fault, after=after, times=1_000_000 if lasting else 1)
     before = between.faults
     is_done = not publish(event, None)["batchItemFailures"]
@@ -128,7 +130,7 @@ def cell(s3: S3, publish: Handler, between: Proxy, product: str, fault: str, aft
     assert between.faults > before or fault in proxy.BEFORE_ANY_CONNECTION
     assert not is_done or is_public(s3, product)
     left = 0 if is_done else DELIVERIES - 1
-    while left and publish(event, None)["batchItemFailures"]:  # this machine may be slower than we are patient
+    while left and publish(event, None)["batchItemFailures"]:  # on a slow machine, more deliveries may be needed
         left -= 1
     tally(lost=not is_public(s3, product))
     assert is_public(s3, product)
@@ -138,9 +140,10 @@ def cell(s3: S3, publish: Handler, between: Proxy, product: str, fault: str, aft
 @pytest.mark.parametrize(
     "faults", [pytest.param(QUICK, id="quick"), pytest.param(TRIED, id="all", marks=pytest.mark.full)]
 )
-def test_whatever_s3_does_at_whichever_request_no_event_is_done_with_before_its_release_is_public(
+def test_event_is_not_done_before_its_release_is_public(
     s3: S3, publish: Handler, between: Proxy, faults: tuple[str, ...]
 ) -> None:
+    """Cause each fault at each request to S3, once and lastingly."""
     publish(SWEEP, None)
     publish(upload(s3, "first"), None)
     del between.requests[:]
@@ -148,7 +151,7 @@ def test_whatever_s3_does_at_whichever_request_no_event_is_done_with_before_its_
     sites = [site_of(*request) for request in between.requests]
     got: dict[tuple[str, str], set[str]] = {}
     for fault in faults:
-        s3.bucket = S3(s3.endpoint).bucket  # what is there already takes time
+        s3.bucket = S3(s3.endpoint).bucket  # listing what exists already takes time
         for after, site in enumerate(sites):
             if (fault, site) in got and not (IS_FULL and site == "write" and fault in AT_EVERY_WRITE):
                 continue
@@ -164,10 +167,8 @@ def test_whatever_s3_does_at_whichever_request_no_event_is_done_with_before_its_
     assert table.splitlines() == shown, table
 
 
-def test_what_s3_refuses_five_times_is_a_dead_letter_and_found_again_by_the_sweep(
-    s3: S3, publish: Handler, between: Proxy
-) -> None:
-    """The queue as the template has it, with S3's own notifications in it, while S3 fails for the publisher."""
+def test_dead_letter_after_five_failures_is_published_by_the_sweep(s3: S3, publish: Handler, between: Proxy) -> None:
+    """Use the template's queue, with S3's own notifications in it, while S3 fails for the publisher."""
     sqs = boto3.client("sqs", endpoint_url=s3.endpoint)
     dead = sqs.create_queue(QueueName=f"dead-{s3.bucket}")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -183,7 +184,7 @@ def test_what_s3_refuses_five_times_is_a_dead_letter_and_found_again_by_the_swee
     while messages := sqs.receive_message(QueueUrl=uploads, MaxNumberOfMessages=10).get("Messages", []):
         batch = [{"messageId": message["MessageId"], "body": message["Body"]} for message in messages]
         failed = {failure["itemIdentifier"] for failure in publish({"Records": batch}, None)["batchItemFailures"]}
-        assert failed == {message["MessageId"] for message in messages}, "none is done with"
+        assert failed == {message["MessageId"] for message in messages}, "no event is done"
         delivered += len(messages)
     assert delivered == DELIVERIES * len(products)
     letters = sqs.receive_message(QueueUrl=dead, MaxNumberOfMessages=10)["Messages"]
@@ -212,7 +213,7 @@ def test_a_sweep_that_fails_says_so_and_the_next_one_mends_it(s3: S3, publish: H
 def test_a_listing_that_is_none_does_not_unpublish_anything(
     s3: S3, publish: Handler, between: Proxy, requests: range
 ) -> None:
-    """To boto3, an empty answer is an empty list; an empty list of uploads would be a product that is gone."""
+    """boto3 reads an empty answer as an empty list. An empty list of uploads would mean that the product is gone."""
     publish(upload(s3, "one"), None)
     before = s3.tree("public/")
     for after in requests:

@@ -1,4 +1,4 @@
-"""Real feeds as our release documents, by the code of `comet-updates import`."""
+"""Convert real feeds to release documents, with the code of `comet-updates import`."""
 
 from __future__ import annotations
 
@@ -14,12 +14,17 @@ BASE = "https://downloads.example.com/"
 
 
 def product_of(file: Path) -> str:
-    """A product name for a feed file."""
+    """Return a product name for a feed file."""
     return re.sub(r"[^a-z0-9]+", "-", file.name.lower()).strip("-")[-60:].strip("-")
 
 
 def convert(file: Path) -> imported.Feed:
-    """The feed in `file`. Raises what `import_feeds.read` raises."""
+    """Return the feed in `file`.
+
+    Raises:
+        ForeignFeedError: the feed has an unknown format or is broken.
+        RefusedUploadError: one of its releases would be refused.
+    """
     feed = imported.Feed(product_of(file), "stable", BASE)
     import_feeds.read({file.name: file.read_bytes()}, lambda _source: feed)
     return feed

@@ -1,4 +1,4 @@
-"""Real feeds of real apps: all that stands in them is accepted, published and answered, in their own clients' order."""
+"""Test real feeds of real apps: everything in them is accepted, published and answered, in their own clients' order."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ BROKEN = {
     "gnachman__iterm2-website__nightly_modern@3cf85b94.xml",
     "Sanjeevsnair__Lumino_window_Autoupdater__appcast@20b11cfa.xml",
     "MFE-Innovation__dmv-auto-update__beta@22ec379c.yml",
+    "cpomega__client__latest-mac.yml",  # two sizes and hashes for one URL
 }
 WITHOUT_RELEASES = {"hewigovens__PackageUninstaller__appcast.xml"}
 READABLE = [file for file in FILES if file.name not in BROKEN | WITHOUT_RELEASES]
@@ -51,7 +52,7 @@ def names_of(file: Path) -> str:
 class SparkleVersion:
     """Sparkle's own order, from its SUStandardVersionComparator: runs of digits, letters and separators.
 
-    All after the first `-` is ignored; a missing part counts as zero; a number is above letters (1.5b3 < 1.5).
+    Everything after the first `-` is ignored. A missing part counts as zero. A number is above letters (1.5b3 < 1.5).
     """
 
     def __init__(self, text: str) -> None:
@@ -72,14 +73,14 @@ def feed(file: Path) -> Feed:
 
 
 def in_the_clients_order(file: Path, releases: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The releases as the feed's own client ranks them, the latest first."""
+    """Return the releases as the feed's own client ranks them, the latest first."""
     if file.parent.name == "sparkle":
         return sorted(releases, key=lambda r: SparkleVersion(r.get("build", r["version"])), reverse=True)
     return sorted(releases, key=lambda r: Version.parse(r["version"]), reverse=True)
 
 
 class Published:
-    """All readable feeds, uploaded to one bucket, published by one sweep."""
+    """All readable feeds, uploaded to one bucket and published by one sweep."""
 
     def __init__(self, endpoint: str) -> None:
         self.s3 = S3(endpoint)
@@ -109,6 +110,7 @@ def published(s3_endpoint: str) -> Iterator[tuple[S3, Handler]]:
         patch.setenv("LOG_LEVEL", "INFO")
         patch.setenv("LOG_SUCCESSES", "false")
         patch.setenv("ONLINE_KEY", "none")
+        patch.setenv("SERVICE_URL", "none")
         world.start("comet_updates.publish.handler")(SWEEP, None)
         yield world.s3, world.start("comet_updates.answer.handler")
 
@@ -208,16 +210,16 @@ CARRIED = {
     "platforms": "artifacts: platform, arch, bundle",
     **{f"platforms.{key}": key for key in ("url", "signature")},
 }
-"""Field of a feed → where `convert` puts it."""
+"""Field of a feed → the place to which `convert` writes it."""
 
 
 def fields(file: Path) -> Iterator[str]:
-    """Every field that stands in a feed."""
+    """Yield the name of every field in a feed."""
     if file.parent.name == "sparkle":
         for item in ET.parse(file).getroot().iter("item"):
             yield from _elements(item, "item")
         return
-    document = yaml.load(file.read_text(encoding="utf-8"), yaml.BaseLoader)  # JSON is YAML
+    document = yaml.load(file.read_text(encoding="utf-8"), yaml.BaseLoader)  # JSON is a part of YAML
     for key, value in document.items():
         if key == "files":
             yield from (f"files.{inner}" for entry in value for inner in entry)

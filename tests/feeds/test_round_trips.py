@@ -1,4 +1,4 @@
-"""Real feeds, uploaded as our releases and rendered again: their clients read what they read before."""
+"""Test real feeds, uploaded as our releases and rendered again: their clients read the same as before."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NOT_INSTALLABLE = {
     "MrSibe__Mira__latest.json": "has empty signatures, and a page in place of a file",
     "wizardquack__mallard-updates__latest@0d6e798e.json": "has no platform",
 }
-"""Feeds that tell of a release which their own client could not install, and why. We render none like it."""
+"""Feeds with a release that their own client could not install, and why. We render no such release."""
 
 
 def installable(files: list[Path]) -> list[Path]:
@@ -45,7 +45,7 @@ def installable(files: list[Path]) -> list[Path]:
 
 
 def offered(file: Path) -> Offer:
-    """What a channel offers whose only release is the feed's."""
+    """Return the offer of a channel that has only the feed's release."""
     (wire,) = convert(file).releases
     release = accepted(wire | {"channel": "c"})
     return Offer("p", "c", release, None, ((release, None),))
@@ -57,7 +57,7 @@ def accepted(wire: dict[str, Any]) -> Release:
 
 
 def files_of(document: Any) -> set[tuple[str, str, str]]:
-    """URL, hash and size of each file, as the client takes them: from the list, or from the older fields."""
+    """Return URL, hash and size of each file, from the list or from the older fields, as the client does."""
     listed = document.get("files") or [{"url": document["path"], "sha512": document["sha512"]}]
     return {(urljoin(BASE, quote(f["url"], safe="/:%")), f["sha512"], str(f.get("size", ""))) for f in listed}
 
@@ -90,7 +90,7 @@ def test_a_feed_that_its_client_could_not_install_from_is_not_rendered(file: Pat
 
 
 def item(element: ET.Element) -> dict[str, Any]:
-    """What Sparkle reads of an item, from wherever it stands there."""
+    """Return the parts of an item that Sparkle reads, from any of their places."""
     files = element.findall("enclosure")
     enclosure = files[0] if files else ET.Element("none")
 
@@ -138,11 +138,11 @@ def moment(date: str | None) -> float | None:
 
 
 def appcast(file: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """What a client reads of the feed's items, and of those of the channel `all`, which includes its channels."""
+    """Return the items that a client reads in the feed, and those in our appcast of the channel `all`."""
     releases = tuple((accepted(wire), None) for wire in in_the_clients_order(file, convert(file).releases))
     rendered = sparkle.render(Offer("p", "all", releases[0][0], None, releases))["appcast-channels.xml"]
     before, after = (
-        # What is a delta only is no item to the client.
+        # A client ignores an item that has only a delta.
         [item(element) for element in root.iter("item") if element.find(f"enclosure[@{SPARKLE}deltaFrom]") is None]
         for root in (ET.parse(file).getroot(), ET.fromstring(rendered.decode()))
     )
@@ -155,7 +155,7 @@ def test_an_appcast_comes_back_with_all_that_its_client_reads(file: Path) -> Non
     for wanted in before:
         found = [i for i in after if (i["version"], i["channel"]) == (wanted["version"], wanted["channel"])]
         assert found, wanted["version"]
-        # A title that the feed lacks is ours; a date that its client cannot read is none to it.
+        # We add a title that the feed lacks. A client ignores a date that it cannot read.
         optional = [name for name in ("title", "published") if not wanted[name]]
         differing = {k: (wanted[k], found[0][k]) for k in wanted if wanted[k] != found[0][k] and k not in optional}
         assert not differing, differing
@@ -166,7 +166,7 @@ def test_an_appcast_is_rendered_by_the_rules_of_its_clients(file: Path) -> None:
     releases = tuple((accepted(wire), None) for wire in in_the_clients_order(file, convert(file).releases))
     given = Offer("p", "all", releases[0][0], None, releases)
     found = {problem for appcast in sparkle.render(given).values() for problem in sparkle_rules.problems(appcast)}
-    # A publisher's signature is passed on as it is, whatever it is.
+    # We pass on a publisher's signature unchanged, valid or not.
     assert {problem for problem in found if "signature" not in problem} == set()
 
 
@@ -186,7 +186,7 @@ def test_squirrels_list_comes_back_with_all_that_its_client_reads(file: Path) ->
     releases = tuple((accepted(wire), None) for wire in feed.releases)
     after = squirrel.render(Offer("p", "c", releases[0][0], None, releases))["RELEASES"].decode()
     found = {(sha1.lower(), url, size) for sha1, url, size, *_ in (line.split() for line in after.splitlines())}
-    # A delta without its full package is none that the client could take.
+    # A client cannot use a delta without its full package.
     full = {_version(name) for _, name, _ in before if "-delta" not in name.lower()}
     assert found == {line for line in before if _version(line[1]) in full}
 

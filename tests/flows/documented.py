@@ -1,4 +1,4 @@
-"""The commands that the documentation shows, and what it says that they print: what is run is what is written.
+"""Run the commands that the documentation shows, as they are written there, and compare their output.
 
 `Command` runs an `aws` command as a call of boto3. `Shell` runs a page's console blocks in bash, in their order.
 """
@@ -21,13 +21,13 @@ from botocore import xform_name
 from testkit.s3 import REGION
 
 SERVICES = {"s3api": "s3"}
-"""What the command line calls otherwise than boto3."""
+"""The services that have another name in boto3 than on the command line."""
 
 OF_THE_COMMAND_LINE = {"query", "output"}
 
 
 SEEN_WITHIN_S = 15.0
-"""How long a command that only reads may be repeated until it prints what its page shows: publishing takes a moment."""
+"""How long a reading command may be repeated until it prints what its page shows. Publishing takes a moment."""
 
 _READS = re.compile(r"curl (-\w+ )*http|comet-updates (status|history|ask) |python ")
 
@@ -37,22 +37,22 @@ class UnknownCommandError(Exception):
 
 
 class Command(NamedTuple):
-    """A command as it stands on a page.
+    """A command of a page.
 
     Attributes:
-        line: without the prompt.
-        files: name of a file that it may read → what stands in it, on the same page.
+        line: the command without the prompt.
+        files: name of a file that it may read → its content, from the same page.
     """
 
     line: str
     files: dict[str, str]
 
     def run(self, client: Callable[[str], Any], **values: str) -> Any:
-        """Call AWS; gives what `--query` shows.
+        """Call AWS, and return what `--query` shows.
 
         Args:
             client: service → boto3's client.
-            values: what stands in the place of a word in capitals.
+            values: a word in capitals → its replacement.
 
         Raises:
             UnknownCommandError: AWS has no such call.
@@ -63,7 +63,7 @@ class Command(NamedTuple):
         return jmespath.search(flags["query"], answer) if "query" in flags else answer
 
     def check(self) -> None:
-        """Raise `UnknownCommandError` if AWS has no such call; nothing is called."""
+        """Raise `UnknownCommandError` if AWS has no such call. The call is not made."""
         service, operation, flags = self._parts({})
         try:
             client = boto3.client(service, region_name=REGION)  # type: ignore[call-overload]
@@ -81,7 +81,7 @@ class Command(NamedTuple):
 
 
 def commands(page: str, heading: str) -> list[Command]:
-    """The `aws` commands below a heading, in order."""
+    """Return the `aws` commands below a heading, in order."""
     section = re.split(r"^## ", page, flags=re.MULTILINE)
     (text,) = [part for part in section if part.startswith(f"{heading}\n")]
     files = dict(re.findall(r"`(\w+\.json)`[^\n]*(?:\n[^`\n][^\n]*)?:?\n\n```json\n(.*?)```", text, re.DOTALL))
@@ -95,7 +95,7 @@ def _fill(text: str, values: dict[str, str]) -> str:
 
 
 def _parameters(client: Any, operation: str, flags: dict[str, str], files: dict[str, str]) -> dict[str, Any]:
-    """Flags as boto3's parameters; a structure is read as JSON."""
+    """Return the flags as boto3's parameters. A structure is read as JSON."""
     api = client.meta.method_to_api_mapping.get(operation)
     if api is None:
         raise UnknownCommandError(operation)
@@ -116,13 +116,13 @@ def _parameters(client: Any, operation: str, flags: dict[str, str], files: dict[
 
 
 class Step(NamedTuple):
-    """A command of a page, and the output that the page shows below it; `…` stands for any text."""
+    """A command of a page, and the output that the page shows below it. `…` stands for any text."""
 
     command: str
     shown: str
 
     def is_printed(self, output: str) -> bool:
-        """Return whether `output` is what the page shows. Moments and the ends of lines do not count."""
+        """Return whether `output` is what the page shows. Times and spaces at the ends of lines are ignored."""
         pattern = ".*".join(map(re.escape, _comparable(self.shown).split("…")))
         return not self.shown or re.fullmatch(pattern, _comparable(output), re.DOTALL) is not None
 
@@ -139,12 +139,12 @@ def steps(text: str) -> list[Step]:
 
 
 class Shell:
-    """A bash that stays the same from one command to the next, as a reader's does.
+    """One bash for all commands of a page, as a reader has.
 
     Args:
-        folder: where it starts.
+        folder: the working directory at the start.
         environment: all of its variables.
-        replaced: what a page calls something, and what it is called here.
+        replaced: a text of the page → its replacement here.
     """
 
     def __init__(self, folder: Path, environment: Mapping[str, str], replaced: Mapping[str, str]) -> None:
@@ -175,7 +175,7 @@ class Shell:
             time.sleep(0.5)
 
     def close(self) -> None:
-        """End it."""
+        """End the shell."""
         self._bash.communicate()
 
     def _run(self, command: str) -> tuple[int, str]:
@@ -197,6 +197,6 @@ class Shell:
 
 
 def _comparable(text: str) -> str:
-    """Return `text` without the moments in it, and without spaces at the ends of lines."""
+    """Return `text` without times, and without spaces at the ends of lines."""
     moments = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?", "MOMENT", text)
     return re.sub(r"[ \t]+$", "", moments, flags=re.MULTILINE).strip()

@@ -1,4 +1,4 @@
-"""The way back from what an operator may lose, each as `docs/operating.md` tells it."""
+"""Test the ways to recover from each loss, as `docs/operating.md` describes them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.http
 
 @pytest.fixture
 def live(s3: S3, publish: Handler) -> S3:
-    """Two releases, one of which was written over, a yank that was changed, and what was refused."""
+    """Return a bucket with two releases (one overwritten later), a changed yank, and refused uploads."""
     policy = {"schema": 1, "product": "comet-cursor", "channel": "stable"}
     yanked = {"yanked": [{"version": "4.2.0", "reason": "Crashes."}]}
     uploads: list[tuple[str, bytes | dict[str, Any]]] = [
@@ -52,7 +52,7 @@ def live(s3: S3, publish: Handler) -> S3:
 
 
 def as_s3_replicates(source: S3, target: S3) -> None:
-    """Every version of every upload, the oldest first, with the moment at which it was written."""
+    """Copy every version of every upload, the oldest first, with the time at which it was written."""
     versions = [
         version
         for page in source.client.get_paginator("list_object_versions").paginate(Bucket=source.bucket)
@@ -74,7 +74,7 @@ def test_a_second_region_publishes_the_same_bytes_from_replicated_uploads(
     publish(SWEEP, None)
     assert other.tree("public/") == live.tree("public/")
     assert other.tree("rejected/") == live.tree("rejected/")
-    assert len(other.tree("public/v1/")) > 2, "there is something to compare"
+    assert len(other.tree("public/v1/")) > 2, "both have documents to compare"
 
 
 @pytest.mark.parametrize("prefix", ["public/", "rejected/"])
@@ -118,7 +118,7 @@ def test_a_policy_that_was_written_over_comes_back_as_a_copy(live: S3, publish: 
 
 
 class TestTheCopyInASecondRegion:
-    """What S3 is told to copy, by the guide's own commands and files."""
+    """The replication of S3, set up by the guide's own commands and files."""
 
     @pytest.fixture
     def second(self, live: S3) -> S3:
@@ -130,7 +130,7 @@ class TestTheCopyInASecondRegion:
 
     def test_is_of_every_kind_of_upload_and_its_deletion_and_of_nothing_else(self, live: S3, second: S3) -> None:
         copied = live.client.get_bucket_replication(Bucket=live.bucket)["ReplicationConfiguration"]
-        said = json.loads(commands(GUIDE, LOST)[2].files["copies.json"])["Rules"]  # moto forgets half of it
+        said = json.loads(commands(GUIDE, LOST)[2].files["copies.json"])["Rules"]  # moto does not keep all of it
         assert len(said) == len(copied["Rules"])
         assert {rule["Filter"]["Prefix"] for rule in said} == set(object_keys.UPLOAD_PREFIXES)
         assert {rule["DeleteMarkerReplication"]["Status"] for rule in said} == {"Enabled"}
@@ -154,7 +154,7 @@ class TestTheCopyInASecondRegion:
 
     @pytest.fixture(autouse=True)
     def without_the_role(self, live: S3) -> Iterator[None]:
-        """The S3 of the tests, and its IAM, live on."""
+        """Delete the role after the test, since the S3 of the tests and its IAM outlive it."""
         yield
         iam = boto3.client("iam", endpoint_url=live.endpoint)
         iam.delete_role_policy(RoleName="comet-copies", PolicyName="copy")

@@ -1,4 +1,4 @@
-"""The two paths together: what a pipeline uploads, and what a client gets for it."""
+"""Test both paths together: what a pipeline uploads, and what a client gets."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_a_pin_holds_the_channel_until_it_is_gone(world: World) -> None:
     assert world.latest() == "4.2.1"
 
 
-def test_where_everything_is_withdrawn_there_is_nothing_to_get_but_the_history(world: World) -> None:
+def test_channel_with_everything_withdrawn_serves_only_its_history(world: World) -> None:
     world.release("4.2.1")
     world.decide(yanked=[{"version": "4.2.1", "reason": "Crashes at start."}])
     assert world.ask()["statusCode"] == 404

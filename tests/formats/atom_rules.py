@@ -1,4 +1,4 @@
-"""What RFC 4287 asks of a feed, as rules that find what a validator would: each names its section."""
+"""The rules of RFC 4287 for a feed, each with its section. They find what a validator would find."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 
 def problems(feed: bytes) -> list[str]:
-    """What is wrong with a feed."""
+    """Return the problems of a feed."""
     root = ET.fromstring(feed.decode())
     if root.tag != f"{ATOM}feed":
         return ["4.1.1: the document is an atom:feed"]
@@ -30,7 +30,7 @@ def has_one_id_title_and_moment(node: ET.Element) -> Iterator[str]:
 
 
 def has_an_absolute_id(node: ET.Element) -> Iterator[str]:
-    """4.2.6: an IRI that is absolute."""
+    """4.2.6: an absolute IRI."""
     if not urlsplit(node.findtext(f"{ATOM}id", "")).scheme:
         yield "4.2.6: the id is not absolute"
 
@@ -40,7 +40,7 @@ def has_dates_as_the_standard_writes_them(node: ET.Element) -> Iterator[str]:
     for name in ("updated", "published"):
         for date in node.findall(f"{ATOM}{name}"):
             if not _MOMENT.fullmatch(date.text or ""):
-                yield f"3.3: {date.text!r} is no date"
+                yield f"3.3: {date.text!r} is not a date"
 
 
 def has_links_that_lead_somewhere_once(node: ET.Element) -> Iterator[str]:
@@ -54,7 +54,7 @@ def has_links_that_lead_somewhere_once(node: ET.Element) -> Iterator[str]:
     if any(number > 1 for number in alternates.values()):
         yield "4.1.1: two alternates of one type and language"
     if any(not (link.get("length") or "1").isdigit() for link in links):
-        yield "4.2.7.6: a length that is no number"
+        yield "4.2.7.6: a length that is not a number"
 
 
 def has_content_of_a_known_type(node: ET.Element) -> Iterator[str]:
@@ -68,7 +68,7 @@ def has_content_of_a_known_type(node: ET.Element) -> Iterator[str]:
 
 
 def holds_only_what_the_standard_names(node: ET.Element) -> Iterator[str]:
-    """4.1.1, 4.1.2: what may stand there; ours has no extensions."""
+    """4.1.1, 4.1.2: only elements of the standard. Our feeds use no extensions."""
     known = {"id", "title", "updated", "published", "link", "author", "content", "summary", "entry", "category"}
     unknown = {child.tag for child in node} - {f"{ATOM}{name}" for name in known}
     if unknown:
@@ -85,13 +85,13 @@ def has_authors_with_names(root: ET.Element) -> Iterator[str]:
 
 
 def says_where_it_is(root: ET.Element) -> Iterator[str]:
-    """4.1.1: a feed should say by which link it is had."""
+    """4.1.1: a feed should have a link to itself."""
     if "self" not in [link.get("rel") for link in root.findall(f"{ATOM}link")]:
         yield "4.1.1: no link to itself"
 
 
 def tells_its_entries_apart(root: ET.Element) -> Iterator[str]:
-    """4.1.1: entries of one id differ in their moment; ours differ in their id."""
+    """4.1.1: entries of one id differ in their time; ours differ in their id."""
     ids = [entry.findtext(f"{ATOM}id") for entry in root.findall(f"{ATOM}entry")]
     if len(set(ids)) != len(ids):
         yield "4.1.1: two entries of one id"

@@ -1,4 +1,4 @@
-"""Offers to render: releases with files for every client, whole or lacking something."""
+"""Offers to render: releases with files for every client, complete or with something missing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def release(version: str, *artifacts: dict[str, Any], **fields: Any) -> Release:
 
 
 def complete(version: str, **fields: Any) -> Release:
-    """A release with a file for each client that there is."""
+    """Return a release with a file for each client."""
     return release(
         version,
         artifact("windows", "aarch64", f"Setup-{version}-arm64.exe"),

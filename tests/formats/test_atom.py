@@ -1,4 +1,4 @@
-"""News of a channel, as a feed reader shows them."""
+"""Test the feed of a channel's releases, as a feed reader shows it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def content(notes: str, notes_format: str = "markdown") -> str:
 
 
 def dangers(shown: str) -> list[str]:
-    """What in this HTML runs something, or loads something from elsewhere."""
+    """Return the parts of the HTML that run something, or load something from another host."""
     found: list[str] = []
 
     class Reader(HTMLParser):

@@ -1,4 +1,7 @@
-"""What every format keeps to: the registry is a contract, and a new format is held to it by standing there."""
+"""Test the rules that every format keeps.
+
+A format that is added to the registry is tested here without further work.
+"""
 
 from __future__ import annotations
 
@@ -52,8 +55,8 @@ def test_a_channel_without_releases_has_no_documents(module: ModuleType) -> None
 
 
 @pytest.mark.parametrize("module", [module for module in formats.ALL if module is not manifest])
-def test_a_release_without_files_leaves_the_format_at_the_last_one_that_has_them(module: ModuleType) -> None:
-    """Of those that a client reads as it is; our own says what is there, whatever that is."""
+def test_format_ignores_a_release_without_files(module: ModuleType) -> None:
+    """Test the formats that a client reads directly. Our own manifest shows the release without files."""
     assert module.render(offer(release("3.0.0"), NEWER)) == module.render(offer(NEWER))
 
 
@@ -92,4 +95,4 @@ def test_hostile_notes_cannot_break_a_document(module: ModuleType, text: str) ->
 @pytest.mark.parametrize("fields", [{"url": "https://downloads.example.com/a b#c.exe"}, {"sha512": None, "sha1": None}])
 def test_a_file_that_a_client_could_not_take_is_left_out(module: ModuleType, fields: dict[str, Any]) -> None:
     odd = {name: value for name, value in (artifact("windows", "any", "x.exe") | fields).items() if value is not None}
-    module.render(offer(release("2.0.0", odd)))  # it may be nothing, but no error
+    module.render(offer(release("2.0.0", odd)))  # an empty result is allowed, an error is not

@@ -1,4 +1,4 @@
-"""What is published for updaters that say their version in the URL."""
+"""Test the documents for updaters that send their version in the URL."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_the_list_for_windows_holds_the_packages_of_one_architecture() -> None:
     assert "drop-in-RELEASES-arm64" not in documents
 
 
-def test_each_computer_of_tauri_stays_at_the_last_release_that_is_signed_for_it() -> None:
+def test_tauri_document_offers_the_last_release_signed_for_its_platform() -> None:
     windows_only = release("2.0.0", artifact("windows", "x86_64", "Setup.exe", bundle="nsis"))
     documents = render(offer(windows_only, complete("1.0.0")), ["tauri"])
     windows, linux = (
@@ -90,7 +90,8 @@ def test_each_computer_of_tauri_stays_at_the_last_release_that_is_signed_for_it(
 
 
 @pytest.mark.parametrize("name", ["drop-in-darwin.json", "drop-in-tauri-linux-x86_64.json"])
-def test_an_unfinished_rollout_cannot_be_said_so_that_the_release_before_is_offered(name: str) -> None:
+def test_unfinished_rollout_offers_the_previous_release(name: str) -> None:
+    """These formats cannot express a rollout."""
     given = offer(complete("2.0.0"), complete("1.0.0"), rollout=percent(25), is_complete=False)
     assert json.loads(drop_in.render(given, BOTH)[name])["version"] == "1.0.0"
 

@@ -1,4 +1,4 @@
-"""electron-updater's channel files, as its parser reads them."""
+"""Test electron-updater's channel files, as its parser reads them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from comet_updates.errors import ForeignFeedError
 from comet_updates.formats import electron_updater
 from comet_updates.model.offer import Offer
 from tests.formats.offers import HOST, PHASED, artifact, complete, offer, percent, release
@@ -65,7 +66,8 @@ def test_a_share_is_said_and_decided_by_the_client() -> None:
     assert (read(given)["version"], read(given)["stagingPercentage"]) == ("2.0.0", 25)
 
 
-def test_a_share_of_a_release_that_windows_lacks_is_not_said_of_the_older_one() -> None:
+def test_share_of_a_release_without_windows_files_is_not_in_latest_yml() -> None:
+    """Offer the older release there, which everyone gets."""
     mac_only = release("2.0.0", artifact("macos", "universal", "a.zip", "archive"))
     given = offer(mac_only, complete("1.0.0"), rollout=percent(25), is_complete=False)
     assert (read(given)["version"], read(given).get("stagingPercentage")) == ("1.0.0", None)
@@ -90,3 +92,27 @@ def test_a_mac_without_a_zip_gets_the_last_release_that_has_one() -> None:
 def test_a_channel_whose_name_is_no_file_name_has_only_the_usual_ones() -> None:
     documents = electron_updater.render(offer(complete("1.0.0"), channel="1.x"))
     assert set(documents) == {f"latest{suffix}.yml" for suffix in ("", "-mac", "-linux", "-linux-arm64")}
+
+
+def bomb(levels: int) -> bytes:
+    """Return a channel file in which each level has the one before ten times."""
+    lines = ["a0: &a0 [x]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, levels))]
+    return "\n".join([*lines, f"version: 1.0.0\nfiles: *a{levels - 1}\n"]).encode()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [bomb(30), b"a: &a x\nversion: *a\nfiles: []", b"a: &a {url: x}\nversion: 1.0.0\nfiles:\n- <<: *a", b"a: &a [*a]"],
+    ids=["bomb", "version", "merge key", "itself"],
+)
+def test_channel_file_with_an_alias_is_refused(body: bytes) -> None:
+    with pytest.raises(ForeignFeedError, match=r"line [0-9]+ has a YAML alias. Write the value itself"):
+        electron_updater.load(body)
+
+
+def test_channel_file_with_an_asterisk_in_a_text_is_read() -> None:
+    """Positive control."""
+    assert electron_updater.load(b"version: '*a'\nnotes: &a |\n  * one\n  *two\n") == {
+        "version": "*a",
+        "notes": "* one\n*two\n",
+    }

@@ -1,7 +1,8 @@
-"""Whatever stands in the texts of a release, each document is read back as it was meant, and no page runs any of it."""
+"""Test hostile texts in a release: each document gives them back unchanged, and no page runs any of them."""
 
 from __future__ import annotations
 
+import html
 import json
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from comet_updates.model.product import Product
 from comet_updates.pages import product
 from tests.formats.offers import artifact, complete, offer
 
-# What an upload may hold: no control characters but tabs and the ends of lines.
+# What an upload may hold: no control characters except tabs and the ends of lines.
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"], include_characters="\t\n\r"), max_size=200)
 HOSTILE = (
     "</script><script>alert(1)</script><img src=x onerror=alert(1)>",
@@ -42,7 +43,7 @@ def offered(text: str, notes_format: str = "markdown") -> Offer:
 
 
 def each(test: Any) -> Any:
-    """The examples that are known to hurt, besides any that can be thought of."""
+    """Run a test with the known hostile texts, and with any that hypothesis invents."""
     for text in HOSTILE:
         test = example(text)(test)
     return settings(deadline=None)(given(TEXTS)(test))
@@ -70,7 +71,7 @@ def test_yaml_says_what_was_written(text: str) -> None:
 def test_xml_says_what_was_written_and_holds_nothing_else(text: str) -> None:
     plain, hostile = (ET.fromstring(sparkle.render(offered(t))["appcast.xml"].decode()) for t in ("x", text))
     said = hostile.findtext("channel/item/description") or ""
-    # XML has one end of a line, and no noncharacters.
+    # XML has one kind of line end, and no noncharacters.
     wanted = text.replace("\r\n", "\n").replace("\r", "\n").replace("\ufffe", "").replace("\uffff", "")
     assert said.strip() == wanted.strip() or len(text.encode()) > sparkle.NOTES_MAX_BYTES
     shapes = [{element.tag for element in root.iter()} - {"description"} for root in (plain, hostile)]
@@ -78,7 +79,7 @@ def test_xml_says_what_was_written_and_holds_nothing_else(text: str) -> None:
 
 
 class Page(HTMLParser):
-    """What of a page would run or load something."""
+    """A page, and its elements that would run or load something."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -126,7 +127,7 @@ BOUNDED = {
     "longest link": ("[a](<" + "\U0001f600" * 99_000 + ">)", "markdown"),
 }
 QUICK = {"link definition", "tags with attributes", "formatting that no tag closes"}
-"""What `make test` tries; each takes a process of its own."""
+"""The cases in `make test`; each takes a process of its own."""
 IN_LITTLE_MEMORY = """
 import json, resource, sys
 from comet_updates.formats import notes
@@ -152,13 +153,13 @@ def html_chars(text: str, notes_format: str, *, is_limited: bool = True) -> int 
 
 
 def cases(among: dict[str, tuple[str, str]]) -> list[Any]:
-    """Return the names of cases as parameters; those that are not quick run in `make test-all`."""
+    """Return the names of cases as parameters. Those that are slow run in `make test-all`."""
     return [pytest.param(name, marks=() if name in QUICK else pytest.mark.full) for name in among]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not limit the memory of a process")
 class TestMemory:
-    """What the HTML of notes takes is bounded by the size of the notes."""
+    """The size of the notes limits the size of their HTML."""
 
     @pytest.mark.parametrize("case", cases(GROWING | BOUNDED))
     def test_notes_that_would_grow_take_little_memory(self, case: str) -> None:
@@ -170,8 +171,22 @@ class TestMemory:
 
     @pytest.mark.parametrize("case", cases(GROWING))
     def test_notes_without_limits_exhaust_the_memory(self, case: str) -> None:
-        """Positive control."""
+        """Positive control of the test above."""
         assert html_chars(*GROWING[case], is_limited=False) is None
+
+
+@pytest.mark.parametrize("opened", ["<ul>", "<ul><li>", "<dl><dd>", "<div>", "<UL/x>", "<b></i>", "<x-y>"])
+def test_html_nested_too_deeply_is_shown_as_written(opened: str) -> None:
+    """For each new tag, a parser looks at all open ones: 100 kB of them take seconds."""
+    deepest = "<p>x" + opened * notes.NESTING_MAX
+    assert not notes._html(deepest, "html").startswith("<pre>"), "positive control"
+    shown = notes._html(deepest + opened, "html")
+    assert shown == notes._html(f"<pre>{html.escape(deepest + opened)}</pre>", "html")
+
+
+@pytest.mark.parametrize("text", ["<ul><li>x</ul>" * 1_000, "<p>x<br>" * 1_000, "<li>x" * 1_000, "<td>" * 1_000])
+def test_html_with_many_tags_in_a_row_is_not_nested(text: str) -> None:
+    assert notes._is_flat(text)
 
 
 def test_notes_that_would_grow_are_shown_as_written() -> None:

@@ -1,4 +1,4 @@
-"""Which documents stay behind the latest release, and why: what `status` says."""
+"""Test which documents stay behind the latest release, and the reason that `status` shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`manifest.json` and `releases.json`, to the byte."""
+"""Test `manifest.json` and `releases.json`, byte for byte."""
 
 from __future__ import annotations
 
@@ -98,13 +98,13 @@ EVERY_FIELD: dict[str, Any] = {
     "announce_below_version": "3.5.0",
     "history_url": "https://www.example.com/history",
 }
-"""Every field that a release can have, in an order of its own, each with a value that a rewriter would change."""
+"""Every field of a release, in an unusual order, each with a value that a rewriter would change."""
 
 
 def test_every_field_is_passed_on_as_it_was_written() -> None:
     assert set(EVERY_FIELD) == {"schema" if name == "schema_" else name for name in Release.model_fields}
     assert set(EVERY_FIELD["artifacts"][0]) == set(Artifact.model_fields)
-    uploaded = json.dumps(EVERY_FIELD, indent=7).encode()  # with escapes, which say the same
+    uploaded = json.dumps(EVERY_FIELD, indent=7).encode()  # escaped texts, which mean the same
     read = parse.parse(Release, "releases/p/stable/2.0.0-rc.1+B.json", uploaded)
     documents = formats.render(offer((read, None), rollout=Rollout(percent=0)))
     to_the_letter = json.dumps(EVERY_FIELD, ensure_ascii=False, separators=(",", ":"))
@@ -133,7 +133,7 @@ def test_a_channel_with_nothing_to_offer_has_only_its_history() -> None:
 
 
 def test_a_very_long_history_is_cut_at_its_oldest_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Two bytes to a character: what is counted is what is sent.
+    # Two bytes for each character: the limit counts the bytes that are sent.
     past = [(release(f"{number}.0.0", notes={"en": "é" * 500}), None) for number in range(100, 0, -1)]
     monkeypatch.setattr(manifest, "HISTORY_MAX_BYTES", 20_000)
     body = formats.render(offer(*past))["releases.json"]
@@ -149,7 +149,7 @@ def test_documents_are_of_the_form_that_their_schema_tells(document: str, schema
     rendered = formats.render(offer((release("2.0.0"), None), (release("1.0.0"), "broken"), rollout=rollout))[document]
     loaded = json.loads((ROOT / f"schemas/{schema}.json").read_text())
     jsonschema.validate(json.loads(rendered), loaded)
-    with pytest.raises(jsonschema.ValidationError):  # and the schema does not let everything pass
+    with pytest.raises(jsonschema.ValidationError):  # positive control: the schema refuses unknown fields
         jsonschema.validate(json.loads(rendered) | {"colour": "red"}, loaded)
 
 

@@ -1,4 +1,4 @@
-"""The description of the URLs says what the grammar takes and what the rules answer."""
+"""Test that the description of the URLs matches their grammar and the answers."""
 
 from __future__ import annotations
 

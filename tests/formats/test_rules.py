@@ -1,4 +1,4 @@
-"""The XML documents, held to the rules of their readers; and each rule, to a document that breaks it."""
+"""Test the XML documents against the rules of their readers, and each rule against a document that breaks it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ ROLLOUTS = st.sampled_from([None, percent(10), PHASED])
 
 @st.composite
 def offers(draw: st.DrawFn) -> Offer:
-    """Any of our offers, with one release or two."""
+    """Draw one of our offers, with one release or two."""
     releases = [
         release(version, *draw(FILES), **draw(FIELDS)) for version in ("2.0.0", "1.0.0")[: draw(st.integers(1, 2))]
     ]

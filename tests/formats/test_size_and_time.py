@@ -1,4 +1,4 @@
-"""A thousand products with ten thousand releases: every page can be served, and a long history costs no more."""
+"""Test a thousand products with ten thousand releases: every page can be served, and a long history costs no more."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOTES = {"en": "Fixes a crash.\n\n- one thing\n- another", "de": "Behebt einen A
 
 
 def calls(make: Callable[[], list[bytes]]) -> tuple[list[bytes], int]:
-    """Return what was made and the number of Python calls that it took: the same on every machine, idle or busy."""
+    """Return the result and the number of Python calls. That number is the same on every machine, idle or busy."""
     count = 0
 
     def called(_frame: FrameType, event: str, _argument: object) -> None:
@@ -61,7 +61,7 @@ def test_page_of_ten_thousand_releases_takes_the_work_of_a_hundred() -> None:
 
 
 def test_page_without_its_limits_is_large_and_takes_more_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Positive control: both measures see a page that shows all it could."""
+    """Positive control: both measures notice a page without limits."""
     hundred, thousands = long_history(100), long_history(2_000)
     _, few = calls(lambda: rendered(hundred))
     monkeypatch.setattr(product, "HISTORY_MAX", 10_000)

@@ -1,4 +1,4 @@
-"""Appcasts, as Sparkle, WinSparkle and NetSparkle read them."""
+"""Test appcasts, as Sparkle, WinSparkle and NetSparkle read them."""
 
 from __future__ import annotations
 
@@ -107,7 +107,10 @@ class TestFiles:
         assert said(found, "maximumSystemVersion") == "10.0.9"
 
     def test_an_unsigned_release_above_signed_ones_is_left_out(self) -> None:
-        """A client that has a key would find it and then refuse it; below, it is what was published before the key."""
+        """Leave it out, since a client with a key would refuse it.
+
+        Older unsigned releases, below the signed ones, stay.
+        """
         signed = one_file("2.0.0", mac("2.0.0", signatures={"ed25519": "c2ln"}))
         given = offer(one_file("3.0.0"), signed, one_file("1.0.0"))
         assert [url for _, url in enclosures(given)] == ["App-2.0.0.zip", "App-1.0.0.zip"]
@@ -139,7 +142,8 @@ class TestWords:
         assert found.findtext("link") == f"{HOST}/why"
         assert [e.text for e in found.findall(f"{S}informationalUpdate/*")] == ["1.0", "0.9"]
 
-    def test_without_a_page_an_informational_release_is_left_out_rather_than_installed(self) -> None:
+    def test_informational_release_without_a_page_is_left_out(self) -> None:
+        """Otherwise clients would install it."""
         assert sparkle.render(offer(one_file("2.0.0", informational=True))) == {}
 
     def test_a_release_without_files_needs_a_page(self) -> None:
@@ -149,7 +153,7 @@ class TestWords:
 
 class TestChannels:
     def test_the_channels_own_document_names_none_and_the_other_all_but_stable(self) -> None:
-        """WinSparkle reads no channels; Sparkle hides one that an app does not allow."""
+        """WinSparkle ignores channels. Sparkle hides the items of a channel that an app does not allow."""
         beta = one_file("2.0.0-beta.1", mac("2"), channel="beta")
         given = offer(beta, one_file("1.0.0"), channel="beta")
         assert [said(i, "channel") for i in items(given)] == [None, None]
@@ -177,7 +181,7 @@ class TestRollouts:
         assert ("macos", "App-2.0.0-universal.zip") in offered
         assert {url.partition("-")[2][:5] for system, url in offered if system != "macos"} == {"1.0.0"}
 
-    def test_once_it_is_complete_everyone_is_offered_the_release_without_groups(self) -> None:
+    def test_complete_rollout_offers_the_release_without_groups(self) -> None:
         complete_items = items(self.phased(7, is_complete=True))
         assert ("linux", "App-2.0.0.AppImage") in enclosures(self.phased(7, is_complete=True))
         assert {said(i, "phasedRolloutInterval") for i in complete_items} == {None}

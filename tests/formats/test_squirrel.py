@@ -1,4 +1,4 @@
-"""Squirrel's documents, as the clients of Windows and macOS read them."""
+"""Test Squirrel's documents, as the clients of Windows and macOS read them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class TestWindows:
         assert ["1.0.0" in line for line in lines(given)] == [True]
 
     def test_it_is_cut_at_its_oldest_end_to_what_can_be_served(self) -> None:
-        """Lambda hands out 6 MB: a list beyond that would be an error for everyone."""
+        """Lambda answers with 6 MB at most, so a longer list would be an error for everyone."""
         long = [f"{major}.0.0" for major in range(3, 0, -1)]
         given = offer(*(release(version, *[package(f"{version}-{'x' * 1_900}")] * 500) for version in long))
         assert len(squirrel.render(given)["RELEASES"]) < encode.MAX_BYTES

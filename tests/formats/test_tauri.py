@@ -1,4 +1,4 @@
-"""Tauri's static document, as its plugin reads it."""
+"""Test Tauri's static document, as its plugin reads it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ def test_golden_document() -> None:
     }
 
 
-def test_a_file_without_a_signature_is_left_out_since_it_would_fail_the_whole_document() -> None:
+def test_file_without_a_signature_is_left_out() -> None:
+    """Leave it out, since the client would refuse the whole document because of it."""
     unsigned = artifact("windows", "x86_64", "a.exe", signatures={})
     signed = artifact("linux", "x86_64", "a.AppImage")
     assert set(read(offer(release("2.0.0", unsigned, signed)))["platforms"]) == {"linux-x86_64"}

@@ -1,4 +1,4 @@
-"""Velopack's releases, as its client reads them."""
+"""Test Velopack's releases, as its client reads them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_golden_document() -> None:
     }
 
 
-def test_the_full_package_comes_before_the_delta_and_the_latest_release_first() -> None:
+def test_full_package_comes_before_delta_and_latest_release_first() -> None:
     newer = release("2.0.0", package("2.0.0", "delta"), package("2.0.0"))
     given = offer(newer, release("1.0.0", package("1.0.0")))
     assert assets(given) == [("2.0.0", "Full"), ("2.0.0", "Delta"), ("1.0.0", "Full")]
@@ -64,7 +64,7 @@ def test_each_system_and_architecture_has_a_document() -> None:
 
 
 def test_a_package_beside_the_document_is_told_of_by_its_name() -> None:
-    """As a CDN puts it there that answers `*.nupkg` from the files and all else from this service."""
+    """CDNs may serve `*.nupkg` from the host of the files, and everything else from this service."""
     at = f"{HOST}/v1/p/stable/App-1.0.0-full.nupkg"
     given = release("1.0.0", package("1.0.0") | {"url": at})
     for channel, told in (("stable", "App-1.0.0-full.nupkg"), ("beta", at)):
@@ -77,6 +77,7 @@ def test_nothing_is_null() -> None:
     assert b"null" not in velopack.render(offer(release("1.0.0", file)))["releases.win.json"]
 
 
-def test_an_unfinished_rollout_cannot_be_said_so_that_the_release_before_is_the_latest() -> None:
+def test_unfinished_rollout_offers_the_previous_release() -> None:
+    """Velopack's format cannot express a rollout."""
     both = (release(version, package(version)) for version in ("2.0.0", "1.0.0"))
     assert assets(offer(*both, rollout=percent(25), is_complete=False)) == [("1.0.0", "Full")]

@@ -1,4 +1,4 @@
-"""A bucket in memory; for tests that are marked `http`, in an S3 over HTTP."""
+"""Fixtures: a bucket in memory, or in an S3 over HTTP for tests marked `http`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Uploads that are made to hurt, by name: what stands at a key, and which field the refusal has to name.
+"""Hostile uploads by name: a key, a body, and the field that the refusal must name.
 
-Bodies come from functions, so that a list of many megabytes costs nothing until it is used.
+Functions make the bodies, so that a list of many megabytes costs nothing until it is used.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MIB = 1024 * 1024
 
 
 class Attack(NamedTuple):
-    """One upload, and the JSON path that its refusal names."""
+    """An upload, and the JSON path that its refusal must name."""
 
     key: str
     body: bytes
@@ -38,23 +38,30 @@ def _file(**fields: Any) -> dict[str, Any]:
     return document
 
 
+def _two(*others: dict[str, Any]) -> dict[str, Any]:
+    """Return a release that describes one file several times."""
+    document = _file(sha512="a" * 128)
+    document["artifacts"] += [document["artifacts"][0] | other for other in others]
+    return document
+
+
 def _json(document: dict[str, Any]) -> bytes:
     return json.dumps(document).encode()
 
 
 def _with(raw: str, field: str = "size") -> bytes:
-    """A release whose artifact says `raw` at a field, as it is: what `json.dumps` would not write."""
+    """Return a release with an artifact that has `raw` at a field, unescaped, unlike the output of `json.dumps`."""
     return _json(_file(**{field: "RAW"})).replace(b'"RAW"', raw.encode("utf-8", "surrogatepass"))
 
 
 def _raw(**fields: str) -> bytes:
-    """A release with more fields, as they are written."""
+    """Return a release with more fields, whose values are raw JSON."""
     more = ", ".join(f'"{name}": {value}' for name, value in fields.items())
     return _json(_release())[:-1] + f", {more}}}".encode()
 
 
 def over_faults(name: str) -> dict[str, Any]:
-    """A release with 25 000 faults below a field of this name, so that each tells it."""
+    """Return a release with 25 000 faults below a field of this name. Each fault's path repeats the name."""
     return _file(hosts={name: {f"{n:x}": 0 for n in range(25_000)}})
 
 
@@ -107,7 +114,7 @@ JSON: dict[str, Callable[[], bytes]] = {
     "a prototype": lambda: _raw(__proto__='{"schema": 1}'),
     "a prototype of hosts": lambda: _with('{"__proto__": {"min_version": "1"}}', "hosts"),
 }
-"""Bodies that no reader of JSON should have to agree with others on."""
+"""Bodies that different readers of JSON may read differently."""
 
 FIELDS: dict[str, tuple[Callable[[], dict[str, Any]], str]] = {
     "another product than the key": (lambda: _release(product="comet-skies"), "$.product"),
@@ -142,11 +149,33 @@ FIELDS: dict[str, tuple[Callable[[], dict[str, Any]], str]] = {
     "a size as a fraction": (lambda: _file(size=1e300), "$.artifacts[0].size"),
     "true for a size": (lambda: _file(size=True), "$.artifacts[0].size"),
     "a formula for a size": (lambda: _file(size="=1+1"), "$.artifacts[0].size"),
+    "two hashes for one URL": (lambda: _two({"sha256": "f" * 64}), "$.artifacts[1].sha256"),
+    "two sizes for one URL": (lambda: _two({"size": 1, "arch": "aarch64"}), "$.artifacts[1].size"),
+    "two hashes for one URL, not side by side": (lambda: _two({}, {"sha512": "f" * 128}), "$.artifacts[2].sha512"),
+    "two hashes at two mirrors": (
+        lambda: _two({"url": "https://mirror.example.com/setup-x64.exe", "sha256": "f" * 64}),
+        "$.artifacts[1].sha256",
+    ),
     "a hash of another length": (lambda: _file(sha256="0" * 63), "$.artifacts[0].sha256"),
     "a year before all": (lambda: _release(released_at="0001-01-01T00:00:00Z"), "$.released_at"),
     "a year after all": (lambda: _release(released_at="10000-01-01T00:00:00Z"), "$.released_at"),
     "an offset of days": (lambda: _release(released_at="2026-01-01T00:00:00+99:99"), "$.released_at"),
+    "a year of a typing error": (lambda: _release(available_at="2206-11-20T12:00:00Z"), "$.available_at"),
+    "a year after all in UTC": (lambda: _release(released_at="9999-12-31T23:59:59-23:59"), "$.released_at"),
     "a leap second": (lambda: _release(released_at="2016-12-31T23:59:60Z"), "$.released_at"),
+    "a zebra for a minimum": (lambda: _release(minimum_version="zebra"), "$.minimum_version"),
+    "two numbers for a minimum": (lambda: _release(minimum_version="4.2"), "$.minimum_version"),
+    "critical below a zebra": (lambda: _release(critical={"below_version": "zebra"}), "$.critical.below_version"),
+    "a page for those below a zebra": (
+        lambda: _release(informational={"below_version": "zebra"}),
+        "$.informational.below_version",
+    ),
+    "a page for zebras": (
+        lambda: _release(informational={"versions": ["4.2.1", "zebra"]}),
+        "$.informational.versions[1]",
+    ),
+    "major for zebras": (lambda: _release(major_below_version="zebra"), "$.major_below_version"),
+    "announced again to zebras": (lambda: _release(announce_below_version="zebra"), "$.announce_below_version"),
     "45 000 unknown fields": (lambda: _release(**{f"{n:x}": 0 for n in range(45_000)}), "$.0"),
     "a long name over thousands of faults": (lambda: over_faults("x" * 150_000), "$"),
     "an allowed name over thousands of faults": (lambda: over_faults("x" * 200), f"$.artifacts[0].hosts.{'x' * 200}.0"),
@@ -157,10 +186,10 @@ FIELDS: dict[str, tuple[Callable[[], dict[str, Any]], str]] = {
         "$.notes",
     ),
 }
-"""Releases that are JSON and still not to be published."""
+"""Releases that are valid JSON, and must still be refused."""
 
 VERSIONS = ("4.2", "v4.2.0", "1.0.0-01", "00.1.2", f"1.0.{'9' * 100}.1", "1.0.0_1", "latest")
-"""Names for versions that the product's scheme cannot order."""
+"""Versions that the product's scheme cannot order."""
 
 KEYS = {
     "the parent folder": "releases/../public/v1/comet-cursor/stable/manifest.json",
@@ -206,10 +235,10 @@ KEYS = {
     "an approval of no version": "approvals/comet-cursor/stable.json",
     "an approval in the parent folder": "approvals/comet-cursor/../9.9.9.json",
 }
-"""Keys below the prefixes of uploads that no upload has; a sound release stands there."""
+"""Keys below the prefixes of uploads that are not valid. The body is a valid release."""
 
 UNLISTED_KEYS = ("releases/comet-cursor/sta\nble/9.9.9.json", "releases/x/\x1b[2J/9.9.9.json", "products/\0.json")
-"""More of them, which Amazon S3 tells of percent-encoded; moto cannot."""
+"""Further keys, which Amazon S3 lists percent-encoded. moto cannot do so."""
 
 POLICIES: dict[str, tuple[dict[str, Any], str]] = {
     "a rollout until the end of time": (
@@ -221,8 +250,17 @@ POLICIES: dict[str, tuple[dict[str, Any], str]] = {
                 "groups": 100,
             }
         },
-        "$.rollout",
+        "$.rollout.start",
     ),
+    "a pin on a zebra": ({"pin": "zebra"}, "$.pin"),
+    "a pin on two numbers": ({"pin": "4.2"}, "$.pin"),
+    "a yank of a zebra": (
+        {"yanked": [{"version": "4.2.1", "reason": "x"}, {"version": "zebra", "reason": "x"}]},
+        "$.yanked[1].version",
+    ),
+    "a time for a zebra": ({"available_at": {"zebra": "2026-11-20T12:00:00Z"}}, "$.available_at.zebra"),
+    "a rollout of a zebra": ({"rollout": {"version": "zebra", "percent": 1}}, "$.rollout.version"),
+    "rollouts of zebras": ({"rollout": [{"version": "zebra", "percent": 1}]}, "$.rollout[0].version"),
     "a pin on a path": ({"pin": "../../x"}, "$.pin"),
     "includes in capitals": ({"includes": ["STABLE"]}, "$.includes[0]"),
     "a reason that turns around": ({"yanked": [{"version": "4.2.1", "reason": "\u202e"}]}, "$.yanked[0].reason"),
@@ -234,12 +272,13 @@ APPROVALS: dict[str, tuple[dict[str, Any], str]] = {
     "of no bytes": ({"sha256": ""}, "$.sha256"),
     "with a star for a hash": ({"sha256": "*" * 64}, "$.sha256"),
     "of other bytes": ({"version": "4.2.1", "sha256": "0" * 64}, "$.sha256"),
+    "of a zebra": ({"version": "zebra"}, "$.version"),
     "by somebody": ({"by": "mallory"}, "$.by"),
 }
 
 
 def attacks() -> dict[str, Attack]:
-    """Every one of them, by name."""
+    """Return all attacks, by name."""
     found = {f"JSON: {name}": Attack(key(), body()) for name, body in JSON.items()}
     found |= {f"field: {name}": Attack(key(), _json(make()), path) for name, (make, path) in FIELDS.items()}
     for version in VERSIONS:
@@ -250,7 +289,7 @@ def attacks() -> dict[str, Attack]:
         found[f"policy: {name}"] = Attack(f"channels/{PRODUCT}/stable.json", _json(policy), path)
     for name, (fields, path) in APPROVALS.items():
         approval = {"schema": 1, "product": PRODUCT, "channel": "stable", "version": "9.9.9", "sha256": "a" * 64}
-        version = "4.2.1" if fields.get("version") == "4.2.1" else "9.9.9"
+        version = fields["version"] if fields.get("version") in ("4.2.1", "zebra") else "9.9.9"
         at = f"approvals/{PRODUCT}/stable/{version}.json"
         found[f"approval: {name}"] = Attack(at, _json(approval | fields), path)
     product = _json({"schema": 1, "product": PRODUCT, "name": "\u202e"})
@@ -259,7 +298,7 @@ def attacks() -> dict[str, Attack]:
 
 
 def mutated(random: random.Random) -> Iterator[bytes]:
-    """A sound release, broken at random: bytes changed, cut, doubled, or whole values replaced. Without end."""
+    """Yield valid releases, broken at random: bytes changed, cut or doubled, or whole values replaced. Never ends."""
     values: list[Any] = [None, True, -1, 0, 10**18, 1e308, "", "\0", "\u202e", "=1+1", "x" * 1000]
     values += [[], {}, [[]] * 50, {"": {}}]
     while True:

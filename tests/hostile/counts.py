@@ -1,4 +1,4 @@
-"""What one run tried, and what went wrong: what a test holds against its budget and `make torture` adds up."""
+"""The counts of one run: a test compares them with its budget, and `make torture` adds them up."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from testkit.counts import tally
 
 @dataclass
 class Counts:
-    """How much was tried, and how often an answer or a document was wrong, or something accepted was lost."""
+    """The number of attempts, of wrong answers or documents, and of accepted uploads that were lost."""
 
     inputs: int = 0
     crashes: int = 0
@@ -22,6 +22,6 @@ class Counts:
         return Counts(*(one + more for one, more in zip(astuple(self), astuple(other), strict=True)))
 
     def told(self) -> Counts:
-        """Itself, told to `make torture` if that runs."""
+        """Report the counts to `make torture`, if it runs, and return them."""
         tally(**asdict(self))
         return self

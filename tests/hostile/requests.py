@@ -1,7 +1,7 @@
-"""Hostile requests through the answering function itself: thorough, and in a short form in `test_requests.py`.
+"""Hostile requests for the answering function itself: many here, and a few in `test_requests.py`.
 
-The function is the real one, with its log; only its S3 is a dictionary, which is asked a thousand times faster. That
-what comes out is one of a list that was made before anything hostile was asked says that no byte of a request is in it.
+The function and its log are real. Its S3 is a dictionary, which is a thousand times faster. Every answer must be in a
+list that was made before the first hostile request, so no answer has a byte of a request in it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ DOCUMENTS = {
         '{"version":"4.2.1"}'
     ),
 }
-"""All that there is."""
+"""All documents of the S3."""
 
 PATHS = (
     *("/", "/comet-cursor", "/comet-cursor/feed.atom", "/schemas/manifest.json", "/schemas/openapi.json"),
@@ -47,23 +47,23 @@ PATHS = (
     "/drop-in/comet-cursor/stable/win32_x64/4.2.0/RELEASES",
     *("/v1/a/b", "/nowhere/at/all"),
 )
-"""Every kind of path that is answered, and two that are not."""
+"""Every kind of path with an answer, and two without."""
 
 
 class Function:
-    """The answering function, newly started, before an S3 that has `DOCUMENTS` and does not say what it lacks.
+    """The answering function, newly started. Its S3 has `DOCUMENTS`, and denies the read of any other key.
 
     Attributes:
-        fails: whether the S3 does.
-        asked: the keys that it was asked for.
-        handler: the handler itself.
+        fails: whether the S3 fails.
+        asked: the keys that were read.
+        handler: the function's handler.
     """
 
     def __init__(self) -> None:
         module = fresh_import("comet_updates.answer.handler")
         self.fails = False
         self.asked: list[str] = []
-        self._fetch = module.s3_get.__globals__  # of this very import
+        self._fetch = module.s3_get.__globals__  # as this handler imported it
         module.s3_get = lambda *_: self._get
         settings = module.Settings("bucket", None, 60.0, "INFO", log_successes=True)
         self.handler: Handler = module.build(settings)
@@ -82,8 +82,8 @@ class Function:
 
 
 def possible(function: Function) -> frozenset[str]:
-    """Every answer there is, as JSON: to friendly requests, and those that never depend on one."""
-    paths = [*PATHS, *(f"{path}/1" for path in PATHS)]  # some as an old copy asks, with its number
+    """Return every possible answer as JSON: those to normal requests, and those that do not depend on a request."""
+    paths = [*PATHS, *(f"{path}/1" for path in PATHS)]  # some in the form of an old copy, which adds its number
     asked = [request(path, method) for path in paths for method in ("GET", "HEAD", "POST")]
     asked += [request(path, method, if_none_match="*") for path in paths for method in ("GET", "HEAD")]
     with contextlib.redirect_stdout(io.StringIO()):
@@ -99,7 +99,7 @@ def as_text(answer: Any) -> str:
 
 
 def possible_lines() -> frozenset[str]:
-    """Every line of the log there is."""
+    """Return every possible line of the log."""
     places = {urls.NO_DOCUMENT, *(urls.document_id(key) for key in DOCUMENTS)}
     return frozenset(line for place in places for line in log_lines(place))
 
@@ -171,7 +171,7 @@ ODD: tuple[Any, ...] = (None, 0, -1, True, 1.5, "", [], {}, [{}], "x", b"x", {"a
 
 
 def hostile(rng: random.Random) -> Iterator[Any]:
-    """Events of API Gateway (payload 2.0) that are made to hurt, without end; each holds a number of its own."""
+    """Yield hostile events of API Gateway (payload 2.0). Each has a number of its own. Never ends."""
     for number in itertools.count():
         mark = f"canary{number:09d}x"
         path = _path(rng, mark)
@@ -192,14 +192,14 @@ def hostile(rng: random.Random) -> Iterator[Any]:
 
 
 def _path(rng: random.Random, mark: str) -> str:
-    """A path that is answered, with something else in it; or anything."""
+    """Return a known path with other parts inserted, or any other path."""
     chosen = rng.random()
     if chosen < 0.15:
         return rng.choice(PATHS)
     if chosen < 0.25:
         return rng.choice(["", "/", "http://evil.example", "//"]) + "".join(rng.choices(NASTY, k=3)) + mark
     if chosen < 0.35:
-        return f"/v1/{mark}/stable"  # a name that could be one: only S3 knows that it is none
+        return f"/v1/{mark}/stable"  # a valid name: only S3 can tell that nobody published it
     parts = rng.choice(PATHS).split("/")
     for _ in range(rng.randint(1, 2)):
         parts.insert(rng.randrange(len(parts) + 1), rng.choice([*NASTY, mark]))
@@ -207,7 +207,7 @@ def _path(rng: random.Random, mark: str) -> str:
 
 
 def _broken(rng: random.Random, event: dict[str, Any]) -> Any:
-    """An event that the gateway would never send."""
+    """Return an event that the gateway would never send."""
     if rng.random() < 0.1:
         return rng.choice(ODD)
     target: Any = rng.choice([event, event["requestContext"], event["requestContext"]["http"], event["headers"]])
@@ -220,7 +220,7 @@ def _broken(rng: random.Random, event: dict[str, Any]) -> Any:
 
 
 class Sink(io.StringIO):
-    """Standard output that keeps each line once."""
+    """A standard output that keeps each different line once."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -232,14 +232,14 @@ class Sink(io.StringIO):
 
 
 def run(*, seed: int, budget: int, disguise: Callable[[Handler], Handler] = lambda handler: handler) -> Counts:
-    """Ask `budget` hostile requests, one in fifty while S3 fails; count what is no answer of the list, or no line.
+    """Send `budget` hostile requests, one in fifty while S3 fails. Count answers and lines that are not in the lists.
 
-    The environment has to hold the settings of the function, as the fixture `environment` writes them.
+    The environment must hold the settings of the function, as the fixture `environment` writes them.
 
     Args:
-        seed: of what is asked.
-        budget: how many requests.
-        disguise: what stands in place of the handler, to show that something wrong would be noticed.
+        seed: of the requests.
+        budget: the number of requests.
+        disguise: wraps the handler, to show that a wrong answer would be noticed.
     """
     function = Function()
     handler = disguise(function.handler)

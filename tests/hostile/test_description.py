@@ -1,4 +1,4 @@
-"""The service on this machine, asked by schemathesis for all that its own description says and forbids."""
+"""Test the local service: schemathesis sends the requests that the service's description allows and forbids."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 SCHEMATHESIS = Path(sys.executable).parent / "schemathesis"
 QUICK, FULL = 4, 30
-"""How many examples `make test` and `make test-all` try for each of sixteen operations.
+"""The number of examples for each of sixteen operations, in `make test` and in `make test-all`.
 
-Schemathesis works out more by itself.
+Schemathesis adds some of its own.
 """
 
 
@@ -40,8 +40,8 @@ def service() -> Iterator[str]:
 
 
 def asked(description: str, service: str, folder: Path, examples: int = QUICK) -> subprocess.CompletedProcess[str]:
-    """Ask all that a description (a URL or a file) allows, and what it forbids."""
-    # A name of the right form that nobody published is 404, which is no fault.
+    """Send all requests that a description (a URL or a file) allows, and some that it forbids."""
+    # A valid name that nobody published is answered with 404, which is correct.
     options = ["--checks=all", "--exclude-checks=positive_data_acceptance", f"--max-examples={examples}", "--seed=1"]
     options += ["--no-color", "--generation-database=none"]
     command: list[str | Path] = [SCHEMATHESIS, "run", description, "--url", service, *options]
@@ -58,7 +58,7 @@ def test_the_service_answers_as_it_describes_itself(service: str, tmp_path: Path
 
 
 def test_what_the_service_does_not_say_of_itself_is_noticed(service: str, tmp_path: Path) -> None:
-    """The positive control: a description that lacks a status, and asks for a field that is not there."""
+    """Positive control: the description lacks a status, and requires a field that no answer has."""
     with urllib.request.urlopen(f"{service}/schemas/openapi.json") as answer:
         description = json.load(answer)
     for path in description["paths"].values():

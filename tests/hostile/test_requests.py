@@ -1,4 +1,4 @@
-"""What clients may send, sent on purpose: no exception, no memory, and not a byte of it in what comes out."""
+"""Test hostile requests: they cause no exception and take no memory, and no answer or log has a byte of them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ REQUESTS = 1_000_000 if IS_FULL else 20_000
 pytestmark = pytest.mark.usefixtures("environment", "open_sinks")
 
 
-def test_whatever_is_asked_the_answer_and_the_log_are_from_a_list_made_before() -> None:
+def test_answers_and_log_of_hostile_requests_are_from_a_fixed_list() -> None:
+    """Make the list before the first hostile request."""
     assert run(seed=1, budget=REQUESTS).told() == Counts(inputs=REQUESTS, answers=REQUESTS)
 
 
@@ -56,7 +57,7 @@ def prints_the_query(handler: Handler) -> Handler:
 
 @pytest.mark.parametrize("wrong", [echoes_the_path, raises_for_a_surrogate, prints_the_query])
 def test_a_handler_that_lets_something_out_is_noticed(wrong: Any) -> None:
-    """The positive control."""
+    """Positive control of the test above."""
     assert run(seed=1, budget=500, disguise=wrong).wrong > 0
 
 
@@ -66,7 +67,7 @@ def test_what_is_asked_is_as_hostile_as_it_should_be() -> None:
     paths = {event["rawPath"] for event in asked}
     found = {urls.public_key(path) or urls.drop_in(path) for path in paths}
     assert len(paths) > 3_000
-    assert len(found & set(DOCUMENTS)) > 8, "much of it leads somewhere"
+    assert len(found & set(DOCUMENTS)) > 8, "many of the paths have a document"
     assert len({len(path) // 100 for path in paths}) > 5
     for part in ("%2e", "%252e", "//", "\0", "\r\n", "\ud800", "http://", "\\", "%ff", ";"):
         assert any(part in path for path in paths), part
@@ -125,7 +126,7 @@ def test_no_event_of_any_form_makes_it_raise_or_say_anything_else(capsys: pytest
     ],
 )
 def test_what_another_host_might_take_for_a_known_url_is_none_here(path: str) -> None:
-    """A cache and the function that see different documents under one URL are how smuggling pays."""
+    """Request smuggling needs a cache and a function that see different documents under one URL."""
     handler = Function().handler
     assert handler(request(path), None)["statusCode"] == 404
     assert handler(request("/v1/comet-cursor/stable"), None)["statusCode"] == 200
@@ -152,8 +153,8 @@ def test_a_flood_of_names_leaves_nothing_in_memory_and_pushes_nothing_out() -> N
     for event in known:
         handler(event, None)
     assert grown < 100_000
-    # A name that is nowhere asks for the witness, too: see docs/decisions/0001-missing-or-denied.md.
-    assert set(function.asked) & set(DOCUMENTS) <= {store.PROBE_KEY}, "all are answered from memory still"
+    # A name that does not exist causes a read of the probe object: docs/decisions/0001-missing-or-denied.md.
+    assert set(function.asked) & set(DOCUMENTS) <= {store.PROBE_KEY}, "all documents are still answered from memory"
 
 
 def test_memory_has_a_bound_however_many_documents_there_are() -> None:

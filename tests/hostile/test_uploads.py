@@ -1,4 +1,4 @@
-"""What pipelines may send, sent on purpose: refused with its reason, and nothing that is public changes."""
+"""Test hostile uploads: each is refused with a reason, and no public document changes."""
 
 from __future__ import annotations
 
@@ -36,9 +36,7 @@ def of(kind: str) -> dict[str, corpus.Attack]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_attack_is_refused_with_file_path_and_remedy_and_changes_nothing(
-    s3: S3, publish: Handler, kind: str
-) -> None:
+def test_attack_is_refused_with_path_and_remedy_and_changes_nothing(s3: S3, publish: Handler, kind: str) -> None:
     faults = tried(s3, publish, of(kind))
     Counts(inputs=len(of(kind)), wrong=len(faults)).told()
     assert faults == {}
@@ -46,7 +44,7 @@ def test_each_attack_is_refused_with_file_path_and_remedy_and_changes_nothing(
 
 @pytest.mark.http
 def test_what_is_no_attack_is_noticed(s3: S3, publish: Handler) -> None:
-    """The positive control: a sound release is not refused, and changes what is public."""
+    """Positive control: a valid release is not refused, and changes what is public."""
     sound = {"a sound release": corpus.Attack(corpus.key(), json.dumps(release("9.9.9")).encode())}
     (faults,) = tried(s3, publish, sound).values()
     assert [fault.partition(" ")[0] for fault in faults] == ["it", "nothing"]
@@ -54,7 +52,7 @@ def test_what_is_no_attack_is_noticed(s3: S3, publish: Handler) -> None:
     assert len([*refusal_faults(json.dumps(hostile).encode(), corpus.Attack("y", b""))]) == 4
 
 
-def test_broken_at_random_an_upload_is_refused_or_published_and_nothing_is_lost(s3: S3, publish: Handler) -> None:
+def test_randomly_broken_upload_is_refused_or_published_without_loss(s3: S3, publish: Handler) -> None:
     budget = 300 if IS_FULL else 40
     assert run(s3, publish, {}, seed=1, budget=budget).told() == Counts(inputs=budget)
 
@@ -98,7 +96,7 @@ def test_keys_are_listed_in_a_form_that_can_hold_any_of_them(s3: S3, publish: Ha
 
 @pytest.mark.http
 def test_what_s3_says_of_an_upload_is_not_believed(s3: S3, publish: Handler) -> None:
-    """A bomb under `Content-Encoding: gzip` stays the few bytes that it is."""
+    """Keep a compressed body as it is: a bomb under `Content-Encoding: gzip` stays a few bytes."""
     public = begin(s3, publish)
     body = gzip.compress(b"[" * 50_000_000, compresslevel=9, mtime=0)[: parse.UPLOAD_MAX_BYTES]
     said: dict[str, Any] = {"ContentEncoding": "gzip", "ContentType": "text/html", "CacheControl": "max-age=9"}
@@ -122,24 +120,47 @@ else:
 print(re.search(r"VmHWM:\\s+([0-9]+) kB", open("/proc/self/status").read())[1])
 """
 MEMORY_MAX_KB = 350_000
-"""What a process that reads hostile uploads may take, of the 512 MB that the publishing function has."""
+"""The most memory for a process that reads hostile uploads. The publishing function has 512 MB."""
 
 
-def memory_kb(*arguments: str) -> int:
-    """What a new process takes to read the large attacks, all at once."""
+def memory_kb(*arguments: str, script: str = READ_THEM) -> int:
+    """Return the memory in kB that a new process takes to read all large attacks at once, or to run `script`."""
     paths = os.pathsep.join(str(ROOT / tree) for tree in ("functions", "cli", "client", "."))
-    command = [sys.executable, "-c", READ_THEM, *arguments]
+    command = [sys.executable, "-c", script, *arguments]
     run = subprocess.run(command, env={"PYTHONPATH": paths}, capture_output=True, text=True, check=True)
     return int(run.stdout)
 
 
-def test_all_large_attacks_at_once_do_not_take_the_memory_that_the_function_has() -> None:
+def test_all_large_attacks_at_once_fit_into_the_memory_of_the_function() -> None:
     assert memory_kb() < MEMORY_MAX_KB
 
 
 def test_without_a_bound_on_names_one_of_them_would() -> None:
-    """The positive control."""
+    """Positive control of the test above."""
     assert memory_kb("unbounded") > MEMORY_MAX_KB
+
+
+PUBLISH_THEM = """
+import re, sys
+from tests.hostile.uploads import documents_of_large_product
+from comet_updates.publish import handler, render
+from comet_updates.publish.uploads import load
+
+channels, releases, is_limited = map(int, sys.argv[1:])
+if not is_limited:
+    render.DOCUMENTS_MAX_BYTES = load.UPLOADS_MAX_BYTES = load.REMEMBERED_MAX_BYTES = 10**12
+documents_of_large_product(channels=channels, releases=releases)
+print(re.search(r"VmHWM:\\s+([0-9]+) kB", open("/proc/self/status").read())[1])
+"""
+FUNCTION_KB = 500_000
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("channels", "releases"), [(120, 8), (0, 150)], ids=["many channels", "many releases"])
+def test_large_product_is_published_in_the_memory_of_the_function(channels: int, releases: int) -> None:
+    said = (str(channels), str(releases))
+    assert memory_kb(*said, "1", script=PUBLISH_THEM) < FUNCTION_KB
+    assert memory_kb(*said, "0", script=PUBLISH_THEM) > FUNCTION_KB, "positive control"
 
 
 def test_a_refusal_does_not_hold_on_to_the_upload(s3: S3) -> None:
@@ -151,7 +172,7 @@ def test_a_refusal_does_not_hold_on_to_the_upload(s3: S3) -> None:
 
 
 class TestTextsThatAreOnlyDangerousElsewhere:
-    """What nobody who reads JSON, XML or HTML acts on is published as it was written. docs/security.md says so."""
+    """Texts that are harmless to readers of JSON, XML and HTML are published unchanged, as docs/security.md says."""
 
     @pytest.mark.parametrize(
         "text",
@@ -165,7 +186,7 @@ class TestTextsThatAreOnlyDangerousElsewhere:
         assert b"<script" not in s3.get("public/pages/comet-cursor.html")
 
     def test_notes_may_turn_the_direction_of_their_own_text(self, s3: S3, publish: Handler) -> None:
-        """Arabic and Hebrew need it; names, titles and URLs may not."""
+        """Arabic and Hebrew need direction marks in notes. Names, titles and URLs may not have them."""
         s3.put(corpus.key("4.2.1"), release(notes={"he": "\u2067\u05e9\u05dc\u05dd\u2069 4.2"}))
         publish(SWEEP, None)
         assert s3.json(MANIFEST)["notes"] == {"he": "\u2067\u05e9\u05dc\u05dd\u2069 4.2"}

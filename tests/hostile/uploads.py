@@ -1,4 +1,4 @@
-"""Hostile uploads through the real publishing function: thorough, and in a short form in `test_parse.py`."""
+"""Hostile uploads for the real publishing function: many here, and a few in `test_uploads.py`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from urllib.parse import quote
 import jsonschema
 
 from comet_updates import object_keys
+from comet_updates.publish.render import render
 from comet_updates.publish.stored import Stored
 from comet_updates.publish.uploads.load import Loader
 from comet_updates.publish.uploads.parse import PROBLEMS_MAX
@@ -35,12 +36,12 @@ MANIFEST = "public/v1/comet-cursor/stable/manifest.json"
 
 
 def etags(s3: S3) -> dict[str, str]:
-    """What is public: by key, the hash of each document."""
+    """Return the hash of each public document, by key."""
     return s3.as_bucket().etags("public/")
 
 
 def begin(s3: S3, publish: Handler) -> dict[str, str]:
-    """Publish a release that nothing that follows may change. Gives what is public."""
+    """Publish a release that no later upload may change. Return the hashes of what is public."""
     s3.put(corpus.key("4.2.1"), release())
     publish(SWEEP, None)
     assert s3.json(MANIFEST)["version"] == "4.2.1"
@@ -48,7 +49,7 @@ def begin(s3: S3, publish: Handler) -> dict[str, str]:
 
 
 def tried(s3: S3, publish: Handler, attacks: dict[str, corpus.Attack]) -> dict[str, list[str]]:
-    """Upload each attack, tell the publisher, and take it away again. What went wrong, by its name."""
+    """Upload each attack, notify the publisher, and delete it. Return the faults by the name of the attack."""
     public = begin(s3, publish)
     found = {}
     for name, attack in attacks.items():
@@ -77,7 +78,7 @@ def _tried(s3: S3, publish: Handler, attack: corpus.Attack, public: dict[str, st
 
 
 def refusal_faults(body: bytes, attack: corpus.Attack) -> Iterable[str]:
-    """What is wrong with a refusal."""
+    """Yield the faults of a refusal."""
     refusal: Any = json.loads(body)
     if len(body) > REJECTION_MAX_BYTES:
         yield f"the refusal has {len(body)} bytes"
@@ -93,14 +94,40 @@ def refusal_faults(body: bytes, attack: corpus.Attack) -> Iterable[str]:
 
 
 def load_from_memory(bodies: Iterable[bytes]) -> AcceptedUploads:
-    """Read uploads as the publisher does, from a bucket that is only a dictionary; for a process of its own."""
+    """Read uploads as the publisher does, from a dictionary as a bucket. A process of its own calls this."""
     stored = {Stored(corpus.key(f"9.{n}.0"), "1", "", len(body), NOW): body for n, body in enumerate(bodies)}
     bucket: Any = SimpleNamespace(get=stored.__getitem__, current=lambda _: None)
     return Loader(bucket).load(corpus.PRODUCT, {one.key: (one,) for one in stored})
 
 
+def documents_of_large_product(*, channels: int = 0, releases: int = 8) -> dict[str, bytes]:
+    """Return the documents of a product with large releases on one channel; for a process of its own.
+
+    A rocket makes each of its letters take four bytes in memory.
+
+    Args:
+        channels: how many more channels include it.
+        releases: how many releases it has, of half a megabyte each.
+    """
+    bodies: dict[Stored, bytes] = {}
+
+    def put(key: str, document: dict[str, Any]) -> None:
+        body = json.dumps(document, ensure_ascii=False).encode()
+        bodies[Stored(key, "1", "", len(body), NOW)] = body
+
+    texts = dict.fromkeys(("en", "de", "fr", "it", "es"), "🚀" + "x" * 99_000)
+    for number in range(releases):
+        put(corpus.key(f"1.{number}.0", "large"), release(f"1.{number}.0", "large", notes=texts))
+    for number in range(channels):
+        policy = {"schema": 1, "product": corpus.PRODUCT, "channel": f"c{number:04}", "includes": ["large"]}
+        put(object_keys.channel_key(corpus.PRODUCT, f"c{number:04}"), policy)
+    bucket: Any = SimpleNamespace(get=bodies.__getitem__, current=lambda _: None)
+    accepted = Loader(bucket).load(corpus.PRODUCT, {stored.key: (stored,) for stored in bodies})
+    return render(accepted, NOW).documents
+
+
 def run(s3: S3, publish: Handler, attacks: dict[str, corpus.Attack], *, seed: int, budget: int) -> Counts:
-    """These attacks, then `budget` uploads broken at random: each is published or refused, and nothing is lost."""
+    """Try these attacks, then `budget` uploads broken at random: each is published or refused, and nothing is lost."""
     counts = Counts(inputs=len(attacks), wrong=len(tried(s3, publish, attacks)))
     version, key = "9.9.9", corpus.key("9.9.9")
     for body in islice(corpus.mutated(random.Random(seed)), budget):
@@ -111,6 +138,6 @@ def run(s3: S3, publish: Handler, attacks: dict[str, corpus.Attack], *, seed: in
         counts.inputs += 1
         counts.wrong += bool(failed) or is_refused == (version in released)
         counts.lost += "4.2.1" not in released
-        # For good, so that it is as if it had never been, and the run does not grow slower and slower.
+        # Delete all its versions, so that the run does not become slower and slower.
         s3.purge(key)
     return counts

@@ -31,5 +31,8 @@ class Page(HTMLParser):
 
 
 def skipped(levels: list[int]) -> list[tuple[int, int]]:
-    """Where a heading is more than one level below the one before; the first has to be of level 1."""
+    """Return the places where a heading is more than one level below the heading before.
+
+    The first must have level 1.
+    """
     return [(before, level) for before, level in itertools.pairwise([0, *levels]) if level > before + 1]

@@ -1,4 +1,4 @@
-"""What all pages have in common: headings in order, colours that can be read, and no claim that nobody can show."""
+"""Test what all pages share: headings in order, colours with enough contrast, and no claim that cannot be shown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.formats.offers import offer, release
 from tests.pages.read_page import Page, skipped
 
 NEVER = ("we collect nothing", "anonymous", "cannot be tracked")
-"""What is said by those who cannot show it."""
+"""Claims that cannot be shown."""
 
 PRODUCT = product.render(Product(product="p"), [offer(release("2.0.0"), release("1.0.0"))], {}, has_news=True)[""]
 EVERY = {
@@ -45,7 +45,7 @@ PALETTES = re.findall(r"--ink:.*?(?=[;}]font|})", STYLE)
 
 
 def contrast(one: str, other: str) -> float:
-    """As WCAG 2.2 has it."""
+    """Return the contrast ratio of two colours, as WCAG 2.2 defines it."""
     lighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
     return (lighter + 0.05) / (darker + 0.05)
 

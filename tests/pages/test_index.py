@@ -1,4 +1,4 @@
-"""The list of products: what each says of itself, and pages of it that can always be served."""
+"""Test the list of products: the entry of each, and pages that can always be served."""
 
 from __future__ import annotations
 
@@ -64,6 +64,42 @@ def test_ten_thousand_products_are_all_on_pages_that_lead_to_each_other(name: st
     assert ways[-1] == {"prev": f"/page/{len(sheets) - 1}"}
 
 
-def test_without_products_there_is_one_page_that_says_so() -> None:
-    (html,) = index.render([])
-    assert "Nothing is published yet" in html.decode()
+@pytest.mark.parametrize("url", ["https://updates.example.com", None])
+def test_without_products_there_is_one_page_that_shows_what_to_do(url: str | None) -> None:
+    (html,) = index.render([], url)
+    text = Page(html.decode()).text
+    assert "Nothing is published yet" in text
+    assert "comet-updates release " in text
+    assert f"curl {url or 'https://HOST'}/v1/my-app/stable" in text
+    assert "comet-updates status my-app" in text
+    assert "Nothing is published yet" not in index.render([Entry("a", "A")], url)[0].decode()
+
+
+@pytest.mark.parametrize(
+    ("homepages", "name"),
+    [
+        (["https://www.example.com/cursor", "https://www.example.com/skies/"], "www.example.com"),
+        (["https://www.example.com/", "https://www.example.com"], "www.example.com"),
+        (["https://example.com/apps/cursor?from=x"], "example.com/apps/cursor"),
+        (["https://github.com/acme/cursor", "https://github.com/acme/skies"], "github.com/acme"),
+        (["https://github.com/acme/cursor", "https://github.com/other/cursor"], ""),
+        (["https://cursor.example.com/", "https://skies.example.com/"], ""),
+        ([f"https://{'x' * 61}.example/"], ""),
+        ([], ""),
+    ],
+    ids=str,
+)
+def test_publisher_is_the_place_of_all_homepages(homepages: list[str], name: str) -> None:
+    entries = [
+        index.read(f"p{number}", index.entry(Product(product=f"p{number}", homepage=homepage), []))
+        for number, homepage in enumerate(homepages)
+    ]
+    page = Page(index.render([*entries, Entry("none", "None")])[0].decode())
+    places = [link["href"] for link in page.all("a") if (link["href"] or "").startswith("https:")]
+    assert places == ([f"https://{name}"] if name else [])
+    assert (f"Products from {name.removeprefix('www.')}" in page.text) == bool(name)
+
+
+def test_text_of_a_homepage_is_escaped() -> None:
+    (html,) = index.render([Entry("a", "A", homepage='https://"><script>')])
+    assert b"<script" not in html

@@ -1,4 +1,4 @@
-"""The page of a product: what it says of an offer, what it makes of hostile texts, and that it can always be served."""
+"""Test the page of a product: an offer in words, hostile texts, and a size that can always be served."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from comet_updates import formats
 from comet_updates.formats import atom, drop_in, notes
 from comet_updates.model.channel import ChannelPolicy, Rollout
-from comet_updates.model.fields import ARTIFACTS_MAX, NOTES_MAX_CHARS
+from comet_updates.model.fields import ARTIFACTS_MAX, LANGUAGES_MAX, NOTES_MAX_CHARS
 from comet_updates.model.offer import Offer
 from comet_updates.model.product import Product
 from comet_updates.model.release import Release
@@ -20,11 +20,11 @@ from comet_updates.pages import index, setup_snippets
 from comet_updates.pages.html import _ENVIRONMENT, MAX_BYTES
 from comet_updates.pages.product import CHANNELS_MAX, HISTORY_MAX, render
 from comet_updates.publish.decide import decide
-from tests.formats.offers import artifact, complete, offer, release
+from tests.formats.offers import HOST, artifact, complete, offer, release
 from tests.pages.read_page import Page, skipped
 
 HOSTILE = """<script>x()</script>"'><img src=x onerror=x()>&amp;{{ 7 * 7 }}"""
-WORST = "&" * 200  # five bytes each
+WORST = "&" * 200  # each character takes five bytes in HTML
 
 
 def product(*offers: Offer, documents: dict[str, list[str]] | None = None, language: str = "", **fields: Any) -> Page:
@@ -59,10 +59,10 @@ def test_a_page_says_what_is_offered_and_from_which_host() -> None:
         "Comet Cursor",
         "2.0.0",
         "since 3 November 2026",
-        "Windows 64-bit, x86-64 Installer",
-        "Linux ARM, 64-bit Delta from 1.0.0, 4 MB",
+        "Windows Download installer (.exe) for Windows 64-bit Intel or AMD, ",
+        "Linux, 64-bit ARM Delta from 1.0.0, 4 MB",
         "setup.exe from downloads.example.com",
-        "SHA-256 " + "ab" * 32,
+        "SHA-256 of the files for Windows setup.exe " + "ab" * 32,
         "It is offered to everyone.",
         "withdrawn broken",
     ):
@@ -83,7 +83,102 @@ def test_what_updaters_alone_can_use_stands_apart() -> None:
 def test_a_mac_s_processors_have_their_own_names() -> None:
     text = product(offer(release("1.0.0", artifact("macos", "aarch64", "a.zip"), artifact("haiku", "any", "b")))).text
     assert "Apple silicon" in text
-    assert "haiku all processors" in " ".join(text.split())
+    assert "haiku All processors" in " ".join(text.split())
+
+
+def links(*files: dict[str, Any]) -> list[tuple[str | None, bool]]:
+    """Return the name of each file that the page links to, and whether the link is a button."""
+    page = product(offer(release("1.0.0", *files)))
+    found = [link for link in page.all("a") if (link["href"] or "").startswith(HOST)]
+    return [((link["href"] or "").removeprefix(f"{HOST}/"), link.get("class") == "button") for link in found]
+
+
+class TestDownloads:
+    def test_files_are_grouped_by_system_with_one_button_each(self) -> None:
+        files = (
+            artifact("linux", "x86_64", "app.deb"),
+            artifact("haiku", "any", "app.hpkg", "archive"),
+            artifact("windows", "aarch64", "arm.exe"),
+            artifact("macos", "x86_64", "intel.dmg"),
+            artifact("linux", "x86_64", "app.AppImage", "archive"),
+            artifact("windows", "x86_64", "app.zip", "archive"),
+            artifact("windows", "x86_64", "setup.exe"),
+            artifact("macos", "aarch64", "apple.dmg"),
+            artifact("haiku", "aarch64", "arm.hpkg", "archive"),
+        )
+        assert links(*files) == [
+            *[("setup.exe", True), ("app.zip", False), ("arm.exe", False)],
+            *[("apple.dmg", True), ("intel.dmg", False)],
+            *[("app.deb", True), ("app.AppImage", False)],
+            *[("app.hpkg", True), ("arm.hpkg", False)],
+        ]
+
+    def test_files_for_updates_have_no_button(self) -> None:
+        files = [artifact("windows", "any", f"{name}.delta", "delta", from_version="1") for name in "ab"]
+        assert links(*files) == [("a.delta", False), ("b.delta", False)]
+
+    @pytest.mark.parametrize(
+        ("name", "fields", "package"),
+        [
+            ("app.AppImage", {}, "AppImage"),
+            ("app_1.0.0_amd64.deb", {}, "Debian package (.deb)"),
+            ("app-1.0.0.tar.gz", {}, "archive (.tar.gz)"),
+            ("app-1.0.0", {}, "archive"),
+            ("download", {"bundle": "rpm"}, "RPM package (.rpm)"),
+            ("download", {"bundle": "nsis"}, "archive"),
+            ("download", {"file_name": "App.DMG"}, "disk image (.dmg)"),
+            ("app.exe", {"bundle": "appimage"}, "archive (.exe)"),
+            ("app.<b>", {}, "archive"),
+        ],
+    )
+    def test_type_of_a_package_is_in_its_name(self, name: str, fields: dict[str, Any], package: str) -> None:
+        file = artifact("linux", "x86_64", name, "archive", **fields)
+        assert f"Download {package} for Linux" in " ".join(product(offer(release("1.0.0", file))).text.split())
+
+    def test_checksums_are_folded(self) -> None:
+        html = rendered(WHOLE)[""].decode()
+        before = html[: html.index("ab" * 32)]
+        assert before.count("<details") == before.count("</details>") + 1
+        assert before.rindex("SHA-256") > before.rindex("<details>") == before.rindex("<details")
+
+    def test_file_without_a_checksum_has_nothing_to_unfold(self) -> None:
+        assert (
+            "SHA-256" not in rendered(offer(release("1.0.0", artifact("linux", "any", "a", sha256=None))))[""].decode()
+        )
+
+
+class TestAChannelThatEqualsAnother:
+    OLD, NEW = release("1.0.0", notes={"en": "old news"}), release("2.0.0", artifact("linux", "any", "a.zip"))
+
+    def test_is_one_line_that_unfolds_its_history(self) -> None:
+        beta = release("1.9.0", channel="beta", notes={"en": "beta news"})
+        page = rendered(offer(self.NEW, self.OLD), offer(self.NEW, beta, channel="beta"))[""].decode()
+        assert page.count(f"{HOST}/a.zip") == 1
+        line = page[page.index('id="channel-beta"') : page.index("</section>", page.index('id="channel-beta"'))]
+        words = " ".join(Page(f"<p {line}").text.split())
+        assert words.startswith("beta Same release as stable: 2.0.0 History of beta 1.9.0 beta news")
+        assert line.index("</summary>") < line.index("1.9.0") < line.index("</details>")
+        assert "/v1/p/beta/releases.json" in line
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            offer(release("2.0.0", channel="beta"), channel="beta"),
+            offer(OLD, channel="beta"),
+            offer(NEW, channel="beta", rollout=Rollout(percent=10)),
+            replace(offer(NEW, channel="beta"), is_pinned=True),
+            replace(offer(NEW, channel="beta"), paused_at=datetime(2026, 11, 5, tzinfo=UTC)),
+            offer(channel="beta"),
+        ],
+        ids=["release of its own", "other version", "rollout", "pinned", "paused", "nothing"],
+    )
+    def test_is_shown_in_full_if_anything_differs(self, other: Offer) -> None:
+        assert "Same release as" not in product(offer(self.NEW, self.OLD), other).text
+        assert "Same release as" in product(offer(self.NEW, self.OLD), offer(self.NEW, channel="beta")).text
+
+    def test_names_the_channel_that_is_shown_in_full(self) -> None:
+        text = product(*(offer(self.NEW, channel=channel) for channel in ("stable", "beta", "nightly"))).text
+        assert text.count("Same release as stable: 2.0.0") == 2
 
 
 def test_without_a_homepage_there_is_no_link_to_one() -> None:
@@ -127,7 +222,7 @@ HELD: dict[str, dict[str, Any]] = {
 
 
 def decided(*releases: Release, **policy: Any) -> Offer:
-    """What the channel offers under a policy; its releases came out a week apart, from the first of November on."""
+    """Return the offer of a channel with this policy. Its releases came out a week apart, from 1 November on."""
     document = json.dumps({"schema": 1, "product": "p", "channel": "stable", **policy})
     policies = {"stable": ChannelPolicy.model_validate_json(document)}
     return decide(Product(product="p"), "stable", policies, releases, datetime(2026, 12, 1, tzinfo=UTC))
@@ -146,7 +241,7 @@ class TestAChannelThatIsHeld:
         "policy", [{"pin": "1.0.0"}, {"pin": "9.9.9"}, {"pin": "2.0.0"}, HELD[list(HELD)[1]]], ids=str
     )
     def test_says_nothing_that_depends_on_what_is_held_back(self, policy: dict[str, Any]) -> None:
-        """Neither that there is more, nor which version the pin names: it may be of no release that is public."""
+        """Show neither that a higher release exists, nor the pinned version, which may not be public."""
         old = release("1.0.0", released_at="2026-11-04T00:00:00Z")
         higher = release("2.0.0", available_at="2027-01-01T00:00:00Z", notes={"en": "secret"})
         with_more, without = (rendered(decided(*known, **policy)) for known in ((old, higher), (old,)))
@@ -162,14 +257,14 @@ class TestAChannelThatIsHeld:
 
     @pytest.mark.parametrize("held", [{"is_pinned": True}, {"paused_at": datetime(2026, 11, 5, tzinfo=UTC)}], ids=str)
     def test_is_told_to_people_only(self, held: dict[str, Any]) -> None:
-        """No document for a program changes: what a client reads is the same as if nothing higher were there."""
+        """Documents for programs do not change: a client reads the same as if no higher release existed."""
         free = offer(complete("1.1.0"), complete("1.0.0"))
         shown = replace(free, **held)
         assert formats.render(shown) == formats.render(free)
         assert drop_in.render(shown, ["electron", "tauri"]) == drop_in.render(free, ["electron", "tauri"])
         assert atom.product([shown]) == atom.product([free])
         assert index.entry(Product(product="p"), [shown]) == index.entry(Product(product="p"), [free])
-        assert rendered(shown) != rendered(free), "positive control: the page does"
+        assert rendered(shown) != rendered(free), "positive control: the page changes"
 
 
 class TestItsNotes:
@@ -186,7 +281,7 @@ class TestItsNotes:
         assert list(made) == ["", "en", "he"], "the product's own language first"
         for language, tag, said in (("", "de", "neu"), ("en", "en", "new"), ("he", "he", "חדש")):
             page = Page(made[language].decode())
-            assert [notes["lang"] for notes in page.all("div")] == [tag, "en"], "what has no other is in English"
+            assert [notes["lang"] for notes in page.all("div")] == [tag, "en"], "all other texts are in English"
             assert said in page.text
             switch = {link["hreflang"]: link for link in page.all("a") if "hreflang" in link}
             assert {at: link["href"] for at, link in switch.items()} == {"de": "/p", "en": "/p/en", "he": "/p/he"}
@@ -222,6 +317,15 @@ class TestPointing:
             "Tauri"
         ]
         assert "For updaters" not in product(offer(channel="stable")).text
+
+    def test_shows_the_url_of_the_service_if_it_is_known(self) -> None:
+        documents = {"stable": ["appcast.xml", "manifest.json"]}
+        made = [
+            render(Product(product="p"), [WHOLE], documents, has_news=False, service_url=url)[""].decode()
+            for url in ("https://updates.example.com", None)
+        ]
+        assert [html.count("https://updates.example.com/v1/p/stable") for html in made] == [4, 0]
+        assert ["HOST" in html for html in made] == [False, True]
 
     def test_is_at_the_first_channel_that_offers_something(self) -> None:
         page = product(offer(), offer(release("1.0.0"), channel="beta"), documents={"beta": ["manifest.json"]})
@@ -306,8 +410,13 @@ class TestAPageThatWouldBeTooLong:
     @pytest.mark.parametrize("sign", ["<", "x", "\n", "&\n\n", "- x\n", "ü"])
     def test_is_cut_to_what_may_be_served(self, channels: int, sign: str) -> None:
         notes = {"en": (sign * NOTES_MAX_CHARS)[:NOTES_MAX_CHARS]}
-        past = [release(f"{number}.0.0", artifact("windows", "any", "a.exe"), notes=notes) for number in (3, 2, 1)]
-        (html,) = rendered(*(offer(*past, channel=f"c{number}") for number in range(channels))).values()
+        file = artifact("windows", "any", "a.exe")
+        past = [release(f"{number}.0.0", file, notes=notes) for number in (3, 2, 1)]
+        offers = [
+            offer(*(one.model_copy(update={"channel": channel}) for one in past), channel=channel)
+            for channel in (f"c{number}" for number in range(channels))
+        ]
+        (html,) = rendered(*offers).values()
         assert len(html) <= MAX_BYTES
         text = Page(html.decode()).text
         assert text.count("3.0.0") >= min(channels, CHANNELS_MAX), "with its latest version"
@@ -318,12 +427,22 @@ class TestAPageThatWouldBeTooLong:
     def test_is_cut_whatever_the_texts(self) -> None:
         url = f"https://downloads.example.com/{'&' * 1_900}"
         files = [artifact("windows", "any", "a.exe", file_name=WORST, url=url, min_os=WORST)] * ARTIFACTS_MAX
-        worst = release(
-            "1.0.0", *files, title=WORST, display_version=WORST, link=url, critical={"below_version": WORST}
-        )
-        offers = [offer(worst, channel=f"{number:02}{'c' * 62}") for number in range(100)]
-        page = rendered(*offers, name=WORST, homepage=url)[""]
-        assert len(page) <= MAX_BYTES
+        fields = {"title": WORST, "display_version": WORST, "link": url, "critical": {"below_version": WORST}}
+        channels = [f"{number:02}{'c' * 62}" for number in range(100)]
+        worst = release("1.0.0", *files, **fields)
+        offers = [offer(worst.model_copy(update={"channel": channel}), channel=channel) for channel in channels]
+        same = [offer(worst, channel=channel) for channel in channels]
+        for shown in (offers, same):
+            page = rendered(*shown, name=WORST, homepage=url)[""]
+            assert len(page) <= MAX_BYTES
+            assert "more files, in" in Page(page.decode()).text
+
+    def test_is_cut_however_many_systems_there_are(self) -> None:
+        """Count the heading and the folded checksums of each system, too."""
+        files = [artifact(f"{number:030}", "any", "a.exe") for number in range(ARTIFACTS_MAX)]
+        past = [release(f"{number}.0.0", notes={"en": "x" * 3_000}) for number in range(HISTORY_MAX, 0, -1)]
+        page = rendered(offer(release("99.0.0", *files), *past))[""]
+        assert MAX_BYTES - 4_000 < len(page) <= MAX_BYTES
         assert "more files, in" in Page(page.decode()).text
 
 
@@ -332,3 +451,16 @@ def test_the_news_of_a_product_are_linked_where_there_are_any() -> None:
     with_news, without = (render(about, [WHOLE], {}, has_news=there)[""] for there in (True, False))
     assert with_news.count(b'href="/p/feed.atom"') == 2
     assert b"feed.atom" not in without
+
+
+def test_product_has_no_more_pages_than_a_release_may_have_languages() -> None:
+    """Releases with other languages each made thousands of pages, and each of these linked to all others."""
+    tags = [f"{chr(97 + number // 26)}{chr(97 + number % 26)}-x" for number in range(LANGUAGES_MAX, 5 * LANGUAGES_MAX)]
+    releases = [
+        release(f"{number + 1}.0.0", notes=dict.fromkeys(tags[number * LANGUAGES_MAX :][:LANGUAGES_MAX], "x"))
+        for number in range(4)
+    ]
+    made = rendered(offer(*releases), languages=["zz", tags[-1]])
+    assert len(made) == LANGUAGES_MAX
+    assert f'lang="{tags[-1]}"' in made[""].decode(), "the language that the product names is the first"
+    assert max(map(len, made.values())) <= MAX_BYTES

@@ -1,4 +1,4 @@
-"""One published release, and execution environments to ask for it."""
+"""Fixtures: one published release, and execution environments that ask for it."""
 
 from __future__ import annotations
 
@@ -24,25 +24,31 @@ if TYPE_CHECKING:
 
 QUICK, FULL = 1, 12
 THOROUGH = FULL if os.environ.get("COMET_PRIVACY") == "full" else QUICK
-"""How many times as much is tried: `make test` takes the quick form, `make privacy` the full one."""
+"""The factor for the number of examples: `make test` has the quick form, `make privacy` the full one."""
+
+EVERY_SO_MANY_CALLS = 1 if THOROUGH == FULL else 3
+"""Which calls of the answering function get a fault: each one, or every third."""
 
 TALLY = os.environ.get("COMET_TALLY")
 
 
 def tried(examples: int, times: int = THOROUGH) -> settings:
-    """Settings of hypothesis for so many examples in the quick form, so many times; the same ones in every run."""
+    """Return hypothesis settings for `examples`, with `times` as many in the thorough form.
+
+    They are always the same ones.
+    """
     return settings(
         max_examples=examples * times,
         deadline=None,
         derandomize=True,
         database=None,
         suppress_health_check=list(HealthCheck),
-        phases=(Phase.explicit, Phase.generate),  # to shrink an example takes minutes; the difference itself is short
+        phases=(Phase.explicit, Phase.generate),  # to shrink an example takes minutes, and the difference is short
     )
 
 
 def tally(**figures: int | list[str]) -> None:
-    """Count what a test did, or name what it saw, for the evidence report."""
+    """Add a test's counts, or the names of what it observed, to the evidence report."""
     if TALLY:
         with Path(TALLY).open("a") as file:
             file.write(json.dumps(figures) + "\n")
@@ -50,7 +56,7 @@ def tally(**figures: int | list[str]) -> None:
 
 @pytest.fixture(scope="session")
 def aws_lambda(wire: Wire) -> Iterator[Lambda]:
-    """Makes execution environments."""
+    """Yield an object that makes execution environments."""
     made = Lambda(wire)
     yield made
     made.close()
@@ -58,7 +64,7 @@ def aws_lambda(wire: Wire) -> Iterator[Lambda]:
 
 @pytest.fixture(scope="module")
 def bucket(s3_endpoint: str) -> Iterator[S3]:
-    """A bucket with one published release, alone in its S3."""
+    """Yield a bucket with one published release, alone in its S3."""
     moto_api_backend.reset()
     with pytest.MonkeyPatch.context() as patch:
         for name, value in ON_THIS_MACHINE.items():
@@ -73,12 +79,15 @@ def bucket(s3_endpoint: str) -> Iterator[S3]:
 
 @pytest.fixture
 def published(bucket: S3, aws: str) -> dict[str, str]:
-    """The environment of the functions in front of one published release."""
+    """Return the environment of the functions in front of one published release."""
     return settings_for(bucket)
 
 
 def settings_for(s3: S3, **more: str) -> dict[str, str]:
-    """The environment of a function that logs everything and remembers nothing, with debug flags set by mistake."""
+    """Return the environment of a function that logs everything and remembers nothing.
+
+    Debug flags are set by mistake.
+    """
     return environ(
         POWERTOOLS_LOGGER_LOG_EVENT="true",
         POWERTOOLS_DEV="true",
@@ -86,5 +95,12 @@ def settings_for(s3: S3, **more: str) -> dict[str, str]:
         DEBUG="1",
         BUCKET=s3.bucket,
         S3_ENDPOINT=s3.endpoint,
-        **{"MEMORY_TTL_S": "0", "LOG_LEVEL": "INFO", "LOG_SUCCESSES": "true", "ONLINE_KEY": "none"} | more,
+        **{
+            "MEMORY_TTL_S": "0",
+            "LOG_LEVEL": "INFO",
+            "LOG_SUCCESSES": "true",
+            "ONLINE_KEY": "none",
+            "SERVICE_URL": "none",
+        }
+        | more,
     )

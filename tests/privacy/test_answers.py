@@ -1,4 +1,4 @@
-"""What can be answered at all: a closed list of headers and statuses, and documents without a field for a person."""
+"""Test all possible answers: a closed list of headers and statuses, and documents without a field for a person."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ FORCING = {"force", "forced", "mandatory", "required", "silent", "auto", "automa
 
 @pytest.fixture(scope="module")
 def ask(deploy: Callable[[dict[str, Any]], Handler]) -> Handler:
-    """The answering function in front of what two channels published."""
+    """Return the answering function in front of two published channels."""
     channels = ("stable", "bundled")
     return deploy({f"releases/comet-cursor/{channel}/4.2.1.json": release(channel=channel) for channel in channels})
 
@@ -68,7 +68,7 @@ def test_every_answer_is_one_of_a_closed_list_without_cookies_or_redirects(
 ) -> None:
     for validator in ("", "*", '"other"'):
         given_ = ask(request_of({"cookie": "id=1", "guid": "1"}, Ask(path, method, validator)), None)
-        assert set(given_) == {"statusCode", "headers", "body", "isBase64Encoded"}  # `cookies` would set some
+        assert set(given_) == {"statusCode", "headers", "body", "isBase64Encoded"}  # `cookies` would set cookies
         assert given_["statusCode"] in STATUSES
         assert given_["headers"].keys() <= HEADERS
 
@@ -79,7 +79,7 @@ def test_what_can_be_answered_at_all_is_on_the_list() -> None:
 
 
 def test_nothing_of_a_request_comes_back(ask: Handler) -> None:
-    bodies = {ask(request(path), None)["body"] for path in (CHANNEL, "/nowhere")} | {respond.FAILED.body}
+    bodies = {ask(request(path), None)["body"] for path in (CHANNEL, "/nowhere", "/v1/nowhere")} | {respond.FAILED.body}
 
     @tried(30)
     @given(people(), st.text(min_size=4, max_size=40))
@@ -91,7 +91,7 @@ def test_nothing_of_a_request_comes_back(ask: Handler) -> None:
 
 
 def fields(schema: Any) -> Iterator[str]:
-    """Every name of a field, at any depth."""
+    """Yield the name of every field, at any depth."""
     if isinstance(schema, dict):
         yield from schema.get("properties", {})
         for value in schema.values():
@@ -106,7 +106,7 @@ def words(schema: Any) -> set[str]:
 
 
 @pytest.mark.parametrize("name", urls.SCHEMAS)
-def test_no_document_has_a_field_for_a_person_or_a_way_to_force_an_installation(name: str) -> None:
+def test_no_document_has_a_field_for_a_person_or_a_forced_installation(name: str) -> None:
     schema = json.loads(schemas.render()[name])
     assert words(schema) & (PERSONAL | FORCING) == set()
     assert schema["additionalProperties"] is False, "a field that is not in the schema is refused"

@@ -1,4 +1,4 @@
-"""The pages in a real browser, its network recorded: one request to one host, nothing stored, readable by everyone."""
+"""Test the pages in a real browser with a recorded network: one request to one host, nothing stored, no barriers."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ import shutil
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
 
+from comet_updates.pages import index
 from comet_updates_cli.local import gateway
 from testkit.documents import release
+from testkit.project import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,8 +38,9 @@ ALONE = [
     "--disable-sync",
 ]
 PATHS = ("/", "/privacy", "/comet-cursor", "/comet-cursor/he")
+NOWHERE = "/nothing-here"
 WIDTHS = (320, 768, 1280)
-AXE = Path(__file__).parent / "axe" / "node_modules" / "axe-core" / "axe.min.js"
+AXE = ROOT / "tests" / "node" / "node_modules" / "axe-core" / "axe.min.js"
 PATIENCE_MS = 600_000
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 SCHEMES = ("light", "dark")
@@ -50,13 +52,13 @@ STORES = """async () => [
 
 
 class Visit(NamedTuple):
-    """What a browser did with one page.
+    """The effects of opening one page in a browser.
 
     Attributes:
-        requests: every address that it asked for.
-        complaints: what it wrote to its console, such as a breach of the page's policy.
+        requests: every URL that it requested.
+        complaints: the messages of its console, such as a breach of the page's policy.
         stored: cookies, and the number of entries in each of its stores.
-        overflows: whether one has to scroll sideways.
+        overflows: whether the page scrolls sideways.
         landmarks: the accessibility tree, as text.
     """
 
@@ -78,11 +80,11 @@ def browser() -> Iterator[Any]:
 
 
 class Site(str):
-    """The address of the answering function behind HTTP.
+    """The URL of the answering function behind HTTP.
 
     Attributes:
-        asked: the path of every request that reached it, whoever in the browser made it.
-        planted: HTML that stands in front of the main part of every page.
+        asked: the path of every request that reached it, from any part of the browser.
+        planted: HTML that is put before the main part of every page.
     """
 
     __slots__ = ("asked", "planted")
@@ -92,9 +94,10 @@ class Site(str):
 
 
 def uploads() -> dict[str, dict[str, Any]]:
-    """Return uploads of a product that has long words, and all else that a page can show."""
+    """Return uploads of a product with long words, and with everything else that a page can show."""
     long = {"en": f"# New\n\n- [{'w' * 500}](https://www.example.com/)\n\n|a|b|\n|-|-|\n|{'c' * 90}|d|", "he": "שלום"}
     files = [{**release()["artifacts"][0], "file_name": "f" * 200}]
+    files += [{**files[0], "platform": "linux", "url": f"https://downloads.example.com/{name}"} for name in ("a", "b")]
     shown: dict[str, Any] = {"title": "x" * 200, "display_version": "4.2.1-" + "v" * 150}
     shown["critical"] = {"below_version": "4.0.0"}
     documents = {
@@ -106,6 +109,7 @@ def uploads() -> dict[str, dict[str, Any]]:
     rollout = {"version": "4.2.1", "percent": 25}
     decided = {"schema": 1, "product": "comet-cursor", "channel": "stable", "yanked": yanked, "rollout": rollout}
     documents["channels/comet-cursor/stable.json"] = decided
+    documents["channels/comet-cursor/same.json"] = decided | {"channel": "same", "includes": ["stable"]}
     for channel, held in {"beta": {"pin": "4.3.0"}, "nightly": {"paused_at": "2026-11-05T00:00:00Z"}}.items():
         documents[f"releases/comet-cursor/{channel}/4.3.0.json"] = release("4.3.0", channel=channel)
         policy = {"schema": 1, "product": "comet-cursor", "channel": channel, **held}
@@ -143,21 +147,21 @@ def served(deploy: Callable[[dict[str, Any]], Handler]) -> Iterator[Site]:
 
 @pytest.fixture
 def site(served: Site) -> Site:
-    """Return the same, as if nobody had asked yet, with nothing planted."""
+    """Return the site with its requests forgotten and nothing planted."""
     served.asked.clear()
     served.planted = ""
     return served
 
 
 def context_of(browser: Any, **options: Any) -> Any:
-    """Return a browser's context without a past, which waits as long as a busy machine needs."""
+    """Return a new browser context, with a time-out that is long enough for a busy machine."""
     context = browser.new_context(**options)
     context.set_default_timeout(PATIENCE_MS)
     return context
 
 
 def visit(browser: Any, url: str, *, width: int = 1280, scheme: str = "light") -> Visit:
-    """Open `url` in a browser without a past."""
+    """Open `url` in a new browser context."""
     context = context_of(browser, viewport={"width": width, "height": 800}, color_scheme=scheme)
     page = context.new_page()
     requests: list[str] = []
@@ -173,10 +177,11 @@ def visit(browser: Any, url: str, *, width: int = 1280, scheme: str = "light") -
 
 
 def test_a_page_is_one_request_to_one_host_and_stores_nothing(browser: Any, site: Site) -> None:
-    for path in PATHS:
+    for path in (*PATHS, NOWHERE):
         seen = visit(browser, site + path)
-        assert (seen.requests, seen.complaints, seen.stored) == ([site + path], [], [[], [0] * 5])
-    assert site.asked == list(PATHS), "no icon, and nothing else that a browser does not tell of"
+        complaints = [complaint for complaint in seen.complaints if "status of 404" not in complaint]
+        assert (seen.requests, complaints, seen.stored) == ([site + path], [], [[], [0] * 5])
+    assert site.asked == [*PATHS, NOWHERE], "no request for an icon, or of a kind that a browser hides"
 
 
 def test_what_somebody_plants_in_a_page_is_not_loaded(browser: Any, site: Site, elsewhere: Elsewhere) -> None:
@@ -202,7 +207,7 @@ def test_a_page_can_be_printed_whole_and_in_ink_on_white(browser: Any, site: Sit
 
 
 def test_a_page_fits_its_window(browser: Any, site: Site) -> None:
-    for path, width, scheme in itertools.product(PATHS, WIDTHS, SCHEMES):
+    for path, width, scheme in itertools.product((*PATHS, NOWHERE), WIDTHS, SCHEMES):
         assert not visit(browser, site + path, width=width, scheme=scheme).overflows, (path, width, scheme)
 
 
@@ -217,30 +222,42 @@ def test_a_screen_reader_finds_its_way(browser: Any, site: Site) -> None:
         assert all(line.startswith('link "') for line in links), "every link has a name"
 
 
-def complaints_of_axe(browser: Any, url: str, *, scheme: str = "light", width: int = 1280) -> list[str]:
+def complaints_of_axe(
+    browser: Any, url: str, *, scheme: str = "light", width: int = 1280, body: bytes | None = None
+) -> list[str]:
     """What axe-core finds on a page of which all is unfolded: rules that are broken, and where."""
     if not AXE.exists():
         pytest.skip("axe-core is not installed: `make test-all` installs it where npm is")
     context = context_of(browser, viewport={"width": width, "height": 800}, color_scheme=scheme)
     page = context.new_page()
+    if body is not None:
+        page.route(url, lambda route: route.fulfill(body=body, content_type="text/html; charset=utf-8"))
     page.goto(url)
     page.evaluate("document.querySelectorAll('details').forEach(d => { d.removeAttribute('name'); d.open = true })")
     page.evaluate(AXE.read_text(encoding="utf-8"))
     found = page.evaluate("(rules) => axe.run({runOnly: {type: 'tag', values: rules}})", RULES)
     context.close()
-    assert found["passes"], "it looked"
+    assert found["passes"], "axe-core checked something"
     return [f"{broken['id']}: {node['html']}" for broken in found["violations"] for node in broken["nodes"]]
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", [*PATHS, NOWHERE])
 def test_axe_finds_nothing(browser: Any, site: Site, path: str, scheme: str) -> None:
     for width in (320, 1280):
         assert complaints_of_axe(browser, site + path, scheme=scheme, width=width) == []
 
 
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_axe_finds_nothing_on_the_page_without_products(browser: Any, site: Site, scheme: str) -> None:
+    (empty,) = index.render([], "https://updates.example.com")
+    for width in (320, 1280):
+        assert complaints_of_axe(browser, site, scheme=scheme, width=width, body=empty) == []
+    assert complaints_of_axe(browser, site, body=empty.replace(b"<h2", b"<h5")), "the positive control"
+
+
 FAINT = '<p><font color="#808080">faint</font></p>'
-"""As a page may have it without a style of its own; it has less than 4.5 to 1 on either ground."""
+"""HTML without a style of its own. Its contrast is below 4.5 to 1 on both backgrounds."""
 
 
 @pytest.mark.parametrize(
@@ -270,7 +287,7 @@ def test_a_picture_from_elsewhere_is_not_loaded_and_a_wide_one_is_noticed(
 
 
 def unmarked(page: Any) -> list[str]:
-    """What gets the focus of the keyboard on the way through a page, and does not show it."""
+    """Return the elements that get the keyboard's focus on the way through a page, without a visible mark."""
     found: list[str] = []
     first = None
     while True:
@@ -291,7 +308,7 @@ def unmarked(page: Any) -> list[str]:
 def test_the_focus_of_the_keyboard_is_always_seen(browser: Any, site: Site) -> None:
     context = context_of(browser, bypass_csp=True)
     page = context.new_page()
-    for path in PATHS:
+    for path in (*PATHS, NOWHERE):
         page.goto(site + path)
         assert unmarked(page) == [], path
     page.goto(f"{site}/")
@@ -301,7 +318,7 @@ def test_the_focus_of_the_keyboard_is_always_seen(browser: Any, site: Site) -> N
 
 
 class Elsewhere(str):
-    """The address of a page that loads a picture from another host, sets a cookie and is too wide.
+    """The URL of a page that loads a picture from another host, sets a cookie and is too wide.
 
     Attributes:
         asked: the path of every request that reached it.
@@ -340,7 +357,7 @@ def elsewhere() -> Iterator[Elsewhere]:
 
 
 def test_a_page_that_tracks_is_seen_to(browser: Any, elsewhere: Elsewhere) -> None:
-    """The positive control."""
+    """Positive control of the tests above."""
     seen = visit(browser, elsewhere)
     assert {urlsplit(url).hostname for url in seen.requests} == {"127.0.0.1", "localhost"}
     assert {cookie["name"] for cookie in seen.stored[0]} == {"id"}

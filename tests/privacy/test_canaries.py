@@ -1,4 +1,4 @@
-"""A marker in every field of an event, then a search for each, in every spelling, in everything that could keep it."""
+"""Plant a marker in every field of an event. Search for each, in every spelling, in everything that could keep it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PEOPLE = 4 * THOROUGH
 
 
 def asks_of(person: Person) -> list[Ask]:
-    """Everything that a request may ask for; where nothing is ours, the path and the method show somebody, too."""
+    """Return every kind of request. For URLs that are not ours, the path and the method carry markers, too."""
     return [
         Ask(CHANNEL),
         Ask(f"{CHANNEL}/releases.json", "HEAD"),
@@ -37,7 +37,7 @@ def asks_of(person: Person) -> list[Ask]:
 
 
 def searched(aws_lambda: Lambda, environ: dict[str, str], people: list[Person]) -> list[str]:
-    """What is found of `people` after each asked for everything, in one environment."""
+    """Return the markers that are found after each of `people` has asked for everything, in one environment."""
     markers = {f"{field} of {n}": marker for n, person in enumerate(people) for field, marker in person.items()}
     assert len(set(markers.values())) == len(people) * len(people[0])
     events = [request_of(person, ask) for person in people for ask in asks_of(person)]
@@ -65,7 +65,7 @@ def test_no_canary_of_an_uploader_stays_anywhere(aws_lambda: Lambda, s3: S3) -> 
     who = marked(1, UPLOADER)
     s3.put("releases/comet-cursor/stable/4.2.1.json", b"{}")
     event = notification_of(who, "releases/comet-cursor/stable/4.2.1.json", f"releases/{who['principal']}")
-    del who["principal"]  # also the name of an upload: that is published as refused, and meant to be
+    del who["principal"]  # it is also the name of an upload, which is published as refused on purpose
     seen = aws_lambda.observe(PUBLISH, settings_for(s3), [event], markers=who.values())
     assert '"outcome":"refused"' in seen.seen["stdout"]
     assert found(who, seen.sinks()) == []
@@ -73,7 +73,7 @@ def test_no_canary_of_an_uploader_stays_anywhere(aws_lambda: Lambda, s3: S3) -> 
 
 
 class TestALeak:
-    """The positive controls."""
+    """Positive controls of the tests above."""
 
     @pytest.mark.parametrize(
         "leak", [leak for leak in leaks.ALL if leak not in leaks.DERIVED], ids=lambda leak: leak.__name__

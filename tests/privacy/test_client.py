@@ -1,4 +1,4 @@
-"""The client's own half: two copies on two machines, everything about them different, send the same bytes."""
+"""Test the client: two copies on two machines, with everything about them different, send the same bytes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from tests.privacy.conftest import tally, tried
 TEXTS = st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), min_size=1, max_size=12)
 NUMBERS = st.integers(0, 99)
 VARIABLES = ("LANG", "LC_ALL", "TZ", "USER", "LOGNAME", "HOSTNAME", "EDITOR", "HTTP_USER_AGENT", "COOKIE")
-COMMAND = typer.main.get_command(app)  # once: to make it takes ten times as long as to run it
+COMMAND = typer.main.get_command(app)  # made once, which takes ten times as long as to run it
 PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY")
 
 
@@ -87,7 +87,7 @@ OTHER = Copy(
 
 
 class Host(Server):
-    """Where files are, with what a client needs to trust it."""
+    """A server for files, and the authority that a client must trust."""
 
     trust: ssl.SSLContext
 
@@ -105,7 +105,10 @@ def host() -> Iterator[Host]:
 
 @pytest.fixture
 def service() -> Iterator[Server]:
-    """Answers as ours does, and tries to be known again: with a cookie and an ETag of each client's own."""
+    """Yield a service that answers as ours does, but tries to track clients.
+
+    Each answer has its own cookie and ETag.
+    """
     with Server(lambda _: b"") as server:
         told = iter(range(1_000_000))
         server.answer = lambda _: http(
@@ -115,14 +118,14 @@ def service() -> Iterator[Server]:
 
 
 def sent(server: Server, copy: Copy, *more: str) -> list[bytes]:
-    """All that `copy` sends when it asks twice, the second time with what it remembers of the first."""
+    """Return everything that `copy` sends in two checks. It remembers the first in the second."""
     before = len(server.received)
     run(server, copy, *more, times=2)
     return server.received[before:]
 
 
 def run(server: Server, copy: Copy, *more: str, times: int = 1, codes: tuple[int, ...] = (0, 3)) -> dict[str, Any]:
-    """Have `copy` ask, and give what it remembers then."""
+    """Let `copy` check, and return its state afterwards."""
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         memory = Path(folder) / copy.machine[1].encode().hex() / "state.json"
         if copy.state is not None:
@@ -145,7 +148,7 @@ def run(server: Server, copy: Copy, *more: str, times: int = 1, codes: tuple[int
 def exit_code(arguments: list[str]) -> int:
     """Run the command with `arguments`, and return its exit code."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SSL_CERT_FILE", os.devnull)  # no test needs a real authority, and to load all takes long
+        patch.setenv("SSL_CERT_FILE", os.devnull)  # no test needs a real authority, and loading them all takes long
         code: int = COMMAND.main(arguments, standalone_mode=False) or 0
         return code
 
@@ -163,12 +166,12 @@ def test_what_a_client_sends_is_the_same_on_every_machine(service: Server) -> No
 
 
 class Signed(NamedTuple):
-    """A service whose answers are signed, and the options of a client that verifies them.
+    """A service with signed answers, and the options of a client that verifies them.
 
     Attributes:
         house: the publisher.
-        server: its service, which tries to know a client again, too.
-        options: by what vouches for an answer.
+        server: its service, which also tries to track clients.
+        options: the options of `ask`, by the kind of signature.
     """
 
     house: Repository
@@ -203,7 +206,7 @@ def test_what_a_client_that_verifies_sends_is_the_same_on_every_machine(
     first = sent(signed.server, ONE, *options)
     lines = [f"Host: 127.0.0.1:{signed.server.port}", "Connection: close", "", ""]
     assert [request.decode().split("\r\n")[1:] for request in first] == [lines] * 2 * requests
-    assert first[:requests] == first[requests:], "the second time, too"
+    assert first[:requests] == first[requests:], "the second request, too"
 
     @tried(5)
     @given(copies())
@@ -215,7 +218,7 @@ def test_what_a_client_that_verifies_sends_is_the_same_on_every_machine(
 
 
 def asked_of(signed: Signed, memory: Path) -> list[bytes]:
-    """What a copy sends that verifies by TUF and has this memory."""
+    """Return the requests of a copy that verifies by TUF and has this memory."""
     before = len(signed.server.received)
     where = f"{signed.server.url}/v1/comet-cursor/stable"
     command = ["ask", where, "--installed", "4.2.0", "--state", str(memory), *signed.options["tuf"]]
@@ -226,7 +229,7 @@ def asked_of(signed: Signed, memory: Path) -> list[bytes]:
 def test_what_a_client_sends_never_says_what_it_saw_before(
     signed: Signed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A copy that asks for the first time, one that asked just now, and one that was off while all changed."""
+    """Compare a new copy, one that has just asked, and one that was off during a change of everything."""
     new, kept, off = (tmp_path / name / "state.json" for name in ("new", "kept", "off"))
     asked_of(signed, off)
     signed.house.renew_root()
@@ -244,7 +247,10 @@ def test_what_a_client_sends_never_says_what_it_saw_before(
 
 
 def test_a_client_names_the_document_and_the_host_and_nothing_else(service: Server) -> None:
-    """Not what everyone would send alike either, such as its own name; nor, the second time, what it was told."""
+    """Send no other header, even if it would be the same for everyone.
+
+    The second request repeats no part of an answer.
+    """
     lines = ["GET /v1/comet-cursor/stable HTTP/1.1", f"Host: 127.0.0.1:{service.port}", "Connection: close", "", ""]
     assert sent(service, ONE) == ["\r\n".join(lines).encode()] * 2
 
@@ -259,13 +265,15 @@ def test_a_download_names_the_file_and_the_host_and_nothing_else(host: Host, tmp
 
 
 def drawn(server: Server, copy: Copy) -> tuple[set[Any], set[Any]]:
-    """The groups that new copies on one machine draw, and their next times."""
+    """Return the groups that new copies on one machine draw, and their next times."""
     remembered = [run(server, copy._replace(state=None)) for _ in range(8)]
     return {one["group"] for one in remembered}, {one["next_check"] for one in remembered}
 
 
-def test_what_a_copy_draws_does_not_come_from_its_machine(service: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A number that the machine decides would be an id of the machine: the time of asking would tell it."""
+def test_the_random_numbers_of_a_copy_do_not_come_from_its_machine(
+    service: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Draw at random: a number that depends on the machine would identify it by the time of its requests."""
     now = frozen(monkeypatch)
     groups, times = drawn(service, ONE)
     assert (len(groups) > 1, len(times)) == (True, 8)
@@ -278,7 +286,7 @@ def test_what_a_copy_draws_does_not_come_from_its_machine(service: Server, monke
 
 
 def frozen(monkeypatch: pytest.MonkeyPatch) -> datetime:
-    """A clock that stands still, so that whatever differs was drawn."""
+    """Stop the clock, so that every difference comes from a random draw."""
 
     class Frozen(datetime):
         @classmethod
@@ -290,7 +298,7 @@ def frozen(monkeypatch: pytest.MonkeyPatch) -> datetime:
 
 
 def test_what_a_whole_process_sends_is_the_same_for_every_user(service: Server, tmp_path: Path) -> None:
-    """With nothing of this process: another environment, another home, another folder, another name of the program."""
+    """Run each copy in a new process, with another environment, home folder, working folder and program name."""
     for number, copy in enumerate((ONE, OTHER)):
         home = tmp_path / str(number)
         home.mkdir()
@@ -307,17 +315,17 @@ def test_a_client_that_is_switched_off_opens_no_connection(service: Server) -> N
     off = OTHER._replace(state={**(OTHER.state or {}), "never": True})
     assert sent(service, off) == []
     assert service.connections == 0
-    assert len(sent(service, OTHER)) == service.connections == 2, "switched on, it does"
+    assert len(sent(service, OTHER)) == service.connections == 2, "positive control: switched on, it opens connections"
 
 
 def offer_file_of(host: Host, service: Server) -> None:
-    """Have the service offer a file that fits every computer of `ONE`'s kind."""
+    """Let the service offer a file that fits every computer of `ONE`'s kind."""
     file = {"platform": "linux", "arch": "any", "kind": "archive", "url": f"{host.url}/app.bin", "size": 3}
     service.answer = lambda _: http(manifest(artifacts=[file | {"sha256": hashlib.sha256(b"new").hexdigest()}]))
 
 
 def test_no_answer_of_a_person_is_sent(service: Server, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever a person answers, now or before, nothing more is sent to anyone than the question to the service."""
+    """Send nothing for an answer of a person, now or before. The only request is the check itself."""
     offer_file_of(host, service)
     asked: list[str] = []
 
@@ -334,7 +342,7 @@ def test_no_answer_of_a_person_is_sent(service: Server, host: Host, monkeypatch:
         run(service, ONE)
         run(service, ONE._replace(state={**(OTHER.state or {}), "skipped": "9.0.0"}))
         assert len(service.received) == service.connections == before + 2
-    assert asked == [ask.LATER, ask.SKIP, ask.NEVER], "who skipped is not asked"
+    assert asked == [ask.LATER, ask.SKIP, ask.NEVER], "a person who skipped the version is not asked"
     assert (len(set(service.received)), host.connections) == (1, 0)
 
 
@@ -342,8 +350,8 @@ def test_nothing_is_downloaded_unasked(service: Server, host: Host) -> None:
     offer_file_of(host, service)
     run(service, ONE)
     assert host.connections == 0
-    run(service, ONE, "--yes", codes=(1,))  # this host is none that the command trusts
-    assert host.connections == 1, "positive control: asked to, it tries"
+    run(service, ONE, "--yes", codes=(1,))  # the command does not trust this host
+    assert host.connections == 1, "positive control: with --yes it connects"
 
 
 Leak = Callable[[bytes, Copy], bytes]
@@ -367,7 +375,7 @@ def header(asked: bytes, line: str) -> bytes:
 
 @pytest.mark.parametrize("leak", LEAKS)
 def test_a_leak_makes_a_difference(service: Server, monkeypatch: pytest.MonkeyPatch, leak: str) -> None:
-    """Positive control: the comparison sees what it is there for."""
+    """Positive control: the comparison notices each planted leak."""
     whole = request.ask
 
     def leaky(copy: Copy) -> list[bytes]:

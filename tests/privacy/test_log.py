@@ -1,4 +1,4 @@
-"""What can be logged: a list that ends, of what people published and of words that we chose."""
+"""Test that the log holds a finite list of lines, of published names and of our own words."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
-"""The pages for people: they say what the table says, load nothing, and can be read by anyone."""
+"""Test the pages for people: they show the table of promises, load nothing, and have no barriers."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from base64 import b64encode
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
@@ -25,19 +26,19 @@ if TYPE_CHECKING:
 LOADING = {"src", "srcset", "data", "poster", "action", "formaction", "background", "ping", "manifest"}
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 ACTING = {"script", "form", "input", "button", "iframe", "frame", "object", "embed", "base", "portal"}
-"""What runs, shows something from elsewhere, or takes something from a visitor."""
+"""Elements that run something, show something of another host, or take something from a visitor."""
 
 
 class Page(HTMLParser):
-    """What a page says, links to and would load.
+    """The texts, links and loaded URLs of a page.
 
     Attributes:
-        text: all that can be read, but for the stylesheet.
+        text: all readable text, without the stylesheet.
         styles: the texts of its stylesheets.
-        ids: where a link on the page can lead.
+        ids: the targets of links within the page.
         tags: the names of its elements.
-        links: where it leads: by `<a>`, or to its feed.
-        loads: every address that a browser would fetch by itself.
+        links: the targets of its `<a>` elements, and its feed.
+        loads: every URL that a browser would load by itself.
     """
 
     def __init__(self, html: str) -> None:
@@ -58,7 +59,7 @@ class Page(HTMLParser):
             self.styles.append("")
         self.tags.append(tag)
         self.ids.add(given.get("id", ""))
-        leads = tag == "a" or given.get("rel") == "alternate"  # a browser shows that there is a feed, and fetches none
+        leads = tag == "a" or given.get("rel") == "alternate"  # a browser shows that there is a feed and loads none
         if leads:
             self.links.append(given["href"])
         self.loads += [value for name, value in given.items() if name in LOADING or (name == "href" and not leads)]
@@ -77,10 +78,16 @@ class Page(HTMLParser):
             self.text += data
 
 
+SVG = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E"
+_SHAPE = r"%3C(?:path|circle)(?: (?:fill|d|cx|cy|r)='[%A-Za-z0-9 .-]+')+/%3E"
+ICON = re.compile(rf"{re.escape(SVG)}(?:{_SHAPE})+%3C/svg%3E")
+"""An icon that is a part of the page. It consists of shapes, which load and run nothing."""
+
+
 def foreign(page: Page) -> list[str]:
-    """What a page would load from anywhere, run, or ask of a visitor."""
+    """Return everything that a page would load, run, or ask of a visitor."""
     in_style = [style for style in page.styles if "url(" in style or "@import" in style]
-    return [address for address in page.loads if address != "data:,"] + in_style
+    return [address for address in page.loads if not ICON.fullmatch(address)] + in_style
 
 
 def words(text: str) -> str:
@@ -88,7 +95,7 @@ def words(text: str) -> str:
 
 
 FOREIGN = '<img src="https://tracker.example/x.gif">'
-"""What a publisher may write by mistake, or copy from elsewhere."""
+"""HTML that a publisher may write or copy by mistake."""
 
 
 NOTES = {"en": f"<script>alert(1)</script>\n\n{FOREIGN}\n\n![](https://tracker.example/x.gif)", "he": "שלום"}
@@ -102,11 +109,12 @@ UPLOADS = {
 
 @pytest.fixture(scope="module")
 def ask(deploy: Callable[[dict[str, Any]], Handler]) -> Handler:
-    """The answering function in front of two channels of one product."""
+    """Return the answering function in front of two channels of one product."""
     return deploy(UPLOADS)
 
 
 PATHS = ("/", "/privacy", "/comet-cursor", "/comet-cursor/he")
+NOWHERE = "/nothing-here"
 
 
 def test_the_page_says_what_the_table_says(ask: Handler) -> None:
@@ -124,12 +132,12 @@ def test_the_page_says_what_the_table_says(ask: Handler) -> None:
     assert {link[1:] for link in page.links if link.startswith("#")} <= page.ids
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", [*PATHS, NOWHERE])
 def test_the_page_names_no_other_host_and_holds_no_script(ask: Handler, path: str) -> None:
     page = Page(ask(request(path), None)["body"])
     assert foreign(page) == []
     hosts = {urlsplit(link).hostname for link in page.links} - {None}
-    assert hosts <= {"downloads.example.com"}, "only the publisher's own, for who chooses to download"
+    assert hosts <= {"downloads.example.com"}, "only the publisher's own host, for a person who chooses to download"
     assert path != "/privacy" or hosts == set()
 
 
@@ -145,6 +153,8 @@ def test_the_page_names_no_other_host_and_holds_no_script(ask: Handler, path: st
         '<input name="mail">',
         '<iframe srcdoc="x"></iframe>',
         '<link rel="preconnect" href="https://tracker.example">',
+        '<link rel="icon" href="/favicon.ico">',
+        f'<link rel="icon" href="{SVG}%3Cimage href=%22https://tracker.example/%22/%3E%3C/svg%3E">',
         '<meta http-equiv="refresh" content="0; url=https://tracker.example/">',
     ],
 )
@@ -153,7 +163,7 @@ def test_what_would_be_loaded_or_run_is_found(planted: str) -> None:
     assert foreign(Page(html)) != []
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", [*PATHS, NOWHERE])
 def test_pages_forbid_the_browser_to_load_anything(ask: Handler, path: str) -> None:
     given = ask(request(path), None)
     directives = dict(part.split(" ", 1) for part in given["headers"]["content-security-policy"].split("; "))
@@ -167,7 +177,7 @@ def test_pages_forbid_the_browser_to_load_anything(ask: Handler, path: str) -> N
         "form-action": "'none'",
         "frame-ancestors": "'none'",
     }
-    assert "access-control-allow-origin" not in given["headers"]
+    assert ("access-control-allow-origin" in given["headers"]) == (path == NOWHERE), "the 404 is for programs, too"
     assert given["headers"]["content-type"] == "text/html; charset=utf-8"
 
 
@@ -196,7 +206,22 @@ def test_a_page_is_answered_like_any_other_document(ask: Handler) -> None:
     again = ask(request("/privacy", if_none_match=first["headers"]["etag"]), None)
     assert (first["statusCode"], again["statusCode"], again["body"]) == (200, 304, "")
     assert ask(request("/privacy", "HEAD"), None) == first | {"body": ""}
-    assert ask(request("/nothing-here"), None)["statusCode"] == 404
+
+
+def test_unknown_page_is_the_same_page_whatever_is_asked_for(ask: Handler) -> None:
+    """Ask with other headers: the form of the URL alone decides, and nothing of the URL comes back."""
+    page = ask(request(NOWHERE), None)
+    assert (page["statusCode"], "Page not found" in page["body"]) == (404, True)
+    for path in ("/other", f"{NOWHERE}/de", "/favicon.ico", "/0123456789"):
+        for accept in ("text/html", "application/json", "*/*", "image/avif"):
+            event = request(path)
+            event["headers"]["accept"] = accept
+            assert ask(event, None) == page
+    problem = ask(request("/v1/nothing/here"), None)
+    assert problem["headers"]["content-type"] == "application/problem+json"
+    icon = Page(page["body"]).loads
+    assert icon == Page(ask(request("/"), None)["body"]).loads, "one icon for all pages"
+    assert len(icon) == 1
 
 
 def test_a_product_that_is_gone_has_no_page_and_is_not_listed(s3: S3, publish: Handler, answer: Handler) -> None:

@@ -1,4 +1,4 @@
-"""The search itself: it finds what is planted, in every spelling, and nothing where nothing is."""
+"""Test the search itself: it finds markers in every spelling, and finds nothing where nothing was planted."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_every_marker_of_a_person_stands_in_their_request(payload: str) -> None:
     person = marked(1)
     event = request_of(person, Ask("/v1/comet-cursor/stable", payload=payload))
     shown = urllib.parse.unquote(json.dumps(event)) + base64.b64decode(event["body"]).decode()
-    one_body = {"body"}  # the other of the two is sent
+    one_body = {"body"}  # an event has one of the two bodies
     assert [field for field in FIELDS if person[field] not in shown and field not in one_body] == []
 
 

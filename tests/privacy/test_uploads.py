@@ -1,4 +1,4 @@
-"""Who uploads, from where and when, makes no difference to anything but what is published."""
+"""Test that the identity, place and time of an uploader change nothing except what is published."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from tests.privacy.conftest import QUICK, THOROUGH, settings_for, tally, tried
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-EVERY_SO_MANY = 431 if THOROUGH == QUICK else 17  # of the calls that publishing makes; coprime to its loops
+EVERY_SO_MANY = 1301 if THOROUGH == QUICK else 17  # of the calls of publishing; coprime to its loops
 NOBODY: Person = {}
 
 
 @pytest.fixture
 def upload(aws_lambda: Lambda, s3: S3) -> Callable[..., Observation]:
-    """Uploads a release and one that is refused, tells the publishing function as `person` would, and sees."""
+    """Return a function that uploads two releases (one is refused), publishes for `person`, and returns all traces."""
     name = s3.bucket
 
     def uploaded(person: Person, fault: str = "", **options: Any) -> Observation:
         moto_api_backend.reset()
-        mock_random.seed(7)  # so that both uploads get the same ids
+        mock_random.seed(7)  # the same ids for both uploads
         s3.client.create_bucket(Bucket=name)
         s3.client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
         keys = [f"releases/comet-cursor/stable/{version}.json" for version in ("4.2.1", "4.2.2")]
@@ -72,7 +72,7 @@ def test_who_uploads_makes_no_difference_while_s3_fails(upload: Callable[..., Ob
 def test_a_fault_of_any_call_reveals_nothing_of_the_uploader(
     upload: Callable[..., Observation],
 ) -> None:
-    """A fault that quotes the event, at the calls that our publishing code makes."""
+    """Raise an error that quotes the event, at the calls of our publishing code."""
     one, other = (upload(marked(number, UPLOADER), faults=EVERY_SO_MANY) for number in (1, 2))
     assert differences(one, other) == {}
     assert one.seen["calls"] > 100
@@ -80,6 +80,6 @@ def test_a_fault_of_any_call_reveals_nothing_of_the_uploader(
 
 
 def test_a_leak_makes_a_difference(upload: Callable[..., Observation]) -> None:
-    """The positive control."""
+    """Positive control of the tests above."""
     one, other = (upload(marked(n, UPLOADER), leak="prints_who_uploaded") for n in (1, 2))
     assert differences(one, other)

@@ -1,4 +1,4 @@
-"""A publisher on a bucket, whose every S3 operation a test can watch, stop or overtake."""
+"""A publisher on a bucket. A test can watch, stop or overtake each of its S3 operations."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Publishers, uploads, events and crashes in any order, against a model: what each state of the bucket decides.
+"""Publishers, uploads, events and crashes in any order, compared with the decision for each state of the bucket.
 
-One thing happens at a time, chosen at random: an upload; an event that arrives, late, twice or never; one more request
-of one of the publishers at work; the death of one of them between two requests. After every write a reader looks.
+One thing happens at a time, chosen at random: an upload; an event that arrives late, twice or never; one more request
+of a running publisher; the end of one of them between two requests. After every write a reader looks.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ OWN_PAGES = (urls.page_key(PRODUCT), urls.news_key(PRODUCT))
 PUBLISHERS = 3
 UPLOADS = 6
 RECEIVED_MAX = 5
-"""How often an event comes before it is with the dead letters, as the template has it."""
+"""How often an event is delivered before it becomes a dead letter, as in the template."""
 
 Tree = dict[str, bytes]
 
 
 class KilledError(SystemExit):
-    """What a publisher meets when Lambda ends it: nothing of ours may catch it."""
+    """The error by which Lambda's end of a publisher is shown. None of our code may catch it."""
 
 
 class Stepped:
-    """A publisher that makes one request whenever it is told to; reads of uploads go along, they change nothing.
+    """A publisher that makes one request at each call of `step`. Reads of uploads change nothing, so they do not count.
 
     Args:
-        rig: what publishes.
-        work: what it does.
+        rig: the publisher.
+        work: its task.
     """
 
     def __init__(self, rig: PublisherFixture, work: Callable[[PublisherFixture], object]) -> None:
@@ -74,7 +74,7 @@ class Stepped:
         self._paused.release()
 
     def step(self) -> bool:
-        """Make one request. False if there is none left to make."""
+        """Make one request. Return `False` if none is left."""
         self._go.release()
         self._paused.acquire()
         if self._is_done:
@@ -82,12 +82,12 @@ class Stepped:
         return not self._is_done
 
     def kill(self) -> None:
-        """End it before its next request."""
+        """End the publisher before its next request."""
         self._is_killed = True
         self.step()
 
     def finish(self) -> None:
-        """Let it go to its end."""
+        """Let the publisher finish."""
         self._is_free = True
         self._go.release()
         self._thread.join()
@@ -95,14 +95,14 @@ class Stepped:
 
 @dataclass
 class Reader:
-    """Sees every public document after every write, and remembers the oldest decision that it may be of."""
+    """A reader who reads every public document after every write, and remembers the oldest decision that fits."""
 
     states: list[Tree] = field(default_factory=list)
     seen: dict[str, int] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 
     def look(self, key: str, body: bytes | None) -> None:
-        """Note what is at `key`: it has to be what some state of the bucket decides, and none before the last seen."""
+        """Record the document at `key`. It must fit a state of the bucket, and none older than the last one seen."""
         at = self.seen.get(key, 0)
         found = next((n for n in range(at, len(self.states)) if self.states[n].get(key) == body), None)
         if found is None:
@@ -121,7 +121,7 @@ class World:
         self.reader = Reader()
         self.counts = Counts(interleavings=1)
         self.running: list[tuple[Stepped, tuple[str, int]]] = []
-        self.events: list[tuple[str, int]] = []  # what is to be looked at, and how often it came already
+        self.events: list[tuple[str, int]] = []  # product to publish, and number of earlier deliveries
         self._make_rig = make_rig or (lambda objects: PublisherFixture(WatchedMemory(objects)))
         self._serial = 0
         for key, document in BEGINNING.items():
@@ -138,7 +138,7 @@ class World:
             self.reader.look(key, self.objects.body(key))
 
     def decided(self) -> Tree:
-        """What is to be public and refused of the product, from scratch: render(decide(bucket))."""
+        """Return the public documents and refusals of the product, computed from scratch: render(decide(bucket))."""
         bucket = MemoryBucket(self.objects)
         inputs = Loader(bucket).load(PRODUCT, list_inputs(bucket, PRODUCT))
         rendered = render(inputs, NOW)
@@ -146,15 +146,15 @@ class World:
         return rendered.documents | rejections((inputs.refusals | rendered.refusals).values())
 
     def published(self) -> Tree:
-        """What is public and refused of the product."""
+        """Return the product's present public documents and refusals."""
         own = self.objects.tree("public/v1/") | self.objects.tree("rejected/")
         pages = self.objects.tree(urls.PAGES)
         return own | {key: body for key, body in pages.items() if object_keys.page_product(key) == PRODUCT}
 
     def upload(self) -> None:
-        """Something is decided, and its event sent, twice, or lost."""
+        """Upload one change. Its event is sent, doubled, or lost."""
         if self.rng.random() < 0.7:
-            self.objects.tick(self.rng.randint(0, 2))  # moments are told to the second
+            self.objects.tick(self.rng.randint(0, 2))  # S3 shows times in whole seconds
         self._serial += 1
         self.counts.inputs += 1
         key, body = self._change()
@@ -171,23 +171,23 @@ class World:
                 return object_keys.release_key(PRODUCT, channel, version), as_json(quiet_release(version, channel))
             case 4:
                 return self.rng.choice(released), None
-            case 5:  # over what is there
+            case 5:  # overwrite a release
                 return self.rng.choice(released), as_json(quiet_release(f"9.{self._serial}.0", channel))
             case 6:
                 key = object_keys.channel_key(PRODUCT, channel)
-                # Junk alone would leave the channel as it happens to be: then it is not known what to expect.
+                # Junk alone would leave the channel at any of its states, so the expected state would be unknown.
                 return key, (b"{" if self.objects.body(key) and self.rng.random() < 0.5 else None)
             case _:
                 decided = self.rng.choice(DECISIONS)
                 return object_keys.channel_key(PRODUCT, channel), as_json(policy(channel, **decided))
 
     def deliver(self) -> None:
-        """Any of the events arrives, or a sweep begins."""
+        """Deliver one of the events, or begin a sweep."""
         event = self.events.pop(self.rng.randrange(len(self.events))) if self.events else ("", 0)
         self.running.append((Stepped(self._rig(), work(event[0])), event))
 
     def step(self) -> None:
-        """One of the publishers makes some requests, or dies."""
+        """Let one of the publishers make some requests, or end it."""
         at = self.rng.randrange(len(self.running))
         publisher, event = self.running[at]
         if self.rng.random() < 0.1:
@@ -200,13 +200,13 @@ class World:
             self.events.append((event[0], event[1] + 1))
 
     def play(self) -> Counts:
-        """Until all is uploaded and nobody works any more; then one sweep."""
+        """Run until everything is uploaded and no publisher works; then sweep once."""
         left = UPLOADS
         try:
             while left or self.running or self.events:
                 chosen = self.rng.random()
                 if left and chosen < 0.2:
-                    for _ in range(min(left, self.rng.choice([1, 1, 2, 3]))):  # some before the next request of anyone
+                    for _ in range(min(left, self.rng.choice([1, 1, 2, 3]))):  # at times several in a row
                         left -= 1
                         self.upload()
                 elif len(self.running) < PUBLISHERS and (chosen < 0.35 or not self.running):
@@ -225,7 +225,7 @@ class World:
 
 
 def work(product: str) -> Callable[[PublisherFixture], object]:
-    """What an event asks for; a sweep, if it names no product."""
+    """Return the task of an event: a sweep, if it names no product."""
     return (lambda rig: rig.publisher.publish(product)) if product else PublisherFixture.sweep
 
 
@@ -234,7 +234,7 @@ def as_json(document: dict[str, Any]) -> bytes:
 
 
 def quiet_release(version: str, channel: str) -> dict[str, Any]:
-    """A release that only our own documents tell of: a few writes show what many would, and sooner."""
+    """Return a release that only our own documents show. It needs few writes, so the tests are quick."""
     document = release(version, channel)
     del document["released_at"]
     document["artifacts"][0]["platform"] = "haiku"
@@ -259,11 +259,11 @@ BEGINNING = {
     object_keys.release_key(PRODUCT, "beta", "4.1.0"): quiet_release("4.1.0", "beta"),
     object_keys.channel_key(PRODUCT, "beta"): policy("beta", includes=["stable"]),
 }
-"""What is uploaded and published before anything else happens."""
+"""The uploads that are published before anything else happens."""
 
 
 def run(*, seed: int, budget: int) -> Counts:
-    """Play `budget` worlds."""
+    """Play `budget` worlds. Return their counts."""
     counts = Counts()
     for number in range(budget):
         counts += World(random.Random(f"{seed} {number}")).play()

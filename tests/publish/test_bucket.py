@@ -1,4 +1,4 @@
-"""The bucket as the publisher sees it, on an S3 that speaks HTTP."""
+"""Test the bucket as the publisher uses it, on an S3 over HTTP."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def two_at_most(params: dict[str, Any], **_: object) -> Any:  # the stubs say th
 
 @pytest.fixture
 def paged(s3: S3) -> Bucket:
-    """The bucket, whose lists come in pages of two."""
+    """Return the bucket with lists in pages of two."""
     client = boto3.client("s3", endpoint_url=s3.endpoint)
     for operation in ("ListObjectsV2", "ListObjectVersions"):
         client.meta.events.register(f"provide-client-params.s3.{operation}", two_at_most)
@@ -48,7 +48,7 @@ def bodies(bucket: Bucket, prefix: str = "") -> dict[str, list[bytes]]:
 
 
 def next_second() -> None:
-    """S3 tells the moment of a version to the second."""
+    """Wait for the next second, since S3 shows the time of a version in whole seconds."""
     time.sleep(1.05 - time.time() % 1)
 
 
@@ -97,7 +97,7 @@ class TestWriting:
 
 
 class TestConflicts:
-    """The one loop that tries a write again after a conflict."""
+    """The only loop that repeats a write after a conflict."""
 
     @pytest.mark.parametrize("conflicts", range(ATTEMPTS))
     def test_a_write_after_conflicts_gives_its_result(self, conflicts: int) -> None:
@@ -208,6 +208,15 @@ class TestAnS3ThatFails:
         with pytest.raises(StoreUnavailableError):
             operation(Bucket(boto3.client("s3", endpoint_url=s3.endpoint, config=once), s3.bucket))
 
+    @pytest.mark.parametrize("fault", ["no bucket", "not S3"])
+    def test_404_that_is_not_about_the_key_is_unavailable(
+        self, s3: S3, wire: Wire, monkeypatch: pytest.MonkeyPatch, operation: Callable[[Bucket], Any], fault: str
+    ) -> None:
+        s3.put("a", b"1")
+        monkeypatch.setattr(wire, "fault", fault)
+        with pytest.raises(StoreUnavailableError):
+            operation(Bucket(s3.client, s3.bucket))
+
     @pytest.mark.usefixtures("aws")
     def test_is_unavailable_when_nobody_listens(self, operation: Callable[[Bucket], Any]) -> None:
         once = Config(retries={"total_max_attempts": 1})
@@ -222,7 +231,7 @@ class TestAnS3ThatFails:
 def test_bytes_that_are_not_what_the_etag_says_are_not_what_s3_stores(
     s3: S3, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever boto3 checks by itself."""
+    """Check the bytes even if boto3 does not."""
     s3.put("a", b"1")
     unchecked = Config(response_checksum_validation="when_required")
     bucket = Bucket(boto3.client("s3", endpoint_url=s3.endpoint, config=unchecked), s3.bucket)

@@ -1,4 +1,4 @@
-"""One look at the whole bucket shows of each product what a look at that product shows."""
+"""Test that one listing of the whole bucket shows the same for each product as a listing of that product."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_it_takes_no_more_requests_for_more_products(filled: S3, rig: PublisherF
 
 
 def test_what_was_published_is_looked_at_before_what_was_uploaded(filled: S3, rig: PublisherFixture) -> None:
-    """Whoever publishes newer uploads writes after that: our conditional write fails, or we saw those uploads."""
+    """List `public/` first. A publisher of newer uploads writes later, so our write fails or our listing shows them."""
     list_all_products(rig.bucket)
     kinds = [name for name, _ in rig.bucket.operations]
     assert kinds == sorted(kinds), "etags, then versions"

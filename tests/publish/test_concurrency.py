@@ -1,7 +1,7 @@
-"""Late, doubled, lost, reordered, killed and overtaken: the bucket always ends at what people decided last.
+"""Test late, doubled, lost, reordered, killed and overtaken publishers: the bucket always ends at the last decision.
 
-A publisher is stopped between two of its requests, and meanwhile the bucket changes. The bucket is in memory, and for
-some tests in an S3 over HTTP.
+A publisher is stopped between two of its requests, and the bucket changes. The bucket is in memory, and for some tests
+in an S3 over HTTP.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Tree = dict[str, bytes]
 
 
 class KilledError(SystemExit):
-    """What a publisher meets when Lambda ends it: nothing of ours may catch it."""
+    """The error by which Lambda's end of a publisher is shown. None of our code may catch it."""
 
 
 def key(version: str, channel: str = "stable") -> str:
@@ -53,7 +53,7 @@ def put_policy(channel: str, **fields: Any) -> Change:
 
 
 def put_release(version: str, channel: str = "stable", **fields: Any) -> Change:
-    """Of a release that only our own documents tell of: a few writes show what many would, and sooner."""
+    """Return the upload of a release that only our own documents show. It needs few writes, so the tests are quick."""
     document = release(version, channel, **fields)
     del document["released_at"]
     document["artifacts"][0]["platform"] = "haiku"
@@ -74,7 +74,7 @@ BEGINNING: tuple[Change, ...] = (
     put_release("4.1.0", "beta"),
     put_policy("beta", includes=["stable"]),
 )
-"""What is uploaded and published before a test begins; `beta` looks at `stable`."""
+"""The uploads that are published before a test begins. `beta` includes `stable`."""
 
 CHANGES: dict[str, Change] = {
     "a newer release": put_release("4.3.0"),
@@ -88,7 +88,7 @@ CHANGES: dict[str, Change] = {
 
 
 def begin(like: S3, change: Change = put_release("4.2.1")) -> tuple[S3, PublisherFixture]:  # noqa: B008 (a value like any other)
-    """A bucket that is published up to 4.2.0, with `change` uploaded since, and a publisher that did not look yet."""
+    """Return a bucket published up to 4.2.0 with `change` uploaded since, and a publisher that has not started."""
     s3 = like.another()
     for upload in BEGINNING:
         upload(s3)
@@ -102,7 +102,7 @@ def published(s3: S3) -> Tree:
 
 
 def outcome(like: S3, *changes: Change) -> Tree:
-    """What one publisher makes of the same uploads, undisturbed, in a bucket of its own."""
+    """Return the result of one undisturbed publisher for the same uploads, in a bucket of its own."""
     s3 = like.another()
     for upload in (*BEGINNING, *changes):
         upload(s3)
@@ -127,7 +127,7 @@ def assert_whole(public: str, body: bytes) -> None:
 
 
 def assert_sound(s3: S3) -> None:
-    """Every public document is whole, and every manifest names a release that is in the bucket."""
+    """Check that every public document is complete, and that every manifest names a release in the bucket."""
     releases = s3.keys("releases/")
     for public, body in s3.tree("public/").items():
         assert_whole(public, body)
@@ -143,9 +143,9 @@ def requests_of_a_run(like: S3, change: Change = put_release("4.2.1")) -> list[s
 
 
 class Stops:
-    """Calls `action` once: at the request of number `at` (from 0), or at every later one until it is `done`.
+    """Calls `action` once, at the request of number `at` (from 0).
 
-    Uploads are read in parallel; that they are counted by one iterator makes the number unique all the same.
+    Uploads are read in parallel, but one iterator counts all requests, so the number is unique.
     """
 
     def __init__(self, at: int, action: Callable[[], None], only: tuple[str, ...] = ()) -> None:
@@ -170,14 +170,15 @@ PUBLICATIONS: dict[str, tuple[Change, int]] = {
     "an upload is refused": (put_release("4.3.0", colour="red"), 1),
     "the last release of a channel is deleted": (lambda s3: s3.delete(key("4.1.0", "beta")), 2),
 }
-"""What is to be published, and how many writes that takes."""
+"""Change → the number of writes that its publication takes."""
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize(("change", "writes"), PUBLICATIONS.values(), ids=PUBLICATIONS)
-def test_a_publisher_killed_at_any_write_leaves_sound_documents_and_its_event_mends_the_rest(
+def test_publisher_killed_at_any_write_is_completed_by_its_event(
     s3: S3, change: Change, writes: int, moment: str
 ) -> None:
+    """Until the event is delivered again, every document is complete."""
     expected = outcome(s3, change)
     assert sum(name in WRITES for name in requests_of_a_run(s3, change)) == writes
     for stop_at in range(writes):
@@ -186,7 +187,7 @@ def test_a_publisher_killed_at_any_write_leaves_sound_documents_and_its_event_me
         with pytest.raises(KilledError):
             rig.publisher.publish(PRODUCT)
         assert_sound(s3)
-        PublisherFixture(s3).publisher.publish(PRODUCT)  # the event was not acknowledged: it comes again
+        PublisherFixture(s3).publisher.publish(PRODUCT)  # the event was not acknowledged, so it is delivered again
         assert published(s3) == expected
 
 
@@ -206,7 +207,7 @@ def test_every_document_is_whole_the_moment_it_is_written(s3: S3) -> None:
 
 
 def overtaken(like: S3, change: Change, stop_at: int) -> tuple[S3, PublisherFixture, PublisherFixture]:
-    """A publisher that waits before its request `stop_at`, while people decide `change` and another publishes it."""
+    """Return a publisher that waits before request `stop_at`, while `change` is uploaded and another publishes it."""
     s3, slower = begin(like)
     faster = PublisherFixture(s3)
 
@@ -219,13 +220,14 @@ def overtaken(like: S3, change: Change, stop_at: int) -> tuple[S3, PublisherFixt
 
 
 def stops(like: S3) -> list[int]:
-    """Every request of a run but the second and later reads of uploads, which are in parallel and change nothing."""
+    """Return every request of a run, except repeated reads of uploads, which are in parallel and change nothing."""
     names = requests_of_a_run(like)
     return [at for at, name in enumerate(names) if name != "get" or names[at - 1] != "get"]
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_a_publisher_that_is_overtaken_at_any_request_never_leaves_an_older_decision(s3: S3, change: Change) -> None:
+def test_overtaken_publisher_never_leaves_an_older_decision(s3: S3, change: Change) -> None:
+    """Overtake it at each of its requests."""
     expected = outcome(s3, put_release("4.2.1"), change)
     for stop_at in stops(s3):
         s3, slower, faster = overtaken(s3, change, stop_at)
@@ -238,18 +240,17 @@ def test_a_publisher_that_is_overtaken_at_any_request_never_leaves_an_older_deci
         slower.bucket.after = note
         slower.publisher.publish(PRODUCT)
         assert faster.bucket.operations, "it was overtaken"
-        assert not set(late) & set(faster.bucket.writes), "not for a moment does the older decision replace the newer"
+        assert not set(late) & set(faster.bucket.writes), "the older decision never replaces the newer"
         assert published(s3) == expected, f"overtaken at {slower.bucket.operations[stop_at]}"
     assert_sound(s3)
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_a_publisher_that_is_overtaken_and_killed_after_its_next_write_is_mended_by_its_event(
-    s3: S3, change: Change
-) -> None:
+def test_overtaken_and_killed_publisher_is_completed_by_its_event(s3: S3, change: Change) -> None:
+    """Kill it after the next write that follows."""
     expected = outcome(s3, put_release("4.2.1"), change)
     names = requests_of_a_run(s3)
-    for stop_at in [at for at in stops(s3) if at >= names.index("versions")]:  # before, it has seen nothing
+    for stop_at in [at for at in stops(s3) if at >= names.index("versions")]:  # it has read nothing before
         s3, slower, faster = overtaken(s3, change, stop_at)
 
         def kill_if_overtaken(name: str, where: str, s3: S3 = s3, faster: PublisherFixture = faster) -> None:
@@ -267,7 +268,10 @@ def test_a_publisher_that_is_overtaken_and_killed_after_its_next_write_is_mended
 
 
 class TestAStaleWriteThatS3LetsPass:
-    """An ETag is a hash: where the faster publisher had nothing to write, the slower one's condition holds."""
+    """An ETag is a hash of the bytes.
+
+    If the faster publisher had nothing to write, the slower one's condition is still true.
+    """
 
     @pytest.fixture
     def stale(self, s3: S3) -> tuple[S3, PublisherFixture, PublisherFixture]:
@@ -280,7 +284,7 @@ class TestAStaleWriteThatS3LetsPass:
         slower.publisher.publish(PRODUCT)
         assert faster.bucket.operations
         assert faster.bucket.writes == []
-        assert slower.bucket.writes == IN_ORDER * 2, "once stale, once right"
+        assert slower.bucket.writes == IN_ORDER * 2, "written twice: stale, then right"
         assert published(s3) == before
 
     def test_stays_if_its_publisher_is_killed_until_its_event_comes_again(
@@ -291,13 +295,13 @@ class TestAStaleWriteThatS3LetsPass:
         slower.bucket.after = Stops(3, kill, WRITES)
         with pytest.raises(KilledError):
             slower.publisher.publish(PRODUCT)
-        assert s3.json(f"{PUBLIC}/stable/manifest.json")["version"] == "4.2.1", "the known residual"
+        assert s3.json(f"{PUBLIC}/stable/manifest.json")["version"] == "4.2.1", "the known remaining fault"
         PublisherFixture(s3).publisher.publish(PRODUCT)
         assert published(s3) == before
 
 
 def test_blind_writes_would_leave_an_older_decision(s3: S3) -> None:
-    """Positive control: without the conditions of the writes and the second look, the tests above fail."""
+    """Positive control: without conditional writes and the second listing, the tests above fail."""
     s3, slower, faster = overtaken(s3, CHANGES["a newer release"], requests_of_a_run(s3).index("put"))
     seen: dict[str, Any] = {}
     look = slower.bucket.versions
@@ -313,7 +317,7 @@ def test_blind_writes_would_leave_an_older_decision(s3: S3) -> None:
     assert published(s3) != outcome(s3, put_release("4.2.1"), CHANGES["a newer release"])
 
 
-def test_a_publisher_that_is_disturbed_again_and_again_leaves_the_rest_to_its_event(s3: S3) -> None:
+def test_publisher_that_is_always_disturbed_is_completed_by_its_event(s3: S3) -> None:
     s3, slower = begin(s3)
     minors = itertools.count(3)
     slower.bucket.before = lambda name, _: put_release(f"4.{next(minors)}.0")(s3) if name == "put" else None
@@ -325,7 +329,7 @@ def test_a_publisher_that_is_disturbed_again_and_again_leaves_the_rest_to_its_ev
 
 @pytest.mark.parametrize("prefix", ["releases", "approvals"])
 def test_a_release_is_not_seen_without_the_pin_that_was_set_before_it(s3: S3, prefix: str) -> None:
-    """Both come while a publisher lists what is uploaded, between two of its requests."""
+    """Upload both while a publisher lists the uploads, between two of its requests."""
     expected = outcome(s3, put_release("4.2.1"), put_policy("stable", pin="4.2.1"), put_release("4.3.0"))
     s3, slower = begin(s3)
     offered = set()
@@ -361,15 +365,16 @@ UPLOADS: list[tuple[str, Any]] = [
 
 @pytest.fixture(scope="module")
 def in_order() -> dict[str, Tree]:
-    """Filled once: what one sweep makes of the uploads in their order."""
+    """Return a cache of results: one sweep for the uploads in their order."""
     return {}
 
 
 @given(data=st.data())
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_uploads_in_any_order_twice_and_with_lost_events_end_in_the_same_bytes(
+def test_uploads_and_events_in_any_order_end_in_the_same_bytes(
     s3: S3, in_order: dict[str, Tree], data: DataObject
 ) -> None:
+    """Upload some twice, and lose some events."""
     if not in_order:
         first = s3.another()
         for upload in UPLOADS:

@@ -1,4 +1,4 @@
-"""What a channel offers: the rules, as a table of examples, and what holds for all of them."""
+"""Test the offer of a channel: the rules, as a table of examples, and properties of all offers."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def policy(channel: str = "stable", **fields: Any) -> ChannelPolicy:
 
 
 class Example(NamedTuple):
-    """Releases and policies, and what `channel` offers then.
+    """Releases and policies, and the offer of `channel`.
 
     Attributes:
         history: the versions, with the reason of those that were withdrawn: `1.0.0: broken`.
-        rollout_percent: of the latest; `None` for all at once.
+        rollout_percent: of the latest; `None` if all clients get it at once.
     """
 
     releases: list[Release]
@@ -241,7 +241,7 @@ def test_the_order_of_releases_never_matters(example: Example, data: st.DataObje
     assert offer(example, data.draw(st.permutations(example.releases))) == offer(example)
 
 
-def test_of_the_same_version_on_two_channels_one_comes_first_whatever_the_order() -> None:
+def test_same_version_on_two_channels_has_a_fixed_order() -> None:
     both = [release("1.0.0", "beta"), release("1.0.0", "stable")]
     example = Example(both, "1.0.0", (policy("beta", includes=["stable"]),), "beta")
     for releases in (both, both[::-1]):
@@ -269,7 +269,7 @@ def test_each_release_has_its_own_rollout() -> None:
 def test_when_a_release_is_offered_is_decided_by_its_channel_or_by_itself(
     own: str | None, decided: str | None, *, is_offered: bool
 ) -> None:
-    """Wherever the channel is included, too; until then the release is nowhere, as if it were not uploaded."""
+    """Treat a release as not uploaded before its time, also on a channel that includes the release's channel."""
     fields = {"available_at": own} if own else {}
     known = [release("1.0.0"), release("1.1.0", **fields)]
     policies = {
@@ -333,7 +333,7 @@ def test_what_is_offered_is_the_highest_that_may_be(
         and r.released_at <= NOW
         and (r.version <= pin if pin else r.released_at <= NOW - timedelta(days=pause_days))
     ]
-    assert (decided.latest.version if decided.latest else None) == max(may_be, default=None)  # one digit each: as texts
+    assert (decided.latest.version if decided.latest else None) == max(may_be, default=None)  # one digit: as texts
     assert decided.latest is None or decided.latest in [past for past, _ in decided.history]
 
 
@@ -344,7 +344,7 @@ def test_an_older_release_never_changes_the_latest(
     releases = [release(version) for version in versions]
     example = Example(releases, None, (policy(pin=pin, yanked=[yank(version) for version in sorted(yanked)]),))
     latest = offer(example).latest
-    assume(latest is not None and added < latest.version)  # one digit each: as texts
+    assume(latest is not None and added < latest.version)  # one digit each, so texts compare like versions
     assert offer(example, [*releases, release(added)]).latest == latest
 
 

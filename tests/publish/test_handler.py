@@ -1,13 +1,15 @@
-"""The Lambda entry of the publishing function: which events it understands, and what it says has to come again."""
+"""Test the Lambda entry of the publishing function: the events that it accepts, and those that it asks for again."""
 
 from __future__ import annotations
 
 import json
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from comet_updates.answer.errors import SettingsError
+from comet_updates.publish import run as publishing
 from comet_updates.publish.bucket import WriteResult
 from testkit.documents import release
 from testkit.events import SWEEP, notification
@@ -35,13 +37,13 @@ def failed(result: dict[str, Any]) -> list[str]:
 
 
 class PanicError(BaseException):
-    """Like the panic of a library in Rust, which is not an `Exception`."""
+    """An error like the panic of a Rust library, which is not an `Exception`."""
 
 
 def fail_for(
     publish: Handler, failing: str, monkeypatch: pytest.MonkeyPatch, error: type[BaseException] = RuntimeError
 ) -> None:
-    """Let one product fail, with a text that must not get out."""
+    """Let one product fail, with a text that must not reach the log."""
     run = publish.__globals__["_run"]()
     original = run._publisher.publish
 
@@ -54,9 +56,40 @@ def fail_for(
 
 
 def sweep_failed(publish: Handler) -> type[Exception]:
-    """The error of this very import of the handler."""
+    """Return the error class of the handler's present import."""
     error: type[Exception] = publish.__globals__["SweepFailedError"]
     return error
+
+
+def test_product_that_takes_too_long_fails_and_others_are_published(
+    s3: S3, publish: Handler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some hostile notes take seconds each. Without a limit for each product, they take all the time of a sweep."""
+    for product in ("slow", "other"):
+        s3.put(f"releases/{product}/stable/4.2.1.json", release(product=product))
+    run = publish.__globals__["_run"]()
+    original, slow = run._publisher.publish, ["slow"]
+
+    def is_interrupted(product: str, *seen: Any) -> Any:
+        if product in slow and 0 < signal.getitimer(signal.ITIMER_REAL)[0] <= publishing.PRODUCT_MAX_S:
+            signal.raise_signal(signal.SIGALRM)  # the time is over
+        return original(product, *seen)
+
+    monkeypatch.setattr(run._publisher, "publish", is_interrupted)
+    with pytest.raises(sweep_failed(publish)):
+        publish(SWEEP, None)
+    assert s3.keys("public/v1/other/")
+    assert s3.keys("public/v1/slow/") == []
+    del slow[:]
+    publish(SWEEP, None)
+    assert s3.keys("public/v1/slow/"), "positive control"
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def test_time_limit_interrupts_a_computation() -> None:
+    with pytest.raises(TimeoutError), publishing._time_limit(0.01):
+        for _ in range(10**9):
+            pass
 
 
 @pytest.mark.http
@@ -134,7 +167,7 @@ def test_one_products_failure_is_not_the_others(
 def test_a_sweep_does_not_always_begin_with_the_same_product(
     s3: S3, publish: Handler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Or one that takes all the time there is would keep it from those after it for good."""
+    """Vary the order. Otherwise a product that uses up the time would keep those after it from being published."""
     for product in ("a", "b", "c"):
         s3.put(f"releases/{product}/stable/1.0.0.json", release("1.0.0", product=product))
     publish(SWEEP, None)
@@ -201,7 +234,7 @@ def test_a_list_that_could_not_be_written_comes_again_with_every_message(
         assert failed(publish(event, None)) == ["0", "1"]
     assert s3.keys(INDEX) == []
     assert failed(publish(event, None)) == []
-    assert s3.keys(INDEX) == [INDEX], "though of the product nothing was left to write"
+    assert s3.keys(INDEX) == [INDEX], "although nothing of the product was left to write"
 
 
 def test_a_stray_upload_is_refused_by_its_own_event(s3: S3, publish: Handler) -> None:
@@ -219,6 +252,17 @@ def test_a_sweep_needs_no_event(s3: S3, publish: Handler) -> None:
     assert "public/schemas/manifest.json" in s3.keys("public/schemas/")
 
 
+def test_pages_show_the_url_of_the_service(s3: S3, publish: Handler, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SERVICE_URL", "https://updates.example.com")
+    publish(SWEEP, None)
+    assert b"curl https://updates.example.com/v1/my-app/stable" in s3.get(INDEX)
+    s3.put(KEY, release())
+    publish(SWEEP, None)
+    page = s3.get("public/pages/comet-cursor.html")
+    assert b"https://updates.example.com/v1/comet-cursor/stable" in page
+    assert b"https://HOST" not in page
+
+
 @pytest.mark.parametrize(
     ("variable", "value"),
     [
@@ -229,9 +273,12 @@ def test_a_sweep_needs_no_event(s3: S3, publish: Handler) -> None:
         ("LOG_SUCCESSES", "yes"),
         ("ONLINE_KEY", None),
         ("ONLINE_KEY", "key.pem"),
+        ("SERVICE_URL", None),
+        ("SERVICE_URL", "updates.example.com"),
+        ("SERVICE_URL", "https://updates.example.com/"),
     ],
 )
-def test_a_setting_that_is_missing_or_makes_no_sense_stops_the_start_and_is_named(
+def test_missing_or_invalid_setting_stops_the_start_and_is_named(
     publish: Handler, monkeypatch: pytest.MonkeyPatch, variable: str, value: str | None
 ) -> None:
     if value is None:

@@ -1,4 +1,4 @@
-"""Publishers that overtake, repeat, miss and die, in any order: a reader never goes back, and nothing is lost."""
+"""Test publishers that overtake, repeat, miss and end, in any order: a reader never goes back, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 QUICK, FULL = 20, 1_000 if IS_FULL else 200
-"""How many worlds `make test` plays, and how many `make test-all` and `make torture` do."""
+"""The number of worlds in `make test`, and in `make test-all` and `make torture`."""
 
 
 @pytest.mark.parametrize(
     "worlds", [pytest.param(QUICK, id="quick"), pytest.param(FULL, id="full", marks=pytest.mark.full)]
 )
-def test_in_any_interleaving_a_reader_never_goes_back_and_the_last_sweep_says_what_was_decided(worlds: int) -> None:
+def test_any_interleaving_moves_readers_forward_to_the_last_decision(worlds: int) -> None:
+    """Readers never see an older decision, and the last sweep publishes the last one."""
+
     @settings(deadline=None, max_examples=worlds)
     @given(st.integers(0, 2**32))
     def played(seed: int) -> None:
@@ -45,14 +47,14 @@ def test_a_run_is_the_sum_of_its_worlds() -> None:
 
 
 class Blind(WatchedMemory):
-    """Writes whatever stands there."""
+    """A bucket that writes without its condition."""
 
     def _only_if(self, key: str, replaces: str | None) -> None:
         pass
 
 
 class Torn(WatchedMemory):
-    """Lists what is uploaded once, whatever comes later."""
+    """A bucket that keeps showing its first listing of uploads."""
 
     def __init__(self, objects: Objects) -> None:
         super().__init__(objects)
@@ -63,7 +65,7 @@ class Torn(WatchedMemory):
 
 
 class Forgetful(WatchedMemory):
-    """Does not do its last write."""
+    """A bucket that omits the last write."""
 
     def put(self, key: str, body: bytes, content_type: str, *, replaces: str | None) -> None:
         if not key.endswith("manifest.json"):
@@ -78,7 +80,7 @@ class Forgetful(WatchedMemory):
 def test_publishers_that_do_without_one_of_the_rules_are_noticed(
     broken: Callable[[Objects], WatchedMemory], fault: str, seed: int
 ) -> None:
-    """The positive control; it begins where the fault is soon met."""
+    """Positive control. Each seed is one that soon leads to the fault."""
     found: set[str] = set()
     for number in range(seed, seed + 300):
         world = World(random.Random(number), lambda objects: PublisherFixture(broken(objects)))
@@ -86,7 +88,7 @@ def test_publishers_that_do_without_one_of_the_rules_are_noticed(
         found |= {told.rpartition(" is ")[2] for told in world.reader.faults} | ({"lost"} if counts.lost else set())
         if fault in found:
             return
-    pytest.fail(f"not noticed: {fault}")
+    pytest.fail(f"the fault is not noticed: {fault}")
 
 
 def test_a_publisher_is_killed_between_two_requests() -> None:

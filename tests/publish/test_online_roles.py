@@ -1,4 +1,4 @@
-"""Snapshot and timestamp: signed where they are missing, wrong or nearly over, and never otherwise."""
+"""Test that snapshot and timestamp are signed if they are missing, wrong or close to their end, and never otherwise."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ WAYS = {"ahead": 1, "behind": -1}
 
 
 class TestNumbers:
-    """Section 5.4 and 5.5 of the specification: no version that a client knows goes back."""
+    """Section 5.4 and 5.5 of the specification: no version that a client knows may decrease."""
 
     def test_they_follow_the_time_and_one_another(self) -> None:
         assert next_version(0, NOW) == MINUTES
@@ -63,7 +63,7 @@ class TestNumbers:
 
 
 class TestSnapshot:
-    """What is newest of each role."""
+    """The newest version of each role."""
 
     def of(self, **versions: int) -> Fresh:
         return Fresh(sign.timestamp(5, NOW, 7), sign.snapshot(7, NOW, versions))
@@ -92,10 +92,10 @@ class TestSnapshot:
 
 
 class TestOutdated:
-    """What nobody asks for any more."""
+    """Metadata that clients no longer request."""
 
     def listed(self, **ages: timedelta) -> dict[str, Listed]:
-        """By role and version, with a `_` between; how long ago it was written."""
+        """Return a listing. Names are role and version, with a `_` between; values are ages."""
         return {
             object_keys.metadata_key(role, int(version)): Listed("etag", NOW - age)
             for (role, version), age in ((name.split("_"), age) for name, age in ages.items())
@@ -103,7 +103,7 @@ class TestOutdated:
 
     def test_it_is_what_was_replaced_more_than_a_day_ago(self) -> None:
         listed = self.listed(snapshot_1=9 * DAY, snapshot_2=2 * DAY, snapshot_3=DAY / 2)
-        # 1 was replaced two days ago; 2 half a day ago, however old it is itself.
+        # 1 was replaced two days ago. 2 was replaced half a day ago, although it is older than a day.
         assert outdated(listed, {"snapshot": 3}, NOW) == [object_keys.metadata_key("snapshot", 1)]
 
     def test_it_is_never_a_root(self) -> None:
@@ -127,7 +127,7 @@ def released(house: TufPublisher) -> TufPublisher:
 
 
 class TestSweeps:
-    """On a real bucket."""
+    """Sweeps of a real bucket."""
 
     def test_nothing_is_written_nor_signed_when_nothing_changed(self, released: TufPublisher) -> None:
         for _ in range(3):
@@ -200,7 +200,7 @@ class TestSweeps:
     def test_it_all_begins_anew_in_another_bucket_from_what_was_uploaded(
         self, released: TufPublisher, client: Client
     ) -> None:
-        """As after the loss of a region."""
+        """Start from the uploads alone, as after the loss of a region."""
         assert version_of(client.check()) == "4.2.1"
         uploaded = {key: body for key, body in released.s3.tree().items() if not key.startswith("public/")}
         released.delete("")
@@ -262,14 +262,14 @@ class TestFailingProducts:
         monkeypatch.setattr(released.publisher, "list_all_products", fail)
         with pytest.raises(released.failed, match="could not be listed"):
             released.sweep()
-        assert urls.TIMESTAMP in released.writes()  # beside deletions of what is outdated
+        assert urls.TIMESTAMP in released.writes()  # besides deletions of outdated metadata
 
     def test_sweep_without_changes_looks_at_the_metadata_once(self, released: TufPublisher) -> None:
         released.sweep()
         assert released.bucket.operations.count(("listed", urls.METADATA)) == 1
 
     def test_sweep_with_changes_signs_after_them(self, released: TufPublisher) -> None:
-        """Positive control of the one above: see also `test_a_release_is_two_signatures_of_the_online_key`."""
+        """Positive control of the test above: see also `test_a_release_is_two_signatures_of_the_online_key`."""
         released.release("4.3.0")
         released.bucket.operations.clear()
         released.sweep()
@@ -392,11 +392,11 @@ class TestExchangedWhileRunning:
 
 
 class KilledError(SystemExit):
-    """What a publisher meets when Lambda ends it."""
+    """The error by which Lambda's end of a publisher is shown."""
 
 
 class TestKilled:
-    """A run that ends after any of its writes is completed by the next."""
+    """The next run completes a run that ended after any of its writes."""
 
     def test_after_each_write(self, released: TufPublisher, client: Client) -> None:
         assert version_of(client.check()) == "4.2.1"
@@ -420,7 +420,7 @@ class TestKilled:
             with pytest.raises(KilledError):
                 released.sweep()
             released.bucket.after = lambda _name, _key: None
-            # Whoever asks meanwhile gets one of the two, or nothing yet; and then what it is.
+            # During this time a client gets one of the two releases, or nothing yet; afterwards, the new one.
             meanwhile, then = (
                 client._replace(folder=client.folder / f"{after}-{when}") for when in ("meanwhile", "then")
             )
@@ -433,13 +433,13 @@ class TestKilled:
 
 
 class TestTwoAtOnce:
-    """Publishers that overtake one another."""
+    """Publishers that overtake each other."""
 
     @pytest.mark.parametrize("before", ["targets", ROLE, "snapshot", "timestamp"])
     def test_clients_get_what_was_decided_last(
         self, released: TufPublisher, client: Client, newcomer: Client, before: str
     ) -> None:
-        """While one is about to write metadata of that role, all is decided anew and published by another."""
+        """Before one publisher writes metadata of that role, another publishes a new decision."""
         assert version_of(client.check()) == "4.2.1"
         other = Publisher(watched(released.s3), lambda: released.now, released.online)
         overtaken: list[str] = []

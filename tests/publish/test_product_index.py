@@ -1,4 +1,4 @@
-"""The list of products follows what the products say, and reads only what changed."""
+"""Test that the list of products follows the products, and reads only the entries that changed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def key(version: str) -> str:
 
 @pytest.fixture
 def published(s3: S3, rig: PublisherFixture) -> S3:
-    """A bucket with 4.2.1 on stable, published with the list."""
+    """Return a bucket with 4.2.1 on stable, published with the list."""
     s3.put(key("4.2.1"), release())
     rig.sweep()
     return s3
@@ -39,7 +39,7 @@ def test_says_what_is_latest_and_follows_it(published: S3, rig: PublisherFixture
     assert b">4.3.0<" in published.get(INDEX)
 
 
-def test_reads_the_entries_that_changed_and_no_others_even_when_it_starts_anew(published: S3) -> None:
+def test_reads_only_changed_entries_even_after_a_new_start(published: S3) -> None:
     for number in range(40):
         published.put(f"public/pages/other-{number}.html", b"")
         published.put(f"public/pages/other-{number}.json", b'{"name":"Other","latest":[],"more":0}')

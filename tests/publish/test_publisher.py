@@ -1,4 +1,4 @@
-"""From uploads to public documents and refusals."""
+"""Test the way from uploads to public documents and refusals."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import jsonschema
 import pytest
 
 from comet_updates import object_keys
+from comet_updates.publish import render
 from comet_updates.publish.uploads.parse import UPLOAD_MAX_BYTES
 from testkit.documents import release
-from tests.publish.conftest import PublisherFixture
+from tests.publish.conftest import NOW, PublisherFixture
 
 if TYPE_CHECKING:
     from testkit.s3 import S3
@@ -36,7 +37,7 @@ def policy(channel: str = "stable", **fields: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def published(s3: S3, rig: PublisherFixture) -> S3:
-    """A bucket with 4.2.0 and 4.2.1 on stable, published."""
+    """Return a bucket with 4.2.0 and 4.2.1 on stable, published."""
     for version in ("4.2.0", "4.2.1"):
         s3.put(key(version), release(version))
     rig.publisher.publish("comet-cursor")
@@ -64,7 +65,7 @@ def test_publishing_again_writes_nothing_and_reads_no_upload_again(published: S3
     change = rig.publisher.publish("comet-cursor")
     assert (change.written, change.deleted, rig.bucket.writes) == ((), (), [])
     assert [name for name, _ in rig.bucket.operations if name == "get"] == []
-    assert [name for name, _ in rig.bucket.operations] == ["etags"] * 9 + ["versions"] * 5, "and looks only once"
+    assert [name for name, _ in rig.bucket.operations] == ["etags"] * 9 + ["versions"] * 5, "and lists only once"
 
 
 def test_only_what_changed_is_written(published: S3, rig: PublisherFixture) -> None:
@@ -74,7 +75,7 @@ def test_only_what_changed_is_written(published: S3, rig: PublisherFixture) -> N
     new = [
         f"public/v1/comet-cursor/beta/{name}" for name in ("appcast.xml", "feed.atom", "releases.json", "manifest.json")
     ]
-    # The stable manifest stays: 4.1.0 is older than what it tells of.
+    # The manifest of stable does not change: it offers a release newer than 4.1.0.
     changed = [f"{STABLE}/{name}" for name in ("appcast.xml", "feed.atom", "releases.json")]
     assert rig.bucket.writes == [*new, *changed, NEWS, ENTRY, PAGE]
 
@@ -131,9 +132,7 @@ def test_what_an_administrator_leaves_below_public_is_cleared_away(published: S3
     assert published.tree("public/") == before
 
 
-def test_a_product_of_which_every_upload_went_away_is_cleared_away_by_the_sweep(
-    published: S3, rig: PublisherFixture
-) -> None:
+def test_sweep_removes_a_product_without_uploads(published: S3, rig: PublisherFixture) -> None:
     published.put(key("4.3.0"), b"{")
     rig.publisher.publish("comet-cursor")
     for version in ("4.2.0", "4.2.1", "4.3.0"):
@@ -166,7 +165,7 @@ NUMBERS = ("3f2504e0-4f89-11d3-9a0c-0305e82c3301", "3f2504e04f8911d39a0c0305e82c
 
 
 class TestForbiddenNames:
-    """A release, a product and a policy under such a name are refused; the release under a sound name is published."""
+    """A release, a product and a policy with such a name are refused. The release with a valid name is published."""
 
     def test_product_of_a_forbidden_name_is_refused_by_name(self, published: S3, rig: PublisherFixture) -> None:
         rig.sweep()
@@ -275,7 +274,7 @@ class TestTheListOfProducts:
     def test_that_was_replaced_by_an_older_one_is_mended_by_who_replaced_it(
         self, published: S3, rig: PublisherFixture
     ) -> None:
-        """The faster publisher finds its product listed still from before, and has nothing to write."""
+        """Write twice, since the faster publisher read a list that still had its product and wrote nothing."""
         published.put(OTHER, b"")
         rig.publisher.publish_index()
         published.delete(OTHER)
@@ -290,7 +289,7 @@ class TestTheListOfProducts:
         slower.publisher.publish_index()
         looked = [("etags", "public/pages/"), ("current", GATHERED)]
         assert (faster.bucket.operations, faster.bucket.writes) == (looked, [])
-        assert slower.bucket.writes == [INDEX, INDEX], "once stale, once right; what was gathered is the same"
+        assert slower.bucket.writes == [INDEX, INDEX], "stale, then right; the gathered entries stay"
         assert b'href="/other"' in published.get(INDEX)
 
 
@@ -415,10 +414,29 @@ class TestTheRulesOfAProduct:
         (problem,) = published.json(f"rejected/{key('4.3.0')}.json")["problems"]
         assert problem["path"] == path
         assert published.keys("rejected/") == [f"rejected/{key('4.3.0')}.json"]
-        assert published.json(f"{STABLE}/manifest.json")["version"] == "4.2.1", "what was accepted stays"
+        assert published.json(f"{STABLE}/manifest.json")["version"] == "4.2.1", "accepted releases stay"
         published.put("products/comet-cursor.json", {"product": "comet-cursor"}, later + timedelta(seconds=1))
         rig.publisher.publish("comet-cursor")
-        assert published.json(f"{STABLE}/manifest.json")["version"] == "4.3.0", "and what they allow again counts"
+        assert published.json(f"{STABLE}/manifest.json")["version"] == "4.3.0", "and those allowed again count"
+
+    @pytest.mark.parametrize("fact", ["size", "sha256"])
+    def test_file_without_size_or_hash_is_refused_if_the_product_requires_both(
+        self, published: S3, rig: PublisherFixture, fact: str
+    ) -> None:
+        later = datetime.now(UTC) + timedelta(seconds=2)
+        rule = {"requires_size_and_hash": True}
+        published.put("products/comet-cursor.json", {"product": "comet-cursor", **rule}, later)
+        complete = release("4.3.0")["artifacts"][0]
+        lacking = {name: value for name, value in complete.items() if name != fact}
+        published.put(key("4.3.0"), release("4.3.0", artifacts=[complete]), later)
+        published.put(key("4.3.1"), release("4.3.1", artifacts=[lacking]), later)
+        rig.publisher.publish("comet-cursor")
+        assert published.keys("rejected/") == [f"rejected/{key('4.3.1')}.json"]
+        (problem,) = published.json(f"rejected/{key('4.3.1')}.json")["problems"]
+        assert problem["path"] == f"$.artifacts[0].{fact}"
+        published.put("products/comet-cursor.json", {"product": "comet-cursor"}, later + timedelta(seconds=1))
+        rig.publisher.publish("comet-cursor")
+        assert published.keys("rejected/") == [], "positive control: it is off by default"
 
     def test_ask_for_a_signature_of_one_of_the_kinds_on_that_channel(self, s3: S3, rig: PublisherFixture) -> None:
         rule = {"signed_with": {"stable": ["minisign", "ed25519"]}}
@@ -446,9 +464,7 @@ class TestNothingAcceptedIsLost:
         rig.publisher.publish("comet-cursor")
         assert published.keys("rejected/") == []
 
-    def test_a_release_that_was_first_refused_counts_from_its_first_valid_version(
-        self, s3: S3, rig: PublisherFixture
-    ) -> None:
+    def test_release_that_was_refused_first_counts_from_its_valid_version(self, s3: S3, rig: PublisherFixture) -> None:
         s3.put(key("4.2.1"), b"{")
         s3.put(key("4.2.1"), release(title="first"))
         s3.put(key("4.2.1"), release(title="second"))
@@ -474,7 +490,7 @@ class TestNothingAcceptedIsLost:
         self, published: S3, rig: PublisherFixture
     ) -> None:
         published.delete(key("4.2.1"))
-        later = datetime.now(UTC) + timedelta(seconds=1)  # S3 tells the moment of a version to the second
+        later = datetime.now(UTC) + timedelta(seconds=1)  # S3 shows the time of a version in whole seconds
         for title in ("second", "third"):
             published.put(key("4.2.1"), release(title=title), later)
         rig.publisher.publish("comet-cursor")
@@ -516,7 +532,7 @@ class TestNothingAcceptedIsLost:
         assert published.tree("public/") == before
         assert published.keys("rejected/") == ["rejected/products/comet-cursor.json.json"]
 
-    def test_a_pin_that_cannot_be_compared_is_refused_and_leaves_its_channel_as_it_is(
+    def test_pin_that_cannot_be_compared_is_refused_and_changes_nothing(
         self, published: S3, rig: PublisherFixture
     ) -> None:
         before = published.tree("public/")
@@ -627,3 +643,74 @@ def test_a_document_says_what_was_uploaded_to_the_letter(s3: S3, rig: PublisherF
     served = json.loads(s3.get(f"{STABLE}/manifest.json"))
     assert served == odd
     assert list(served) == list(odd)
+
+
+def test_channel_beyond_the_size_of_all_documents_is_refused_and_stays(
+    published: S3, rig: PublisherFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many channels that include a large one must not end the process, which publishes other products, too."""
+    before = published.tree("public/")
+    published.put(key("4.3.0", "beta"), release("4.3.0", "beta"))
+    published.put(key("4.3.0"), release("4.3.0"))
+    with monkeypatch.context() as limited:
+        limited.setattr(render, "DOCUMENTS_MAX_BYTES", 1)
+        rig.publisher.publish("comet-cursor")
+    after = published.tree("public/")
+    assert published.json("public/v1/comet-cursor/beta/manifest.json")["version"] == "4.3.0", "the first channel fits"
+    assert {name: after[name] for name in before} == before
+    (rejected,) = published.keys("rejected/")
+    assert rejected == object_keys.rejected_key(object_keys.channel_key("comet-cursor", "stable"))
+    rig.publisher.publish("comet-cursor")
+    assert published.keys("rejected/") == [], "positive control"
+    assert published.json(f"{STABLE}/manifest.json")["version"] == "4.3.0"
+
+
+WRONG_CLOCKS = {
+    "ten years ahead": timedelta(days=3653),
+    "ten years behind": timedelta(days=-3653),
+    "five minutes ahead": timedelta(minutes=5),
+    "five minutes behind": timedelta(minutes=-5),
+    "at the end of all dates": datetime.max.replace(tzinfo=UTC) - NOW,
+    "at the beginning of all dates": datetime.min.replace(tzinfo=UTC) - NOW,
+}
+
+
+class TestWrongClock:
+    """A run reads the time once and keeps nothing of it, so the next run with the right clock repairs everything."""
+
+    @pytest.fixture
+    def timed(self, s3: S3) -> S3:
+        """Everything that depends on the time, on several channels: due, not due, just due, in a rollout, paused."""
+        product = {"schema": 1, "product": "comet-cursor", "approved_on": ["careful"]}
+        s3.put("products/comet-cursor.json", product, NOW - timedelta(days=9))
+        moments = {"4.1.0": "2020-01-01T00:00:00Z", "4.2.0": "2026-11-23T11:58:00Z", "4.2.1": "2026-11-23T12:02:00Z"}
+        for channel in ("stable", "beta", "paused", "careful"):
+            for version, at in moments.items():
+                uploaded = NOW - timedelta(days=8)
+                s3.put(key(version, channel), release(version, channel, available_at=at, released_at=at), uploaded)
+        rollout = {"version": "4.2.0", "start": "2026-11-23T11:59:00Z", "interval": 86_400, "groups": 7}
+        s3.put(object_keys.channel_key("comet-cursor", "stable"), policy(rollout=rollout), NOW)
+        later = {"4.2.0": "2026-11-23T12:01:00Z"}
+        s3.put(object_keys.channel_key("comet-cursor", "beta"), policy("beta", available_at=later), NOW)
+        paused = policy("paused", paused_at="2026-11-23T11:59:00Z")
+        s3.put(object_keys.channel_key("comet-cursor", "paused"), paused, NOW)
+        return s3
+
+    @pytest.mark.parametrize("wrong", WRONG_CLOCKS.values(), ids=WRONG_CLOCKS)
+    @pytest.mark.parametrize("is_first", [False, True], ids=["a later run", "the first run"])
+    def test_run_with_a_wrong_clock_is_repaired_by_the_next(
+        self, timed: S3, wrong: timedelta, *, is_first: bool
+    ) -> None:
+        wanted = self.swept_at(timed, NOW)
+        if is_first:
+            for written in (*timed.keys("public/"), *timed.keys("rejected/")):
+                timed.delete(written)
+        assert self.swept_at(timed, NOW + wrong) != wanted, "positive control: the wrong clock is seen"
+        assert self.swept_at(timed, NOW) == wanted
+
+    def swept_at(self, s3: S3, now: datetime) -> dict[str, bytes]:
+        """Return what is published after a sweep of a new process."""
+        rig = PublisherFixture(s3)
+        rig.now = now
+        rig.sweep()
+        return s3.tree("public/") | s3.tree("rejected/")

@@ -1,4 +1,4 @@
-"""Which signed state a product is in, on a real bucket: what clients get of it, and what they do not get yet."""
+"""Test which signed state of a product counts, on a real bucket: what clients get, and what they do not get yet."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def unsigned_release(house: TufPublisher, version: str) -> None:
 
 
 def plain(house: TufPublisher) -> str | None:
-    """What clients get that know no TUF."""
+    """Return the version that clients without TUF get."""
     return version_of(house.s3.get(PLAIN))
 
 
 def versions(house: TufPublisher) -> list[int]:
-    """Which versions of the product's metadata are public."""
+    """Return the public versions of the product's metadata."""
     found = (object_keys.metadata(key) for key in house.s3.keys(urls.METADATA))
     return sorted(known.version for known in found if known and known.role == ROLE)
 
@@ -70,7 +70,7 @@ BAD_SIGNATURES: dict[str, tuple[str, Callable[[TufPublisher], bytes], str]] = {
 
 
 class TestRefusals:
-    """A refusal names the key, the field and the remedy; what is public stays."""
+    """A refusal names the key, the field and the remedy, and what is public does not change."""
 
     @pytest.mark.parametrize(("number", "body", "path"), BAD_SIGNATURES.values(), ids=BAD_SIGNATURES)
     def test_of_a_signature(
@@ -95,7 +95,7 @@ class TestRefusals:
 
     @pytest.mark.http
     def test_not_of_a_sound_one(self, released: TufPublisher) -> None:
-        """The control."""
+        """Positive control of the test above."""
         released.seal(is_renewal=True)
         released.sweep()
         assert released.s3.keys("rejected/") == []
@@ -123,7 +123,7 @@ class TestRefusals:
     @pytest.mark.parametrize("body", [b"junk", bytes(METADATA_MAX_BYTES + 1)], ids=["junk", "too large"])
     @pytest.mark.parametrize("version", [1, 2])
     def test_of_a_root_that_says_nothing(self, released: TufPublisher, body: bytes, version: int) -> None:
-        """The first, too, which nobody could speak for otherwise."""
+        """Refuse the first root as well, which no earlier root can verify."""
         if version == 1:
             released.delete("trust/")
         key = object_keys.trust_key("root", version)
@@ -148,12 +148,12 @@ class TestRefusals:
 
         released.writes()
         released.sweep()
-        assert released.writes("rejected/") == []  # it is told once
+        assert released.writes("rejected/") == []  # it is reported once
         released.s3.delete(key)
         released.sweep()
         assert released.s3.keys("rejected/") == []
 
-    def test_what_was_signed_first_under_a_number_counts_whatever_is_put_over_it(
+    def test_first_upload_of_a_number_counts_even_if_it_is_overwritten(
         self, released: TufPublisher, client: Client
     ) -> None:
         for key in (object_keys.trust_key("targets", 2), object_keys.signed_key(PRODUCT, 1)):
@@ -179,7 +179,7 @@ class TestRefusals:
 
 
 class TestUnsigned:
-    """What a pipeline released without its key."""
+    """Releases that a pipeline made without its key."""
 
     def test_plain_clients_get_it_at_once_and_those_of_tuf_once_it_is_signed(
         self, released: TufPublisher, client: Client
@@ -239,7 +239,7 @@ class TestUnsigned:
 
 
 class TestTime:
-    """What is signed ahead."""
+    """Offers that are signed before they are due."""
 
     def test_a_scheduled_release_is_signed_before_and_followed_at_its_moment(
         self, released: TufPublisher, client: Client
@@ -247,7 +247,7 @@ class TestTime:
         due = released.now.replace(microsecond=0)
         released.release("4.3.0", available_at=f"{due.replace(year=due.year):%Y-%m-%dT%H:%M:%SZ}")
         released.sweep()
-        assert version_of(client.check()) == "4.3.0"  # the control: it is due
+        assert version_of(client.check()) == "4.3.0"  # positive control: it is due
         released.later(hours=1)
         due = released.now.replace(microsecond=0)
         released.later(hours=-1)
@@ -260,7 +260,7 @@ class TestTime:
         released.sweep()
         assert (plain(released), version_of(client.check())) == ("4.4.0", "4.4.0")
         assert released.s3.keys(f"signed/{PRODUCT}/") == signatures
-        assert released.seal() == []  # nor is there anything to sign now
+        assert released.seal() == []  # nothing else needs a signature now
 
     def test_what_is_to_come_is_not_public_before(self, released: TufPublisher) -> None:
         released.later(hours=1)
@@ -272,7 +272,7 @@ class TestTime:
 
 
 class TestBackAgain:
-    """A decision that leads back to what was offered before."""
+    """A decision that leads back to an earlier offer."""
 
     def test_it_is_a_higher_version_of_the_same_state(self, released: TufPublisher, client: Client) -> None:
         first = released.s3.get(PLAIN)
@@ -282,7 +282,7 @@ class TestBackAgain:
 
         released.put(POLICY, channel="stable", yanked=[{"version": "4.3.0", "reason": "Crashes."}])
         released.sweep()
-        assert (plain(released), version_of(client.check())) == ("4.2.1", "4.3.0")  # nobody signed that yet
+        assert (plain(released), version_of(client.check())) == ("4.2.1", "4.3.0")  # this state is not signed yet
         assert versions(released) == [1, 2]
 
         assert released.seal() == [object_keys.signed_key(PRODUCT, 3)]
@@ -304,7 +304,7 @@ class TestBackAgain:
 
 
 def test_other_files_of_a_product_do_not_keep_a_state_from_being_found(released: TufPublisher, client: Client) -> None:
-    """Such as tufup's archive."""
+    """Add another file to the targets, such as tufup's archive."""
     made = targets_of(2, released, {PATH: released.s3.get(PLAIN)})
     archive = f"{PRODUCT}/stable/{PRODUCT}-4.2.1.tar.gz"
     made.targets[archive] = TargetFile(7, {"sha256": "00" * 32}, archive)
@@ -324,7 +324,7 @@ def test_the_signature_of_the_manifest_is_beside_it(released: TufPublisher) -> N
     )
     unsigned_release(released, "4.3.0")
     released.sweep()
-    assert f"{PLAIN}.minisig" not in released.s3.keys("public/v1/")  # it would be of other bytes
+    assert f"{PLAIN}.minisig" not in released.s3.keys("public/v1/")  # it would sign other bytes
 
 
 @pytest.mark.http

@@ -1,4 +1,4 @@
-"""A publisher who signs: keys in files, the ceremony by the commands' own functions, and clients of TUF over HTTP.
+"""Fixtures: a publisher who signs with keys in files and the functions of the commands, and TUF clients over HTTP.
 
 Keys and the first ceremony are made once for all tests of a process; each test gets a copy.
 """
@@ -41,15 +41,15 @@ PATH = object_keys.target_path(PRODUCT, CHANNEL)
 
 
 class HttpServer:
-    """The answering function over HTTP, and what was asked of it: path and status of each request, and bytes."""
+    """The answering function over HTTP, with the path and status of each request, and the number of bytes sent."""
 
     def __init__(self, answer: Handler) -> None:
         self.asked: list[tuple[str, int]] = []
         self.headers: list[dict[str, str]] = []
         self.sent_bytes = 0
-        self.replaced: dict[str, bytes] = {}  # what a thief of the CDN answers instead
-        self.endless: set[str] = set()  # and where he never comes to an end
-        self.stalled: set[str] = set()  # or stops after a byte, until `goes_on`
+        self.replaced: dict[str, bytes] = {}  # the answers of somebody who has taken over the CDN
+        self.endless: set[str] = set()  # paths whose answer never ends
+        self.stalled: set[str] = set()  # paths that stop after a byte, until `goes_on`
         self.goes_on = threading.Event()
         self._answer = answer
         self._server = make_server("127.0.0.1", 0, Request.application(self._serve), threaded=True)
@@ -90,8 +90,8 @@ class TufPublisher:
     """A publisher with its keys, its bucket and its clock.
 
     Attributes:
-        folder: where root and targets lie.
-        online: the URI of the online key that the publishing function has.
+        folder: the folder of root and targets.
+        online: the URI of the publishing function's online key.
     """
 
     failed = SweepFailedError
@@ -107,7 +107,7 @@ class TufPublisher:
         self.publisher = Publisher(self.bucket, lambda: self.now, self.online)
 
     def key(self, name: str) -> str:
-        """The URI of a key, which is made if it is not there."""
+        """Return the URI of a key, and make the key if it does not exist."""
         file = self.keys / f"{name}.pem"
         if not file.exists():
             key_folder.create(file)
@@ -121,7 +121,7 @@ class TufPublisher:
         return public_key(self.key(name)).keyid
 
     def begin(self) -> None:
-        """The first ceremony: two of three keys for root, one for targets, one for each product."""
+        """Do the first ceremony: two of three keys for root, one for targets, one for each product."""
         key_folder.begin(
             self.folder,
             [self.public(name) for name in ("root-a", "root-b", "root-c")],
@@ -156,18 +156,18 @@ class TufPublisher:
         return sign_states.sign_states(self.bucket, product, self.now, SignWith(self.key(key)), **options)
 
     def sweep(self) -> None:
-        """What the publishing function does every few minutes."""
+        """Sweep, as the publishing function does every few minutes."""
         Run(self.publisher, Log(successes=False, level="ERROR")).sweep()
 
     def rotate(self, who: str, added: str, removed: str, *signers: str, **options: Any) -> None:
-        """Exchange a key of root, of targets or the online one, as the commands do, and publish that."""
+        """Exchange a key of root, of targets, or the online key, as the commands do, and publish that."""
         new, old = [self.public(added)], [self.keyid(removed)]
         key_folder.rotate(self.folder, who, new, old, now=self.now, is_dry=False, **options)
         self.sign(*signers)
         self.publish_trust()
 
     def use_online(self, name: str) -> None:
-        """The deployment gets another online key."""
+        """Give the deployment another online key."""
         self.online = self.key(name)
         self.publisher = Publisher(self.bucket, lambda: self.now, self.online)
 
@@ -176,13 +176,13 @@ class TufPublisher:
         self.s3.put(key, {"schema": 1, "product": PRODUCT, **document})
 
     def writes(self, prefix: str = "") -> list[str]:
-        """What was written or deleted since the last time."""
+        """Return the keys that were written or deleted since the last call."""
         found = [key for key in self.bucket.writes if key.startswith(prefix)]
         self.bucket.operations.clear()
         return found
 
     def delete(self, prefix: str) -> None:
-        """What an administrator deletes."""
+        """Delete all keys with a prefix, as an administrator does."""
         for key in self.s3.keys(prefix):
             self.s3.delete(key)
 
@@ -200,12 +200,12 @@ class TufPublisher:
 
 
 class Client(NamedTuple):
-    """A stock client of TUF that was shipped with a root.
+    """A stock TUF client that was shipped with a root.
 
     Attributes:
-        web: whom it asks.
-        root: what it was shipped with.
-        folder: where it remembers.
+        web: the server that it asks.
+        root: the root that it was shipped with.
+        folder: the folder of its memory.
     """
 
     web: HttpServer
@@ -213,7 +213,12 @@ class Client(NamedTuple):
     folder: Path
 
     def check(self, path: str = PATH, *, patience_s: int = 30) -> bytes | None:
-        """What is latest, verified; `None` if there is nothing. Raises what python-tuf raises."""
+        """Return the latest manifest, verified, or `None` if there is none.
+
+        Raises:
+            RepositoryError: the metadata is not valid (of python-tuf, which has a subclass for each reason).
+            DownloadError: a download failed (of python-tuf).
+        """
         metadata, targets = self.folder / "metadata", self.folder / "targets"
         for each in (metadata, targets):
             each.mkdir(parents=True, exist_ok=True)
@@ -238,7 +243,7 @@ NAMES = ("root-a", "root-b", "root-c", "root-d", "targets", "online", "product",
 
 @pytest.fixture(scope="session")
 def begun(tmp_path_factory: pytest.TempPathFactory) -> TufPublisher:
-    """The first ceremony, done. Tests copy it and change nothing."""
+    """Return a publisher after the first ceremony. Tests copy it and change nothing."""
     house = TufPublisher(MemoryS3(), tmp_path_factory.mktemp("begun"))
     for name in NAMES:
         house.key(name)
@@ -269,5 +274,5 @@ def client(house: TufPublisher, web: HttpServer, tmp_path: Path) -> Client:
 
 @pytest.fixture
 def newcomer(house: TufPublisher, web: HttpServer, tmp_path: Path) -> Client:
-    """Another one, which asks for the first time."""
+    """Return another client, which has never asked."""
     return Client(web, house.first_root, tmp_path / "newcomer")

@@ -1,7 +1,7 @@
-"""The attacks that TUF is there for, each by somebody with exactly the right or the key that he stole.
+"""The attacks that TUF protects from. Each attacker has exactly the right or the key that was stolen.
 
 The names are those of the specification, sections 1.5.2 and 5: https://theupdateframework.github.io/specification/
-What leads out of it again is in `test_ways_out`.
+`test_ways_out` has the recovery from them.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ if TYPE_CHECKING:
 OTHER = "comet-other"
 LIMITS = UpdaterConfig()
 IN_THE_PIPES = 8_000_000
-"""What a server can get rid of though nobody reads it: in the buffers of two sockets."""
+"""The most bytes that a server can send without a reader, in the buffers of two sockets."""
 
 
 @pytest.fixture
 def thief(house: TufPublisher) -> Attacker:
-    """Somebody who may write to the bucket."""
+    """Return an attacker who may write to the bucket."""
     return Attacker(house)
 
 
 @pytest.fixture
 def released(house: TufPublisher) -> TufPublisher:
-    """4.2.1 and then 4.3.0 were released, and published."""
+    """Return a publisher who has released and published 4.2.1 and then 4.3.0."""
     for version in ("4.2.1", "4.3.0"):
         house.release(version)
         house.sweep()
@@ -70,7 +70,7 @@ class TestArbitrarySoftware:
         thief.put(key, EVIL)
         with pytest.raises((DownloadLengthMismatchError, LengthOrHashMismatchError)):
             client.check()
-        thief.put(key, honest.replace(b"4.3.0", b"4.9.9"))  # just as long
+        thief.put(key, honest.replace(b"4.3.0", b"4.9.9"))  # of the same length
         with pytest.raises(LengthOrHashMismatchError):
             client.check()
 
@@ -93,7 +93,7 @@ class TestArbitrarySoftware:
     def test_the_same_with_the_key_of_the_product_is_not(
         self, released: TufPublisher, client: Client, thief: Attacker
     ) -> None:
-        """The control: with both keys the attack is one."""
+        """Positive control: with both keys the attack succeeds."""
         thief.product(3, released.key("product"))
         thief.fresh(released.online, **{ROLE: 3})
 
@@ -102,7 +102,7 @@ class TestArbitrarySoftware:
     def test_without_the_online_key_nobody_is_told_of_it(
         self, released: TufPublisher, client: Client, thief: Attacker
     ) -> None:
-        """Nor does the publishing function tell of it, which has the online key."""
+        """Nor does the publishing function, which has the online key, sign it."""
         thief.product(3, thief.own)
         assert version_of(client.check()) == "4.3.0"
         released.sweep()
@@ -172,10 +172,10 @@ class TestRollback:
         with pytest.raises(RepositoryError, match="missing info"):
             client.check()
 
-    def test_whoever_never_saw_the_newer_release_can_be_shown_the_older_but_no_other(
+    def test_new_client_can_be_shown_an_older_release_but_no_other(
         self, released: TufPublisher, newcomer: Client, thief: Attacker
     ) -> None:
-        """With the online key. How long that goes is below: `TestFreeze`."""
+        """Use the online key. `TestFreeze` shows how long this works."""
         thief.fresh(released.online, **{ROLE: 1})
         assert version_of(newcomer.check()) == "4.2.1"
 
@@ -193,7 +193,7 @@ class TestFreeze:
         house.now = datetime.now(UTC) - timedelta(hours=hours)
         house.set_s3_time()
         house.release("4.2.1", **LONG_AGO)
-        house.sweep()  # and never again
+        house.sweep()  # the last sweep
 
         if is_noticed:
             with pytest.raises(ExpiredMetadataError, match="timestamp"):
@@ -210,7 +210,7 @@ class TestFreeze:
         house.sweep()
 
         house.now = datetime.now(UTC)
-        thief.fresh(house.online)  # and again as often as he likes
+        thief.fresh(house.online)  # and as often again as the attacker likes
         if is_noticed:
             with pytest.raises(ExpiredMetadataError, match=ROLE):
                 client.check()
@@ -274,8 +274,10 @@ class TestEndlessData:
 
 @pytest.mark.usefixtures("released")
 def test_slow_retrieval_ends_when_nothing_comes_any_more(client: Client, web: HttpServer) -> None:
-    """'An attacker responds to clients with a very slow stream of data.' python-tuf waits 30 s for the next byte, the
-    test one. Who sends a byte now and then is only held by the limits above.
+    """'An attacker responds to clients with a very slow stream of data.'
+
+    python-tuf waits 30 s for the next byte; the test waits one. If a byte comes now and then, only the limits above
+    help.
     """
     web.stalled = {urls.TIMESTAMP.removeprefix("public")}
     with pytest.raises(SlowRetrievalError):
@@ -305,7 +307,7 @@ class TestMixAndMatch:
     ) -> None:
         house.release("4.2.1")
         house.sweep()
-        web.replaced = {  # as it was then
+        web.replaced = {  # the metadata of that time
             key.removeprefix("public"): house.s3.get(key) for key in house.s3.keys(urls.METADATA) if ROLE not in key
         }
         house.release("4.3.0")
@@ -372,7 +374,7 @@ class TestWrongProduct:
         thief.fresh(two.online, **{role: 2})
 
         assert version_of(client.check()) == "4.3.0"
-        assert client.check(path) == EVIL  # the control: of its own product it may say anything
+        assert client.check(path) == EVIL  # positive control: the key may sign anything for its own product
 
     def test_the_manifest_of_another_product_does_not_pass_for_this_one(
         self, two: TufPublisher, client: Client, web: HttpServer
@@ -385,7 +387,7 @@ class TestWrongProduct:
 
 
 class TestKeyCompromise:
-    """'An attacker who compromises some of the keys': what each of them is good for."""
+    """'An attacker who compromises some of the keys': what each key allows."""
 
     def test_one_key_of_root_is_good_for_nothing(
         self, released: TufPublisher, client: Client, web: HttpServer, thief: Attacker
@@ -406,7 +408,7 @@ class TestKeyCompromise:
         assert version_of(client.check()) == "4.3.0"
 
     def test_two_of_them_are_all_there_is(self, released: TufPublisher, client: Client, thief: Attacker) -> None:
-        """The control."""
+        """Positive control of the test above."""
         root = thief.metadata("root")
         mine = offline_roles.rotated(root, "targets", [signing_sign.public_key(thief.own)], [], released.now)
         released.s3.put(object_keys.trust_key("root", 2), signed(mine, released.key("root-a"), released.key("root-b")))
@@ -417,7 +419,7 @@ class TestKeyCompromise:
     def test_the_key_of_targets_alone_cannot_reach_clients(
         self, released: TufPublisher, client: Client, thief: Attacker
     ) -> None:
-        """Without the right to upload to trust/ and without the online key."""
+        """Use neither the right to upload to trust/, nor the online key."""
         targets = offline_roles.delegated(
             thief.metadata(Targets.type), PRODUCT, [signing_sign.public_key(thief.own)], 1, released.now
         )
@@ -448,7 +450,7 @@ class TestKeyCompromise:
     def test_the_key_of_a_product_without_the_bucket_is_good_for_nothing(
         self, released: TufPublisher, client: Client
     ) -> None:
-        """With the pipeline's right to sign, but not to release: what nobody decided is published by nobody."""
+        """Use the pipeline's right to sign, but not to release. What nobody decided is not published."""
         released.s3.put(
             object_keys.signed_key(PRODUCT, 3), signed(targets_of(3, released, {PATH: EVIL}), released.key("product"))
         )
@@ -457,7 +459,7 @@ class TestKeyCompromise:
 
 
 def _take_over(house: TufPublisher, thief: Attacker, targets_key: str) -> None:
-    """Have the thief's own key speak for the product, and release with it."""
+    """Delegate the product to the attacker's own key, and release with it."""
     targets = offline_roles.delegated(
         thief.metadata(Targets.type), PRODUCT, [signing_sign.public_key(thief.own)], 1, house.now
     )
@@ -465,10 +467,13 @@ def _take_over(house: TufPublisher, thief: Attacker, targets_key: str) -> None:
     thief.product(3, thief.own)
 
 
-def test_with_bucket_online_key_and_cdn_nothing_is_installed_that_the_key_of_the_product_did_not_sign(
+def test_nothing_is_installed_without_the_products_signature(
     released: TufPublisher, client: Client, web: HttpServer, thief: Attacker, tmp_path: Path
 ) -> None:
-    """The claim of docs/security.md, as one attack after another on clients that know the root."""
+    """Try the claim of docs/security.md on clients that know the root.
+
+    The attacker has the bucket, the online key and the CDN, and tries one attack after another.
+    """
     honest = released.s3.get(f"public/v1/{PATH}")
     older = released.s3.get(_target_of(thief, 1))
     before = released.s3.tree("public/tuf/")
@@ -503,11 +508,11 @@ def test_with_bucket_online_key_and_cdn_nothing_is_installed_that_the_key_of_the
     assert got == {
         **dict.fromkeys(attacks, (None, None)),
         "none": (honest, honest),
-        "the same in the place of what is there": (honest, None),  # who knows it asks for it no more
+        "the same in the place of what is there": (honest, None),  # a client that has it does not request it again
         "the online key in the place of what is there": (honest, None),
         "the release before": (None, older),
         "other bytes": (honest, None),
-        "a high timestamp": (honest, honest),  # what comes of that is in `test_ways_out`
+        "a high timestamp": (honest, honest),  # `test_ways_out` has the consequences
         "a high snapshot": (honest, honest),
     }
 

@@ -1,4 +1,4 @@
-"""A stock client of TUF against the service over HTTP."""
+"""Test a stock TUF client against the service over HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Publishing what is signed, in front of an S3 over HTTP that fails: clients of TUF go on, and never back."""
+"""Test publishing of signed states while an S3 over HTTP fails: TUF clients keep working, and never go back."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 QUICK = ("answer lost",)
 TRIED: tuple[str, ...] = ("corrupted", "answer lost")
-"""What `make test` tries, and what `make test-all` does; `make torture` tries more."""
-if IS_FULL:  # one of each kind: those that a request ends with, and those that look like an answer
+"""The faults in `make test`, and in `make test-all`; `make torture` tries more."""
+if IS_FULL:  # one of each kind: those that end a request, and those that look like an answer
     TRIED += ("reset", "503", "not HTTP", "in part", "wrong etag", "empty")
 UNCHECKED = IMPATIENT.merge(Config(response_checksum_validation="when_required"))
-"""Without what boto3 checks by itself of an object that was written with a checksum."""
+"""Without boto3's own check of objects that were written with a checksum."""
 
 POLICY = object_keys.channel_key(PRODUCT, "stable")
 
@@ -40,9 +40,10 @@ POLICY = object_keys.channel_key(PRODUCT, "stable")
     ("faults", "step"),
     [pytest.param(QUICK, 4, id="quick"), pytest.param(TRIED, 1, id="all", marks=pytest.mark.full)],
 )
-def test_whatever_s3_does_at_whichever_request_clients_of_tuf_get_the_one_or_the_other_state_and_then_the_new_one(
+def test_tuf_clients_recover_from_any_s3_fault(
     house: TufPublisher, client: Client, faults: tuple[str, ...], step: int
 ) -> None:
+    """While S3 fails, clients get one of the two states; afterwards, the new one."""
     house.release("4.2.1")
     house.release("4.3.0")
     house.sweep()
@@ -51,7 +52,10 @@ def test_whatever_s3_does_at_whichever_request_clients_of_tuf_get_the_one_or_the
         s3 = boto3.client("s3", endpoint_url=between.url, config=UNCHECKED)
 
         def decide() -> str:
-            """Pin the channel to the other version, signed; and begin anew, as boto3 tries again only so often."""
+            """Pin the channel to the other version, and sign.
+
+            Use a new publisher, as boto3 has a limited budget of retries.
+            """
             version = next(decided)
             house.put(POLICY, channel="stable", pin=version)
             house.seal()
@@ -59,7 +63,7 @@ def test_whatever_s3_does_at_whichever_request_clients_of_tuf_get_the_one_or_the
             return version
 
         decide()
-        house.sweep()  # the first reads everything
+        house.sweep()  # the first sweep reads everything
         del between.requests[:]
         decide()
         house.sweep()

@@ -1,4 +1,4 @@
-"""docs/keys.md: its commands are run, section by section, and a stock client of TUF looks after each."""
+"""Test docs/keys.md: its commands are run, section by section, and a stock TUF client checks the result of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signatures in minisign's format, verified by an implementation that is not ours."""
+"""Test signatures in minisign's format, verified by an implementation that is not ours."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from securesystemslib.signer import CryptoSigner
 
 from comet_updates.signing import minisig, sign
+from comet_updates_cli.signing.key_folder import create_private
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,12 +25,12 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 @pytest.fixture
 def key(tmp_path: Path) -> SSlibKey:
-    return sign.create(tmp_path / "key.pem")
+    return create_private(tmp_path / "key.pem")
 
 
 @pytest.fixture
 def public(key: SSlibKey) -> minisign.PublicKey:
-    """As an app has it, from the line that `comet-updates keys create` prints."""
+    """Return the public key as an app has it: the line that `comet-updates keys create` prints."""
     file = minisig.public_key(sign.key_number(key), bytes.fromhex(key.keyval["public"]))
     return minisign.PublicKey.from_base64(file.splitlines()[1])
 

@@ -1,4 +1,4 @@
-"""What a client of TUF asks for, and how much it gets: the tables of docs/clients/tuf.md."""
+"""Test the requests of a TUF client, and the bytes that it gets, as the tables of docs/clients/tuf.md show them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MANIFEST = "targets/comet-cursor/stable/HASH.manifest.json"
 
 @pytest.fixture
 def asked(house: TufPublisher, client: Client, web: HttpServer) -> HttpServer:
-    """The web after a first check."""
+    """Return the server after a client's first check."""
     house.release("4.2.1")
     house.sweep()
     client.check()
@@ -30,7 +30,10 @@ def asked(house: TufPublisher, client: Client, web: HttpServer) -> HttpServer:
 
 
 def told(web: HttpServer) -> tuple[list[str], int]:
-    """The requests and the bytes since the last time; numbers that follow the clock, and hashes, by name."""
+    """Return the requests and the bytes since the last call.
+
+    Version numbers made from the time, and hashes, have names.
+    """
     paths = [re.sub(r"/[0-9]{7,}\.", "/N.", re.sub("[0-9a-f]{64}", "HASH", path)) for path, _ in web.asked]
     sent_bytes = web.sent_bytes
     web.asked, web.sent_bytes = [], 0
@@ -85,7 +88,7 @@ def test_after_a_release_of_another_product_it_is_the_snapshot_besides(
     assert told(asked)[0] == [ROOT_2, TIMESTAMP, SNAPSHOT]
 
 
-def test_after_a_new_root_it_is_one_more_for_good_or_until_the_app_ships_with_it(
+def test_new_root_costs_one_more_request_until_the_app_ships_with_it(
     house: TufPublisher, asked: HttpServer, client: Client
 ) -> None:
     house.rotate("root", "root-d", "root-a", "root-b", "root-c")

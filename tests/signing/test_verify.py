@@ -1,4 +1,4 @@
-"""Metadata, read and verified: who may say what, and what the key of a product said."""
+"""Test metadata that is read and verified: which key may sign what, and what a product's key has signed."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from comet_updates.publish.uploads import parse
 from comet_updates.signing import sign, verify
 from comet_updates.signing.verify import NO_TRUST, TrustAnchor, read_seal
 from comet_updates_cli.signing import offline_roles
+from comet_updates_cli.signing.key_folder import create_private
 from tests.signing.thief import signed
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def read_anchor(uploaded: dict[str, bytes]) -> TrustAnchor:
 
 
 class Keys:
-    """Keys in files, by their names."""
+    """Keys in files, by name."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -52,7 +53,7 @@ class Keys:
     def uri(self, name: str) -> str:
         file = self._folder / f"{name}.pem"
         if not file.exists():
-            sign.create(file)
+            create_private(file)
         return f"file2:{file}"
 
     def uris(self, *names: str) -> list[str]:
@@ -118,8 +119,8 @@ class TestAnchor:
         ("signers", "counts"),
         [
             (("a", "b", "c"), True),
-            (("a", "b"), False),  # of the old ones enough, of the new ones one
-            (("b", "c"), False),  # of the new ones enough, of the old ones one
+            (("a", "b"), False),  # enough of the old keys, one of the new ones
+            (("b", "c"), False),  # enough of the new keys, one of the old ones
         ],
     )
     def test_the_next_root_is_vouched_for_by_the_one_before_and_by_itself(
@@ -294,11 +295,11 @@ def product(path: str = PATH, version: int = 1, **beside: Any) -> Targets:
 
 
 class TestSeal:
-    """What a pipeline signed."""
+    """The state that a pipeline signed."""
 
     @pytest.fixture
     def read(self, keys: Keys, targets: Targets) -> Callable[..., Any]:
-        """`read(metadata, key)`: signed with the key of that name."""
+        """Return `read(metadata, key)`, which signs with the key of that name."""
         return lambda metadata, key="product": read_seal(targets, KEY, signed(metadata, keys.uri(key)))
 
     def test_it_is_the_hash_of_each_manifest(self, read: Callable[..., Any]) -> None:
@@ -316,7 +317,7 @@ class TestSeal:
         for path in ("comet-other/stable/manifest.json", "comet-cursor/stable/comet-cursor-4.2.1.tar.gz"):
             made.targets[path] = TargetFile(1, {"sha256": "00" * 32}, path)
         without = TargetFile(1, {"sha512": "00" * 64}, "comet-cursor/beta/manifest.json")
-        made.targets[without.path] = without  # by no hash that it could be found by
+        made.targets[without.path] = without  # without the hash that would find it
         assert set(read(made).manifests) == {PATH}
 
     @pytest.mark.parametrize(
@@ -376,7 +377,7 @@ class TestSeal:
 def test_refusal_names_its_key_path_problem_and_remedy(
     refused: Callable[[], object], path: str, problem: str, remedy: str
 ) -> None:
-    """Uploads and metadata are refused in the same form, whichever module reads them."""
+    """Refuse uploads and metadata in the same form, in every module that reads them."""
     with pytest.raises(RefusedUploadError) as refusal:
         refused()
     assert refusal.value.key == KEY
@@ -392,7 +393,7 @@ def json_of(leaves: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 CANONICAL = json_of(st.none() | st.booleans() | st.integers() | st.text())
-"""What can be signed: TUF's form of JSON knows no fractions."""
+"""Values that can be signed: TUF's form of JSON has no fractions."""
 
 JSON = json_of(CANONICAL | st.floats())
 FIELDS = st.sampled_from(
@@ -410,7 +411,7 @@ NASTY = {
 
 @st.composite
 def broken(draw: st.DrawFn, sound: bytes) -> bytes:
-    """Sound metadata with something else in some of its places."""
+    """Draw valid metadata, with other values in some places."""
     document = json.loads(sound)
 
     def breaking(value: Any) -> Any:
@@ -424,7 +425,7 @@ def broken(draw: st.DrawFn, sound: bytes) -> bytes:
 
 
 class TestNoise:
-    """Whatever is uploaded, the worst that happens is a refusal."""
+    """The worst result of any upload is a refusal."""
 
     @given(st.data())
     def test_in_the_place_of_a_signature(self, keys: Keys, targets: Targets, data: st.DataObject) -> None:
@@ -437,7 +438,7 @@ class TestNoise:
 
     @given(st.data())
     def test_signed_by_who_may(self, keys: Keys, targets: Targets, data: st.DataObject) -> None:
-        """The key of a product may sign nonsense, too."""
+        """Even the key of a product may sign nonsense."""
         made = product()
         made.targets[PATH].unrecognized_fields["custom"] = data.draw(
             CANONICAL | st.fixed_dictionaries({}, optional={"minisign": CANONICAL, "appcast": CANONICAL})

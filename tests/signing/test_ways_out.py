@@ -1,6 +1,6 @@
-"""What to do once a key is stolen: the functions behind the commands in their order, as in docs/security.md.
+"""Test what to do after the theft of a key: the functions behind the commands, in the order of docs/security.md.
 
-In the end clients get the honest state again: new ones, and those that saw what the thief signed.
+At the end clients get the honest state again: new clients, and those that saw what the attacker signed.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def test_of_a_stolen_key_of_root(house: TufPublisher, client: Client, newcomer: 
 
     for each in (client, newcomer):
         assert version_of(each.check()) == "4.2.1"
-    # And now his key is one of none: with the next that he steals he has one of two again, not two.
+    # The old key is out. The attacker needs two keys of root again, and the next stolen one is only the first.
     root = thief.read(object_keys.metadata_key("root", 2))
     mine = offline_roles.rotated(root, "targets", [sign.public_key(thief.own)], [], house.now)
     house.s3.put(object_keys.metadata_key("root", 3), signed(mine, house.key("root-a"), house.key("root-b")))
@@ -51,7 +51,7 @@ def test_of_a_stolen_key_of_root(house: TufPublisher, client: Client, newcomer: 
 
 
 def test_a_new_root_that_too_few_signed_is_not_published(house: TufPublisher, client: Client, thief: Attacker) -> None:
-    """So that a ceremony that is interrupted harms nobody."""
+    """Interrupt a ceremony, which must harm nobody."""
     key_folder.rotate(
         house.folder, "root", [house.public("root-d")], [house.keyid("root-a")], now=house.now, is_dry=False
     )
@@ -89,9 +89,7 @@ def test_of_a_stolen_key_of_targets(house: TufPublisher, client: Client, newcome
         assert version_of(each.check()) == "4.2.1"
 
 
-def test_what_the_thief_of_the_targets_key_uploaded_has_to_be_deleted_first(
-    house: TufPublisher, thief: Attacker
-) -> None:
+def test_uploads_of_a_stolen_targets_key_must_be_deleted_first(house: TufPublisher, thief: Attacker) -> None:
     evil = offline_roles.delegated(thief.metadata(Targets.type), PRODUCT, [sign.public_key(thief.own)], 1, house.now)
     house.s3.put(object_keys.trust_key(Targets.type, evil.version), signed(evil, house.key("targets")))
     with pytest.raises(DecisionError, match="already exists with different content"):
@@ -109,7 +107,7 @@ def test_of_a_stolen_key_of_a_product(house: TufPublisher, client: Client, newco
 
     for each in (client, newcomer):
         assert version_of(each.check()) == "4.2.1"
-    # What he signs counts no longer, wherever he puts it.
+    # The attacker's signature has no effect any more, wherever it is uploaded.
     house.s3.put(object_keys.signed_key(PRODUCT, 9), signed(targets_of(9, house, {PATH: EVIL}), house.key("product")))
     thief.product(9, house.key("product"))
     house.sweep()
@@ -339,7 +337,7 @@ class TestSkippedNumbers:
 
 
 class TestFastForward:
-    """Versions so high that nothing honest comes after them, for a client that has seen them."""
+    """Versions so high that no honest version can follow, for a client that has seen them."""
 
     @pytest.mark.parametrize("deletes", [True, False])
     def test_by_the_online_key(
@@ -348,7 +346,7 @@ class TestFastForward:
         """Recover without deleting anything. Deleting harms nothing."""
         thief.fresh(house.online, version=900_000_000)
         thief.timestamp(house.online, 2**31, 900_000_000)
-        assert version_of(client.check()) == "4.2.1"  # and it remembers
+        assert version_of(client.check()) == "4.2.1"  # and the client remembers the high versions
         house.release("4.3.0")
         house.s3.delete(urls.TIMESTAMP)
         house.sweep()
@@ -372,7 +370,7 @@ class TestFastForward:
     def test_by_the_key_of_a_product(
         self, house: TufPublisher, client: Client, newcomer: Client, thief: Attacker, *, deletes: bool
     ) -> None:
-        """With the online key exchanged nothing has to be deleted, but it may be."""
+        """After the online key has been exchanged, metadata may be deleted, but need not be."""
         body = thief.product(999_999_999, house.key("product"))
         house.s3.put(object_keys.signed_key(PRODUCT, 999_999_999), body)
         house.sweep()
@@ -383,7 +381,7 @@ class TestFastForward:
             house.seal(key="product-2")
         house.sweep()
         with pytest.raises(RepositoryError):
-            client.check()  # the snapshot cannot go back
+            client.check()  # the client refuses an older snapshot
 
         house.rotate("online", "online-2", "online", "root-a", "root-b")
         house.use_online("online-2")

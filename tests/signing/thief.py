@@ -1,4 +1,4 @@
-"""An attacker who writes to the bucket, or answers in the CDN's place, and signs with just the keys that he stole."""
+"""An attacker who writes to the bucket, or answers in the CDN's place, and signs with nothing but stolen keys."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 ROLE = object_keys.product_role(PRODUCT)
 EVIL = b'{"version":"6.6.6","artifacts":[{"url":"https://evil.example/setup.exe"}]}\n'
-"""What nobody of the house decided."""
+"""A manifest that the publisher never decided."""
 
 
 def signed(metadata: Any, *uris: str) -> bytes:
-    """Signed with keys of which nobody asks whether they may."""
+    """Return metadata signed with these keys, whether they may sign it or not."""
     made: Metadata[Any] = Metadata(metadata)
     for uri in uris:
         made.sign(Signer.from_priv_key_uri(uri, sign.public_key(uri)), append=True)
@@ -32,16 +32,16 @@ def signed(metadata: Any, *uris: str) -> bytes:
 
 
 def targets_of(version: int, house: TufPublisher, bodies: Mapping[str, bytes]) -> Targets:
-    """Metadata of a role over these files."""
+    """Return a role's metadata with these files."""
     files = {path: TargetFile.from_data(path, body, ["sha256"]) for path, body in bodies.items()}
     return Targets(version, expires=house.now + timedelta(days=80), targets=files)
 
 
 class Attacker:
-    """Whoever may write to the bucket.
+    """An attacker who may write to the bucket.
 
     Args:
-        house: whose bucket it is. Of its keys he uses those that a test gives him, and no others.
+        house: the owner of the bucket. A test chooses which of its keys are stolen.
     """
 
     def __init__(self, house: TufPublisher) -> None:
@@ -52,7 +52,7 @@ class Attacker:
         self._house.s3.put(key, body)
 
     def metadata(self, role: str) -> Any:
-        """What is newest of a role, as everybody can read it."""
+        """Return the newest metadata of a role, which everybody can read."""
         found = [known for key in self._house.s3.keys(urls.METADATA) if (known := object_keys.metadata(key))]
         version = max(known.version for known in found if known.role == role)
         return self.read(object_keys.metadata_key(role, version))
@@ -61,19 +61,23 @@ class Attacker:
         return Metadata.from_bytes(self._house.s3.get(key)).signed
 
     def file(self, body: bytes, path: str = PATH) -> None:
-        """Put a target where a client looks for it that was told its hash."""
+        """Upload a target to the key where a client looks for its hash."""
         self.put(object_keys.target_key(path, sign.sha256(body)), body)
 
     def product(self, version: int, uri: str, body: bytes = EVIL, path: str = PATH, role: str = ROLE) -> bytes:
-        """Publish metadata of a product, and the manifest that it speaks of; gives its bytes."""
+        """Publish metadata of a product, and the manifest that it names. Return the bytes of the metadata."""
         made = signed(targets_of(version, self._house, {path: body}), uri)
         self.file(body, path)
         self.put(object_keys.metadata_key(role, version), made)
         return made
 
     def fresh(self, online: str, *, version: int | None = None, **versions: int) -> None:
-        """Say with the `online` key that other versions of some roles are the newest, in the next snapshot or in that
-        `version`; dots of roles are written `__`.
+        """Sign with the `online` key that other versions of some roles are the newest. Dots in roles are written `__`.
+
+        Args:
+            online: the URI of the key.
+            version: of the snapshot; the next one by default.
+            versions: role → version.
         """
         timestamp = self.read(urls.TIMESTAMP)
         before = self.read(object_keys.metadata_key(Snapshot.type, timestamp.snapshot_meta.version))
@@ -93,5 +97,5 @@ class Attacker:
 
 
 def version_of(manifest: bytes | None) -> str | None:
-    """Which release a manifest offers."""
+    """Return the version that a manifest offers."""
     return json.loads(manifest)["version"] if manifest else None

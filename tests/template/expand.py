@@ -1,4 +1,4 @@
-"""The template, its expansion by SAM, and what the rules of `checks/template_rules/` find in it."""
+"""The template, its expansion by SAM, and the findings of the rules in `checks/template_rules/`."""
 
 from __future__ import annotations
 
@@ -13,25 +13,26 @@ from cfnlint.config import ConfigMixIn
 from cfnlint.rules import Rules
 from cfnlint.runner.template import run_template_by_file_paths
 
-from checks.template_rules.expansion import Template, expand, load, resources
+from checks.template_rules.expansion import NotExpandedError, Template, expand, load, resources
+from checks.template_rules.rule import PolicyRule
 from testkit.project import ROOT
 
 __all__ = ["Fault", "Finding", "Template", "expand", "findings", "findings_with", "resources", "source"]
 
 
 Fault = Callable[[Template], Any]
-"""Plants what a rule has to find."""
+"""Plants a fault for a rule to find."""
 
 
 class Finding(NamedTuple):
-    """What cfn-lint shows of a breach."""
+    """A finding of cfn-lint."""
 
     rule: str
     message: str
 
 
 def source() -> Template:
-    """`template.yaml`, with short forms such as `!Ref` written out."""
+    """Return `template.yaml`, with short forms such as `!Ref` written out."""
     return copy.deepcopy(_source())
 
 
@@ -46,20 +47,35 @@ def _rules() -> Rules:
 
 
 def findings(template: Template, folder: Path) -> list[Finding]:
-    """What cfn-lint finds with the rules of `template_rules`; `folder` is where it gets the template as a file."""
+    """Return what cfn-lint finds with our rules. The template is written to a file in `folder`."""
     file = folder / "template.json"
     file.write_text(json.dumps(template))
     return findings_in(file)
 
 
 def findings_with(plant: Fault, folder: Path) -> list[Finding]:
-    """What they find in our own template once a fault is planted in it."""
+    """Return what the rules find in our own template with a planted fault.
+
+    The rules read the expanded template directly, which is quicker. cfn-lint starts them where it has a part: it reads
+    `Metadata` and `Transform`, and reports what SAM cannot expand.
+    """
     template = source()
     plant(template)
-    return findings(template, folder)
+    try:
+        expanded = expand(template)
+    except NotExpandedError:
+        return findings(template, folder)
+    if any(template.get(name) != _source().get(name) for name in ("Metadata", "Transform")):
+        return findings(template, folder)
+    return [
+        Finding(rule.id, f"{found.place}: {found.problem}. {found.remedy}")
+        for rule in _rules().values()
+        if isinstance(rule, PolicyRule)
+        for found in rule.findings(expanded)
+    ]
 
 
 def findings_in(file: Path) -> list[Finding]:
-    """What cfn-lint finds in `file`, with the rules of `template_rules`, whatever `file` says of rules to leave out."""
+    """Return what cfn-lint finds in `file` with our rules, including those that `file` says to ignore."""
     config = ConfigMixIn(["--mandatory-checks", "E95", "--template", str(file)])
     return [Finding(found.rule.id, found.message) for found in run_template_by_file_paths(config, _rules())]

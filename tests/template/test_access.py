@@ -1,6 +1,6 @@
-"""Who may reach what: trust, resource policies, and which function has which role, layer and log. All of it exact.
+"""Test who may reach what: trust, resource policies, and the role, layer and log of each function. All of it is exact.
 
-What a role allows is worth nothing if another role, or somebody else, can stand in its place.
+The limits of a role help only if no other role, and nobody else, can take its place.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def _statements(template: Template, name: str) -> Any:
 
 
 def _trusts(template: Template, name: str, principal: Any) -> None:
-    # A copy: the two functions' roles share one document by a YAML anchor.
+    # Copy it: the two functions' roles share one document by a YAML anchor.
     document = copy.deepcopy(_properties(template, name)["AssumeRolePolicyDocument"])
     document["Statement"][0]["Principal"] = principal
     _properties(template, name)["AssumeRolePolicyDocument"] = document
@@ -139,7 +139,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
         ),
     ),
 }
-"""Fault → the rule that has to find it, and how to plant it."""
+"""Fault → the rule that must find it, and a function that plants it."""
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -160,7 +160,7 @@ def test_the_queue_takes_notifications_before_the_bucket_sends_them() -> None:
 
 
 def test_nothing_that_was_decided_can_be_left_out() -> None:
-    """The positive control in full: without any single node of `decided.yaml`, the rule speaks."""
+    """Full positive control: remove each single node of `decided.yaml`, and the rule must find it."""
     rule, expanded = AsDecided(), expand(source())
     for name, decided in rule.decided.items():
         for path in _paths(decided):

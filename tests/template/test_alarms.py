@@ -1,4 +1,4 @@
-"""What somebody has to act on: each alarm watches something, is explained, and knows no client."""
+"""Test the alarms: each watches something that needs an action, is explained, and has no data of a client."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_an_alarm_tells_nobody_unless_a_topic_was_named(expanded: Template, alar
 
 
 def matches(pattern: str, line: dict[str, Any]) -> bool:
-    """Whether CloudWatch counts the line: of its language, what our patterns use."""
+    """Return whether CloudWatch counts the line. Only the part of its pattern language that we use is supported."""
     terms = re.findall(r'\$\.(\w+) = "([^"]+)"', pattern)
     assert re.sub(r'\(?\$\.\w+ = "[^"]+"\)?', "", pattern).split() in (["{", "}"], ["{", "||", "}"])
     return any(line[field] == value for field, value in terms)
@@ -137,7 +137,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     ),
     "a topic": ("E9501", lambda t: t["Resources"].update(More={"Type": "AWS::SNS::Topic", "Properties": {}})),
 }
-"""Fault → the rule that has to find it, and how to plant it."""
+"""Fault → the rule that must find it, and a function that plants it."""
 
 
 @pytest.mark.parametrize("fault", FAULTS)

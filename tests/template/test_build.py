@@ -1,4 +1,4 @@
-"""Packages that `sam build` makes, and that they run in Lambda's own runtime: emulator and client, no container."""
+"""Test the packages of `sam build`, and run them in Lambda's own runtime: emulator and runtime client, no container."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ FUNCTIONS = {"AnswerFunction": "AnswerLayer", "PublishFunction": "PublishLayer"}
 
 
 def need(present: bool, what: str) -> None:  # noqa: FBT001
-    """Skip where a person lacks what the build needs; fail where nothing may be skipped."""
+    """Skip the test if a tool of the build is missing. Fail instead where nothing may be skipped."""
     if not present:
         reason = f"{what} is missing: `make test-all` installs it where python3.13 is on PATH, in pyenv or in uv"
         pytest.fail(reason) if os.environ.get("COMET_REQUIRE_ALL") else pytest.skip(reason)
@@ -79,13 +79,13 @@ def linked(folder: Path, *programs: str) -> Path:
 
 
 NEEDED = ("make", "find", "tar", "mkdir", "rm", "chmod")
-"""The programs with which the Makefiles build, besides Python."""
+"""The programs that the Makefiles need besides Python."""
 
 SHIMS = pytest.mark.parametrize("shim", [None, "exit 127", "echo 3.12"], ids=["missing", "fails", "is-something-else"])
 
 
 def without_python(folder: Path, shim: str | None) -> str:
-    """Return a PATH that has what a build needs, but no Python that works; `shim` is a script in its place."""
+    """Return a PATH with everything that a build needs except a working Python; `shim` is a script in its place."""
     path = linked(folder, *NEEDED)
     if shim:
         (path / "python3.13").write_text(f"#!/bin/sh\n{shim}\n")
@@ -128,7 +128,7 @@ def copy(tmp_path: Path) -> Path:
 def test_build_of_functions_without_python_fails_and_says_what_to_type(
     copy: Path, tmp_path: Path, shim: str | None
 ) -> None:
-    """Positive control: the test below, with the runtime's Python."""
+    """Positive control of the test below, which has the runtime's Python."""
     run = make("PublishFunction", copy, without_python(tmp_path / "bin", shim))
     (line,) = run.stderr.splitlines()
     assert "python3.13 is not on PATH: install Python 3.13, or type `make build`" in line
@@ -159,7 +159,7 @@ def test_build_of_publishing_copies_only_listed_files(copy: Path, name: str, *, 
 
 @pytest.mark.parametrize("name", ["errors.py", "answer/log.py"])
 def test_build_without_a_listed_file_fails_and_names_it(copy: Path, name: str) -> None:
-    """Positive control: the test above."""
+    """Positive control of the test above."""
     (copy / "comet_updates" / name).unlink()
     run = make("PublishFunction", copy, with_python())
     assert f"comet_updates/{name}" in run.stderr
@@ -183,7 +183,7 @@ def test_cfn_lint_finds_no_fault() -> None:
 
 
 def sources(folder: Path) -> set[str]:
-    """The modules that are in a folder, by their names."""
+    """Return the names of the modules in a folder."""
     parts = (path.relative_to(folder).with_suffix("").parts for path in folder.rglob("*.py"))
     return {".".join(part).removesuffix(".__init__") for part in parts}
 
@@ -202,6 +202,7 @@ def python(built: Path, function: str, code: str) -> subprocess.CompletedProcess
         "LOG_LEVEL": "INFO",
         "LOG_SUCCESSES": "false",
         "ONLINE_KEY": "none",
+        "SERVICE_URL": "none",
     }
     return subprocess.run([PYTHON, "-c", code], env=environment, capture_output=True, text=True, check=True)
 
@@ -214,7 +215,7 @@ def test_publishing_function_holds_the_modules_that_it_loads(built: Path) -> Non
     assert sources(built / "PublishFunction") == set(python(built, "PublishFunction", code).stdout.split())
 
 
-def test_the_answering_function_is_the_modules_that_a_reviewer_reads_and_nothing_else(built: Path) -> None:
+def test_answering_function_has_only_the_modules_that_a_reviewer_reads(built: Path) -> None:
     assert sources(built / "AnswerFunction") == ANSWER_MODULES
 
 
@@ -258,7 +259,7 @@ def test_the_binaries_are_for_the_architecture_of_the_functions(built: Path) -> 
 
 
 def without_byte_code(folder: Path) -> list[str]:
-    """The names of the sources that Python would compile, or check, at a cold start."""
+    """Return the names of the sources that Python would compile or check at a cold start."""
     found = []
     for source in folder.rglob("*.py"):
         compiled = source.parent / "__pycache__" / f"{source.stem}.{RUNTIME_TAG}.pyc"
@@ -321,14 +322,14 @@ def test_two_builds_are_the_same_bytes(built: Path, tmp_path: Path) -> None:
 
 
 def running(built: Path, function: str, settings: dict[str, str]) -> AbstractContextManager[Invoke]:
-    """The built `function` with its layer, in Lambda's runtime."""
+    """Run the built `function` with its layer, in Lambda's runtime."""
     handler = f"comet_updates.{'answer' if function.startswith('Answer') else 'publish'}.handler.handler"
     return lambda_runtime(handler, [built / function, built / FUNCTIONS[function] / "python"], settings)
 
 
 @pytest.fixture
 def settings(s3: S3, environment: None) -> dict[str, str]:
-    names = ("BUCKET", "S3_ENDPOINT", "MEMORY_TTL_S", "LOG_LEVEL", "LOG_SUCCESSES", "ONLINE_KEY")
+    names = ("BUCKET", "S3_ENDPOINT", "MEMORY_TTL_S", "LOG_LEVEL", "LOG_SUCCESSES", "ONLINE_KEY", "SERVICE_URL")
     return {name: value for name, value in os.environ.items() if name.startswith("AWS_") or name in names}
 
 
@@ -345,7 +346,7 @@ def test_the_built_answering_function_answers_in_lambdas_runtime(
 
 
 def test_the_built_answering_function_writes_what_somebody_has_to_act_on(built: Path) -> None:
-    """With the logger that it loads only then; what its package leaves out is not missed."""
+    """Load the logger for the line. The part of its package that the layer leaves out is not needed."""
     event = {"rawPath": "/v1/comet-cursor/stable", "requestContext": {"http": {"method": "GET"}}}
     code = f"from comet_updates.answer.handler import handler; print(handler({event}, None)['statusCode'])"
     run = python(built, "AnswerFunction", code)

@@ -1,4 +1,4 @@
-"""The CDN: what it keeps, for how long, what it passes on, and that each rule finds the faults that it is there for."""
+"""Test the CDN: what it caches, for how long, and what it passes on. Each rule finds its planted faults."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from testkit.project import ROOT
 from tests.template.expand import Fault, Template, expand, findings, findings_with, resources, source
 
 LAYERS = 3
-"""Caches that an answer may pass: of an edge, of its region, and the origin shield."""
+"""The caches on the way of an answer: the edge, its region, and the origin shield."""
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +44,11 @@ def test_there_is_one_way_to_the_answering_function(expanded: Template) -> None:
 
 
 def test_without_a_word_there_is_no_cdn(expanded: Template) -> None:
-    """docs/decisions/0005-cdn.md says why."""
+    """See docs/decisions/0005-cdn.md for the reason."""
     assert expanded["Parameters"]["UseCdn"]["Default"] == "false"
 
 
-def test_nothing_of_a_client_but_the_path_counts_at_the_edge_or_is_passed_on(expanded: Template, config: Any) -> None:
+def test_the_edge_uses_and_passes_on_nothing_of_a_client_but_the_path(expanded: Template, config: Any) -> None:
     (policy,) = resources(expanded, "AWS::CloudFront::CachePolicy").values()
     assert policy["CachePolicyConfig"]["ParametersInCacheKeyAndForwardedToOrigin"] == allowed.PATH_ALONE
     assert {repr(value) for value in allowed.PATH_ALONE.values() if value is not True} == {
@@ -58,7 +58,7 @@ def test_nothing_of_a_client_but_the_path_counts_at_the_edge_or_is_passed_on(exp
     }
     for behaviour in (config["DefaultCacheBehavior"], *config["CacheBehaviors"]):
         assert behaviour["CachePolicyId"] in ({"Ref": "PathAlone"}, allowed.NOT_CACHED)
-        assert behaviour.keys() <= cdn.BEHAVIOUR  # none of which passes anything on
+        assert behaviour.keys() <= cdn.BEHAVIOUR  # none of these passes anything on
 
 
 def test_the_edge_keeps_no_url_with_a_version_in_it(config: Any) -> None:
@@ -67,7 +67,7 @@ def test_the_edge_keeps_no_url_with_a_version_in_it(config: Any) -> None:
 
 
 def kept(config: Any, path: str) -> bool:
-    """Whether CloudFront may keep the answer to `path`: the first behaviour counts whose pattern fits."""
+    """Return whether CloudFront may cache the answer to `path`. The first behaviour with a matching pattern counts."""
     for behaviour in config["CacheBehaviors"]:
         pattern = re.escape(behaviour["PathPattern"]).replace(r"\*", ".*")
         if re.fullmatch(pattern, path):
@@ -87,13 +87,13 @@ def test_the_edge_keeps_no_url_with_the_number_of_an_old_copy_in_it(
     shapes = (guid, *braced, guid.hex, guid.hex.upper(), number, f"DN{number}", f"dn-{number}")
     for shape in shapes:
         for url in (f"/v1/{product}/{channel}", *(f"/v1/{product}/{channel}/{document}" for document in DOCUMENTS)):
-            assert urls.public_key(f"{url}/{shape}") == urls.public_key(url)  # an old copy's URL, or nothing is shown
+            assert urls.public_key(f"{url}/{shape}") == urls.public_key(url)  # an old copy's URL, or no document
             assert not kept(config, f"{url}/{shape}")
 
 
 @given(NAMES, NAMES)
 def test_the_edge_keeps_what_is_the_same_for_everyone(config: Any, product: str, channel: str) -> None:
-    """Positive control of the test above; and without it the load would grow with the number of clients."""
+    """Positive control of the test above. Caching also keeps the load from growing with the number of clients."""
     documents = [f"/v1/{product}/{channel}/{document}" for document in DOCUMENTS]
     pages = ("/", f"/{product}", f"/{product}/feed.atom", "/schemas/release.json")
     for url in (f"/v1/{product}/{channel}", *documents, *pages):
@@ -108,11 +108,11 @@ def test_the_edge_knows_how_a_document_ends() -> None:
 def test_every_error_that_cloudfront_would_keep_is_asked_for_again(config: Any) -> None:
     kept = {found["ErrorCode"]: found["ErrorCachingMinTTL"] for found in config["CustomErrorResponses"]}
     assert kept == dict.fromkeys((403, 404, 500, 502, 503, 504), 0)
-    constant = (respond.NOT_FOUND, respond.NOT_ALLOWED, respond.FAILED, respond.UNAVAILABLE)
+    constant = (respond.NOT_FOUND, respond.NO_PAGE, respond.NOT_ALLOWED, respond.FAILED, respond.UNAVAILABLE)
     assert {answer.status for answer in constant} - {405} <= set(kept)  # the edge itself refuses other methods
 
 
-def test_a_published_release_is_at_every_edge_within_the_time_that_the_docs_say(expanded: Template) -> None:
+def test_release_reaches_every_edge_within_the_time_in_the_docs(expanded: Template) -> None:
     memory = expanded["Parameters"]["MemoryTtlSeconds"]["Default"]
     longest = memory + LAYERS * (respond.SHARED_MAX_AGE_S + respond.REVALIDATE_S)
     (said,) = re.findall(r"visible everywhere within (\d+) seconds", (ROOT / "docs" / "cdn.md").read_text())
@@ -163,7 +163,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "a query in the key": ("E9511", lambda t: _key(t).update(QueryStringsConfig={"QueryStringBehavior": "all"})),
     "the client's own words of what it can unpack": ("E9511", lambda t: _key(t).pop("EnableAcceptEncodingGzip")),
     "another cache policy": ("E9511", lambda t: _default(t, CachePolicyId="658327ea-f89d-4fab-a63d-7e88639e58f6")),
-    "settings of the elder kind": ("E9511", lambda t: _default(t, ForwardedValues={"QueryString": True})),
+    "settings of the older kind": ("E9511", lambda t: _default(t, ForwardedValues={"QueryString": True})),
     "all of the client to the function": (
         "E9511",
         lambda t: _default(t, OriginRequestPolicyId="b689b0a8-53d0-40ab-baf2-68738e2966ac"),
@@ -206,7 +206,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
         lambda t: _cdn(t)["Origins"][0].update(OriginCustomHeaders=[{"HeaderName": "x", "HeaderValue": "y"}]),
     ),
     "errors are kept": ("E9510", lambda t: _cdn(t)["CustomErrorResponses"][1].update(ErrorCachingMinTTL=300)),
-    "an elder protocol": ("E9510", lambda t: _cdn(t).update(HttpVersion="http1.1")),
+    "an older protocol": ("E9510", lambda t: _cdn(t).update(HttpVersion="http1.1")),
     "no shield": ("E9510", lambda t: _cdn(t)["Origins"][0].pop("OriginShield")),
     "a door for everyone": ("E9512", lambda t: _resource(t, "CdnDoor", AuthType="NONE")),
     "a door to publishing": (
@@ -230,7 +230,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "gateway and CDN at once": ("E9512", lambda t: t["Conditions"].update(HasGateway={"Fn::Equals": ["a", "a"]})),
     "a CDN that cannot be left out": ("E9502", lambda t: t["Resources"]["Cdn"].pop("Condition")),
 }
-"""Fault → the rule that has to find it, and how to plant it."""
+"""Fault → the rule that must find it, and a function that plants it."""
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -1,4 +1,4 @@
-"""What a scanner of others says about the template: it asks for nothing but what we decided against, with a reason."""
+"""Test the findings of checkov in the template: each is one that we decided against, with a reason."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ pytestmark = pytest.mark.full
 
 CHECKOV = ROOT / ".venv-checkov" / "bin" / "checkov"
 WAIVERS: dict[str, dict[str, Any]] = load((ROOT / "checks" / "template_rules" / "waivers.yaml").read_text())
-NOWHERE = "http://127.0.0.1:9"  # the port that discards: whoever asks for something there is refused at once
+NOWHERE = "http://127.0.0.1:9"  # the discard port: a request there is refused at once
 
 
 def scanned(template: Template, folder: Path) -> Any:
-    """checkov's report on what SAM makes of `template`. It is told to fetch nothing, and could not."""
+    """Return checkov's report on SAM's expansion of `template`. It has no network, and its options forbid downloads."""
     need(CHECKOV.exists(), "checkov")
     file = folder / "expanded.json"
     file.write_text(json.dumps(expand(template), indent=1))
@@ -42,7 +42,7 @@ def scanned(template: Template, folder: Path) -> Any:
 
 
 def failed(report: Any) -> set[tuple[str, str]]:
-    """Check and logical id of each finding."""
+    """Return check and logical id of each finding."""
     return {(found["check_id"], found["resource"].split(".")[-1]) for found in report["results"]["failed_checks"]}
 
 
@@ -52,7 +52,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def with_everything() -> Template:
-    """The template without conditions: checkov passes over what the parameters' defaults leave out, such as the CDN."""
+    """Return the template without conditions. checkov ignores what is off by default, such as the CDN."""
     template = source()
     for resource in template["Resources"].values():
         resource.pop("Condition", None)

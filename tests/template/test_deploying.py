@@ -1,4 +1,4 @@
-"""How a new version comes to clients: to few at first, back by itself if it fails, and by whatever way they ask."""
+"""Test how a new version reaches clients: few at first, back by itself if it fails, through every way in."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def expanded() -> Template:
 
 
 def version(template: Template) -> str:
-    """The logical id of the version that answers: where it is another, CloudFormation makes a new one."""
+    """Return the logical id of the answering version. If it changes, CloudFormation makes a new version."""
     (name,) = resources(expand(template), "AWS::Lambda::Version")
     return name
 
@@ -42,7 +42,7 @@ def test_a_new_version_gets_a_tenth_of_the_requests_for_ten_minutes(expanded: Te
 
 
 def test_it_goes_back_on_each_alarm_of_the_answering_function(expanded: Template) -> None:
-    """And on none of publishing: what is uploaded meanwhile says nothing of the version that answers."""
+    """Go back on no alarm of publishing, since a new upload shows nothing about the answering version."""
     alarms = resources(expanded, "AWS::CloudWatch::Alarm")
     logs = {name for name, (log, *_) in allowed.COUNTED.items() if log == allowed.LOGS[FUNCTION]}
     counted = {allowed.COUNTED[name][2] for name in logs}
@@ -54,7 +54,7 @@ def test_it_goes_back_on_each_alarm_of_the_answering_function(expanded: Template
     assert set(allowed.GOES_BACK_ON) == of_answering
 
 
-def test_what_mends_a_version_that_fails_already_need_not_wait_for_its_alarms(expanded: Template) -> None:
+def test_fix_of_a_failing_version_need_not_wait_for_its_alarms(expanded: Template) -> None:
     group = resources(expanded, "AWS::CodeDeploy::DeploymentGroup")[deploying.GROUP]
     assert group["AlarmConfiguration"]["Fn::If"][2] == {}
     assert group["DeploymentConfigName"]["Fn::If"][2]["Fn::Sub"][1] == {"ConfigName": "AllAtOnce"}
@@ -97,7 +97,7 @@ def test_what_is_of_publishing_is_no_new_version_of_answering() -> None:
     ids=["PublishLambdaVersion", "AutoPublishAliasAllProperties"],
 )
 def test_without_these_sam_would_leave_clients_at_the_version_before(without: Fault, change: str) -> None:
-    """Positive control of the test above: SAM's habits are why the template says so much about versions."""
+    """Positive control of the test above: without these lines SAM would not make a new version."""
     before, after = source(), source()
     for template in (before, after):
         without(template)
@@ -106,7 +106,7 @@ def test_without_these_sam_would_leave_clients_at_the_version_before(without: Fa
 
 
 def test_publishing_has_one_version_and_no_alias(expanded: Template) -> None:
-    """Two of them in turn would write each document anew at each sweep: docs/decisions/0006-gradual-deployment.md."""
+    """Have one, since two versions in turn would rewrite each document: docs/decisions/0006-gradual-deployment.md."""
     assert set(resources(expanded, "AWS::Lambda::Alias")) == {deploying.ALIAS}
     (sweep,) = resources(expanded, "AWS::Events::Rule").values()
     (uploads,) = resources(expanded, "AWS::Lambda::EventSourceMapping").values()
@@ -178,7 +178,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
         ),
     ),
     "a role of SAM's own for the deployment": ("E9501", lambda t: _preference(t).pop("Role")),
-    "somebody is told of each deployment": (
+    "a notification of each deployment": (
         "E9503",
         lambda t: _preference(t).update(TriggerConfigurations=[{"TriggerName": "x", "TriggerEvents": ["x"]}]),
     ),
@@ -196,7 +196,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     ),
     "an attribute for another resource": ("E9502", lambda t: t["Resources"]["Bucket"].update(UpdatePolicy={})),
 }
-"""Fault → the rule that has to find it, and how to plant it."""
+"""Fault → the rule that must find it, and a function that plants it."""
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -1,4 +1,4 @@
-"""Every payload in `events/`, through the handler that the template names for it, as `sam local invoke` does."""
+"""Test every payload in `events/` with the handler that the template names for it, as `sam local invoke` does."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def event(name: str) -> dict[str, Any]:
 
 
 def handler(function: str) -> Handler:
-    """The handler of a function, found by the name that the template gives to Lambda."""
+    """Return the handler of a function, by the name that the template gives to Lambda."""
     module, _, name = source()["Resources"][function]["Properties"]["Handler"].rpartition(".")
     found: Handler = getattr(fresh_import(module), name)
     return found
@@ -40,14 +40,14 @@ def handler(function: str) -> Handler:
 
 @pytest.fixture(scope="module")
 def bucket(s3_endpoint: str) -> S3:
-    """A bucket in which the example is published."""
+    """Return a bucket with the example published."""
     with published_bucket(s3_endpoint, {UPLOAD: json.loads((ROOT / "examples" / UPLOAD).read_bytes())}) as made:
         return made
 
 
 @pytest.fixture
 def published(bucket: S3, environment: None, open_sinks: None, monkeypatch: pytest.MonkeyPatch) -> S3:
-    """The bucket of all tests that only ask."""
+    """Return the bucket that all tests without uploads share."""
     monkeypatch.setenv("BUCKET", bucket.bucket)
     return bucket
 

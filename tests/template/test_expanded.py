@@ -1,4 +1,4 @@
-"""What the stack consists of, once SAM has expanded it; and that each rule finds the faults that it is there for."""
+"""Test the resources of the stack, as SAM expands it. Each rule finds its planted faults."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
         lambda t: t["Resources"].update(Else=copy.deepcopy(t["Resources"]["PublishFunction"])),
     ),
 }
-"""Fault → the rule that has to find it, and how to plant it."""
+"""Fault → the rule that must find it, and a function that plants it."""
 
 
 SAYS_WHERE_WHAT_AND_HOW = re.compile(r"\w+: .+\. [A-Z].+", re.DOTALL)
@@ -196,7 +196,10 @@ class TestTheBucket:
     def test_it_refuses_an_upload_that_the_functions_could_not_read(
         self, expanded: Template, header: str, usual: str | None
     ) -> None:
-        """An upload that is there and cannot be read would stop its product. One without the header is as usual."""
+        """Refuse an upload that exists but cannot be read, since it would stop its product.
+
+        Without the header it is accepted.
+        """
         (bucket_policy,) = resources(expanded, "AWS::S3::BucketPolicy").values()
         (denied,) = [
             s for s in bucket_policy["PolicyDocument"]["Statement"] if header in s["Condition"].get("Null", ())

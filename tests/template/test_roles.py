@@ -1,4 +1,4 @@
-"""Who may release, who sets the rules and approves, and how each shows who they are."""
+"""Test who may release, who sets the rules and approves, and how each proves their identity."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def expanded() -> Template:
 
 
 def trust(expanded: Template, parameters: dict[str, str]) -> Any:
-    """Who may take the pipeline role where these parameters are set, as CloudFormation writes it down."""
+    """Return who may take the pipeline role with these parameters, as CloudFormation writes it."""
     condition, by_issuer, _ = expanded["Resources"]["PipelineRole"]["Properties"]["AssumeRolePolicyDocument"]["Fn::If"]
     assert condition == "HasOidc"
     known = parameters | {"AWS::Partition": "aws", "AWS::AccountId": "123456789012"}
@@ -101,7 +101,7 @@ def test_a_subject_names_one_project_and_where_in_it(expanded: Template, subject
     ],
 )
 def test_a_subject_that_is_wider_or_something_else_is_refused(expanded: Template, subject: str) -> None:
-    """A pull request of anybody may run a pipeline, and a name that begins alike may be registered by anybody."""
+    """Anybody may run a pipeline with a pull request, and may register a similar name."""
     assert not allowed(expanded, "PipelineOidcSubject", subject)
 
 
@@ -122,7 +122,7 @@ def test_the_roles_are_there_where_somebody_was_named(expanded: Template) -> Non
 
 
 def holds(rule: dict[str, Any], parameters: dict[str, str]) -> bool:
-    """Whether CloudFormation goes on."""
+    """Return whether CloudFormation accepts the parameters."""
 
     def of(said: Any) -> Any:
         match said:
@@ -236,10 +236,8 @@ KEYS = {
         ),
     ],
 )
-def test_a_stolen_credential_can_write_what_its_role_is_for_and_delete_nothing(
-    aws: str, role: str, writes: set[str]
-) -> None:
-    """As IAM itself decides, in moto's words: the template's own statements, and a user who has only the role's key."""
+def test_stolen_credential_can_only_write_for_its_role_and_not_delete(aws: str, role: str, writes: set[str]) -> None:
+    """IAM decides, in moto's form. The statements are the template's, and the user has only the role's key."""
     with mock_aws():
         boto3.client("s3").create_bucket(Bucket="comet")
         statements = [
@@ -307,7 +305,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     ),
     "an owner role for nobody": ("E9502", lambda t: t["Resources"]["OwnerRole"].pop("Condition")),
 }
-"""Fault → the rule that has to find it, and how to plant it."""
+"""Fault → the rule that must find it, and a function that plants it."""
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -1,4 +1,7 @@
-"""What each layer holds, as `make sbom` lists it; and that the answering function's list is short and explained."""
+"""Test the list of each layer's content that `make sbom` makes.
+
+The answering function's list is short and explained.
+"""
 
 from __future__ import annotations
 
@@ -15,18 +18,18 @@ from tests.template.test_build import need
 
 CYCLONEDX = ROOT / ".venv-sbom" / "bin" / "cyclonedx-py"
 ANSWER_MAX = 5
-"""How many packages may stand between a request and its answer."""
+"""The largest number of packages between a request and its answer."""
 
 
 def locked(layer: str) -> dict[str, set[str]]:
-    """The hashes of each package of a layer, by its name and version."""
+    """Return the hashes of each package of a layer, by its name and version."""
     text = (ROOT / "layers" / layer / "requirements.txt").read_text()
     lines = re.findall(r"^([a-z0-9-]+)==(\S+?)(?: ;[^\\]*)? \\\n((?:    --hash=.+\n?)+)", text, re.MULTILINE)
     return {f"{name}@{version}": set(re.findall("sha256:([0-9a-f]{64})", hashes)) for name, version, hashes in lines}
 
 
 def listed(layer: str, folder: Path) -> bytes:
-    """The bill of materials, made as the Makefile does."""
+    """Return the bill of materials, made as the Makefile does."""
     need(CYCLONEDX.exists(), "cyclonedx-py")
     (command,) = re.findall(r"(\.venv-sbom/bin/cyclonedx-py .*);", (ROOT / "Makefile").read_text())
     arguments = command.replace("$$layer", layer).replace(f"sbom/{layer}.json", str(folder / "sbom.json")).split()
@@ -36,7 +39,8 @@ def listed(layer: str, folder: Path) -> bytes:
 
 @pytest.mark.full
 @pytest.mark.parametrize("layer", ["answer", "publish"])
-def test_it_names_every_package_of_a_layer_with_its_hashes_and_is_always_the_same(layer: str, tmp_path: Path) -> None:
+def test_list_has_each_package_with_its_hashes_and_is_always_the_same(layer: str, tmp_path: Path) -> None:
+    """Make the list twice."""
     body = listed(layer, tmp_path)
     bill: dict[str, Any] = json.loads(body)
     found = {
@@ -51,7 +55,7 @@ def test_it_names_every_package_of_a_layer_with_its_hashes_and_is_always_the_sam
     assert listed(layer, tmp_path) == body
 
 
-def test_what_the_answering_function_needs_is_short_and_each_has_its_reason() -> None:
+def test_answering_layer_has_few_packages_each_with_a_reason() -> None:
     packages = {package.partition("@")[0] for package in locked("answer")}
     explained = re.findall(
         r"^\| `([a-z0-9-]+)` \| .{20,} \|$", (ROOT / "docs/supply-chain.md").read_text(), re.MULTILINE

@@ -1,4 +1,4 @@
-"""The bucket in memory is as good as one over HTTP: the same requests give the same answers."""
+"""Test that the bucket in memory gives the same answers to the same requests as a bucket over HTTP."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STEPS = st.lists(
 
 
 def done(bucket: Bucket, step: tuple[object, ...]) -> bool:
-    """Whether a conditional write is carried out."""
+    """Return whether a conditional write succeeds."""
     try:
         match step:
             case ("put", str(key), bytes(body), replaces):
@@ -41,13 +41,16 @@ def done(bucket: Bucket, step: tuple[object, ...]) -> bool:
 
 
 def seen(bucket: Bucket, deleted: set[str]) -> object:
-    """All that a publisher can ask; of what was deleted the newest version alone, since all happens in one second."""
+    """Return everything that a publisher can read.
+
+    Of a deleted key it has one version, since all were made in one second.
+    """
     known = {key: stored[: 1 if key in deleted else None] for key, stored in bucket.versions("").items()}
     versions = {key: [(s.etag, s.size_bytes) for s in known[key]] for key in bucket.versions("a/")}
     bodies = {key: bucket.get(stored[-1]) for key, stored in known.items()}
     current = [bucket.current(key) for key in ("a/x", "b", "c")]
     children = [bucket.children(prefix) for prefix in ("", "a/")]
-    # moto goes on to tell of a folder whose last object is deleted.
+    # moto keeps listing a folder after its last object is deleted.
     folders = [[folder for folder in found if bucket.etags(folder)] for _, found in children]
     return bucket.etags("a/"), bucket.etags(""), [keys for keys, _ in children], folders, versions, bodies, current
 

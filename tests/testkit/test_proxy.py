@@ -1,4 +1,4 @@
-"""The proxy that misbehaves does so to each request that it should, however many come at once."""
+"""Test that the misbehaving proxy fails every request that it should, even if many come at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def ask(between: Proxy) -> int:
-    """The status of an answer, on a connection of its own."""
+    """Return the status of an answer, on a new connection."""
     connection = http.client.HTTPConnection(proxy.HOST, between.port, timeout=5)
     connection.request("GET", "/")
     return connection.getresponse().status
@@ -27,7 +27,7 @@ def test_a_request_that_comes_while_the_door_is_being_shut_is_not_answered(
     s3: S3, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     with proxied(urlsplit(s3.endpoint).port or 0) as between:
-        monkeypatch.setattr(between, "_close_the_door_if_due", lambda: None)  # as long as it takes
+        monkeypatch.setattr(between, "_close_the_door_if_due", lambda: None)  # as if closing took long
         between.misbehave(fault, after=1)
         assert ask(between) < http.HTTPStatus.INTERNAL_SERVER_ERROR
         with pytest.raises(http.client.RemoteDisconnected):

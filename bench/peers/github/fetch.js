@@ -1,4 +1,4 @@
-// Stands in for node-fetch, and with it for GitHub: one release, whose notes are as long as the answer is to be.
+// Replaces node-fetch, and so GitHub: one release, whose notes set the length of the answer.
 const base = 'https://downloads.example.com/comet-cursor/4.2.1'
 const assets = ['setup-x64.exe', 'comet-cursor-darwin.zip', 'comet-cursor.AppImage'].map(name => ({
   name,

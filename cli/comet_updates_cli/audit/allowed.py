@@ -153,6 +153,7 @@ ENVIRONMENT = {
         "LOG_LEVEL": "the level of the finite records to write",
         "LOG_SUCCESSES": "whether to write records of successes; they contain no more than others",
         "ONLINE_KEY": "the key that signs TUF's snapshot and timestamp, or none",
+        "SERVICE_URL": "the URL that clients ask, the same for everyone; the pages show it",
     },
 }
 """Function → its environment variables, and why each is harmless. They include no debug flags of libraries."""

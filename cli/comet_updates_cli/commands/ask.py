@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import io
-import json
+import shutil
 import ssl
 import sys
 from collections.abc import Callable
@@ -14,11 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from comet_updates.answer.errors import CometError
 from comet_updates.errors import AddressError
 from comet_updates.versions import Scheme
-from comet_updates_cli import ask_text
+from comet_updates_cli import ask_text, files
 from comet_updates_cli.options import AsJson
+from comet_updates_cli.terminal import refusals, say, say_json, say_request
 from comet_updates_client import check, machine, request, schedule
 from comet_updates_client.choose import Installed, Outcome, Verdict
 from comet_updates_client.manifest import Artifact
@@ -96,9 +95,6 @@ def ask(
     never installs or runs it. Exit code 0: an update is available or was downloaded. 1: refused or failed. 3: nothing
     to do, or you declined.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # notes may have characters that the terminal cannot show
     try:
         channel = request.channel(url)
     except AddressError as error:
@@ -106,14 +102,14 @@ def ask(
     if root and manifest_key:
         raise typer.BadParameter("cannot be used with --root. Use only one of the two.", param_hint="--manifest-key")
     memory = memory or _memory(home, channel)
-    try:
+    with refusals():
         source = _source(root, manifest_key)
         if show_request:
-            typer.echo(b"".join(source.requests(channel)), nl=False)
+            say_request(b"".join(source.requests(channel)))
             return
         if turn is False:
             check.switch_off(memory, CHANCE)
-            typer.echo(f"Off: this copy no longer checks for updates. Use --on to switch it on again. ({memory})")
+            say(f"Off: this copy no longer checks for updates. Use --on to switch it on again. ({memory})")
             return
         if installed is None:
             raise typer.BadParameter("missing. Add the installed version; it is not sent.", param_hint="--installed")
@@ -122,9 +118,6 @@ def ask(
         own = Installed(scheme, installed)
         asker = check.App(channel, own, machine.this(), memory, every_hours * HOUR_S, source)
         _ask(Task(asker, to, _key(public_key), language, yes, as_json), only_if_due=when_due)
-    except CometError as error:
-        typer.echo(f"comet-updates: {ask_text.clean(str(error))}", err=True)
-        raise typer.Exit(1) from error
 
 
 def _key(public_key: str | None) -> PublicKey | None:
@@ -138,12 +131,13 @@ def _source(root: Path | None, manifest_key: str | None) -> Source:
 
     Raises:
         UnusableRootError: `root` is not a TUF root.
+        UnreadableFileError: `root` cannot be read.
         RefusedDownloadError: `manifest_key` is not a minisign key.
     """
     if root:
         from comet_updates_client import source_tuf  # noqa: PLC0415 (as above)
 
-        return source_tuf.shipped(root.read_bytes())
+        return source_tuf.shipped(files.read(root, source_tuf.SIGNED_MAX_BYTES))
     if key := _key(manifest_key):
         from comet_updates_client.source_minisign import Minisign  # noqa: PLC0415 (as above)
 
@@ -160,24 +154,24 @@ def _memory(home: Path | None, channel: request.Channel) -> Path:
 def _ask(task: Task, *, only_if_due: bool) -> None:
     tls = ssl.create_default_context()
     verdict = check.look(task.app, tls, datetime.now(UTC), CHANCE, only_if_due=only_if_due)
-    say: Callable[[str], None] = (lambda _: None) if task.as_json else typer.echo
-    for line in ask_text.describe(verdict, task.app.installed.version, task.language):
-        say(line)
+    tell: Callable[..., None] = (lambda *_: None) if task.as_json else say
+    columns = shutil.get_terminal_size().columns
+    tell(*ask_text.describe(verdict, task.app.installed.version, task.language, columns))
     answer = _answer(task) if verdict.artifact else NOBODY_ASKED
     file = None
     if verdict.release and answer == SKIP:
         check.skip(task.app, verdict.release, CHANCE)
-        say("Skipped. The next version will be offered.")
+        tell("Skipped. The next version will be offered.")
     elif answer == NEVER:
         check.switch_off(task.app.memory, CHANCE)
-        say("Off: this copy no longer checks for updates. Use --on to switch it on again.")
+        tell("Off: this copy no longer checks for updates. Use --on to switch it on again.")
     elif verdict.artifact and answer == NOW:
         file = _download(task, verdict.artifact, tls)
-        say(f"Downloaded and verified: {file}. Nothing was installed.")
+        tell(f"Downloaded and verified: {file}. Nothing was installed.")
     elif verdict.artifact and answer == NOBODY_ASKED:
-        say("Nothing was downloaded. Use --yes to download it.")
+        tell("Nothing was downloaded. Use --yes to download it.")
     if task.as_json:
-        typer.echo(json.dumps(_wire(task.app, verdict, file)))
+        say_json(_wire(task.app, verdict, file))
     is_there = verdict.outcome in (Outcome.UPDATE, Outcome.PAGE) and answer in (NOW, NOBODY_ASKED)
     raise typer.Exit(0 if is_there else NOTHING_NEW)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import Annotated
 
 import typer
 
-from comet_updates.answer.errors import CometError
 from comet_updates_cli.options import AsJson, EndpointUrl
+from comet_updates_cli.terminal import refusals, say, say_json
 
 app = typer.Typer()
 
@@ -28,27 +27,24 @@ def audit_stack(
     """
     from comet_updates_cli.audit import account, compare  # noqa: PLC0415 (other commands need not load AWS)
 
-    try:
+    with refusals():
         findings = compare.audit(stack, account.Account(endpoint_url).read)
-    except CometError as error:
-        typer.echo(f"comet-updates: {error}", err=True)
-        raise typer.Exit(1) from error
     numbers = Counter(finding.status for finding in findings)
     holds = numbers[compare.Status.HOLDS] == len(findings)
     if as_json:
         shown = [finding._asdict() | {"status": finding.status.value} for finding in findings]
-        typer.echo(json.dumps({"stack": stack, "holds": holds, "findings": shown, "never_seen": compare.ALWAYS_UNSEEN}))
+        say_json({"stack": stack, "holds": holds, "findings": shown, "never_seen": compare.ALWAYS_UNSEEN})
         raise typer.Exit(0 if holds else 1)
     area = ""
     for finding in findings:
         if finding.area != area:
-            typer.echo(area := finding.area)
-        typer.echo(f"  {finding.status.value:8} {' '.join(filter(None, (finding.resource, finding.says)))}".rstrip())
+            say(area := finding.area)
+        say(f"  {finding.status.value:8} {' '.join(filter(None, (finding.resource, finding.says)))}".rstrip())
         if finding.remedy:
-            typer.echo(f"{'':11}→ {finding.remedy}")
-    typer.echo(f"No audit can see: {'; '.join(compare.ALWAYS_UNSEEN)}.")
+            say(f"{'':11}→ {finding.remedy}")
+    say(f"No audit can see: {'; '.join(compare.ALWAYS_UNSEEN)}.")
     hold, differ, unseen = (numbers[status] for status in compare.Status)
-    typer.echo(f"{hold} hold, {differ} differ, {unseen} could not be read")
+    say(f"{hold} hold, {differ} differ, {unseen} could not be read")
     raise typer.Exit(0 if holds else 1)
 
 
@@ -58,4 +54,4 @@ def audit_rights() -> None:
     from comet_updates_cli.audit.account import READS  # noqa: PLC0415 (as above)
 
     statement = {"Effect": "Allow", "Action": sorted(set(READS.values())), "Resource": "*"}
-    typer.echo(json.dumps({"Version": "2012-10-17", "Statement": [statement]}, indent=2))
+    say_json({"Version": "2012-10-17", "Statement": [statement]}, indent=2)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from comet_updates_cli.options import AsJson
+from comet_updates_cli.terminal import say, say_json, warn
 
 app = typer.Typer()
 
@@ -26,15 +26,10 @@ def check_files(
     from comet_updates_cli import check_documents  # noqa: PLC0415 (as above)
 
     checked = check_documents.files_in(files)
-    try:
-        findings = check_documents.check(checked)
-    except OSError as error:
-        typer.echo(f"comet-updates: {error.filename}: cannot be read: {error.strerror}. Check the file.", err=True)
-        raise typer.Exit(1) from error
+    findings = check_documents.check(checked)
     if as_json:
-        typer.echo(json.dumps({"files": len(checked), "problems": [finding._asdict() for finding in findings]}))
+        say_json({"files": len(checked), "problems": [finding._asdict() for finding in findings]})
     else:
-        for finding in findings:
-            typer.echo(finding)
-        typer.echo(f"{len(checked)} files, {len(findings)} problems", err=True)
+        say(*findings)
+        warn(f"{len(checked)} files, {len(findings)} problems")
     raise typer.Exit(1 if findings else 0)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from comet_updates.answer.errors import CometError
 from comet_updates_cli.options import PRODUCT_HELP, AsJson, DryRun, Quiet, channel_name, product_name
+from comet_updates_cli.terminal import refusals, say, say_json
 
 app = typer.Typer()
 
@@ -41,7 +40,7 @@ def import_feed(
     from comet_updates.formats.imported import Feed  # noqa: PLC0415 (as above)
     from comet_updates_cli import import_feeds, output  # noqa: PLC0415 (other commands need not load the formats)
 
-    try:
+    with refusals():
         bodies = {source: import_feeds.load(source) for source in output.each("Reading", sources, quiet=quiet)}
 
         def make_feed(source: str) -> Feed:
@@ -49,18 +48,13 @@ def import_feed(
 
         imported = import_feeds.read(bodies, make_feed, lambda them: output.each("Checking", them, quiet=quiet))
         written = [] if dry_run else import_feeds.write(imported.documents, to)
-    except CometError as error:
-        typer.echo(f"comet-updates: {error}", err=True)
-        raise typer.Exit(1) from error
     if as_json:
-        typer.echo(
-            json.dumps({"documents": sorted(imported.documents), "written": written, "remarks": imported.remarks})
-        )
+        say_json({"documents": sorted(imported.documents), "written": written, "remarks": imported.remarks})
         return
     if quiet:
         return
     for remark in imported.remarks:
-        typer.echo(f"note: {remark}")
+        say(f"note: {remark}")
     for key in sorted(imported.documents):
-        typer.echo(f"{'wrote' if key in written else 'would write' if dry_run else 'unchanged'} {to / key}")
-    typer.echo(f"{imported.releases} releases, {len(imported.remarks)} notes")
+        say(f"{'wrote' if key in written else 'would write' if dry_run else 'unchanged'} {to / key}")
+    say(f"{imported.releases} releases, {len(imported.remarks)} notes")

@@ -6,7 +6,6 @@ docs/keys.md.
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,7 +21,7 @@ from comet_updates_cli.options import (
     Product,
     SignWith,
 )
-from comet_updates_cli.run_plan import refusals
+from comet_updates_cli.terminal import refusals, say, say_json
 
 if TYPE_CHECKING:
     from comet_updates_cli.signing.key_folder import Written
@@ -44,8 +43,7 @@ def create(
     from comet_updates_cli.signing import key_folder  # noqa: PLC0415 (other commands need not load TUF)
 
     with refusals():
-        for line in key_folder.create(file):
-            typer.echo(line)
+        say(*key_folder.create(file))
 
 
 @app.command()
@@ -57,8 +55,7 @@ def export(
     from comet_updates_cli.signing import key_folder  # noqa: PLC0415 (as above)
 
     with refusals():
-        for line in key_folder.export(uri, file):
-            typer.echo(line)
+        say(*key_folder.export(uri, file))
 
 
 @app.command("id")
@@ -69,7 +66,7 @@ def key_id(
     from comet_updates_cli.signing import key_folder  # noqa: PLC0415 (as above)
 
     with refusals():
-        typer.echo(key_folder.public(file).keyid)
+        say(key_folder.public(file).keyid)
 
 
 @app.command()
@@ -172,7 +169,10 @@ def show(folder: Folder, *, as_json: AsJson = False) -> None:
 
     with refusals():
         lines = key_folder.show(folder)
-    typer.echo(json.dumps([line._asdict() for line in lines]) if as_json else "\n".join(map(str, lines)))
+    if as_json:
+        say_json([line._asdict() for line in lines])
+    else:
+        say(*lines)
 
 
 @app.command()
@@ -201,7 +201,10 @@ def renew(
 
     with refusals():
         signed = sign_states.sign_states(open_bucket(bucket, endpoint_url), product, _now(), _key(), is_renewal=True)
-    typer.echo(json.dumps({"signed": signed}) if as_json else "\n".join(f"signed {key}" for key in signed))
+    if as_json:
+        say_json({"signed": signed})
+    else:
+        say(*(f"signed {key}" for key in signed))
 
 
 def _key() -> SignWith:
@@ -219,9 +222,8 @@ def _now() -> datetime:
 
 def _tell(written: Written, *, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(written._asdict()))
+        say_json(written._asdict())
         return
     for file in written.files:
-        typer.echo(f"{'wrote' if written.is_done else 'would write'} {file}")
-    for line in written.says:
-        typer.echo(line)
+        say(f"{'wrote' if written.is_done else 'would write'} {file}")
+    say(*written.says)

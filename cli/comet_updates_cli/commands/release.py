@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from datetime import UTC, datetime
@@ -27,7 +26,8 @@ from comet_updates_cli.options import (
     channel_name,
     product_name,
 )
-from comet_updates_cli.run_plan import as_json_of, execute, refusals, show
+from comet_updates_cli.run_plan import as_json_of, execute, show
+from comet_updates_cli.terminal import refusals, say, say_json, warn
 
 if TYPE_CHECKING:
     from comet_updates.publish.bucket import Bucket
@@ -101,6 +101,8 @@ def _built(files: list[Path], base_url: str, told: list[str], *, quiet: bool) ->
     if unknown := kinds.keys() - {file.name for file in built}:
         raise DecisionError(f"--as names {min(unknown)}, which is not among the files to release. Check the spelling.")
     said = release_document.channel_files(file for file in files if file.suffix == ".yml")
+    for file in built:
+        release_document.check_name(file)
     made = []
     with output.in_bytes("Hashing", sum(file.stat().st_size for file in built), quiet=quiet) as advance:
         for file in built:
@@ -164,6 +166,8 @@ def release(
 
     if wait and not service_url:
         raise typer.BadParameter("--wait needs --service-url. Add the URL of the service.")
+    if service_url and not service_url.startswith(("https://", "http://")):
+        raise typer.BadParameter(f"--service-url {service_url!r} is not a URL. Write it with https://.")
     where = Where(bucket, endpoint_url, dry_run, as_json, quiet)
     place = _place(upload_to, upload_endpoint_url or endpoint_url)
     report: dict[str, Any] = {}
@@ -205,7 +209,7 @@ def release(
         if wait and service_url and not dry_run:
             is_well = _follow(plan.key, service_url, where, timeout, report)
     if as_json:
-        typer.echo(json.dumps(report))
+        say_json(report)
     raise typer.Exit(0 if is_well else 1)
 
 
@@ -218,8 +222,7 @@ def _check_urls(built: list[Built], *, quiet: bool) -> None:
 
 def _say(where: Where, *lines: str) -> None:
     if not where.as_json and not where.quiet:
-        for line in lines:
-            typer.echo(line)
+        say(*lines)
 
 
 def _show(where: Where, plan: Plan) -> None:
@@ -230,7 +233,7 @@ def _show(where: Where, plan: Plan) -> None:
 def _follow(key: str, service_url: str, where: Where, timeout_s: float, report: dict[str, Any]) -> bool:
     """Wait until all documents are live, or waiting cannot help. Return whether the release is as it should be."""
     from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
-    from comet_updates_cli import wait_until_live  # noqa: PLC0415 (as above)
+    from comet_updates_cli import channel_status, wait_until_live  # noqa: PLC0415 (as above)
 
     upload = object_keys.parse_upload(key)
     assert upload is not None  # noqa: S101 (we made it)
@@ -244,8 +247,13 @@ def _follow(key: str, service_url: str, where: Where, timeout_s: float, report: 
         if is_told and all(sight.is_live for sight in sights):
             break
         if time.monotonic() >= deadline:
-            typer.echo(f"comet-updates: {key}: not live after {timeout_s:.0f} s. Run comet-updates status.", err=True)
-            report["live"] = {"state": "late", "documents": [sight._asdict() for sight in sights]}
+            status = channel_status.status(opened, upload.product, datetime.now(UTC))
+            says = [
+                f"{refused}: refused: {problem}" for refused in status.refused for problem in status.refused[refused]
+            ]
+            warn(f"comet-updates: {key}: not live after {timeout_s:.0f} s. Run comet-updates status.")
+            warn(*(f"comet-updates: {line}" for line in says))
+            report["live"] = {"state": "late", "says": says, "documents": [sight._asdict() for sight in sights]}
             return False
         time.sleep(POLL_S)
         stands = wait_until_live.standing(opened, upload, datetime.now(UTC))
@@ -254,18 +262,17 @@ def _follow(key: str, service_url: str, where: Where, timeout_s: float, report: 
         "says": stands.says,
         "documents": [sight._asdict() for sight in sights],
     }
-    return _tell(key, service_url, where, stands, sights)
+    return _tell(service_url, where, stands, sights)
 
 
-def _tell(key: str, service_url: str, where: Where, stands: ReleaseStatus, sights: list[DocumentStatus]) -> bool:
+def _tell(service_url: str, where: Where, stands: ReleaseStatus, sights: list[DocumentStatus]) -> bool:
     from comet_updates_cli import wait_until_live  # noqa: PLC0415 (as above)
 
     if stands.state == wait_until_live.REFUSED or stands.offer is None:
-        for problem in stands.says:
-            typer.echo(f"comet-updates: {key}: refused: {problem}", err=True)
+        warn(*(f"comet-updates: {line}" for line in stands.says))
         return False
     if stands.state != wait_until_live.OFFERED:
-        _say(where, *(f"{key} {said}" for said in stands.says))
+        _say(where, *stands.says)
         return True
     path = urls.document_path(stands.offer.product, stands.offer.channel, "").rstrip("/")
     _say(where, f"live at {service_url.rstrip('/')}{path}")

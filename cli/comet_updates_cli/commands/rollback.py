@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from comet_updates_cli.options import AsJson, BucketName, Channel, DryRun, EndpointUrl, Product, Where
-from comet_updates_cli.run_plan import as_json_of, execute, refusals, show
+from comet_updates_cli.run_plan import as_json_of, execute, show
+from comet_updates_cli.terminal import refusals, say, say_json
 
 if TYPE_CHECKING:
     from comet_updates.publish.bucket import Bucket
@@ -42,8 +42,7 @@ def rollback(
         plan = execute(where, make_plan)
     done = made[-1]
     if as_json:
-        typer.echo(json.dumps(as_json_of(where, plan) | {"withdrawn": done.withdrawn, "offered": done.offered}))
+        say_json(as_json_of(where, plan) | {"withdrawn": done.withdrawn, "offered": done.offered})
         return
     show(where, plan)
-    for sentence in done.says(product, channel):
-        typer.echo(sentence)
+    say(*done.says(product, channel))

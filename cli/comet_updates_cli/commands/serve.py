@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from comet_updates.answer.errors import CometError
+from comet_updates_cli.terminal import refusals, say
 
 app = typer.Typer()
 
@@ -28,8 +28,5 @@ def serve_here(
     """Run the service on this machine. It uses a local S3 and stops at Ctrl-C."""
     from comet_updates_cli.local import serve  # noqa: PLC0415 (needs the extra `serve`, which nothing else does)
 
-    try:
-        serve.serve(serve.Ports(port, s3_port), samples, online_key, os.environ, typer.echo)
-    except CometError as error:
-        typer.echo(f"comet-updates: {error}", err=True)
-        raise typer.Exit(1) from error
+    with refusals():
+        serve.serve(serve.Ports(port, s3_port), samples, online_key, os.environ, lambda text: say(*text.splitlines()))

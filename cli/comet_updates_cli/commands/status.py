@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from comet_updates.answer.errors import CometError
-from comet_updates.errors import printable
 from comet_updates_cli.options import AsJson, BucketName, EndpointUrl
+from comet_updates_cli.terminal import clear, refusals, say, say_json
 
 if TYPE_CHECKING:
-    from comet_updates_cli.channel_status import Status
+    from comet_updates_cli.channel_status import ChannelStatus, Status
 
 
 app = typer.Typer()
@@ -37,22 +35,19 @@ def show_status(
 
     Prints what each channel offers, which releases wait, and which documents stay behind and why. Only reads.
     Also prints signatures that end soon or have ended.
-    Exit code 1: an upload is refused, a change is not published yet, or a signature has ended.
+    Exit code 1: an upload is refused or cannot be read, a change is not published yet, or a signature has ended.
     """
     from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
     from comet_updates_cli import channel_status  # noqa: PLC0415 (other commands need not load AWS)
 
     while True:
-        try:
+        with refusals():
             found = channel_status.status(open_bucket(bucket, endpoint_url), product, datetime.now(UTC))
-        except CometError as error:
-            typer.echo(f"comet-updates: {error}", err=True)
-            raise typer.Exit(1) from error
         if as_json:
-            typer.echo(json.dumps(found.as_json()))
+            say_json(found.as_json())
         else:
-            if watch and sys.stdout.isatty():
-                typer.echo("\x1b[2J\x1b[H", nl=False)  # a clear screen, from its top
+            if watch:
+                clear()
             _show(found)
         if not watch:
             raise typer.Exit(1 if found.needs_action else 0)
@@ -67,25 +62,21 @@ def _show(found: Status) -> None:
         rows.append((channel.product, channel.channel, channel.latest or "-", channel.rollout, channel.held, live))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-    _show_attention(found)
-
-
-def _show_attention(found: Status) -> None:
-    """Print a line for everything that may need attention."""
+        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     for channel in found.channels:
-        where = f"{channel.product}/{channel.channel}"
-        for version, at in channel.due.items():
-            typer.echo(f"waiting  {where} {version}: due at {at}")
-        for version in channel.unapproved:
-            typer.echo(f"waiting  {where} {version}: needs approval")
-        for version, reason in channel.yanked.items():
-            typer.echo(f"yanked   {where} {version}: {reason}")
-        for lag in channel.lags:
-            typer.echo(f"behind   {where} {lag.document}: stays at {lag.version}, {lag.why}")
+        say(*_notes(channel))
     for expiry in found.expiries:
         when = f"{expiry.expires:%Y-%m-%d}" if expiry.expires else "no valid signature"
-        typer.echo(f"{'ended   ' if expiry.has_ended else 'expires '} {expiry.role}: {when}. {expiry.remedy}.")
-    for key, problems in found.refused.items():
-        for problem in problems:
-            typer.echo(f"refused  {printable(key, 1_024)}: {problem}")
+        say(f"{'ended   ' if expiry.has_ended else 'expires '} {expiry.role}: {when}. {expiry.remedy}.")
+    say(*(f"unreadable  {key}: {problem}" for key, problem in found.unreadable.items()))
+    say(*(f"refused  {key}: {problem}" for key, problems in found.refused.items() for problem in problems))
+
+
+def _notes(channel: ChannelStatus) -> Iterator[str]:
+    """Yield what may need attention on a channel."""
+    where = f"{channel.product}/{channel.channel}"
+    yield from (f"waiting  {where} {version}: due at {at}" for version, at in channel.due.items())
+    yield from (f"waiting  {where} {version}: needs approval" for version in channel.unapproved)
+    yield from (f"yanked   {where} {version}: {reason}" for version, reason in channel.yanked.items())
+    for lag in channel.lags:
+        yield f"behind   {where} {lag.document}: stays at {lag.version}, {lag.why}"

@@ -56,7 +56,7 @@ def serve(
     for port, variable in ((ports.service, "PORT"), (ports.s3, "S3_PORT")):
         _check_free(port, variable)
     aws = LocalAws(ports.s3, BUCKET, REGION)
-    _configure(environment, aws.endpoint_url)
+    _configure(environment, aws.endpoint_url, _url(ports.service))
     aws.start()
     keys = Path(tempfile.mkdtemp(prefix="comet-updates-"))
     try:
@@ -107,7 +107,7 @@ def _check_free(port: int, variable: str) -> None:
             raise PortInUseError(port, variable) from error
 
 
-def _configure(environment: MutableMapping[str, str], endpoint_url: str) -> None:
+def _configure(environment: MutableMapping[str, str], endpoint_url: str, service_url: str) -> None:
     """Point everything at this machine, even if the user is signed in to an AWS account."""
     for name in [name for name in environment if name.startswith("AWS_") and name != "AWS_CA_BUNDLE"]:
         del environment[name]
@@ -117,6 +117,7 @@ def _configure(environment: MutableMapping[str, str], endpoint_url: str) -> None
         AWS_REGION=REGION,
         AWS_DEFAULT_REGION=REGION,
         S3_ENDPOINT=endpoint_url,
+        SERVICE_URL=service_url,
         NO_PROXY=HOST,
         BUCKET=BUCKET,
         MEMORY_TTL_S=MEMORY_TTL_S,
@@ -125,8 +126,12 @@ def _configure(environment: MutableMapping[str, str], endpoint_url: str) -> None
     )
 
 
+def _url(port: int) -> str:
+    return f"http://{HOST}:{port}"
+
+
 def _greet(ports: Ports, product_key: str, say: Callable[[str], None]) -> None:
-    service, s3 = f"http://{HOST}:{ports.service}", f"http://{HOST}:{ports.s3}"
+    service, s3 = _url(ports.service), _url(ports.s3)
     upload, broken = (object_keys.release_key("comet-cursor", "stable", version) for version in ("4.2.1", "4.2.2"))
     say(f"""\
 ready {service}

@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,8 +20,8 @@ from tuf.api.metadata import Metadata, Root, Targets, Timestamp
 
 from comet_updates import object_keys
 from comet_updates.answer import urls
-from comet_updates.errors import DecisionError, FileInTheWayError, SigningError, UnknownKeyError
-from comet_updates.publish.bucket import Bucket
+from comet_updates.errors import DecisionError, FileInTheWayError, SigningError, UnknownKeyError, refuse
+from comet_updates.publish.bucket import Bucket, retry_conflicts
 from comet_updates.publish.online_roles import current_online
 from comet_updates.publish.signed_states import SignedStates
 from comet_updates.publish.stored import etag_of
@@ -29,6 +30,9 @@ from comet_updates.signing import sign as signing_sign
 from comet_updates.signing.verify import check_keys, check_size, parse, read_anchor
 from comet_updates_cli import files as person_files
 from comet_updates_cli.signing import offline_roles
+
+FILE_MAX_BYTES = 50_000_000  # far more than the service accepts
+KEY_MAX_BYTES = 100_000
 
 _OURS = "If one of you uploaded it, download it and start again from there"
 _THEIRS = f"{_OURS}. If a thief did, run comet-updates keys rotate"
@@ -69,21 +73,38 @@ def create(file: Path) -> list[str]:
     """Make a key in `file`, its public half beside it; return lines that describe it.
 
     Raises:
-        SigningError: `file` exists, or cannot be written.
+        SigningError: `file` exists. No key was made.
         FileInTheWayError: the file for the public half exists. No key was made.
+        UnwritableFileError: one of them cannot be written.
     """
     public_file = file.with_name(f"{file.name}.pub")
-    if not file.exists() and (public_file.exists() or public_file.is_symlink()):
+    if file.exists() or file.is_symlink():
+        export_it = f"comet-updates keys export file2:{file} {public_file}"
+        raise SigningError(str(file), f"already exists. To write its public half, run {export_it}")
+    if public_file.exists() or public_file.is_symlink():
         raise FileInTheWayError(str(public_file))
-    return _export(signing_sign.create(file), f"file2:{file}", public_file)
+    return _export(create_private(file), f"file2:{file}", public_file)
+
+
+def create_private(file: Path) -> SSlibKey:
+    """Make a key in `file`, which nobody else can read. Return its public half.
+
+    Raises:
+        FileInTheWayError: `file` exists. No key was made.
+        UnwritableFileError: `file` cannot be written.
+    """
+    body, public_key = signing_sign.generate()
+    person_files.create(file, body, is_private=True)
+    return public_key
 
 
 def export(uri: str, file: Path) -> list[str]:
     """Write the public half of a key to `file`; return lines that describe it.
 
     Raises:
-        SigningError: the key cannot be read, or `file` cannot be written.
+        SigningError: the key cannot be read.
         FileInTheWayError: `file` holds something else, such as the private half. It stays as it is.
+        UnwritableFileError: `file` cannot be written.
     """
     return _export(signing_sign.public_key(uri), uri, file)
 
@@ -175,28 +196,43 @@ def sign(folder: Path, uri: str, *, is_dry: bool) -> Written:
     Raises:
         UnknownKeyError: the key may not sign them, or has signed them already.
         SigningError: the key cannot be used.
-        RefusedUploadError: a role names one public key twice.
+        RefusedUploadError: a file is not metadata, or a role names one public key twice.
+        UnwritableFileError: a file cannot be written.
+        ConcurrentPublishError: somebody else changed a file again and again.
     """
     files, says = [], []
-    for kind in (Root.type, Targets.type):
-        newest = _newest(folder, kind)
-        if newest is None:
-            continue
-        metadata: Metadata[Any] = Metadata.from_bytes(newest.read_bytes())
-        check_keys(str(newest), metadata.signed)
-        before = dict(metadata.signatures)
-        for delegator in _delegators(folder, metadata.signed):
-            with suppress(UnknownKeyError):
-                signing_sign.sign(metadata, delegator, kind, uri)
-        if metadata.signatures == before:
-            continue
-        files.append(str(newest))
-        if not is_dry:
-            person_files.replace(newest, metadata.to_bytes())
-        says.append(f"{newest}: {_missing(folder, metadata) or 'has enough signatures'}")
+    for kind in (Root, Targets):
+        newest = _newest(folder, kind.type)
+        # Somebody else may sign the same file at this moment. Read it again then, so that both signatures are in it.
+        metadata = newest and retry_conflicts(partial(_sign, folder, newest, kind, uri, is_dry=is_dry))
+        if newest and metadata:
+            files.append(str(newest))
+            says.append(f"{newest}: {_missing(folder, metadata) or 'has enough signatures'}")
     if not files:
         raise UnknownKeyError(uri, f"has nothing to sign in {folder}: it may not sign, or has signed already")
     return Written(files, says, not is_dry)
+
+
+def _sign(folder: Path, file: Path, kind: type[Root | Targets], uri: str, *, is_dry: bool) -> Metadata[Any] | None:
+    """Add a signature to a file. Return its metadata, or None if the key may not sign it or has signed already.
+
+    Raises:
+        SigningError: the key cannot be used.
+        RefusedUploadError: the file is not metadata, or a role names one public key twice.
+        ConcurrentPublishError: somebody else changed the file at the same time.
+    """
+    body = _read(file)
+    metadata = _parsed(file, kind, body)
+    check_keys(str(file), metadata.signed)
+    before = dict(metadata.signatures)
+    for delegator in _delegators(folder, metadata.signed):
+        with suppress(UnknownKeyError):
+            signing_sign.sign(metadata, delegator, kind.type, uri)
+    if metadata.signatures == before:
+        return None
+    if not is_dry:
+        person_files.replace(file, metadata.to_bytes(), body)
+    return metadata
 
 
 def show(folder: Path) -> list[Line]:
@@ -209,7 +245,7 @@ def show(folder: Path) -> list[Line]:
     lines = []
     for signed in (root, targets):
         found, role = _newest(folder, signed.type), root.get_delegated_role(signed.type)
-        signatures = list(Metadata.from_bytes(found.read_bytes()).signatures) if found else []
+        signatures = list(_parsed(found, type(signed), _read(found)).signatures) if found else []
         lines.append(Line(f"{signed.type}/{signed.version}", _day(signed), role.threshold, role.keyids, signatures))
     online = root.get_delegated_role(Timestamp.type)
     lines.append(Line("online", _day(root), online.threshold, online.keyids, []))
@@ -227,7 +263,7 @@ def publish(folder: Path, bucket: Bucket, *, is_dry: bool) -> Written:
             targets with a higher number.
         StoreUnavailableError: S3 fails.
     """
-    documents = {_key(folder, file): file.read_bytes() for file in sorted(_files(folder))}
+    documents = {_key(folder, file): _read(file) for file in sorted(_files(folder))}
     _root(folder)
     for key, body in documents.items():
         check_size(key, len(body))
@@ -258,10 +294,7 @@ def publish(folder: Path, bucket: Bucket, *, is_dry: bool) -> Written:
 def _export(key: SSlibKey, uri: str, file: Path) -> list[str]:
     """Write a public key. Return the lines to print, for Ed25519 keys also in the forms of minisign and Sparkle."""
     body = json.dumps({"keyid": key.keyid, **key.to_dict()}, indent=2) + "\n"
-    try:
-        person_files.create(file, body.encode())
-    except OSError as error:
-        raise SigningError(str(file), f"cannot be written: {error.strerror}") from error
+    person_files.create(file, body.encode())
     lines = [f"key {key.keyid}", f"sign with {uri}", f"wrote {file}"]
     if key.scheme == ED25519:
         raw = bytes.fromhex(key.keyval["public"])
@@ -274,12 +307,13 @@ def public(file: Path) -> Key:
     """Return a public key that `create` or `export` wrote.
 
     Raises:
-        SigningError: the file cannot be read, or is not such a key.
+        SigningError: the file is not such a key.
+        UnreadableFileError: the file cannot be read.
     """
     try:
-        told = json.loads(file.read_text(encoding="utf-8"))
+        told = json.loads(person_files.read(file, KEY_MAX_BYTES).decode())
         return Key.from_dict(told.pop("keyid"), told)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (RecursionError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SigningError(str(file), "is not a public key from comet-updates keys create or keys export") from error
 
 
@@ -324,14 +358,16 @@ def _root(folder: Path) -> Root:
     file = _newest(folder, Root.type)
     if file is None:
         raise DecisionError(f"{folder}: has no root. Run comet-updates keys begin first.")
-    return parse(str(file), file.read_bytes(), Root).signed
+    root: Root = _parsed(file, Root, _read(file)).signed
+    return root
 
 
 def _targets(folder: Path) -> Targets:
     file = _newest(folder, Targets.type)
     if file is None:
         raise DecisionError(f"{folder}: has no targets. Run comet-updates keys begin first.")
-    return parse(str(file), file.read_bytes(), Targets).signed
+    targets: Targets = _parsed(file, Targets, _read(file)).signed
+    return targets
 
 
 def _delegators(folder: Path, signed: Root | Targets) -> list[Root]:
@@ -339,7 +375,7 @@ def _delegators(folder: Path, signed: Root | Targets) -> list[Root]:
     if isinstance(signed, Targets):
         return [_root(folder)]
     before = folder / Root.type / f"{signed.version - 1}.json"
-    return [*([parse(str(before), before.read_bytes(), Root).signed] if before.exists() else []), signed]
+    return [*([_parsed(before, Root, _read(before)).signed] if before.exists() else []), signed]
 
 
 def _missing(folder: Path, metadata: Metadata[Any]) -> str:
@@ -356,6 +392,8 @@ def _missing(folder: Path, metadata: Metadata[Any]) -> str:
 def _write(folder: Path, made: Sequence[Root | Targets], *, is_dry: bool, bucket: Bucket | None = None) -> Written:
     """Write the next versions. A version without signatures is replaced, because it is still a draft.
 
+    The root is written last: if the command is interrupted before, it can be run again.
+
     Args:
         folder: the folder of root and targets.
         made: the next versions.
@@ -367,30 +405,57 @@ def _write(folder: Path, made: Sequence[Root | Targets], *, is_dry: bool, bucket
         FileInTheWayError: another file has the name of a new version. Nothing is written.
         RefusedUploadError: a role names one public key twice. Nothing is written.
         StoreUnavailableError: S3 fails.
+        ConcurrentPublishError: somebody else changed a draft at the same time.
+        UnwritableFileError: a file cannot be written.
     """
-    drafts: dict[Path, bytes] = {}
+    drafts: dict[Path, tuple[bytes, bytes]] = {}
     new: dict[Path, bytes] = {}
-    unused = []
-    for metadata in made:
+    unused: dict[Path, bytes] = {}
+    for metadata in sorted(made, key=lambda each: each.type == Root.type):
         check_keys(str(folder / metadata.type / f"{metadata.version}.json"), metadata)
         draft = _newest(folder, metadata.type)
-        if draft is not None and Metadata.from_bytes(draft.read_bytes()).signatures:
+        body = _read(draft) if draft else b""
+        if draft and _parsed(draft, type(metadata), body).signatures:
             draft = None
-        if draft is not None:
+        if draft:
             metadata.version = int(draft.stem)
         if bucket is not None and isinstance(metadata, Targets):
             metadata.version = _free_number(bucket, _root(folder), metadata.version - 1)
         file = folder / metadata.type / f"{metadata.version}.json"
-        (drafts if file == draft else new)[file] = offline_roles.unsigned(metadata)
-        unused += [draft] if draft is not None and file != draft else []
-    for file, body in new.items():
-        person_files.check_free(file, body)
-    for file, body in () if is_dry else drafts.items():
-        person_files.replace(file, body)
-    for file, body in () if is_dry else new.items():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        person_files.create(file, body)
-    for file in () if is_dry else unused:
-        file.unlink()
+        if file == draft:
+            drafts[file] = body, offline_roles.unsigned(metadata)
+        else:
+            new[file] = offline_roles.unsigned(metadata)
+            unused |= {draft: body} if draft else {}
+    for file, unsigned in new.items():
+        person_files.check_free(file, unsigned)
+    for file, (body, unsigned) in () if is_dry else drafts.items():
+        person_files.replace(file, unsigned, body)
+    for file, unsigned in () if is_dry else new.items():
+        person_files.create(file, unsigned)
+    for file, body in () if is_dry else unused.items():
+        person_files.remove(file, body)
     files = [str(folder / metadata.type / f"{metadata.version}.json") for metadata in made]
     return Written(files, ["next step for everyone who must sign: comet-updates --sign-with KEY keys sign"], not is_dry)
+
+
+def _read(file: Path) -> bytes:
+    """Return the content of a file.
+
+    Raises:
+        UnreadableFileError: it cannot be read.
+    """
+    return person_files.read(file, FILE_MAX_BYTES)
+
+
+def _parsed(file: Path, kind: type[Root | Targets], body: bytes) -> Metadata[Any]:
+    """Return the metadata in a file.
+
+    Raises:
+        RefusedUploadError: it is not metadata of this kind, or its version is not the number in its name.
+    """
+    metadata: Metadata[Any] = parse(str(file), body, Root) if kind is Root else parse(str(file), body, Targets)
+    if metadata.signed.version != int(file.stem):
+        wrong = f"is {metadata.signed.version}, but the name of the file says {file.stem}"
+        refuse(str(file), wrong, "Do not sign it. Ask the person who gave you the file", path="$.signed.version")
+    return metadata

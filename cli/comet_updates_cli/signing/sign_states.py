@@ -16,7 +16,7 @@ from tuf.api.metadata import Metadata, Targets
 
 from comet_updates import object_keys
 from comet_updates.answer import urls
-from comet_updates.errors import ConcurrentPublishError, SigningError
+from comet_updates.errors import ConcurrentPublishError, DecisionError, SigningError
 from comet_updates.publish.bucket import Bucket, retry_conflicts
 from comet_updates.publish.decide import ALL_PERCENT, due_at
 from comet_updates.publish.online_roles import current_online
@@ -80,6 +80,7 @@ def sign_states(
         SigningError: the key may not sign for this product, or cannot be used; or no version number is left. If TUF
             clients know the highest number, the manifests are signed for other clients before this is raised.
         RefusedUploadError: the metadata would be too large.
+        DecisionError: the signatures are to be renewed, but it is unknown what the product offers.
         StoreUnavailableError: S3 fails.
         ConcurrentPublishError: there was a conflict at every attempt.
     """
@@ -99,6 +100,8 @@ def _seal(
     listing = list_inputs(bucket, product)
     known = [found for _, found in signed_states.signed(listing)]
     states = list(_states(product, then or Loader(bucket).load(product, listing), now))
+    if is_renewal and not states:
+        raise DecisionError(f"{product}: cannot sign, because an upload is refused. Fix it first: comet-updates status")
     public = current_online(bucket, anchor.root).version_of(object_keys.product_role(product)) or 0
     if not (known or public or any(state.manifests for state in states)):
         return []  # no release is offered, and none was before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 from comet_updates.answer import urls
@@ -13,17 +14,11 @@ from comet_updates.answer.store import STALE_MAX_S, Document
 MAX_AGE_S, SHARED_MAX_AGE_S, REVALIDATE_S = 300, 60, 60
 """How long a client (P8) and a shared cache may keep an answer; how long the cache may use it while it revalidates."""
 
-EVERYWHERE = {
-    "x-content-type-options": "nosniff",
-    "strict-transport-security": "max-age=63072000; includeSubDomains",
-}
+EVERYWHERE = {"x-content-type-options": "nosniff", "strict-transport-security": "max-age=63072000; includeSubDomains"}
 _FEED = {"access-control-allow-origin": "*"}  # feeds are public: any web page may read them
-_STYLE = "'sha256-BnXCCTfb/luLYaY/BtAjF/mNztOdTPJD0rs7Uilqb+U='"
 # A page may use its one stylesheet, by hash. It may not load or send anything else, or be shown in a frame.
-_PAGE = {
-    "content-security-policy": f"default-src 'none'; style-src {_STYLE}; img-src data:; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'"
-}
+_CSP = "default-src 'none'; style-src '%s'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_PAGE = {"content-security-policy": _CSP % "sha256-Dk8j9/CBNOun5qR9V2zUmb/8euTalM9buvv35alLovM="}
 _SHARED = f"s-maxage={SHARED_MAX_AGE_S}, stale-while-revalidate={REVALIDATE_S}, stale-if-error={STALE_MAX_S}"
 _CACHED = f"public, max-age={MAX_AGE_S}, {_SHARED}"
 
@@ -52,6 +47,12 @@ NOT_ALLOWED = _problem(405, "Method Not Allowed", Outcome.METHOD_NOT_ALLOWED, al
 FAILED = _problem(500, "Internal Server Error", Outcome.FAILED)
 UNAVAILABLE = _problem(503, "Service Unavailable", Outcome.UNAVAILABLE, retry_after="30")
 
+# The 404 for people. Programs get the problem document: the form of the URL alone decides.
+_LOST = Path(__file__).with_name("not_found.html").read_text(encoding="ascii")
+_LOST_HEADERS = {"content-type": urls.CONTENT_TYPES[".html"], "content-length": str(len(_LOST))}
+_LOST_HEADERS |= {"content-security-policy": _CSP % "sha256-mQdjW77Op2skq2wbRyhG48fwaxB4gLpyDuwDhxPwlsk="}
+NO_PAGE = NOT_FOUND._replace(headers=NOT_FOUND.headers | _LOST_HEADERS, body=_LOST)
+
 
 def respond(
     method: str, path: str, if_none_match: str | None, read: Callable[[str], tuple[Document | None, Cache]]
@@ -67,14 +68,12 @@ def respond(
     if method not in ("GET", "HEAD"):
         return NOT_ALLOWED
     key = urls.public_key(path)
-    if key is None:
-        return NOT_FOUND
     try:
-        document, cache = read(key)
+        document, cache = read(key) if key else (None, Cache.NONE)
     except StoreUnavailableError:
         return UNAVAILABLE
-    if document is None:
-        return NOT_FOUND
+    if key is None or document is None:
+        return NOT_FOUND if path.startswith(urls.FOR_PROGRAMS) else NO_PAGE
     validators = {"cache-control": _CACHED, "etag": document.etag}
     always = EVERYWHERE | (_PAGE if key.endswith(".html") else _FEED)
     if if_none_match is not None and _matches(if_none_match, document.etag):

@@ -14,6 +14,7 @@ SETTINGS = {
     "LOG_LEVEL": "INFO|WARNING|ERROR",
     "LOG_SUCCESSES": "true|false",
     "ONLINE_KEY": "none|[a-z0-9]+:.+",
+    "SERVICE_URL": "none|https?://[A-Za-z0-9.:-]+",
 }
 """The environment variables of the functions, and the pattern of valid values."""
 

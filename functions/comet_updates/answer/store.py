@@ -48,18 +48,18 @@ class Unchanged(NamedTuple):
 
 
 class DeniedError(Exception):
-    """S3 answered 403: the key does not exist, or we may not read. Without the right to list, S3 never answers 404."""
+    """S3 answered 403 or 404: the key does not exist, or nothing can be read now, such as in a bucket that is gone."""
 
 
 class BrokenDocumentError(StoreUnavailableError):
     """S3 sent other bytes than were written. Other documents may still be readable."""
 
 
-Get = Callable[[str, str | None], Document | Unchanged | None]
-"""`get(key, validator)` returns the document, `Unchanged`, or None if the document does not exist.
+Get = Callable[[str, str | None], Document | Unchanged]
+"""`get(key, validator)` returns the document, or `Unchanged`.
 
 Raises:
-    DeniedError: S3 answered 403.
+    DeniedError: S3 answered 403 or 404.
     StoreUnavailableError: S3 failed in another way.
 """
 
@@ -149,7 +149,7 @@ class CachedStore:
             raise StoreUnavailableError from None
         return None
 
-    def _get_by(self, latest: float, key: str, validator: str | None) -> Document | Unchanged | None:
+    def _get_by(self, latest: float, key: str, validator: str | None) -> Document | Unchanged:
         if self._clock() >= latest:
             raise StoreUnavailableError
         return self._get(key, validator)
@@ -190,7 +190,7 @@ def s3_get(bucket: str, endpoint_url: str | None) -> Get:
         retry_config={"max_retries": 1, "retry_timeout": 2 * timeout},
     )
 
-    def get(key: str, validator: str | None) -> Document | Unchanged | None:
+    def get(key: str, validator: str | None) -> Document | Unchanged:
         try:
             found = store.get(key, options={"if_none_match": validator} if validator else None)
             if found.meta["size"] > DOCUMENT_MAX_BYTES:
@@ -204,9 +204,7 @@ def s3_get(bucket: str, endpoint_url: str | None) -> Get:
             if validator is None:  # we sent no If-None-Match
                 raise BrokenDocumentError from None
             return Unchanged()
-        except FileNotFoundError:
-            return None
-        except PermissionDeniedError:
+        except (FileNotFoundError, PermissionDeniedError):
             raise DeniedError from None
         except UnicodeDecodeError:  # its text quotes the bytes
             raise BrokenDocumentError from None

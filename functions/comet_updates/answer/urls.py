@@ -66,6 +66,9 @@ _CHANNEL_URL = re.compile(
 DROP_IN = "/drop-in/"
 """The URLs for updaters that cannot change the form of their URL. Only these URLs contain the client's version."""
 
+FOR_PROGRAMS = ("/v1/", DROP_IN, "/tuf/", "/schemas/")
+"""The beginnings of the URLs that only programs use. People may use all others."""
+
 # The rest of the URL, by the name of the document. A version may contain `+`, plain or percent-encoded.
 _TOLD = r"/v?(?P<version>[0-9]+\.[0-9]+\.[0-9]+(?:[-+.0-9A-Za-z]|%2[Bb]){0,100})"
 _DROP_IN_FORMS = {

@@ -123,17 +123,45 @@ _READ = {"version", "files", "path", "sha512", "sha2", "releaseDate", "releaseNa
 }
 
 
+FILE_MAX_BYTES = 512_000  # as a release; of YAML, this takes some seconds
+
+
+class _TextLoader(yaml.BaseLoader):
+    """Reads all values as text: YAML would turn some versions into numbers and others into dates.
+
+    It refuses aliases, which electron-builder never writes. A few hundred bytes of them become gigabytes of values.
+    """
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            at = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise ForeignFeedError(f"line {at.line + 1} has a YAML alias. Write the value itself in its place")
+        return super().compose_node(parent, index)
+
+
+def load(body: bytes) -> object:
+    """Return the strings, lists and dictionaries in a channel file.
+
+    Raises:
+        ForeignFeedError: the file is too large, is not YAML, or has an alias.
+    """
+    if len(body) > FILE_MAX_BYTES:
+        raise ForeignFeedError(f"is longer than {FILE_MAX_BYTES} bytes. Check that it is a channel file")
+    try:
+        return yaml.load(body, _TextLoader)  # noqa: S506 (it creates only strings, lists and dicts)
+    except RecursionError as error:
+        raise ForeignFeedError("is nested too deeply") from error
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a character that does not exist
+        raise ForeignFeedError(f"not YAML: {' '.join(str(error).split())}") from error
+
+
 def parse(body: bytes, feed: imported.Feed) -> None:
     """Read a channel file, also one from electron-builder before 2.16. See `imported`.
 
     Raises:
         ForeignFeedError: the file is not a channel file.
     """
-    try:
-        # Read all values as text: YAML would turn some versions into numbers and others into dates.
-        document = yaml.load(body, yaml.BaseLoader)  # noqa: S506 (it creates only strings, lists and dicts)
-    except yaml.YAMLError as error:
-        raise ForeignFeedError(f"not YAML: {' '.join(str(error).split())}") from error
+    document = load(body)
     if not isinstance(document, dict) or "version" not in document or not {"files", "path"} & document.keys():
         raise ForeignFeedError("not a channel file of electron-updater: `version` or `files` is missing")
     feed.unknown("the file", set(document), _READ)

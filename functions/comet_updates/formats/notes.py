@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import html
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 import nh3
@@ -34,6 +35,18 @@ opens unclosed tags again in every paragraph: 50 kB of such notes would become h
 
 _REOPENED_MAX_CHARS = 5_000_000
 """The longest link of HTML notes times the number of tags, each of which may make the sanitiser open the link again."""
+
+NESTING_MAX = 100
+"""HTML notes with tags in more tags are shown as written. A parser looks at all open tags for each new one: 100 kB of
+`<dl><dd>` took five seconds. Browsers stop at 512; notes in the field have about ten."""
+
+_NOT_NESTING = {
+    *("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"),
+    *("dd", "dt", "li", "option", "p", "td", "th", "tr"),
+}
+"""The tags that have no end, or that end where the next one of their kind begins."""
+
+_TAG = re.compile(r"<(/?)([a-z][^\s/>]*)", re.ASCII | re.IGNORECASE)
 
 # The tags that HTML parsers open again where a block closed them (HTML standard, section 13.2.4.3).
 _FORMATTING = re.compile(
@@ -112,7 +125,7 @@ def _chars(tokens: Sequence[Token]) -> int:
 
 
 def _from_html(written: str) -> str | None:
-    """Return HTML whose formatting tags have no attributes but `href`, or None if it could become too large.
+    """Return HTML whose formatting tags have no attributes but `href`, or None if it could be too large or too slow.
 
     Such a tag is short, and a parser opens at most three of a kind again, and one link. Each tag is replaced by another
     tag, not by nothing, or the text around it could form a new tag.
@@ -129,7 +142,23 @@ def _from_html(written: str) -> str | None:
 
     end = written.rfind(">") + 1  # no tag ends after this; the expression would look for one from each `<a` on
     plainer = _FORMATTING.sub(plain, written[:end]) + written[end:]
-    return plainer if longest * plainer.count("<") <= _REOPENED_MAX_CHARS else None
+    return plainer if longest * plainer.count("<") <= _REOPENED_MAX_CHARS and _is_flat(plainer) else None
+
+
+def _is_flat(written: str) -> bool:
+    """Return whether HTML opens at most `NESTING_MAX` tags inside each other."""
+    opened = Counter[str]()
+    depth = 0
+    for end, name in _TAG.findall(written):
+        tag = name.lower()
+        if tag in _NOT_NESTING or (end and not opened[tag]):
+            continue
+        change = -1 if end else 1
+        opened[tag] += change
+        depth += change
+        if depth > NESTING_MAX:
+            return False
+    return True
 
 
 def _href(attributes: str) -> str | None:

@@ -88,10 +88,11 @@ def render() -> bytes:
 def _path(path: str, summary: str, content: Json) -> Json:
     """Return the description of GET and HEAD for one path."""
     headers = {name: {"$ref": f"#/components/headers/{name}"} for name in HEADERS}
+    not_found: Json = _REFUSAL if path.startswith(urls.FOR_PROGRAMS) else _CONTENT[".html"]
     responses = {
         "200": {"description": "The document.", "headers": headers, "content": content},
         "304": {"description": "The client has it already.", "headers": headers},
-        "404": {"description": "The document does not exist.", "content": _REFUSAL},
+        "404": {"description": "The document does not exist.", "content": not_found},
         "503": {"description": "The storage failed. Try again later.", "content": _REFUSAL},
     }
     parameters: list[Json] = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Annotated, Self
 
@@ -45,10 +46,6 @@ class Rollout(StrictDocument):
         phased = (self.start, self.interval, self.groups)
         if (self.percent is None) != (None not in phased) or (self.percent is not None and phased != (None,) * 3):
             raise ValueError("give either `percent`, or all of `start`, `interval` and `groups`")
-        try:
-            self.last_group_at()
-        except OverflowError:
-            raise ValueError("the last group would be reached after the year 9999") from None
         return self
 
     def last_group_at(self) -> datetime | None:
@@ -107,3 +104,15 @@ class ChannelPolicy(Uploaded):
         if self.rollout is None or isinstance(self.rollout, list):
             return self.rollout or []
         return [self.rollout]
+
+    def versions(self) -> Iterator[tuple[str, str]]:
+        """Yield the JSON path and the value of each field that names a version of the product."""
+        if self.pin is not None:
+            yield "$.pin", self.pin
+        for index, yank in enumerate(self.yanked):
+            yield f"$.yanked[{index}].version", yank.version
+        for version in self.available_at:
+            yield f"$.available_at.{version}", version
+        for index, rollout in enumerate(self.rollouts):
+            place = f"[{index}]" if isinstance(self.rollout, list) else ""
+            yield f"$.rollout{place}.version", rollout.version

@@ -35,8 +35,9 @@ LANGUAGES_MAX = 100
 YANKED_MAX = 2_000
 ROLLOUTS_MAX = 100
 SIZE_MAX_BYTES = 2**53 - 1  # the largest integer that every JSON reader represents exactly
+# No later than 2099: this finds typing errors such as 2206, and no offset or rollout can lead beyond the year 9999.
 _RFC3339 = re.compile(
-    r"(?:19[7-9][0-9]|[2-9][0-9]{3})-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})"
+    r"(?:19[7-9][0-9]|20[0-9]{2})-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})"
 )
 
 
@@ -44,7 +45,7 @@ def _rfc3339(value: object) -> object:
     if isinstance(value, str) and _RFC3339.fullmatch(value):
         with suppress(ValueError):  # such as February 30
             return datetime.fromisoformat(value)
-    raise ValueError("must be a date and time with an offset, as in 2026-11-20T12:00:00Z")
+    raise ValueError("must be a date and time with an offset from 1970 to 2099, as in 2026-11-20T12:00:00Z")
 
 
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")  # names in other scripts are in their xn-- form

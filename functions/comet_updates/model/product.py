@@ -59,6 +59,9 @@ class Product(Uploaded):
     max_size: (
         Annotated[int, Field(ge=1, le=SIZE_MAX_BYTES, description="The largest size of an artifact, in bytes.")] | None
     ) = None
+    requires_size_and_hash: Annotated[bool, Field(description="Every artifact must state its size and SHA-256.")] = (
+        False
+    )
     requires_signature: Annotated[
         bool, Field(description="Offer only releases that are signed with the product's key, as TUF metadata.")
     ] = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -153,6 +154,19 @@ class Release(Uploaded):
         Label | None,
         Field(description="Users who skipped this major upgrade with an older version are asked again."),
     ] = None
+
+    def other_versions(self) -> Iterator[tuple[str, str]]:
+        """Yield the JSON path and the value of each field that clients compare with a version of the product."""
+        if isinstance(self.critical, Critical):
+            yield "$.critical.below_version", self.critical.below_version
+        if isinstance(self.informational, Informational):
+            for index, version in enumerate(self.informational.versions):
+                yield f"$.informational.versions[{index}]", version
+            if self.informational.below_version is not None:
+                yield "$.informational.below_version", self.informational.below_version
+        for field in ("minimum_version", "major_below_version", "announce_below_version"):
+            if (version := getattr(self, field)) is not None:
+                yield f"$.{field}", version
 
     @property
     def due_at(self) -> datetime | None:

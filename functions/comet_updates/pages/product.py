@@ -14,10 +14,10 @@ from markupsafe import Markup
 
 from comet_updates.answer import urls
 from comet_updates.formats import notes
-from comet_updates.model.fields import ARTIFACTS_MAX
+from comet_updates.model.fields import ARTIFACTS_MAX, LANGUAGES_MAX
 from comet_updates.model.offer import Offer
 from comet_updates.model.product import Product
-from comet_updates.model.release import Release
+from comet_updates.model.release import Artifact, Release
 from comet_updates.pages import html as pages_html
 from comet_updates.pages import setup_snippets, wording
 
@@ -28,15 +28,37 @@ HISTORY_MAX = 50
 """How many earlier releases of a channel are shown. `releases.json` has all."""
 
 _SPACE = Markup(" ")
+_PROCESSORS = ("universal", "any", "x86_64", "aarch64", "i686", "armv7", "riscv64")
+_MAC_PROCESSORS = ("universal", "any", "aarch64", "x86_64")
+"""Processors, in the order in which a system's files are shown: what runs on most computers first."""
+
+
+@dataclass
+class _Group:
+    """The HTML of files that are shown together.
+
+    Attributes:
+        title: the name of their system; empty for files that only updaters use.
+        files: each file.
+        sums: the checksum of each file that has one.
+    """
+
+    title: str
+    files: list[Markup] = field(default_factory=list)
+    sums: list[Markup] = field(default_factory=list)
 
 
 @dataclass
 class _Channel:
-    """The HTML of a channel on the page."""
+    """The HTML of a channel on the page.
+
+    `same_as` is an earlier channel that offers the same release. The channel is one line then.
+    """
 
     offer: Offer
-    files: list[Markup] = field(default_factory=list)
-    updates: list[Markup] = field(default_factory=list)
+    same_as: str = ""
+    systems: list[_Group] = field(default_factory=list)
+    updates: _Group = field(default_factory=lambda: _Group(""))
     missing_files: int = 0
     notes: Markup = field(default_factory=Markup)
     has_long_notes: bool = False
@@ -46,7 +68,8 @@ class _Channel:
     @classmethod
     def widest(cls, offer: Offer) -> _Channel:
         """Return a channel with every part that can be shown, but with empty lists, to measure its size."""
-        return cls(offer, [_SPACE], [_SPACE], ARTIFACTS_MAX, _SPACE, has_long_notes=True, history=[_SPACE], is_cut=True)
+        files = _Group("", [_SPACE], [_SPACE])
+        return cls(offer, "", [files], files, ARTIFACTS_MAX, _SPACE, has_long_notes=True, history=[_SPACE], is_cut=True)
 
     @property
     def name(self) -> str:
@@ -59,9 +82,9 @@ class _Room:
     def __init__(self, left_bytes: int) -> None:
         self.left_bytes = left_bytes
 
-    def takes(self, shown: Markup, share_bytes: int) -> bool:
+    def takes(self, share_bytes: int, *shown: Markup) -> bool:
         """Return whether `shown` fits into its share. If so, subtract its size from the bytes left."""
-        size_bytes = len(shown.encode()) + 1  # the end of its line
+        size_bytes = sum(len(part.encode()) + 1 for part in shown)  # with the ends of the lines
         if size_bytes > min(share_bytes, self.left_bytes):
             return False
         self.left_bytes -= size_bytes
@@ -69,7 +92,12 @@ class _Room:
 
 
 def render(
-    about: Product, offers: Sequence[Offer], documents: Mapping[str, Collection[str]], *, has_news: bool
+    about: Product,
+    offers: Sequence[Offer],
+    documents: Mapping[str, Collection[str]],
+    *,
+    has_news: bool,
+    service_url: str | None = None,
 ) -> dict[str, bytes]:
     """Return the pages by language. The first language's page has the key `""`.
 
@@ -78,17 +106,21 @@ def render(
         offers: the offers of its channels, in display order.
         documents: the names of the documents for updaters, by channel.
         has_news: whether the product has a feed to link to.
+        service_url: the URL that clients ask, or None if it is not known.
     """
     languages = _languages(about, offers)
     made = {}
     for number, language in enumerate(languages or [notes.FALLBACK]):
-        page = _Page(about, offers, documents, languages, language, has_news=has_news)
+        page = _Page(about, offers, documents, languages, language, has_news=has_news, service_url=service_url)
         made[language if number else ""] = page.render()
     return made
 
 
 def _languages(about: Product, offers: Sequence[Offer]) -> list[str]:
-    """Return the languages of the notes on the page: first the product's languages, then English, then the others."""
+    """Return the languages of the notes on the page: first the product's languages, then English, then the others.
+
+    There are as many at most as one release may have: each has a page, and each page links to all.
+    """
     told = {
         language: None
         for offer in offers[:CHANNELS_MAX]
@@ -97,7 +129,7 @@ def _languages(about: Product, offers: Sequence[Offer]) -> list[str]:
         if urls.public_key(urls.page_path(about.product, language))
     }
     order = [*about.languages, notes.FALLBACK, *sorted(told)]
-    return list(dict.fromkeys(language for language in order if language in told))
+    return list(dict.fromkeys(language for language in order if language in told))[:LANGUAGES_MAX]
 
 
 class _Page:
@@ -112,6 +144,7 @@ class _Page:
         language: str,
         *,
         has_news: bool,
+        service_url: str | None,
     ) -> None:
         self._about = about
         self._offers = offers
@@ -119,6 +152,7 @@ class _Page:
         self._languages = languages
         self._language = language
         self._has_news = has_news
+        self._service_url = service_url
         self._channels: list[_Channel] = []
 
     def render(self) -> bytes:
@@ -136,8 +170,21 @@ class _Page:
             if size_bytes < pages_html.MAX_BYTES // 2 or number == 1:
                 break
             number //= 2
-        self._channels = [_Channel(offer) for offer in self._offers[:number]]
+        self._channels = []
+        for offer in self._offers[:number]:
+            self._channels.append(_Channel(offer, self._same_as(offer)))
         return _Room(pages_html.MAX_BYTES - size_bytes)
+
+    def _same_as(self, offer: Offer) -> str:
+        """Return the first channel on the page that offers the same release to the same users; empty if none does."""
+        if offer.latest is None or offer.is_pinned or offer.paused_at:
+            return ""
+        of = (offer.latest.channel, offer.latest.version, offer.rollout)
+        for channel in self._channels:
+            latest = channel.offer.latest
+            if latest and (latest.channel, latest.version, channel.offer.rollout) == of:
+                return channel.name
+        return ""
 
     def _fill(self, room: _Room, fill: Callable[[_Channel, _Room, int], None], share: float) -> None:
         """Fill each channel with its part of this share of the room. Room that a channel leaves goes to later ones."""
@@ -146,22 +193,31 @@ class _Page:
             fill(channel, room, (room.left_bytes - kept_bytes) // (len(self._channels) - number))
 
     def _add_files(self, channel: _Channel, room: _Room, share_bytes: int) -> None:
-        if channel.offer.latest is None:
+        if channel.offer.latest is None or channel.same_as:
             return
-        for number, artifact in enumerate(channel.offer.latest.artifacts):
-            shown = pages_html.part("file", artifact=artifact, words=wording)
+        groups = {"": channel.updates}
+        files = _by_use(channel.offer.latest.artifacts)
+        for number, artifact in enumerate(files):
+            title = "" if artifact.kind == "delta" else wording.system(artifact)
+            group = groups.get(title) or _Group(title)
+            shown = pages_html.part("file", artifact=artifact, words=wording, is_main=title and not group.files)
+            sha256 = pages_html.part("sum", artifact=artifact)
+            around = Markup() if title in groups else pages_html.part("files", group=_Group(title, [], [_SPACE]))
             before_bytes = room.left_bytes
-            if not room.takes(shown, share_bytes):
-                channel.missing_files = len(channel.offer.latest.artifacts) - number
-                return
+            if not room.takes(share_bytes, shown, sha256, around):
+                channel.missing_files = len(files) - number
+                break
             share_bytes -= before_bytes - room.left_bytes
-            (channel.updates if artifact.kind == "delta" else channel.files).append(shown)
+            groups[title] = group
+            group.files.append(shown)
+            group.sums += [sha256] if artifact.sha256 else []
+        channel.systems = [group for title, group in groups.items() if title]
 
     def _add_notes(self, channel: _Channel, room: _Room, share_bytes: int) -> None:
-        if channel.offer.latest is None:
+        if channel.offer.latest is None or channel.same_as:
             return
         notes = self._notes(channel.offer.latest, share_bytes)
-        if notes is not None and room.takes(notes, share_bytes):
+        if notes is not None and room.takes(share_bytes, notes):
             channel.notes = notes
         else:
             channel.has_long_notes = True
@@ -175,7 +231,7 @@ class _Page:
             notes = Markup() if is_told_elsewhere else self._notes(release, share_bytes)
             shown = self._past(channel, release, withdrawn, notes)
             before_bytes = room.left_bytes
-            if not room.takes(shown, share_bytes):
+            if not room.takes(share_bytes, shown):
                 channel.is_cut = True
                 return
             share_bytes -= before_bytes - room.left_bytes
@@ -214,10 +270,13 @@ class _Page:
             channels=self._channels,
             others=others[:NAMED_MAX],
             more=len(others[NAMED_MAX:]),
-            pointers=setup_snippets.find(product, first.channel, self._documents.get(first.channel, ()))
+            pointers=setup_snippets.find(
+                product, first.channel, self._documents.get(first.channel, ()), self._service_url
+            )
             if first
             else [],
             pointed=first.channel if first else "",
+            service_url=self._service_url,
             languages=self._switch(),
             words=wording,
         )
@@ -233,6 +292,24 @@ class _Page:
             )
             for number, language in enumerate(self._languages)
         ]
+
+
+def _by_use(artifacts: Iterable[Artifact]) -> list[Artifact]:
+    """Return the files, with the one that most people of each system want first. Files for updates come last."""
+    files: dict[str, list[Artifact]] = {system: [] for system in wording.SYSTEMS}
+    updates = []
+    for artifact in artifacts:
+        if artifact.kind == "delta":
+            updates.append(artifact)
+        else:
+            files.setdefault(artifact.platform, []).append(artifact)
+    systems = [sorted(files, key=_use) for files in files.values() if files]
+    return [files[0] for files in systems] + [file for files in systems for file in files[1:]] + updates
+
+
+def _use(artifact: Artifact) -> tuple[int, bool]:
+    order = _MAC_PROCESSORS if artifact.platform == "macos" and artifact.arch in _MAC_PROCESSORS else _PROCESSORS
+    return order.index(artifact.arch), artifact.kind != "installer" and wording.package(artifact) != "AppImage"
 
 
 def _flat(html: str) -> str:

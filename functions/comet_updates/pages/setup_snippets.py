@@ -14,13 +14,16 @@ class Pointer(NamedTuple):
     Attributes:
         updater: its name.
         path: the URL path of a document that it reads.
-        setting: the text to write into the app. `HOST` stands for the host of the page.
+        setting: the text to write into the app.
     """
 
     updater: str
     path: str
     setting: str
 
+
+UNKNOWN_URL = "https://HOST"
+"""Stands for the URL of the service if that is not known: a page is the same on every host."""
 
 _CODE = r"""win_sparkle_set_appcast_url("{base}/appcast.xml");
 win_sparkle_set_eddsa_public_key("your key");"""
@@ -57,9 +60,9 @@ _UPDATERS: tuple[tuple[str, tuple[str, ...], str], ...] = (
 )
 
 
-def find(product: str, channel: str, documents: Collection[str]) -> list[Pointer]:
+def find(product: str, channel: str, documents: Collection[str], service_url: str | None = None) -> list[Pointer]:
     """Return the configuration of each updater that can read one of `documents`, the channel's document names."""
-    base = f"https://HOST/v1/{product}/{channel}"
+    base = f"{service_url or UNKNOWN_URL}/v1/{product}/{channel}"
     return [
         Pointer(updater, urls.document_path(product, channel, there[0]), setting.replace("{base}", base))
         for updater, read, setting in _UPDATERS

@@ -1,7 +1,8 @@
-"""The words that pages use for systems, processors, languages and rollouts."""
+"""The words that pages use for systems, processors, packages, languages and rollouts."""
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 from comet_updates.model.channel import Rollout
@@ -9,15 +10,25 @@ from comet_updates.model.release import Artifact
 
 SYSTEMS = {"windows": "Windows", "macos": "macOS", "linux": "Linux", "android": "Android", "freebsd": "FreeBSD"}
 _PROCESSORS = {
-    "x86_64": "64-bit, x86-64",
-    "aarch64": "ARM, 64-bit",
-    "i686": "32-bit, x86",
-    "armv7": "ARM, 32-bit",
-    "riscv64": "RISC-V, 64-bit",
+    "x86_64": "64-bit Intel or AMD",
+    "aarch64": "64-bit ARM",
+    "i686": "32-bit Intel or AMD",
+    "armv7": "32-bit ARM",
+    "riscv64": "64-bit RISC-V",
     "universal": "all processors",
     "any": "all processors",
 }
 _MAC_PROCESSORS = {"x86_64": "Intel", "aarch64": "Apple silicon", "universal": "Intel and Apple silicon"}
+_PACKAGES = {
+    "appimage": "AppImage",
+    "deb": "Debian package (.deb)",
+    "dmg": "disk image (.dmg)",
+    "flatpak": "Flatpak",
+    "rpm": "RPM package (.rpm)",
+    "snap": "Snap package",
+}
+"""The names of packages that people know, by the ending of the file or its `bundle`."""
+_ENDING = re.compile(r"\.((?:tar\.)?[a-z][a-z0-9]{0,9})\Z")
 
 LANGUAGES = {
     "ar": "العربية",
@@ -71,6 +82,15 @@ def processor(artifact: Artifact) -> str:
     """Return the processors that the file is for, in the words of its system's users."""
     own = _MAC_PROCESSORS if artifact.platform == "macos" else _PROCESSORS
     return own.get(artifact.arch, _PROCESSORS[artifact.arch])
+
+
+def package(artifact: Artifact, *, is_first_word: bool = False) -> str:
+    """Return the type of the file, such as `AppImage` or `installer (.exe)`."""
+    found = _ENDING.search((artifact.file_name or artifact.url_name).lower())
+    ending = found[1] if found else ""
+    name = _PACKAGES.get(ending or (artifact.bundle or ""))
+    name = name or (f"{artifact.kind} (.{ending})" if ending else artifact.kind)
+    return name[0].upper() + name[1:] if is_first_word else name
 
 
 def language(tag: str) -> str:

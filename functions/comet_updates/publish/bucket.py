@@ -23,7 +23,7 @@ from botocore.parsers import ResponseParserError
 from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.answer.errors import StoreUnavailableError
-from comet_updates.errors import ConcurrentPublishError
+from comet_updates.errors import ConcurrentPublishError, UnreadableObjectError
 from comet_updates.publish.stored import Current, Listed, Stored, etag_of
 
 if TYPE_CHECKING:
@@ -41,15 +41,15 @@ _REMEDIES = {
     "AccessDenied": "Use credentials with the rights that docs/releasing.md lists",
     "403": "Use credentials with the rights that docs/releasing.md lists",
     "ExpiredToken": "Sign in again",
+    "InvalidObjectState": "The object is in an archive. Restore it, or upload it again",
     "InvalidAccessKeyId": "Check AWS_ACCESS_KEY_ID and --endpoint-url",
     "NoSuchBucket": "Check the name of the bucket and --endpoint-url",
     "SignatureDoesNotMatch": "Check AWS_SECRET_ACCESS_KEY",
 }
 
-# 412: the object does not meet the condition; 409: somebody is writing it now; 404: If-Match on a deleted object.
-_LOST_RACE = frozenset(
-    {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "NoSuchUpload", "412", "409", "404"}
-)
+# 412: the object does not meet the condition; 409: somebody is writing it now; 404: If-Match on a deleted object. A 404
+# without one of S3's codes comes from a server that is not S3.
+_LOST_RACE = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "NoSuchUpload", "412", "409"})
 
 
 class Bucket:
@@ -112,11 +112,17 @@ class Bucket:
         """Return the bytes of one version.
 
         Raises:
-            StoreUnavailableError: S3 fails, or sends bytes that do not match the version's ETag and size.
+            UnreadableObjectError: S3 refuses this object, or sends bytes that do not match its ETag and size.
+            StoreUnavailableError: S3 fails.
         """
-        with _of_s3(self._name):
-            found = self._s3.get_object(Bucket=self._name, Key=stored.key, VersionId=stored.version_id)
-            return _body(found, stored.etag, stored.size_bytes)
+        try:
+            with _of_s3(self._name):
+                found = self._s3.get_object(Bucket=self._name, Key=stored.key, VersionId=stored.version_id)
+                return _body(found, stored.etag, stored.size_bytes)
+        except StoreUnavailableError as error:
+            if isinstance(error.__cause__, BotoCoreError):  # S3 gave no answer
+                raise
+            raise UnreadableObjectError(stored.key, str(error)) from error
 
     def current(self, key: str) -> Current | None:
         """Return the current version of an object, or None if the object does not exist.
@@ -124,12 +130,12 @@ class Bucket:
         Raises:
             StoreUnavailableError: S3 fails, or sends bytes that do not match the object's ETag and size.
         """
-        try:
-            with _of_s3(self._name):
+        with _of_s3(self._name):
+            try:
                 found = self._s3.get_object(Bucket=self._name, Key=key)
-                return Current(_body(found, found["ETag"], found["ContentLength"]), found["ETag"])
-        except ConcurrentPublishError:  # S3 answered 404
-            return None
+            except self._s3.exceptions.NoSuchKey:  # any other 404 is not about the object
+                return None
+            return Current(_body(found, found["ETag"], found["ContentLength"]), found["ETag"])
 
     def put(self, key: str, body: bytes, content_type: str, *, replaces: str | None) -> None:
         """Write `body` if the object still has the ETag `replaces`, or still does not exist if `replaces` is None.

@@ -16,7 +16,9 @@ from comet_updates.publish.uploads.accept import AcceptedUploads, Listing
 Load = Callable[[Listing], AcceptedUploads]
 
 
-def complete(product: str, listing: Listing, load: Load, now: datetime) -> tuple[AcceptedUploads, Rendered]:
+def complete(
+    product: str, listing: Listing, load: Load, now: datetime, service_url: str | None = None
+) -> tuple[AcceptedUploads, Rendered]:
     """Return the accepted uploads of a product, and its documents at `now`.
 
     The documents of channels in `undecided` are those that were decided last. Pages cover all channels: they are as
@@ -27,13 +29,14 @@ def complete(product: str, listing: Listing, load: Load, now: datetime) -> tuple
         listing: the versions of its uploads.
         load: returns the accepted uploads of a listing.
         now: aware.
+        service_url: the URL that clients ask, for the pages, or None if it is not known.
     """
     accepted = load(listing)
-    rendered = render(accepted, now)
+    rendered = render(accepted, now, service_url)
     since = _frozen_since(product, listing, accepted, rendered.undecided)
     documents: dict[str, bytes] = {}
     for moment in sorted(set(since.values())):
-        earlier = render(load(before(listing, moment)), moment)
+        earlier = render(load(before(listing, moment)), moment, service_url)
         is_first = moment == min(since.values())
         for key, body in earlier.documents.items():
             channel = object_keys.document_channel(key)

@@ -32,6 +32,7 @@ class Settings(NamedTuple):
     log_level: str
     log_successes: bool
     online_key: str | None  # the URI of the key that signs TUF's snapshot and timestamp
+    service_url: str | None  # the URL that clients ask, without a final slash, for the pages
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -40,10 +41,11 @@ class Settings(NamedTuple):
         Raises:
             SettingsError: a setting is missing or not valid.
         """
-        variables = ("BUCKET", "S3_ENDPOINT", "LOG_LEVEL", "LOG_SUCCESSES", "ONLINE_KEY")
-        bucket, endpoint, level, successes, key = settings(environment, *variables)
+        variables = ("BUCKET", "S3_ENDPOINT", "LOG_LEVEL", "LOG_SUCCESSES", "ONLINE_KEY", "SERVICE_URL")
+        bucket, endpoint, level, successes, key, url = settings(environment, *variables)
         endpoint_url = None if endpoint == "aws" else endpoint
-        return cls(bucket, endpoint_url, level, successes == "true", None if key == "none" else key)
+        online_key, service_url = (None if value == "none" else value for value in (key, url))
+        return cls(bucket, endpoint_url, level, successes == "true", online_key, service_url)
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
@@ -78,6 +80,9 @@ def _handle(event: dict[str, Any]) -> dict[str, Any]:
 def _run() -> Run:
     settings = Settings.from_environment(os.environ)
     publisher = Publisher(
-        open_bucket(settings.bucket, settings.endpoint_url), lambda: datetime.now(UTC), settings.online_key
+        open_bucket(settings.bucket, settings.endpoint_url),
+        lambda: datetime.now(UTC),
+        settings.online_key,
+        settings.service_url,
     )
     return Run(publisher, Log(successes=settings.log_successes, level=settings.log_level))

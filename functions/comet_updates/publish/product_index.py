@@ -32,8 +32,8 @@ def source(listed: Mapping[str, str]) -> dict[str, str | None]:
     return {product: listed.get(object_keys.entry_key(product)) for product in products if has_page(product)}
 
 
-def render(bucket: Bucket, listed: Mapping[str, str]) -> dict[str, bytes]:
-    """Return the pages of the list and its cache, by key.
+def render(bucket: Bucket, listed: Mapping[str, str], service_url: str | None = None) -> dict[str, bytes]:
+    """Return the pages of the list and its cache, by key. Without products, a page shows `service_url`.
 
     Raises:
         StoreUnavailableError: S3 fails.
@@ -48,7 +48,7 @@ def render(bucket: Bucket, listed: Mapping[str, str]) -> dict[str, bytes]:
         }
     known = {product: told for product, told in (gathered | read).items() if wanted.get(product)}
     entries = (index.read(product, known[product][1] if product in known else b"") for product in wanted)
-    sheets = enumerate(index.render(entries), 1)
+    sheets = enumerate(index.render(entries, service_url), 1)
     written = {
         urls.page_key("page" if number > 1 else "index", str(number) if number > 1 else ""): sheet
         for number, sheet in sheets

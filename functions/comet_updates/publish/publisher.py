@@ -58,11 +58,19 @@ class Publisher:
         bucket: the bucket of the service.
         clock: returns the current time, aware. A release is offered once it is due.
         online_key: the URI of the key that signs TUF's snapshot and timestamp, or None.
+        service_url: the URL that clients ask, for the pages, or None if it is not known.
     """
 
-    def __init__(self, bucket: Bucket, clock: Callable[[], datetime], online_key: str | None = None) -> None:
+    def __init__(
+        self,
+        bucket: Bucket,
+        clock: Callable[[], datetime],
+        online_key: str | None = None,
+        service_url: str | None = None,
+    ) -> None:
         self._bucket = bucket
         self._clock = clock
+        self._service_url = service_url
         self._loader = Loader(bucket, writes_packs=True)
         self._signed_states = SignedStates(bucket)
         self._online_roles = OnlineRoles(bucket, clock, online_key)
@@ -178,7 +186,7 @@ class Publisher:
 
     def _rendered(self, product: str, listing: Listing, now: datetime) -> tuple[AcceptedUploads, Rendered]:
         load = functools.partial(self._loader.load, product)  # 2. accept
-        return frozen.complete(product, listing, load, now)  # 3. decide and render
+        return frozen.complete(product, listing, load, now, self._service_url)  # 3. decide and render
 
     def _last_signed(self, product: str, found: ProductObjects) -> dict[str, bytes]:
         """Return the metadata and targets of the newest decision that was signed. Only if all of these were lost.
@@ -206,7 +214,8 @@ class Publisher:
 
     def _publish_index_once(self) -> WriteResult:
         listed = self._bucket.etags(urls.PAGES)
-        change = write_changes(self._bucket, product_index.own(listed), product_index.render(self._bucket, listed))
+        wanted = product_index.render(self._bucket, listed, self._service_url)
+        change = write_changes(self._bucket, product_index.own(listed), wanted)
         # Another publisher may have added a page, and found it in the list that we then replaced. As in `publish`.
         if change.written and product_index.source(self._bucket.etags(urls.PAGES)) != product_index.source(listed):
             raise ConcurrentPublishError("the pages changed while we wrote")

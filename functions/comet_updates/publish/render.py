@@ -16,6 +16,19 @@ from comet_updates.publish.decide import decide
 from comet_updates.publish.uploads import parse
 from comet_updates.publish.uploads.accept import AcceptedUploads
 
+DOCUMENTS_MAX_BYTES = 150_000_000
+"""How large the documents of a product may be in all. They are in memory at once, and the function has 512 MB.
+
+One channel has 20 MB at most. So hundreds of channels that include a large one could end the process, and with it the
+run of all products.
+"""
+
+_TOO_LARGE = Problem(
+    "$",
+    f"the documents of the product have more than {DOCUMENTS_MAX_BYTES} bytes, so this channel's stay as they are",
+    "Shorten the notes, or use fewer channels or includes",
+)
+
 
 class Rendered(NamedTuple):
     """The documents that should be public for a product.
@@ -43,8 +56,11 @@ class Rendered(NamedTuple):
         return key.startswith("public/") and is_undecided
 
 
-def render(inputs: AcceptedUploads, now: datetime) -> Rendered:
-    """Return the documents that should be public for a product at `now`. Equal arguments give equal bytes."""
+def render(inputs: AcceptedUploads, now: datetime, service_url: str | None = None) -> Rendered:
+    """Return the documents that should be public for a product at `now`. Equal arguments give equal bytes.
+
+    Only pages contain `service_url`, the URL that clients ask.
+    """
     if inputs.product is None:
         return Rendered({}, {}, None)
     documents: dict[str, bytes] = {}
@@ -53,7 +69,13 @@ def render(inputs: AcceptedUploads, now: datetime) -> Rendered:
     offers = []
     rendered: dict[str, dict[str, bytes]] = {}
     product = inputs.product.product
+    size_bytes = 0
     for channel in sorted(inputs.channels):
+        if size_bytes > DOCUMENTS_MAX_BYTES:
+            key = object_keys.channel_key(product, channel)
+            refusals[key] = RefusedUploadError(key, (_TOO_LARGE,))
+            undecided.add(channel)
+            continue
         try:
             offer = decide(inputs.product, channel, inputs.policies, inputs.releases_for(channel), now)
         except VersionSyntaxError as error:
@@ -64,6 +86,7 @@ def render(inputs: AcceptedUploads, now: datetime) -> Rendered:
             continue
         offers.append(offer)
         rendered[channel] = formats.render(offer)
+        size_bytes += sum(map(len, rendered[channel].values()))
         for name, body in (drop_in.render(offer, inputs.product.drop_in) | rendered[channel]).items():
             documents[urls.document_key(product, channel, name)] = body
     shown = sorted((offer for offer in offers if offer.history), key=lambda offer: offer.channel != "stable")
@@ -72,7 +95,7 @@ def render(inputs: AcceptedUploads, now: datetime) -> Rendered:
         if news:
             documents[urls.news_key(product)] = news
         documents[object_keys.entry_key(product)] = index.entry(inputs.product, shown)
-        made = pages_product.render(inputs.product, shown, rendered, has_news=news is not None)
+        made = pages_product.render(inputs.product, shown, rendered, has_news=news is not None, service_url=service_url)
         documents |= {urls.page_key(product, language): page for language, page in made.items()}
     return Rendered(documents, refusals, undecided, inputs.product.requires_signature)
 

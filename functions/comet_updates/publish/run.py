@@ -5,8 +5,11 @@ from __future__ import annotations
 import functools
 import json
 import random
+import signal
+import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from urllib.parse import unquote_plus
 
 from comet_updates import object_keys
@@ -16,6 +19,9 @@ from comet_updates.answer.log import Cache, Log, Outcome, Record
 from comet_updates.publish.bucket import WriteResult
 from comet_updates.publish.expiry import Expiry
 from comet_updates.publish.publisher import Publisher
+
+PRODUCT_MAX_S = 60.0
+"""How long one product may take: half of the function's time, so that others are published in every sweep."""
 
 _OFFLINE = urls.document_id(object_keys.metadata_key("root", 1))
 """The place of root and targets metadata in the log."""
@@ -118,12 +124,13 @@ class Run:
     def _outcome(self, product: str | None, publish: Callable[[], WriteResult]) -> Outcome:
         """Return and log the outcome of `publish`. An error does not stop the other products.
 
-        Running out of memory is a failure like any other. So is a panic of a Rust library, which is not an `Exception`.
-        The text of an error may quote an upload, so it is dropped.
+        Running out of memory or time is a failure like any other. So is a panic of a Rust library, which is not an
+        `Exception`. The text of an error may quote an upload, so it is dropped.
         """
         started = time.monotonic()
         try:
-            outcome = _outcome(publish())
+            with _time_limit(PRODUCT_MAX_S):
+                outcome = _outcome(publish())
         except (SystemExit, KeyboardInterrupt):  # the process must end
             raise
         except BaseException:  # noqa: BLE001
@@ -131,6 +138,28 @@ class Run:
         place = urls.DocumentId(product, "", "") if product and urls.is_name(product) else urls.NO_DOCUMENT
         self._log.write(Record(outcome, place, seconds=time.monotonic() - started))
         return outcome
+
+
+@contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError in the block after some seconds. Only in the main thread, which Lambda calls.
+
+    The error can appear at any line. That leaves what a killed process leaves, and the next run repairs that.
+    """
+
+    def stop(*_: object) -> None:
+        raise TimeoutError
+
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGALRM"):
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, stop)
+    timer = signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, *timer)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _outcome(change: WriteResult) -> Outcome:

@@ -165,23 +165,10 @@ def public_key(uri: str) -> SSlibKey:
     raise SigningError(uri, "needs its public half in a file: see docs/keys.md")
 
 
-def create(file: Path) -> SSlibKey:
-    """Make an Ed25519 key in a `file` that does not exist and that nobody else can read. Return its public half.
-
-    Raises:
-        SigningError: the file exists, or cannot be written. No half-written key is left.
-    """
+def generate() -> tuple[bytes, SSlibKey]:
+    """Make an Ed25519 key. Return its private half as the bytes of a file, and its public half."""
     signer = CryptoSigner.generate_ed25519()
-    try:
-        file.touch(mode=0o600, exist_ok=False)
-        try:
-            file.write_bytes(signer.private_bytes)
-        except OSError:
-            file.unlink()
-            raise
-    except OSError as error:
-        raise SigningError(str(file), f"cannot be written: {error.strerror}") from error
-    return signer.public_key
+    return signer.private_bytes, signer.public_key
 
 
 def _signature(uri: str, keys: Iterable[Key], payload: bytes, what: str) -> tuple[Key, Signature]:

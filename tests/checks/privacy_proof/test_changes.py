@@ -1,4 +1,4 @@
-"""The ways to build a leak in: each makes its change, or fails if there is no place for it."""
+"""Test the changes that plant a leak: each is made, or fails if the code has no place for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The evidence report: made of what was seen, the same for the same commit, and honest about what failed."""
+"""Test the report of evidence: it shows what was observed, is the same for the same commit, and lists each failure."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_the_order_of_arrival_does_not_matter(tmp_path: Path) -> None:
 
 
 class _Page(HTMLParser):
-    """The text of a page, and what it would load."""
+    """The text of a page, and the URLs that it would load."""
 
     def __init__(self) -> None:
         super().__init__()

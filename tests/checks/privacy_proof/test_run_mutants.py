@@ -1,4 +1,7 @@
-"""The hunt for leaks: what is harmful is caught by a check, what is harmless is not, and the project stays as it is."""
+"""Test the search for leaks: a check catches each harmful mutant.
+
+Harmless ones pass, and the project stays unchanged.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ STALE = Mutant("is not there any more", "P10", mutants.PUBLIC_KEY, (Instead("no_
 
 @pytest.fixture(autouse=True)
 def quick_checks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A table of one promise that is guarded by one fast check."""
+    """Replace the table of promises by one promise with one fast check."""
     promise = PROMISES[9]._replace(checks=(Check("answer/test_urls", "the number of a legacy copy is dropped"),))
     monkeypatch.setattr(run_mutants, "PROMISES", (promise,))
 
@@ -47,7 +50,7 @@ def test_a_leak_that_cannot_be_built_in_is_an_error() -> None:
         list(run_mutants.hunt(ROOT, [STALE], workers=1))
 
 
-def test_a_leak_that_keeps_the_checks_from_running_is_not_counted_as_caught(tmp_path: Path) -> None:
+def test_leak_that_stops_the_checks_is_not_counted_as_caught(tmp_path: Path) -> None:
     with Worker() as worker, pytest.raises(BrokenMutantError):
         worker.run(tmp_path, [TEMPLATE])
 

@@ -1,4 +1,4 @@
-"""Names lead to code, and only code is counted."""
+"""Test that names lead to code, and that only code is counted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The load of `make torture`, shortly: nothing is wrong, and what is planted is noticed."""
+"""Test the load of `make torture` in a short form: nothing goes wrong, and a planted fault is noticed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def figures(done: subprocess.CompletedProcess[str]) -> dict[str, int]:
 
 
 @pytest.mark.full
-def test_while_s3_fails_and_releases_are_published_no_answer_is_wrong_and_nothing_is_lost() -> None:
+def test_load_with_faults_and_releases_has_no_wrong_answer_or_loss() -> None:
+    """Let S3 fail, and publish releases, during the load."""
     done = torture()
     counted = figures(done)
     assert (counted["wrong"], counted["lost"]) == (0, 0), done.stdout

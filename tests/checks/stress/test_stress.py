@@ -1,4 +1,4 @@
-"""`make torture` says truly what went wrong: its figures, its last line and its exit code."""
+"""Test that `make torture` reports failures correctly: its figures, its last line and its exit code."""
 
 from __future__ import annotations
 

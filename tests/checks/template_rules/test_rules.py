@@ -1,4 +1,4 @@
-"""The rules themselves: each is complete, none can be switched off unseen, and they work as a command."""
+"""Test the rules themselves: each is complete, a template cannot switch one off, and they work as a command."""
 
 from __future__ import annotations
 
@@ -25,30 +25,33 @@ ALLOWED: dict[str, list[dict[str, Any]]] = load((ROOT / "checks" / "template_rul
 
 
 def lint(template: Path, *options: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """What a person would type."""
+    """Run cfn-lint with our rules, as a person would."""
     command: list[str | Path] = [Path(sys.executable).parent / "cfn-lint"]
     command += ["--append-rules", ROOT / "checks" / "template_rules", *options]
     command += ["--format", "parseable", "--template", template]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.full
 def test_the_command_finds_nothing_in_our_template() -> None:
     run = lint(ROOT / "template.yaml")
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
 
 
-def test_the_command_finds_a_fault_in_a_fork_and_says_where_what_and_how_to_mend_it(tmp_path: Path) -> None:
+def test_command_reports_place_problem_and_remedy_of_a_fault(tmp_path: Path) -> None:
+    """Plant the fault in a fork of the template."""
     text = (ROOT / "template.yaml").read_text()
     (tmp_path / "template.yaml").write_text(text.replace("  Function:\n", "  Function:\n    Tracing: Active\n", 1))
     run = lint(tmp_path / "template.yaml", folder=tmp_path)
     assert run.returncode != 0
     (ours, *_) = [line for line in run.stdout.splitlines() if ":E9503:" in line]
-    line = text.splitlines().index("  AnswerFunction:") + 2  # the one that was planted, and lines count from one
+    line = text.splitlines().index("  AnswerFunction:") + 2  # the planted line; lines count from one
     assert f"template.yaml:{line}:" in ours
     assert "AnswerFunction: nobody gave a reason for TracingConfig.Mode" in ours
     assert "add it to checks/template_rules/properties.yaml" in ours
 
 
+@pytest.mark.full
 def test_a_template_cannot_excuse_itself_from_make_policy(tmp_path: Path) -> None:
     template = source()
     template["Globals"]["Function"]["Tracing"] = "Active"
@@ -95,7 +98,7 @@ class TestTheReasonsForProperties:
                 assert list(rules.OnlyKnownProperties(ALLOWED | {type_: less}).findings(expanded)) != [], (type_, path)
 
     def test_nothing_can_be_added_without_one(self) -> None:
-        """Wherever a new key goes in the properties of a resource, a rule that looks at properties speaks."""
+        """Add an unknown key to each mapping in the properties of each resource: a rule on properties must find it."""
         looks = [rules.OnlyKnownProperties(), rules.OnlyKnownGrants(), rules.AsDecided(), deploying.GoesBackByItself()]
         expanded = expand(source())
         for name in expanded["Resources"]:

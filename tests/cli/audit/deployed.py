@@ -28,7 +28,7 @@ from testkit.s3 import REGION
 from tests.template.expand import expand, source
 
 ACCOUNT = "123456789012"
-NOT_IN_MOTO = {  # its CloudFormation has none of these, and makes a layer that has no name and is in no function
+NOT_IN_MOTO = {  # moto's CloudFormation cannot make these; it makes a layer without a name, and no function uses it
     "AWS::ApiGatewayV2::Api",
     "AWS::ApiGatewayV2::Stage",
     "AWS::CloudFront::CachePolicy",
@@ -40,7 +40,7 @@ NOT_IN_MOTO = {  # its CloudFormation has none of these, and makes a layer that 
     "AWS::CodeDeploy::DeploymentGroup",
     "AWS::Lambda::Alias",
     "AWS::Lambda::LayerVersion",
-    "AWS::Lambda::Permission",  # it knows them, but they name the gateway or the CDN
+    "AWS::Lambda::Permission",  # moto can make these, but they name the gateway or the CDN
     "AWS::Lambda::Url",
     "AWS::Lambda::Version",
     "AWS::Logs::MetricFilter",
@@ -51,7 +51,7 @@ NOT_IN_MOTO = {  # its CloudFormation has none of these, and makes a layer that 
 
 @cache
 def client(service: str) -> Any:
-    """boto3's; each takes a while to make, and moto's state is not in it."""
+    """Return a boto3 client. It is cached, since making one is slow; it holds no state of moto."""
     return boto3.client(service)  # type: ignore[call-overload]  # the stubs have one for each name
 
 
@@ -64,15 +64,15 @@ class Deployed:
     """A stack as CloudFormation makes it of our template.
 
     Attributes:
-        ids: the name in the template → what AWS calls the resource.
-        listed: what `ListStackResources` says.
-        answers: operation → what is answered in AWS's place, where moto has no answer or not the one that is needed.
+        ids: the name in the template → the physical id that AWS gave to the resource.
+        listed: the answer to `ListStackResources`.
+        answers: operation → the answer to give in AWS's place, where moto has none or the wrong one.
         refused: operation → the error code that it ends with.
-        configured: function → what moto forgets of its configuration.
-        urls: function → its URLs, as Lambda lists them: moto knows none of an alias.
-        policies: function and alias, or version, or nothing → who may call it: moto has one for all versions.
+        configured: function → the parts of its configuration that moto does not keep.
+        urls: function → its URLs, as Lambda lists them. moto does not list those of an alias.
+        policies: function and alias, or version, or nothing → who may call it. moto has one for all versions.
         calls: every call that the audit made.
-        known: what moto answered of this very stack, by call; `None` if every call is to reach moto.
+        known: the answers of moto for this stack, by call; `None` if every call must reach moto.
 
     Args:
         use_cdn: deploy it with the CDN in place of the gateway.
@@ -122,7 +122,7 @@ class Deployed:
         return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{self.ids[name]}"
 
     def deploy(self) -> None:
-        """Have the answering function's configuration answer."""
+        """Publish a version of the answering function, and let the alias `live` lead to it."""
         client("lambda").update_alias(
             FunctionName=self.ids["AnswerFunction"], Name=allowed.LIVE, FunctionVersion=self._publish()
         )
@@ -136,7 +136,7 @@ class Deployed:
         return str(made["Version"])
 
     def open_url(self, function: str, qualifier: str = "", **config: Any) -> str:
-        """Give the function a URL; gives that."""
+        """Give the function a URL, and return the URL."""
         arn = f"{self.arn(function)}:{qualifier}" if qualifier else self.arn(function)
         url = f"https://{len(self.urls[function])}{function.lower()}.lambda-url.{REGION}.on.aws/"
         self.urls[self.ids[function]].append({"FunctionArn": arn, "FunctionUrl": url, **config})
@@ -154,7 +154,7 @@ class Deployed:
         here = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{self.ids[SWEEP]}"
         self.call("PublishFunction", "events.amazonaws.com", here, qualifier="")
         if "Cdn" in self.ids:
-            for _ in range(2):  # one for the URL, one for the function
+            for _ in range(2):  # once for the URL, once for the function
                 arn = f"arn:aws:cloudfront::{ACCOUNT}:distribution/{self.ids['Cdn']}"
                 self.call("AnswerFunction", "cloudfront.amazonaws.com", arn)
         else:
@@ -163,7 +163,7 @@ class Deployed:
 
     @contextmanager
     def overheard(self) -> Iterator[None]:
-        """Every botocore call meanwhile is noted, and answered or refused as `answers` and `refused` say."""
+        """Record every botocore call in this block. Answer or refuse it as `answers` and `refused` say."""
         _overhearing.append(self)
         try:
             yield
@@ -201,18 +201,18 @@ class Deployed:
             answer["StackResourceSummaries"] = self.listed
         if operation == "GetFunctionConfiguration":
             answer.update(self.configured.get(answer.get("FunctionName", ""), {}))
-        if operation == "GetDistributionConfig":  # moto forgets who signs
+        if operation == "GetDistributionConfig":  # moto does not keep the access control
             for origin in answer.get("DistributionConfig", {}).get("Origins", {}).get("Items", ()):
                 origin.setdefault("OriginAccessControlId", self.ids["CdnSigns"])
 
 
-copyreg.pickle(type(threading.RLock()), lambda _: (threading.RLock, ()))  # moto's queues have one, and are copied
+copyreg.pickle(type(threading.RLock()), lambda _: (threading.RLock, ()))  # moto's queues have a lock, and are copied
 
 
 class Prepared:
-    """A stack that is made once for many tests, since moto takes longer to make it than the command to audit it.
+    """A stack that is made once for many tests, since moto makes it more slowly than the command audits it.
 
-    All of it happens within one `mock_aws`.
+    Everything happens within one `mock_aws`.
 
     Args:
         use_cdn: as for `Deployed`.
@@ -227,7 +227,7 @@ class Prepared:
         self._state = self._copied([vars(backend) for backend in self._backends])
 
     def again(self) -> Deployed:
-        """Return the stack as it was made, and nothing else in the account."""
+        """Return the stack as it was made, in an account that holds nothing else."""
         for backend in _backends():
             backend.reset()
         for backend, state in zip(self._backends, self._copied(self._state), strict=True):
@@ -239,19 +239,19 @@ class Prepared:
         return deployed
 
     def _copied(self, state: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """What is in a backend may refer to it: that is the same one in the copy."""
+        """Return a copy of the state. References to a backend keep leading to the same backend."""
         return copy.deepcopy(state, {id(backend): backend for backend in self._backends})
 
 
 def _backends() -> list[BaseBackend]:
-    """All of moto's that are in use."""
+    """Return all backends of moto that are in use."""
     instances = BackendDict._instances  # type: ignore[misc]  # mypy: the class is generic
     return [backend for service in instances for _, _, backend in service.iter_backends()]
 
 
 _overhearing: list[Deployed] = []
 _changed: set[str] = set()
-"""The services that a test called since it got its stack: of these, what moto answered before is not used."""
+"""The services that a test called since it got its stack. Their remembered answers are not used."""
 
 
 def _before_call(model: Any, params: dict[str, Any], **_: Any) -> Any:
@@ -274,7 +274,7 @@ def _after_call(model: Any, parsed: dict[str, Any], **_: Any) -> None:
 
 @pytest.fixture(scope="session")
 def botocore_overheard() -> Iterator[None]:
-    """Each botocore session that is made from now on can be overheard: those that the command makes itself, too."""
+    """Let tests observe each botocore session that is made from now on, including those of the command."""
     hooks = [
         ("before-call", _before_call, botocore.handlers.REGISTER_LAST),
         ("response-received", _received),
@@ -291,7 +291,7 @@ def _without(conditions: set[str], template: dict[str, Any]) -> dict[str, Any]:
 
 
 def _create_stack(template: dict[str, Any], *, use_cdn: bool) -> dict[str, str]:
-    # moto's ARN of a log lacks the end that AWS's has.
+    # AWS ends the ARN of a log group with `:*`; moto leaves that out.
     text = json.dumps(template)
     for log in allowed.LOGS.values():
         arn = json.dumps({"Fn::Sub": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:${{{log}}}:*"})
@@ -303,6 +303,9 @@ def _create_stack(template: dict[str, Any], *, use_cdn: bool) -> dict[str, str]:
         if resource["Type"] == "AWS::Lambda::Function":
             resource["Properties"] |= {"Code": {"ZipFile": "pass"}}
             del resource["Properties"]["Layers"]
+            variables = resource["Properties"]["Environment"]["Variables"]
+            if "SERVICE_URL" in variables:  # it names a resource that moto cannot make
+                variables["SERVICE_URL"] = "https://updates.example.com"
     client("cloudformation").create_stack(
         StackName="comet",
         TemplateBody=json.dumps({**ours, "Rules": {}, "Resources": made, "Outputs": {}}),
@@ -317,7 +320,7 @@ def _create_stack(template: dict[str, Any], *, use_cdn: bool) -> dict[str, str]:
 
 
 def _mend_policies(ids: dict[str, str]) -> None:
-    """moto's CloudFormation writes policies down as Python has them, not as JSON."""
+    """Rewrite the policies as JSON, since moto's CloudFormation writes them as Python literals."""
     for role, policy in OWN_POLICIES.items():
         name = {"RoleName": ids[role], "PolicyName": policy}
         document = ast.literal_eval(client("iam").get_role_policy(**name)["PolicyDocument"])
@@ -358,7 +361,7 @@ def publish_layer(name: str) -> str:
 
 
 def _add_to_bucket(ids: dict[str, str]) -> None:
-    """What moto's CloudFormation leaves out of a bucket."""
+    """Add the parts of a bucket that moto's CloudFormation leaves out."""
     s3, bucket = client("s3"), ids["Bucket"]
     every = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
     s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=dict.fromkeys(every, True))
@@ -375,7 +378,7 @@ def notify(bucket: str, queue: str) -> None:
 
 
 def _add_gateway(ids: dict[str, str]) -> None:
-    """What API Gateway makes of the OpenAPI document that SAM writes."""
+    """Add the gateway that API Gateway makes of SAM's OpenAPI document."""
     gateway = client("apigatewayv2")
     ids["Api"] = gateway.create_api(Name="comet", ProtocolType="HTTP")["ApiId"]
     integration = gateway.create_integration(
@@ -397,7 +400,7 @@ STAGE: dict[str, Any] = {
 
 
 def _deployment_group() -> dict[str, Any]:
-    """What CodeDeploy makes of the template, and shows; moto forgets most of it."""
+    """Return the deployment group as CodeDeploy shows it. moto does not keep most of it."""
     return {
         "deploymentConfigName": f"CodeDeployDefault.Lambda{allowed.GRADUALLY}",
         "alarmConfiguration": {
@@ -412,7 +415,7 @@ def _deployment_group() -> dict[str, Any]:
 
 
 def _add_cdn(ids: dict[str, str], url: str) -> dict[str, Any]:
-    """What CloudFront makes of the template; gives the answers that moto's has not."""
+    """Add what CloudFront makes of the template. Return the answers that moto lacks."""
     resources = _template()["Resources"]
     signing = resources["CdnSigns"]["Properties"]["OriginAccessControlConfig"] | {"Name": "comet-answer"}
     made = client("cloudfront").create_origin_access_control(OriginAccessControlConfig=signing)
@@ -424,7 +427,7 @@ def _add_cdn(ids: dict[str, str], url: str) -> dict[str, Any]:
 
 
 def distribution_config(ids: dict[str, str], host: str) -> dict[str, Any]:
-    """The template's, in the words of CloudFront's own API."""
+    """Return the template's distribution in the form of CloudFront's API."""
     said = _template()["Resources"]["Cdn"]["Properties"]["DistributionConfig"]
     (origin,) = said["Origins"]
     custom = origin["CustomOriginConfig"]
@@ -509,6 +512,6 @@ SWEEP = "PublishFunctionSweep"
 
 
 def _add_trail() -> None:
-    """Most accounts have one; it records who changes what, and nothing of a request."""
+    """Add a trail of management events, which most accounts have. It records changes, and no requests."""
     client("s3").create_bucket(Bucket="trails")
     client("cloudtrail").create_trail(Name="changes", S3BucketName="trails")

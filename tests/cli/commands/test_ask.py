@@ -1,4 +1,4 @@
-"""`comet-updates ask` as its user has it, over real TLS: in a process of its own where that or a terminal matters."""
+"""Test `comet-updates ask` over real TLS. It runs in a process of its own if that or a terminal matters."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 
 from comet_updates_cli import app
 from comet_updates_cli.signing import key_folder
+from testkit.cases import quick_every
 from testkit.documents import release
 from testkit.lambda_runtime import free_port
 from testkit.project import ROOT
@@ -38,7 +39,7 @@ PATIENCE_S = 300  # a machine may be busy
 
 
 class Ended(NamedTuple):
-    """How a command ended."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -46,7 +47,7 @@ class Ended(NamedTuple):
 
 
 class InstalledApp:
-    """A copy of an app on this machine, with a home of its own."""
+    """A copy of an app on this machine, with a home folder of its own."""
 
     def __init__(self, server: Server, home: Path, authority: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.server, self.home, self._monkeypatch = server, home, monkeypatch
@@ -66,14 +67,14 @@ class InstalledApp:
         return [str(COMMAND), "ask", self.url, "--installed", "4.2.0", *arguments]
 
     def ask(self, *arguments: str) -> Ended:
-        """Run it in this process, where nobody can answer."""
+        """Run the command in this process, without a terminal."""
         with self._monkeypatch.context() as patch:
             patch.chdir(self.home)
             ran = CliRunner().invoke(app, self.command(*arguments)[1:], env=self._environ)
         return Ended(ran.exit_code, ran.stdout, ran.stderr)
 
     def start(self, *arguments: str) -> Ended:
-        """Run it in a process of its own, where nobody can answer."""
+        """Run the command in a new process, without a terminal."""
         ran = subprocess.run(
             self.command(*arguments),
             cwd=self.home,
@@ -87,7 +88,7 @@ class InstalledApp:
         return Ended(ran.returncode, ran.stdout, ran.stderr)
 
     def answer(self, said: str) -> Ended:
-        """Run it at a terminal, and answer its question."""
+        """Run the command at a terminal, and type the answer to its question."""
         ours, theirs = pty.openpty()
         try:
             os.write(ours, said.encode())
@@ -171,14 +172,14 @@ def test_who_has_a_withdrawn_version_is_told_and_not_led_back(copy: InstalledApp
 
 
 class TestAPerson:
-    """Each answer: the exit code, and what is asked for then and later."""
+    """Each answer of a person leads to an exit code, and to what the command asks now and later."""
 
     def test_says_now(self, copy: InstalledApp) -> None:
         ended = copy.answer("now\n")
         assert (ended.code, copy.downloaded()) == (0, ["app.bin"])
         assert "Download it? [now/later/skip/never] (later)" in ended.out
 
-    @pytest.mark.parametrize("said", ["later\n", "\n", "\x04", "perhaps\n\n"], ids=repr)
+    @pytest.mark.parametrize("said", quick_every(4, ["later\n", "\n", "\x04", "perhaps\n\n"]), ids=repr)
     def test_says_later_in_many_ways(self, copy: InstalledApp, said: str) -> None:
         assert copy.answer(said).code == 3
         assert (copy.downloaded(), copy.server.connections) == ([], 1)
@@ -238,11 +239,11 @@ def test_only_what_the_key_signed_is_taken(copy: InstalledApp) -> None:
 
 
 class TestVouching:
-    """`--root` and `--manifest-key`: what has to vouch for the answer, and what a person reads where nothing does."""
+    """`--root` and `--manifest-key` choose how the answer is verified. If that fails, a person reads why."""
 
     @pytest.fixture
     def repository(self, copy: InstalledApp, tmp_path: Path) -> Repository:
-        """A publisher who signs; the copy gets its root and its answers."""
+        """Return a publisher who signs. The copy gets its root, and its server sends the publisher's documents."""
         made = Repository(tmp_path / "keys")
         (copy.home / "1.root.json").write_bytes(made.first_root)
         made.offer(manifest(**copy.release))
@@ -315,7 +316,7 @@ class TestVouching:
 
     @pytest.mark.usefixtures("repository")
     def test_all_requests_are_shown_as_they_arrive(self, copy: InstalledApp) -> None:
-        """Numbers and hashes are what the service says; everything else is known before."""
+        """Numbers and hashes come from the service; the rest of each request is known before."""
         key = minisign.KeyPair.generate().public_key.to_base64().decode()
         for arguments, count in ((("--root", "1.root.json"), 6), (("--manifest-key", key), 2)):
             shown = copy.ask(*arguments, "--show-request").out
@@ -350,7 +351,7 @@ class TestVouching:
 def test_what_the_service_publishes_is_taken_by_tuf_and_by_minisign(
     house: TufPublisher, web: HttpServer, tmp_path: Path
 ) -> None:
-    """From the command that signs, through the publishing and the answering function, to the command that asks."""
+    """Run the whole way: the signing command, both functions and the asking command."""
     house.release("4.3.0")
     house.sweep()
     root = tmp_path / "1.root.json"
@@ -361,7 +362,7 @@ def test_what_the_service_publishes_is_taken_by_tuf_and_by_minisign(
         asked = ["ask", f"{web.url}/v1/comet-cursor/stable", "--installed", "4.2.0", "--json", *arguments]
         ran = CliRunner().invoke(app, [*asked, "--state", str(tmp_path / way)])
         assert ran.exit_code in (0, 3), ran.output
-        said = json.loads(ran.stdout.splitlines()[-1])  # what is before that, the answering function logs
+        said = json.loads(ran.stdout.splitlines()[-1])  # the lines before are the log of the answering function
         assert (said["version"], said["vouched_by"]) == ("4.3.0", way)
 
 
@@ -419,7 +420,10 @@ def test_wrong_usage_is_told_before_anything_happens(tmp_path: Path, arguments: 
 
 
 def test_it_needs_no_more_than_its_extra(copy: InstalledApp) -> None:
-    """What only publishing, answering and trying need can be missing. The positive control: what `ask` needs cannot."""
+    """Run without the packages that only publishing, answering and serving need.
+
+    Positive control: without one of its own it fails.
+    """
     blocked = "import sys; sys.modules.update(dict.fromkeys({}))\nfrom comet_updates_cli import app; app()"
 
     def without(*packages: str) -> int:
@@ -434,7 +438,7 @@ def test_it_needs_no_more_than_its_extra(copy: InstalledApp) -> None:
 
 @pytest.fixture
 def service() -> Iterator[tuple[str, Any]]:
-    """The real service, and its S3."""
+    """Start the real service. Yield its URL, and a client of its S3."""
     port, s3_port = free_port(), free_port()
     process = subprocess.Popen(
         [COMMAND, "serve"],

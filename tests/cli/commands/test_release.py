@@ -1,10 +1,11 @@
-"""`comet-updates release`: built files become a release, once everything about them is true."""
+"""Test `comet-updates release`: built files become a release, once every statement about them is true."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import json
+import os
 import re
 import ssl
 from collections.abc import Iterator
@@ -40,7 +41,7 @@ BUILT = {
 
 
 class Build:
-    """Files that were built, a server that they are on, and the command that releases them."""
+    """Built files, the server that hands them out, and the command that releases them."""
 
     def __init__(self, folder: Path, shop: Shop, server: Server) -> None:
         self.folder, self.shop, self.server = folder, shop, server
@@ -67,7 +68,7 @@ class Build:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Path]]:
-    """A host that files are on, and the certificate to trust it by."""
+    """Yield a server for the files, and the certificate that makes clients trust it."""
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(context)
@@ -152,6 +153,25 @@ def test_electron_builders_own_word_is_taken_and_held_against_the_file(build: Bu
     assert "changed after electron-builder hashed it" in refused.output
 
 
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (b"files: &a [*a]", "line 1 has a YAML alias. Write the value itself in its place. Build it again"),
+        (b"files: " + b"[" * 10_000, "is nested too deeply"),
+        (b"x: " + b"y" * 512_000, "is longer than 512000 bytes"),
+        (b"a: \x01", "not YAML"),
+        (b"files: {a: b}", "not a channel file of electron-builder"),
+        (b"files: [a]", "not a channel file of electron-builder"),
+        (b"files:\n- url: App Setup 4.2.1.exe\n  blockMapSize: many\n", "blockMapSize is 'many'"),
+    ],
+)
+def test_channel_file_that_is_wrong_is_named(build: Build, body: bytes, problem: str) -> None:
+    build.save("latest.yml", body)
+    refused = build.run(files=["App Setup 4.2.1.exe", "latest.yml"])
+    assert (refused.exit_code, refused.output.count("\n")) == (1, 1)
+    assert problem in refused.output
+
+
 def test_nobody_is_told_of_a_file_that_is_not_there_yet(build: Build) -> None:
     body = build.server.files.pop("App-4.2.1.AppImage")
     refused = build.run()
@@ -215,13 +235,13 @@ def wait(build: Build, *arguments: str) -> Result:
 
 
 def serve_what_is_public(build: Build, channel: str = "stable") -> None:
-    """The service, as far as it matters here: the documents of a channel at their URLs."""
+    """Publish, and serve the documents of a channel at their URLs, as the service would."""
     build.shop.publish()
     for key, body in build.shop.s3.tree(f"public/v1/comet-cursor/{channel}/").items():
         build.server.files[key.rpartition("/")[2]] = body
 
 
-def test_it_waits_until_the_release_is_live_and_shows_what_each_client_sees(build: Build) -> None:
+def test_wait_for_a_live_release_shows_what_each_client_sees(build: Build) -> None:
     build.shop.release("4.2.0", artifacts=[offers.artifact("linux", "x86_64", "App.AppImage", bundle="appimage")])
     late = wait(build)
     assert (late.exit_code, "not live after" in late.output) == (1, True)
@@ -258,6 +278,10 @@ def test_a_scheduled_release_is_said_to_wait_and_is_no_fault(build: Build) -> No
     [
         ({"pin": "4.2.0"}, "waits: stable is pinned to 4.2.0. To offer it, run comet-updates unpin."),
         ({"paused_at": "2026-01-01T00:00:00Z"}, "waits: stable is paused since"),
+        (
+            {"yanked": [{"version": "4.2.1", "reason": "It crashes"}]},
+            f"{KEY} is withdrawn: It crashes. To offer it, run comet-updates unyank.",
+        ),
     ],
 )
 def test_a_release_that_is_held_back_is_said_to_wait(build: Build, decided: dict[str, str], says: str) -> None:
@@ -268,7 +292,7 @@ def test_a_release_that_is_held_back_is_said_to_wait(build: Build, decided: dict
 
 
 def test_a_refusal_is_told_with_every_problem(build: Build) -> None:
-    """The product became stricter between the look and the upload."""
+    """Make the product stricter between the check and the upload."""
     build.run()
     key = "products/comet-cursor.json"
     build.shop.s3.put(key, {"schema": 1, "product": "comet-cursor", "version_scheme": "build"})
@@ -276,6 +300,50 @@ def test_a_refusal_is_told_with_every_problem(build: Build) -> None:
     assert refused.exit_code == 1
     assert "$.build: does not parse under the product's version scheme `build`" in " ".join(refused.output.split())
     assert build.run("--wait").exit_code == 2
+
+
+def test_file_name_that_is_not_utf8_is_named(build: Build) -> None:
+    name = os.fsdecode(b"App-linux\xff.zip")
+    build.save(name, b"PK")
+    refused = build.run(files=[name])
+    assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
+    assert "App-linux\\udcff.zip: its name is not UTF-8 text. Rename it." in refused.stderr
+
+
+@pytest.mark.parametrize("url", ["nonsense", "file:///etc/hostname#", "ftp://a.example"])
+def test_service_that_is_not_at_a_url_is_refused_at_once(build: Build, url: str) -> None:
+    refused = build.run("--wait", "--service-url", url)
+    assert (refused.exit_code, build.shop.s3.keys("releases/")) == (2, [])
+
+
+FROZEN = {
+    "products/comet-cursor.json": "products/comet-cursor.json: refused: $: is not JSON",
+    "channels/comet-cursor/stable.json": "channels/comet-cursor/stable.json: refused: $: is not JSON",
+}
+
+
+@pytest.mark.parametrize("key", FROZEN)
+def test_first_document_that_freezes_the_channel_is_named(build: Build, key: str) -> None:
+    build.shop.s3.put(key, b"{")
+    refused = wait(build)
+    assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
+    assert FROZEN[key] in refused.stderr
+    assert json.loads(wait(build, "--json").stdout)["live"]["says"][0].startswith(FROZEN[key])
+
+
+def test_pin_that_cannot_be_compared_is_named(build: Build) -> None:
+    build.shop.policy(pin="four")
+    refused = wait(build)
+    assert refused.exit_code == 1
+    assert "channels/comet-cursor/stable.json: refused: $.pin: 'four' is not a version" in refused.stderr
+
+
+def test_missing_signature_is_named_when_the_release_is_late(build: Build) -> None:
+    product = {"schema": 1, "product": "comet-cursor", "requires_signature": True}
+    build.shop.s3.put("products/comet-cursor.json", product)
+    late = wait(build)
+    assert (late.exit_code, "not live after" in late.stderr) == (1, True)
+    assert "which is required (requires_signature). Sign it: comet-updates keys renew comet-cursor." in late.stderr
 
 
 def test_a_first_share_is_shown_with_what_clients_see(build: Build) -> None:
@@ -286,7 +354,7 @@ def test_a_first_share_is_shown_with_what_clients_see(build: Build) -> None:
 
 @pytest.mark.http
 class TestUploadingTheFiles:
-    """`--upload-to`: the files first, then the look at their URLs, then the release."""
+    """`--upload-to` uploads the files, then checks their URLs, then releases."""
 
     def run(self, build: Build, *arguments: str) -> Result:
         return build.run("--upload-to", f"s3://{build.shop.s3.bucket}/files/4.2.1/", *arguments)

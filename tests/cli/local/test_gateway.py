@@ -1,4 +1,7 @@
-"""The bridge from HTTP to payload 2.0: all that API Gateway would pass on is there, so nothing is proved too easily."""
+"""Test the bridge from HTTP to payload 2.0.
+
+It passes on everything that API Gateway does, or the tests would prove less.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ def test_the_event_says_what_the_gateway_would() -> None:
     }
 
 
-def test_a_body_over_the_gateways_limit_is_refused_before_the_handler_sees_it() -> None:
+def test_body_over_the_limit_is_refused_before_the_handler() -> None:
     sent: list[Any] = []
 
     async def receive() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The AWS on this machine runs for days beside somebody who tries the service: it does not grow by being asked."""
+"""Test that the AWS on this machine, which may run for days, does not use more memory with each request."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LISTINGS = 10
 
 @pytest.fixture
 def started(aws: str) -> Iterator[LocalAws]:
-    """One of its own; what it does to moto ends with the test."""
+    """Start a local AWS for one test. Its changes to moto end with the test."""
     models: list[Any] = [*model_data["s3"].values(), *model_data["sqs"].values()]
     tracked = {model: model.instances_tracked for model in models}
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -34,7 +34,7 @@ def started(aws: str) -> Iterator[LocalAws]:
 
 
 def keys() -> int:
-    """How many objects and copies of objects moto holds in memory."""
+    """Return the number of objects and versions that moto holds in memory."""
     gc.collect()
     return sum(isinstance(found, FakeKey) for found in gc.get_objects())
 
@@ -42,7 +42,7 @@ def keys() -> int:
 @pytest.mark.full
 @pytest.mark.filterwarnings(
     "ignore:S3 key was not disposed:ResourceWarning"
-)  # moto asks for what it cannot keep up with
+)  # moto warns of objects that it did not close
 def test_what_is_listed_again_and_again_takes_no_more_memory(started: LocalAws) -> None:
     s3 = boto3.client("s3", endpoint_url=started.endpoint_url)
     for number in range(5):

@@ -1,4 +1,4 @@
-"""`comet-updates serve` as a newcomer uses it: the real command in a process of its own, over real HTTP."""
+"""Test `comet-updates serve` as a newcomer uses it: the real command in a process of its own, over real HTTP."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PATIENCE_S = 300  # a machine may be busy
 
 
 class Response(NamedTuple):
-    """An answer as it came over the wire."""
+    """An answer as it came over the network."""
 
     status: int
     headers: dict[str, str]
@@ -104,6 +104,11 @@ def test_the_sample_products_are_answered_at_once(service: Service) -> None:
     assert service.version("/v1/comet-skies/bundled") == "2.0.8"
 
 
+def test_pages_show_the_url_of_this_service(service: Service) -> None:
+    page = service.ask("/comet-cursor").body.decode()
+    assert f"http://127.0.0.1:{service.port}/v1/comet-cursor/stable" in page
+
+
 def test_the_answer_has_the_headers_of_the_function_and_no_others(service: Service) -> None:
     response = service.ask(STABLE)
     assert set(response.headers) == {
@@ -155,7 +160,7 @@ def test_an_invalid_upload_leaves_the_answer_as_it_was_and_says_why(service: Ser
 def test_odd_requests_get_a_constant_answer(service: Service, path: str, status: int) -> None:
     response = service.ask(path)
     assert response.status == status
-    assert response.body == service.ask(STABLE if status == 200 else "/nowhere").body
+    assert response.body == service.ask(STABLE if status == 200 else "/v1/nowhere").body
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])

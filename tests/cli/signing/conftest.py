@@ -1,4 +1,4 @@
-"""What the tests of keys and ceremonies share with those of what is signed."""
+"""Fixtures that the tests of keys and ceremonies share with those of signed metadata."""
 
 from __future__ import annotations
 

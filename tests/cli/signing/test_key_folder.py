@@ -1,4 +1,4 @@
-"""The folder in which root and targets lie until enough people signed them."""
+"""Test the folder that holds root and targets until enough people have signed them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,14 @@ from securesystemslib.signer import SSlibKey
 from tuf.api.metadata import DelegatedRole, Delegations, Metadata, Root, Snapshot, Targets
 
 from comet_updates import object_keys
-from comet_updates.errors import DecisionError, FileInTheWayError, RefusedUploadError, SigningError, UnknownKeyError
+from comet_updates.errors import (
+    DecisionError,
+    FileInTheWayError,
+    RefusedUploadError,
+    SigningError,
+    UnknownKeyError,
+    UnwritableFileError,
+)
 from comet_updates.signing import sign
 from comet_updates.signing.verify import METADATA_MAX_BYTES
 from comet_updates_cli.signing import key_folder, offline_roles
@@ -48,7 +55,7 @@ def test_a_key_is_for_its_owner_alone_and_is_never_written_over(tmp_path: Path) 
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert [line.split(" ")[0] for line in said] == ["key", "sign", "wrote", "for", "for"]
     private = file.read_bytes()
-    with pytest.raises(SigningError, match="File exists"):
+    with pytest.raises(SigningError, match=r"already exists.* run comet-updates keys export file2:.*key\.pem "):
         key_folder.create(file)
     assert file.read_bytes() == private
 
@@ -66,7 +73,7 @@ def test_export_over_a_private_key_is_refused(tmp_path: Path) -> None:
 
 
 def test_export_twice_writes_the_same_file(tmp_path: Path) -> None:
-    """Positive control: a file that holds the same is not in the way, and a new name is written."""
+    """Positive control: a file with the same content does not conflict, and a new name is written."""
     key_folder.create(tmp_path / "key.pem")
     for _ in range(2):
         key_folder.export(f"file2:{tmp_path / 'key.pem'}", tmp_path / "copy.pub")
@@ -85,7 +92,7 @@ def test_create_on_a_full_disk_leaves_no_key(tmp_path: Path) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
     try:
-        with pytest.raises(SigningError, match="File too large"):
+        with pytest.raises(UnwritableFileError, match="File too large"):
             key_folder.create(tmp_path / "key.pem")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
@@ -116,7 +123,7 @@ def test_sign_that_cannot_write_keeps_the_other_signatures(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(UnwritableFileError, match="No space"):
         house.sign("root-b")
     assert tree(house.folder) == before
     monkeypatch.undo()
@@ -238,13 +245,13 @@ class TestSamePublicKey:
 
 
 class TestSigning:
-    """Each signs where they may, and what was signed is never lost."""
+    """Each person signs the metadata of their role, and no signature is lost."""
 
     def test_each_adds_a_signature_to_what_is_newest(self, house: TufPublisher) -> None:
         key_folder.rotate(house.folder, "root", [house.public("root-d")], [], now=house.now, is_dry=False)
         told = [key_folder.sign(house.folder, house.key(f"root-{name}"), is_dry=False).says for name in "db"]
         assert [line.partition(": ")[2] for says in told for line in says] == [
-            "signatures still missing: 2",  # a new key is none of those of the root before
+            "signatures still missing: 2",  # the root before does not have the new key
             "signatures still missing: 1",
         ]
         house.sign("root-a")
@@ -279,7 +286,7 @@ def test_draft_of_targets_is_replaced_under_a_number_that_is_free(house: TufPubl
 
 
 class TestPublishing:
-    """All that enough people signed, or nothing."""
+    """Either everything has enough signatures and is published, or nothing is."""
 
     def test_what_too_few_signed_keeps_everything_back(self, house: TufPublisher) -> None:
         key_folder.rotate(house.folder, "root", [house.public("root-d")], [], now=house.now, is_dry=False)

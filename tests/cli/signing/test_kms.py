@@ -1,4 +1,4 @@
-"""The online key in a KMS: what is asked of it, and how often."""
+"""Test the online key in a KMS: which requests it gets, and how many."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def kms(aws: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A client of moto's KMS, which signs digests as AWS's does: moto itself hashes them once more."""
+    """Return a client of moto's KMS, changed to sign digests as AWS does. moto itself hashes them once more."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", aws)
 
     def sign(self: ECDSAPrivateKey, message: bytes, signing_algorithm: str) -> bytes:
@@ -38,7 +38,7 @@ def kms(aws: str, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 def house(kms: Any, s3: S3, tmp_path: Path, open_sinks: None) -> TufPublisher:
-    """With an online key in the KMS, which the ceremony knows by its public half."""
+    """Return a publisher with an online key in the KMS. The ceremony knows its public half."""
     arn = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
     house = TufPublisher(s3, tmp_path, online=f"awskms:{arn}")
     key_folder.export(house.online, house.keys / "online.pem.pub")
@@ -47,7 +47,7 @@ def house(kms: Any, s3: S3, tmp_path: Path, open_sinks: None) -> TufPublisher:
 
 
 def asked(wire: Wire, since: int = 0) -> Counter[str]:
-    """What was asked of the KMS, by the name of the operation."""
+    """Return the number of requests to the KMS, by the name of the operation."""
     targets = (dict(headers).get("HTTP_X_AMZ_TARGET", "") for _, _, _, headers, _ in wire[since:])
     return Counter(target.removeprefix("TrentService.") for target in targets if target.startswith("TrentService."))
 
@@ -58,7 +58,7 @@ def test_clients_verify_what_a_key_in_the_kms_signed(house: TufPublisher, web: H
     assert Client(web, house.first_root, tmp_path / "client").check() == house.s3.get(f"public/v1/{PATH}")
 
 
-def test_publishing_signs_twice_for_each_release_and_asks_the_kms_nothing_else(house: TufPublisher, wire: Wire) -> None:
+def test_release_takes_two_signatures_and_no_other_request_to_the_kms(house: TufPublisher, wire: Wire) -> None:
     house.sweep()
     since = len(wire)
     house.release("4.2.1")
@@ -68,9 +68,7 @@ def test_publishing_signs_twice_for_each_release_and_asks_the_kms_nothing_else(h
     assert asked(wire, since) == {"Sign": 2}
 
 
-def test_a_month_without_a_release_takes_about_as_many_signatures_as_it_has_days(
-    house: TufPublisher, wire: Wire
-) -> None:
+def test_month_without_a_release_takes_about_one_signature_a_day(house: TufPublisher, wire: Wire) -> None:
     house.release("4.2.1")
     house.sweep()
     since = len(wire)

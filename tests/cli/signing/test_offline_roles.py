@@ -1,4 +1,4 @@
-"""What the owners of the offline keys decide, as the next version of root or targets."""
+"""Test the changes that owners of offline keys make, as the next version of root or targets."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from tuf.api.metadata import Root, Targets
 
 from comet_updates.errors import DecisionError
-from comet_updates.signing import sign
 from comet_updates_cli.signing import offline_roles
+from comet_updates_cli.signing.key_folder import create_private
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,12 +27,12 @@ Make = Callable[[str], "SSlibKey"]
 
 @pytest.fixture
 def key(tmp_path: Path) -> Make:
-    """The public half of a key by its name, always the same."""
+    """Return a function that gives the public half of a key by name. The same name gives the same key."""
     made: dict[str, SSlibKey] = {}
 
     def of(name: str) -> SSlibKey:
         if name not in made:
-            made[name] = sign.create(tmp_path / f"{name}.pem")
+            made[name] = create_private(tmp_path / f"{name}.pem")
         return made[name]
 
     return of
@@ -80,7 +80,7 @@ def test_a_product_has_a_role_for_its_own_files_only(targets: Targets, key: Make
         assert not role.is_delegated_path(other)
 
 
-def test_delegating_again_leaves_the_new_keys_alone_and_forgets_those_of_nobody(targets: Targets, key: Make) -> None:
+def test_second_delegation_replaces_the_keys_and_drops_unused_ones(targets: Targets, key: Make) -> None:
     again = offline_roles.delegated(targets, PRODUCT, [key("x"), key("y")], 2, LATER)
     assert again.delegations
     assert again.delegations.roles
@@ -132,7 +132,7 @@ def test_a_key_that_is_not_there_cannot_be_taken_away(root: Root, key: Make) -> 
 
 
 class TestWithout:
-    """What follows from a stolen key."""
+    """The removal of a stolen key."""
 
     def test_of_a_key_of_root_is_the_next_root(self, root: Root, targets: Targets, key: Make) -> None:
         next_root, next_targets = offline_roles.without(root, targets, key("a").keyid, NOW)

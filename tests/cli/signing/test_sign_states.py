@@ -1,4 +1,4 @@
-"""What a pipeline signs: what a product offers now, and what it will once something scheduled is due."""
+"""Test what a pipeline signs: the present offer of a product, and the offers that are scheduled."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from comet_updates import object_keys
-from comet_updates.errors import ConcurrentPublishError, RefusedUploadError, SigningError, UnknownKeyError
+from comet_updates.errors import (
+    ConcurrentPublishError,
+    DecisionError,
+    RefusedUploadError,
+    SigningError,
+    UnknownKeyError,
+)
 from comet_updates.formats import sparkle
 from comet_updates.publish.bucket import ATTEMPTS
 from comet_updates.signing import sign, verify
@@ -41,13 +47,13 @@ def upload(house: TufPublisher, version: str, **fields: Any) -> None:
 
 
 def targets(house: TufPublisher, number: int) -> dict[str, Any]:
-    """What one signature speaks of."""
+    """Return the targets of one signature."""
     found: dict[str, Any] = house.s3.json(object_keys.signed_key(PRODUCT, number))["signed"]["targets"]
     return found
 
 
 class TestWhenToSign:
-    """Just when something is not signed yet, or soon not any more."""
+    """Sign only if something is unsigned, or if a signature expires soon."""
 
     def test_where_nothing_is_offered_there_is_nothing_to_sign(self, house: TufPublisher) -> None:
         assert house.seal() == []
@@ -132,6 +138,14 @@ class TestWhenToSign:
                 house.seal(key=key)
         assert house.s3.keys("signed/") == []
 
+    def test_renewal_while_a_policy_is_refused_is_an_error(self, house: TufPublisher) -> None:
+        """Expect an error: it would sign nothing, and the signatures would expire."""
+        upload(house, "4.2.1")
+        house.s3.put(object_keys.channel_key(PRODUCT, "stable"), b"{")
+        uri = house.key("product")
+        with pytest.raises(DecisionError, match=f"{PRODUCT}: cannot sign, because an upload is refused. Fix it first"):
+            sign_states.sign_states(house.bucket, PRODUCT, house.now, SignWith(uri), is_renewal=True)
+
     def test_before_there_are_any_keys_nobody_signs(self, house: TufPublisher) -> None:
         house.delete("trust/")
         upload(house, "4.2.1")
@@ -161,7 +175,7 @@ class TestWhenToSign:
                 house.seal()
 
         house.bucket.before = overtake
-        assert house.seal() == []  # by then the other had signed it all
+        assert house.seal() == []  # the other pipeline has signed everything by then
         assert version_of_signed(house, 1) == "4.3.0"
 
     def test_a_pipeline_that_is_always_overtaken_reports_the_conflict(self, house: TufPublisher) -> None:
@@ -186,7 +200,7 @@ def version_of_signed(house: TufPublisher, number: int) -> str | None:
 
 
 class TestAhead:
-    """What is due later."""
+    """Offers that are due later."""
 
     def test_each_moment_at_which_something_changes_is_a_signature(self, house: TufPublisher) -> None:
         upload(house, "4.2.1")
@@ -232,7 +246,7 @@ NAME = f"{PRODUCT}-4.2.1.tar.gz"
 
 
 class TestArchives:
-    """What tufup looks for."""
+    """The archives that tufup looks for."""
 
     def signed(self, house: TufPublisher, *artifacts: dict[str, Any]) -> list[str]:
         upload(house, "4.2.1", artifacts=list(artifacts))
@@ -250,7 +264,7 @@ class TestArchives:
             [archive(f"other-{NAME}")],
             [archive(f"{PRODUCT}-4.2.0.tar.gz")],
             [archive(NAME, kind="installer")],
-            [archive(NAME), archive(f"macos/{NAME}", "CD" * 32, platform="macos")],  # which of them, nobody could say
+            [archive(NAME), archive(f"macos/{NAME}", "CD" * 32, platform="macos")],  # nobody could tell the two apart
         ],
         ids=["another kind of file", "another app", "another version", "no archive", "two of the name"],
     )
@@ -267,13 +281,13 @@ class TestArchives:
     def test_a_client_finds_it_where_the_role_of_the_product_speaks(self, house: TufPublisher, client: Client) -> None:
         self.signed(house, archive(NAME))
         house.sweep()
-        with pytest.raises(Exception, match="404"):  # here it is not: it is with the publisher's files
+        with pytest.raises(Exception, match="404"):  # the publisher's host has the file
             client.check(f"{PRODUCT}/stable/{NAME}")
         assert version_of(client.check()) == "4.2.1"
 
 
 def check_appcast(house: TufPublisher, served: bytes) -> bytes:
-    """The appcast before its trailer, verified as Sparkle does: Ed25519 over exactly these bytes."""
+    """Verify the appcast as Sparkle does, with Ed25519 over all bytes before its trailer. Return these bytes."""
     trailer = re.search(rb"<!-- sparkle-signatures:\nedSignature: ([A-Za-z0-9+/=]+)\nlength: ([0-9]+)\n-->\n\Z", served)
     assert trailer
     body = served[: int(trailer[2])]
@@ -288,7 +302,7 @@ class TestAppcast:
 
     @pytest.fixture
     def sealed(self, house: TufPublisher) -> TufPublisher:
-        """As `house`, with a release for Macs; sealed with Sparkle's key, too."""
+        """Return `house` with a release for macOS, also signed with Sparkle's key."""
         upload(house, "4.2.1", artifacts=[archive("App.zip", platform="macos", arch="universal")])
         self.seal(house)
         house.sweep()
@@ -319,7 +333,7 @@ class TestAppcast:
         sealed.put(POLICY, channel="stable", rollout={"version": "4.3.0", **phased})
         upload(sealed, "4.3.0", artifacts=[archive("App-2.zip", platform="macos", arch="universal")])
         signatures = self.seal(sealed)
-        assert len(signatures) == 1  # the manifest is the same all the while
+        assert len(signatures) == 1  # the manifest does not change during the rollout
         sealed.sweep()
         during = check_appcast(sealed, sealed.s3.get(APPCAST))
         assert b"phasedRolloutInterval" in during

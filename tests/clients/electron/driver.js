@@ -1,5 +1,5 @@
-// electron-updater as an app has it, in plain Node: its own updaters, providers, checks and downloads. Only what Electron
-// itself does is replaced: the app's name and version, the network stack, by Node's, and what installs on macOS, by nothing.
+// electron-updater as an app uses it, in plain Node: its own updaters, providers, checks and downloads. Only Electron's own
+// parts are replaced: the app's name and version, the network stack (by Node's), and the installer on macOS (by nothing).
 //
 // node driver.js '{"system", "arch", "url", "version", "folder", "download"}' → one line of JSON.
 

@@ -1,5 +1,5 @@
-// Squirrel.Windows as an app has it, under Mono: its own UpdateManager out of the Update.exe that apps ship. That is internal
-// there, so it is called by its name.
+// Squirrel.Windows as an app uses it, under Mono: its own UpdateManager from the Update.exe that apps ship. The class is
+// internal there, so this program finds it by name.
 //
 // mono driver.exe UPDATE.EXE URL PACKAGE FOLDER full|delta check|download → one line of JSON.
 
@@ -24,7 +24,7 @@ static class Driver
 {
     static void Main(string[] asked)
     {
-        // Mono has a list of authorities of its own. Who certifies a server is no part of what is tried.
+        // Mono has a list of authorities of its own. The certificate is not part of this test.
         ServicePointManager.ServerCertificateValidationCallback = (sender, certificate, chain, errors) => true;
         Said said;
         try

@@ -1,4 +1,4 @@
-"""Tauri's own updater plugin, in an app as small as they get: its window, hidden, asks the plugin.
+"""Tauri's own updater plugin in a minimal app, whose hidden window asks the plugin.
 
 `driver.py '{"endpoint", "version", "key", "folder", "download"}'` → one line of JSON. Needs a display.
 """
@@ -32,7 +32,7 @@ ask(%s).catch(error => ({ error: String(error) })).then(said => window.__TAURI__
 
 
 def configuration(asked: dict[str, Any]) -> dict[str, Any]:
-    """What stands in the app's `tauri.conf.json`."""
+    """Return the content of the app's `tauri.conf.json`."""
     return {
         "productName": "app",
         "version": asked["version"],
@@ -43,14 +43,14 @@ def configuration(asked: dict[str, Any]) -> dict[str, Any]:
             "updater": {
                 "pubkey": asked["key"],
                 "endpoints": [asked["endpoint"]],
-                "dangerousInsecureTransportProtocol": True,  # the service itself is on loopback, without TLS
+                "dangerousInsecureTransportProtocol": True,  # the service is on loopback, without TLS
             }
         },
     }
 
 
 def main(asked: dict[str, Any]) -> dict[str, Any]:
-    """Run the app until its page has said what the plugin said."""
+    """Run the app until its page reports the plugin's result."""
     folder = Path(asked["folder"])
     (folder / "frontend").mkdir(exist_ok=True)
     (folder / "capabilities").mkdir(exist_ok=True)
@@ -75,4 +75,4 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
 if __name__ == "__main__":
     sys.stdout.write(json.dumps(main(json.loads(sys.argv[1]))) + "\n")
     sys.stdout.flush()
-    os._exit(0)  # the interpreter cannot always be taken down beside the window's threads
+    os._exit(0)  # the interpreter may hang at its end because of the window's threads

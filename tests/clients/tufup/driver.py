@@ -1,6 +1,6 @@
-"""tufup as an app has it, with the class that docs/clients/tuf.md shows; says in JSON what it found and did.
+"""tufup as an app uses it, with the class that docs/clients/tuf.md shows. Prints its result as JSON.
 
-Run by the Python of `.venv-tufup`, with one argument: what to do, in JSON.
+Run by the Python of `.venv-tufup`, with one argument: the task, in JSON.
 """
 
 import json
@@ -18,12 +18,12 @@ folder = Path(wish["folder"])
 for name in ("metadata", "targets", "extracted", "installed"):
     (folder / name).mkdir(parents=True, exist_ok=True)
 if not (folder / "metadata" / "root.json").exists():
-    shutil.copy(wish["root"], folder / "metadata" / "root.json")  # as it is shipped with the app
+    shutil.copy(wish["root"], folder / "metadata" / "root.json")  # an app ships with it
 said: dict[str, Any] = {"found": None, "installed": None, "error": None}
 
 
 def install(src_dir: Path, dst_dir: Path, **_: object) -> None:
-    """What tufup calls in the end, by these names: it only tells what was unpacked."""
+    """Report the unpacked files. tufup calls this function at the end, with these names of arguments."""
     said["installed"] = {file.name: file.read_text() for file in Path(src_dir).iterdir()}
 
 

@@ -1,4 +1,4 @@
-"""Velopack's own library as an app has it.
+"""Velopack's own library, as an app uses it.
 
 `driver.py '{"url", "version", "folder", "base", "download"}'` → one line of JSON.
 """
@@ -13,8 +13,8 @@ from typing import Any
 
 import velopack
 
-# The program that applies deltas comes from Velopack's own tool, not with the library: this one notes what it is told
-# to do, and fails.
+# Velopack's tool comes with the program that applies deltas; the library does not. This one records its arguments and
+# fails.
 UPDATE = """#!/bin/sh
 printf '%s\\n' "$@" > "$0.told"
 exit 1
@@ -22,14 +22,14 @@ exit 1
 
 
 def main(url: str, version: str, folder: str, *, base: str, download: bool) -> dict[str, Any]:
-    """Check, as version `version` that is installed in `folder`, and download what is found.
+    """Check as version `version`, installed in `folder`, and download the update.
 
     Args:
-        url: where the releases are.
-        version: what is installed.
-        folder: where.
-        base: the package that it was installed from, in base64; empty if that is gone, so that no delta can be used.
-        download: whether to.
+        url: the URL of the releases.
+        version: the installed version.
+        folder: its folder.
+        base: the package that it was installed from, in base64; empty if it is missing, so that no delta can be used.
+        download: whether to download.
     """
     root = Path(folder)
     updater, packages, current = root / "UpdateNix", root / "packages", root / "current"

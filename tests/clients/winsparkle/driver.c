@@ -1,5 +1,5 @@
-// WinSparkle as an app has it, under Wine: check, and where something is found, download and verify it, with the windows that
-// a person sees. Instead of running the installer, it says where that is.
+// WinSparkle as an app uses it, under Wine: check, then download and verify the update, with the windows that a person sees.
+// It prints the path of the installer instead of running it.
 //
 // driver.exe URL VERSION PUBLIC-KEY → `nothing`, `error`, or `installer PATH`.
 
@@ -7,7 +7,7 @@
 #include <wchar.h>
 #include <windows.h>
 
-// Of winsparkle.h, what is used here: the package has that without a file that it includes.
+// The part of winsparkle.h that is used here. The package has that file, but not one that it includes.
 void win_sparkle_set_appcast_url(const char *url);
 int win_sparkle_set_eddsa_public_key(const char *key);
 void win_sparkle_set_app_details(const wchar_t *company, const wchar_t *app, const wchar_t *version);
@@ -55,5 +55,5 @@ int main(int count, char **asked)
     win_sparkle_init();
     win_sparkle_check_update_with_ui_and_install();
     int is_silent = WaitForSingleObject(said, PATIENCE_MS) != WAIT_OBJECT_0;
-    ExitProcess(is_silent);  // its windows are open, and nobody is there to close them
+    ExitProcess(is_silent);  // its windows are open, and nobody closes them
 }

@@ -1,4 +1,4 @@
-// The same in C#: the test compiles the client with this.
+// The driver in C#: the test compiles the client with this file.
 using System;
 using System.IO;
 

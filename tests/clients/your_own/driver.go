@@ -1,4 +1,4 @@
-// The same in Go: the test puts the client into the package `updates`.
+// The driver in Go: the test writes the client into the package `updates`.
 package main
 
 import (

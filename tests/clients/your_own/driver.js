@@ -1,4 +1,4 @@
-// The same in JavaScript: the test puts the client in front of this.
+// The driver in JavaScript: the test writes the client above this code.
 const [url, installed, group, file] = process.argv.slice(2);
 latest(url).then((manifest) => {
   const found = update(manifest, installed, Number(group));

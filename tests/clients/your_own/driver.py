@@ -1,4 +1,7 @@
-"""Runs the client in docs/clients/your-own.md, which the test puts beside this: URL, version, group, a file to hold."""
+"""Run the client of docs/clients/your-own.md, which the test writes beside this.
+
+Arguments: URL, version, group, and a file to verify.
+"""
 
 import json
 import sys

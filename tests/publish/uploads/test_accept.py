@@ -1,4 +1,4 @@
-"""Which version of which upload counts, and what is read to know it."""
+"""Test which version of which upload counts, and what is read to decide it."""
 
 from __future__ import annotations
 

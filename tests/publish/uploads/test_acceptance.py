@@ -1,4 +1,4 @@
-"""Which releases are accepted among others: a table of moments, and the law that acceptance only grows."""
+"""Test which releases are accepted besides others: a table of times, and the law that acceptance only grows."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from comet_updates import object_keys
 from comet_updates.errors import RefusedUploadError
+from comet_updates.publish.decide import decide
 from comet_updates.publish.stored import Stored, etag_of
 from comet_updates.publish.uploads import parse
 from comet_updates.publish.uploads.accept import AcceptedUploads, accept_uploads
@@ -23,7 +24,7 @@ START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 class Uploads:
-    """What was uploaded, each at a second of the test's choice; nothing is read from anywhere."""
+    """Uploads in memory, each at a second that the test chooses."""
 
     def __init__(self) -> None:
         self._bodies: dict[Stored, bytes] = {}
@@ -84,7 +85,7 @@ def bucket() -> Uploads:
 class TestOnlyHigherVersions:
     @pytest.fixture
     def rising(self, bucket: Uploads) -> Uploads:
-        """A product that wants stable to rise, which is at 4.2.0."""
+        """Return a product with rising versions on stable, which is at 4.2.0."""
         bucket.product(0, only_higher_on=["stable"])
         bucket.release(1, "4.2.0")
         return bucket
@@ -105,7 +106,7 @@ class TestOnlyHigherVersions:
         assert rising.versions() == ["4.2.0"]
 
     def test_two_of_one_second_are_both_accepted(self, rising: Uploads) -> None:
-        """Two pipelines at once: S3 does not say which was first, and neither is lost."""
+        """Accept both of two pipelines: S3 does not show which was first, and neither may be lost."""
         rising.release(2, "4.4.0")
         rising.release(2, "4.3.0")
         assert rising.versions() == ["4.2.0", "4.3.0", "4.4.0"]
@@ -148,7 +149,7 @@ class TestOnlyHigherVersions:
 
 
 class TestVersionScheme:
-    """A product's document that would make accepted releases vanish is refused; see `rules.unaccepting`."""
+    """A product's document that would remove accepted releases is refused; see `rules.unaccepting`."""
 
     def test_scheme_without_order_for_accepted_releases_is_refused(self, bucket: Uploads) -> None:
         bucket.release(0, "1.0.0")
@@ -173,7 +174,7 @@ class TestVersionScheme:
         assert bucket.accepted() == {("stable", "1.0.0")}
 
     def test_scheme_of_every_accepted_release_is_taken(self, bucket: Uploads) -> None:
-        """Positive control: what was refused under the old scheme does not count as accepted."""
+        """Positive control: a release that was refused under the old scheme does not count as accepted."""
         bucket.release(0, "1.0.0")
         bucket.release(1, "1.0")
         bucket.product(10, version_scheme="dotted")
@@ -190,7 +191,7 @@ class TestVersionScheme:
         assert object_keys.product_key(PRODUCT) not in bucket.inputs().refusals
 
     def test_scheme_that_breaks_the_order_of_accepted_releases_is_refused(self, bucket: Uploads) -> None:
-        """PEP 440 orders 1.1.0+b above 1.1.0, semver does not."""
+        """PEP 440 orders 1.1.0+b above 1.1.0, and semver does not."""
         bucket.product(0, version_scheme="pep440", only_higher_on=["stable"])
         bucket.release(1, "1.1.0")
         bucket.release(2, "1.1.0+b")
@@ -213,6 +214,191 @@ class TestVersionScheme:
         bucket.product(20, version_scheme="build")
         (problem,) = bucket.inputs().refusals[object_keys.product_key(PRODUCT)].problems
         assert problem.problem.endswith("stable 1.4.0 and 4 more")
+
+
+class TestVersionsInPolicies:
+    """A policy names only versions that the product's scheme can read, now and under a later scheme."""
+
+    POLICY = object_keys.channel_key(PRODUCT, "stable")
+    DOCUMENT = object_keys.product_key(PRODUCT)
+
+    def test_policy_with_an_unreadable_pin_is_refused_and_the_one_before_stays(self, bucket: Uploads) -> None:
+        bucket.policy(1, pin="4.2.0")
+        bucket.policy(2, pin="4.2")
+        inputs = bucket.inputs()
+        assert inputs.policies["stable"].pin == "4.2.0"
+        (problem,) = inputs.refusals[self.POLICY].problems
+        assert (problem.path, problem.problem) == (
+            "$.pin",
+            "does not parse under the product's version scheme `semver`",
+        )
+
+    def test_policy_counts_once_the_scheme_can_read_it(self, bucket: Uploads) -> None:
+        bucket.policy(1, pin="4.2")
+        assert bucket.inputs().undecided == {"stable"}
+        bucket.product(2, version_scheme="dotted")
+        assert bucket.inputs().policies["stable"].pin == "4.2"
+
+    @pytest.mark.parametrize(
+        ("decided", "path"),
+        [
+            ({"pin": "4.2"}, "$.pin"),
+            ({"yanked": [{"version": "4.2", "reason": "Crashes."}]}, "$.yanked[0].version"),
+            ({"available_at": {"4.2": "2026-11-20T12:00:00Z"}}, "$.available_at.4.2"),
+            ({"rollout": {"version": "4.2", "percent": 1}}, "$.rollout.version"),
+        ],
+    )
+    def test_scheme_that_cannot_read_a_decision_is_refused(
+        self, bucket: Uploads, decided: dict[str, Any], path: str
+    ) -> None:
+        bucket.product(0, version_scheme="dotted")
+        bucket.policy(1, **decided)
+        bucket.product(2)
+        inputs = bucket.inputs()
+        assert inputs.product
+        assert inputs.product.version_scheme == "dotted"
+        (problem,) = inputs.refusals[self.DOCUMENT].problems
+        assert problem.problem == f"is `semver`, which would make accepted decisions invalid: {path} of stable"
+        assert problem.remedy == "Keep `dotted`, or remove that version from the channel's policy first"
+        bucket.policy(3)
+        bucket.product(4)
+        assert bucket.inputs().refusals == {}, "the way out"
+
+    def test_decision_that_was_never_valid_does_not_keep_a_scheme(self, bucket: Uploads) -> None:
+        """Positive control: neither does one that a later policy replaced."""
+        bucket.policy(0, pin="zebra")
+        bucket.product(1, version_scheme="pep440")
+        bucket.policy(2, pin="4.2rc1")
+        bucket.policy(3)
+        bucket.product(4, version_scheme="dotted")
+        inputs = bucket.inputs()
+        assert inputs.product
+        assert inputs.product.version_scheme == "dotted"
+
+    @pytest.mark.parametrize(("pinned", "scheme"), [("4.2.0", "build"), ("4.3.0", "semver")])
+    def test_scheme_build_is_refused_while_a_pin_names_no_release(
+        self, bucket: Uploads, pinned: str, scheme: str
+    ) -> None:
+        bucket.release(0, "4.2.0", build="42")
+        bucket.policy(1, pin=pinned)
+        bucket.product(2, version_scheme="build")
+        inputs = bucket.inputs()
+        assert inputs.product
+        assert inputs.product.version_scheme == scheme
+
+    def test_yank_of_a_refused_policy_makes_no_room(self, bucket: Uploads) -> None:
+        bucket.product(0, only_higher_on=["stable"])
+        bucket.release(1, "4.2.0")
+        bucket.yank(2, "4.2.0", "zebra")
+        bucket.release(3, "4.1.9")
+        assert bucket.versions() == ["4.2.0"]
+        bucket.yank(4, "4.2.0")
+        assert bucket.versions() == ["4.1.9", "4.2.0"]
+
+    def test_yank_from_under_an_earlier_scheme_keeps_its_room(self, bucket: Uploads) -> None:
+        bucket.product(0, only_higher_on=["stable"], version_scheme="pep440")
+        bucket.release(1, "4.2.0")
+        bucket.yank(2, "4.2.0", "4.2rc1")
+        bucket.release(3, "4.1.9")
+        bucket.policy(4)
+        bucket.product(5, only_higher_on=["stable"])
+        assert bucket.versions() == ["4.1.9", "4.2.0"]
+        assert bucket.inputs().refusals == {}
+
+
+class TestWithdrawals:
+    """A policy withdraws a release by a yank, a pin or a pause, and by nothing else."""
+
+    KEY = object_keys.channel_key(PRODUCT, "stable")
+    PAST, FUTURE = "2020-01-01T00:00:00Z", "2030-01-01T00:00:00Z"
+
+    def problem(self, bucket: Uploads) -> str:
+        (problem,) = bucket.inputs().refusals[self.KEY].problems
+        return str(problem)
+
+    def test_later_time_of_an_offered_release_is_refused_with_the_way_out(self, bucket: Uploads) -> None:
+        bucket.release(0, "4.2.1")
+        bucket.policy(1, rollout={"version": "4.2.1", "percent": 10})
+        bucket.policy(2, available_at={"4.2.1": self.FUTURE})
+        assert self.problem(bucket) == (
+            "$.available_at: would withdraw releases that are offered: stable 4.2.1. "
+            "Keep them, or withdraw them first: comet-updates yank comet-cursor stable."
+        )
+        assert bucket.inputs().policies["stable"].rollouts, "the policy before stays in effect"
+        bucket.policy(3, available_at={"4.2.1": self.FUTURE})
+        assert "would withdraw" in self.problem(bucket), "a second time, too"
+        bucket.yank(4, "4.2.1")
+        bucket.policy(5, available_at={"4.2.1": self.FUTURE})
+        assert bucket.inputs().refusals == {}, "the way out"
+
+    def test_earlier_time_that_is_taken_back_is_refused(self, bucket: Uploads) -> None:
+        bucket.release(0, "4.2.1", available_at=self.FUTURE)
+        bucket.policy(1, available_at={"4.2.1": self.PAST})
+        bucket.policy(2)
+        assert "stable 4.2.1" in self.problem(bucket)
+
+    def test_includes_that_leave_nothing_to_offer_are_refused(self, bucket: Uploads) -> None:
+        bucket.release(0, "4.2.1", "beta")
+        bucket.policy(1, includes=["beta"])
+        bucket.policy(2, pin="4.2.1")
+        assert self.problem(bucket).startswith(
+            "$.includes: would withdraw all releases that are offered: beta 4.2.1. Keep them"
+        )
+        bucket.release(3, "4.2.0")
+        bucket.policy(4)
+        assert bucket.inputs().refusals == {}, "the channel has a release of its own"
+
+    def test_many_withdrawn_releases_are_counted_not_listed(self, bucket: Uploads) -> None:
+        for number in range(9):
+            bucket.release(number, f"1.{number}.0")
+        bucket.policy(10, available_at={f"1.{number}.0": self.FUTURE for number in range(9)})
+        assert "stable 1.4.0 and 4 more. Keep" in self.problem(bucket)
+
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            ({}, {"yanked": [{"version": "4.2.1", "reason": "Crashes."}], "available_at": {"4.2.0": PAST}}),
+            ({}, {"pin": "4.2.0"}),
+            ({}, {"paused_at": PAST}),
+            ({"available_at": {"4.3.0": "2031-01-01T00:00:00Z"}}, {"available_at": {"4.3.0": FUTURE}}),
+            ({"available_at": {"4.3.0": FUTURE}}, {}),
+            ({"paused_at": PAST}, {"available_at": {"4.2.1": FUTURE}}),
+            ({"pin": "4.2.0"}, {"available_at": {"4.2.1": FUTURE}}),
+        ],
+        ids=["yank", "pin", "pause", "schedule", "unschedule", "schedule what a pause holds", "or a pin"],
+    )
+    def test_deliberate_decision_is_taken(self, bucket: Uploads, before: dict[str, Any], after: dict[str, Any]) -> None:
+        """Positive control."""
+        bucket.policy(0, **before)
+        bucket.release(1, "4.2.0")
+        bucket.release(1, "4.2.1")
+        bucket.release(1, "4.3.0", available_at=self.FUTURE)
+        bucket.policy(2, **after)
+        assert bucket.inputs().refusals == {}
+
+    def test_time_for_a_release_of_the_same_second_is_taken(self, bucket: Uploads) -> None:
+        bucket.release(1, "4.2.1")
+        bucket.policy(1, available_at={"4.2.1": self.FUTURE})
+        assert bucket.inputs().refusals == {}
+
+    def test_time_that_was_set_before_the_approval_stays(self, bucket: Uploads) -> None:
+        bucket.product(0, approved_on=["stable"])
+        body = bucket.release(1, "4.2.1")
+        bucket.policy(2, available_at={"4.2.1": self.FUTURE})
+        bucket.approve(3, "4.2.1", body)
+        assert bucket.inputs().refusals == {}
+        bucket.policy(4, available_at={"4.2.1": self.PAST})
+        bucket.policy(5)
+        bucket.policy(6, available_at={"4.2.1": self.FUTURE})
+        assert "stable 4.2.1" in self.problem(bucket), "positive control"
+
+    def test_time_that_was_set_for_a_refused_release_stays(self, bucket: Uploads) -> None:
+        bucket.product(0, max_size=1)
+        bucket.release(1, "4.2.1")
+        bucket.policy(2, available_at={"4.2.1": self.FUTURE})
+        bucket.product(3)
+        assert bucket.versions() == ["4.2.1"]
+        assert bucket.inputs().refusals == {}
 
 
 class TestTheSameFile:
@@ -240,8 +426,25 @@ class TestTheSameFile:
         bucket.release(2, "4.2.1", "stable", artifacts=self.said(**facts))
         assert bucket.accepted() == {("beta", "4.2.1"), ("stable", "4.2.1")}
 
+    @pytest.mark.parametrize(
+        "other",
+        [
+            {"arch": "aarch64"},
+            {"sha256": "0123456789ABCDEF" * 4, "size": None},
+            {"url": "https://mirror.example.com/setup-x64.exe"},
+            {"url": "https://downloads.example.com/arm64/setup-x64.exe", "arch": "aarch64", "size": 1},
+            {"url": "https://downloads.example.com/setup-x64.msi", "size": 1},
+        ],
+        ids=["for two computers", "less is told", "a mirror", "one name for two computers", "another name"],
+    )
+    def test_release_without_contradictions_is_accepted(self, bucket: Uploads, other: dict[str, Any]) -> None:
+        """Positive control of the attacks `two hashes for one URL` and their like."""
+        told = self.said()[0] | other
+        bucket.release(1, "4.2.1", artifacts=[*self.said(), {name: told[name] for name in told if told[name]}])
+        assert bucket.inputs().refusals == {}
+
     def test_of_another_version_may_be_another(self, bucket: Uploads) -> None:
-        """Feeds in the field have one URL for ever, behind which the file changes."""
+        """Real feeds have one URL for all versions, and the file behind it changes."""
         bucket.release(1, "4.2.1", artifacts=self.said())
         bucket.release(2, "4.2.2", artifacts=self.said(sha256="f" * 64))
         assert bucket.versions() == ["4.2.1", "4.2.2"]
@@ -250,7 +453,7 @@ class TestTheSameFile:
 class TestApprovals:
     @pytest.fixture
     def careful(self, bucket: Uploads) -> Uploads:
-        """A product with 4.2.0 on stable, that wants approvals there from then on; beta includes stable."""
+        """Return a product with 4.2.0 on stable, which requires approvals there from then on. beta includes stable."""
         bucket.release(0, "4.2.0")
         bucket.policy(1, "beta", includes=["stable"])
         bucket.product(2, approved_on=["stable"])
@@ -311,6 +514,7 @@ RULES = st.fixed_dictionaries(
 )
 STEPS = st.one_of(
     st.tuples(st.just("product"), RULES),
+    st.tuples(st.just("pin"), st.sampled_from(["1.0.0", "2.0", "2.0rc1"])),
     st.tuples(st.just("yank"), st.lists(VERSIONS, max_size=3, unique=True)),
     st.tuples(st.just("release"), VERSIONS, CHANNELS, st.sampled_from([1, 50])),
 )
@@ -319,18 +523,66 @@ STEPS = st.one_of(
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.tuples(STEPS, st.booleans()), max_size=12))
 def test_what_was_accepted_stays_accepted_whatever_comes(steps: list[Any]) -> None:
-    bucket, second, before = Uploads(), 0, set[tuple[str, str]]()
-    for (kind, *said), pause in steps:
-        if pause:  # S3 tells moments to the second: what a second brought is settled when it is over
-            now = bucket.accepted()
+    """Neither a release nor a decision is lost: a policy gives way only to a later one."""
+    bucket, second, before, newest = Uploads(), 0, set[tuple[str, str]](), -1
+    for number, ((kind, *said), pause) in enumerate(steps):
+        if pause:  # S3 shows times in whole seconds, so the uploads of a second are settled at its end
+            inputs = bucket.inputs()
+            now = {(found.channel, found.version) for found in inputs.releases}
             assert before <= now, "something was lost"
-            before, second = now, second + 1
+            in_effect = inputs.policies["stable"].paused_at if "stable" in inputs.policies else None
+            assert newest <= (in_effect.microsecond if in_effect else -1), "a decision was lost"
+            before, second, newest = now, second + 1, in_effect.microsecond if in_effect else -1
+        marked = {"paused_at": f"2026-11-20T12:00:00.{number:06}Z"}
         if kind == "product":
             bucket.product(second, **said[0])
+        elif kind == "pin":
+            bucket.policy(second, pin=said[0], **marked)
         elif kind == "yank":
-            bucket.yank(second, *said[0])
+            bucket.policy(second, yanked=[{"version": version, "reason": "Crashes."} for version in said[0]], **marked)
         else:
             version, channel, size = said
             file = release(version)["artifacts"][0] | {"size": size, "sha256": f"{size:064}"}
             bucket.release(second, version, channel, artifacts=[file])
     assert before <= bucket.accepted(), "something was lost"
+
+
+TIMES = st.sampled_from(["2020-01-01T00:00:00Z", "2030-01-01T00:00:00Z"])
+POLICIES = st.fixed_dictionaries(
+    {"channel": CHANNELS},
+    optional={"available_at": st.dictionaries(VERSIONS, TIMES, max_size=2), "includes": st.just(["stable"])},
+)
+UPLOADS = st.one_of(
+    st.tuples(st.just("policy"), POLICIES),
+    st.tuples(st.just("release"), st.tuples(VERSIONS, CHANNELS, TIMES)),
+    st.tuples(st.just("product"), st.sampled_from([{}, {"approved_on": ["beta"]}])),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(UPLOADS, max_size=12))
+def test_what_is_offered_stays_offered_without_yank_pin_and_pause(uploads: list[Any]) -> None:
+    """A channel keeps its own releases, and it always keeps something to offer."""
+    bucket, before = Uploads(), dict[str, set[str]]()
+    for second, (kind, said) in enumerate(uploads):
+        if kind == "policy":
+            bucket.policy(second, **said)
+        elif kind == "product":
+            bucket.product(second, **said)
+        else:
+            version, channel, at = said
+            bucket.release(second, version, channel, released_at=at)
+        for channel in ("stable", "beta"):
+            offered = offered_by(bucket, channel, second)
+            lost = before.get(channel, set()) - offered
+            assert all(name.startswith("stable ") for name in lost if channel == "beta"), "something was lost"
+            assert not lost or (channel == "beta" and offered), "something was lost"
+            before[channel] = offered
+
+
+def offered_by(bucket: Uploads, channel: str, second: int) -> set[str]:
+    """Return the releases that a channel offers, each with the channel that it was uploaded to."""
+    inputs, now = bucket.inputs(), START + timedelta(seconds=second)
+    assert inputs.product
+    offer = decide(inputs.product, channel, inputs.policies, inputs.releases_for(channel), now)
+    return {f"{release.channel} {release.version}" for release, _ in offer.history}

@@ -1,7 +1,8 @@
-"""What is read to know the inputs of a product: each version once, and a large product from its pack."""
+"""Test what is read to know the uploads of a product: each version once, and a large product from its pack."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +11,7 @@ from comet_updates.publish.uploads import load as uploads_load
 from comet_updates.publish.uploads import pack
 from comet_updates.publish.uploads.load import Loader, list_inputs
 from testkit.documents import release
+from tests.publish.conftest import NOW
 
 if TYPE_CHECKING:
     from comet_updates.publish.uploads.accept import AcceptedUploads
@@ -38,7 +40,7 @@ def stocked(s3: S3) -> S3:
 
 
 def load(bucket: Watching, *, writes_packs: bool = False) -> AcceptedUploads:
-    """As a process does that has just started."""
+    """Load the uploads, as a process does that has just started."""
     return Loader(bucket, writes_packs=writes_packs).load("comet-cursor", list_inputs(bucket, "comet-cursor"))
 
 
@@ -119,3 +121,57 @@ def test_a_loader_does_not_remember_without_bound(
     for expected in (MANY, MANY):
         one.load("comet-cursor", list_inputs(bucket, "comet-cursor"))
         assert reads(bucket) == expected
+
+
+class TestLimits:
+    """A product of thousands of large uploads must not end the process, which publishes other products, too."""
+
+    @pytest.fixture
+    def sizes(self, s3: S3, monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+        """Return the sizes of three releases, each uploaded after the other. The limit allows two of them."""
+        for number in (1, 2, 3):
+            s3.put(key(f"{4 - number}.0.0"), release(f"{4 - number}.0.0"), NOW + timedelta(seconds=number))
+        policy = {"schema": 1, "product": "comet-cursor", "channel": "stable"}
+        s3.put("channels/comet-cursor/stable.json", policy, NOW + timedelta(seconds=9))
+        size_bytes = len(s3.get(key("1.0.0")))
+        monkeypatch.setattr(uploads_load, "UPLOADS_MAX_BYTES", 2 * size_bytes)
+        return {"one": size_bytes, "all": 3 * size_bytes + len(s3.get("channels/comet-cursor/stable.json"))}
+
+    @pytest.mark.usefixtures("sizes")
+    def test_release_beyond_the_limit_is_refused_and_not_read(self, bucket: Watching) -> None:
+        inputs = load(bucket)
+        assert reads(bucket) == 3
+        assert {found.version for found in inputs.releases} == {"3.0.0", "2.0.0"}, "the earlier ones"
+        (problem,) = inputs.refusals[key("1.0.0")].problems
+        assert problem.problem.startswith("the releases of the product have more than")
+        assert list(inputs.refusals) == [key("1.0.0")]
+
+    @pytest.mark.usefixtures("sizes")
+    def test_deletion_makes_room(self, s3: S3, bucket: Watching) -> None:
+        loader = Loader(bucket)
+        loader.load("comet-cursor", list_inputs(bucket, "comet-cursor"))
+        s3.delete(key("3.0.0"))
+        inputs = loader.load("comet-cursor", list_inputs(bucket, "comet-cursor"))
+        assert {found.version for found in inputs.releases} == {"2.0.0", "1.0.0"}
+        assert inputs.refusals == {}
+
+    @pytest.mark.parametrize(("spare_bytes", "again"), [(0, 0), (-1, 4)], ids=["it fits", "it does not"])
+    def test_memory_is_cleared_when_uploads_do_not_fit(
+        self,
+        s3: S3,
+        bucket: Watching,
+        sizes: dict[str, int],
+        monkeypatch: pytest.MonkeyPatch,
+        spare_bytes: int,
+        again: int,
+    ) -> None:
+        monkeypatch.setattr(uploads_load, "UPLOADS_MAX_BYTES", 10**9)
+        s3.put("releases/other/stable/1.0.0.json", release("1.0.0", product="other", title="x" * 20))
+        other_bytes = len(s3.get("releases/other/stable/1.0.0.json"))
+        monkeypatch.setattr(uploads_load, "REMEMBERED_MAX_BYTES", sizes["all"] + other_bytes + spare_bytes)
+        loader = Loader(bucket)
+        for product in ("comet-cursor", "other"):
+            loader.load(product, list_inputs(bucket, product))
+        reads(bucket)
+        loader.load("comet-cursor", list_inputs(bucket, "comet-cursor"))
+        assert reads(bucket) == again

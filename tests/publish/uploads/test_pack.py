@@ -1,4 +1,4 @@
-"""A pack is a cache: what is in it is used only if it is what the bucket says, and nothing of it decides anything."""
+"""Test that a pack is a cache: it is used only where it agrees with the bucket, and it decides nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is accepted and what is refused, field by field, each with its path and its remedy."""
+"""Test which uploads are accepted and which are refused, field by field, each with its path and its remedy."""
 
 from __future__ import annotations
 
@@ -260,7 +260,7 @@ class TestTheSchemas:
             jsonschema.validate(document, self.SCHEMAS["release"])
 
     def test_they_refuse_most_of_what_is_refused(self) -> None:
-        """All but what a schema cannot say: agreement with the key, real dates, hosts, one field for another."""
+        """Schemas cannot check agreement with the key, real dates, hosts, or one field against another."""
         validator = jsonschema.Draft202012Validator(self.SCHEMAS["release"])
         missed = {name for name, (document, _) in REFUSED.items() if validator.is_valid(document)}
         assert missed <= {

@@ -10,7 +10,7 @@ So an accepted release stays accepted, regardless of later uploads and decisions
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, partial
@@ -22,7 +22,7 @@ from comet_updates.model.channel import ChannelPolicy
 from comet_updates.model.product import Product
 from comet_updates.model.release import Approval, Release
 from comet_updates.publish.stored import Stored
-from comet_updates.publish.uploads import parse, rules
+from comet_updates.publish.uploads import parse, rules, withdrawals
 from comet_updates.publish.uploads.acceptance import Acceptance, Candidate
 from comet_updates.publish.uploads.timeline import Timeline
 
@@ -85,8 +85,9 @@ def accept_uploads(product: str, listing: Listing, read: Read) -> AcceptedUpload
     """
     run = _Run(product, listing, read)
     run.take_product()
-    run.take_policies()
-    run.take_approvals(run.take_releases())
+    accepted = run.take_releases()
+    run.take_approvals(accepted)
+    run.take_policies(accepted)
     return run.inputs
 
 
@@ -98,6 +99,9 @@ class _Run:
         self._product = product
         self._listing = listing
         self._read = read
+        self._accepted_releases: list[Candidate] = []
+        self._approved_at: dict[tuple[str, str], datetime] = {}
+        self._withdrawals: dict[Stored, tuple[Problem, ...]] = {}
         self._uploads: dict[str, dict[str, object_keys.Upload]] = {kind: {} for kind in parse.MODELS}
         for key in listing:
             if upload := object_keys.parse_upload(key):
@@ -115,10 +119,11 @@ class _Run:
         if object_keys.is_product(self._product):
             self.inputs.product = Product(product=self._product)
 
-    def take_policies(self) -> None:
+    def take_policies(self, accepted: list[Candidate]) -> None:
         """Take the last accepted version of each channel's policy."""
+        self._accepted_releases = accepted
         for key, upload in self._uploads["channel"].items():
-            if policy := self._last(key, ChannelPolicy):
+            if policy := self._last(key, ChannelPolicy, self._policy_problems):
                 self.inputs.policies[upload.channel] = policy
             else:
                 self.inputs.undecided.add(upload.channel)
@@ -138,15 +143,23 @@ class _Run:
     def take_approvals(self, accepted: list[Candidate]) -> None:
         """Find the accepted releases that wait for an approval."""
         releases = {(one.release.channel, one.release.version): one.release for one in accepted}
-        approved = set()
         for key, upload in self._uploads["approval"].items():
             of = (upload.channel, upload.version)
-            if self._last(key, Approval, partial(_other_bytes, releases.get(of))):
-                approved.add(of)
+            wrong = partial(self._approval_problems, releases.get(of))
+            if self._last(key, Approval, wrong):
+                read = ((stored, self._read(stored)) for stored in self._listing[key][::-1])
+                valid = (one for one, found in read if isinstance(found, Approval) and not wrong(one, found))
+                self._approved_at[of] = next(valid).written_at
         for one in accepted if self.inputs.product else ():
             of = (one.release.channel, one.release.version)
-            if of not in approved and (asking := self._asking(one.stored)):
+            if of not in self._approved_at and (asking := self._asking(one.stored)):
                 self.inputs.unapproved[of] = asking
+
+    def _approval_problems(self, release: Release | None, _stored: Stored, approval: Approval) -> tuple[Problem, ...]:
+        """Return the problems of an approval. A missing `release` is not a problem yet."""
+        if release:
+            return (_OTHER_BYTES,) if release.body_sha256 != approval.sha256.lower() else ()
+        return tuple(rules.approval_problems(approval, self.inputs.product)) if self.inputs.product else ()
 
     def _asking(self, stored: Stored) -> frozenset[str]:
         """Return the channels that have required approvals at all times since the release was uploaded."""
@@ -173,14 +186,96 @@ class _Run:
         return None
 
     def _unaccepting_problems(self, stored: Stored, product: Product) -> tuple[Problem, ...]:
-        """Return why a version of the product's document is not in effect: it would make accepted releases invalid.
+        """Return why a version of the product's document is not in effect: it would make accepted uploads invalid.
 
-        Older versions of the document are only read if a release does not parse, or if the order is a rule.
+        Older versions of the document are only read if an upload does not parse, or if the order is a rule.
         """
         releases = (self._first_release(versions) for versions in self._releases.values())
-        if product.only_higher_on or any(found and any(rules.version_problems(found, product)) for found in releases):
+        if (
+            product.only_higher_on
+            or any(found and any(rules.version_problems(found, product)) for found in releases)
+            or any(self._unreadable(stored.written_at, None, product))
+        ):
             return self._unaccepting.get(stored, ())
         return ()
+
+    def _policy_problems(self, stored: Stored, policy: ChannelPolicy) -> tuple[Problem, ...]:
+        """Return why a version of a policy is not in effect.
+
+        It names versions that do not parse, or would withdraw releases without a yank.
+        """
+        if self.inputs.product is None:
+            return ()
+        if problems := tuple(rules.policy_problems(policy, self.inputs.product)):
+            return problems
+        if stored not in self._withdrawals:
+            self._find_withdrawals(stored)
+        return self._withdrawals[stored]
+
+    def _find_withdrawals(self, newest: Stored) -> None:
+        """Find what a version of a policy, and each version before it, withdraws without a yank.
+
+        Older versions are only read as long as they hold releases back: then the version before them matters.
+        """
+        versions = self._listing[newest.key]
+        chain: list[tuple[Stored, ChannelPolicy, withdrawals.Moment]] = []
+        for stored in versions[versions.index(newest) :]:
+            policy = self._read(stored)
+            if isinstance(policy, ChannelPolicy) and (stored is newest or self._was_readable(stored, policy)):
+                moment = withdrawals.Moment(stored.written_at, self._accepted_releases, self._offered_from)
+                chain.append((stored, policy, moment))
+                if not moment.holds_back(policy):
+                    break
+        channel = self._uploads["channel"][newest.key].channel
+        in_effect = ChannelPolicy.model_construct(product=self._product, channel=channel)
+        for stored, policy, moment in reversed(chain):
+            self._withdrawals[stored] = tuple(moment.problems(policy, in_effect))
+            in_effect = in_effect if self._withdrawals[stored] else policy
+
+    def _was_readable(self, stored: Stored, policy: ChannelPolicy) -> bool:
+        _, product = next(self._products.since(stored.written_at))
+        return not any(rules.policy_problems(policy, product))
+
+    def _offered_from(self, candidate: Candidate) -> datetime | None:
+        """Return since when an accepted release could be offered, or None if that is not certain.
+
+        It must not depend on anything that comes later: a decision that was right at its time stays right.
+        """
+        uploaded, product = next(self._products.since(candidate.stored.written_at))
+        channel, version = candidate.release.channel, candidate.release.version
+        earlier = (one for one in self._accepted_releases if one.stored.written_at <= uploaded and one is not candidate)
+        if any(rules.own_problems(candidate.release, product)) or any(
+            rules.version_problems(candidate.release, product)
+        ):
+            return None
+        if channel in product.only_higher_on and any(one.release.channel == channel for one in earlier):
+            return None
+        return self._approved_at.get((channel, version)) if product.approved_on else uploaded
+
+    def _unreadable(self, moment: datetime, before: Product | None, product: Product) -> Iterator[ChannelPolicy]:
+        """Yield the policies in effect before a moment that `product` cannot apply.
+
+        Args:
+            moment: policies of the same second are left out.
+            before: the document in effect. If None, no policy is checked against it.
+            product: the document to put into effect.
+        """
+        for key in self._uploads["channel"]:
+            earlier = (self._read(stored) for stored in self._listing[key] if stored.written_at < moment)
+            for policy in earlier:
+                if not isinstance(policy, ChannelPolicy) or (before and any(rules.policy_problems(policy, before))):
+                    continue  # it was never in effect
+                if any(rules.policy_problems(policy, product)) or self._pins_nothing(moment, policy, product):
+                    yield policy
+                break
+
+    def _pins_nothing(self, moment: datetime, policy: ChannelPolicy, product: Product) -> bool:
+        """Return whether the pin names no release. With `build`, a version alone cannot be compared."""
+        if policy.pin is None or product.version_scheme != "build":
+            return False
+        counted = (policy.channel, *policy.includes)
+        keys = (object_keys.release_key(self._product, channel, policy.pin) for channel in counted)
+        return not any(stored.written_at < moment for key in keys for stored in self._listing.get(key, ()))
 
     @cached_property
     def _releases(self) -> Listing:
@@ -191,7 +286,7 @@ class _Run:
 
     @cached_property
     def _unaccepting(self) -> dict[Stored, tuple[Problem, ...]]:
-        """Return the versions of the product's document that would make accepted releases invalid, and why.
+        """Return the versions of the product's document that would make accepted uploads invalid, and why.
 
         These versions were never in effect.
         """
@@ -205,8 +300,10 @@ class _Run:
             if document.version_scheme != product.version_scheme:
                 before = self._accepted(stored.written_at, product, in_effect)
                 after = self._accepted(stored.written_at, document, [stored, *in_effect])
-                if lost := [release for key, release in before.items() if key not in after]:
-                    found[stored] = (rules.unaccepting(document, product, lost),)
+                lost = [release for key, release in before.items() if key not in after]
+                unreadable = [*self._unreadable(stored.written_at, product, document)]
+                if problems := (*rules.unaccepting(document, product, lost, unreadable),):
+                    found[stored] = problems
                     continue
             product = document
             in_effect.insert(0, stored)
@@ -220,7 +317,8 @@ class _Run:
             product: the document in effect.
             in_effect: all its versions that were ever in effect, the newest first.
         """
-        acceptance = Acceptance(product, Timeline(in_effect, self._read_product, self._default_product), self._policies)
+        products = Timeline(in_effect, self._read_product, self._default_product)
+        acceptance = Acceptance(product, products, partial(self._policies, products))
         candidates = []
         for versions in self._releases.values():
             earlier = [version for version in versions[::-1] if version.written_at < moment]
@@ -251,7 +349,8 @@ class _Run:
 
     @cached_property
     def _acceptance(self) -> Acceptance | None:
-        return Acceptance(self.inputs.product, self._products, self._policies) if self.inputs.product else None
+        policies = partial(self._policies, self._products)
+        return Acceptance(self.inputs.product, self._products, policies) if self.inputs.product else None
 
     @cached_property
     def _products(self) -> Timeline[Product]:
@@ -270,16 +369,15 @@ class _Run:
         found = self._read(stored)
         return found if isinstance(found, Product) else None
 
-    def _policies(self, channel: str) -> Timeline[ChannelPolicy]:
+    def _policies(self, products: Timeline[Product], channel: str) -> Timeline[ChannelPolicy]:
         none = ChannelPolicy.model_construct(product=self._product, channel=channel)
         versions = self._listing.get(object_keys.channel_key(self._product, channel), ())
-        return Timeline(versions, self._read_policy, none)
+        return Timeline(versions, partial(self._read_policy, products), none)
 
-    def _read_policy(self, stored: Stored) -> ChannelPolicy | None:
+    def _read_policy(self, products: Timeline[Product], stored: Stored) -> ChannelPolicy | None:
+        """Return a policy that could be applied at any time since its upload, or None."""
         found = self._read(stored)
-        return found if isinstance(found, ChannelPolicy) else None
-
-
-def _other_bytes(release: Release | None, _stored: Stored, approval: Approval) -> tuple[Problem, ...]:
-    """Return the problem if the approval is for other bytes than `release`. A missing release is not a problem yet."""
-    return (_OTHER_BYTES,) if release and release.body_sha256 != approval.sha256.lower() else ()
+        if not isinstance(found, ChannelPolicy):
+            return None
+        since = products.since(stored.written_at)
+        return None if all(any(rules.policy_problems(found, product)) for _, product in since) else found

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from urllib.parse import urlsplit
 
 from comet_updates.errors import Problem, RefusedUploadError, VersionSyntaxError
+from comet_updates.model.channel import ChannelPolicy
 from comet_updates.model.product import Product
-from comet_updates.model.release import Release
+from comet_updates.model.release import Approval, Artifact, Release
+from comet_updates.versions import Scheme, precedence
 
-_FACTS = ("size", "sha256", "sha512")
+_FACTS = ("size", "sha256", "sha512", "sha1")
 """The fields that describe the bytes of a file."""
+
+_FOR = ("platform", "arch", "kind", "min_os", "max_os", "from_version", "bundle", "package_id")
+"""The fields by which a client chooses a file, with `hosts`."""
 
 _NAMED_MAX = 5
 """How many releases a refusal names."""
@@ -26,28 +32,67 @@ def check_release(key: str, release: Release, product: Product) -> None:
         raise RefusedUploadError(key, problems)
 
 
+def check_policy(key: str, policy: ChannelPolicy, product: Product) -> None:
+    """Check a policy against the version scheme of its product.
+
+    Raises:
+        RefusedUploadError: a version does not parse. The error contains every problem.
+    """
+    if problems := tuple(policy_problems(policy, product)):
+        raise RefusedUploadError(key, problems)
+
+
 def version_problems(release: Release, product: Product) -> Iterator[Problem]:
-    """Yield a problem if the release's version does not parse under the product's scheme."""
+    """Yield a problem for each version in a release that does not parse under the product's scheme."""
+    field = "build" if product.version_scheme == "build" else "version"
+    yield from _unparsed(f"$.{field}", release.version, release.build, product)
+    for path, version in release.other_versions():
+        yield from _unparsed(path, version, version, product)
+
+
+def policy_problems(policy: ChannelPolicy, product: Product) -> Iterator[Problem]:
+    """Yield a problem for each version in a policy that does not parse under the product's scheme.
+
+    Under the scheme `build`, a policy names releases by their version, which is only shown and never parsed.
+    """
+    if product.version_scheme != "build":
+        for path, version in policy.versions():
+            yield from _unparsed(path, version, None, product)
+
+
+def approval_problems(approval: Approval, product: Product) -> Iterator[Problem]:
+    """Yield a problem if the approval's version does not parse under the product's scheme. As for policies."""
+    if product.version_scheme != "build":
+        yield from _unparsed("$.version", approval.version, None, product)
+
+
+def _unparsed(path: str, version: str, build: str | None, product: Product) -> Iterator[Problem]:
     try:
-        product.precedence(release)
+        precedence(Scheme(product.version_scheme), version, build)
     except VersionSyntaxError as error:
-        field = "build" if product.version_scheme == "build" else "version"
-        yield Problem(f"$.{field}", f"does not parse under the product's version scheme `{error.scheme}`", error.remedy)
+        yield Problem(path, f"does not parse under the product's version scheme `{error.scheme}`", error.remedy)
 
 
-def unaccepting(product: Product, before: Product, lost: Iterable[Release]) -> Problem:
-    """Return the problem of a product's document that would make accepted releases invalid.
+def unaccepting(
+    product: Product, before: Product, lost: Sequence[Release], unreadable: Iterable[ChannelPolicy]
+) -> Iterator[Problem]:
+    """Yield the problems of a product's document that would make accepted uploads invalid.
 
     Args:
         product: the document.
         before: the document that it would replace.
         lost: the releases. Their versions do not parse under `product`, or their order breaks `only_higher_on`.
+        unreadable: the policies. They name versions that do not parse under `product`.
     """
-    return Problem(
-        "$.version_scheme",
-        f"is `{product.version_scheme}`, which would make accepted releases invalid: {some_of(lost)}",
-        f"Keep `{before.version_scheme}`, or release under another product name",
-    )
+    keep = f"Keep `{before.version_scheme}`, or"
+    said = f"is `{product.version_scheme}`, which would make accepted"
+    if lost:
+        problem = f"{said} releases invalid: {some_of(lost)}"
+        yield Problem("$.version_scheme", problem, f"{keep} release under another product name")
+    for policy in unreadable:
+        path = next((problem.path for problem in policy_problems(policy, product)), "$.pin")
+        problem = f"{said} decisions invalid: {path} of {policy.channel}"
+        yield Problem("$.version_scheme", problem, f"{keep} remove that version from the channel's policy first")
 
 
 def some_of(releases: Iterable[Release]) -> str:
@@ -58,7 +103,8 @@ def some_of(releases: Iterable[Release]) -> str:
 
 
 def own_problems(release: Release, product: Product) -> Iterator[Problem]:
-    """Yield the problems of a release's hosts, signatures and sizes."""
+    """Yield the problems of a release's files: contradictions, hosts, signatures, sizes and hashes."""
+    yield from _contradictions(release)
     required = product.signed_with.get(release.channel, [])
     for index, artifact in enumerate(release.artifacts):
         host = urlsplit(artifact.url).hostname
@@ -80,6 +126,45 @@ def own_problems(release: Release, product: Product) -> Iterator[Problem]:
                 f"is missing, or larger than the {product.max_size} bytes that the product allows",
                 "Release the right file, or raise `max_size` of the product",
             )
+        for fact in ("size", "sha256") if product.requires_size_and_hash else ():
+            if getattr(artifact, fact) is None:
+                yield Problem(
+                    f"$.artifacts[{index}].{fact}",
+                    "is missing, but the product requires it (requires_size_and_hash)",
+                    "Add it, or make the release with comet-updates release, which does",
+                )
+
+
+def _contradictions(release: Release) -> Iterator[Problem]:
+    """Yield a problem for each artifact that describes the file of an earlier artifact of the release differently.
+
+    It is the same file at the same URL. It is also the same file under the same name at another URL, if the artifacts
+    are for the same computers: a client may take either.
+    """
+    described: dict[object, tuple[int, Artifact]] = {}
+    for index, artifact in enumerate(release.artifacts):
+        same = [described.setdefault(place, (index, artifact)) for place in (artifact.url, _place(artifact))]
+        facts = ((fact, earlier) for earlier, before in same for fact in _differing(artifact, before))
+        for fact, earlier in islice(facts, 1):
+            yield Problem(
+                f"$.artifacts[{index}].{fact}",
+                f"differs from $.artifacts[{earlier}].{fact} for the same file",
+                "Correct the wrong one, or give another file another URL and name",
+            )
+
+
+def _place(artifact: Artifact) -> object:
+    """Return the name of the file with the fields by which a client chooses it. A file without a name has its URL."""
+    name = artifact.url.rpartition("/")[2] or artifact.url
+    return name, *(getattr(artifact, field) for field in _FOR), tuple(artifact.hosts)
+
+
+def _differing(artifact: Artifact, other: Artifact) -> Iterator[str]:
+    """Yield the facts in which two descriptions of a file contradict each other."""
+    for fact in _FACTS:
+        one, two = getattr(artifact, fact), getattr(other, fact)
+        if None not in (one, two) and str(one).lower() != str(two).lower():
+            yield fact
 
 
 def changed_files(release: Release, earlier: Iterable[Release]) -> Iterator[Problem]:
@@ -87,14 +172,12 @@ def changed_files(release: Release, earlier: Iterable[Release]) -> Iterator[Prob
     said = {artifact.url: (artifact, other.channel) for other in earlier for artifact in other.artifacts}
     for index, artifact in enumerate(release.artifacts):
         before, channel = said.get(artifact.url, (artifact, ""))
-        for fact in _FACTS:
-            now, then = getattr(artifact, fact), getattr(before, fact)
-            if None not in (now, then) and str(now).lower() != str(then).lower():
-                yield Problem(
-                    f"$.artifacts[{index}].{fact}",
-                    f"differs from {release.version} on {channel} for the same file",
-                    "Release the changed file as a new version, with a new URL",
-                )
+        for fact in _differing(artifact, before):
+            yield Problem(
+                f"$.artifacts[{index}].{fact}",
+                f"differs from {release.version} on {channel} for the same file",
+                "Release the changed file as a new version, with a new URL",
+            )
 
 
 def not_higher(release: Release, blockers: Sequence[Release], yanked: Iterable[frozenset[str]]) -> Iterator[Problem]:
