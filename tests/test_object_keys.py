@@ -132,3 +132,30 @@ def test_the_pages_of_a_product_are_told_from_those_of_any_other(product: str, l
 @pytest.mark.parametrize("name", ["Draft.html", "notes.txt", "old/x.html", "a.!.html", "a.!de.atom", "a..html", "a"])
 def test_what_lies_among_the_pages_and_is_none_is_of_no_product(name: str) -> None:
     assert object_keys.page_product(f"public/pages/{name}") is None
+
+
+class TestFreeNumbers:
+    """The numbers of new metadata."""
+
+    def test_free_numbers_are_above_every_known_one(self) -> None:
+        assert object_keys.free_numbers(set(), 0, 0, 2) == [1, 2]
+        assert object_keys.free_numbers({1, 2, 20}, 3, 0, 2) == [21, 22]
+        assert object_keys.free_numbers({1, 2}, 1, 30, 1) == [31]
+        assert object_keys.free_numbers({1, 2}, 30, 1, 1) == [31]
+
+    def test_highest_number_without_a_signature_uses_none_up(self) -> None:
+        taken = {1, 2, 7, object_keys.NUMBER_MAX - 1}
+        assert object_keys.free_numbers(taken, 3, 5, 1) == [object_keys.NUMBER_MAX]
+        assert object_keys.free_numbers(taken, 3, 5, 2) == [6, 8]
+
+    def test_highest_number_of_clients_leaves_those_above_the_signed_one(self) -> None:
+        assert object_keys.free_numbers({1, 2}, 2, object_keys.NUMBER_MAX, 2) == [3, 4]
+
+    def test_highest_number_with_a_signature_leaves_none(self) -> None:
+        assert object_keys.free_numbers(set(), object_keys.NUMBER_MAX, 0, 1) == []
+        assert object_keys.free_numbers(set(), object_keys.NUMBER_MAX - 1, 0, 2) == []
+
+    def test_highest_number_has_a_key_and_the_next_has_none(self) -> None:
+        highest = object_keys.signed_key("comet-cursor", object_keys.NUMBER_MAX)
+        assert object_keys.parse_upload(highest)
+        assert not object_keys.parse_upload(object_keys.signed_key("comet-cursor", object_keys.NUMBER_MAX + 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -12,10 +13,12 @@ from comet_updates.answer import urls
 from comet_updates.errors import DecisionError, UnreadableObjectError, VersionSyntaxError
 from comet_updates.model.channel import ChannelPolicy, Rollout
 from comet_updates.model.offer import Offer
+from comet_updates.publish import frozen
 from comet_updates.publish.bucket import Bucket
 from comet_updates.publish.bucket_state import list_all_products, list_product
 from comet_updates.publish.decide import counted_channels, decide, due_at
-from comet_updates.publish.render import Rendered, render
+from comet_updates.publish.expiry import Expiry, expiries
+from comet_updates.publish.render import Rendered
 from comet_updates.publish.signed_states import SignedStates
 from comet_updates.publish.stored import etag_of
 from comet_updates.publish.uploads.accept import AcceptedUploads
@@ -63,11 +66,37 @@ class Status(NamedTuple):
         channels: their channels, without those of products with an unreadable upload.
         refused: the problems of refused uploads, by key.
         unreadable: why S3 does not give an upload, by key. Its product is not published until then.
+        expiries: the signatures of root, targets and products that end soon, or have ended.
     """
 
     channels: list[ChannelStatus]
     refused: dict[str, list[str]]
     unreadable: dict[str, str]
+    expiries: list[Expiry]
+
+    @property
+    def needs_action(self) -> bool:
+        """True if an upload is refused or unreadable, a change is not published yet, or a signature has ended."""
+        has_ended = any(expiry.has_ended for expiry in self.expiries)
+        is_live = all(channel.is_live for channel in self.channels)
+        return bool(self.refused or self.unreadable) or has_ended or not is_live
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the state for `--json`."""
+        expiries = [
+            {
+                "role": expiry.role,
+                "expires": expiry.expires.isoformat() if expiry.expires else None,
+                "has_ended": expiry.has_ended,
+            }
+            for expiry in self.expiries
+        ]
+        return {
+            "channels": [channel.as_json() for channel in self.channels],
+            "refused": self.refused,
+            "unreadable": self.unreadable,
+            "expiring": expiries,
+        }
 
 
 def status(bucket: Bucket, product: str | None, now: datetime) -> Status:
@@ -83,16 +112,17 @@ def status(bucket: Bucket, product: str | None, now: datetime) -> Status:
     listed = bucket.listed(object_keys.DOCUMENTS + (f"{product}/" if product else ""))
     written_at = {key: found.written_at for key, found in listed.items()}
     signed_states = SignedStates(bucket)
-    found = Status([], {}, {})
+    found = Status([], {}, {}, [])
     with _noted(found):
         signed_states.look()
     for name, view in sorted(views.items()):
         with _noted(found):
-            inputs = Loader(bucket).load(name, view.listing)
-            rendered = signed_states.apply(name, render(inputs, now), view)
+            inputs, completed = frozen.complete(name, view.listing, functools.partial(Loader(bucket).load, name), now)
+            rendered = signed_states.apply(name, completed, view)
             found.channels.extend(_channels(inputs, rendered, view.existing, written_at, now))
             for key, refusal in {**inputs.refusals, **rendered.refusals}.items():
                 found.refused[key] = [str(problem) for problem in refusal.problems]
+    found.expiries.extend(expiries(signed_states.anchor, signed_states.ends, now))
     return found
 
 

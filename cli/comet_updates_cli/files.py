@@ -91,9 +91,25 @@ def replace(file: Path, body: bytes, read: bytes) -> None:
         mode = real.stat().st_mode & 0o777
         with _written(real, body, mode) as temporary:
             temporary.chmod(mode)
-            if real.read_bytes() != read:
-                raise ConcurrentPublishError(f"{file}: somebody else changed it at the same time. Try again.")
+            _check_unchanged(real, read)
             temporary.replace(real)
+
+
+def remove(file: Path, read: bytes) -> None:
+    """Delete a file that holds `read`.
+
+    Raises:
+        ConcurrentPublishError: somebody else changed it since. It stays as it is.
+        UnwritableFileError: it cannot be deleted.
+    """
+    with _told(file):
+        _check_unchanged(file, read)
+        file.unlink()
+
+
+def _check_unchanged(file: Path, read: bytes) -> None:
+    if file.read_bytes() != read:
+        raise ConcurrentPublishError(f"{file}: somebody else changed it at the same time. Try again.")
 
 
 @contextmanager

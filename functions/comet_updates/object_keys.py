@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Set as AbstractSet
+from itertools import islice
 from typing import NamedTuple
 
 from comet_updates.answer import urls
@@ -166,9 +168,36 @@ def pack_key(product: str) -> str:
     return f"packs/{product}.json.gz"
 
 
+NUMBER_MAX = 999_999_999
+"""The highest number in the key of metadata: see `urls.NUMBER`."""
+
+
 def signed_key(product: str, version: int) -> str:
     """Return the key of the TUF metadata of a product that a pipeline signed and uploaded, in one version."""
     return f"signed/{product}/{version}.json"
+
+
+def free_numbers(taken: AbstractSet[int], signed: int, public: int, count: int) -> list[int]:
+    """Return `count` rising numbers for new metadata of a role. There are fewer if too few are left above `signed`.
+
+    Clients refuse a number that is not above each one that they know, so the result is above all of the arguments.
+    Anyone who may upload can take the highest number without a key. Then the result is the lowest free numbers above
+    `signed` and `public`. If TUF clients know the highest number, the result is at least above `signed`.
+
+    Args:
+        taken: all numbers in use, of valid and of other uploads.
+        signed: the highest number that the role's keys signed.
+        public: the number in the snapshot, which TUF clients know.
+        count: how many numbers are needed.
+    """
+    first = max(signed, public, *taken, 0) + 1
+    if first + count - 1 <= NUMBER_MAX:
+        return list(range(first, first + count))
+    for above in (max(signed, public), signed):
+        free = (number for number in range(above + 1, NUMBER_MAX + 1) if number not in taken)
+        if len(found := list(islice(free, count))) == count:
+            return found
+    return []
 
 
 def trust_key(role: str, version: int) -> str:

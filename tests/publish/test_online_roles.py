@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from copy import copy
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +27,14 @@ from tests.signing.conftest import PATH, PRODUCT
 from tests.signing.thief import ROLE, Attacker, version_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.signing.conftest import Client, TufPublisher
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MINUTES = int(NOW.timestamp()) // 60
 DAY = timedelta(days=1)
+WAYS = {"ahead": 1, "behind": -1}
 
 
 class TestNumbers:
@@ -267,6 +274,121 @@ class TestFailingProducts:
         released.bucket.operations.clear()
         released.sweep()
         assert released.bucket.operations.count(("listed", urls.METADATA)) == 2
+
+
+CLOCKS = {
+    f"{days} days {way}": timedelta(days=days * factor) for days in (0.01, 4, 3650) for way, factor in WAYS.items()
+}
+
+
+class TestWrongClock:
+    """A run signs while its clock is wrong. The next one has the right time."""
+
+    @pytest.mark.parametrize("error", CLOCKS.values(), ids=CLOCKS)
+    def test_next_run_with_the_right_time_repairs_it(
+        self, released: TufPublisher, client: Client, newcomer: Client, error: timedelta
+    ) -> None:
+        assert version_of(client.check()) == "4.2.1"
+        right = released.now
+        released.set_s3_time()
+        released.release("4.3.0")
+        released.now = right + error
+        released.sweep()
+
+        released.now = right + timedelta(minutes=5)
+        released.sweep()
+        timestamp = Timestamp.from_dict(released.s3.json(urls.TIMESTAMP)["signed"])
+        key = object_keys.metadata_key(Snapshot.type, timestamp.snapshot_meta.version)
+        snapshot = Snapshot.from_dict(released.s3.json(key)["signed"])
+        assert 2 * DAY < timestamp.expires - released.now <= sign.TIMESTAMP_LIFE
+        assert 7 * DAY < snapshot.expires - released.now <= sign.SNAPSHOT_LIFE
+        for each in (client, newcomer):
+            assert version_of(each.check()) == "4.3.0"
+
+        released.writes()
+        released.sweep()
+        assert released.writes() == []
+
+    @pytest.mark.parametrize("is_due", [True, False])
+    def test_clock_that_is_behind_ends_nothing_early(
+        self, released: TufPublisher, client: Client, *, is_due: bool
+    ) -> None:
+        """S3's own times show that the clock is wrong."""
+        released.set_s3_time()
+        released.s3.put(urls.TIMESTAMP, released.s3.get(urls.TIMESTAMP))
+        if is_due:
+            released.s3.put(object_keys.metadata_key("targets", 9), b"written at the same time")
+            released.delete(urls.TIMESTAMP)
+        released.writes()
+        released.later(days=-3650)
+        released.sweep()
+        assert (urls.TIMESTAMP in released.writes()) == is_due
+        assert version_of(client.check()) == "4.2.1"
+
+
+class TestExchangedWhileRunning:
+    """The online key is exchanged, and its deployment signs, while a run of the deployment before goes on."""
+
+    def operations(self, house: TufPublisher) -> list[tuple[str, Any]]:
+        """Return the S3 operations of a run that has something to sign."""
+        house.later(days=8)
+        before = house.s3.tree()
+        house.bucket.operations.clear()
+        house.sweep()
+        done = [*house.bucket.operations]
+        house.delete("public/")
+        for key, body in before.items():
+            house.s3.put(key, body)
+        return done
+
+    def exchange(self, house: TufPublisher) -> None:
+        other = copy(house)
+        other.bucket = watched(house.s3)
+        other.rotate("online", "online-2", "online", "root-a", "root-b")
+        other.use_online("online-2")
+        other.sweep()
+
+    def test_old_run_never_replaces_the_new_timestamp(
+        self, released: TufPublisher, client: Client, tmp_path: Path
+    ) -> None:
+        released.key("online-2")
+        steps = self.operations(released)
+        assert ("put", urls.TIMESTAMP) in steps
+        trust = released.s3.tree("trust/")
+        public = released.s3.tree("public/")
+        folder = shutil.copytree(released.folder, tmp_path / "before")
+        last = steps.index(("put", urls.TIMESTAMP))
+        for at in (at for at, (_, key) in enumerate(steps[: last + 1]) if key.startswith(("trust/", urls.METADATA))):
+            house = copy(released)
+            house.folder = shutil.copytree(folder, tmp_path / f"folder-{at}")
+            house.delete("trust/")
+            house.delete("public/")
+            for key, body in {**trust, **public}.items():
+                house.s3.put(key, body)
+            house.bucket = watched(house.s3)
+            house.use_online("online")
+            house.bucket.after = self.at(at, house)
+            with suppress(house.failed):
+                house.sweep()
+            client = client._replace(folder=tmp_path / f"client-{at}")
+            assert version_of(client.check()) == "4.2.1", steps[at]
+
+    def at(self, number: int, house: TufPublisher) -> Callable[[str, Any], None]:
+        def after(_name: str, _key: Any) -> None:
+            if len(house.bucket.operations) == number + 1:
+                self.exchange(house)
+
+        return after
+
+    def test_run_after_the_exchange_reports_that_its_key_is_not_named(self, released: TufPublisher) -> None:
+        """Positive control: the old deployment notices, and leaves the timestamp of the new one."""
+        released.key("online-2")
+        self.exchange(released)
+        before = released.s3.get(urls.TIMESTAMP)
+        released.later(days=8)
+        with pytest.raises(released.failed):
+            released.sweep()
+        assert released.s3.get(urls.TIMESTAMP) == before
 
 
 class KilledError(SystemExit):

@@ -11,8 +11,8 @@ from tuf.api.metadata import TargetFile
 from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.publish.signed_states import COUNTING_MAX
-from comet_updates.publish.uploads import parse
 from comet_updates.signing import sign
+from comet_updates.signing.verify import METADATA_MAX_BYTES
 from comet_updates_cli.signing import offline_roles
 from testkit.documents import release
 from tests.signing.conftest import PATH, PRODUCT
@@ -63,7 +63,7 @@ BAD_SIGNATURES: dict[str, tuple[str, Callable[[TufPublisher], bytes], str]] = {
     "no signature": ("2", lambda house: signed(targets_of(2, house, {})), "$.signatures"),
     "another key": ("2", lambda house: signed(targets_of(2, house, {}), house.key("targets")), "$.signatures"),
     "what cannot be passed on": ("2", _custom, f"$.signed.targets['{PATH}'].custom"),
-    "too much": ("2", lambda _: b" " * (parse.UPLOAD_MAX_BYTES + 1), "$"),
+    "too much": ("2", lambda _: b" " * (METADATA_MAX_BYTES + 1), "$"),
     "no number": ("two", lambda house: signed(targets_of(2, house, {}), house.key("product")), "$"),
     "a number that no key has": ("1000000000", lambda _: b"{}", "$"),
 }
@@ -120,7 +120,7 @@ class TestRefusals:
             released.sweep()
             assert released.s3.keys("rejected/") == []
 
-    @pytest.mark.parametrize("body", [b"junk", bytes(parse.UPLOAD_MAX_BYTES + 1)], ids=["junk", "too large"])
+    @pytest.mark.parametrize("body", [b"junk", bytes(METADATA_MAX_BYTES + 1)], ids=["junk", "too large"])
     @pytest.mark.parametrize("version", [1, 2])
     def test_of_a_root_that_says_nothing(self, released: TufPublisher, body: bytes, version: int) -> None:
         """Refuse the first root as well, which no earlier root can verify."""
@@ -164,10 +164,10 @@ class TestRefusals:
         assert released.s3.keys("rejected/") == []
 
     def test_junk_with_high_numbers_hides_nothing_that_is_signed(self, released: TufPublisher, client: Client) -> None:
+        released.release("4.3.0")
         junk = [object_keys.signed_key(PRODUCT, 100 + number) for number in range(2 * COUNTING_MAX)]
         for key in junk:
             released.s3.put(key, b"junk")
-        released.release("4.3.0")
         released.sweep()
         assert version_of(client.check()) == "4.3.0"
         assert set(released.s3.keys("rejected/")) == {object_keys.rejected_key(key) for key in junk}

@@ -159,9 +159,10 @@ class TufPublisher:
         """Sweep, as the publishing function does every few minutes."""
         Run(self.publisher, Log(successes=False, level="ERROR")).sweep()
 
-    def rotate(self, who: str, added: str, removed: str, *signers: str) -> None:
-        """Exchange a key of root or of targets, or the online key, as the commands do, and publish that."""
-        key_folder.rotate(self.folder, who, [self.public(added)], [self.keyid(removed)], now=self.now, is_dry=False)
+    def rotate(self, who: str, added: str, removed: str, *signers: str, **options: Any) -> None:
+        """Exchange a key of root, of targets, or the online key, as the commands do, and publish that."""
+        new, old = [self.public(added)], [self.keyid(removed)]
+        key_folder.rotate(self.folder, who, new, old, now=self.now, is_dry=False, **options)
         self.sign(*signers)
         self.publish_trust()
 
@@ -184,6 +185,11 @@ class TufPublisher:
         """Delete all keys with a prefix, as an administrator does."""
         for key in self.s3.keys(prefix):
             self.s3.delete(key)
+
+    def set_s3_time(self) -> None:
+        """Let the clock of the S3 in memory show this publisher's time."""
+        assert isinstance(self.s3, MemoryS3)
+        self.s3.objects.now = self.now.replace(microsecond=0)
 
     def later(self, **span: float) -> None:
         self.now += timedelta(**span)

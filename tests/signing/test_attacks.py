@@ -191,6 +191,7 @@ class TestFreeze:
         self, house: TufPublisher, client: Client, *, hours: int, is_noticed: bool
     ) -> None:
         house.now = datetime.now(UTC) - timedelta(hours=hours)
+        house.set_s3_time()
         house.release("4.2.1", **LONG_AGO)
         house.sweep()  # the last sweep
 

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ import pytest
 from comet_updates.answer.log import Log
 from comet_updates.publish.bucket import Bucket
 from comet_updates.publish.publisher import Publisher
-from comet_updates.publish.run import Run
+from comet_updates.publish.run import Run, SweepFailedError
 from testkit.documents import release
 from testkit.project import ROOT
 from testkit.s3 import S3
@@ -32,8 +33,9 @@ SECTIONS = [
 
 
 def test_each_section_has_commands() -> None:
-    assert len(SECTIONS) == 6
-    assert all(blocks for _, blocks in SECTIONS)
+    without = ["How do I end a product?", "How many products can one root have?"]  # other tests try these
+    assert len(SECTIONS) == 7 + len(without)
+    assert [title for title, blocks in SECTIONS if not blocks] == without
 
 
 @pytest.mark.full
@@ -44,9 +46,6 @@ def test_the_documented_commands_lead_clients_through_every_loss(s3: S3, answer:
     commands = tmp_path / "bin"
     commands.mkdir()
     (commands / "comet-updates").symlink_to(Path(sys.executable).with_name("comet-updates"))
-    aws = commands / "aws"  # the tests do not install the `aws` command
-    aws.write_text(f"#!{sys.executable}\n{AWS}")
-    aws.chmod(0o755)
     environment = {
         **os.environ,
         "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}",
@@ -57,25 +56,20 @@ def test_the_documented_commands_lead_clients_through_every_loss(s3: S3, answer:
     client: Client | None = None
     try:
         for number, (title, blocks) in enumerate(SECTIONS):
-            script = "\n".join(["set -eu", *blocks])
-            done = subprocess.run(
-                ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-            )
-            assert done.returncode == 0, (title, done.stdout, done.stderr)
-            online = "online-2.pem" if (tmp_path / "online-2.pem").exists() else "online.pem"
-            bucket = Bucket(s3.client, s3.bucket)
-            publisher = Publisher(bucket, lambda: datetime.now(UTC), f"file2:{tmp_path / online}")
-            Run(publisher, Log(successes=False, level="ERROR")).sweep()
+            for block in blocks:
+                script = f"set -eu\n{block}"
+                done = subprocess.run(
+                    ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+                )
+                assert done.returncode == 0, (title, done.stdout, done.stderr)
+                if client and title.endswith(" without a gap?"):
+                    assert client.check() == s3.get(f"public/v1/{PATH}"), block
+                bucket = Bucket(s3.client, s3.bucket)
+                publisher = Publisher(bucket, lambda: datetime.now(UTC), f"file2:{tmp_path / 'deployed.pem'}")
+                with suppress(SweepFailedError):  # between two blocks, until the key is deployed
+                    Run(publisher, Log(successes=False, level="ERROR")).sweep()
             client = client or Client(web, (tmp_path / "trust" / "root" / "1.json").read_bytes(), tmp_path / "client")
             new = client._replace(folder=tmp_path / f"new-{number}")
             assert client.check() == new.check() == s3.get(f"public/v1/{PATH}"), title
     finally:
         web.close()
-
-
-AWS = """
-import os, sys, boto3
-assert sys.argv[1:4] == ["s3", "rm", "--recursive"], sys.argv
-bucket, _, prefix = sys.argv[4].removeprefix("s3://").partition("/")
-boto3.resource("s3").Bucket(bucket).objects.filter(Prefix=prefix).delete()
-"""

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import textwrap
+from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
+from securesystemslib.signer import CryptoSigner, Key, SSlibKey
 from tuf.api.metadata import Metadata, Root, TargetFile, Targets
 
 from comet_updates import object_keys
@@ -17,19 +24,24 @@ from comet_updates.errors import Problem, RefusedUploadError
 from comet_updates.model.release import Release
 from comet_updates.publish.uploads import parse
 from comet_updates.signing import sign, verify
-from comet_updates.signing.verify import NO_TRUST, read_anchor, read_seal
+from comet_updates.signing.verify import NO_TRUST, TrustAnchor, read_seal
 from comet_updates_cli.signing import offline_roles
 from comet_updates_cli.signing.key_folder import create_private
 from tests.signing.thief import signed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 PRODUCT = "comet-cursor"
 PATH, KEY = object_keys.target_path(PRODUCT, "stable"), object_keys.signed_key(PRODUCT, 1)
 MANIFEST = b'{"version":"4.2.1"}\n'
+A_DAY = timedelta(days=1)
+
+
+def read_anchor(uploaded: dict[str, bytes]) -> TrustAnchor:
+    """Read metadata of which each key has one version."""
+    return verify.read_anchor({key: [body] for key, body in uploaded.items()})
 
 
 class Keys:
@@ -122,6 +134,26 @@ class TestAnchor:
         assert (object_keys.metadata_key("root", 2) in anchor.documents) == counts
         assert set(anchor.refusals) == (set() if counts else {key})
 
+    @pytest.mark.parametrize("role", ["root", "targets"])
+    def test_first_valid_version_counts_whatever_is_before_and_after_it(
+        self, keys: Keys, root: Root, targets: Targets, uploaded: dict[str, bytes], role: str
+    ) -> None:
+        made: Any = root if role == "root" else targets
+        signers = keys.uris("a", "b") if role == "root" else keys.uris("targets")
+        key = object_keys.trust_key(role, made.version + 1)
+        first, second = (signed(offline_roles.renewed(made, NOW + A_DAY * number), *signers) for number in range(2))
+        unsigned = signed(offline_roles.renewed(made, NOW), keys.uri("thief"))
+        versions = {key: [body] for key, body in uploaded.items()} | {key: [b"junk", unsigned, first, second, b"junk"]}
+        anchor = verify.read_anchor(versions)
+        assert anchor.documents[object_keys.metadata_key(role, made.version + 1)] == first
+        assert anchor.refusals == {}
+
+    def test_refusal_without_a_valid_version_is_that_of_the_first(self, uploaded: dict[str, bytes]) -> None:
+        key, another = (object_keys.trust_key("root", number) for number in (2, 1))
+        versions = {key: [body] for key, body in uploaded.items()} | {key: [b"junk", uploaded[another]]}
+        (problem,) = verify.read_anchor(versions).refusals[key].problems
+        assert problem.problem == "is not TUF metadata"
+
     def test_after_a_gap_no_root_counts(self, keys: Keys, root: Root, uploaded: dict[str, bytes]) -> None:
         third = offline_roles.renewed(offline_roles.renewed(root, NOW), NOW)
         anchor = read_anchor(uploaded | {object_keys.trust_key("root", 3): signed(third, *keys.uris("a", "b"))})
@@ -148,6 +180,112 @@ class TestAnchor:
         assert anchor.targets
         assert anchor.targets.version == 2
         assert "version 1 of root names for targets" in str(anchor.refusals[key])
+
+
+ONE_OWNER: list[Any] = [
+    rsa.generate_private_key(65537, 2048),
+    ec.generate_private_key(ec.SECP256R1()),
+    Ed25519PrivateKey.generate(),
+]
+
+
+def _written(kind: int, **other: str) -> Any:
+    """Return a public key of one owner under the id `x`, with some parts of the key written in another way."""
+    key = SSlibKey.from_crypto(ONE_OWNER[kind].public_key())
+    public = other.pop("public", None) or key.keyval["public"]
+    parts = {"keytype": key.keytype, "scheme": key.scheme, **other, "keyval": {"public": public}}
+    return Key.from_dict("x", parts)
+
+
+def _pem(kind: int) -> str:
+    public: str = SSlibKey.from_crypto(ONE_OWNER[kind].public_key()).keyval["public"]
+    return public
+
+
+COMPRESSED = bytes.fromhex("3039301306072a8648ce3d020106082a8648ce3d030107032200")
+"""What precedes a compressed point of P-256 in a SubjectPublicKeyInfo: RFC 5480."""
+
+
+def _compressed() -> str:
+    point = ONE_OWNER[1].public_key().public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
+    return f"-----BEGIN PUBLIC KEY-----\n{base64.b64encode(COMPRESSED + point).decode()}\n-----END PUBLIC KEY-----\n"
+
+
+SAME_KEY: dict[str, tuple[int, Callable[[], Any]]] = {
+    "another id": (2, lambda: _written(2)),
+    "upper case": (2, lambda: _written(2, public=_pem(2).upper())),
+    "spaces": (2, lambda: _written(2, public=" ".join(textwrap.wrap(_pem(2), 2)))),
+    "a compressed point": (1, lambda: _written(1, public=_compressed())),
+    "a comment before the key": (1, lambda: _written(1, public=f"mine\n{_pem(1)}")),
+    "another scheme": (0, lambda: _written(0, scheme="rsa-pkcs1v15-sha256")),
+    "another form of PEM": (
+        0,
+        lambda: _written(0, public=ONE_OWNER[0].public_key().public_bytes(Encoding.PEM, PublicFormat.PKCS1).decode()),
+    ),
+}
+
+
+class TestSamePublicKey:
+    """A threshold counts distinct public keys. Section 4.3 of the specification: 'Clients MUST ensure that for any
+    KEYID represented in this key list and in other files, only one unique key has that KEYID.' It does not ask for the
+    opposite.
+    """
+
+    @staticmethod
+    def owned(kind: int, written: Any, role: str) -> tuple[str, bytes]:
+        """Return root or targets in which one owner reaches a threshold of two alone, signed by the owner."""
+        key = SSlibKey.from_crypto(ONE_OWNER[kind].public_key())
+        if role == "root":
+            made: Any = offline_roles.first_root([key, written], 2, [key], key, NOW)
+        else:
+            made = offline_roles.delegated(offline_roles.first_targets(NOW), PRODUCT, [key, written], 2, NOW)
+        metadata = Metadata(made)
+        for each in (key, SSlibKey(written.keyid, key.keytype, written.scheme, key.keyval)):
+            metadata.sign(CryptoSigner(ONE_OWNER[kind], each), append=True)
+        return object_keys.trust_key(role, made.version), metadata.to_bytes()
+
+    @pytest.mark.parametrize(("kind", "written"), SAME_KEY.values(), ids=SAME_KEY)
+    def test_root_that_one_owner_signed_twice_is_refused(self, kind: int, written: Callable[[], Any]) -> None:
+        key, body = self.owned(kind, written(), "root")
+        root = Metadata[Root].from_bytes(body)
+        root.signed.verify_delegate("root", root.signed_bytes, root.signatures)  # python-tuf accepts it
+        anchor = read_anchor({key: body})
+        (problem,) = anchor.refusals[key].problems
+        assert anchor.root is None
+        assert problem.path == "$.signed.roles"
+        assert "the same public key twice" in problem.problem
+
+    def test_targets_with_the_key_of_a_product_twice_are_refused(self, keys: Keys, uploaded: dict[str, bytes]) -> None:
+        _, body = self.owned(2, _written(2), "targets")
+        metadata = Metadata[Targets].from_bytes(body)
+        metadata.signed.version = 3
+        key = object_keys.trust_key("targets", 3)
+        anchor = read_anchor(uploaded | {key: signed(metadata.signed, keys.uri("targets"))})
+        assert anchor.targets
+        assert anchor.targets.version == 2
+        assert anchor.refusals[key].problems[0].path == "$.signed.delegations"
+
+    @pytest.mark.parametrize("role", ["root", "targets"])
+    def test_different_keys_of_one_role_are_accepted(self, keys: Keys, uploaded: dict[str, bytes], role: str) -> None:
+        """Positive control: a role with two keys. One of them also signs for other roles."""
+        key, other = keys.public("a"), [_written(1)]
+        if role == "root":
+            made: Any = offline_roles.first_root([*key, *other], 1, [*key, *other], key[0], NOW)
+            upload = {object_keys.trust_key(role, 1): signed(made, keys.uri("a"))}
+        else:
+            made = offline_roles.delegated(offline_roles.first_targets(NOW), PRODUCT, [*key, *other], 2, NOW)
+            upload = uploaded | {object_keys.trust_key(role, 2): signed(made, keys.uri("targets"))}
+        assert read_anchor(upload).refusals == {}
+
+    @pytest.mark.parametrize(
+        "public", ["00", "é", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"], ids=["hex", "é", "PEM"]
+    )
+    def test_keys_that_cannot_be_compared_are_refused(self, keys: Keys, public: str) -> None:
+        broken = _written(1 if "BEGIN" in public else 2, public=public)
+        made = offline_roles.first_root([*keys.public("a"), broken], 1, keys.public("a"), keys.public("a")[0], NOW)
+        key = object_keys.trust_key("root", 1)
+        (problem,) = read_anchor({key: signed(made, keys.uri("a"))}).refusals[key].problems
+        assert problem.problem == "the key x cannot be compared with other keys"
 
 
 def product(path: str = PATH, version: int = 1, **beside: Any) -> Targets:

@@ -76,8 +76,15 @@ def test_every_line_that_somebody_has_to_act_on_is_counted_and_no_other() -> Non
         if Outcome(line["outcome"]) in answering:
             urgent = line["level"] in ("WARNING", "ERROR")
             assert any(matches(pattern, line) for pattern in patterns) == urgent, line
-    (refused,) = [pattern for log, pattern, _ in allowed.COUNTED.values() if log == "PublishLog"]
+    refused, ending = (allowed.COUNTED[name][1] for name in ("RefusedUploads", "EndingSignatures"))
     assert {line["outcome"] for line in lines if matches(refused, line)} == {Outcome.REFUSED.value}
+    for outcome, cache, is_counted in (
+        (Outcome.UNCHANGED, Cache.STALE, True),
+        (Outcome.UNAVAILABLE, Cache.STALE, True),
+        (Outcome.UNCHANGED, Cache.NONE, False),
+        (Outcome.FAILED, Cache.NONE, False),
+    ):
+        assert matches(ending, json.loads(Record(outcome, cache=cache).line())) == is_counted
     assert matches(patterns[0], json.loads(Record(Outcome.ANSWERED, cache=Cache.STALE).line()))
 
 
@@ -124,7 +131,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "an alarm that runs something": ("E9503", lambda t: _alarm(t).update(AlarmActions=["arn:aws:lambda:::x"])),
     "a search of logs": ("E9514", lambda t: _widget(t, type="log", properties={"query": "SOURCE x"})),
     "a function behind the dashboard": ("E9514", lambda t: _widget(t, type="custom", properties={"endpoint": "x"})),
-    "a fourth filter": (
+    "another filter": (
         "E9501",
         lambda t: t["Resources"].update(More={"Type": "AWS::Logs::MetricFilter", "Properties": {}}),
     ),

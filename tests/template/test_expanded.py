@@ -176,12 +176,14 @@ class TestTheBucket:
 
     def test_it_refuses_plain_http_and_a_second_write_of_a_release(self, expanded: Template) -> None:
         (bucket_policy,) = resources(expanded, "AWS::S3::BucketPolicy").values()
-        written_once = ("releases", "approvals", "signed", "trust")
-        tls, once, *_ = bucket_policy["PolicyDocument"]["Statement"]
+        written_once = ("releases", "approvals", "signed")
+        tls, once, trust, *_ = bucket_policy["PolicyDocument"]["Statement"]
         assert (tls["Effect"], tls["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
         assert (once["Effect"], once["Action"]) == ("Deny", "s3:PutObject")
         assert once["Resource"] == [{"Fn::Sub": f"${{Bucket.Arn}}/{prefix}/*"} for prefix in written_once]
         assert once["Condition"]["Null"] == {"s3:if-none-match": "true"}
+        assert trust["Resource"] == {"Fn::Sub": "${Bucket.Arn}/trust/*"}
+        assert trust["Condition"] == once["Condition"] | {"Null": {"s3:if-none-match": "true", "s3:if-match": "true"}}
 
     @pytest.mark.parametrize(
         ("header", "usual"),

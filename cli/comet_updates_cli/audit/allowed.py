@@ -31,8 +31,8 @@ RESOURCE_TYPES = {
     "AWS::SQS::Queue": (2, "the queue of uploads and its dead-letter queue: contain keys of uploads, sent by S3"),
     "AWS::SQS::QueuePolicy": (2, "lets buckets of this account send, and nobody read"),
     "AWS::Logs::LogGroup": (2, "one for each function, expires after days; contains records of finite values"),
-    "AWS::Logs::MetricFilter": (3, "counts log lines without dimensions: one total for each minute"),
-    "AWS::CloudWatch::Alarm": (7, "watches metrics of functions, queue and schedule; none is about a client"),
+    "AWS::Logs::MetricFilter": (4, "counts log lines without dimensions: one total for each minute"),
+    "AWS::CloudWatch::Alarm": (8, "watches metrics of functions, queue and schedule; none is about a client"),
     "AWS::CloudWatch::Dashboard": (1, "shows the same metrics, and has no log queries"),
     "AWS::CodeDeploy::Application": (1, "a name for the deployments"),
     "AWS::CodeDeploy::DeploymentGroup": (1, "how many requests a new version gets and when, not which or whose"),
@@ -88,7 +88,7 @@ def _below(*prefixes: str) -> str:
 _UPLOADS = _below("products", "channels", "releases", "approvals", "signed", "trust")
 _LOOK = _grant(
     "s3:GetObject s3:GetObjectVersion",
-    f"{_UPLOADS} ${{Bucket.Arn}}/packs/* ${{Bucket.Arn}}/rejected/*",
+    f"{_UPLOADS} ${{Bucket.Arn}}/packs/* ${{Bucket.Arn}}/rejected/* ${{Bucket.Arn}}/public/tuf/metadata/*",
     "uploads of pipelines, and the results of publishing",
 )
 _LIST = _grant("s3:ListBucket s3:ListBucketVersions", "${Bucket.Arn}", "keys of uploads and of public documents")
@@ -173,6 +173,7 @@ LOGGING = {"LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel":
 
 COUNTED = {
     "RefusedUploads": ("PublishLog", '{ $.outcome = "refused" }', "UploadsAreRefused"),
+    "EndingSignatures": ("PublishLog", '{ ($.cache = "stale") || ($.outcome = "unavailable") }', "SignaturesEnd"),
     "StaleAnswers": ("AnswerLog", '{ $.cache = "stale" }', "AnswersAreStale"),
     "FailedAnswers": ("AnswerLog", '{ ($.outcome = "unavailable") || ($.outcome = "failed") }', "AnswersFail"),
 }
@@ -190,6 +191,7 @@ WATCHED = {
     "UploadsAreRefused": ("CometUpdates/", "UploadsAreRefused", ""),
     "AnswersAreStale": ("CometUpdates/", "AnswersAreStale", ""),
     "AnswersFail": ("CometUpdates/", "AnswersFail", ""),
+    "SignaturesEnd": ("CometUpdates/", "SignaturesEnd", ""),
 }
 """Alarm → the namespace of its metric (or a prefix of it), the metric's name, and its dimension or none."""
 

@@ -115,6 +115,10 @@ def rotate(
         list[Path] | None, typer.Option(exists=True, help="Public key to add. Repeat it for each key.")
     ] = None,
     remove: Annotated[list[str] | None, typer.Option(help="Id of a key to remove. Repeat it for each key.")] = None,
+    bucket: Annotated[
+        str | None, typer.Option(help="S3 bucket: number the next targets above all that anybody uploaded there.")
+    ] = None,
+    endpoint_url: EndpointUrl = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -122,6 +126,7 @@ def rotate(
 
     Without --add and --remove, it only renews root or targets, for another year. Next step: keys sign.
     """
+    from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
     from comet_updates_cli.signing import key_folder  # noqa: PLC0415 (as above)
 
     if who not in ("root", "targets", "online"):
@@ -129,7 +134,11 @@ def rotate(
             f"{who!r} is not a role. Write root, targets or online. For a product, run keys delegate."
         )
     with refusals():
-        _tell(key_folder.rotate(folder, who, add or [], remove or [], now=_now(), is_dry=dry_run), as_json=as_json)
+        opened = open_bucket(bucket, endpoint_url) if bucket else None
+        _tell(
+            key_folder.rotate(folder, who, add or [], remove or [], now=_now(), is_dry=dry_run, bucket=opened),
+            as_json=as_json,
+        )
 
 
 @app.command()

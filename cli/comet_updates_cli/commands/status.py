@@ -34,7 +34,8 @@ def show_status(
     """Show the state of each channel.
 
     Prints what each channel offers, which releases wait, and which documents stay behind and why. Only reads.
-    Exit code 1: an upload is refused or cannot be read, or a change is not published yet.
+    Also prints signatures that end soon or have ended.
+    Exit code 1: an upload is refused or cannot be read, a change is not published yet, or a signature has ended.
     """
     from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
     from comet_updates_cli import channel_status  # noqa: PLC0415 (other commands need not load AWS)
@@ -43,15 +44,13 @@ def show_status(
         with refusals():
             found = channel_status.status(open_bucket(bucket, endpoint_url), product, datetime.now(UTC))
         if as_json:
-            shown = [channel.as_json() for channel in found.channels]
-            say_json({"channels": shown, "refused": found.refused, "unreadable": found.unreadable})
+            say_json(found.as_json())
         else:
             if watch:
                 clear()
             _show(found)
         if not watch:
-            is_well = not found.refused and not found.unreadable and all(each.is_live for each in found.channels)
-            raise typer.Exit(0 if is_well else 1)
+            raise typer.Exit(1 if found.needs_action else 0)
         time.sleep(WATCH_S)
 
 
@@ -66,6 +65,9 @@ def _show(found: Status) -> None:
         say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     for channel in found.channels:
         say(*_notes(channel))
+    for expiry in found.expiries:
+        when = f"{expiry.expires:%Y-%m-%d}" if expiry.expires else "no valid signature"
+        say(f"{'ended   ' if expiry.has_ended else 'expires '} {expiry.role}: {when}. {expiry.remedy}.")
     say(*(f"unreadable  {key}: {problem}" for key, problem in found.unreadable.items()))
     say(*(f"refused  {key}: {problem}" for key, problems in found.refused.items() for problem in problems))
 

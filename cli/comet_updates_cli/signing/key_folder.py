@@ -22,15 +22,20 @@ from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.errors import DecisionError, FileInTheWayError, SigningError, UnknownKeyError, refuse
 from comet_updates.publish.bucket import Bucket, retry_conflicts
+from comet_updates.publish.online_roles import current_online
+from comet_updates.publish.signed_states import SignedStates
 from comet_updates.publish.stored import etag_of
 from comet_updates.signing import minisig
 from comet_updates.signing import sign as signing_sign
-from comet_updates.signing.verify import parse, read_anchor
+from comet_updates.signing.verify import check_keys, check_size, parse, read_anchor
 from comet_updates_cli import files as person_files
 from comet_updates_cli.signing import offline_roles
 
 FILE_MAX_BYTES = 50_000_000  # far more than the service accepts
 KEY_MAX_BYTES = 100_000
+
+_OURS = "If one of you uploaded it, download it and start again from there"
+_THEIRS = f"{_OURS}. If a thief did, run comet-updates keys rotate"
 
 
 class Written(NamedTuple):
@@ -141,20 +146,38 @@ def delegate(
 
 
 def rotate(
-    folder: Path, who: str, add: Sequence[Path], remove: Sequence[str], *, now: datetime, is_dry: bool
+    folder: Path,
+    who: str,
+    add: Sequence[Path],
+    remove: Sequence[str],
+    *,
+    now: datetime,
+    is_dry: bool,
+    bucket: Bucket | None = None,
 ) -> Written:
     """Write the next root with other keys; without other keys, renew the root or the targets for another year.
 
+    Args:
+        folder: the folder of root and targets.
+        who: `root`, `targets` or `online`.
+        add: the files of new public keys.
+        remove: the ids of keys to remove.
+        now: aware.
+        is_dry: whether to write nothing.
+        bucket: where others may have uploaded targets. The number of the next targets is above all of those there.
+
     Raises:
-        DecisionError: the folder has no root or targets, a key to remove is unknown, or too few keys are left.
+        DecisionError: the folder has no root or targets, a key to remove is unknown, or too few keys or numbers are
+            left.
         SigningError: a public key cannot be read.
+        StoreUnavailableError: S3 fails.
     """
     made: list[Root | Targets] = []
     if add or remove or who != Targets.type:
         made.append(offline_roles.rotated(_root(folder), who, [public(file) for file in add], remove, now))
     if who == Targets.type:  # signatures of removed keys become invalid: the other keys need new targets to sign
         made.append(offline_roles.renewed(_targets(folder), now))
-    return _write(folder, made, is_dry=is_dry)
+    return _write(folder, made, is_dry=is_dry, bucket=bucket)
 
 
 def revoke(folder: Path, keyid: str, *, now: datetime, is_dry: bool) -> Written:
@@ -173,6 +196,7 @@ def sign(folder: Path, uri: str, *, is_dry: bool) -> Written:
     Raises:
         UnknownKeyError: the key may not sign them, or has signed them already.
         SigningError: the key cannot be used.
+        RefusedUploadError: a file is not metadata, or a role names one public key twice.
         UnwritableFileError: a file cannot be written.
         ConcurrentPublishError: somebody else changed a file again and again.
     """
@@ -194,10 +218,12 @@ def _sign(folder: Path, file: Path, kind: type[Root | Targets], uri: str, *, is_
 
     Raises:
         SigningError: the key cannot be used.
+        RefusedUploadError: the file is not metadata, or a role names one public key twice.
         ConcurrentPublishError: somebody else changed the file at the same time.
     """
     body = _read(file)
     metadata = _parsed(file, kind, body)
+    check_keys(str(file), metadata.signed)
     before = dict(metadata.signatures)
     for delegator in _delegators(folder, metadata.signed):
         with suppress(UnknownKeyError):
@@ -229,25 +255,39 @@ def show(folder: Path) -> list[Line]:
 
 
 def publish(folder: Path, bucket: Bucket, *, is_dry: bool) -> Written:
-    """Upload the files that the bucket does not have yet.
+    """Upload the files that the bucket does not have yet. Replace uploads that have no valid signature.
 
     Raises:
-        RefusedUploadError: a file does not have enough signatures; nothing is uploaded.
-        DecisionError: the folder has no root, or the bucket has a different file of the same name.
+        RefusedUploadError: a file is too large or does not have enough signatures; nothing is uploaded.
+        DecisionError: the folder has no root, the bucket has a different file of the same name, or TUF clients know
+            targets with a higher number.
         StoreUnavailableError: S3 fails.
     """
     documents = {_key(folder, file): _read(file) for file in sorted(_files(folder))}
     _root(folder)
-    there = bucket.etags("trust/")
     for key, body in documents.items():
-        if key in there and there[key] != etag_of(body):
-            remedy = "If one of you uploaded it, download it and start again from there. If not, have it deleted."
+        check_size(key, len(body))
+    there = bucket.etags(object_keys.TRUST)
+    published = SignedStates(bucket).look().documents
+    missing = {}
+    for key, body in documents.items():
+        accepted = published.get(_public_key(key))
+        if accepted not in (None, body):
+            remedy = f"{_THEIRS} {folder} targets --bucket BUCKET." if Targets.type in key else f"{_OURS}."
             raise DecisionError(f"{key}: already exists with different content. {remedy}")
-    for refusal in read_anchor(documents).refusals.values():
+        if accepted is None and there.get(key) != etag_of(body):
+            missing[key] = body
+    anchor = read_anchor({key: [body] for key, body in documents.items()})
+    for refusal in anchor.refusals.values():
         raise refusal
-    missing = {key: body for key, body in documents.items() if key not in there}
-    for key, body in () if is_dry else missing.items():
-        bucket.put(key, body, urls.CONTENT_TYPES[".json"], replaces=None)
+    if anchor.root and anchor.targets:
+        key = object_keys.trust_key(Targets.type, anchor.targets.version)
+        known = current_online(bucket, anchor.root).version_of(Targets.type) or 0
+        if key in missing and anchor.targets.version <= known < object_keys.NUMBER_MAX:
+            remedy = f"Run comet-updates keys rotate {folder} targets --bucket BUCKET, sign again, and publish that"
+            raise DecisionError(f"{key}: is too low, because TUF clients know version {known}. {remedy}.")
+    for key, body in () if is_dry else missing.items():  # what is there now has no valid signature
+        bucket.put(key, body, urls.CONTENT_TYPES[".json"], replaces=there.get(key))
     return Written(list(missing), [] if missing else ["nothing to do: everything is uploaded already"], not is_dry)
 
 
@@ -277,12 +317,32 @@ def public(file: Path) -> Key:
         raise SigningError(str(file), "is not a public key from comet-updates keys create or keys export") from error
 
 
+def _free_number(bucket: Bucket, root: Root, signed: int) -> int:
+    """Return the number for the targets after version `signed`, above all that were uploaded or published."""
+    uploads = (object_keys.parse_upload(key) for key in bucket.etags(object_keys.TRUST))
+    taken = {int(upload.version) for upload in uploads if upload and upload.channel == Targets.type}
+    known = current_online(bucket, root).version_of(Targets.type) or 0
+    numbers = object_keys.free_numbers(taken, signed, known, 1)
+    if not numbers:
+        raise DecisionError(
+            "targets: no version number is left. Begin in another folder, and ship its root in your app."
+        )
+    return numbers[0]
+
+
 def _files(folder: Path) -> list[Path]:
     return [file for file in folder.glob("*/*.json") if object_keys.parse_upload(_key(folder, file))]
 
 
 def _key(folder: Path, file: Path) -> str:
     return f"trust/{file.relative_to(folder).as_posix()}"
+
+
+def _public_key(key: str) -> str:
+    """Return the key under which the upload at `key` is published."""
+    upload = object_keys.parse_upload(key)
+    assert upload is not None  # noqa: S101 (see `_files`)
+    return object_keys.metadata_key(upload.channel, int(upload.version))
 
 
 def _day(signed: Root | Targets) -> str:
@@ -329,31 +389,52 @@ def _missing(folder: Path, metadata: Metadata[Any]) -> str:
     return f"signatures still missing: {missing}" if missing else ""
 
 
-def _write(folder: Path, made: Sequence[Root | Targets], *, is_dry: bool) -> Written:
+def _write(folder: Path, made: Sequence[Root | Targets], *, is_dry: bool, bucket: Bucket | None = None) -> Written:
     """Write the next versions. A version without signatures is replaced, because it is still a draft.
 
     The root is written last: if the command is interrupted before, it can be run again.
 
+    Args:
+        folder: the folder of root and targets.
+        made: the next versions.
+        is_dry: whether to write nothing.
+        bucket: the number of the next targets is above all that were uploaded or published there.
+
     Raises:
+        DecisionError: no number is left.
         FileInTheWayError: another file has the name of a new version. Nothing is written.
+        RefusedUploadError: a role names one public key twice. Nothing is written.
+        StoreUnavailableError: S3 fails.
         ConcurrentPublishError: somebody else changed a draft at the same time.
         UnwritableFileError: a file cannot be written.
     """
-    drafts, new = {}, {}
+    drafts: dict[Path, tuple[bytes, bytes]] = {}
+    new: dict[Path, bytes] = {}
+    unused: dict[Path, bytes] = {}
     for metadata in sorted(made, key=lambda each: each.type == Root.type):
-        newest = _newest(folder, metadata.type)
-        body = _read(newest) if newest else b""
-        if newest and not _parsed(newest, type(metadata), body).signatures:
-            metadata.version = int(newest.stem)
-            drafts[newest] = body, offline_roles.unsigned(metadata)
+        check_keys(str(folder / metadata.type / f"{metadata.version}.json"), metadata)
+        draft = _newest(folder, metadata.type)
+        body = _read(draft) if draft else b""
+        if draft and _parsed(draft, type(metadata), body).signatures:
+            draft = None
+        if draft:
+            metadata.version = int(draft.stem)
+        if bucket is not None and isinstance(metadata, Targets):
+            metadata.version = _free_number(bucket, _root(folder), metadata.version - 1)
+        file = folder / metadata.type / f"{metadata.version}.json"
+        if file == draft:
+            drafts[file] = body, offline_roles.unsigned(metadata)
         else:
-            new[folder / metadata.type / f"{metadata.version}.json"] = offline_roles.unsigned(metadata)
+            new[file] = offline_roles.unsigned(metadata)
+            unused |= {draft: body} if draft else {}
     for file, unsigned in new.items():
         person_files.check_free(file, unsigned)
     for file, (body, unsigned) in () if is_dry else drafts.items():
         person_files.replace(file, unsigned, body)
     for file, unsigned in () if is_dry else new.items():
         person_files.create(file, unsigned)
+    for file, body in () if is_dry else unused.items():
+        person_files.remove(file, body)
     files = [str(folder / metadata.type / f"{metadata.version}.json") for metadata in made]
     return Written(files, ["next step for everyone who must sign: comet-updates --sign-with KEY keys sign"], not is_dry)
 

@@ -105,7 +105,8 @@ def without(root: Root, targets: Targets, keyid: str, now: datetime) -> tuple[Ro
         next_root = rotated(next_root or root, who, [], [keyid], now)
     if next_root is not None:
         next_root.version = root.version + 1
-    next_targets: Targets | None = None
+    # A signature of a revoked key becomes invalid: the other keys need new targets to sign.
+    next_targets = renewed(targets, now) if Targets.type in parts else None
     for product, role in speakers(targets).items():
         if keyid not in role.keyids:
             continue

@@ -19,12 +19,13 @@ from comet_updates.answer import urls
 from comet_updates.errors import ConcurrentPublishError, DecisionError, SigningError
 from comet_updates.publish.bucket import Bucket, retry_conflicts
 from comet_updates.publish.decide import ALL_PERCENT, due_at
+from comet_updates.publish.online_roles import current_online
 from comet_updates.publish.render import render
 from comet_updates.publish.signed_states import SignedStates, manifests
-from comet_updates.publish.uploads.accept import AcceptedUploads
+from comet_updates.publish.uploads.accept import AcceptedUploads, Listing
 from comet_updates.publish.uploads.load import Loader, list_inputs
 from comet_updates.signing import sign
-from comet_updates.signing.verify import Seal
+from comet_updates.signing.verify import Seal, check_size
 from comet_updates_cli.options import SignWith
 
 MOMENTS_MAX = 10
@@ -36,6 +37,11 @@ RENEWED_BELOW = sign.PRODUCT_LIFE / 2
 _FULL = (
     "cannot sign: {product} already has metadata with the highest possible version number. Give the product another"
     " key, as docs/keys.md describes for a stolen one"
+)
+
+_BELOW = (
+    "signed for {product}, but TUF clients refuse it, because they know the highest possible version number."
+    " Replace the online key, as docs/keys.md describes"
 )
 
 
@@ -71,7 +77,9 @@ def sign_states(
         is_renewal: whether to sign again what is signed already.
 
     Raises:
-        SigningError: the key may not sign for this product, or cannot be used; or no version number is left.
+        SigningError: the key may not sign for this product, or cannot be used; or no version number is left. If TUF
+            clients know the highest number, the manifests are signed for other clients before this is raised.
+        RefusedUploadError: the metadata would be too large.
         DecisionError: the signatures are to be renewed, but it is unknown what the product offers.
         StoreUnavailableError: S3 fails.
         ConcurrentPublishError: there was a conflict at every attempt.
@@ -87,29 +95,39 @@ def _seal(
 ) -> list[str]:
     signed_states = SignedStates(bucket)
     anchor = signed_states.look()
-    if anchor.targets is None:
+    if anchor.root is None or anchor.targets is None:
         raise SigningError(keys.uri, "may not sign for any product yet. Run comet-updates keys begin first")
     listing = list_inputs(bucket, product)
     known = [found for _, found in signed_states.signed(listing)]
     states = list(_states(product, then or Loader(bucket).load(product, listing), now))
     if is_renewal and not states:
         raise DecisionError(f"{product}: cannot sign, because an upload is refused. Fix it first: comet-updates status")
-    if not (known or any(state.manifests for state in states)):
+    public = current_online(bucket, anchor.root).version_of(object_keys.product_role(product)) or 0
+    if not (known or public or any(state.manifests for state in states)):
         return []  # no release is offered, and none was before
     if not is_renewal and _are_signed(states, known, now):
         return []
+    numbers = _free_numbers(listing, known, public, len(states))
+    if len(numbers) < len(states):
+        raise SigningError(keys.uri, _FULL.format(product=product))
     written = []
-    version = 1 + max((found.version for found in known), default=0)
-    for state in states:
-        while (key := object_keys.signed_key(product, version)) in listing:  # signed with a revoked key
-            version += 1
-        if object_keys.parse_upload(key) is None:
-            raise SigningError(keys.uri, _FULL.format(product=product))
+    for version, state in zip(numbers, states, strict=True):
+        key = object_keys.signed_key(product, version)
         body = _signed(anchor.targets, product, version, state, keys=keys, now=now)
+        check_size(key, len(body))
         bucket.put(key, body, urls.CONTENT_TYPES[".json"], replaces=None)
         written.append(key)
-        version += 1
+    if numbers and numbers[0] < public:
+        raise SigningError(keys.uri, _BELOW.format(product=product))
     return written
+
+
+def _free_numbers(listing: Listing, known: Sequence[Seal], public: int, count: int) -> list[int]:
+    """Return the numbers for `count` states; fewer if too few are left. See `object_keys.free_numbers`."""
+    uploads = (object_keys.parse_upload(key) for key in listing)
+    taken = {int(upload.version) for upload in uploads if upload and upload.kind == "signed"}
+    last = max((found.version for found in known), default=0)
+    return object_keys.free_numbers(taken, last, public, count)
 
 
 def _signed(targets: Targets, product: str, version: int, state: State, *, keys: SignWith, now: datetime) -> bytes:
@@ -176,4 +194,7 @@ def _are_signed(states: Sequence[State], known: Sequence[Seal], now: datetime) -
     """Return whether the latest signed states are exactly these, and do not expire soon."""
     last = known[: len(states)][::-1]
     hashes = [{path: sign.sha256(body) for path, body in state.manifests.items()} for state in states]
-    return [found.state for found in last] == hashes and all(found.expires - now > RENEWED_BELOW for found in last)
+    lives = [found.expires - now for found in last]  # too long if the clock was wrong
+    return [found.state for found in last] == hashes and all(
+        RENEWED_BELOW < life <= sign.PRODUCT_LIFE for life in lives
+    )

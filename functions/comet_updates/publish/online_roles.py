@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 
@@ -19,18 +19,21 @@ from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
 from comet_updates import object_keys
 from comet_updates.answer import urls
-from comet_updates.errors import RefusedUploadError, SigningError
+from comet_updates.errors import ConcurrentPublishError, RefusedUploadError, SigningError
 from comet_updates.publish.bucket import Bucket, WriteResult, write_changes
 from comet_updates.publish.bucket_state import original
 from comet_updates.publish.render import rejections
-from comet_updates.publish.stored import Listed
+from comet_updates.publish.stored import Current, Listed
 from comet_updates.signing import sign
 from comet_updates.signing.verify import TrustAnchor, parse, read, vouched
 
 REFUSED_TRUST = object_keys.rejected_key("trust/").removesuffix(".json")
 TIMESTAMP_RENEWED = timedelta(days=2)
 SNAPSHOT_RENEWED = timedelta(days=7)
-"""The remaining lifetimes at which they are signed again. If sweeps fail for a day or two, nothing expires."""
+"""The remaining lifetimes at which they are signed again. If sweeps fail for a day or two, nothing expires.
+
+They are also signed again if they end later than they should: the clock of the run that signed them was wrong.
+"""
 
 KEPT = timedelta(days=1)
 """How long an older state is kept, for clients and caches that are still reading it."""
@@ -40,10 +43,19 @@ _Online = TypeVar("_Online", Snapshot, Timestamp)
 
 
 class Fresh(NamedTuple):
-    """The published timestamp and snapshot that verify with the current root."""
+    """The published timestamp and snapshot that verify with the current root.
+
+    Attributes:
+        timestamp: the timestamp, or None.
+        snapshot: the snapshot that it names, or None.
+        etag: that of the published timestamp, valid or not.
+        signers: the ids of the keys that signed both.
+    """
 
     timestamp: Timestamp | None = None
     snapshot: Snapshot | None = None
+    etag: str | None = None
+    signers: frozenset[str] = frozenset()
 
     def version_of(self, role: str) -> int | None:
         """Return the newest version of a role according to the snapshot, or None if it does not list the role."""
@@ -65,11 +77,15 @@ class OnlineRoles:
         self._clock = clock
         self._online_key = online_key
 
-    def publish(self, anchor: TrustAnchor) -> WriteResult:
+    def publish(self, anchor: TrustAnchor, is_outdated: Callable[[], bool]) -> WriteResult:
         """Publish the documents of `anchor`, then snapshot and timestamp.
 
+        Args:
+            anchor: the root and targets metadata.
+            is_outdated: returns whether other root or targets metadata was uploaded since `anchor` was read.
+
         Raises:
-            ConcurrentPublishError: another publisher wrote first.
+            ConcurrentPublishError: another publisher wrote first, or `anchor` is outdated.
             SigningError: the online key is missing, or is not the one that the root names.
             StoreUnavailableError: S3 fails.
         """
@@ -77,20 +93,29 @@ class OnlineRoles:
         passed_on = self._publish_offline(anchor, listed)
         if anchor.root is None or anchor.targets is None:
             return passed_on
-        now, before = self._clock(), self._bucket.current(urls.TIMESTAMP)
-        said = self._current_online(anchor.root, before.body if before else None)
+        # If our clock is behind, S3's own times are nearer to the truth. What we sign would be over at once.
+        now = max([self._clock(), *(found.written_at.astimezone(UTC) for found in listed.values())])
+        said = current_online(self._bucket, anchor.root)
         versions = {Targets.type: anchor.targets.version} | self._newest(anchor.targets, listed, said)
-        snapshot = next_snapshot(said, versions, listed, now)
+        snapshot = next_snapshot(said, versions, listed, now, is_due=self._is_of_another_key(anchor.root, said))
         timestamp = next_timestamp(said, snapshot, now)
         documents = {}
         if snapshot is not None:
             documents[object_keys.metadata_key(Snapshot.type, snapshot.version)] = self._sign(anchor.root, snapshot)
         if timestamp is not None:
             documents[urls.TIMESTAMP] = self._sign(anchor.root, timestamp)
-        change = write_changes(self._bucket, {urls.TIMESTAMP: before.etag} if before and timestamp else {}, documents)
+        # Another publisher may have signed with a key that only a newer root names. We read its timestamp then, so our
+        # condition would not fail. It wrote after that root was uploaded, so we find the root now.
+        if documents and is_outdated():
+            raise ConcurrentPublishError("root or targets changed while we read the timestamp")
+        replaced = {urls.TIMESTAMP: said.etag} if said.etag and timestamp else {}
+        change = write_changes(self._bucket, replaced, documents)
         current = snapshot or said.snapshot
         kept = versions | ({Snapshot.type: current.version} if current else {})
-        return passed_on.and_then(change).and_then(self._tidy(listed, kept, now))
+        done = passed_on.and_then(change).and_then(self._tidy(listed, kept, now))
+        if done.written and is_outdated():
+            raise ConcurrentPublishError("root or targets changed while we wrote")
+        return done
 
     def _publish_offline(self, anchor: TrustAnchor, listed: Mapping[str, Listed]) -> WriteResult:
         """Publish the root and targets metadata, and the reasons why uploads of these are ignored."""
@@ -99,15 +124,6 @@ class OnlineRoles:
         return write_changes(self._bucket, there, anchor.documents).and_then(
             write_changes(self._bucket, told, rejections(anchor.refusals.values()))
         )
-
-    def _current_online(self, root: Root, body: bytes | None) -> Fresh:
-        """Return the published timestamp and snapshot, without those that `root` does not verify."""
-        timestamp = _signed(root, urls.TIMESTAMP, body, Timestamp)
-        if timestamp is None:
-            return Fresh()
-        key = object_keys.metadata_key(Snapshot.type, timestamp.snapshot_meta.version)
-        found = self._bucket.current(key)
-        return Fresh(timestamp, _signed(root, key, found.body if found else None, Snapshot))
 
     def _newest(self, targets: Targets, listed: Mapping[str, object], said: Fresh) -> dict[str, int]:
         """Return the newest published version of each product's role.
@@ -131,6 +147,15 @@ class OnlineRoles:
             return True
         return False
 
+    def _is_of_another_key(self, root: Root, said: Fresh) -> bool:
+        """Return whether the published metadata is signed by another of the online keys than ours.
+
+        During a planned exchange, root names two keys. All must be signed with the new one before root names it alone.
+        """
+        if self._online_key is None or len(sign.keys_of(root, Timestamp.type)) == 1:
+            return False
+        return sign.key_at(self._online_key, root, Timestamp.type).keyid not in said.signers
+
     def _sign(self, root: Root, signed: Snapshot | Timestamp) -> bytes:
         if self._online_key is None:
             raise SigningError("ONLINE_KEY", "is not set, so TUF metadata will expire and clients will stop updating")
@@ -144,10 +169,29 @@ class OnlineRoles:
         return write_changes(self._bucket, {key: listed[key].etag for key in over}, {})
 
 
-def _signed(root: Root, key: str, body: bytes | None, kind: type[_Online]) -> _Online | None:
-    """Return the metadata in `body`, or None if `root` does not verify it or `body` is None."""
+def current_online(bucket: Bucket, root: Root) -> Fresh:
+    """Return the published timestamp and snapshot, without those that `root` does not verify.
+
+    Raises:
+        StoreUnavailableError: S3 fails.
+    """
+    found = bucket.current(urls.TIMESTAMP)
+    etag = found.etag if found else None
+    timestamp = _signed(root, urls.TIMESTAMP, found, Timestamp)
+    if timestamp is None:
+        return Fresh(etag=etag)
+    key = object_keys.metadata_key(Snapshot.type, timestamp.signed.snapshot_meta.version)
+    snapshot = _signed(root, key, bucket.current(key), Snapshot)
+    if snapshot is None:
+        return Fresh(timestamp.signed, None, etag)
+    signers = frozenset(timestamp.signatures) & frozenset(snapshot.signatures)
+    return Fresh(timestamp.signed, snapshot.signed, etag, signers)
+
+
+def _signed(root: Root, key: str, found: Current | None, kind: type[_Online]) -> Metadata[_Online] | None:
+    """Return the metadata at `key`, or None if `root` does not verify it or it does not exist."""
     try:
-        return vouched(key, parse(key, body or b"", kind), root, kind.type).signed
+        return vouched(key, parse(key, found.body if found else b"", kind), root, kind.type)
     except RefusedUploadError:
         return None
 
@@ -169,16 +213,17 @@ def published(targets: Targets, listed: Iterable[str]) -> dict[str, list[int]]:
 
 
 def next_snapshot(
-    said: Fresh, versions: Mapping[str, int], listed: Mapping[str, object], now: datetime
+    said: Fresh, versions: Mapping[str, int], listed: Mapping[str, object], now: datetime, *, is_due: bool = False
 ) -> Snapshot | None:
-    """Return the snapshot to sign, or None if the published one is still good.
+    """Return the snapshot to sign, or None if the published one is still good and not `is_due`.
 
     Versions never decrease and roles never disappear, because clients would refuse such a snapshot.
     """
     meta = said.snapshot.meta if said.snapshot else {}
     before = {name.removesuffix(".json"): known.version for name, known in meta.items()}
     wanted = {role: max(versions.get(role, 0), before.get(role, 0)) for role in {**versions, **before}}
-    if said.snapshot and wanted == before and said.snapshot.expires - now > SNAPSHOT_RENEWED:
+    is_good = said.snapshot and SNAPSHOT_RENEWED < said.snapshot.expires - now <= sign.SNAPSHOT_LIFE
+    if is_good and wanted == before and not is_due:
         return None
     version = next_version(said.timestamp.snapshot_meta.version if said.timestamp else 0, now)
     while object_keys.metadata_key(Snapshot.type, version) in listed:  # an interrupted run wrote it
@@ -188,7 +233,8 @@ def next_snapshot(
 
 def next_timestamp(said: Fresh, snapshot: Snapshot | None, now: datetime) -> Timestamp | None:
     """Return the timestamp to sign, or None if the published one is still good."""
-    if snapshot is None and said.timestamp and said.timestamp.expires - now > TIMESTAMP_RENEWED:
+    is_good = said.timestamp and TIMESTAMP_RENEWED < said.timestamp.expires - now <= sign.TIMESTAMP_LIFE
+    if snapshot is None and is_good:
         return None
     of = snapshot or said.snapshot
     assert of is not None  # noqa: S101 (without a published snapshot there is a new one)

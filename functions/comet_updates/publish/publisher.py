@@ -6,7 +6,8 @@ run. So the next run repairs a run that was late, repeated, killed or out of ord
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -16,16 +17,21 @@ from comet_updates.errors import ConcurrentPublishError, RefusedUploadError
 from comet_updates.formats import openapi
 from comet_updates.model import schemas
 from comet_updates.pages import html
-from comet_updates.publish import product_index
+from comet_updates.publish import frozen, product_index
 from comet_updates.publish.bucket import Bucket, WriteResult, retry_conflicts, write_changes
 from comet_updates.publish.bucket_state import ProductObjects, exactly, list_all_products, list_product, original
+from comet_updates.publish.expiry import Expiry, expiries
 from comet_updates.publish.online_roles import OnlineRoles, is_of_trust
-from comet_updates.publish.render import rejections, render
+from comet_updates.publish.render import Rendered, rejections
 from comet_updates.publish.signed_states import SignedStates
 from comet_updates.publish.stored import etag_of
 from comet_updates.publish.uploads import parse
+from comet_updates.publish.uploads.accept import AcceptedUploads, Listing
 from comet_updates.publish.uploads.load import Loader, list_inputs
 from comet_updates.signing.verify import NO_TRUST
+
+SEARCHED_MAX = 16
+"""How many earlier decisions are rendered to find the last one that was signed."""
 
 
 class Differences(NamedTuple):
@@ -124,7 +130,16 @@ class Publisher:
             SigningError: the online key is missing, or is not the one that the root names.
             StoreUnavailableError: S3 fails; try again.
         """
-        return retry_conflicts(lambda: self._online_roles.publish(self._signed_states.anchor))
+        states = self._signed_states
+        return retry_conflicts(lambda: self._online_roles.publish(states.look(), states.is_outdated))
+
+    def expiries(self, products: Collection[str]) -> list[Expiry]:
+        """Return the signatures of people and pipelines that end soon: of root, of targets, and of these `products`.
+
+        Call `publish` before, for each of them.
+        """
+        ends = {product: ends for product, ends in self._signed_states.ends.items() if product in products}
+        return list(expiries(self._signed_states.anchor, ends, self._clock()))
 
     def refuse_strays(self) -> WriteResult:
         """Write a refusal for every upload that belongs to no product.
@@ -159,12 +174,36 @@ class Publisher:
         return result
 
     def _differences(self, product: str, found: ProductObjects) -> Differences:
-        accepted = self._loader.load(product, found.listing)  # 2. accept
-        rendered = render(accepted, self._clock(), self._service_url)  # 3. decide and render
+        accepted, rendered = self._rendered(product, found.listing, self._clock())
         signed = self._signed_states.apply(product, rendered, found)  # 4. sign: the pipeline has; its part is added
         refusals = accepted.refusals | signed.refusals
-        existing = {key: etag for key, etag in found.existing.items() if not signed.leaves(key)}
-        return Differences(existing, signed.documents | rejections(refusals.values()))
+        left = {key for key in found.existing if signed.leaves(key)}
+        existing = {key: etag for key, etag in found.existing.items() if key not in left}
+        documents = {key: body for key, body in signed.documents.items() if key not in left}
+        if not any(map(_is_signed, found.existing | documents)):
+            documents |= self._last_signed(product, found)
+        return Differences(existing, documents | rejections(refusals.values()))
+
+    def _rendered(self, product: str, listing: Listing, now: datetime) -> tuple[AcceptedUploads, Rendered]:
+        load = functools.partial(self._loader.load, product)  # 2. accept
+        return frozen.complete(product, listing, load, now, self._service_url)  # 3. decide and render
+
+    def _last_signed(self, product: str, found: ProductObjects) -> dict[str, bytes]:
+        """Return the metadata and targets of the newest decision that was signed. Only if all of these were lost.
+
+        Without them, TUF clients that knew the product would refuse the snapshot. Earlier decisions are rendered again,
+        the newest first.
+        """
+        if next(self._signed_states.signed(found.listing), None) is None:
+            return {}
+        uploads = (versions for key, versions in found.listing.items() if not key.startswith("signed/"))
+        moments = sorted({stored.written_at for versions in uploads for stored in versions}, reverse=True)
+        for moment in moments[:SEARCHED_MAX]:
+            _, rendered = self._rendered(product, frozen.before(found.listing, moment), moment)
+            signed = self._signed_states.apply(product, rendered, found)
+            if documents := {key: body for key, body in signed.documents.items() if _is_signed(key)}:
+                return documents
+        return {}
 
     def _publish_site_once(self) -> WriteResult:
         existing = self._bucket.etags("public/schemas/") | exactly(self._bucket, urls.page_key("privacy"))
@@ -213,6 +252,11 @@ class Publisher:
                     key for key in below if object_keys.rejected_key(key).startswith(object_keys.REJECTED_LONG_KEYS)
                 ]
         return sorted({key for key in keys if not key.endswith("/")})
+
+
+def _is_signed(key: str) -> bool:
+    """Return whether `key` is that of signed metadata or of a target."""
+    return key.startswith((urls.METADATA, urls.TARGETS))
 
 
 def _refusal(key: str) -> RefusedUploadError | None:

@@ -8,19 +8,23 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import unquote_plus
 
 from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.answer.errors import CometError
-from comet_updates.answer.log import Log, Outcome, Record
+from comet_updates.answer.log import Cache, Log, Outcome, Record
 from comet_updates.publish.bucket import WriteResult
+from comet_updates.publish.expiry import Expiry
 from comet_updates.publish.publisher import Publisher
 
 PRODUCT_MAX_S = 60.0
 """How long one product may take: half of the function's time, so that others are published in every sweep."""
+
+_OFFLINE = urls.document_id(object_keys.metadata_key("root", 1))
+"""The place of root and targets metadata in the log."""
 
 
 class SweepFailedError(CometError):
@@ -88,8 +92,15 @@ class Run:
         if any(outcome is not Outcome.UNCHANGED for outcome in outcomes):
             done.append(self._is_fresh())
         done.append(self._done(None, self._publisher.publish_site))  # last, because it lists the pages of the products
+        self._warn(self._publisher.expiries(seen))
         if not all(done) or Outcome.FAILED in outcomes:
             raise SweepFailedError("not everything could be published")
+
+    def _warn(self, expiries: Iterable[Expiry]) -> None:
+        """Log each signature that ends soon as a stale document, and each that has ended as an unavailable one."""
+        for expiry in expiries:
+            place = urls.DocumentId(expiry.role, "", "") if expiry.is_product else _OFFLINE
+            self._log.write(Record(Outcome.UNAVAILABLE if expiry.has_ended else Outcome.UNCHANGED, place, Cache.STALE))
 
     def _has_seen_trust(self) -> bool:
         """Read the trusted keys and return whether that worked. If not, publish nothing: it might not be signed."""

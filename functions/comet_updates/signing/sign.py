@@ -89,6 +89,16 @@ def sign(metadata: Metadata[Any], delegator: Root | Targets, role: str, uri: str
     metadata.signatures[key.keyid] = signature
 
 
+def key_at(uri: str, delegator: Root | Targets, role: str) -> Key:
+    """Return which of the keys that `delegator` names for `role` is at `uri`. It signs nothing that anybody reads.
+
+    Raises:
+        UnknownKeyError: `delegator` does not name this key for `role`.
+        SigningError: the key cannot sign.
+    """
+    return _signature(uri, keys_of(delegator, role), b"", role)[0]
+
+
 def keys_of(delegator: Root | Targets, role: str) -> list[Key]:
     """Return the keys that may sign for `role`; empty if `delegator` does not know the role."""
     try:

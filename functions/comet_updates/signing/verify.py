@@ -7,17 +7,25 @@ the metadata, and securesystemslib verifies each signature. docs/security.md exp
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 from securesystemslib.exceptions import Error as SecureSystemsLibError
+from securesystemslib.signer import KEY_TYPE_ED25519, Key, SSlibKey
 from tuf.api.exceptions import RepositoryError
-from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Timestamp
+from tuf.api.metadata import Metadata, Role, Root, Snapshot, TargetFile, Targets, Timestamp
 from tuf.api.serialization import DeserializationError
 
 from comet_updates import object_keys
 from comet_updates.errors import Problem, RefusedUploadError, printable, refuse
+
+METADATA_MAX_BYTES = 512_000
+"""The largest root, targets or product's metadata. python-tuf accepts no larger root, and larger targets."""
 
 MINISIGN_MAX_CHARS = 1_000  # the file has four lines
 _ED25519_BYTES = 64
@@ -88,11 +96,15 @@ NO_TRUST = TrustAnchor(None, None, {}, {})
 """No key is trusted."""
 
 
-def read_anchor(uploaded: Mapping[str, bytes]) -> TrustAnchor:
+def read_anchor(uploaded: Mapping[str, Iterable[bytes]]) -> TrustAnchor:
     """Return the trusted root and targets metadata.
 
+    Anyone who may upload can take a key, so the first valid version of each key counts, whatever was uploaded before or
+    after it.
+
     Args:
-        uploaded: the metadata that the owners of the offline keys signed and uploaded, by key.
+        uploaded: the versions of the metadata that the owners of the offline keys signed and uploaded, by key, the
+            oldest first. A version is read only if those before it are not valid.
     """
     documents: dict[str, bytes] = {}
     refusals: dict[str, RefusedUploadError] = {}
@@ -102,11 +114,11 @@ def read_anchor(uploaded: Mapping[str, bytes]) -> TrustAnchor:
         if key not in uploaded:
             break
         try:
-            root = _next_root(key, uploaded[key], version, root)
+            root, body = _first(uploaded[key], partial(_next_root, key, version, root))
         except RefusedUploadError as refusal:
             refusals[key] = refusal
             break
-        documents[object_keys.metadata_key(Root.type, version)] = uploaded[key]
+        documents[object_keys.metadata_key(Root.type, version)] = body
     for version in _versions(uploaded, Root.type):
         key = object_keys.trust_key(Root.type, version)
         if object_keys.metadata_key(Root.type, version) not in documents and key not in refusals:
@@ -118,14 +130,24 @@ def read_anchor(uploaded: Mapping[str, bytes]) -> TrustAnchor:
     for version in sorted(_versions(uploaded, Targets.type), reverse=True):
         key = object_keys.trust_key(Targets.type, version)
         try:
-            metadata = read(key, uploaded[key], version, Targets)
-            targets = vouched(key, metadata, root, Targets.type).signed
+            targets, body = _first(uploaded[key], partial(_targets, key, version, root))
         except RefusedUploadError as refusal:
             refusals[key] = refusal
             continue
-        documents[object_keys.metadata_key(Targets.type, version)] = uploaded[key]
+        documents[object_keys.metadata_key(Targets.type, version)] = body
         break
     return TrustAnchor(root, targets, documents, refusals)
+
+
+def check_size(key: str, size_bytes: int) -> None:
+    """Check the size of metadata before it is read, and before it is uploaded.
+
+    Raises:
+        RefusedUploadError: it is too large.
+    """
+    if size_bytes > METADATA_MAX_BYTES:
+        wrong = f"is larger than {METADATA_MAX_BYTES} bytes"
+        refuse(key, wrong, "Sign for fewer products or channels. See docs/keys.md")
 
 
 def read_seal(targets: Targets, key: str, body: bytes) -> Seal:
@@ -194,19 +216,93 @@ def vouched(key: str, metadata: Metadata[_Kind], delegator: Root | Targets, role
     return metadata
 
 
-def _versions(uploaded: Mapping[str, bytes], role: str) -> list[int]:
+def check_keys(key: str, delegator: Root | Targets) -> None:
+    """Check that no role of `delegator` names one public key twice. Its owner alone could reach a threshold of two.
+
+    Key ids do not show this: anyone can choose the id of a key, and write one public key in several ways.
+
+    Args:
+        key: the key of the upload, or the file.
+        delegator: the root or targets metadata.
+
+    Raises:
+        RefusedUploadError: a role names one public key twice, or several keys that cannot be compared.
+    """
+    path, keys, roles = _named(delegator)
+    for role in roles:
+        named = [keys[keyid] for keyid in role.keyids if keyid in keys]
+        ids: dict[bytes, str] = {}
+        for each in named if len(named) > 1 else ():
+            public, keyid = _public_bytes(each), printable(each.keyid)
+            if public is None:
+                wrong = f"the key {keyid} cannot be compared with other keys"
+                refuse(key, wrong, "Use an Ed25519, ECDSA or RSA key", path=path)
+            if public in ids:
+                wrong = f"one role names the same public key twice, as {ids[public]} and {keyid}"
+                refuse(key, wrong, "Name different keys", path=path)
+            ids[public] = keyid
+
+
+def _named(delegator: Root | Targets) -> tuple[str, Mapping[str, Key], list[Role]]:
+    """Return the JSON path of the keys and roles in the metadata, the keys by id, and the roles."""
+    if isinstance(delegator, Root):
+        return "$.signed.roles", delegator.keys, list(delegator.roles.values())
+    found = delegator.delegations
+    roles = [*(found.roles or {}).values(), *filter(None, [found.succinct_roles])] if found else []
+    return "$.signed.delegations", found.keys if found else {}, roles
+
+
+def _public_bytes(key: Key) -> bytes | None:
+    """Return the same bytes for each way to write one public key, or None if the key is of another kind or broken."""
+    if not isinstance(key, SSlibKey):
+        return None
+    text = key.keyval["public"]
+    try:
+        if key.keytype == KEY_TYPE_ED25519:
+            public: Any = Ed25519PublicKey.from_public_bytes(bytes.fromhex(text))
+        else:
+            public = load_pem_public_key(text.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+    found: bytes = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return found
+
+
+def _first(versions: Iterable[bytes], read: Callable[[bytes], _Kind]) -> tuple[_Kind, bytes]:
+    """Return the first version that `read` accepts, and its bytes.
+
+    Raises:
+        RefusedUploadError: it accepts none. The error is that of the first version.
+    """
+    refusals = []
+    for body in versions:
+        try:
+            return read(body), body
+        except RefusedUploadError as refusal:
+            refusals.append(refusal)
+    raise refusals[0]
+
+
+def _versions(uploaded: Iterable[str], role: str) -> list[int]:
     found = (object_keys.parse_upload(key) for key in uploaded)
     return [int(upload.version) for upload in found if upload and upload.kind == "trust" and upload.channel == role]
 
 
-def _next_root(key: str, body: bytes, version: int, before: Root | None) -> Root:
+def _next_root(key: str, version: int, before: Root | None, body: bytes) -> Root:
     metadata = read(key, body, version, Root)
     root = metadata.signed
     for delegator in (before or root, root):  # section 5.3 of the specification
         vouched(key, metadata, delegator, Root.type)
+    check_keys(key, root)
     if not root.consistent_snapshot:
         refuse(key, "must be true", "Create it with comet-updates keys", path="$.signed.consistent_snapshot")
     return root
+
+
+def _targets(key: str, version: int, root: Root, body: bytes) -> Targets:
+    targets = vouched(key, read(key, body, version, Targets), root, Targets.type).signed
+    check_keys(key, targets)
+    return targets
 
 
 def _target(key: str, path: str, target: TargetFile) -> Target:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import errno
+import json
+import re
 import resource
+import shutil
 import stat
+from collections.abc import Callable
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tuf.api.metadata import Metadata
+from securesystemslib.signer import SSlibKey
+from tuf.api.metadata import DelegatedRole, Delegations, Metadata, Root, Snapshot, Targets
 
 from comet_updates import object_keys
 from comet_updates.errors import (
@@ -20,11 +26,15 @@ from comet_updates.errors import (
     UnknownKeyError,
     UnwritableFileError,
 )
-from comet_updates_cli.signing import key_folder
+from comet_updates.signing import sign
+from comet_updates.signing.verify import METADATA_MAX_BYTES
+from comet_updates_cli.signing import key_folder, offline_roles
+from testkit.project import ROOT
 from tests.signing.conftest import PRODUCT
+from tests.signing.thief import signed, version_of
 
 if TYPE_CHECKING:
-    from tests.signing.conftest import TufPublisher
+    from tests.signing.conftest import Client, TufPublisher
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -193,6 +203,47 @@ def test_a_dry_run_of_publishing_uploads_nothing(house: TufPublisher) -> None:
     ]
 
 
+class TestSamePublicKey:
+    """One public key under a second id: its owner alone would reach a threshold of two."""
+
+    @pytest.fixture
+    def twin(self, house: TufPublisher, tmp_path: Path) -> Path:
+        public = json.loads(house.public("root-a").read_text())
+        (tmp_path / "twin.pub").write_text(json.dumps({**public, "keyid": "twin"}))
+        return tmp_path / "twin.pub"
+
+    def test_keys_refuse_the_second_id_and_write_nothing(self, house: TufPublisher, twin: Path, tmp_path: Path) -> None:
+        before, mine, now = tree(house.folder), house.public("root-a"), house.now
+        other = tmp_path / "other"
+        decisions: list[Callable[[], object]] = [
+            lambda: key_folder.begin(other, [mine, twin], [mine], mine, threshold=2, now=now, is_dry=False),
+            lambda: key_folder.begin(other, [mine], [mine, twin], mine, threshold=1, now=now, is_dry=False),
+            lambda: key_folder.rotate(house.folder, "root", [twin], [], now=now, is_dry=True),
+            lambda: key_folder.delegate(house.folder, PRODUCT, [twin, mine], 2, now=now, is_dry=False),
+        ]
+        for decide in decisions:
+            with pytest.raises(RefusedUploadError, match="the same public key twice"):
+                decide()
+        assert (tree(house.folder), other.exists()) == (before, False)
+
+    def test_sign_and_publish_refuse_a_root_of_somebody_else(self, house: TufPublisher, twin: Path) -> None:
+        made = offline_roles.rotated(
+            Metadata[Root].from_bytes(house.first_root).signed, "root", [key_folder.public(twin)], [], house.now
+        )
+        file = house.folder / "root" / "2.json"
+        file.write_bytes(offline_roles.unsigned(made))
+        with pytest.raises(RefusedUploadError, match="the same public key twice"):
+            house.sign("root-a")
+        file.write_bytes(signed(made, house.key("root-a"), house.key("root-b")))
+        with pytest.raises(RefusedUploadError, match="the same public key twice"):
+            house.publish_trust()
+
+    def test_another_key_of_the_same_owner_is_accepted(self, house: TufPublisher) -> None:
+        """Positive control."""
+        house.rotate("root", "root-d", "root-c", "root-a", "root-b")
+        assert object_keys.trust_key("root", 2) in house.s3.keys("trust/")
+
+
 class TestSigning:
     """Each person signs the metadata of their role, and no signature is lost."""
 
@@ -222,6 +273,18 @@ class TestSigning:
         assert after.keys() - before.keys() == {"targets/3.json"}
 
 
+def test_draft_of_targets_is_replaced_under_a_number_that_is_free(house: TufPublisher) -> None:
+    house.s3.put(object_keys.trust_key("targets", 3), b"junk")
+    for bucket in (None, house.bucket):  # the second one finds the draft of the first under a number that is taken
+        key_folder.rotate(house.folder, "targets", [], [], now=house.now, is_dry=False, bucket=bucket)
+        assert ("targets/3.json" in tree(house.folder)) == (bucket is None)
+    assert "targets/4.json" in tree(house.folder)
+    key_folder.delegate(house.folder, "comet-other", [house.public("x")], 1, now=house.now, is_dry=False)
+    house.sign("targets")
+    house.publish_trust()
+    assert tree(house.folder).keys() == {"root/1.json", "targets/1.json", "targets/2.json", "targets/4.json"}
+
+
 class TestPublishing:
     """Either everything has enough signatures and is published, or nothing is."""
 
@@ -237,14 +300,83 @@ class TestPublishing:
         house.publish_trust()
         assert len(house.s3.keys("trust/")) == 5
 
-    def test_what_somebody_else_put_there_is_not_written_over(self, house: TufPublisher) -> None:
-        house.s3.put(object_keys.trust_key("targets", 3), b"theirs")
-        with pytest.raises(
-            DecisionError,
-            match=r"trust/targets/3.json: already exists with different content.* If not, have it deleted",
-        ):
+    def test_what_another_owner_signed_is_not_written_over(self, house: TufPublisher, tmp_path: Path) -> None:
+        other = copy(house)
+        other.folder = shutil.copytree(house.folder, tmp_path / "other")
+        other.delegate("comet-other", "y")
+        theirs = house.s3.get(object_keys.trust_key("targets", 3))
+        wrong = r"trust/targets/3.json: already exists with different content.* If a thief did, run comet-updates"
+        with pytest.raises(DecisionError, match=wrong):
             house.delegate("comet-other", "x")
-        assert house.s3.get(object_keys.trust_key("targets", 3)) == b"theirs"
+        assert house.s3.get(object_keys.trust_key("targets", 3)) == theirs
+
+    @pytest.mark.parametrize("body", [b"junk", b" " * (METADATA_MAX_BYTES + 1)], ids=["junk", "too large"])
+    @pytest.mark.parametrize("role", ["root", "targets"])
+    def test_junk_without_a_signature_is_written_over(
+        self, house: TufPublisher, client: Client, role: str, body: bytes
+    ) -> None:
+        key = object_keys.trust_key(role, {"root": 2, "targets": 3}[role])
+        house.s3.put(key, body)
+        house.release("4.2.1")
+        house.sweep()
+        assert object_keys.rejected_key(key) in house.s3.keys("rejected/")
+
+        house.rotate(role, f"{role}-x", {"root": "root-c"}.get(role, role), "root-a", "root-b", f"{role}-x")
+        house.s3.put(key, b"more junk")  # also over what is signed
+        house.seal()
+        house.sweep()
+        assert house.s3.keys("rejected/") == []
+        assert version_of(client.check()) == "4.2.1"
+        assert key_folder.publish(house.folder, house.bucket, is_dry=False).files == []
+
+    def test_targets_that_publishing_would_not_read_are_refused(self, house: TufPublisher) -> None:
+        newest = Metadata[Targets].from_bytes((house.folder / "targets" / "2.json").read_bytes()).signed
+        before = house.s3.tree("trust/")
+        for products, is_refused in ((PRODUCTS_MAX, False), (PRODUCTS_MAX + 1, True)):
+            made = targets_of(newest, products)
+            (house.folder / "targets" / "3.json").write_bytes(signed(made, house.key("targets")))
+            if is_refused:
+                with pytest.raises(RefusedUploadError, match=f"larger than {METADATA_MAX_BYTES} bytes"):
+                    house.publish_trust()
+            else:
+                told = key_folder.publish(house.folder, house.bucket, is_dry=True)
+                assert told.files == [object_keys.trust_key("targets", 3)]
+            assert house.s3.tree("trust/") == before
+
+
+PRODUCTS_MAX = 1_335
+"""How many products with a key each and names of twenty characters targets can have: docs/keys.md."""
+
+
+def targets_of(newest: Targets, products: int, keys_each: bool = True) -> Targets:  # noqa: FBT001, FBT002
+    """Return the next targets, for many products."""
+    keys = [SSlibKey(f"{n:064x}", "ed25519", "ed25519", {"public": f"{n:064x}"}) for n in range(products)]
+    keys = keys if keys_each else keys[:1] * products
+    roles = {}
+    for number, key in enumerate(keys):
+        product = f"comet-cursor-{number:07}"
+        role, everything = object_keys.product_role(product), object_keys.target_path(product, "*", "*")
+        roles[role] = DelegatedRole(role, [key.keyid], 1, terminating=True, paths=[everything])
+    made = offline_roles.renewed(newest, newest.expires)
+    made.delegations = Delegations({key.keyid: key for key in keys}, roles)
+    return made
+
+
+def test_docs_name_the_sizes_for_many_products(house: TufPublisher) -> None:
+    docs = (ROOT / "docs" / "keys.md").read_text()
+    newest = Metadata[Targets].from_bytes((house.folder / "targets" / "2.json").read_bytes()).signed
+
+    def kilobytes(made: Targets | Snapshot) -> int:
+        return round(len(signed(made, house.key("targets"))) / 1_000)
+
+    for products, keys_each in ((100, True), (1_000, True), (1_000, False)):
+        made = targets_of(newest, products, keys_each)
+        versions = dict.fromkeys(made.delegations.roles or (), 1) if made.delegations else {}
+        snapshot = kilobytes(sign.snapshot(1, house.now, versions))
+        how = "each with a key of its own" if keys_each else "that share a key"
+        row = rf"\| {products:,},? {how} \| {kilobytes(made)} kB \| {snapshot} kB \|"
+        assert re.search(row, docs), row
+    assert f"about {PRODUCTS_MAX // 100 * 100:,} products with a key each" in docs
 
 
 def test_show_says_who_may_sign_what_until_when_and_who_did(house: TufPublisher) -> None:

@@ -13,10 +13,16 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from comet_updates import object_keys
-from comet_updates.errors import ConcurrentPublishError, DecisionError, SigningError, UnknownKeyError
+from comet_updates.errors import (
+    ConcurrentPublishError,
+    DecisionError,
+    RefusedUploadError,
+    SigningError,
+    UnknownKeyError,
+)
 from comet_updates.formats import sparkle
 from comet_updates.publish.bucket import ATTEMPTS
-from comet_updates.signing import sign
+from comet_updates.signing import sign, verify
 from comet_updates_cli.options import SignWith
 from comet_updates_cli.signing import sign_states
 from testkit.documents import release
@@ -67,6 +73,16 @@ class TestWhenToSign:
         assert house.seal() == [object_keys.signed_key(PRODUCT, 2)]
         assert house.seal(is_renewal=True) == [object_keys.signed_key(PRODUCT, 3)]
 
+    def test_signature_that_ends_later_than_it_should_is_replaced(self, house: TufPublisher) -> None:
+        """Sign again what a pipeline signed while its clock was wrong."""
+        upload(house, "4.2.1")
+        house.later(minutes=10)
+        house.seal()
+        assert house.seal() == []
+        house.later(minutes=-10)
+        assert house.seal() == [object_keys.signed_key(PRODUCT, 2)]
+        assert house.seal() == []
+
     def test_when_nothing_is_offered_any_more_that_is_signed_too(self, house: TufPublisher, client: Client) -> None:
         upload(house, "4.2.1")
         house.seal()
@@ -77,6 +93,37 @@ class TestWhenToSign:
         assert targets(house, 2) == {}
         house.sweep()
         assert client.check() is None
+
+    @pytest.mark.parametrize("keeps_signed", [True, False])
+    def test_renewal_ends_the_offer_of_a_deleted_product(
+        self, house: TufPublisher, client: Client, *, keeps_signed: bool
+    ) -> None:
+        upload(house, "4.2.1")
+        house.put(POLICY, channel="stable")
+        house.put(object_keys.product_key(PRODUCT))
+        house.seal()
+        house.sweep()
+        for each in ("releases/", "channels/", "products/", "" if keeps_signed else "signed/"):
+            if each:
+                house.delete(each)
+        house.sweep()
+        assert version_of(client.check()) == "4.2.1"  # until its signature ends
+
+        assert house.seal(is_renewal=True)
+        house.sweep()
+        assert client.check() is None
+        assert house.seal("comet-other", is_renewal=True) == []
+
+    def test_metadata_that_publishing_would_not_read_is_not_uploaded(
+        self, house: TufPublisher, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        channels = [f"channel-{number}" for number in range(9)]
+        for channel in channels:
+            house.s3.put(object_keys.release_key(PRODUCT, channel, "4.2.1"), release("4.2.1", channel=channel))
+        monkeypatch.setattr(verify, "METADATA_MAX_BYTES", 4_000)
+        with pytest.raises(RefusedUploadError, match="larger than 4000 bytes"):
+            house.seal()
+        assert house.s3.keys("signed/") == []
 
     def test_numbers_of_signatures_that_count_no_longer_are_not_used_again(self, house: TufPublisher) -> None:
         upload(house, "4.2.1")
