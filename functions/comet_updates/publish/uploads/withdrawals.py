@@ -1,4 +1,4 @@
-"""Find the releases that a policy would withdraw by the way, without a yank, a pin or a pause. Pure."""
+"""Find the releases that a policy would withdraw as a side effect, without a yank, a pin or a pause. Pure."""
 
 from __future__ import annotations
 
