@@ -55,6 +55,7 @@ WHO_UPLOADS = Check("privacy/test_uploads", "who uploads makes no difference")
 EVERY_FAULT_OF_PUBLISHING = Check("privacy/test_uploads", "a fault of any call reveals nothing of the uploader")
 NO_CANARY = Check("privacy/test_canaries", "no canary stays anywhere")
 NO_UPLOADER = Check("privacy/test_canaries", "no canary of an uploader stays anywhere")
+GATE = Check("privacy/test_gate", "code that gets a request does only what is listed")
 SEEN_BY = Check("privacy/test_reach", "the code that sees a request fits on one screen")
 THREE_INPUTS = Check("privacy/test_reach", "three things of a request are read")
 ONE_CORRESPONDENT = Check("privacy/test_reach", "answering talks to its own bucket and to nobody else")
@@ -115,9 +116,11 @@ PROMISES = (
         "request: whether it reads or writes, the web address of the document, and which copy of the document your "
         "software already has. It never reads anything else.",
         "The handler reads the method, the path and If-None-Match of a request and drops the rest. If two requests "
-        "differ only in other parts, everything that can be observed afterwards is equal, byte for byte.",
+        "differ only in other parts, everything that can be observed afterwards is equal, byte for byte. A rule about "
+        "the source code lists all uses of a request. It refuses any other use, even if that would happen only "
+        "sometimes or later.",
         (
-            *(WHO_ASKS, THREE_INPUTS, SEEN_BY, FEW_MODULES, NO_FIELD, WHO_UPLOADS, NO_UPLOADER, EDGE),
+            *(WHO_ASKS, THREE_INPUTS, GATE, SEEN_BY, FEW_MODULES, NO_FIELD, WHO_UPLOADS, NO_UPLOADER, EDGE),
             EVERY_FAULT_OF_PUBLISHING,
         ),
     ),
@@ -128,7 +131,7 @@ PROMISES = (
         "The service never sets a cookie. If your software sends one, the answer is the same as without it.",
         "The headers of an answer come from a fixed list, which does not contain Set-Cookie. The answer to a request "
         "with any cookie, query or header equals the answer to the same request without them.",
-        (WHO_ASKS, NO_REDIRECT, EDGE),
+        (WHO_ASKS, GATE, NO_REDIRECT, EDGE),
     ),
     Promise(
         "P3",
@@ -144,7 +147,7 @@ PROMISES = (
         "requests only to a server with a trusted certificate, and it tells the host of a file only which file it "
         "wants.",
         (
-            *(ONE_CORRESPONDENT, FEW_LIBRARIES, ONLY_GETS, NO_REDIRECT, PAGE_ALONE, PAGE_POLICY, TEMPLATE),
+            *(ONE_CORRESPONDENT, GATE, FEW_LIBRARIES, ONLY_GETS, NO_REDIRECT, PAGE_ALONE, PAGE_POLICY, TEMPLATE),
             *(CLIENT_DOWNLOAD, CLIENT_TRUST, CLIENT_STAYS),
         ),
     ),
@@ -156,7 +159,7 @@ PROMISES = (
         "The answering function may read public documents and write its own log, and nothing else. Its memory, its log "
         "and its requests to the bucket are equal for all senders. The template of the deployment may not contain a "
         "resource that could store a profile.",
-        (WHO_ASKS, WHO_ASKS_BEFORE, NO_CANARY, ONLY_GETS, FINITE_LOG, ONLY_RECORDS, TEMPLATE, OLD_VERSION_ALONE),
+        (WHO_ASKS, WHO_ASKS_BEFORE, NO_CANARY, GATE, ONLY_GETS, FINITE_LOG, ONLY_RECORDS, TEMPLATE, OLD_VERSION_ALONE),
     ),
     Promise(
         "P5",
@@ -178,7 +181,7 @@ PROMISES = (
         "installation or a device. So it needs no exception for children.",
         "The checks put a marker into every field of a request. Afterwards no log, answer, request, file or memory "
         "contains a marker, in any common encoding. Logs are kept for days.",
-        (NO_CANARY, WHO_ASKS, FINITE_LOG, RETENTION, QUIET, TEMPLATE),
+        (NO_CANARY, WHO_ASKS, GATE, FINITE_LOG, RETENTION, QUIET, TEMPLATE),
     ),
     Promise(
         "P7",
@@ -199,8 +202,8 @@ PROMISES = (
         "log or to the Lambda runtime. A CDN stores no web address with a number in it, and no cache may store a web "
         "address that the service does not know.",
         (
-            *(WHO_ASKS, WHO_ASKS_IN_TROUBLE, EVERY_FAULT, NO_CANARY, LEGACY_PATH, LEGACY_CACHED, SEEN_BY, SILENCE),
-            *(LEGACY_NAME, LEGACY_UPLOAD, LEGACY_WIRE, EDGE, LEGACY_EDGE),
+            *(WHO_ASKS, WHO_ASKS_IN_TROUBLE, EVERY_FAULT, NO_CANARY, GATE, LEGACY_PATH, LEGACY_CACHED, SEEN_BY),
+            *(SILENCE, LEGACY_NAME, LEGACY_UPLOAD, LEGACY_WIRE, EDGE, LEGACY_EDGE),
         ),
     ),
     Promise(
@@ -220,7 +223,7 @@ PROMISES = (
         "machine.",
         (
             *(HOW_OFTEN, NOTHING_TO_SAY, FROM_MEMORY, WHO_ASKS_IN_TROUBLE, OLD_VERSION, OLD_VERSION_ALONE),
-            *(OLD_VERSION_FAULT, OLD_VERSION_SEEN, OLD_VERSION_CACHED, EDGE_VERSION, NOT_BACK, CLIENT_SAME),
+            *(OLD_VERSION_FAULT, OLD_VERSION_SEEN, GATE, OLD_VERSION_CACHED, EDGE_VERSION, NOT_BACK, CLIENT_SAME),
             *(CLIENT_VERIFIES, CLIENT_SAW, CLIENT_BARE, CLIENT_SPREAD, CLIENT_DRAWS),
         ),
     ),
