@@ -162,7 +162,7 @@ def checks_of(mutant: Mutant) -> list[Check]:
 
 
 COSTLY = {promises.WHO_UPLOADS, promises.EVERY_FAULT_OF_PUBLISHING}
-ANY_LINE = {promises.SEEN_BY, promises.OLD_VERSION_SEEN, promises.GATE}
+ANY_LINE = {promises.SEEN_BY, promises.OLD_VERSION_SEEN, promises.GATE, promises.USES, promises.LOADS}
 """These run last: they notice every added line, while others say why it is bad."""
 
 _LIKELY = (

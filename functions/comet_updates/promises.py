@@ -56,6 +56,8 @@ EVERY_FAULT_OF_PUBLISHING = Check("privacy/test_uploads", "a fault of any call r
 NO_CANARY = Check("privacy/test_canaries", "no canary stays anywhere")
 NO_UPLOADER = Check("privacy/test_canaries", "no canary of an uploader stays anywhere")
 GATE = Check("privacy/test_gate", "code that gets a request does only what is listed")
+USES = Check("privacy/test_imports", "answering uses only listed parts of libraries")
+LOADS = Check("privacy/test_imports", "answering loads only listed libraries")
 SEEN_BY = Check("privacy/test_reach", "the code that sees a request fits on one screen")
 THREE_INPUTS = Check("privacy/test_reach", "three things of a request are read")
 ONE_CORRESPONDENT = Check("privacy/test_reach", "answering talks to its own bucket and to nobody else")
@@ -120,7 +122,19 @@ PROMISES = (
         "the source code lists all uses of a request. It refuses any other use, even if that would happen only "
         "sometimes or later.",
         (
-            *(WHO_ASKS, THREE_INPUTS, GATE, SEEN_BY, FEW_MODULES, NO_FIELD, WHO_UPLOADS, NO_UPLOADER, EDGE),
+            *(
+                WHO_ASKS,
+                THREE_INPUTS,
+                GATE,
+                USES,
+                LOADS,
+                SEEN_BY,
+                FEW_MODULES,
+                NO_FIELD,
+                WHO_UPLOADS,
+                NO_UPLOADER,
+                EDGE,
+            ),
             EVERY_FAULT_OF_PUBLISHING,
         ),
     ),
@@ -147,7 +161,18 @@ PROMISES = (
         "requests only to a server with a trusted certificate, and it tells the host of a file only which file it "
         "wants.",
         (
-            *(ONE_CORRESPONDENT, GATE, FEW_LIBRARIES, ONLY_GETS, NO_REDIRECT, PAGE_ALONE, PAGE_POLICY, TEMPLATE),
+            *(
+                ONE_CORRESPONDENT,
+                GATE,
+                USES,
+                LOADS,
+                FEW_LIBRARIES,
+                ONLY_GETS,
+                NO_REDIRECT,
+                PAGE_ALONE,
+                PAGE_POLICY,
+                TEMPLATE,
+            ),
             *(CLIENT_DOWNLOAD, CLIENT_TRUST, CLIENT_STAYS),
         ),
     ),
@@ -159,7 +184,10 @@ PROMISES = (
         "The answering function may read public documents and write its own log, and nothing else. Its memory, its log "
         "and its requests to the bucket are equal for all senders. The template of the deployment may not contain a "
         "resource that could store a profile.",
-        (WHO_ASKS, WHO_ASKS_BEFORE, NO_CANARY, GATE, ONLY_GETS, FINITE_LOG, ONLY_RECORDS, TEMPLATE, OLD_VERSION_ALONE),
+        (
+            *(WHO_ASKS, WHO_ASKS_BEFORE, NO_CANARY, GATE, USES, ONLY_GETS, FINITE_LOG, ONLY_RECORDS, TEMPLATE),
+            OLD_VERSION_ALONE,
+        ),
     ),
     Promise(
         "P5",
@@ -181,7 +209,7 @@ PROMISES = (
         "installation or a device. So it needs no exception for children.",
         "The checks put a marker into every field of a request. Afterwards no log, answer, request, file or memory "
         "contains a marker, in any common encoding. Logs are kept for days.",
-        (NO_CANARY, WHO_ASKS, GATE, FINITE_LOG, RETENTION, QUIET, TEMPLATE),
+        (NO_CANARY, WHO_ASKS, GATE, USES, FINITE_LOG, RETENTION, QUIET, TEMPLATE),
     ),
     Promise(
         "P7",
@@ -202,8 +230,8 @@ PROMISES = (
         "log or to the Lambda runtime. A CDN stores no web address with a number in it, and no cache may store a web "
         "address that the service does not know.",
         (
-            *(WHO_ASKS, WHO_ASKS_IN_TROUBLE, EVERY_FAULT, NO_CANARY, GATE, LEGACY_PATH, LEGACY_CACHED, SEEN_BY),
-            *(SILENCE, LEGACY_NAME, LEGACY_UPLOAD, LEGACY_WIRE, EDGE, LEGACY_EDGE),
+            *(WHO_ASKS, WHO_ASKS_IN_TROUBLE, EVERY_FAULT, NO_CANARY, GATE, USES, LEGACY_PATH, LEGACY_CACHED),
+            *(SEEN_BY, SILENCE, LEGACY_NAME, LEGACY_UPLOAD, LEGACY_WIRE, EDGE, LEGACY_EDGE),
         ),
     ),
     Promise(
@@ -223,7 +251,7 @@ PROMISES = (
         "machine.",
         (
             *(HOW_OFTEN, NOTHING_TO_SAY, FROM_MEMORY, WHO_ASKS_IN_TROUBLE, OLD_VERSION, OLD_VERSION_ALONE),
-            *(OLD_VERSION_FAULT, OLD_VERSION_SEEN, GATE, OLD_VERSION_CACHED, EDGE_VERSION, NOT_BACK, CLIENT_SAME),
+            *(OLD_VERSION_FAULT, OLD_VERSION_SEEN, GATE, USES, OLD_VERSION_CACHED, EDGE_VERSION, NOT_BACK, CLIENT_SAME),
             *(CLIENT_VERIFIES, CLIENT_SAW, CLIENT_BARE, CLIENT_SPREAD, CLIENT_DRAWS),
         ),
     ),
