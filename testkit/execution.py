@@ -118,9 +118,7 @@ class RuntimeApi:
 class Gate:
     """Records what Python asks of the system while `open` is true: files to write, connections, processes."""
 
-    WATCHED = re.compile(
-        r"socket\.(connect|sendto|getaddrinfo)|subprocess|os\.(?!listdir|scandir)|shutil|sqlite3|ctypes"
-    )
+    WATCHED = re.compile(r"socket\.|subprocess|os\.(?!listdir|scandir)|shutil|sqlite3|ctypes")
 
     def __init__(self) -> None:
         self.events: list[str] = []

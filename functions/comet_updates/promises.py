@@ -122,20 +122,8 @@ PROMISES = (
         "the source code lists all uses of a request. It refuses any other use, even if that would happen only "
         "sometimes or later.",
         (
-            *(
-                WHO_ASKS,
-                THREE_INPUTS,
-                GATE,
-                USES,
-                LOADS,
-                SEEN_BY,
-                FEW_MODULES,
-                NO_FIELD,
-                WHO_UPLOADS,
-                NO_UPLOADER,
-                EDGE,
-            ),
-            EVERY_FAULT_OF_PUBLISHING,
+            *(WHO_ASKS, THREE_INPUTS, GATE, USES, LOADS, SEEN_BY, FEW_MODULES, NO_FIELD),
+            *(WHO_UPLOADS, NO_UPLOADER, EDGE, EVERY_FAULT_OF_PUBLISHING),
         ),
     ),
     Promise(
@@ -152,28 +140,18 @@ PROMISES = (
         "does not sell or reveal your personal information (we don't have it) to any of our partners or other third "
         "parties",
         "Nothing is passed on to others",
-        "While it answers, the service connects only to its own storage. It never redirects you, and its pages load "
-        "nothing from other hosts. If you choose to download an update, your software also connects to the host that "
-        "the publisher chose for the file. Your software gets the name of this host before it connects.",
-        "The checks record every connection of the answering function, and all go to its own bucket. No answer is a "
-        "redirect. A Content-Security-Policy forbids pages to load anything. The answering function may read public "
-        "documents and write its own log, and nothing else. The project's own client follows no redirects. It sends "
-        "requests only to a server with a trusted certificate, and it tells the host of a file only which file it "
-        "wants.",
+        "While it answers, the service connects only to its own storage, and asks it for one document by name. It "
+        "never redirects you, and its pages load nothing from other hosts. If you choose to download an update, your "
+        "software also connects to the host that the publisher chose for the file. Your software gets the name of this "
+        "host before it connects.",
+        "The checks record all that the answering function asks of Python's sockets, and its TCP connections while it "
+        "asks its bucket. All connections go to that bucket. No answer is a redirect. A Content-Security-Policy "
+        "forbids pages to load anything. The answering function may read public documents and write its own log, and "
+        "nothing else. The project's own client follows no redirects. It sends requests only to a server with a "
+        "trusted certificate, and it tells the host of a file only which file it wants.",
         (
-            *(
-                ONE_CORRESPONDENT,
-                GATE,
-                USES,
-                LOADS,
-                FEW_LIBRARIES,
-                ONLY_GETS,
-                NO_REDIRECT,
-                PAGE_ALONE,
-                PAGE_POLICY,
-                TEMPLATE,
-            ),
-            *(CLIENT_DOWNLOAD, CLIENT_TRUST, CLIENT_STAYS),
+            *(ONE_CORRESPONDENT, GATE, USES, LOADS, FEW_LIBRARIES, ONLY_GETS, NO_REDIRECT),
+            *(PAGE_ALONE, PAGE_POLICY, TEMPLATE, CLIENT_DOWNLOAD, CLIENT_TRUST, CLIENT_STAYS),
         ),
     ),
     Promise(
@@ -206,9 +184,10 @@ PROMISES = (
         "years old, or younger",
         "The service cannot tell children from adults",
         "The service keeps nothing by which it could recognise anyone: no IP address, no cookie, no number of an "
-        "installation or a device. So it needs no exception for children.",
-        "The checks put a marker into every field of a request. Afterwards no log, answer, request, file or memory "
-        "contains a marker, in any common encoding. Logs are kept for days.",
+        "installation or a device. So it treats the requests of children and adults alike.",
+        "The checks put a marker into every field of a request. Afterwards no log, answer, request or file contains a "
+        "marker, in about twenty encodings. The memory of the process contains no marker as it was sent. Logs are kept "
+        "for days.",
         (NO_CANARY, WHO_ASKS, GATE, USES, FINITE_LOG, RETENTION, QUIET, TEMPLATE),
     ),
     Promise(
