@@ -33,6 +33,7 @@ if __name__ == "__main__":  # not in the process of the tests, whose clock must 
     random.random = lambda: 0.0  # each child would repeat the same numbers from the start
 
 from awslambdaric import bootstrap
+from awslambdaric.lambda_runtime_log_utils import LogFormat
 from awslambdaric.lambda_runtime_marshaller import LambdaMarshaller
 
 ANSWER = "comet_updates.answer.handler"
@@ -117,9 +118,7 @@ class RuntimeApi:
 class Gate:
     """Records what Python asks of the system while `open` is true: files to write, connections, processes."""
 
-    WATCHED = re.compile(
-        r"socket\.(connect|sendto|getaddrinfo)|subprocess|os\.(?!listdir|scandir)|shutil|sqlite3|ctypes"
-    )
+    WATCHED = re.compile(r"socket\.|subprocess|os\.(?!listdir|scandir)|shutil|sqlite3|ctypes")
 
     def __init__(self) -> None:
         self.events: list[str] = []
@@ -149,6 +148,8 @@ def run(command: Command) -> Seen:
 
     logging.setLogRecordFactory(noted)
     out, err = _captured(1), _captured(2)
+    # As in the template: libraries' lines go to the log from level INFO on, with a request id, until our code stops it.
+    bootstrap._setup_logging(LogFormat.JSON, "INFO", bootstrap.create_log_sink())
     if command["is_patient"]:
         store: Any = importlib.import_module(STORE)
         store.TRY_TIMEOUT_S = PATIENCE_S

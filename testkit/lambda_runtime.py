@@ -70,6 +70,7 @@ def lambda_runtime(
         "AWS_LAMBDA_FUNCTION_NAME": "function",
         "AWS_LAMBDA_FUNCTION_TIMEOUT": "30",
         "AWS_LAMBDA_LOG_FORMAT": "JSON",
+        "AWS_LAMBDA_LOG_LEVEL": "INFO",
         **settings,
     }
     with (log or Path(os.devnull)).open("wb") as output:

@@ -144,6 +144,18 @@ def calls_somebody_else(event: dict[str, Any], answer: dict[str, Any]) -> dict[s
     return answer
 
 
+def sends_by_udp(event: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as elsewhere:
+        elsewhere.sendmsg([repr(event).encode()], (), 0, ("127.0.0.1", 9))
+    return answer
+
+
+def looks_a_name_up(event: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    with suppress(OSError):
+        socket.gethostbyname("127.0.0.1")
+    return answer
+
+
 def prints_who_uploaded(event: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
     for message in event.get("Records", ()):
         print(json.loads(message["body"])["Records"][0]["userIdentity"])

@@ -23,3 +23,11 @@ SEES = {
     "comet_updates.answer.urls.public_key",
 }
 """The functions that receive any part of a request, which a reviewer must read."""
+
+SEES_VERSION = {
+    "comet_updates.answer.handler.build.<locals>.handle",
+    "comet_updates.answer.drop_in.respond",
+    "comet_updates.answer.drop_in._is_newer",
+    "comet_updates.answer.urls.drop_in",
+}
+"""The functions that receive the version in a drop-in URL."""

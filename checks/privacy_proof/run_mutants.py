@@ -157,11 +157,13 @@ def checks_of(mutant: Mutant) -> list[Check]:
         check for promise in PROMISES if promise.id in mutant.breaks.split() for check in promise.checks
     )
     likely = [check for check in _likely(mutant.place) if check in broken]
-    return [*likely, *sorted(broken.keys() - set(likely), key=lambda check: (check in COSTLY, *check))]
+    others = broken.keys() - set(likely)
+    return [*likely, *sorted(others, key=lambda check: (check in ANY_LINE, check in COSTLY, *check))]
 
 
-COSTLY = {promises.WHO_UPLOADS, promises.EVERY_FAULT_OF_PUBLISHING, promises.SEEN_BY, promises.OLD_VERSION_SEEN}
-"""These run last. Two take the longest, and two notice every added line, while others say why it is bad."""
+COSTLY = {promises.WHO_UPLOADS, promises.EVERY_FAULT_OF_PUBLISHING}
+ANY_LINE = {promises.SEEN_BY, promises.OLD_VERSION_SEEN, promises.GATE, promises.USES, promises.LOADS}
+"""These run last: they notice every added line, while others say why it is bad."""
 
 _LIKELY = (
     (

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import io
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -74,6 +74,24 @@ def own(node: ast.AST) -> Iterator[ast.AST]:
         yield child
         if not isinstance(child, (ast.ClassDef, ast.FunctionDef, ast.Lambda)):
             yield from own(child)
+
+
+def bound(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """Yield the name that each of `nodes` binds: an assignment, function, class or import, but not a parameter."""
+    nodes = list(nodes)
+    added = {id(node.target) for node in nodes if isinstance(node, ast.AugAssign)}
+    for node in nodes:
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
+            yield node.name
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            yield from (alias.asname or alias.name for alias in node.names)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and id(node) not in added:
+            yield node.id
+
+
+def at(node: ast.AST, problem: str) -> str:
+    """Return a problem with `node`, and its place."""
+    return f"line {getattr(node, 'lineno', 1)}: `{ast.unparse(node).partition(chr(10))[0]}` {problem}"
 
 
 # ------------------------------------------------------------------ lines of code

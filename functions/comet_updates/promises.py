@@ -55,6 +55,9 @@ WHO_UPLOADS = Check("privacy/test_uploads", "who uploads makes no difference")
 EVERY_FAULT_OF_PUBLISHING = Check("privacy/test_uploads", "a fault of any call reveals nothing of the uploader")
 NO_CANARY = Check("privacy/test_canaries", "no canary stays anywhere")
 NO_UPLOADER = Check("privacy/test_canaries", "no canary of an uploader stays anywhere")
+GATE = Check("privacy/test_gate", "code that gets a request does only what is listed")
+USES = Check("privacy/test_imports", "answering uses only listed parts of libraries")
+LOADS = Check("privacy/test_imports", "answering loads only listed libraries")
 SEEN_BY = Check("privacy/test_reach", "the code that sees a request fits on one screen")
 THREE_INPUTS = Check("privacy/test_reach", "three things of a request are read")
 ONE_CORRESPONDENT = Check("privacy/test_reach", "answering talks to its own bucket and to nobody else")
@@ -115,10 +118,12 @@ PROMISES = (
         "request: whether it reads or writes, the web address of the document, and which copy of the document your "
         "software already has. It never reads anything else.",
         "The handler reads the method, the path and If-None-Match of a request and drops the rest. If two requests "
-        "differ only in other parts, everything that can be observed afterwards is equal, byte for byte.",
+        "differ only in other parts, everything that can be observed afterwards is equal, byte for byte. A rule about "
+        "the source code lists all uses of a request. It refuses any other use, even if that would happen only "
+        "sometimes or later.",
         (
-            *(WHO_ASKS, THREE_INPUTS, SEEN_BY, FEW_MODULES, NO_FIELD, WHO_UPLOADS, NO_UPLOADER, EDGE),
-            EVERY_FAULT_OF_PUBLISHING,
+            *(WHO_ASKS, THREE_INPUTS, GATE, USES, LOADS, SEEN_BY, FEW_MODULES, NO_FIELD),
+            *(WHO_UPLOADS, NO_UPLOADER, EDGE, EVERY_FAULT_OF_PUBLISHING),
         ),
     ),
     Promise(
@@ -128,24 +133,25 @@ PROMISES = (
         "The service never sets a cookie. If your software sends one, the answer is the same as without it.",
         "The headers of an answer come from a fixed list, which does not contain Set-Cookie. The answer to a request "
         "with any cookie, query or header equals the answer to the same request without them.",
-        (WHO_ASKS, NO_REDIRECT, EDGE),
+        (WHO_ASKS, GATE, NO_REDIRECT, EDGE),
     ),
     Promise(
         "P3",
         "does not sell or reveal your personal information (we don't have it) to any of our partners or other third "
         "parties",
         "Nothing is passed on to others",
-        "While it answers, the service connects only to its own storage. It never redirects you, and its pages load "
-        "nothing from other hosts. If you choose to download an update, your software also connects to the host that "
-        "the publisher chose for the file. Your software gets the name of this host before it connects.",
-        "The checks record every connection of the answering function, and all go to its own bucket. No answer is a "
-        "redirect. A Content-Security-Policy forbids pages to load anything. The answering function may read public "
-        "documents and write its own log, and nothing else. The project's own client follows no redirects. It sends "
-        "requests only to a server with a trusted certificate, and it tells the host of a file only which file it "
-        "wants.",
+        "While it answers, the service connects only to its own storage, and asks it for one document by name. It "
+        "never redirects you, and its pages load nothing from other hosts. If you choose to download an update, your "
+        "software also connects to the host that the publisher chose for the file. Your software gets the name of this "
+        "host before it connects.",
+        "The checks record all that the answering function asks of Python's sockets, and its TCP connections while it "
+        "asks its bucket. All connections go to that bucket. No answer is a redirect. A Content-Security-Policy "
+        "forbids pages to load anything. The answering function may read public documents and write its own log, and "
+        "nothing else. The project's own client follows no redirects. It sends requests only to a server with a "
+        "trusted certificate, and it tells the host of a file only which file it wants.",
         (
-            *(ONE_CORRESPONDENT, FEW_LIBRARIES, ONLY_GETS, NO_REDIRECT, PAGE_ALONE, PAGE_POLICY, TEMPLATE),
-            *(CLIENT_DOWNLOAD, CLIENT_TRUST, CLIENT_STAYS),
+            *(ONE_CORRESPONDENT, GATE, USES, LOADS, FEW_LIBRARIES, ONLY_GETS, NO_REDIRECT),
+            *(PAGE_ALONE, PAGE_POLICY, TEMPLATE, CLIENT_DOWNLOAD, CLIENT_TRUST, CLIENT_STAYS),
         ),
     ),
     Promise(
@@ -156,7 +162,10 @@ PROMISES = (
         "The answering function may read public documents and write its own log, and nothing else. Its memory, its log "
         "and its requests to the bucket are equal for all senders. The template of the deployment may not contain a "
         "resource that could store a profile.",
-        (WHO_ASKS, WHO_ASKS_BEFORE, NO_CANARY, ONLY_GETS, FINITE_LOG, ONLY_RECORDS, TEMPLATE, OLD_VERSION_ALONE),
+        (
+            *(WHO_ASKS, WHO_ASKS_BEFORE, NO_CANARY, GATE, USES, ONLY_GETS, FINITE_LOG, ONLY_RECORDS, TEMPLATE),
+            OLD_VERSION_ALONE,
+        ),
     ),
     Promise(
         "P5",
@@ -175,10 +184,11 @@ PROMISES = (
         "years old, or younger",
         "The service cannot tell children from adults",
         "The service keeps nothing by which it could recognise anyone: no IP address, no cookie, no number of an "
-        "installation or a device. So it needs no exception for children.",
-        "The checks put a marker into every field of a request. Afterwards no log, answer, request, file or memory "
-        "contains a marker, in any common encoding. Logs are kept for days.",
-        (NO_CANARY, WHO_ASKS, FINITE_LOG, RETENTION, QUIET, TEMPLATE),
+        "installation or a device. So it treats the requests of children and adults alike.",
+        "The checks put a marker into every field of a request. Afterwards no log, answer, request or file contains a "
+        "marker, in about twenty encodings. The memory of the process contains no marker as it was sent. Logs are kept "
+        "for days.",
+        (NO_CANARY, WHO_ASKS, GATE, USES, FINITE_LOG, RETENTION, QUIET, TEMPLATE),
     ),
     Promise(
         "P7",
@@ -199,8 +209,8 @@ PROMISES = (
         "log or to the Lambda runtime. A CDN stores no web address with a number in it, and no cache may store a web "
         "address that the service does not know.",
         (
-            *(WHO_ASKS, WHO_ASKS_IN_TROUBLE, EVERY_FAULT, NO_CANARY, LEGACY_PATH, LEGACY_CACHED, SEEN_BY, SILENCE),
-            *(LEGACY_NAME, LEGACY_UPLOAD, LEGACY_WIRE, EDGE, LEGACY_EDGE),
+            *(WHO_ASKS, WHO_ASKS_IN_TROUBLE, EVERY_FAULT, NO_CANARY, GATE, USES, LEGACY_PATH, LEGACY_CACHED),
+            *(SEEN_BY, SILENCE, LEGACY_NAME, LEGACY_UPLOAD, LEGACY_WIRE, EDGE, LEGACY_EDGE),
         ),
     ),
     Promise(
@@ -220,7 +230,7 @@ PROMISES = (
         "machine.",
         (
             *(HOW_OFTEN, NOTHING_TO_SAY, FROM_MEMORY, WHO_ASKS_IN_TROUBLE, OLD_VERSION, OLD_VERSION_ALONE),
-            *(OLD_VERSION_FAULT, OLD_VERSION_SEEN, OLD_VERSION_CACHED, EDGE_VERSION, NOT_BACK, CLIENT_SAME),
+            *(OLD_VERSION_FAULT, OLD_VERSION_SEEN, GATE, USES, OLD_VERSION_CACHED, EDGE_VERSION, NOT_BACK, CLIENT_SAME),
             *(CLIENT_VERIFIES, CLIENT_SAW, CLIENT_BARE, CLIENT_SPREAD, CLIENT_DRAWS),
         ),
     ),

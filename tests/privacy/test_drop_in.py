@@ -18,6 +18,7 @@ from comet_updates.publish.publisher import Publisher
 from testkit.documents import release
 from testkit.observe import ANSWER, Lambda, Observation, differences
 from testkit.people import Ask, Person, marked, people, request_of
+from testkit.reviewed import SEES_VERSION
 from testkit.search import found
 from tests.formats.offers import artifact
 from tests.privacy.conftest import EVERY_SO_MANY_CALLS, settings_for, tally, tried
@@ -32,12 +33,6 @@ FILES = [
     artifact("linux", "x86_64", "App.AppImage", bundle="appimage"),
     artifact("windows", "x86_64", "App-4.2.2-full.nupkg"),
 ]
-SEES = {
-    "comet_updates.answer.handler.build.<locals>.handle",
-    "comet_updates.answer.drop_in.respond",
-    "comet_updates.answer.drop_in._is_newer",
-    "comet_updates.answer.urls.drop_in",
-}
 FORGETFUL_OR_NOT = pytest.mark.parametrize("ttl_s", ["0", "60"], ids=["forgetful", "remembering"])
 
 
@@ -135,7 +130,7 @@ def test_the_code_that_sees_the_version_fits_on_one_screen(aws_lambda: Lambda, p
     marker = marked(5)["cookie"]
     seen = aws_lambda.observe(ANSWER, published, requests({}, f"1.0.0-x{marker}"), watch=[marker])
     receivers = set(seen.seen["receivers"])
-    assert receivers == SEES
+    assert receivers == SEES_VERSION
     assert sum(map(code_lines, receivers)) <= SCREEN_LINES
 
 

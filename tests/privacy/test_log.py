@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,7 @@ from comet_updates_cli.audit import allowed
 from testkit.events import SWEEP
 from testkit.observe import ANSWER, PUBLISH, Lambda
 from testkit.people import Ask, marked, request_of
+from testkit.project import ROOT
 from tests.template.expand import expand, source
 
 if TYPE_CHECKING:
@@ -68,6 +70,13 @@ def test_a_log_is_kept_for_days(function: str, monkeypatch: pytest.MonkeyPatch) 
     assert max(template["Parameters"]["LogRetentionDays"]["AllowedValues"]) <= max(allowed.RETENTION_DAYS) <= 30
     logging = template["Resources"][function]["Properties"]["LoggingConfig"]
     assert logging == allowed.LOGGING | {"LogGroup": {"Ref": allowed.LOGS[function]}}
+
+
+def test_queues_keep_notifications_as_long_as_the_page_says() -> None:
+    resources = source()["Resources"].values()
+    kept = {queue["Properties"]["MessageRetentionPeriod"] for queue in resources if queue["Type"] == "AWS::SQS::Queue"}
+    (days,) = re.findall(r"Each keeps it for at most (\d+) days", (ROOT / "docs" / "privacy.md").read_text())
+    assert kept == {int(days) * 24 * 60 * 60}
 
 
 def test_by_default_only_what_somebody_has_to_act_on_is_logged() -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from comet_updates.answer.urls import DocumentId
 from testkit.events import SWEEP
 from testkit.lambda_runtime import PYTHON, Invoke, lambda_runtime
 from testkit.project import ROOT
@@ -321,10 +322,12 @@ def test_two_builds_are_the_same_bytes(built: Path, tmp_path: Path) -> None:
     assert {stat.filemode(mode)[4:] for mode, _ in once.values()} <= {"r--r--", "r-xr-x"}
 
 
-def running(built: Path, function: str, settings: dict[str, str]) -> AbstractContextManager[Invoke]:
-    """Run the built `function` with its layer, in Lambda's runtime."""
+def running(
+    built: Path, function: str, settings: dict[str, str], log: Path | None = None
+) -> AbstractContextManager[Invoke]:
+    """Run the built `function` with its layer, in Lambda's runtime. `log` gets what it writes."""
     handler = f"comet_updates.{'answer' if function.startswith('Answer') else 'publish'}.handler.handler"
-    return lambda_runtime(handler, [built / function, built / FUNCTIONS[function] / "python"], settings)
+    return lambda_runtime(handler, [built / function, built / FUNCTIONS[function] / "python"], settings, log)
 
 
 @pytest.fixture
@@ -355,9 +358,11 @@ def test_the_built_answering_function_writes_what_somebody_has_to_act_on(built: 
 
 
 def test_the_built_publishing_function_publishes_in_lambdas_runtime(
-    built: Path, s3: S3, settings: dict[str, str]
+    built: Path, s3: S3, settings: dict[str, str], tmp_path: Path
 ) -> None:
     s3.put(UPLOAD, (ROOT / "examples" / UPLOAD).read_bytes())
-    with running(built, "PublishFunction", settings) as invoke:
+    with running(built, "PublishFunction", settings | {"LOG_SUCCESSES": "true"}, tmp_path / "log") as invoke:
         assert invoke(event("s3-upload")) == {"batchItemFailures": []}
     assert s3.json("public/v1/comet-cursor/stable/manifest.json")["version"] == "4.2.1"
+    lines = [line for line in (tmp_path / "log").read_text().splitlines() if line.startswith("{")]
+    assert {*map(tuple, map(json.loads, lines))} == {("level", "outcome", *DocumentId._fields, "cache", "duration")}

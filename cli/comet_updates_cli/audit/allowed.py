@@ -28,7 +28,7 @@ def _grant(actions: str, resources: str, because: str) -> Grant:
 RESOURCE_TYPES = {
     "AWS::S3::Bucket": (1, "pipelines and the publishing function write it; the answering function only reads"),
     "AWS::S3::BucketPolicy": (1, "denies plain HTTP and second writes; allows nothing"),
-    "AWS::SQS::Queue": (2, "the queue of uploads and its dead-letter queue: contain keys of uploads, sent by S3"),
+    "AWS::SQS::Queue": (2, "the queue of S3's notifications, with who uploaded and from where; its dead-letter queue"),
     "AWS::SQS::QueuePolicy": (2, "lets buckets of this account send, and nobody read"),
     "AWS::Logs::LogGroup": (2, "one for each function, expires after days; contains records of finite values"),
     "AWS::Logs::MetricFilter": (4, "counts log lines without dimensions: one total for each minute"),
@@ -115,7 +115,11 @@ GRANTS = {
             "${Bucket.Arn}/public/* ${Bucket.Arn}/rejected/*",
             "writes public documents; its events contain no client request",
         ),
-        _grant("sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes", "${UploadQueue.Arn}", "keys of uploads"),
+        _grant(
+            "sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes",
+            "${UploadQueue.Arn}",
+            "notifications of uploads",
+        ),
         _grant("kms:Sign", "${OnlineKeyArn}", "signs TUF's snapshot and timestamp; no client request gets here"),
         _grant(_LOGS, "${PublishLog.Arn}", "writes records of finite values, and cannot read them"),
     ),

@@ -79,10 +79,12 @@ def _handle(event: dict[str, Any]) -> dict[str, Any]:
 @functools.cache
 def _run() -> Run:
     settings = Settings.from_environment(os.environ)
+    # First, since it silences boto3, which would log a line with the id of the request when it makes its client.
+    log = Log(successes=settings.log_successes, level=settings.log_level)
     publisher = Publisher(
         open_bucket(settings.bucket, settings.endpoint_url),
         lambda: datetime.now(UTC),
         settings.online_key,
         settings.service_url,
     )
-    return Run(publisher, Log(successes=settings.log_successes, level=settings.log_level))
+    return Run(publisher, log)

@@ -1,0 +1,138 @@
+"""Test that a request has no way out of the code that gets it, whatever the condition: see `privacy_proof/gate.py`."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from checks.privacy_proof import gate, mutants
+from checks.privacy_proof.changes import After, Before, Change, Instead, OnError
+from checks.privacy_proof.mutants import HANDLE, HANDLER, IS_NEWER, PUBLIC_KEY, RESPOND, Mutant
+from checks.privacy_proof.source import find
+from testkit.project import ROOT
+from testkit.reviewed import ANSWER_MODULES, SEES, SEES_VERSION
+
+BUILD = "comet_updates.answer.handler.build"
+DROP_IN = "comet_updates.answer.drop_in.respond"
+URLS = "comet_updates.answer.urls"
+SETTINGS = "comet_updates.answer.handler.Settings.from_environment"
+RECORDED = "log.write(Record(answer.outcome, place, answer.cache, time.monotonic() - started))"
+NOTHING_NEWER = "Answer(204, _HEADERS, '', Outcome.ANSWERED, document.key, cache)"
+RESPONDING = "comet_updates.answer.respond"
+IN_THE_CLOUD = 'if "AWS_LAMBDA_FUNCTION_NAME" in os.environ: '
+
+
+def broken_rules(place: str, *changes: Change) -> list[str]:
+    """Return what the gate refuses with `changes` at `place`."""
+    built = mutants.build(Mutant("", "", place, changes), ROOT)
+    module = ".".join(built.file.relative_to("functions").with_suffix("").parts)
+    return gate.violations(module, built.after)
+
+
+def test_code_that_gets_a_request_does_only_what_is_listed() -> None:
+    assert [broken for module in sorted(ANSWER_MODULES) for broken in gate.violations(module, find(module).text)] == []
+
+
+def test_every_function_that_gets_a_request_is_listed() -> None:
+    names = {name.removeprefix("comet_updates.answer.").replace(".<locals>", "") for name in SEES | SEES_VERSION}
+    assert gate.REQUEST.keys() == names
+
+
+def test_page_for_reviewers_shows_lines_of_the_gate() -> None:
+    (shown,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "privacy.md").read_text(), re.DOTALL)
+    assert gate.Part("", "", shown).pieces().items() <= gate.REQUEST["handler.build.handle"].pieces().items()
+
+
+CODE, CALL, KIND = "is used in code that is not listed", "calls what is not listed", "is not of a plain kind"
+ERROR, KEPT, TWICE = "could raise an error", "keeps an error", "means two things"
+FIELDS, GIVEN, ONCE = "is more than a list of fields", "has other parameters", "times, not once"
+
+LEAKS: dict[str, tuple[str, Change, str]] = {
+    "prints the event in the cloud only": (HANDLE, Before(f"{IN_THE_CLOUD}print(event)"), CODE),
+    "sends the event by UDP": (HANDLE, Before("SOCKET.sendmsg([repr(event).encode()])"), CODE),
+    "looks the address up as a name": (HANDLE, Before("socket.gethostbyname(event['rawPath'])"), CODE),
+    "sends the event later": (HANDLE, Before("threading.Timer(900, print, [event]).start()"), CODE),
+    "keeps the 1001st event": (HANDLE, Before("if next(COUNT) > 1000: SEEN.append(event)"), CODE),
+    "keeps one event in ten": (HANDLE, Before("if random.random() < 0.1: SEEN.append(event)"), CODE),
+    "keeps what one user agent sends": (HANDLE, Before("if event['headers']['user-agent'] == 'x': LAST = 1"), CODE),
+    "reads a header that no test sends": (HANDLE, Before("event['headers'].get('x-forwarded-for')"), CODE),
+    "reads the address": (HANDLE, Instead("http['method']", "http['sourceIp']"), CODE),
+    "reads the context": (HANDLE, Before("_context.aws_request_id"), CODE),
+    "gives the event another name": (HANDLE, Before("copy = event"), CODE),
+    "keeps the event in a lambda": (HANDLE, Before("later = lambda: event"), CODE),
+    "keeps the event in a partial": (HANDLE, Before("later = functools.partial(print, event)"), CODE),
+    "has a function for later": (HANDLE, Before("def later(): return 1"), KIND),
+    "imports something": (HANDLE, Before("import socket"), KIND),
+    "sleeps by the length of the user agent": (HANDLE, Before("time.sleep(len(http['userAgent']))"), CODE),
+    "takes longer for a longer path": (RESPOND, Before("for _ in path: pass"), CODE),
+    "takes longer at some time": (RESPOND, Before("while True: pass"), KIND),
+    "adds the path to the answer": (HANDLE, Instead("answer.body", "answer.body + event['rawPath']"), CODE),
+    "logs another part": (HANDLE, Instead("answer.outcome", "http"), CODE),
+    "logs the answer twice": (HANDLE, Before("log.write(Record(answer.outcome))"), CODE),
+    "raises all errors": (HANDLE, OnError(0, "raise"), ERROR),
+    "raises some errors": (HANDLE, OnError(1, "if started > 1e6: raise"), ERROR),
+    "fails after the last `try`": (HANDLE, After("reader.read(1)"), ERROR),
+    "prints the text of an error": (RESPOND, OnError(0, "print(error)"), KEPT),
+    "counts requests": (RESPOND, Before("STATE[0] = STATE[0] + 1"), "keeps something after"),
+    "prints something": (RESPOND, OnError(0, "print()"), CALL),
+    "makes another handler": (HANDLER, Instead("build(Settings.from_environment(os.environ))", "Wrapped()"), ONCE),
+    "wraps the handler": (BUILD, Instead("return handle", "return Wrapped(handle)"), CODE),
+    "replaces the made handler": (BUILD, Instead("return handle", "handle = log\nreturn handle"), CODE),
+    "replaces the handler later": (HANDLER, Before("handler = None"), CODE),
+    "calls other rules": (BUILD, Before("respond = log"), TWICE),
+    "logs successes in the cloud": (SETTINGS, Instead("successes == 'true'", "successes == 'true' or 1"), CODE),
+    "tests the path": (RESPOND, Before("if path == '/v1/x': return NOT_FOUND"), CODE),
+    "puts the validator into the answer": (RESPOND, After("result = result._replace(body=if_none_match)"), CODE),
+    "remembers validators": (RESPOND, Before("SEEN.update({if_none_match: 1})"), CODE),
+    "passes the method on": (RESPOND, Instead("urls.public_key(path)", "urls.public_key(method)"), CODE),
+    "makes a key of any path": (PUBLIC_KEY, Before("return f'public{path}'"), CODE),
+    "keeps the result of a pattern": (PUBLIC_KEY, Before("SEEN[0] = found"), CODE),
+    "remembers versions": (IS_NEWER, Before("SEEN.append(theirs)"), CODE),
+    "makes the version a part of the key": (DROP_IN, Instead("asked.key", "asked.key + asked.version"), CODE),
+    "logs who is up to date": (DROP_IN, Instead(NOTHING_NEWER, f"{NOTHING_NEWER}[:4]"), ONCE),
+    "has a pattern that keeps paths": (URLS, Before("class Spy:\n    def fullmatch(self, path): ..."), FIELDS),
+    "has a pattern of its own": (URLS, Instead("re.compile(re.escape(TIMESTAMP))", "spy(TIMESTAMP)"), CALL),
+    "has a tuple that keeps versions": (f"{URLS}.DropIn", Before("def key(self): return self.version"), FIELDS),
+}
+"""A leak → the function or class that it changes, and the words of the rule that has to find it."""
+
+
+@pytest.mark.parametrize(("place", "change", "rule"), LEAKS.values(), ids=LEAKS)
+def test_way_out_of_a_request_is_found(place: str, change: Change, rule: str) -> None:
+    assert rule in "\n".join(broken_rules(place, change))
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new", "rule"),
+    [
+        (HANDLER, '        return {"statusCode"', f'        {RECORDED}\n        return {{"statusCode"', ERROR),
+        (HANDLER, "_context: object)", "_context: object, seen: Any = [])", GIVEN),
+        (HANDLER, "    def handle(", "    @kept\n    def handle(", "changes a function"),
+        (HANDLER, "def build(settings: Settings)", "def build(settings: Settings, respond: Any = None)", GIVEN),
+        (RESPONDING, "\n    method: str, path", "\n    method: str, _path: str, path", GIVEN),
+    ],
+)
+def test_changed_signature_is_found(module: str, old: str, new: str, rule: str) -> None:
+    assert rule in "\n".join(gate.violations(module, find(module).text.replace(old, new)))
+
+
+@pytest.mark.parametrize(
+    ("place", "change"),
+    {
+        "a constant": (RESPONDING, Instead("(300, 60, 60)", "(300, 60, 90)")),
+        "a comment": (RESPOND, Instead("key = urls.public_key(path)", "key = urls.public_key(  # a comment\n  path)")),
+        "a local name for a constant": (
+            RESPOND,
+            Instead("EVERYWHERE | (_PAGE if key.endswith('.html') else _FEED)", "EVERYWHERE"),
+        ),
+        "a header that depends on the document": (
+            RESPOND,
+            Instead("str(document.size_bytes)", "str(len(document.text))"),
+        ),
+        "another pattern": (URLS, Instead("re.compile(re.escape(TIMESTAMP))", "re.compile(TIMESTAMP)")),
+        "another function": (URLS, Before("def is_page(key: str) -> bool:\n    return key == 'index.html'\n\n")),
+    }.values(),
+)
+def test_harmless_change_is_accepted(place: str, change: Change) -> None:
+    assert broken_rules(place, change) == []
