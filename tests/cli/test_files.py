@@ -189,7 +189,11 @@ def test_file_that_changed_since_it_was_read_stays(tmp_path: Path) -> None:
     file.write_bytes(b"theirs")
     with pytest.raises(ConcurrentPublishError, match=r"root.json: somebody else changed it"):
         files.replace(file, b"new", b"old")
+    with pytest.raises(ConcurrentPublishError, match=r"root.json: somebody else changed it"):
+        files.remove(file, b"old")
     assert tree(tmp_path) == {"root.json": b"theirs"}
+    files.remove(file, b"theirs")  # positive control
+    assert tree(tmp_path) == {}
 
 
 def test_replace_keeps_a_link_and_the_permissions(tmp_path: Path) -> None:
