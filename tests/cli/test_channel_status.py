@@ -57,7 +57,7 @@ def test_object_in_an_archive_is_named_and_the_rest_is_shown(shop: Shop) -> None
     assert f"unreadable  {key}: S3 refused a request for the bucket" in done.output
     assert "InvalidObjectState. The object is in an archive. Restore it, or upload it again." in done.output
     said = json.loads(shop.run("status", "--json").output)
-    assert [*said["unreadable"]] == [key]
+    assert ([*said], [*said["unreadable"]]) == (["channels", "refused", "unreadable", "expiring"], [key])
     assert shop.run("status", "comet-cursor").exit_code == 0, "positive control"
     assert key in shop.run("history", "other", "stable").output
 

@@ -295,12 +295,12 @@ def test_broken_root_is_a_clear_error(made: Path, tmp_path: Path, command: str, 
     assert (ran.exit_code, "root/1.json: $: is not TUF metadata" in ran.output) == (1, True), ran.output
 
 
-WRITERS = {"write_bytes", "write_text", "touch", "NamedTemporaryFile", "mkstemp"}
+WRITERS = {"write_bytes", "write_text", "touch", "NamedTemporaryFile", "mkstemp", "unlink"}
 CLI = ROOT / "cli" / "comet_updates_cli"
 
 
 def writes(source: str) -> list[str]:
-    """Return the calls in a source that write a file."""
+    """Return the calls in a source that write or delete a file."""
     calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
     names = [node.func.attr for node in calls if isinstance(node.func, ast.Attribute) and node.func.attr in WRITERS]
     opened = [node for node in calls if isinstance(node.func, ast.Attribute) and node.func.attr == "open"]
@@ -312,7 +312,9 @@ def test_only_the_shared_writer_writes_files() -> None:
     assert writers == ["files.py"]
 
 
-@pytest.mark.parametrize("call", ['file.write_text("x")', 'file.open("xb")', "tempfile.NamedTemporaryFile()"])
+@pytest.mark.parametrize(
+    "call", ['file.write_text("x")', 'file.open("xb")', "tempfile.NamedTemporaryFile()", "file.unlink()"]
+)
 def test_another_writer_is_found(call: str) -> None:
     """Positive control."""
     assert writes(call)

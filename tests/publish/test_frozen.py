@@ -8,6 +8,7 @@ import pytest
 
 from comet_updates import object_keys
 from comet_updates.answer import urls
+from comet_updates.publish.publisher import Publisher
 from testkit.documents import release
 from tests.signing.conftest import PATH, PRODUCT
 from tests.signing.thief import version_of
@@ -84,6 +85,20 @@ def test_lost_document_of_a_frozen_product_comes_back(released: TufPublisher, pl
     released.s3.put(POLICY, b"{")
     released.sweep()
     released.delete(place)
+    released.sweep()
+    assert public(released) == before
+
+
+@pytest.mark.parametrize("key", [POLICY, DOCUMENT])
+def test_page_of_a_frozen_product_comes_back_with_the_service_url(released: TufPublisher, key: str) -> None:
+    url = "https://updates.example.com"
+    released.publisher = Publisher(released.bucket, lambda: released.now, released.online, url)
+    released.sweep()
+    before = public(released)
+    assert url.encode() in before[urls.page_key(PRODUCT)], "positive control"
+    tick(released)
+    released.s3.put(key, b"{")
+    released.delete(urls.PAGES)
     released.sweep()
     assert public(released) == before
 
