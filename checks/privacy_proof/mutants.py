@@ -32,12 +32,19 @@ class Mutant(NamedTuple):
         breaks: the ids of the promises.
         place: the changed code or file: a dotted name of ours, or a path from the root of the project.
         changes: the changes in that place.
+        when: one of `KINDS`.
     """
 
     name: str
     breaks: str
     place: str
     changes: tuple[Change, ...]
+    when: str = "always"
+
+
+KINDS = ("always", "conditional", "delayed", "environment")
+"""When a leak happens: each time; only for some requests, some of the time or by chance; later than the request; or
+only in the cloud, which the environment variables show. Checks that run the code see only the first kind for sure."""
 
 
 class BrokenMutantError(Exception):
@@ -78,6 +85,7 @@ def build(mutant: Mutant, root: Path) -> Built:
 # Every place that a mutant changes, once.
 HANDLE = "comet_updates.answer.handler.build.handle"
 HANDLER = "comet_updates.answer.handler"
+SETTINGS = "comet_updates.answer.handler.Settings.from_environment"
 RESPOND = "comet_updates.answer.respond.respond"
 DROP_IN = "comet_updates.answer.drop_in.respond"
 IS_NEWER = "comet_updates.answer.drop_in._is_newer"
@@ -120,6 +128,11 @@ def _mutant(name: str, breaks: str, place: str, *changes: Change) -> Mutant:
 def _in_handler(name: str, breaks: str, *changes: Change) -> Mutant:
     """Return a leak in the function that takes the event: `$1` is the event, `result` the answer for the gateway."""
     return _mutant(name, breaks, HANDLE, *changes)
+
+
+def _sometimes(when: str, name: str, breaks: str, place: str, *changes: Change) -> Mutant:
+    """Return a leak that is not there each time; see `KINDS`."""
+    return Mutant(name, breaks, place, changes, when)
 
 
 def _early(name: str, breaks: str, code: str) -> Mutant:
@@ -198,6 +211,198 @@ _IN_HANDLER = (
     ),
     _mutant("loads a library that talks to AWS", "P1", HANDLER, Before("import boto3")),
 )
+
+
+_ADDRESS = '$1["requestContext"]["http"]["sourceIp"]'
+_UDP = "import socket; socket.socket(type=socket.SOCK_DGRAM).sendmsg([repr($1).encode()], (), 0, ('127.0.0.1', 9))"
+_CLOUD = 'import os\nif "AWS_LAMBDA_FUNCTION_NAME" in os.environ: '
+_MADE = "build(Settings.from_environment(os.environ))"
+
+_BEYOND = (
+    _early("sends the event by UDP", "P3", _UDP),
+    _early("looks the address up as the name of a host", "P3", f"import socket; socket.gethostbyname({_ADDRESS})"),
+    _early(
+        "keeps addresses in a queue",
+        "P4",
+        f'import collections; globals().setdefault("SEEN", collections.deque()).append({_ADDRESS})',
+    ),
+    _early(
+        "takes longer for a longer user agent",
+        "P4",
+        'import time; time.sleep(len($1["headers"].get("user-agent") or "") / 1e6)',
+    ),
+    _mutant("has its handler wrapped", "P1", HANDLER, Instead(_MADE, f"__import__('functools').partial({_MADE})")),
+)
+"""Leaks by ways that few checks watch."""
+
+_NOT_ALWAYS = (
+    _sometimes(
+        "conditional",
+        "sends the events of one program",
+        "P3 P4",
+        HANDLE,
+        Before(f'if "Sparkle/1." in str($1["headers"].get("user-agent")):\n    {_UDP}'),
+    ),
+    _sometimes(
+        "conditional",
+        "keeps addresses from the 1001st request on",
+        "P4 P6",
+        HANDLE,
+        Before(
+            f'seen = globals().setdefault("COUNT", [])\nseen.append(1)\nif len(seen) > 1000: seen.append({_ADDRESS})'
+        ),
+    ),
+    _sometimes(
+        "conditional",
+        "prints one path in ten",
+        "P6 P7",
+        HANDLE,
+        Before('import random\nif random.random() > 0.9: print($1["rawPath"])'),
+    ),
+    _sometimes(
+        "conditional",
+        "prints a header that the checks do not send",
+        "P1 P7",
+        HANDLE,
+        Before('if "x-device-id" in $1["headers"]: print($1["headers"]["x-device-id"])'),
+    ),
+    _sometimes(
+        "conditional",
+        "lets some errors out to the runtime",
+        "P7",
+        HANDLE,
+        OnError(0, 'if "x-device-id" in $1["headers"]: raise'),
+    ),
+    _sometimes(
+        "conditional",
+        "answers one number differently",
+        "P7",
+        RESPOND,
+        After('if $2.endswith("/48151624"): result = result._replace(status=410)'),
+    ),
+    _sometimes(
+        "conditional",
+        "remembers validators that are not hashes",
+        "P4",
+        RESPOND,
+        Before('if $3 and len($3) > 99: globals().setdefault("SEEN", set()).add($3)'),
+    ),
+    _sometimes(
+        "conditional",
+        "asks the bucket for any path of one channel",
+        "P7",
+        PUBLIC_KEY,
+        After('if $1.startswith("/v1/comet-cursor/nightly/"): result = f"public{$1}"'),
+    ),
+    _sometimes(
+        "conditional",
+        "asks the bucket for a version of a test",
+        "P4 P8",
+        DROP_IN_URL,
+        After('if result and "-nightly" in result.version: result = result._replace(key=result.key + result.version)'),
+    ),
+    _sometimes(
+        "conditional",
+        "remembers the versions of tests",
+        "P4 P8",
+        IS_NEWER,
+        Before('if "-nightly" in $2: globals().setdefault("SEEN", []).append($2)'),
+    ),
+    _sometimes(
+        "conditional",
+        "logs who is up to date, after a date",
+        "P4 P8",
+        DROP_IN,
+        After(
+            "import time\n"
+            "if time.time() > 2e9 and result.status == 204: result = result._replace(outcome=Outcome.NOT_MODIFIED)"
+        ),
+    ),
+    _sometimes(
+        "conditional",
+        "reads the event from the handler's frame, after a date",
+        "P4 P7",
+        READER,
+        Before("import sys, time\nif time.time() > 2e9: print(sys._getframe(3).f_locals)"),
+    ),
+    _sometimes(
+        "conditional",
+        "logs other texts, after a date",
+        "P4 P7",
+        LOG_FORMAT,
+        Before("import time\nif time.time() > 2e9: return str($2.msg)"),
+    ),
+    _sometimes(
+        "delayed",
+        "prints the event a quarter of an hour later",
+        "P1 P7",
+        HANDLE,
+        Before(
+            "import threading\n"
+            "later = threading.Timer(900, print, [repr($1).encode().hex()])\n"
+            "later.daemon = True\n"
+            "later.start()"
+        ),
+    ),
+    _sometimes(
+        "delayed",
+        "prints the address when the process ends",
+        "P6",
+        HANDLE,
+        Before(f"import atexit; atexit.register(print, {_ADDRESS})"),
+    ),
+    _sometimes(
+        "delayed",
+        "prints paths when the log is thrown away",
+        "P7",
+        HANDLE,
+        Before('import weakref; weakref.finalize(log, print, $1["rawPath"][::-1])'),
+    ),
+    _sometimes(
+        "delayed",
+        "sends keys when a signal comes",
+        "P3",
+        READER,
+        Before("import signal\nsignal.signal(signal.SIGUSR2, lambda *_: print($2))"),
+    ),
+    _sometimes("environment", "prints the event in the cloud", "P1 P4 P6 P7", HANDLE, Before(f"{_CLOUD}print($1)")),
+    _sometimes(
+        "environment",
+        "reads the cookie in the cloud",
+        "P2",
+        HANDLE,
+        Before(f'{_CLOUD}$1["cookies"]'),
+    ),
+    _sometimes(
+        "environment",
+        "has its handler wrapped in the cloud",
+        "P4",
+        HANDLER,
+        Instead(
+            _MADE,
+            f"{_MADE} if 'AWS_LAMBDA_FUNCTION_NAME' not in os.environ else "
+            f"(lambda made: lambda event, context: (print(event), made(event, context))[1])({_MADE})",
+        ),
+    ),
+    _sometimes(
+        "environment",
+        "logs every request in the cloud",
+        "P6",
+        SETTINGS,
+        After('if "AWS_LAMBDA_FUNCTION_NAME" in $2: result = result._replace(log_successes=True)'),
+    ),
+    _sometimes(
+        "environment",
+        "counts requests in the bucket in the cloud",
+        "P3 P4",
+        S3_GET,
+        Before(f'{_CLOUD}store.put("public/hits", b"1")'),
+    ),
+    _sometimes(
+        "environment", "leaves the log open to libraries in the cloud", "P7", OTHER_SINKS, Before(f"{_CLOUD}return")
+    ),
+)
+"""Leaks that checks which run the code do not see: they are not there then."""
 
 
 def _answering(name: str, breaks: str, code: str, place: str = RESPOND) -> Mutant:
@@ -737,4 +942,7 @@ _IN_CLIENT = (
     ),
 )
 
-ALL = (*_IN_HANDLER, *_IN_RULES, *_IN_DROP_IN, *_IN_LOG, *_IN_DOCUMENTS, *_IN_PAGES, *_IN_TEMPLATE, *_IN_CLIENT)
+ALL = (
+    *(*_IN_HANDLER, *_BEYOND, *_NOT_ALWAYS, *_IN_RULES, *_IN_DROP_IN, *_IN_LOG, *_IN_DOCUMENTS, *_IN_PAGES),
+    *(*_IN_TEMPLATE, *_IN_CLIENT),
+)

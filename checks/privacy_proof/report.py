@@ -14,6 +14,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from checks.privacy_proof import report_data
+from checks.privacy_proof.mutants import KINDS
 from checks.privacy_proof.run_mutants import MutantResult, Run
 from checks.privacy_proof.source import code_lines
 from comet_updates.answer import urls
@@ -52,11 +53,12 @@ def make(checked: Run, caught: Iterable[MutantResult], commit: str, *, changed: 
         "spellings": list(SPELLINGS),
         "fields": {"of a request": list(FIELDS), "of a notification of an upload": list(UPLOADER)},
         "mutants": {
-            "total": len(mutants),
-            "killed": sum(mutant.by is not None for mutant in mutants),
+            **_figures(mutants),
+            "kinds": {kind: _figures(found for found in mutants if found.mutant.when == kind) for kind in KINDS},
             "list": [
                 {
                     "name": found.mutant.name,
+                    "when": found.mutant.when,
                     "breaks": found.mutant.breaks.split(),
                     "place": found.mutant.place,
                     "changes": [change.shown._asdict() for change in found.mutant.changes],
@@ -115,7 +117,7 @@ def _promise(promise: Promise, checked: Run, caught: list[MutantResult]) -> Repo
         # If no mutant made a check of a promise fail, nothing guards that promise.
         "holds": all(check["holds"] for check in checks) and len(killed) == len(mine) > 0,
         "checks": checks,
-        "mutants": {"total": len(mine), "killed": len(killed)},
+        "mutants": _figures(mine),
     }
 
 
@@ -123,6 +125,11 @@ def _check(check: Check, checked: Run) -> Report:
     outcomes = checked.of(check)
     holds = bool(outcomes) and set(outcomes) == {"passed"}
     return {"sentence": check.sentence, "test": check.test, "cases": len(outcomes), "holds": holds}
+
+
+def _figures(caught: Iterable[MutantResult]) -> dict[str, int]:
+    results = list(caught)
+    return {"total": len(results), "killed": sum(found.by is not None for found in results)}
 
 
 def _sum(checked: Run, figure: str) -> int:

@@ -1,4 +1,4 @@
-"""Test that a request has no way out of the code that gets it, whatever the condition: see `privacy_proof/gate.py`."""
+"""Test that a request has no way out of the code that gets it: see `checks/privacy_proof/gate.py`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from checks.privacy_proof import gate, mutants
+from checks.privacy_proof import gate, imports, mutants
 from checks.privacy_proof.changes import After, Before, Change, Instead, OnError
 from checks.privacy_proof.mutants import HANDLE, HANDLER, IS_NEWER, PUBLIC_KEY, RESPOND, Mutant
 from checks.privacy_proof.source import find
@@ -103,6 +103,18 @@ def test_way_out_of_a_request_is_found(place: str, change: Change, rule: str) ->
     assert rule in "\n".join(broken_rules(place, change))
 
 
+WAITING = [mutant for mutant in mutants.ALL if mutant.when != "always"]
+
+
+@pytest.mark.parametrize("mutant", WAITING, ids=lambda mutant: mutant.name)
+def test_leak_that_waits_is_found_by_more_than_its_guard(mutant: Mutant) -> None:
+    """The guard of a mutant adds a `try` to the handler, which is refused, too."""
+    built = mutants.build(mutant, ROOT)
+    module = ".".join(built.file.relative_to("functions").with_suffix("").parts)
+    broken = gate.violations(module, built.after) + imports.violations(module, built.after)
+    assert [rule for rule in broken if ERROR not in rule]
+
+
 @pytest.mark.parametrize(
     ("module", "old", "new", "rule"),
     [
@@ -120,6 +132,7 @@ def test_changed_signature_is_found(module: str, old: str, new: str, rule: str) 
 @pytest.mark.parametrize(
     ("place", "change"),
     {
+        "a statement": (RESPOND, Before("limit = 3")),
         "a constant": (RESPONDING, Instead("(300, 60, 60)", "(300, 60, 90)")),
         "a comment": (RESPOND, Instead("key = urls.public_key(path)", "key = urls.public_key(  # a comment\n  path)")),
         "a local name for a constant": (

@@ -28,6 +28,9 @@ def test_a_report_says_that_all_promises_hold_and_on_what_figures() -> None:
     assert [(promise["id"], promise["holds"]) for promise in figures["promises"]] == [(p.id, True) for p in PROMISES]
     assert (figures["pairs"], figures["canaries"], figures["sinks"]) == (7, 2, ["log"])
     assert figures["mutants"]["total"] == figures["mutants"]["killed"] == len(mutants.ALL)
+    kinds = figures["mutants"]["kinds"]
+    assert sum(kind["killed"] for kind in kinds.values()) == len(mutants.ALL)
+    assert min(kind["total"] for kind in kinds.values()) >= 4, "each kind has its leaks"
 
 
 @pytest.mark.parametrize("outcome", ["failed", "skipped", None])
