@@ -18,6 +18,7 @@ from comet_updates.publish.bucket import Bucket
 from comet_updates.publish.stored import Stored
 from comet_updates.publish.uploads.accept import AcceptedUploads, Listing
 from comet_updates.publish.uploads.load import Loader, list_inputs
+from comet_updates_cli.policy_edits import no_channel
 
 VALUE_MAX_CHARS = 1_000
 
@@ -33,9 +34,13 @@ def history(bucket: Bucket, product: str, channel: str) -> list[Event]:
     """Return the changes of a channel since its documents were last deleted, latest first.
 
     Raises:
+        DecisionError: the bucket has no such channel.
         StoreUnavailableError: S3 fails.
     """
-    events = sorted(_History(bucket, product, channel).events(), key=lambda event: event.at)
+    found = _History(bucket, product, channel)
+    events = sorted(found.events(), key=lambda event: event.at)
+    if not events:
+        found.check_channel()
     return events[::-1]  # of one second, too: an upload's versions are in order
 
 
@@ -46,6 +51,16 @@ class _History:
         self._product = product
         self._channel = channel
         self._listing = list_inputs(bucket, product)
+
+    def check_channel(self) -> None:
+        """Check that the channel exists. A typing error must not look like a channel without changes.
+
+        Raises:
+            DecisionError: it does not.
+        """
+        inputs = self._loader.load(self._product, self._listing)
+        if self._channel not in inputs.channels:
+            raise no_channel(self._product, self._channel, inputs)
 
     def events(self) -> Iterator[Event]:
         yield from self._policies(object_keys.channel_key(self._product, self._channel))

@@ -25,12 +25,22 @@ def read(file: Path, max_bytes: int) -> bytes:
         UnreadableFileError: it cannot be read, or is not a regular file: reading a pipe or a device may never end.
     """
     try:
-        if not S_ISREG(file.stat().st_mode):
-            raise UnreadableFileError(str(file), "is not a regular file")
+        check_regular(file)
         with file.open("rb") as opened:
             return opened.read(max_bytes + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise UnreadableFileError(str(file), getattr(error, "strerror", None) or str(error)) from error
+
+
+def check_regular(file: Path) -> None:
+    """Check that reading `file` ends: it is not a pipe, a device or a folder.
+
+    Raises:
+        UnreadableFileError: it is not a regular file.
+        OSError, ValueError: it does not exist, or its name has a NUL.
+    """
+    if not S_ISREG(file.stat().st_mode):
+        raise UnreadableFileError(str(file), "is not a regular file")
 
 
 def check_free(file: Path, body: bytes) -> bool:

@@ -42,23 +42,20 @@ def load(source: str) -> bytes:
     """Return the feed at a path or an https:// URL.
 
     Raises:
-        ForeignFeedError: it cannot be read, or is too long.
+        ForeignFeedError: the URL cannot be read, or the feed is too long.
+        UnreadableFileError: the file cannot be read, or is not a regular file.
     """
-    try:
-        if source.startswith("https://"):
-            body = fetch(source, FEED_MAX_BYTES, FETCH_LONGEST_S).body
-        else:
-            with Path(source).open("rb") as file:
-                body = file.read(FEED_MAX_BYTES + 1)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        # Without the errno and the path, which the message already begins with.
-        reason = getattr(error, "strerror", None) or error
-        raise ForeignFeedError(f"{source}: cannot be read: {reason}. Check the path or URL.") from error
-    except FetchError as error:
-        raise ForeignFeedError(f"{source}: cannot be read: {error.reason}. Check the path or URL.") from error
+    body = _fetched(source) if source.startswith("https://") else files.read(Path(source), FEED_MAX_BYTES)
     if len(body) > FEED_MAX_BYTES:
         raise ForeignFeedError(f"{source}: longer than {FEED_MAX_BYTES} bytes. Check that it is a feed.")
     return body
+
+
+def _fetched(source: str) -> bytes:
+    try:
+        return fetch(source, FEED_MAX_BYTES, FETCH_LONGEST_S).body
+    except FetchError as error:
+        raise ForeignFeedError(f"{source}: cannot be read: {error.reason}. Check the path or URL.") from error
 
 
 def read(

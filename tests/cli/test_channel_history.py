@@ -19,7 +19,6 @@ def told(shop: Shop) -> list[str]:
 
 
 def test_releases_and_decisions_are_told_with_their_time(shop: Shop) -> None:
-    assert told(shop) == []
     shop.release("4.2.1")
     shop.policy(pin="4.2.1")
     shop.policy(pin="4.2.1", paused_at="2026-11-20T12:00:00Z")
@@ -32,6 +31,17 @@ def test_releases_and_decisions_are_told_with_their_time(shop: Shop) -> None:
         'set pin = "4.2.1"',
     ]
     assert shop.run("history", "comet-cursor", "stable").output.count("  released 4.2.1") == 1
+
+
+def test_channel_that_does_not_exist_is_an_error(shop: Shop) -> None:
+    shop.release("4.2.1")
+    for product, names in (("comet-cursor", "stable"), ("comet-cusror", "none")):
+        done = shop.run("history", product, "stabel")
+        assert done.exit_code == 1, done.output
+        assert f"{product} has no channel 'stabel'. Choose one of: {names}." in done.output
+    shop.policy("stabel")
+    done = shop.run("history", "comet-cursor", "stabel")
+    assert (done.exit_code, done.output) == (0, ""), "positive control"
 
 
 def test_release_that_came_again_is_told_as_such(shop: Shop) -> None:

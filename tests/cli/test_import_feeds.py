@@ -142,7 +142,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     done = run(str(tmp_path / "none.xml"), "--product", "app")
     assert done.exit_code == 1
     assert "none.xml: cannot be read: No such file or directory" in done.output
-    assert "cannot be read: Is a directory" in run(str(tmp_path), "--product", "app").output
+    assert "cannot be read: is not a regular file" in run(str(tmp_path), "--product", "app").output
 
 
 def test_a_name_that_no_product_can_have_is_refused(appcast: str) -> None:

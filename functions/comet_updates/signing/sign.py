@@ -154,6 +154,7 @@ def public_key(uri: str) -> SSlibKey:
         SigningError: the key cannot be read, or is of another kind.
     """
     kind, _, place = uri.partition(":")
+    _check_regular(uri)
     try:
         if kind == AWSSigner.SCHEME:
             return AWSSigner.import_(place)[1]
@@ -171,6 +172,18 @@ def generate() -> tuple[bytes, SSlibKey]:
     return signer.private_bytes, signer.public_key
 
 
+def _check_regular(uri: str) -> None:
+    """Check that a key in a file can be read more than once, and that reading it ends.
+
+    Raises:
+        SigningError: the file is a pipe, a device or a folder.
+    """
+    kind, _, place = uri.partition(":")
+    file = Path(place.removeprefix("//"))
+    if kind == CryptoSigner.SCHEME and file.exists() and not file.is_file():
+        raise SigningError(uri, "is not a regular file. Check the file")
+
+
 def _signature(uri: str, keys: Iterable[Key], payload: bytes, what: str) -> tuple[Key, Signature]:
     """Return which of the `keys` is at `uri`, and its signature of `payload`.
 
@@ -178,6 +191,7 @@ def _signature(uri: str, keys: Iterable[Key], payload: bytes, what: str) -> tupl
         UnknownKeyError: the key at `uri` is not one of the `keys`.
         SigningError: the key cannot sign.
     """
+    _check_regular(uri)
     for key in keys:
         try:
             signature = Signer.from_priv_key_uri(uri, key).sign(payload)

@@ -412,6 +412,25 @@ class TestTheSameFile:
         assert "$.artifacts[0].sha256: differs from 4.2.1 on beta for the same file" in bucket.problem("4.2.1")
 
     @pytest.mark.parametrize(
+        "spelling",
+        [
+            "https://DOWNLOADS.example.com/setup.exe",
+            "https://downloads.example.com:443/setup.exe",
+            "https://downloads.example.com/%73etup.exe",
+            "https://downloads.example.com/setup.exe#other",
+            "https://downloads.example.com/a/../setup.exe",
+        ],
+    )
+    def test_url_in_another_spelling_is_the_same_url(self, bucket: Uploads, spelling: str) -> None:
+        file = self.said(url="https://downloads.example.com/setup.exe")
+        other = self.said(url=spelling, arch="aarch64", sha256="f" * 64)
+        bucket.release(1, "4.2.0", artifacts=[*file, *other])
+        bucket.release(2, "4.2.1", "beta", artifacts=file)
+        bucket.release(3, "4.2.1", "stable", artifacts=other)
+        bucket.release(4, "4.2.2", artifacts=[*file, *self.said(url=f"{file[0]['url']}?2", arch="i686", size=1)])
+        assert bucket.accepted() == {("beta", "4.2.1"), ("stable", "4.2.2")}
+
+    @pytest.mark.parametrize(
         "facts",
         [
             {},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from comet_updates.errors import Problem, RefusedUploadError, VersionSyntaxError
 from comet_updates.model.channel import ChannelPolicy
@@ -17,6 +17,8 @@ _FACTS = ("size", "sha256", "sha512", "sha1")
 
 _FOR = ("platform", "arch", "kind", "min_os", "max_os", "from_version", "bundle", "package_id")
 """The fields by which a client chooses a file, with `hosts`."""
+
+_HTTPS_PORT = 443
 
 _NAMED_MAX = 5
 """How many releases a refusal names."""
@@ -143,7 +145,7 @@ def _contradictions(release: Release) -> Iterator[Problem]:
     """
     described: dict[object, tuple[int, Artifact]] = {}
     for index, artifact in enumerate(release.artifacts):
-        same = [described.setdefault(place, (index, artifact)) for place in (artifact.url, _place(artifact))]
+        same = [described.setdefault(place, (index, artifact)) for place in (_same_url(artifact), _place(artifact))]
         facts = ((fact, earlier) for earlier, before in same for fact in _differing(artifact, before))
         for fact, earlier in islice(facts, 1):
             yield Problem(
@@ -151,6 +153,12 @@ def _contradictions(release: Release) -> Iterator[Problem]:
                 f"differs from $.artifacts[{earlier}].{fact} for the same file",
                 "Correct the wrong one, or give another file another URL and name",
             )
+
+
+def _same_url(artifact: Artifact) -> object:
+    """Return what all spellings of an artifact's URL have in common. Clients get the same file from each of them."""
+    url = urlsplit(artifact.url)
+    return url.hostname, url.port or _HTTPS_PORT, unquote(urljoin("/", url.path)), url.query
 
 
 def _place(artifact: Artifact) -> object:
@@ -169,9 +177,9 @@ def _differing(artifact: Artifact, other: Artifact) -> Iterator[str]:
 
 def changed_files(release: Release, earlier: Iterable[Release]) -> Iterator[Problem]:
     """Yield a problem for each file that an `earlier` release of the same version describes differently."""
-    said = {artifact.url: (artifact, other.channel) for other in earlier for artifact in other.artifacts}
+    said = {_same_url(artifact): (artifact, other.channel) for other in earlier for artifact in other.artifacts}
     for index, artifact in enumerate(release.artifacts):
-        before, channel = said.get(artifact.url, (artifact, ""))
+        before, channel = said.get(_same_url(artifact), (artifact, ""))
         for fact in _differing(artifact, before):
             yield Problem(
                 f"$.artifacts[{index}].{fact}",
