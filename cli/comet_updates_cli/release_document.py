@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from comet_updates.errors import ArtifactError, FetchError, ForeignFeedError, UnreadableFileError
+from comet_updates.errors import ArtifactError, FetchError, ForeignFeedError
 from comet_updates.formats import electron_updater, imported
 from comet_updates_cli.fetch import fetch
-from comet_updates_cli.files import check_regular
 from comet_updates_cli.hash_files import Sums
 
 Wire = dict[str, Any]
@@ -171,11 +170,8 @@ def text(file: Path) -> str:
         ArtifactError: it cannot be read, is too long, or is not UTF-8.
     """
     try:
-        check_regular(file)
         with file.open(encoding="utf-8") as opened:
             content = opened.read(TEXT_MAX_CHARS + 1)
-    except UnreadableFileError as error:
-        raise ArtifactError(str(file), error.problem, "Check the file") from error
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise ArtifactError(str(file), f"cannot be read: {reason}", "Save it as UTF-8 text") from error

@@ -249,10 +249,6 @@ ENDLESS: dict[str, Callable[[Path, str], list[str]]] = {
         *("release", endless, "--product", "nova", "--version", "1.0.0", "--base-url", "https://a.example"),
         *("--bucket", "bucket", "--as", f"{Path(endless).name}=linux/any/archive"),
     ],
-    "release notes": lambda folder, endless: [
-        *("release", str(folder / "appcast.xml"), "--product", "nova", "--version", "1.0.0", "--notes", endless),
-        *("--base-url", "https://a.example", "--bucket", "bucket", "--as", "appcast.xml=linux/any/archive"),
-    ],
     "import": lambda _, endless: ["import", endless, "--product", "nova"],
     "keys export": lambda folder, endless: ["keys", "export", f"file2:{endless}", str(folder / "new.pub")],
     "keys sign": lambda folder, endless: ["--sign-with", f"file2:{endless}", "keys", "sign", str(folder / "trust")],
