@@ -216,6 +216,7 @@ def lab(runner: Runner) -> dict[str, str]:
     return job | role | {"CI_COMMIT_TAG": "v4.9.0", "PRODUCT": "lab", "BASE_URL": f"{runner.server.url}/v4.9.0"}
 
 
+@pytest.mark.full
 def test_the_commands_of_the_job_release_with_nothing_but_a_token(runner: Runner, service: Service) -> None:
     """boto3 itself requests the role. STS is a stand-in that accepts every token."""
     runner.run(GITLAB["release"]["script"], lab(runner))
@@ -225,6 +226,7 @@ def test_the_commands_of_the_job_release_with_nothing_but_a_token(runner: Runner
     assert (token.read_text(), token.stat().st_mode & 0o077) == ("header.claims.signature", 0)
 
 
+@pytest.mark.full
 def test_without_a_token_nothing_is_released(runner: Runner, service: Service) -> None:
     """Positive control of the test above: the job could not have used other credentials."""
     environment = lab(runner) | {"PRODUCT": "nobody"}

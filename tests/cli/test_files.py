@@ -128,7 +128,9 @@ def run_again(command: str, folder: Path) -> None:
             COMMANDS[command](folder)
 
 
-@pytest.mark.parametrize("is_once", [True, False], ids=["fails once", "is killed"])
+@pytest.mark.parametrize(
+    "is_once", [pytest.param(True, id="fails once"), pytest.param(False, id="is killed", marks=pytest.mark.full)]
+)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_command_interrupted_at_any_write_loses_nothing(
     made: Path, tmp_path: Path, command: str, *, is_once: bool

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SCHEMATHESIS = Path(sys.executable).parent / "schemathesis"
-QUICK, FULL = 4, 30
+QUICK, FULL = 2, 30
 """The number of examples for each of sixteen operations, in `make test` and in `make test-all`.
 
 Schemathesis adds some of its own.
@@ -57,6 +57,7 @@ def test_the_service_answers_as_it_describes_itself(service: str, tmp_path: Path
     assert "16 selected / 16 total" in run.stdout
 
 
+@pytest.mark.full
 def test_what_the_service_does_not_say_of_itself_is_noticed(service: str, tmp_path: Path) -> None:
     """Positive control: the description lacks a status, and requires a field that no answer has."""
     with urllib.request.urlopen(f"{service}/schemas/openapi.json") as answer:

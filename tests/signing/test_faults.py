@@ -38,7 +38,7 @@ POLICY = object_keys.channel_key(PRODUCT, "stable")
 @pytest.mark.usefixtures("no_backoff")
 @pytest.mark.parametrize(
     ("faults", "step"),
-    [pytest.param(QUICK, 4, id="quick"), pytest.param(TRIED, 1, id="all", marks=pytest.mark.full)],
+    [pytest.param(QUICK, 8, id="quick"), pytest.param(TRIED, 1, id="all", marks=pytest.mark.full)],
 )
 def test_tuf_clients_recover_from_any_s3_fault(
     house: TufPublisher, client: Client, faults: tuple[str, ...], step: int
