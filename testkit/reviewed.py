@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
 ANSWER_MODULES = {
     "comet_updates",
     "comet_updates.answer",
@@ -31,3 +35,22 @@ SEES_VERSION = {
     "comet_updates.answer.urls.drop_in",
 }
 """The functions that receive the version in a drop-in URL."""
+
+
+def environment(trees: Iterable[Path]) -> dict[str, str]:
+    """Return the environment of a process with nothing but the answering function's settings, and `trees` to import.
+
+    Nothing listens at its S3.
+    """
+    return {
+        "BUCKET": "bucket",
+        "S3_ENDPOINT": "http://127.0.0.1:9",
+        "MEMORY_TTL_S": "60",
+        "LOG_LEVEL": "INFO",
+        "LOG_SUCCESSES": "false",
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.pathsep.join(map(str, trees)),
+    }

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from checks.privacy_proof.source import code_lines
-from testkit.reviewed import ANSWER_MODULES
+from testkit.reviewed import ANSWER_MODULES, environment
 
 ROOT = Path(__file__).parents[1]
 TREES = tuple(
@@ -340,19 +340,8 @@ def test_answering_loads_ten_modules_of_ours_and_no_heavy_library() -> None:
         "'boto3', 'pydantic', 'cryptography', 'semver', 'packaging') "
         "or n.startswith('botocore.')), sep='\\n')"  # powertools checks whether botocore exists; no part of it loads
     )
-    environment = {
-        "BUCKET": "bucket",
-        "MEMORY_TTL_S": "60",
-        "LOG_LEVEL": "INFO",
-        "LOG_SUCCESSES": "false",
-        "AWS_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "S3_ENDPOINT": "http://127.0.0.1:9",
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": os.pathsep.join(map(str, TREES)),  # test this source, not an installed copy
-    }
-    run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    settings = environment(TREES)  # test this source, not an installed copy
+    run = subprocess.run([sys.executable, "-c", code], env=settings, capture_output=True, text=True, check=True)
     assert set(run.stdout.split()) == ANSWER_MODULES
 
 

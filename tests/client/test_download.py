@@ -4,7 +4,7 @@ import os
 import resource
 import ssl
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import sleep
 from types import SimpleNamespace
@@ -356,16 +356,22 @@ def test_file_that_comes_drop_by_drop_is_cut_off_and_continued(
     assert HALF <= had < HALF + 100, "what arrived is kept"
 
 
+def steady(step_bytes: int) -> Callable[[bytes], Iterator[bytes]]:
+    """Return a server's answer that sends so many bytes of the file every hundredth of a second."""
+
+    def answer(_: bytes) -> Iterator[bytes]:
+        yield http(b"", content_length=str(len(BODY)))
+        for start in range(0, len(BODY), step_bytes):
+            sleep(0.01)
+            yield BODY[start : start + step_bytes]
+
+    return answer
+
+
 def test_file_that_takes_longer_than_a_day_is_cut_off(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_http, "FILE_S", 0.2)
 
-    def steady(_: bytes) -> Iterator[bytes]:
-        yield http(b"", content_length=str(len(BODY)))
-        for start in range(0, len(BODY), 1_000):
-            sleep(0.01)
-            yield BODY[start : start + 1_000]
-
-    case.server.answer = steady
+    case.server.answer = steady(1_000)
     with pytest.raises(NoAnswerError, match="too slowly"):
         case.run()
 
@@ -375,13 +381,7 @@ def test_file_that_keeps_its_pace_is_complete(case: Case, monkeypatch: pytest.Mo
     monkeypatch.setattr(client_http, "PACE_S", 0.05)
     monkeypatch.setattr(client_http, "PACE_BYTES", 1)
 
-    def steady(_: bytes) -> Iterator[bytes]:
-        yield http(b"", content_length=str(len(BODY)))
-        for start in range(0, len(BODY), 16_000):
-            sleep(0.01)
-            yield BODY[start : start + 16_000]
-
-    case.server.answer = steady
+    case.server.answer = steady(16_000)
     assert case.run().read_bytes() == BODY
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 
@@ -11,7 +10,7 @@ import pytest
 from checks.privacy_proof import imports
 from checks.privacy_proof.source import find
 from testkit.project import ROOT
-from testkit.reviewed import ANSWER_MODULES
+from testkit.reviewed import ANSWER_MODULES, environment
 
 LOG, STORE, URLS = (f"comet_updates.answer.{name}" for name in ("log", "store", "urls"))
 LOADED = """
@@ -29,21 +28,9 @@ print(*sys.modules.keys() - before, file=sys.stderr)
 
 def loaded(more: str = "") -> list[str]:
     """Return what the answering function has loaded after a request, and after `more` code."""
-    environment = {
-        "BUCKET": "bucket",
-        "S3_ENDPOINT": "http://127.0.0.1:9",
-        "MEMORY_TTL_S": "60",
-        "LOG_LEVEL": "INFO",
-        "LOG_SUCCESSES": "false",
-        "AWS_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_LAMBDA_FUNCTION_NAME": "function",
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(ROOT / "functions"),
-    }
+    settings = environment([ROOT / "functions"]) | {"AWS_LAMBDA_FUNCTION_NAME": "function"}
     command = [sys.executable, "-c", LOADED.format(more=more)]
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    run = subprocess.run(command, env=settings, capture_output=True, text=True, check=True)
     return run.stderr.split()
 
 
