@@ -1,4 +1,4 @@
-"""Which cases of a long list run in `make test`, and which only in `make test-all`."""
+"""Splits long lists of test cases between `make test` and `make test-all`."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from testkit.reviewed import ANSWER_MODULES
 
 
 class Library(NamedTuple):
-    """What one module of ours uses of a library, and why.
+    """A library that one module of ours uses, with the used parts and the reason.
 
     Attributes:
         user: the module of ours, without the name of the package.

@@ -137,8 +137,8 @@ class CachedStore:
         try:
             with suppress(DeniedError):
                 return self._get(key, validator)
-            # The key is missing, or we cannot read anything now. To find out, read the witness and then the key again:
-            # see docs/decisions/0001-missing-or-denied.md.
+            # The key is missing, or we cannot read anything now. To find out, read the probe object and then the key
+            # again: see docs/decisions/0001-missing-or-denied.md.
             self._get_by(latest, PROBE_KEY, None)
             with suppress(DeniedError):
                 return self._get_by(latest, key, validator)

@@ -581,7 +581,7 @@ UPLOADS = st.one_of(
 @settings(max_examples=100, deadline=None)
 @given(st.lists(UPLOADS, max_size=12))
 def test_what_is_offered_stays_offered_without_yank_pin_and_pause(uploads: list[Any]) -> None:
-    """Each channel keeps its own releases, and has something to offer."""
+    """Expect that each channel keeps its own releases, and has something to offer."""
     bucket, before = Uploads(), dict[str, set[str]]()
     for second, (kind, said) in enumerate(uploads):
         if kind == "policy":
