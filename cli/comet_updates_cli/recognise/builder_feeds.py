@@ -157,7 +157,8 @@ def _kind(kind: str, name: str) -> str | None:
 
 def _computer(source: str, kind: str, wire: imported.Wire) -> tuple[str | None, str | None]:
     """Return the system and architecture that a feed states, each None if the feed does not."""
-    platform, arch = wire.get("platform"), wire.get("arch")
+    platform = wire.get("platform") if wire.get("platform") in tauri.SYSTEMS else None
+    arch = wire.get("arch") if wire.get("arch") in file_names.ARCHES else None
     if kind == "electron":
         return _of_electron(source)
     if kind == "tauri":

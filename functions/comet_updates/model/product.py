@@ -38,11 +38,7 @@ class Product(Uploaded):
     ] = []
     signing_keys: Annotated[
         dict[Token, Annotated[str, StringConstraints(min_length=1, max_length=5_000)]],
-        Field(
-            max_length=20,
-            description="Public keys, by kind of signature. Signatures of the kinds `minisign` and `ed25519` must be "
-            "of these keys.",
-        ),
+        Field(max_length=20, description="Public keys, by kind of signature."),
     ] = {}
     languages: Annotated[list[Language], Field(max_length=LANGUAGES_MAX)] = []
     approved_on: Annotated[
