@@ -13,9 +13,10 @@ from testkit.project import ROOT
 
 LAYERS = {"AnswerFunction": "AnswerLayer", "PublishFunction": "PublishLayer"}
 """Function → its layer."""
+INSTALL = "`make test-all` installs it where python3.13 is on PATH, in pyenv or in uv"
 
 
-def need(present: object, what: str, install: str = "`make test-all` installs it if it finds Python 3.13") -> None:
+def need(present: object, what: str, install: str = INSTALL) -> None:
     """Skip the test if a tool is missing. Fail instead where nothing may be skipped."""
     if not present:
         reason = f"{what} is missing: {install}"
@@ -25,7 +26,7 @@ def need(present: object, what: str, install: str = "`make test-all` installs it
 def build(function: str, folder: Path) -> list[Path]:
     """Build `function` and its layer below `folder`, without the network. Return what Lambda adds to Python's path.
 
-    `sam build` runs the same Makefiles. `test_two_builds_are_the_same_bytes` compares the results.
+    `sam build` runs the same Makefiles. A test compares the results, byte for byte.
     """
     need(PYTHON.exists(), "the runtime's Python")
     need((TOOLS / ".wheels" / "installed").exists(), "a wheel of the layers")
@@ -46,5 +47,5 @@ def build(function: str, folder: Path) -> list[Path]:
 
 def compile_again(package: Path) -> None:
     """Write the byte code of `package` again, as the build does. Lambda never compares it with the source."""
-    command = [PYTHON, "-m", "compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash", package]
+    command = [str(PYTHON), "-m", "compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash", str(package)]
     subprocess.run(command, check=True)

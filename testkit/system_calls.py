@@ -33,9 +33,10 @@ def strace(record: Path, *environment: str) -> list[str | Path]:
 
 def can_record() -> bool:
     """Return whether strace is there and may watch processes. It exists on Linux only."""
-    return bool(shutil.which("strace")) and not subprocess.run(
-        ["strace", "-o", "/dev/null", "true"], capture_output=True, check=False
-    ).returncode
+    return (
+        bool(shutil.which("strace"))
+        and not subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True, check=False).returncode
+    )
 
 
 class Call(NamedTuple):
@@ -60,7 +61,8 @@ class Call(NamedTuple):
         return (f"{self.name}({self.arguments}) = {self.result}" if self.name else self.arguments)[:600]
 
 
-_LINE = re.compile(r"(\d+\.\d+) (\w+)\((.*?)(?: <unfinished \.\.\.>)?(?:\)\s+= (-?\d+.*|0x[0-9a-f]+.*|\?.*))?", re.DOTALL)
+_RESULT = r'\)\s+= (-?\d+[^"]*|0x[0-9a-f]+|\?[^"]*)'
+_LINE = re.compile(rf"(\d+\.\d+) (\w+)\((.*?)(?: <unfinished \.\.\.>)?(?:{_RESULT})?", re.DOTALL)
 _AT = re.compile(r"\d+\.\d+")
 _END = re.compile(r"\d+\.\d+ \+\+\+ (exited with \d+|killed by SIGKILL) \+\+\+")
 
@@ -123,7 +125,9 @@ def rules(folders: Iterable[Path], log: Path, ports: Iterable[int]) -> tuple[Rul
         log: the file that is standard output and standard error.
         ports: the ports of this machine to which the program may connect and write.
     """
-    where = rf'"(?:{"|".join(re.escape(str(folder)) for folder in folders)})(?:/(?:[^"\\]|\\.)*)?"'
+    folders = tuple(folders)
+    where = rf'"(?:{_any(folders)})(?:/(?:[^"\\]|\\.)*)?"'
+    above = rf'"(?:{_any(parent for folder in folders for parent in folder.parents)})"'
     there = "|".join(map(str, ports))
     to = rf"\d+<TCP:\[127\.0\.0\.1:\d+->127\.0\.0\.1:(?:{there})\]>"
     at = r"AT_FDCWD<[^>]*>, "
@@ -132,6 +136,7 @@ def rules(folders: Iterable[Path], log: Path, ports: Iterable[int]) -> tuple[Rul
         Rule("openat", rf"{at}{where}, {_OPEN}", "opens what was installed, to read it"),
         Rule("open", rf"{where}, {_OPEN}", "the same"),
         Rule("newfstatat statx", rf"{at}{where}, .*", "looks whether a file is there"),
+        Rule("newfstatat", rf"{at}{above}, .*", "looks whether a folder is a link"),
         Rule("newfstatat statx", rf'{_FD}, "", .*', "asks for the size of an open file"),
         Rule("access readlink", rf"{where}, .*", "looks whether a file is there"),
         Rule("getcwd", f"{where}, \\d+", "asks for the folder in which the process runs"),
@@ -142,14 +147,18 @@ def rules(folders: Iterable[Path], log: Path, ports: Iterable[int]) -> tuple[Rul
         Rule("fcntl", rf"{_FD}, F_(?:GETFD|GETFL)", "asks for flags"),
         Rule("fcntl", rf"{_FD}, F_SETFD, FD_CLOEXEC", "closes a file before another program would start"),
         Rule("fcntl", rf"{_FD}, F_SETFL, O_RDWR\|O_NONBLOCK", "lets no call wait"),
-        Rule("fcntl", r"\d+<anon_inode:\[eventpoll\]>, F_DUPFD_CLOEXEC, 3", "Tokio gives it to a thread of this process"),
+        Rule(
+            "fcntl", r"\d+<anon_inode:\[eventpoll\]>, F_DUPFD_CLOEXEC, 3", "Tokio gives it to a thread of this process"
+        ),
         Rule("brk", r"\w+", "memory"),
         Rule("mmap", r"\w+, \d+, [A-Z_|]+, MAP_PRIVATE[A-Z_|]*, (?:-1|" + _FD + r"), \w+", "memory of this process"),
         Rule("mmap", rf"NULL, \d+, PROT_READ, MAP_SHARED, {_FD}, 0", "a file of the system, to read it"),
         Rule("munmap mprotect madvise mremap", ".*", "memory"),
         Rule("futex", r"\w+, FUTEX_WAKE_PRIVATE, \d+", "wakes a thread of this process"),
         Rule("futex", r"\w+, FUTEX_WAIT_PRIVATE, \d+, NULL", "waits for a thread of this process"),
-        Rule("futex", rf"\w+, FUTEX_WAIT_BITSET{_LOCK}, \d+, (?:NULL|\{{[^}}]*\}}), FUTEX_BITSET_MATCH_ANY", "the same"),
+        Rule(
+            "futex", rf"\w+, FUTEX_WAIT_BITSET{_LOCK}, \d+, (?:NULL|\{{[^}}]*\}}), FUTEX_BITSET_MATCH_ANY", "the same"
+        ),
         Rule("clone3", rf"\{{flags={_THREAD}, [^}}]*\}} => \{{parent_tid=\[\d+\]\}}, \d+", "a thread, no process"),
         Rule("prctl", r'PR_SET_NAME, "tokio-rt-worker"\.\.\.', "the name of obstore's threads"),
         Rule("set_robust_list rseq set_tid_address arch_prctl", ".*", "libc prepares a thread, in its own memory"),
@@ -161,7 +170,7 @@ def rules(folders: Iterable[Path], log: Path, ports: Iterable[int]) -> tuple[Rul
         Rule("epoll_wait", rf"{_INSIDE}, .*", "waits until something comes in"),
         Rule("eventfd2", r"0, EFD_CLOEXEC\|EFD_NONBLOCK", "wakes a thread of this process"),
         Rule("socketpair", r"AF_UNIX, SOCK_STREAM, 0, .*", "curl wakes itself; both ends stay in this process"),
-        Rule("write", rf'\d+<anon_inode:\[eventfd\]>, "(?:\\1)(?:\\0){{7}}", 8', "wakes a thread of this process"),
+        Rule("write", r'\d+<anon_inode:\[eventfd\]>, "(?:\\1)(?:\\0){7}", 8', "wakes a thread of this process"),
         Rule("poll", rf"\[\{{fd=(?:{_TCP}|{_INSIDE}), .*\], \d, -?\d+", "waits until something comes in"),
         Rule("socket", r"AF_INET, SOCK_STREAM(?:\|SOCK_CLOEXEC)?, IPPROTO_(?:IP|TCP)", "TCP, for a connection below"),
         Rule("socket", r"AF_INET6, SOCK_DGRAM, IPPROTO_IP", "curl asks whether there is IPv6; no rule lets it send"),
@@ -180,6 +189,37 @@ def rules(folders: Iterable[Path], log: Path, ports: Iterable[int]) -> tuple[Rul
         Rule("write", rf"[12]<{re.escape(str(log))}>, {_TEXT}, \d+", "its bytes are checked"),
         Rule("exit exit_group", r"\d+", "ends"),
     )
+
+
+def publishing(ports: Iterable[int]) -> tuple[Rule, ...]:
+    """Return the rules for boto3 and the publishing function, besides those for every function."""
+    there = "|".join(map(str, ports))
+    to = rf"\d+<TCP:\[127\.0\.0\.1:\d+->127\.0\.0\.1:(?:{there})\]>"
+    six = r"\d+<TCPv6:\[\d+\]>"
+    return (
+        Rule("sendto", rf"{to}, {_TEXT}, \d+, 0, NULL, 0", "its bytes are checked"),
+        Rule("ioctl", rf"{_TCP}, FIONBIO, \[[01]\]", "lets no call wait"),
+        Rule("poll", rf"\[(?:\{{fd={_TCP}, [^}}]*\}})?\], [01], -?\d+", "waits until something comes in"),
+        Rule("socket", r"AF_INET6, SOCK_STREAM\|SOCK_CLOEXEC, IPPROTO_IP", "urllib3 asks whether there is IPv6"),
+        Rule(
+            "bind",
+            rf'{six}, \{{sa_family=AF_INET6, sin6_port=htons\(0\), .*"::1",.*\}}, 28',
+            "the same, on this machine",
+        ),
+        Rule("setitimer", "ITIMER_REAL, .*", "the time that a sweep may take; only this process gets the signal"),
+        Rule(
+            "newfstatat access",
+            r'(?:AT_FDCWD<[^>]*>, )?"/\.aws/(?:config|credentials|models)", .*',
+            "boto3 looks for settings",
+        ),
+        Rule(
+            "openat", rf'AT_FDCWD<[^>]*>, "/opt/pyca/cryptography/openssl/openssl.cnf", {_OPEN}', "settings of OpenSSL"
+        ),
+    )
+
+
+def _any(paths: Iterable[Path]) -> str:
+    return "|".join(sorted({re.escape(str(path)) for path in paths}))
 
 
 def faketime(library: Path, clock: Path) -> tuple[Rule, ...]:

@@ -30,7 +30,7 @@ from testkit import packages, system_calls
 from testkit.documents import release
 from testkit.events import SWEEP
 from testkit.lambda_runtime import PYTHON, free_port, lambda_runtime
-from testkit.people import UPLOADER, Ask, marked, notification_of, request_of
+from testkit.people import UPLOADER, Ask, Person, marked, notification_of, request_of
 from testkit.s3 import ON_THIS_MACHINE, REGION
 from testkit.search import found
 from testkit.system_calls import Call
@@ -49,7 +49,17 @@ TRIES = 3
 """How often a request is tried while this machine is too busy to answer in a second as S3."""
 SYSTEM = (
     *("/lib", "/usr/lib", "/usr/share/zoneinfo", "/usr/share/locale", "/etc/ld.so.cache", "/etc/ld.so.preload"),
-    *("/etc/ssl", "/etc/pki", "/etc/security", "/etc/localtime", "/etc/locale.alias", "/proc/self", "/proc/sys/vm", "/sys/fs/cgroup", "/dev/null"),
+    *(
+        "/etc/ssl",
+        "/etc/pki",
+        "/etc/security",
+        "/etc/localtime",
+        "/etc/locale.alias",
+        "/proc/self",
+        "/proc/sys/vm",
+        "/sys/fs/cgroup",
+        "/dev/null",
+    ),
 )
 """The files and folders of the system that Python, libc and obstore read."""
 TOKEN = "session-token"
@@ -58,10 +68,10 @@ AS_ON_LAMBDA = {
     "AWS_SESSION_TOKEN": TOKEN,
     "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
     "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
-    "AWS_LAMBDA_FUNCTION_NAME": "comet-AnswerFunction-Ab3dEf6h",
+    "AWS_LAMBDA_FUNCTION_NAME": "comet-Function-Ab3dEf6h",
     "AWS_LAMBDA_FUNCTION_VERSION": "7",
     "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-    "AWS_LAMBDA_LOG_GROUP_NAME": "comet-AnswerLog-Ab3dEf6h",
+    "AWS_LAMBDA_LOG_GROUP_NAME": "comet-Log-Ab3dEf6h",
     "AWS_LAMBDA_LOG_STREAM_NAME": "2026/11/29/[7]0123456789abcdef0123456789abcdef",
     "AWS_LAMBDA_LOG_FORMAT": "JSON",
     "AWS_LAMBDA_LOG_LEVEL": "INFO",
@@ -123,8 +133,8 @@ def run(
     record.mkdir(parents=True)
     clock.touch()
     now = time.time()
-    moved = (f"LD_PRELOAD={FAKETIME}", "FAKETIME=%", f"FAKETIME_FOLLOW_FILE={clock}")
-    moved += ("FAKETIME_DONT_RESET=1", "FAKETIME_NO_CACHE=1")
+    moved = [f"LD_PRELOAD={FAKETIME}", "FAKETIME=%", f"FAKETIME_FOLLOW_FILE={clock}"]
+    moved += ["FAKETIME_DONT_RESET=1", "FAKETIME_NO_CACHE=1"]
     handler = f"comet_updates.{'answer' if function == 'AnswerFunction' else 'publish'}.handler.handler"
     started: list[tuple[float, float, Any]] = []
     days = 0
@@ -151,9 +161,10 @@ def run(
     python = [PYTHON.parents[1], PYTHON.parents[1].resolve(), installed]
     python += [parent / "lib" / "python313.zip" for parent in installed.parents]  # where Python looks for itself
     allowed = system_calls.rules([*path, *python, *map(Path, SYSTEM)], log, [port, *ports])
-    return Run(
-        calls, windows, system_calls.refused(others, allowed + system_calls.faketime(FAKETIME, clock)), port, log
-    )
+    allowed += system_calls.faketime(FAKETIME, clock)
+    if function == "PublishFunction":
+        allowed += system_calls.publishing(ports)
+    return Run(calls, windows, system_calls.refused(others, allowed), port, log)
 
 
 def context_of(number: int) -> dict[str, str]:
@@ -163,6 +174,7 @@ def context_of(number: int) -> dict[str, str]:
         "X-Amz-Client-Context": base64.b64encode(json.dumps(client).encode()).decode(),
         "X-Amzn-Trace-Id": f"Root=1-5759e988-{number:024x};Parent=53995c3f42cd8ad8;Sampled=1",
     }
+
 
 # ------------------------------------------------------------------ threads, and the bytes that are sent
 
@@ -175,8 +187,8 @@ POST = (
 GET = (
     "GET {path} HTTP/1.1\r\n{condition}x-amz-security-token: {token}\r\nx-amz-date: {date}\r\n"
     "x-amz-content-sha256: {sha256}\r\nauthorization: AWS4-HMAC-SHA256 Credential={key}/{date:.8}/{region}/s3/"
-    "aws4_request, SignedHeaders={names}, Signature={signature}\r\naccept: */*\r\nuser-agent: object_store/{version}\r\n"
-    "host: {host}\r\n\r\n"
+    "aws4_request, SignedHeaders={names}, Signature={signature}\r\naccept: */*\r\n"
+    "user-agent: object_store/{version}\r\nhost: {host}\r\n\r\n"
 )
 
 
@@ -226,7 +238,7 @@ class Exchange(NamedTuple):
 
 def exchanges(run: Run, s3_port: int) -> tuple[list[Exchange], list[str]]:
     """Return what each invocation sent, and everything sent that is not exactly such a request or answer."""
-    found: list[Exchange] = []
+    made: list[Exchange] = []
     odd: list[str] = []
     host = f"127.0.0.1:{s3_port}"
     ids = set(re.findall(r"START RequestId: (\S+)", run.log.read_text()))
@@ -246,8 +258,8 @@ def exchanges(run: Run, s3_port: int) -> tuple[list[Exchange], list[str]]:
         body = posted.partition(b"\r\n\r\n")[2]
         if posted not in {POST % (name.encode(), run.port, len(body), body) for name in ids}:
             odd.append(f"sent to the runtime: {posted!r}")
-        found.append(Exchange(frozenset(asked), body))
-    return found, odd
+        made.append(Exchange(frozenset(asked), body))
+    return made, odd
 
 
 def _during(window: Window, sent: list[tuple[Call, bytes]]) -> list[tuple[Call, bytes]]:
@@ -262,7 +274,7 @@ def _is_now(date: str, window: Window) -> bool:
 
 # ------------------------------------------------------------------ answering
 
-PEOPLE = ({}, marked(1), marked(2), {})
+PEOPLE: tuple[Person, ...] = ({}, marked(1), marked(2), {})
 """Who asks for each document: at first nobody in particular, so that the function has read it before."""
 ASKS = (
     *(Ask("/v1/comet-cursor/stable"), Ask("/v1/comet-cursor/stable", "HEAD"), Ask("/v1/comet-cursor/stable", "POST")),
@@ -297,11 +309,11 @@ def answered(path: list[Path], bucket: S3, folder: Path, asks: Iterable[Ask]) ->
     events: list[Any] = [request_of(person, ask) for ask in asks for person in PEOPLE]
     ran = run("AnswerFunction", path, [*events, {}], [port], folder, **settings_of(bucket))
     sent, odd = exchanges(ran, port)
-    found = [f"not listed: {call}" for call in ran.refused] + odd + unlisted_threads(ran)
-    found += [f"logged: {line}" for line in sorted(ran.lines() - POSSIBLE)]
+    seen = [f"not listed: {call}" for call in ran.refused] + odd + unlisted_threads(ran)
+    seen += [f"logged: {line}" for line in sorted(ran.lines() - POSSIBLE)]
     groups = [sent[start + 1 : start + len(PEOPLE)] for start in range(0, len(events), len(PEOPLE))]
-    found += [f"differs between people: {group}" for group in groups if len(set(group)) > 1]
-    return ran, found
+    seen += [f"differs between people: {group}" for group in groups if len(set(group)) > 1]
+    return ran, seen
 
 
 @pytest.fixture(scope="module")
@@ -313,8 +325,8 @@ def answering(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def test_the_built_answering_function_reaches_only_its_bucket_and_log(
     answering: list[Path], bucket: S3, tmp_path: Path
 ) -> None:
-    ran, found = answered(answering, bucket, tmp_path, ASKS)
-    assert found == []
+    ran, seen = answered(answering, bucket, tmp_path, ASKS)
+    assert seen == []
     statuses = [window.answer["statusCode"] for window in ran.windows[:: len(PEOPLE)]]
     assert statuses == [200, 200, 405, 200, 404, 200, 200, 404, 404, 500], "or this test proves nothing"
     assert len(ran.lines()) == 1, "the last request is broken, which is logged"
@@ -366,18 +378,19 @@ SHOWN = {
 }
 """What leaks → what shows it. Anything else is shown by a system call that is not listed."""
 
-BEFORE = '        return {"statusCode": answer.status'
+BEFORE = {"answer": '        return {"statusCode": answer.status', "publish": "    try:\n"}
 
 
-def leaky(path: list[Path], leak: str, folder: Path) -> list[Path]:
-    """Return a copy of the built answering function that runs the code `leak` for each request."""
+def leaky(path: list[Path], which: str, leak: str, folder: Path) -> list[Path]:
+    """Return a copy of a built function, "answer" or "publish", that runs the code `leak` for each event."""
     package = shutil.copytree(path[0], folder / "leaky")
-    source = package / "comet_updates" / "answer" / "handler.py"
-    text = source.read_text()
-    assert text.count(BEFORE) == 1
+    source = package / "comet_updates" / which / "handler.py"
+    text, before = source.read_text(), BEFORE[which]
+    assert text.count(before) == 1
+    indent = before[: len(before) - len(before.lstrip())]
     code = leak.replace("{now}", str(time.time()))
-    guarded = f"        try:\n            {code}\n        except Exception: pass\n"
-    source.write_text(text.replace(BEFORE, guarded + BEFORE))
+    guarded = f"{indent}try:\n{indent}    {code}\n{indent}except Exception: pass\n"
+    source.write_text(text.replace(before, guarded + before))
     packages.compile_again(package)
     return [package, *path[1:]]
 
@@ -386,13 +399,71 @@ def leaky(path: list[Path], leak: str, folder: Path) -> list[Path]:
 def test_leak_in_the_built_answering_function_is_seen(
     answering: list[Path], bucket: S3, tmp_path: Path, what: str
 ) -> None:
-    _, found = answered(leaky(answering, LEAKS[what], tmp_path), bucket, tmp_path, ASKS[:1])
-    assert any(line.startswith(SHOWN.get(what, "not listed: ")) for line in found), found
+    _, seen = answered(leaky(answering, "answer", LEAKS[what], tmp_path), bucket, tmp_path, ASKS[:1])
+    assert any(line.startswith(SHOWN.get(what, "not listed: ")) for line in seen), seen
 
 
 def test_leak_in_byte_code_alone_is_seen(answering: list[Path], bucket: S3, tmp_path: Path) -> None:
-    path = leaky(answering, LEAKS["output"], tmp_path)
+    path = leaky(answering, "answer", LEAKS["output"], tmp_path)
     source = Path("comet_updates", "answer", "handler.py")
     shutil.copyfile(answering[0] / source, path[0] / source)
-    _, found = answered(path, bucket, tmp_path, ASKS[:1])
-    assert [line for line in found if line.startswith("logged: /v1")]
+    _, seen = answered(path, bucket, tmp_path, ASKS[:1])
+    assert [line for line in seen if line.startswith("logged: /v1")]
+
+
+# ------------------------------------------------------------------ publishing
+
+
+@pytest.fixture(scope="module")
+def publishing(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Return the built publishing function and its layer."""
+    return packages.build("PublishFunction", tmp_path_factory.mktemp("built"))
+
+
+def published(path: list[Path], bucket: S3, folder: Path) -> tuple[Run, list[str]]:
+    """Let somebody upload to the built function. Return the run, and everything by which something may leave."""
+    port = int(urlsplit(bucket.endpoint).port or 0)
+    keys = [f"releases/comet-cursor/stable/{version}.json" for version in ("4.2.2", "4.2.3")]
+    bucket.put(keys[0], release(version="4.2.2"))
+    bucket.put(keys[1], b"{}")
+    uploader = marked(1, UPLOADER)
+    events = [notification_of(uploader, *keys), SWEEP]
+    ran = run("PublishFunction", path, events, [port], folder, **settings_of(bucket))
+    sent = b"".join(data for _, data in [*ran.sent(port), *ran.sent(ran.port)])
+    seen = [f"not listed: {call}" for call in ran.refused]
+    seen += [f"logged: {line}" for line in sorted(ran.lines() - POSSIBLE)]
+    return ran, seen + found(uploader, {"what is sent": sent})
+
+
+def test_the_built_publishing_function_reaches_only_its_bucket_and_log(
+    publishing: list[Path], bucket: S3, tmp_path: Path
+) -> None:
+    ran, seen = published(publishing, bucket, tmp_path)
+    assert seen == []
+    assert [window.answer for window in ran.windows] == [{"batchItemFailures": []}, {}]
+    assert any('"outcome":"refused"' in line for line in ran.lines()), "something happens, or this test proves nothing"
+    assert bucket.json("public/v1/comet-cursor/stable/manifest.json")["version"] == "4.2.2"
+
+
+PUBLISHING_LEAKS = {
+    "host": ("import socket; socket.create_connection(('127.0.0.1', 9))", "not listed: "),
+    "output": ("print(event['Records'][0]['attributes']['SenderId'])", "logged: "),
+    "bucket": (
+        (
+            "import boto3; s3 = boto3.client('s3', endpoint_url=os.environ['S3_ENDPOINT']); "
+            "who = event['Records'][0]['attributes']['SenderId']; "
+            "s3.put_object(Bucket=os.environ['BUCKET'], Key='public/last', Body=who)"
+        ),
+        "sender in what is sent",
+    ),
+}
+"""What leaks → the code of the leak, in the handler, and what shows it."""
+
+
+@pytest.mark.parametrize("what", PUBLISHING_LEAKS)
+def test_leak_in_the_built_publishing_function_is_seen(
+    publishing: list[Path], bucket: S3, tmp_path: Path, what: str
+) -> None:
+    code, shown = PUBLISHING_LEAKS[what]
+    _, seen = published(leaky(publishing, "publish", code, tmp_path), bucket, tmp_path)
+    assert any(line.startswith(shown) for line in seen), seen
