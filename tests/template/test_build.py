@@ -19,6 +19,7 @@ import pytest
 from comet_updates.answer.urls import DocumentId
 from testkit.events import SWEEP
 from testkit.lambda_runtime import PYTHON, Invoke, lambda_runtime
+from testkit.packages import LAYERS, build, need
 from testkit.project import ROOT
 from testkit.reviewed import ANSWER_MODULES
 from tests.baseline import stored
@@ -33,14 +34,6 @@ pytestmark = pytest.mark.full
 SAM = ROOT / ".venv-sam" / "bin" / "sam"
 RUNTIME_TAG = "cpython-313"
 UNCHECKED_HASH = 0b01  # PEP 552: bytes 4 to 8 of a .pyc
-FUNCTIONS = {"AnswerFunction": "AnswerLayer", "PublishFunction": "PublishLayer"}
-
-
-def need(present: bool, what: str) -> None:  # noqa: FBT001
-    """Skip the test if a tool of the build is missing. Fail instead where nothing may be skipped."""
-    if not present:
-        reason = f"{what} is missing: `make test-all` installs it where python3.13 is on PATH, in pyenv or in uv"
-        pytest.fail(reason) if os.environ.get("COMET_REQUIRE_ALL") else pytest.skip(reason)
 
 
 def sam_build(folder: Path, path: str, *resource: str) -> subprocess.CompletedProcess[str]:
@@ -192,7 +185,7 @@ def sources(folder: Path) -> set[str]:
 
 def python(built: Path, function: str, code: str) -> subprocess.CompletedProcess[str]:
     """Run code with the built function and its layer, as in a cloud whose S3 does not answer."""
-    path = [str(built / function), str(built / FUNCTIONS[function] / "python")]
+    path = [str(built / function), str(built / LAYERS[function] / "python")]
     environment = {
         "PYTHONPATH": os.pathsep.join(path),
         "AWS_REGION": "us-east-1",
@@ -231,7 +224,7 @@ def contents(folder: Path) -> list[str]:
 
 
 def test_built_packages_hold_the_stored_files(built: Path) -> None:
-    stored.check("packages.json", {name: contents(built / name) for pair in FUNCTIONS.items() for name in pair})
+    stored.check("packages.json", {name: contents(built / name) for pair in LAYERS.items() for name in pair})
 
 
 def test_file_in_a_package_is_listed(tmp_path: Path) -> None:
@@ -249,7 +242,7 @@ def test_file_in_a_package_is_listed(tmp_path: Path) -> None:
 
 
 def test_the_answering_layer_holds_no_heavy_library(built: Path) -> None:
-    answer, publish = ({path.name for path in (built / layer / "python").iterdir()} for layer in FUNCTIONS.values())
+    answer, publish = ({path.name for path in (built / layer / "python").iterdir()} for layer in LAYERS.values())
     assert {"obstore", "aws_lambda_powertools"} <= answer
     assert not {"boto3", "botocore", "pydantic", "pydantic_core", "cryptography"} & answer
     assert {"boto3", "pydantic", "semver", "packaging"} <= publish
@@ -439,12 +432,18 @@ def test_byte_code_of_another_source_is_found(copy: Path) -> None:
     assert other_byte_code(copy) == [f"log.{RUNTIME_TAG}.pyc", f"urls.{RUNTIME_TAG}.pyc"]
 
 
+def test_packages_of_the_sandbox_are_those_of_sam_build(built: Path, tmp_path: Path) -> None:
+    build("AnswerFunction", tmp_path)
+    build("PublishFunction", tmp_path)
+    assert fingerprints(tmp_path) == fingerprints(built)
+
+
 def running(
     built: Path, function: str, settings: dict[str, str], log: Path | None = None
 ) -> AbstractContextManager[Invoke]:
     """Run the built `function` with its layer, in Lambda's runtime. `log` gets what it writes."""
     handler = f"comet_updates.{'answer' if function.startswith('Answer') else 'publish'}.handler.handler"
-    return lambda_runtime(handler, [built / function, built / FUNCTIONS[function] / "python"], settings, log)
+    return lambda_runtime(handler, [built / function, built / LAYERS[function] / "python"], settings, log)
 
 
 @pytest.fixture
