@@ -13,6 +13,7 @@ import typer
 from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.errors import DecisionError, VersionSyntaxError
+from comet_updates_cli import rollout_options
 from comet_updates_cli.options import (
     CHANNEL_HELP,
     PRODUCT_HELP,
@@ -26,6 +27,7 @@ from comet_updates_cli.options import (
     channel_name,
     product_name,
 )
+from comet_updates_cli.rollout_options import GROUPS, Every, Groups, Percent, Start
 from comet_updates_cli.run_plan import as_json_of, execute, show
 from comet_updates_cli.terminal import ask, can_ask, refusals, say, say_json, say_table, warn
 
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from comet_updates_cli.policy_edits import Plan
     from comet_updates_cli.recognise.decide import Question
     from comet_updates_cli.recognise.evidence import Evidence
+    from comet_updates_cli.rollout_options import How
     from comet_updates_cli.upload_files import Place
     from comet_updates_cli.wait_until_live import DocumentStatus, ReleaseStatus
 
@@ -53,6 +56,11 @@ As = Annotated[
     list[str] | None,
     typer.Option("--as", help="System, architecture and kind of a file: FILE=linux/x86_64/archive."),
 ]
+NotBefore = Annotated[str | None, typer.Option(help="Start time, such as 2026-11-20T12:00:00Z.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait until the release is live, and print what each updater sees.")]
+ServiceUrl = Annotated[str | None, typer.Option(help="With --wait: URL of the service.")]
+Timeout = Annotated[float, typer.Option(min=0, help="With --wait: seconds to wait.")]
+TIMEOUT_S = 120.0
 POLL_S = 1.0
 
 
@@ -159,15 +167,11 @@ def release(
     notes: Notes = None,
     language: Annotated[str, typer.Option(help="Language of the notes, such as en or pt-BR.")] = "en",
     critical: Annotated[bool, typer.Option("--critical", help="Mark the release as critical.")] = False,
-    not_before: Annotated[str | None, typer.Option(help="Start time, such as 2026-11-20T12:00:00Z.")] = None,
-    percent: Annotated[int | None, typer.Option(min=0, max=100, help="Percentage of users to reach.")] = None,
+    not_before: NotBefore = None,
+    percent: Percent = None, every: Every = None, groups: Groups = GROUPS, start: Start = None,
     told: As = None,
     check_urls: Annotated[bool, typer.Option(help="Check that each URL answers with the file's size.")] = True,
-    wait: Annotated[
-        bool, typer.Option("--wait", help="Wait until the release is live, and print what each updater sees.")
-    ] = False,
-    service_url: Annotated[str | None, typer.Option(help="With --wait: URL of the service.")] = None,
-    timeout: Annotated[float, typer.Option(min=0, help="With --wait: seconds to wait.")] = 120,
+    wait: Wait = False, service_url: ServiceUrl = None, timeout: Timeout = TIMEOUT_S,
     bucket: BucketName, endpoint_url: EndpointUrl = None, dry_run: DryRun = False, as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:  # fmt: skip
@@ -181,10 +185,8 @@ def release(
     from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
     from comet_updates_cli import built_files, known_product, policy_edits, release_document  # noqa: PLC0415 (as above)
 
-    if wait and not service_url:
-        raise typer.BadParameter("--wait needs --service-url. Add the URL of the service.")
-    if service_url and not service_url.startswith(("https://", "http://")):
-        raise typer.BadParameter(f"--service-url {service_url!r} is not a URL. Write it with https://.")
+    check_wait(service_url, wait=wait)
+    how = rollout_options.rollout(percent, every, groups, start or not_before)
     where = Where(bucket, endpoint_url, dry_run, as_json, quiet)
     place = _place(upload_to, upload_endpoint_url or endpoint_url)
     report: dict[str, Any] = {}
@@ -218,24 +220,46 @@ def release(
             _say(where, *(f"{'would upload' if dry_run else 'uploaded'} {url}" for url in report["uploaded"]))
         if check_urls and not (place and dry_run):  # a dry run has not uploaded the files
             _check_urls(built, quiet=quiet)
-        if percent is not None:
-            edit = policy_edits.rollout(version, {"percent": percent}, is_new=True)
-
-            def make_policy(opened: Bucket, now: datetime) -> Plan:
-                return policy_edits.policy(opened, product, channel, edit, now, may_be_new=True)
-
-            policy = execute(where, make_policy)
-            report["policy"] = as_json_of(where, policy)
-            _show(where, policy)
+        if how is not None:
+            report["policy"] = begin_rollout(where, product, channel, version, how)
         plan = execute(where, make_plan)
         report = as_json_of(where, plan) | report
         _show(where, plan)
         is_well = True
         if wait and service_url and not dry_run:
-            is_well = _follow(plan.key, service_url, where, timeout, report)
+            is_well = follow(plan.key, service_url, where, timeout, report)
     if as_json:
         say_json(report)
     raise typer.Exit(0 if is_well else 1)
+
+
+def begin_rollout(where: Where, product: str, channel: str, version: str, how: How) -> dict[str, Any]:
+    """Set the rollout of a version that is about to be released. Return it for `--json`.
+
+    Raises:
+        CometError: the policy would be refused, or S3 fails.
+    """
+    from comet_updates_cli import policy_edits  # noqa: PLC0415 (as above)
+
+    def make_policy(opened: Bucket, now: datetime) -> Plan:
+        edit = policy_edits.rollout(version, how(now), is_new=True)
+        return policy_edits.policy(opened, product, channel, edit, now, may_be_new=True)
+
+    plan = execute(where, make_policy)
+    _show(where, plan)
+    return as_json_of(where, plan)
+
+
+def check_wait(service_url: str | None, *, wait: bool) -> None:
+    """Check the options of `--wait`.
+
+    Raises:
+        typer.BadParameter: the URL of the service is missing or wrong; the exit code is 2.
+    """
+    if wait and not service_url:
+        raise typer.BadParameter("--wait needs --service-url. Add the URL of the service.")
+    if service_url and not service_url.startswith(("https://", "http://")):
+        raise typer.BadParameter(f"--service-url {service_url!r} is not a URL. Write it with https://.")
 
 
 def _table(built: list[Built], document: dict[str, Any], plan: Plan) -> list[dict[str, str]]:
@@ -286,7 +310,7 @@ def _show(where: Where, plan: Plan) -> None:
         show(where, plan)
 
 
-def _follow(key: str, service_url: str, where: Where, timeout_s: float, report: dict[str, Any]) -> bool:
+def follow(key: str, service_url: str, where: Where, timeout_s: float, report: dict[str, Any]) -> bool:
     """Wait until all documents are live, or waiting cannot help. Return whether the release is as it should be."""
     from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
     from comet_updates_cli import channel_status, wait_until_live  # noqa: PLC0415 (as above)
@@ -329,12 +353,10 @@ def _tell(service_url: str, where: Where, stands: ReleaseStatus, sights: list[Do
         return False
     if stands.state != wait_until_live.OFFERED:
         _say(where, *stands.says)
-        return True
+        return stands.state != wait_until_live.LOWER
     path = urls.document_path(stands.offer.product, stands.offer.channel, "").rstrip("/")
     _say(where, f"live at {service_url.rstrip('/')}{path}")
-    width = max((len(sight.document) for sight in sights), default=0)
-    for sight in sights:
-        _say(where, f"  {sight.document:{width}}  {sight.version}{f', {sight.why}' if sight.why else ''}")
+    _say(where, *wait_until_live.lines(sights))
     if reached := wait_until_live.rollout(stands.offer):
         _say(where, f"  reaches {reached}")
     return True

@@ -13,15 +13,16 @@ file name.
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-import semver
-
 from comet_updates.answer import urls
 from comet_updates.errors import ForeignFeedError
-from comet_updates.formats import encode, imported, notes
+from comet_updates.formats import encode, imported, notes, selection
+from comet_updates.formats.selection import Files, Shown, View
 from comet_updates.model.offer import Offer
 from comet_updates.model.release import Artifact, Release
 
@@ -30,37 +31,70 @@ SYSTEMS = {"windows": "win", "macos": "osx", "linux": "linux"}
 ARCHES = {"x86_64": "x64", "aarch64": "arm64", "i686": "x86"}
 PACKAGE = re.compile(r"(?P<id>[^\s/]+?)-\d+\.\d+\.\d+[^\s/]*?-(?:full|delta)\.nupkg", re.IGNORECASE)
 ANY = ("any", "universal")
+NUMBER_MAX = 2**31 - 1
+"""The largest number in a version (`src/lib-csharp/SemanticVersion.cs`: `int`)."""
+
+
+def views(offer: Offer) -> list[View]:
+    """Return the documents: for each system, and for each of its architectures that a release has packages for."""
+    found = []
+    for platform, system in SYSTEMS.items():
+        own = [arch for arch in ARCHES if _has_packages(offer, platform, arch)]
+        # The name without an architecture is for packages that run on every computer, or for the first architecture.
+        found.append(_view(f"releases.{system}.json", platform, (*own[:1], *ANY)))
+        found += [_view(f"releases.{system}-{ARCHES[arch]}.json", platform, (arch, *ANY)) for arch in own]
+    return found
+
+
+def _view(document: str, platform: str, arches: tuple[str, ...]) -> View:
+    return View((document,), "Velopack", frozenset(), functools.partial(_files, platform, arches))
+
+
+def _has_packages(offer: Offer, platform: str, arch: str) -> bool:
+    return any(not _files(platform, (arch,), release).lack for release in selection.offered(offer))
 
 
 def render(offer: Offer) -> dict[str, bytes]:
     """Return the documents. A system's documents are left out if the channel has no packages for it."""
     documents: dict[str, bytes] = {}
-    for platform, system in SYSTEMS.items():
-        own = {arch: assets for arch in ARCHES if (assets := _assets(offer, platform, (arch,)))}
-        for arch in own:
-            documents[f"releases.{system}-{ARCHES[arch]}.json"] = _json(_assets(offer, platform, (arch, *ANY)))
-        # The name without an architecture is for packages that run on every computer, or for the first architecture.
-        if assets := _assets(offer, platform, ANY) or next(iter(own.values()), []):
-            documents[f"releases.{system}.json"] = _json(assets)
+    for view in views(offer):
+        if assets := _assets(offer, view.shown(offer)):
+            documents |= dict.fromkeys(view.documents, _json(assets))
     return documents
 
 
-def _assets(offer: Offer, platform: str, arches: tuple[str, ...]) -> list[dict[str, Any]]:
+def _assets(offer: Offer, shown: Iterator[Shown]) -> list[dict[str, Any]]:
     releases = (
-        [_asset(release, artifact, _file_name(offer, artifact)) for artifact in packages]
-        for release in offer.candidates()
-        if (packages := _packages(release, platform, arches))
+        [_asset(one.release, file, _file_name(offer, file)) for file in one.files] for one in selection.with_base(shown)
     )
     kept = encode.newest(releases, lambda assets: len(_json(assets)))
     return [asset for assets in kept for asset in assets]
 
 
-def _packages(release: Release, platform: str, arches: tuple[str, ...]) -> list[Artifact]:
-    """Return the packages of a release, full packages first; none if the release has no full package."""
-    packages = [a for a in release.artifacts if a.platform == platform and a.arch in arches and _is_package(a)]
-    if not semver.Version.is_valid(release.version) or all(a.kind == "delta" for a in packages):
-        return []
-    return sorted(packages, key=lambda a: a.kind == "delta")
+def _files(platform: str, arches: Sequence[str], release: Release) -> Files:
+    """Return the packages of a release for the first of the architectures that it has, full packages first."""
+    system = selection.SYSTEM_NAMES[platform]
+    of_system = [file for file in release.artifacts if file.platform == platform]
+    arch = next((arch for arch in arches if any(_is_full(file) for file in of_system if file.arch == arch)), None)
+    found = selection.narrowed(
+        release.artifacts,
+        selection.on(platform),
+        (_is_named, f"this release has no -full.nupkg file for {system}, which Velopack installs"),
+        (lambda file: file.arch in arches, f"this release has no .nupkg file for {system} on {arches[0]}"),
+        (_is_package, "the .nupkg file has no `size`, or neither `sha256` nor `sha1`, which Velopack checks"),
+        (lambda file: file.kind != "delta", f"this release has no -full.nupkg file for {system}, only deltas"),
+    )
+    lack = found.lack or selection.unreadable(release.version, NUMBER_MAX, "Velopack")
+    packages = [file for file in of_system if file.arch == arch and _is_package(file)]
+    return Files(lack=lack) if lack else Files(sorted(packages, key=lambda file: file.kind == "delta"))
+
+
+def _is_named(file: Artifact) -> bool:
+    return PACKAGE.fullmatch(file.url_name) is not None
+
+
+def _is_full(file: Artifact) -> bool:
+    return file.kind != "delta" and _is_package(file)
 
 
 def _file_name(offer: Offer, artifact: Artifact) -> str:
