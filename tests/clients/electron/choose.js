@@ -12,6 +12,11 @@ const load = Module._load
 const squirrelMac = Object.assign(new (require("events"))(), { setFeedURL() {}, checkForUpdates() {} })
 Module._load = (name, ...rest) => (name === "electron" ? { app: {}, autoUpdater: squirrelMac } : load(name, ...rest))
 
+// It asks `sysctl` and `uname` for Apple silicon as well as Node.js. Here only Node.js knows.
+require("child_process").execFileSync = () => {
+  throw new Error("not a Mac")
+}
+
 let kernel = ""
 os.release = () => kernel
 
@@ -54,7 +59,7 @@ async function main() {
   for (const asked of JSON.parse(require("fs").readFileSync(0))) {
     found.push(await choice(asked).catch(error => ({ file: null, error: error.code || error.message })))
   }
-  console.log(JSON.stringify(found))
+  process.stdout.write(JSON.stringify(found), () => process.exit(0))
 }
 
-main().then(() => process.exit(0))
+main()
