@@ -107,7 +107,8 @@ class View:
         if found.lack:
             return found
         unknown = next((rule for rule in rules(offer, release, found.files) if rule not in self.follows), None)
-        return Files(lack=f"{self.client} does not support {unknown.value}") if unknown else found
+        verb = "do" if " and " in self.client else "does"
+        return Files(lack=f"{self.client} {verb} not support {unknown.value}") if unknown else found
 
 
 class Lag(NamedTuple):
