@@ -47,7 +47,7 @@ def test_what_is_accepted_is_said_to_be() -> None:
 
 @pytest.mark.parametrize("options", [(), ("--json",)])
 def test_check_of_folder_without_documents_is_refused(tmp_path: Path, options: tuple[str, ...]) -> None:
-    """A folder of another name must not count as checked."""
+    """Find a wrong name of a folder, which must not count as checked."""
     (tmp_path / "release.yaml").touch()
     done = run(tmp_path, *options)
     assert (done.exit_code, done.stdout) == (2, "")

@@ -21,7 +21,7 @@ def check_files(
 ) -> None:
     """Check documents before you upload them. Lists all problems.
 
-    Only reads files. Exit code 1: there is a problem. 2: there is no document to check.
+    Only reads files. Exit code 1: there is a problem. 2: no document was found.
     """
     from comet_updates_cli import check_documents  # noqa: PLC0415 (as above)
 
