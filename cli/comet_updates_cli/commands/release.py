@@ -10,38 +10,44 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.errors import DecisionError
 from comet_updates_cli.options import (
     CHANNEL_HELP,
+    DONE,
+    NOT_LIVE,
     PRODUCT_HELP,
+    TIMEOUT_S,
     VERSION_HELP,
     AsJson,
     BucketName,
     DryRun,
     EndpointUrl,
     Quiet,
+    ServiceUrl,
+    Timeout,
+    Wait,
     Where,
     channel_name,
     product_name,
+    waiting,
 )
-from comet_updates_cli.run_plan import as_json_of, execute, show
-from comet_updates_cli.terminal import refusals, say, say_json, warn
+from comet_updates_cli.run_plan import as_json_of, execute, follow, show
+from comet_updates_cli.terminal import refusals, say, say_json
 
 if TYPE_CHECKING:
     from comet_updates.publish.bucket import Bucket
     from comet_updates_cli.hash_files import Sums
     from comet_updates_cli.policy_edits import Plan
     from comet_updates_cli.release_document import Kind, Wire
+    from comet_updates_cli.release_parts import Part
     from comet_updates_cli.upload_files import Place
-    from comet_updates_cli.wait_until_live import DocumentStatus, ReleaseStatus
 
 app = typer.Typer()
 Files = Annotated[
-    list[Path],
+    list[Path] | None,
     typer.Argument(
-        exists=True, dir_okay=False, metavar="FILE...", help="Built files, and electron-builder's latest*.yml."
+        exists=True, dir_okay=False, metavar="[FILE...]", help="Built files, and electron-builder's latest*.yml."
     ),
 ]
 Notes = Annotated[
@@ -124,14 +130,114 @@ def _upload(place: Place, built: list[Built], where: Where) -> list[str]:
         return [place.url(each.file) for each in built if downloads.put(each.file, each.sums, advance)]
 
 
+class _Job(NamedTuple):
+    """One of several jobs that build a release: its part, if it has files, and the names of all parts, if known."""
+
+    part: str | None
+    names: tuple[str, ...]
+    percent: int | None
+    replaces: bool
+
+
+def _job(part: str | None, parts: str | None, percent: int | None, *, replaces: bool) -> _Job | None:
+    if part is None and parts is None:
+        if replaces:
+            raise typer.BadParameter("--replace-part needs --part. Name the part to replace.")
+        return None
+    names = tuple(sorted({name.strip() for name in (parts or "").split(",") if name.strip()}))
+    for name in (*names, *([part] if part is not None else [])):
+        if not urls.is_name(name):
+            raise typer.BadParameter(f"{name!r} is not a valid name of a part. Use lower-case letters and digits.")
+    if part is None and not names:
+        raise typer.BadParameter("--parts is empty. Name all parts, such as windows,macos,linux.")
+    if part is not None and names and part not in names:
+        raise typer.BadParameter(f"--parts does not name the part {part}. Name all parts, such as windows,macos,linux.")
+    return _Job(part, names, percent, replaces)
+
+
+def _check_files(files: list[Path], base_url: str | None, job: _Job | None, about: list[object]) -> None:
+    """Check that there are files, or a job that joins parts. The parts have all that is said `about` the release."""
+    if files and not base_url:
+        raise typer.BadParameter("--base-url is missing. Add the URL of the folder with the files.")
+    if files:
+        return
+    if job is None or job.part:
+        raise typer.BadParameter("FILE is missing. Name the built files.")
+    if any(about) or job.percent is not None:
+        raise typer.BadParameter("Without files, --parts takes notes, dates and percentage from the parts. Omit them.")
+
+
+class _Joint:
+    """A release that several jobs build, as one of the jobs sees it."""
+
+    def __init__(self, job: _Job, where: Where, document: dict[str, Any]) -> None:
+        from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
+        from comet_updates_cli.release_parts import Part, Parts  # noqa: PLC0415 (as above)
+
+        self._job, self._where = job, where
+        self._deadline = time.monotonic() + (where.waiting.timeout_s if where.waiting else 0)
+        self._part = None if job.part is None else Part(job.part, job.names, job.percent, document)
+        bucket = open_bucket(where.bucket, where.endpoint_url)
+        self._parts = Parts(bucket, document["product"], document["channel"], document["version"], job.names)
+        self._uploaded = self._parts.uploaded()
+
+    def preview(self) -> dict[str, Any]:
+        """Return the release with the parts that are known, or as it is uploaded.
+
+        Raises:
+            DecisionError: this job's part contradicts them; or this job has no part, and one is missing.
+        """
+        if self._uploaded is not None:
+            if self._part:
+                self._parts.check_contained(self._part, self._uploaded)
+            return self._uploaded
+        if self._part:
+            return self._parts.preview(self._part, replaces=self._job.replaces)
+        missing, whole = self._all()
+        if whole is None:
+            raise DecisionError(f"parts are missing: {', '.join(missing)}. Run their jobs first, then run this again.")
+        return whole.release
+
+    def join(self, report: dict[str, Any]) -> tuple[dict[str, Any], int | None] | None:
+        """Upload this job's part. Return the whole release and its first percentage, or None if parts are missing."""
+        if self._uploaded is not None:
+            return self._uploaded, None  # its rollout may have moved on
+        if self._part:
+            key, is_dry = self._parts.key(self._part.name), self._where.dry_run
+            is_new = is_dry or self._parts.save(self._part, replaces=self._job.replaces)
+            report["part"] = {"key": key, "written": is_new and not is_dry}
+            done = f"{'would write' if is_dry else 'wrote'} {key}"
+            _say(self._where, done if is_new else f"nothing to do: {key} is already up to date")
+        if not self._job.names:
+            _say(self._where, "To release all parts, run comet-updates release --parts with their names.")
+            return None
+        missing, whole = self._all()
+        if whole is None:
+            report.setdefault("part", {})["missing"] = missing
+            _say(self._where, f"The release waits for other parts: {', '.join(missing)}.")
+            return None
+        return whole.release, whole.percent
+
+    def _all(self) -> tuple[list[str], Part | None]:
+        """Return the missing parts, and the joined parts if none is missing. Waits for them if it may."""
+        newest = self._part if self._where.dry_run or self._job.replaces else None
+        missing, whole = self._parts.join(newest)
+        while whole is None and not self._where.dry_run and time.monotonic() < self._deadline:
+            time.sleep(POLL_S)
+            missing, whole = self._parts.join(newest)
+        return missing, whole
+
+
 @app.command()
 def release(
-    files: Files,
+    files: Files = None,
     *,
     product: Annotated[str, typer.Option(callback=product_name, help=PRODUCT_HELP)],
     channel: Annotated[str, typer.Option(callback=channel_name, help=CHANNEL_HELP)] = "stable",
     version: Annotated[str, typer.Option(help=VERSION_HELP)],
-    base_url: Annotated[str, typer.Option(help="URL of the folder from which clients download the files.")],
+    base_url: Annotated[
+        str | None, typer.Option(help="URL of the folder from which clients download the files.")
+    ] = None,
     upload_to: Annotated[
         str | None,
         typer.Option(metavar="S3://BUCKET/FOLDER", help="Upload the files there first. Existing files are kept."),
@@ -147,32 +253,39 @@ def release(
     not_before: Annotated[str | None, typer.Option(help="Start time, such as 2026-11-20T12:00:00Z.")] = None,
     percent: Annotated[int | None, typer.Option(min=0, max=100, help="Percentage of users to reach.")] = None,
     told: As = None,
-    check_urls: Annotated[bool, typer.Option(help="Check that each URL answers with the file's size.")] = True,
-    wait: Annotated[
-        bool, typer.Option("--wait", help="Wait until the release is live, and print what each updater sees.")
+    part: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Upload FILES as this part of a release that several jobs build.")
+    ] = None,
+    parts: Annotated[
+        str | None,
+        typer.Option(metavar="NAMES", help="All parts, such as windows,macos,linux. The job with the last releases."),
+    ] = None,
+    replace_part: Annotated[
+        bool, typer.Option("--replace-part", help="With --part: replace a different part of this name.")
     ] = False,
-    service_url: Annotated[str | None, typer.Option(help="With --wait: URL of the service.")] = None,
-    timeout: Annotated[float, typer.Option(min=0, help="With --wait: seconds to wait.")] = 120,
+    check_urls: Annotated[bool, typer.Option(help="Check that each URL answers with the file's size.")] = True,
+    wait: Wait = False, service_url: ServiceUrl = None, timeout: Timeout = TIMEOUT_S,
     bucket: BucketName, endpoint_url: EndpointUrl = None, dry_run: DryRun = False, as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Release built files. Detects their kinds, hashes them, and adds the signatures beside them.
 
     The release is uploaded only after every file answers at its URL. Running it again changes nothing, and an
-    interrupted run continues. Exit code 1: a file is wrong, the release is refused, or it is not live in time.
+    interrupted run continues.
+
+    If several jobs build the files, run each with --part and --parts. The job that adds the last part releases all
+    files. Or run each with --part, and then one job with --parts and without files.
     """
     from comet_updates.formats import encode, imported  # noqa: PLC0415 (as above)
     from comet_updates_cli import policy_edits, release_document  # noqa: PLC0415 (as above)
 
-    if wait and not service_url:
-        raise typer.BadParameter("--wait needs --service-url. Add the URL of the service.")
-    if service_url and not service_url.startswith(("https://", "http://")):
-        raise typer.BadParameter(f"--service-url {service_url!r} is not a URL. Write it with https://.")
-    where = Where(bucket, endpoint_url, dry_run, as_json, quiet)
+    where = Where(bucket, endpoint_url, dry_run, as_json, quiet, waiting(wait, service_url, timeout))
+    job = _job(part, parts, percent, replaces=replace_part)
+    _check_files(files or [], base_url, job, [build, title, notes, critical, not_before])
     place = _place(upload_to, upload_endpoint_url or endpoint_url)
     report: dict[str, Any] = {}
     with refusals():
-        built = _built(files, base_url, told or [], quiet=quiet)
+        built = _built(files or [], base_url or "", told or [], quiet=quiet)
         document = {"schema": 1, "product": product, "channel": channel, "version": version} | imported.given(
             build=build,
             released_at=encode.moment(datetime.now(UTC)),
@@ -186,6 +299,9 @@ def release(
         def make_plan(opened: Bucket, now: datetime) -> Plan:
             return policy_edits.release(opened, document, now)
 
+        joint = _Joint(job, where, document) if job else None
+        if joint:
+            document = joint.preview()
         # Report a refusal before any file is uploaded: their keys can never be used again.
         execute(where._replace(dry_run=True), make_plan)
         if place:
@@ -193,6 +309,12 @@ def release(
             _say(where, *(f"{'would upload' if dry_run else 'uploaded'} {url}" for url in report["uploaded"]))
         if check_urls and not (place and dry_run):  # a dry run has not uploaded the files
             _check_urls(built, quiet=quiet)
+        joined = joint.join(report) if joint else (document, percent)
+        if joined is None:
+            if as_json:
+                say_json(report)
+            raise typer.Exit(NOT_LIVE if where.waiting else DONE)
+        document, percent = joined
         if percent is not None:
             edit = policy_edits.rollout(version, {"percent": percent}, is_new=True)
 
@@ -205,12 +327,10 @@ def release(
         plan = execute(where, make_plan)
         report = as_json_of(where, plan) | report
         _show(where, plan)
-        is_well = True
-        if wait and service_url and not dry_run:
-            is_well = _follow(plan.key, service_url, where, timeout, report)
+        code = follow(where, plan, report)
     if as_json:
         say_json(report)
-    raise typer.Exit(0 if is_well else 1)
+    raise typer.Exit(code)
 
 
 def _check_urls(built: list[Built], *, quiet: bool) -> None:
@@ -228,57 +348,3 @@ def _say(where: Where, *lines: str) -> None:
 def _show(where: Where, plan: Plan) -> None:
     if not where.as_json and not where.quiet:
         show(where, plan)
-
-
-def _follow(key: str, service_url: str, where: Where, timeout_s: float, report: dict[str, Any]) -> bool:
-    """Wait until all documents are live, or waiting cannot help. Return whether the release is as it should be."""
-    from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
-    from comet_updates_cli import channel_status, wait_until_live  # noqa: PLC0415 (as above)
-
-    upload = object_keys.parse_upload(key)
-    assert upload is not None  # noqa: S101 (we made it)
-    opened = open_bucket(where.bucket, where.endpoint_url)
-    deadline = time.monotonic() + timeout_s
-    stands = wait_until_live.standing(opened, upload, datetime.now(UTC))
-    sights: list[DocumentStatus] = []
-    while stands.state == wait_until_live.OFFERED and stands.offer:
-        sights = wait_until_live.sights(opened, stands.offer, service_url)
-        is_told = upload.version in wait_until_live.versions_live(service_url, upload.product, upload.channel)
-        if is_told and all(sight.is_live for sight in sights):
-            break
-        if time.monotonic() >= deadline:
-            status = channel_status.status(opened, upload.product, datetime.now(UTC))
-            says = [
-                f"{refused}: refused: {problem}" for refused in status.refused for problem in status.refused[refused]
-            ]
-            warn(f"comet-updates: {key}: not live after {timeout_s:.0f} s. Run comet-updates status.")
-            warn(*(f"comet-updates: {line}" for line in says))
-            report["live"] = {"state": "late", "says": says, "documents": [sight._asdict() for sight in sights]}
-            return False
-        time.sleep(POLL_S)
-        stands = wait_until_live.standing(opened, upload, datetime.now(UTC))
-    report["live"] = {
-        "state": stands.state,
-        "says": stands.says,
-        "documents": [sight._asdict() for sight in sights],
-    }
-    return _tell(service_url, where, stands, sights)
-
-
-def _tell(service_url: str, where: Where, stands: ReleaseStatus, sights: list[DocumentStatus]) -> bool:
-    from comet_updates_cli import wait_until_live  # noqa: PLC0415 (as above)
-
-    if stands.state == wait_until_live.REFUSED or stands.offer is None:
-        warn(*(f"comet-updates: {line}" for line in stands.says))
-        return False
-    if stands.state != wait_until_live.OFFERED:
-        _say(where, *stands.says)
-        return True
-    path = urls.document_path(stands.offer.product, stands.offer.channel, "").rstrip("/")
-    _say(where, f"live at {service_url.rstrip('/')}{path}")
-    width = max((len(sight.document) for sight in sights), default=0)
-    for sight in sights:
-        _say(where, f"  {sight.document:{width}}  {sight.version}{f', {sight.why}' if sight.why else ''}")
-    if reached := wait_until_live.rollout(stands.offer):
-        _say(where, f"  reaches {reached}")
-    return True
