@@ -277,7 +277,7 @@ def release(
     files. Or run each with --part, and then one job with --parts and without files.
     """
     from comet_updates.formats import encode, imported  # noqa: PLC0415 (as above)
-    from comet_updates_cli import policy_edits, release_document  # noqa: PLC0415 (as above)
+    from comet_updates_cli import policy_edits  # noqa: PLC0415 (as above)
 
     where = Where(bucket, endpoint_url, dry_run, as_json, quiet, waiting(wait, service_url, timeout))
     job = _job(part, parts, percent, replaces=replace_part)
@@ -291,7 +291,7 @@ def release(
             released_at=encode.moment(datetime.now(UTC)),
             available_at=not_before,
             title=title,
-            notes={language: release_document.notes(release_document.text(notes), version)} if notes else None,
+            notes=_notes(notes, version, language) if notes else None,
             critical=critical or None,
             artifacts=[each.wire for each in built],
         )
@@ -331,6 +331,13 @@ def release(
     if as_json:
         say_json(report)
     raise typer.Exit(code)
+
+
+def _notes(file: Path, version: str, language: str) -> dict[str, str] | None:
+    from comet_updates_cli import changelog, release_document  # noqa: PLC0415 (as above)
+
+    found = changelog.notes(release_document.text(file), version, str(file))
+    return {language: found} if found else None
 
 
 def _check_urls(built: list[Built], *, quiet: bool) -> None:

@@ -458,12 +458,13 @@ def test_a_name_that_tells_no_system_is_not_guessed(name: str) -> None:
         release_document.recognise(name)
 
 
-CHANGELOG = "# Changelog\n\n## [4.2.10] - today\n\nTen.\n\n## [4.2.1] - 2026\n\n### Added\n\nOne.\n\n## 4.2.0\n\nNil.\n"
+def test_changelog_without_the_version_is_refused_before_anything_is_uploaded(build: Build) -> None:
+    changelog = str(build.save("CHANGELOG.md", b"# Changes\n\n## 4.2.0\n\n- Old.\n"))
+    refused = build.run("--notes", changelog)
+    assert (refused.exit_code, build.shop.s3.keys()) == (1, [])
+    assert f"{changelog}: has no section for 4.2.1. Add a heading such as: ## 4.2.1." in refused.stderr
 
 
-@pytest.mark.parametrize(
-    ("version", "found"),
-    [("4.2.1", "### Added\n\nOne."), ("4.2.10", "Ten."), ("4.2.0", "Nil."), ("9.9.9", CHANGELOG.strip())],
-)
-def test_the_notes_of_a_version_are_its_section_of_the_changelog(version: str, found: str) -> None:
-    assert release_document.notes(CHANGELOG, version) == found
+def test_version_without_notes_in_its_changelog_is_released_without(build: Build) -> None:
+    assert build.run("--notes", str(build.save("CHANGELOG.md", b"## 4.2.1\n\n## 4.2.0\n\n- Old.\n"))).exit_code == 0
+    assert "notes" not in build.released()
