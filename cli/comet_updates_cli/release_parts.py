@@ -211,8 +211,10 @@ def _check_places(parts: list[Part]) -> None:
 
 
 def _place(file: Wire) -> tuple[object, ...]:
-    ending = PurePosixPath(file["url"]).suffix.lower()
-    return (*(file.get(name) for name in ("platform", "arch", "kind", "bundle", "from_version")), ending)
+    """Return the place that a file takes in a release, as `recognise.decide.slot` does for the files of one job."""
+    arch = "universal" if file["arch"] == "any" else file["arch"]
+    package = file.get("bundle") or PurePosixPath(file["url"]).suffix.lower()
+    return file["platform"], arch, file["kind"], package, file.get("from_version")
 
 
 def _join(parts: list[Part]) -> Wire:

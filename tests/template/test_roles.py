@@ -184,6 +184,7 @@ UPLOADS = {
     "releases/comet-cursor/stable/4.2.1.json": "PipelineRole",
     "signed/comet-cursor/1.json": "PipelineRole",
     "trust/root/1.json": "OwnerRole",
+    "site/publisher.json": "OwnerRole",
 }
 
 
@@ -222,6 +223,7 @@ KEYS = {
     "signed/comet-cursor/1.json",
     "trust/root/1.json",
     "parts/comet-cursor/stable/4.2.1/windows.json",
+    "site/publisher.json",
 }
 
 
@@ -239,7 +241,12 @@ KEYS = {
         ),
         (
             "OwnerRole",
-            {"products/comet-cursor.json", "approvals/comet-cursor/stable/4.2.1.json", "trust/root/1.json"},
+            {
+                "products/comet-cursor.json",
+                "approvals/comet-cursor/stable/4.2.1.json",
+                "trust/root/1.json",
+                "site/publisher.json",
+            },
         ),
     ],
 )

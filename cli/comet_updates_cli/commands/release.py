@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from comet_updates.answer import urls
-from comet_updates.errors import DecisionError
+from comet_updates.errors import DecisionError, VersionSyntaxError
 from comet_updates_cli.options import (
     CHANNEL_HELP,
     DONE,
@@ -33,21 +32,22 @@ from comet_updates_cli.options import (
     waiting,
 )
 from comet_updates_cli.run_plan import as_json_of, execute, follow, show
-from comet_updates_cli.terminal import refusals, say, say_json
+from comet_updates_cli.terminal import ask, can_ask, refusals, say, say_json, say_table, warn
 
 if TYPE_CHECKING:
     from comet_updates.publish.bucket import Bucket
-    from comet_updates_cli.hash_files import Sums
+    from comet_updates_cli.built_files import Built, BuiltFiles
+    from comet_updates_cli.part_job import Job
     from comet_updates_cli.policy_edits import Plan
-    from comet_updates_cli.release_document import Kind, Wire
-    from comet_updates_cli.release_parts import Part
+    from comet_updates_cli.recognise.decide import Question
+    from comet_updates_cli.recognise.evidence import Evidence
     from comet_updates_cli.upload_files import Place
 
 app = typer.Typer()
 Files = Annotated[
     list[Path] | None,
     typer.Argument(
-        exists=True, dir_okay=False, metavar="[FILE...]", help="Built files, and electron-builder's latest*.yml."
+        exists=True, metavar="[FILE...]", help="Built files and folders, with the feeds and checksums of the builder."
     ),
 ]
 Notes = Annotated[
@@ -58,33 +58,50 @@ As = Annotated[
     list[str] | None,
     typer.Option("--as", help="System, architecture and kind of a file: FILE=linux/x86_64/archive."),
 ]
-POLL_S = 1.0
+
+_AS = re.compile(r"(?:(.+)=)?([^/=]+)/([^/]+)/(?:(installer|archive)|delta/(.+))")
 
 
-def _kinds(told: list[str]) -> dict[str, tuple[Kind, str | None]]:
-    """Return the kinds from `--as`, with the base version of a delta, by file name."""
-    from comet_updates_cli.release_document import Kind  # noqa: PLC0415 (other commands need not load it)
-
-    found: dict[str, tuple[Kind, str | None]] = {}
-    for text in told:
-        said = re.fullmatch(r"(.+)=([^/]+)/([^/]+)/(installer|archive)|(.+)=([^/]+)/([^/]+)/delta/(.+)", text)
-        if not said:
+def _told(texts: list[str]) -> dict[str, Evidence]:
+    """Return what `--as` says, by file name."""
+    found: dict[str, Evidence] = {}
+    for text in texts:
+        said = _AS.fullmatch(text)
+        if not said or not said[1]:
             raise typer.BadParameter(
                 f"--as {text!r} is not valid. Write FILE=linux/x86_64/archive or FILE=windows/x86_64/delta/4.1.0."
             )
-        if said[1]:
-            found[said[1]] = Kind(said[2], said[3], said[4]), None
-        else:
-            found[said[5]] = Kind(said[6], said[7], "delta"), said[8]
+        found[said[1]] = _kind(said)
     return found
 
 
-class Built(NamedTuple):
-    """A built file, its size and hashes, and its artifact."""
+def _kind(said: re.Match[str]) -> Evidence:
+    from comet_updates.formats.file_names import ARCHES  # noqa: PLC0415 (other commands need not load it)
+    from comet_updates_cli.recognise.evidence import Kind  # noqa: PLC0415 (as above)
+    from comet_updates_cli.recognise.recognised import as_told  # noqa: PLC0415 (as above)
 
-    file: Path
-    sums: Sums
-    wire: Wire
+    if said[3] not in ARCHES:
+        raise typer.BadParameter(f"{said[3]!r} is not an architecture. Choose one of {', '.join(ARCHES)}.")
+    return as_told(Kind(said[2], said[3], said[4] or "delta"), said[5])
+
+
+def _ask(name: str, question: Question) -> Evidence | None:
+    """Ask the person at the terminal what a file is. An empty answer leaves the file out."""
+    example = "/".join(question.suggestion)
+    while answer := ask(f"{name}: {question.problem}. What is it? For example {example}; Enter leaves it out"):
+        said = _AS.fullmatch(answer)
+        if said and not said[1]:
+            try:
+                return _kind(said)
+            except typer.BadParameter as error:
+                warn(f"comet-updates: {error.message}")
+    return None
+
+
+def _base_url(text: str | None) -> str | None:
+    if {"?", "#"} & set(text or ""):
+        raise typer.BadParameter(f"{text!r} has a ? or #. Give the URL of the folder that contains the files.")
+    return text
 
 
 def _place(told: str | None, endpoint_url: str | None) -> Place | None:
@@ -98,48 +115,35 @@ def _place(told: str | None, endpoint_url: str | None) -> Place | None:
     return Place(said[1], f"{said[2]}/" if said[2] else "", endpoint_url)
 
 
-def _built(files: list[Path], base_url: str, told: list[str], *, quiet: bool) -> list[Built]:
-    from comet_updates_cli import hash_files, output, release_document  # noqa: PLC0415 (as above)
+def _read(
+    files: list[Path], told: dict[str, Evidence], base_url: str, where: Where, *, version: str, build: str | None
+) -> BuiltFiles:
+    from comet_updates_cli import built_files  # noqa: PLC0415 (as above)
 
-    kinds = _kinds(told)
-    beside = (*release_document.SIGNATURE_ENDINGS, ".blockmap")
-    built = [file for file in files if not file.name.endswith((*beside, ".yml"))]
-    if unknown := kinds.keys() - {file.name for file in built}:
+    if not files:  # a job that joins parts
+        return built_files.BuiltFiles([], [])
+    asker = _ask if can_ask() and not where.as_json else None
+    found = built_files.read(files, told, version, build, base_url, ask=asker, quiet=where.quiet)
+    if unknown := told.keys() - {each.file.name for each in found.built}:
         raise DecisionError(f"--as names {min(unknown)}, which is not among the files to release. Check the spelling.")
-    said = release_document.channel_files(file for file in files if file.suffix == ".yml")
-    for file in built:
-        release_document.check_name(file)
-    made = []
-    with output.in_bytes("Hashing", sum(file.stat().st_size for file in built), quiet=quiet) as advance:
-        for file in built:
-            kind, from_version = kinds.get(file.name) or (release_document.recognise(file.name), None)
-            sums = hash_files.sums(file, advance)
-            wire = release_document.artifact(file, kind, sums, base_url, said)
-            made.append(Built(file, sums, wire | ({"from_version": from_version} if from_version else {})))
-    return made
+    return found
 
 
-def _upload(place: Place, built: list[Built], where: Where) -> list[str]:
+def _upload(place: Place, files: BuiltFiles, where: Where) -> list[str]:
     """Upload the missing files, or only look for them in a dry run. Return the URLs of the missing files."""
     from comet_updates_cli import output, upload_files  # noqa: PLC0415 (as above)
 
     downloads = upload_files.Downloads(place)
+    uploads = files.uploads()
     if where.dry_run:
-        return [place.url(each.file) for each in built if not downloads.holds(each.file, each.sums)]
-    with output.in_bytes("Uploading", sum(each.sums.size_bytes for each in built), quiet=where.quiet) as advance:
-        return [place.url(each.file) for each in built if downloads.put(each.file, each.sums, advance)]
+        return [place.url(file) for file, sums in uploads if not downloads.holds(file, sums)]
+    with output.in_bytes("Uploading", sum(sums.size_bytes for _, sums in uploads), quiet=where.quiet) as advance:
+        return [place.url(file) for file, sums in uploads if downloads.put(file, sums, advance)]
 
 
-class _Job(NamedTuple):
-    """One of several jobs that build a release: its part, if it has files, and the names of all parts, if known."""
+def _job(part: str | None, parts: str | None, percent: int | None, *, replaces: bool) -> Job | None:
+    from comet_updates_cli.part_job import Job  # noqa: PLC0415 (as above)
 
-    part: str | None
-    names: tuple[str, ...]
-    percent: int | None
-    replaces: bool
-
-
-def _job(part: str | None, parts: str | None, percent: int | None, *, replaces: bool) -> _Job | None:
     if part is None and parts is None:
         if replaces:
             raise typer.BadParameter("--replace-part needs --part. Name the part to replace.")
@@ -152,10 +156,10 @@ def _job(part: str | None, parts: str | None, percent: int | None, *, replaces: 
         raise typer.BadParameter("--parts is empty. Name all parts, such as windows,macos,linux.")
     if part is not None and names and part not in names:
         raise typer.BadParameter(f"--parts does not name the part {part}. Name all parts, such as windows,macos,linux.")
-    return _Job(part, names, percent, replaces)
+    return Job(part, names, percent, replaces)
 
 
-def _check_files(files: list[Path], base_url: str | None, job: _Job | None, about: list[object]) -> None:
+def _check_files(files: list[Path], base_url: str | None, job: Job | None, about: list[object]) -> None:
     """Check that there are files, or a job that joins parts. The parts have all that is said `about` the release."""
     if files and not base_url:
         raise typer.BadParameter("--base-url is missing. Add the URL of the folder with the files.")
@@ -167,67 +171,6 @@ def _check_files(files: list[Path], base_url: str | None, job: _Job | None, abou
         raise typer.BadParameter("Without files, --parts takes notes, dates and percentage from the parts. Omit them.")
 
 
-class _Joint:
-    """A release that several jobs build, as one of the jobs sees it."""
-
-    def __init__(self, job: _Job, where: Where, document: dict[str, Any]) -> None:
-        from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
-        from comet_updates_cli.release_parts import Part, Parts  # noqa: PLC0415 (as above)
-
-        self._job, self._where = job, where
-        self._deadline = time.monotonic() + (where.waiting.timeout_s if where.waiting else 0)
-        self._part = None if job.part is None else Part(job.part, job.names, job.percent, document)
-        bucket = open_bucket(where.bucket, where.endpoint_url)
-        self._parts = Parts(bucket, document["product"], document["channel"], document["version"], job.names)
-        self._uploaded = self._parts.uploaded()
-
-    def preview(self) -> dict[str, Any]:
-        """Return the release with the parts that are known, or as it is uploaded.
-
-        Raises:
-            DecisionError: this job's part contradicts them; or this job has no part, and one is missing.
-        """
-        if self._uploaded is not None:
-            if self._part:
-                self._parts.check_contained(self._part, self._uploaded)
-            return self._uploaded
-        if self._part:
-            return self._parts.preview(self._part, replaces=self._job.replaces)
-        missing, whole = self._all()
-        if whole is None:
-            raise DecisionError(f"parts are missing: {', '.join(missing)}. Run their jobs first, then run this again.")
-        return whole.release
-
-    def join(self, report: dict[str, Any]) -> tuple[dict[str, Any], int | None] | None:
-        """Upload this job's part. Return the whole release and its first percentage, or None if parts are missing."""
-        if self._uploaded is not None:
-            return self._uploaded, None  # its rollout may have moved on
-        if self._part:
-            key, is_dry = self._parts.key(self._part.name), self._where.dry_run
-            is_new = is_dry or self._parts.save(self._part, replaces=self._job.replaces)
-            report["part"] = {"key": key, "written": is_new and not is_dry}
-            done = f"{'would write' if is_dry else 'wrote'} {key}"
-            _say(self._where, done if is_new else f"nothing to do: {key} is already up to date")
-        if not self._job.names:
-            _say(self._where, "To release all parts, run comet-updates release --parts with their names.")
-            return None
-        missing, whole = self._all()
-        if whole is None:
-            report.setdefault("part", {})["missing"] = missing
-            _say(self._where, f"The release waits for other parts: {', '.join(missing)}.")
-            return None
-        return whole.release, whole.percent
-
-    def _all(self) -> tuple[list[str], Part | None]:
-        """Return the missing parts, and the joined parts if none is missing. Waits for them if it may."""
-        newest = self._part if self._where.dry_run or self._job.replaces else None
-        missing, whole = self._parts.join(newest)
-        while whole is None and not self._where.dry_run and time.monotonic() < self._deadline:
-            time.sleep(POLL_S)
-            missing, whole = self._parts.join(newest)
-        return missing, whole
-
-
 @app.command()
 def release(
     files: Files = None,
@@ -236,8 +179,9 @@ def release(
     channel: Annotated[str, typer.Option(callback=channel_name, help=CHANNEL_HELP)] = "stable",
     version: Annotated[str, typer.Option(help=VERSION_HELP)],
     base_url: Annotated[
-        str | None, typer.Option(help="URL of the folder from which clients download the files.")
+        str | None, typer.Option(callback=_base_url, help="URL of the folder from which clients download the files.")
     ] = None,
+    new_product: Annotated[bool, typer.Option("--new-product", help="Create a product that does not exist.")] = False,
     upload_to: Annotated[
         str | None,
         typer.Option(metavar="S3://BUCKET/FOLDER", help="Upload the files there first. Existing files are kept."),
@@ -268,8 +212,9 @@ def release(
     bucket: BucketName, endpoint_url: EndpointUrl = None, dry_run: DryRun = False, as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:  # fmt: skip
-    """Release built files. Detects their kinds, hashes them, and adds the signatures beside them.
+    """Release built files.
 
+    Recognises each file by the builder's feeds, its content and its name, verifies its signatures, and prints a table.
     The release is uploaded only after every file answers at its URL. Running it again changes nothing, and an
     interrupted run continues.
 
@@ -277,15 +222,22 @@ def release(
     files. Or run each with --part, and then one job with --parts and without files.
     """
     from comet_updates.formats import encode, imported  # noqa: PLC0415 (as above)
-    from comet_updates_cli import policy_edits  # noqa: PLC0415 (as above)
+    from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
+    from comet_updates_cli import built_files, known_product, part_job, policy_edits  # noqa: PLC0415 (as above)
 
     where = Where(bucket, endpoint_url, dry_run, as_json, quiet, waiting(wait, service_url, timeout))
     job = _job(part, parts, percent, replaces=replace_part)
     _check_files(files or [], base_url, job, [build, title, notes, critical, not_before])
     place = _place(upload_to, upload_endpoint_url or endpoint_url)
     report: dict[str, Any] = {}
+    kinds = _told(told or [])
     with refusals():
-        built = _built(files or [], base_url or "", told or [], quiet=quiet)
+        asker = ask if can_ask() and not as_json else None
+        opened = open_bucket(bucket, endpoint_url)
+        known = known_product.load(opened, product, may_be_new=new_product, ask=asker)
+        found = _read(files or [], kinds, base_url or "", where, version=version, build=build)
+        built = found.built
+        built_files.verify_signatures(built, known.signing_keys, known.key)
         document = {"schema": 1, "product": product, "channel": channel, "version": version} | imported.given(
             build=build,
             released_at=encode.moment(datetime.now(UTC)),
@@ -299,13 +251,15 @@ def release(
         def make_plan(opened: Bucket, now: datetime) -> Plan:
             return policy_edits.release(opened, document, now)
 
-        joint = _Joint(job, where, document) if job else None
+        joint = part_job.PartJob(job, opened, where, document) if job else None
         if joint:
             document = joint.preview()
         # Report a refusal before any file is uploaded: their keys can never be used again.
-        execute(where._replace(dry_run=True), make_plan)
+        planned = execute(where._replace(dry_run=True), make_plan)
+        report["files"], report["skipped"] = _table(built, document, planned), found.skipped
+        _show_files(where, report["files"], found.skipped)
         if place:
-            report["uploaded"] = _upload(place, built, where)
+            report["uploaded"] = _upload(place, found, where)
             _say(where, *(f"{'would upload' if dry_run else 'uploaded'} {url}" for url in report["uploaded"]))
         if check_urls and not (place and dry_run):  # a dry run has not uploaded the files
             _check_urls(built, quiet=quiet)
@@ -338,6 +292,38 @@ def _notes(file: Path, version: str, language: str) -> dict[str, str] | None:
 
     found = changelog.notes(release_document.text(file), version, str(file))
     return {language: found} if found else None
+
+
+def _table(built: list[Built], document: dict[str, Any], plan: Plan) -> list[dict[str, str]]:
+    """Return a row for each file: what it is, how it was recognised, and which updaters get it."""
+    from comet_updates.model.release import Release  # noqa: PLC0415 (as above)
+    from comet_updates.publish.uploads import parse  # noqa: PLC0415 (as above)
+    from comet_updates_cli import receivers  # noqa: PLC0415 (as above)
+
+    release = parse.parse(Release, plan.key, parse.as_json(document))
+    try:
+        offer = receivers.offer_of(release, plan.then, datetime.now(UTC))
+    except VersionSyntaxError:  # the pin of the channel cannot be compared; publishing reports it
+        offer = receivers.offer_of(release, None, datetime.now(UTC))
+    updaters = receivers.receivers(offer)
+    return [
+        {
+            "file": each.file.name,
+            "system": each.wire["platform"],
+            "architecture": each.wire["arch"],
+            "kind": each.wire["kind"],
+            "recognised_by": each.how,
+            "updaters": updaters[each.wire["url"]],
+        }
+        for each in built
+    ]
+
+
+def _show_files(where: Where, rows: list[dict[str, str]], skipped: list[str]) -> None:
+    if rows and not where.as_json and not where.quiet:
+        header = ("file", "system", "architecture", "kind", "recognised by", "updaters")
+        say_table([header, *([cell or "none" for cell in row.values()] for row in rows)])
+        say(*(f"skipped  {line}" for line in skipped))
 
 
 def _check_urls(built: list[Built], *, quiet: bool) -> None:
