@@ -115,7 +115,8 @@ def make(target: str, sources: Path, path: str) -> subprocess.CompletedProcess[s
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """Return a copy of the sources of both functions."""
-    return shutil.copytree(ROOT / "functions", tmp_path / "functions")
+    ignored = shutil.ignore_patterns("__pycache__")
+    return shutil.copytree(ROOT / "functions", tmp_path / "functions", ignore=ignored)
 
 
 @SHIMS
@@ -307,12 +308,128 @@ def fingerprints(folder: Path) -> dict[Path, tuple[int, bytes]]:
     return {p.relative_to(folder): (p.stat().st_mode, hashlib.sha256(p.read_bytes()).digest()) for p in files}
 
 
-def test_two_builds_are_the_same_bytes(built: Path, tmp_path: Path) -> None:
-    """Compare plain `sam build` with `make build`. The second has a umask that hides new files from other users."""
-    subprocess.run([ROOT / "tools" / "build.sh", tmp_path], capture_output=True, check=True, umask=0o077)
-    once, again = fingerprints(built), fingerprints(tmp_path)
-    assert {path for path in once.keys() | again.keys() if once.get(path) != again.get(path)} == set()
-    assert {stat.filemode(mode)[4:] for mode, _ in once.values()} <= {"r--r--", "r-xr-x"}
+ELSEWHERE = {
+    "LC_ALL": "tr_TR.UTF-8",
+    "PYTHONHASHSEED": "7",
+    "SOURCE_DATE_EPOCH": "1",
+    "TZ": "Pacific/Kiritimati",
+}
+"""What differs on another machine, and may not change a build."""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Return a copy of what `make build` needs, in another folder and with other times."""
+    place = tmp_path / "another place"
+    for name in ("functions", "layers", "tools"):
+        shutil.copytree(ROOT / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "template.yaml", place)
+    for name in (".venv-sam", ".wheels"):
+        (place / name).symlink_to((ROOT / name).resolve())
+    for folder in ("functions", "layers"):
+        for path in (place / folder).rglob("*"):
+            os.utime(path, (981_173_106, 981_173_106))
+    return place
+
+
+def changed(once: Path, again: Path) -> set[str]:
+    """Return the names of the files that differ between two builds."""
+    one, other = fingerprints(once), fingerprints(again)
+    return {str(path) for path in one.keys() | other.keys() if one.get(path) != other.get(path)}
+
+
+def test_two_builds_are_the_same_bytes(built: Path, project: Path, tmp_path: Path) -> None:
+    """Compare plain `sam build` with `make build` in another folder, with a umask that hides files from others."""
+    need((ROOT / ".wheels").exists(), "the folder of wheels")
+    command = [project / "tools" / "build.sh", tmp_path / "again"]
+    run = subprocess.run(command, env=os.environ | ELSEWHERE, umask=0o077, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert changed(built, tmp_path / "again") == set()
+    assert {stat.filemode(mode)[4:] for mode, _ in fingerprints(built).values()} <= {"r--r--", "r-xr-x"}
+
+
+def test_build_that_differs_in_a_byte_or_a_mode_is_found(tmp_path: Path) -> None:
+    """Positive control of the test above."""
+    for build in ("once", "again"):
+        for name in ("same.py", "byte.py", "mode.py", f"{build}.py"):
+            file = tmp_path / build / "AnswerFunction" / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(f"{build if name == 'byte.py' else 'same'}\n")
+            file.chmod(0o600 if (build, name) == ("again", "mode.py") else 0o644)
+    found = {name.rpartition("/")[2] for name in changed(tmp_path / "once", tmp_path / "again")}
+    assert found == {"byte.py", "mode.py", "once.py", "again.py"}
+
+
+def test_built_functions_hold_the_reviewed_source(built: Path) -> None:
+    """Compare each file of ours, so that no step of the build can change one."""
+    for function in FUNCTIONS:
+        assert other_sources(built / function, ROOT / "functions") == []
+
+
+def other_sources(package: Path, reviewed: Path) -> list[str]:
+    """Return the files of a package, besides byte code, that are not those of the `reviewed` folder."""
+    files = [path.relative_to(package) for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    return [
+        str(name)
+        for name in files
+        if not (reviewed / name).is_file() or (package / name).read_bytes() != (reviewed / name).read_bytes()
+    ]
+
+
+def test_source_that_the_build_changed_is_found(copy: Path, tmp_path: Path) -> None:
+    """Positive control of the test above."""
+    changed_file = copy / "comet_updates" / "answer" / "handler.py"
+    changed_file.write_bytes(changed_file.read_bytes() + b"\n")
+    (copy / "comet_updates" / "added.py").touch()
+    assert other_sources(copy, ROOT / "functions") == ["comet_updates/added.py", "comet_updates/answer/handler.py"]
+
+
+def other_byte_code(package: Path) -> list[str]:
+    """Return the byte code of a package that is not what Python makes of the file beside it."""
+    code = """if True:
+        import importlib.util, pathlib, py_compile, sys, tempfile
+        package, inside = map(pathlib.Path, sys.argv[1:])
+        made = pathlib.Path(tempfile.mkdtemp(), "made")
+        for compiled in sorted(package.rglob("*.pyc")):
+            source = pathlib.Path(importlib.util.source_from_cache(compiled))
+            mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+            py_compile.compile(source, made, inside / source.relative_to(package), True, invalidation_mode=mode)
+            if compiled.read_bytes() != made.read_bytes():
+                print(compiled.name)
+    """
+    inside = "/opt" if (package / "python").exists() else "/var/task"
+    run = subprocess.run([PYTHON, "-c", code, package, inside], capture_output=True, text=True, check=True)
+    return run.stdout.split()
+
+
+@pytest.mark.parametrize("package", [name for pair in FUNCTIONS.items() for name in pair])
+def test_byte_code_is_made_of_the_source_beside_it(built: Path, package: str) -> None:
+    """Compile each file again. Lambda runs the byte code and never looks at the source."""
+    assert other_byte_code(built / package) == []
+
+
+def test_byte_code_of_another_source_is_found(copy: Path) -> None:
+    """Positive control of the test above."""
+    need(PYTHON.exists(), "the runtime's Python")
+    compiler = [
+        PYTHON,
+        "-m",
+        "compileall",
+        "-q",
+        "-s",
+        copy,
+        "-p",
+        "/var/task",
+        "--invalidation-mode",
+        "unchecked-hash",
+    ]
+    subprocess.run([*compiler, copy / "comet_updates" / "answer"], check=True)
+    assert other_byte_code(copy) == []
+    log, urls = (copy / "comet_updates" / "answer" / f"{name}.py" for name in ("log", "urls"))
+    log.write_bytes(log.read_bytes() + b"\nprint(1)\n")
+    compiled = urls.parent / "__pycache__" / f"urls.{RUNTIME_TAG}.pyc"
+    compiled.write_bytes(compiled.read_bytes()[:-1] + b"?")
+    assert other_byte_code(copy) == [f"log.{RUNTIME_TAG}.pyc", f"urls.{RUNTIME_TAG}.pyc"]
 
 
 def test_packages_of_the_sandbox_are_those_of_sam_build(built: Path, tmp_path: Path) -> None:
