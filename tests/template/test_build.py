@@ -362,7 +362,7 @@ def test_build_that_differs_in_a_byte_or_a_mode_is_found(tmp_path: Path) -> None
 
 def test_built_functions_hold_the_reviewed_source(built: Path) -> None:
     """Compare each file of ours, so that no step of the build can change one."""
-    for function in FUNCTIONS:
+    for function in LAYERS:
         assert other_sources(built / function, ROOT / "functions") == []
 
 
@@ -402,7 +402,7 @@ def other_byte_code(package: Path) -> list[str]:
     return run.stdout.split()
 
 
-@pytest.mark.parametrize("package", [name for pair in FUNCTIONS.items() for name in pair])
+@pytest.mark.parametrize("package", [name for pair in LAYERS.items() for name in pair])
 def test_byte_code_is_made_of_the_source_beside_it(built: Path, package: str) -> None:
     """Compile each file again. Lambda runs the byte code and never looks at the source."""
     assert other_byte_code(built / package) == []
