@@ -351,12 +351,12 @@ def test_two_builds_are_the_same_bytes(built: Path, project: Path, tmp_path: Pat
 
 def test_build_that_differs_in_a_byte_or_a_mode_is_found(tmp_path: Path) -> None:
     """Positive control of the test above."""
-    for build in ("once", "again"):
-        for name in ("same.py", "byte.py", "mode.py", f"{build}.py"):
-            file = tmp_path / build / "AnswerFunction" / name
+    for folder in ("once", "again"):
+        for name in ("same.py", "byte.py", "mode.py", f"{folder}.py"):
+            file = tmp_path / folder / "AnswerFunction" / name
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(f"{build if name == 'byte.py' else 'same'}\n")
-            file.chmod(0o600 if (build, name) == ("again", "mode.py") else 0o644)
+            file.write_text(f"{folder if name == 'byte.py' else 'same'}\n")
+            file.chmod(0o600 if (folder, name) == ("again", "mode.py") else 0o644)
     found = {name.rpartition("/")[2] for name in changed(tmp_path / "once", tmp_path / "again")}
     assert found == {"byte.py", "mode.py", "once.py", "again.py"}
 
