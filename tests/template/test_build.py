@@ -395,7 +395,7 @@ def test_source_that_the_build_changed_is_found(copy: Path, tmp_path: Path) -> N
 def locked_files(layer: str, wheels: Path) -> dict[str, bytes]:
     """Return the files of all wheels of a layer, by name. Each wheel has a hash of the lock file."""
     lock = (ROOT / "layers" / layer / "requirements.txt").read_text()
-    found = {}
+    found: dict[str, bytes] = {}
     for wheel in wheels.glob("*.whl"):
         if hashlib.sha256(wheel.read_bytes()).hexdigest() in lock:
             with zipfile.ZipFile(wheel) as archive:
