@@ -169,6 +169,21 @@ def lines(found: Sequence[DocumentStatus]) -> list[str]:
     return said + [f"  no {line}" for line in missing_lines(missing)]
 
 
+def changed(bucket: Bucket, product: str, keys: Iterable[str], service_url: str) -> list[DocumentStatus]:
+    """Return whether the service answers with what the bucket has at each of `keys`. Versions are not known.
+
+    Raises:
+        StoreUnavailableError: S3 fails.
+    """
+    existing = bucket.etags(f"{object_keys.DOCUMENTS}{product}/")
+    found = []
+    for key in keys:
+        path = key.removeprefix("public")
+        body = _get(service_url.rstrip("/") + path)
+        found.append(DocumentStatus(path, "", "", (etag_of(body) if body is not None else None) == existing.get(key)))
+    return found
+
+
 def rollout(offer: Offer) -> str:
     """Return how many users the latest release reaches, in words; empty for all users."""
     return in_words(offer.rollout) if offer.rollout and not offer.is_complete else ""

@@ -9,9 +9,23 @@ import typer
 
 from comet_updates_cli import rollout_options
 from comet_updates_cli.commands import release
-from comet_updates_cli.options import AsJson, BucketName, DryRun, EndpointUrl, Product, Version, Where, channel_name
+from comet_updates_cli.options import (
+    TIMEOUT_S,
+    AsJson,
+    BucketName,
+    DryRun,
+    EndpointUrl,
+    Product,
+    ServiceUrl,
+    Timeout,
+    Version,
+    Wait,
+    Where,
+    channel_name,
+    waiting,
+)
 from comet_updates_cli.rollout_options import GROUPS, Every, Groups, Percent, Start
-from comet_updates_cli.run_plan import as_json_of, execute, show
+from comet_updates_cli.run_plan import as_json_of, execute, follow, show
 from comet_updates_cli.terminal import refusals, say, say_json
 
 if TYPE_CHECKING:
@@ -29,7 +43,7 @@ def promote(
     target: Annotated[str, typer.Option("--to", help="Channel to release it on.", callback=channel_name)],
     percent: Percent = None, every: Every = None, groups: Groups = GROUPS, start: Start = None,
     not_before: release.NotBefore = None,
-    wait: release.Wait = False, service_url: release.ServiceUrl = None, timeout: release.Timeout = release.TIMEOUT_S,
+    wait: Wait = False, service_url: ServiceUrl = None, timeout: Timeout = TIMEOUT_S,
     bucket: BucketName, endpoint_url: EndpointUrl = None, dry_run: DryRun = False, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Copy a release to another channel. The files stay the same.
@@ -38,8 +52,7 @@ def promote(
     that channel first, unless the channel has the release already.
     """
     how = rollout_options.rollout(percent, every, groups, start or not_before)
-    release.check_wait(service_url, wait=wait)
-    where = Where(bucket, endpoint_url, dry_run, as_json)
+    where = Where(bucket, endpoint_url, dry_run, as_json, waiting=waiting(wait, service_url, timeout))
     report: dict[str, Any] = {}
 
     def make_plan(opened: Bucket, now: datetime) -> Plan:
@@ -59,9 +72,7 @@ def promote(
             show(where, plan)
             if how and not is_new:
                 say(f"{target} has {version} already. To change its rollout, run comet-updates rollout.")
-        is_well = True
-        if wait and service_url and not dry_run:
-            is_well = release.follow(plan.key, service_url, where, timeout, report)
+        code = follow(where, plan, report)
     if as_json:
         say_json(report)
-    raise typer.Exit(0 if is_well else 1)
+    raise typer.Exit(code)

@@ -8,7 +8,21 @@ from typing import TYPE_CHECKING
 import typer
 
 from comet_updates_cli import rollout_options
-from comet_updates_cli.options import AsJson, BucketName, Channel, DryRun, EndpointUrl, Product, Version, Where
+from comet_updates_cli.options import (
+    TIMEOUT_S,
+    AsJson,
+    BucketName,
+    Channel,
+    DryRun,
+    EndpointUrl,
+    Product,
+    ServiceUrl,
+    Timeout,
+    Version,
+    Wait,
+    Where,
+    waiting,
+)
 from comet_updates_cli.rollout_options import GROUPS, Every, Groups, Percent, Start
 from comet_updates_cli.run_plan import change_policy
 
@@ -24,6 +38,7 @@ def rollout(
     product: Product, channel: Channel, version: Version, *,
     percent: Percent = None, every: Every = None, groups: Groups = GROUPS, start: Start = None,
     bucket: BucketName, endpoint_url: EndpointUrl = None, dry_run: DryRun = False, as_json: AsJson = False,
+    wait: Wait = False, service_url: ServiceUrl = None, timeout: Timeout = TIMEOUT_S,
 ) -> None:  # fmt: skip
     """Offer a release to a part of the users. Either to a percentage, or to one group after another.
 
@@ -39,4 +54,5 @@ def rollout(
     def edit(now: datetime) -> Edit:
         return policy_edits.rollout(version, how(now))
 
-    change_policy(product, channel, Where(bucket, endpoint_url, dry_run, as_json), edit)
+    where = Where(bucket, endpoint_url, dry_run, as_json, waiting=waiting(wait, service_url, timeout))
+    change_policy(product, channel, where, edit)
