@@ -34,14 +34,15 @@ FLOORS = {"windows": "10.0.22000", "macos": "14.4", "linux": None}
 def offers() -> list[Offer]:
     """Return a channel for each file and each pair of files of a system, with and without a lowest system."""
     return [
-        offer(release("2.0.0", *(made(system, *file.split(), floor) for file in files)), complete("1.5.0"))
+        offer(release("2.0.0", *(made(system, file, floor) for file in files)), complete("1.5.0"))
         for system, every in FILES.items()
         for files in (*itertools.permutations(every, 2), *((file,) for file in every))
         for floor in {None, FLOORS[system]}
     ]
 
 
-def made(system: str, arch: str, name: str, floor: str | None) -> dict[str, Any]:
+def made(system: str, file: str, floor: str | None) -> dict[str, Any]:
+    arch, name = file.split()
     more = {"min_os": floor} if floor else {}
     return artifact(system, arch, name, "archive" if name.endswith((".zip", ".AppImage")) else "installer", **more)
 

@@ -18,16 +18,19 @@ from tests.formats.offers import artifact, complete, offer, release
 
 RULES = pytest.mark.parametrize("rule", client_rules.ALL, ids=lambda rule: rule.__name__)
 VERSIONS = ("4.0.0", "3.0.0", "2.0.0")
-MACS = {(12, 7): "21.6.0", (14, 3): "23.3.0", (14, 4): "23.4.0", (26, 6): "25.6.0", (27, 0): "27.0.0"}
-WINDOWS = {(10, 0, 17763): "10.0.17763", (10, 0, 22631): "10.0.22631"}
+SYSTEMS: dict[str, dict[tuple[int, ...], str]] = {
+    "macos": {(12, 7): "21.6.0", (14, 3): "23.3.0", (14, 4): "23.4.0", (26, 6): "25.6.0", (27, 0): "27.0.0"},
+    "windows": {(10, 0, 17763): "10.0.17763", (10, 0, 22631): "10.0.22631"},
+    "linux": {(6, 8): "6.8.0"},
+}
+"""The kernels of versions of each system."""
 
 
 def computers(version: str, build: str) -> list[Computer]:
     """Return a computer of each kind with an installed version."""
     found = []
     for system, arch in RUNS:
-        versions = {"macos": MACS, "windows": WINDOWS, "linux": {(6, 8): "6.8.0"}}[system]
-        for os, kernel in versions.items():
+        for os, kernel in SYSTEMS[system].items():
             is_real = not (system == "windows" and arch == "arm64" and os < (10, 0, 22000))
             if is_real and not (system == "macos" and arch == "x64" and os >= (27, 0)):
                 found.append(Computer(system, arch, os, kernel, version, build))
@@ -62,18 +65,19 @@ def files(draw: st.DrawFn, version: str) -> list[dict[str, Any]]:
     return found
 
 
+CONDITIONS: list[dict[str, Any]] = [
+    *({}, {}, {}),
+    *({"minimum_version": "2.0.0"}, {"informational": True, "link": "https://x.test/"}),
+]
+
+
 @st.composite
 def histories(draw: st.DrawFn) -> Offer:
     """Draw a channel with up to three releases, some with rules and builds."""
     releases = []
     for number, version in enumerate(VERSIONS[draw(st.integers(0, 2)) :]):
-        rules = draw(
-            st.sampled_from(
-                [{}, {}, {}, {"minimum_version": "2.0.0"}, {"informational": True, "link": "https://x.test/"}]
-            )
-        )
         build = draw(st.sampled_from([None, None, str(400 - 100 * number)]))
-        fields = rules | ({"build": build} if build else {})
+        fields = draw(st.sampled_from(CONDITIONS)) | ({"build": build} if build else {})
         date = {"released_at": f"2026-11-{20 - number}T12:00:00Z"}
         releases.append(release(version, *draw(files(version)), **date, **fields))
     return offer(*releases)
@@ -124,7 +128,9 @@ def test_every_updater_takes_a_file_for_its_computer_or_nothing(given: Offer, ve
 def _unknown(rule: Rule, computer: Computer) -> list[str]:
     """Return what a client does not look at: NetSparkle at the system's version, both at Linux's architecture."""
     of_linux = ["architecture"] if computer.system == "linux" else []
-    return {client_rules.netsparkle: ["lowest system", *of_linux], client_rules.velopack: of_linux}.get(rule, [])
+    if rule is client_rules.netsparkle:
+        return ["lowest system", *of_linux]
+    return of_linux if rule is client_rules.velopack else []
 
 
 def _has_packages_for_x64(given: Offer, system: str) -> bool:

@@ -59,6 +59,7 @@ class Shown(NamedTuple):
     files: Sequence[Artifact]
 
 
+Conditions = Mapping[Rule, object]
 Compare = Callable[[Offer, Sequence[Shown]], Mapping[int, str]]
 
 
@@ -134,12 +135,14 @@ def rules(offer: Offer, release: Release, files: Iterable[Artifact]) -> Iterator
     """Yield the rules of a release, of its rollout and of its files."""
     if release is offer.latest and not offer.is_complete:
         yield _rollout(offer.rollout)
-    of_release = {
+    of_release: Conditions = {
         Rule.MINIMUM_VERSION: release.minimum_version,
         Rule.MAJOR: release.major_below_version,
         Rule.INFORMATIONAL: release.informational,
     }
-    of_files = ({Rule.MIN_OS: one.min_os, Rule.MAX_OS: one.max_os, Rule.HOSTS: one.hosts} for one in files)
+    of_files: list[Conditions] = [
+        {Rule.MIN_OS: one.min_os, Rule.MAX_OS: one.max_os, Rule.HOSTS: one.hosts} for one in files
+    ]
     yield from (rule for conditions in (of_release, *of_files) for rule, condition in conditions.items() if condition)
 
 
