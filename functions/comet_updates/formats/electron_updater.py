@@ -340,8 +340,18 @@ def _artifact(feed: imported.Feed, document: dict[str, Any], where: str, entry: 
         sha256=entry.get("sha2"),
         block_map_size=imported.size(f"{where}.blockMapSize", entry.get("blockMapSize")),
         file_name=document.get("githubArtifactName"),
-        min_os=document.get("minimumSystemVersion"),
+        min_os=_lowest_system(feed, where, platform, document.get("minimumSystemVersion")),
     )
+
+
+def _lowest_system(feed: imported.Feed, where: str, platform: str, kernel: str | None) -> str | None:
+    """Return `min_os` for `minimumSystemVersion`. On macOS it is the number of the kernel, here that of the system."""
+    if platform != "macos" or kernel is None:
+        return kernel
+    lowest = darwin.macos(kernel) if re.fullmatch(r"[0-9]{1,9}(?:\.[0-9]{1,9}){2}", kernel) else None
+    if lowest is None:  # the client compares three numbers, and offers the file to everyone otherwise
+        feed.remark(where, f"minimumSystemVersion {kernel!r} is left out: it is not a known kernel of macOS")
+    return ".".join(map(str, lowest)) if lowest else None
 
 
 def _moment(written: str | None) -> str | None:

@@ -117,7 +117,7 @@ class Lag(NamedTuple):
 
     Attributes:
         document: the name of the document, with the system if only its part for this system is behind.
-        version: the version of the newest release in the document; None if there is no such document.
+        version: the version of the newest release in the document; None if it does not exist.
         why: why the latest release is not in the document.
     """
 

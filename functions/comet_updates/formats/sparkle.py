@@ -150,7 +150,7 @@ def _mac_files(release: Release) -> Files:
 
 
 def _windows_files(release: Release) -> Files:
-    """Return a file for each architecture. NetSparkle takes the first, whatever the architecture."""
+    """Return a file for each architecture. NetSparkle ignores the architecture and takes the first."""
     found = _files(release, "windows", lambda found: found)
     if not found.lack and found.files and found.files[0].arch == "aarch64":
         return Files(lack="NetSparkle would give the file for Arm to every computer: add a file for x86_64")
