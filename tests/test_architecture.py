@@ -96,7 +96,11 @@ HOMES: dict[str, set[str]] = {
         "comet_updates_cli.signing.offline_roles",
         "comet_updates_client.source_tuf",
     },
-    "cryptography": {"comet_updates.signing.sign", "comet_updates.signing.verify"},
+    "cryptography": {
+        "comet_updates.signing.file_signatures",
+        "comet_updates.signing.sign",
+        "comet_updates.signing.verify",
+    },
     "jinja2": {"comet_updates.pages.html"},
     "markupsafe": {"comet_updates.pages.html", "comet_updates.pages.index", "comet_updates.pages.product"},
     "markdown_it": {"comet_updates.formats.notes"},
