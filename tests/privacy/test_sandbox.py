@@ -1,7 +1,8 @@
 """Test what the built packages ask of the system, in Lambda's own runtime: every system call, and every byte sent.
 
-The functions run as on Lambda: the real runtime client, Lambda's own environment variables, ids in the context, a clock
-that goes on by a day from one request to the next, and real chance. `testkit/system_calls.py` has the closed list.
+The functions run as on Lambda, with the real runtime client, Lambda's own environment variables and ids in the context.
+Random numbers are real. From one request to the next, the clock moves by a day. `testkit/system_calls.py` has the
+closed list.
 """
 
 from __future__ import annotations
@@ -86,6 +87,11 @@ AS_ON_LAMBDA = {
 """The environment that Lambda documents as its own. The emulator adds the rest."""
 
 
+def _need_tools() -> None:
+    packages.need(system_calls.can_record(), "strace", "type `apt-get install strace`; it exists for Linux only")
+    packages.need(FAKETIME.exists(), "libfaketime", "type `apt-get install libfaketime`; it exists for Linux only")
+
+
 class Window(NamedTuple):
     """An invocation, and the time until the next one. `moved_s` is how far the function's clock is moved then."""
 
@@ -126,8 +132,6 @@ def run(
     function: str, path: list[Path], events: Sequence[Any], ports: Iterable[int], folder: Path, **settings: str
 ) -> Run:
     """Give `events` to a built function in the sandbox. It may connect to `ports` of this machine, and nowhere else."""
-    packages.need(system_calls.can_record(), "strace", "type `apt-get install strace`; it exists for Linux only")
-    packages.need(FAKETIME.exists(), "libfaketime", "type `apt-get install libfaketime`; it exists for Linux only")
     folder = folder / uuid.uuid4().hex
     record, clock, log, port = folder / "record", folder / "clock", folder / "log", free_port()
     record.mkdir(parents=True)
@@ -230,7 +234,7 @@ def to_s3(host: str, path: str, validator: str, date: str, version: str) -> byte
 
 
 class Exchange(NamedTuple):
-    """What a request made the function send: the paths and validators to S3, and the answer to the runtime API."""
+    """The paths and validators that a request made the function send to S3, and the answer to the runtime API."""
 
     asked: frozenset[tuple[str, str]]
     answer: bytes
@@ -319,6 +323,7 @@ def answered(path: list[Path], bucket: S3, folder: Path, asks: Iterable[Ask]) ->
 @pytest.fixture(scope="module")
 def answering(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Return the built answering function and its layer."""
+    _need_tools()
     return packages.build("AnswerFunction", tmp_path_factory.mktemp("built"))
 
 
@@ -417,6 +422,7 @@ def test_leak_in_byte_code_alone_is_seen(answering: list[Path], bucket: S3, tmp_
 @pytest.fixture(scope="module")
 def publishing(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Return the built publishing function and its layer."""
+    _need_tools()
     return packages.build("PublishFunction", tmp_path_factory.mktemp("built"))
 
 
