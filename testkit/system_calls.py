@@ -68,7 +68,7 @@ _END = re.compile(r"\d+\.\d+ \+\+\+ (exited with \d+|killed by SIGKILL) \+\+\+")
 
 
 def read(record: Path) -> list[Call]:
-    """Return the calls in a record, in the order in which they began. A line without a call becomes a call without a name."""
+    """Return the calls in a record, in their order. A line without a call becomes a call without a name."""
     files = ((int(file.suffix[1:]), file.read_text(encoding="latin-1")) for file in record.iterdir())
     calls = [call for thread, text in files for call in parse(thread, text)]
     return sorted(calls)
