@@ -300,13 +300,13 @@ ASKS = (
     *(Ask("/v1/comet-cursor/stable/releases.json"), Ask("/v1/a/b"), Ask("/privacy"), Ask("/comet-cursor")),
     *(Ask("/drop-in/comet-cursor/stable/darwin/4.2.0"), Ask("/550e8400-e29b-41d4-a716-446655440000")),
 )
-POSSIBLE = {
-    line
-    for document in ("", "manifest.json", "releases.json", "privacy.html", "index.html")
-    for product, channel in (("", ""), ("comet-cursor", "stable"), ("comet-cursor", ""))
-    for line in log_lines(urls.DocumentId(product, channel, document))
-}
-"""The lines that the log can have about the published documents."""
+PLACES = [
+    *(urls.NO_DOCUMENT, urls.DocumentId("comet-cursor", "", "")),
+    *(urls.DocumentId("comet-cursor", "stable", document) for document in ("manifest.json", "releases.json")),
+    *(urls.DocumentId("", "", f"pages/{page}.html") for page in ("privacy", "comet-cursor")),
+]
+POSSIBLE = {line for place in PLACES for line in log_lines(place)}
+"""The lines that the log can have about what is asked for and published here."""
 
 
 def settings_of(bucket: S3) -> dict[str, str]:
