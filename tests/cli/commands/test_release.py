@@ -437,6 +437,12 @@ def test_changelog_without_the_version_is_refused_before_anything_is_uploaded(bu
     assert f"{changelog}: has no section for 4.2.1. Add a heading such as: ## 4.2.1." in refused.stderr
 
 
+def test_notes_with_a_control_character_are_refused_before_anything_is_uploaded(build: Build) -> None:
+    refused = build.run("--notes", str(build.save("notes.md", "Don\x92t".encode())))
+    assert (refused.exit_code, build.shop.s3.keys()) == (1, [])
+    assert f"{KEY}: $.notes.en: has the control character U+0092. Remove it." in refused.stderr
+
+
 def test_version_without_notes_in_its_changelog_is_released_without(build: Build) -> None:
     assert build.run("--notes", str(build.save("CHANGELOG.md", b"## 4.2.1\n\n## 4.2.0\n\n- Old.\n"))).exit_code == 0
     assert "notes" not in build.released()
