@@ -273,7 +273,7 @@ def test_a_document_that_the_service_still_tells_otherwise_is_not_live(build: Bu
 
 
 def test_wait_for_a_scheduled_release_exits_with_code_3(build: Build) -> None:
-    done = wait(build, "--not-before", "2099-01-01T00:00:00Z")
+    done = wait(build, "--not-before", "2099-01-01T00:00:00Z", "--quiet")
     assert done.exit_code == 3
     assert f"{KEY} is scheduled for 2099-01-01T00:00:00+00:00." in done.output
 
