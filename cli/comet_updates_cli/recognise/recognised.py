@@ -6,6 +6,7 @@ left out, as Sparkle's and Velopack's output folders keep the files of earlier v
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shlex
 import unicodedata
@@ -77,8 +78,8 @@ def recognise(
         ask: asks a person about a file that is not clear; None to refuse it.
 
     Raises:
-        ArtifactError: a file is not what its ending says, or a feed is not valid or is for another version.
-        RefusedFilesError: a file is not clear, two files take one place, or a name has another version.
+        ArtifactError: a feed is not valid, or is for another version.
+        RefusedFilesError: a file is broken or not clear, two files take one place, or a name has another version.
     """
     collected = collect(given)
     found = Files(skipped=list(collected.skipped))
@@ -93,6 +94,7 @@ def recognise(
         if name in evidence.of_another and name not in told:
             found.skipped.append(f"{name}: {evidence.of_another[name]}")
             continue
+        problems += _broken(file)
         decided = _decide(file, told.get(name), evidence.feeds.get(name, []), ask)
         if decided is None:
             found.skipped.append(f"{name}: left out")
@@ -113,15 +115,19 @@ def recognise(
     return found
 
 
+def _broken(file: Path) -> list[ArtifactError]:
+    """Return a problem if a file is empty, or does not begin as its ending requires."""
+    try:
+        hash_files.check_head(file)
+    except ArtifactError as error:
+        return [error]
+    return []
+
+
 def _decide(
     file: Path, told: Evidence | None, feeds: Sequence[Evidence], ask: Ask | None
 ) -> Decision | Question | None:
-    """Return what a file is, the question that nobody answered, or None if the person leaves the file out.
-
-    Raises:
-        ArtifactError: the file is empty, or does not begin as its ending requires.
-    """
-    hash_files.check_head(file)
+    """Return what a file is, the question that nobody answered, or None if the person leaves the file out."""
     decided = decide.decide(file.name, told, feeds, _header(file))
     if isinstance(decided, Question) and ask:
         answer = ask(file.name, decided)
@@ -230,15 +236,14 @@ class _Evidence:
         self.of_another: dict[str, str] = {}
         self.installers: set[str] = set()
         self.skipped: list[str] = []
-        names = [file.name for file in files]
-        matched = {_key(name): name for name in reversed(names)}
-        exact = set(names)
+        by_key = {_key(file.name): file.name for file in reversed(files)}
+        exact = {file.name for file in files}
+        missing: list[tuple[str, Evidence]] = []
         for named, one in notes:
-            name = named if named in exact else matched.get(_key(named))
+            name = named if named in exact else by_key.get(_key(named))
             is_ours = one.version is None or any(
-                _is_version(said, version, build) for said in builder_feeds.versions_of(one)
+                _is_version(of, version, build) for of in builder_feeds.versions_of(one)
             )
-            is_feed = bool(one.version or one.platform or one.kind)
             if not is_ours and _ONE_VERSION.search(one.source):
                 raise ArtifactError(
                     one.source,
@@ -246,18 +251,44 @@ class _Evidence:
                     "Correct --version, or leave out the files of the other version",
                 )
             if name is None:
-                if is_ours and is_feed:
-                    self.skipped.append(f"{named}: not here, although {one.source} names it")
+                missing += [(named, one)] if is_ours and _is_feed(one) else []
             elif not is_ours:
                 self.of_another.setdefault(name, f"{one.source} lists it for version {one.version}")
-            elif is_feed:
-                self.feeds.setdefault(name, []).append(one)
-                if one.kind == "installer" and one.platform == "windows":
-                    self.installers.add(name)
             else:
-                self.checksums.setdefault(name, []).append(one)
+                self._add(name, one)
         for name in self.feeds:
             self.of_another.pop(name, None)
+        for named, one in missing:
+            self._match_by_hash(named, one, files)
+
+    def _add(self, name: str, one: Evidence) -> None:
+        (self.feeds if _is_feed(one) else self.checksums).setdefault(name, []).append(one)
+        if one.kind == "installer" and one.platform == "windows":
+            self.installers.add(name)
+
+    def _match_by_hash(self, named: str, one: Evidence, files: Sequence[Path]) -> None:
+        """Find a file that a feed names differently. electron-builder names files for GitHub after the package."""
+        for file in files:
+            if (
+                file.name not in self.feeds
+                and file.suffix.lower() == Path(named).suffix.lower()
+                and _has_hash(file, one)
+            ):
+                self._add(file.name, one)
+                return
+        self.skipped.append(f"{named}: not here, although {one.source} names it")
+
+
+def _is_feed(one: Evidence) -> bool:
+    return bool(one.version or one.platform or one.kind)
+
+
+def _has_hash(file: Path, one: Evidence) -> bool:
+    if not one.hashes or (one.size_bytes is not None and one.size_bytes != file.stat().st_size):
+        return False
+    name, digest = max(one.hashes.items())  # sha512 rather than sha256 rather than sha1
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, name).hexdigest() == digest
 
 
 def _key(name: str) -> str:
