@@ -109,6 +109,7 @@ HOMES: dict[str, set[str]] = {
         "comet_updates.model.channel",
         "comet_updates.model.fields",
         "comet_updates.model.product",
+        "comet_updates.model.publisher",
         "comet_updates.model.release",
         "comet_updates.model.served",
         "comet_updates.publish.uploads.parse",
