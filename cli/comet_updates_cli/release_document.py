@@ -42,7 +42,7 @@ def signatures(file: Path, stated: Iterable[Evidence]) -> dict[str, str]:
             found[read[0]] = read[1]
     for one in stated:
         for kind, signature in one.signatures.items():
-            if kind in file_signatures.KINDS and found.setdefault(kind, signature) != signature:
+            if kind in file_signatures.KINDS and found.setdefault(kind, signature.strip()) != signature.strip():
                 raise ArtifactError(
                     str(file),
                     f"its signature in {one.source} differs from the signature file beside it",

@@ -241,9 +241,7 @@ class _Evidence:
         missing: list[tuple[str, Evidence]] = []
         for named, one in notes:
             name = named if named in exact else by_key.get(_key(named))
-            is_ours = one.version is None or any(
-                _is_version(of, version, build) for of in builder_feeds.versions_of(one)
-            )
+            is_ours = _is_of(one, version, build)
             if not is_ours and _ONE_VERSION.search(one.source):
                 raise ArtifactError(
                     one.source,
@@ -296,8 +294,13 @@ def _key(name: str) -> str:
     return re.sub(r"[\s._-]+", "-", unicodedata.normalize("NFC", name)).lower()
 
 
-def _is_version(said: str, version: str, build: str | None) -> bool:
-    return said == build or _comparable(said) == _comparable(version)
+def _is_of(one: Evidence, version: str, build: str | None) -> bool:
+    """Return whether evidence is about a version. Two builds may show the same version, so the build comes first."""
+    its_build = one.fields.get("build")
+    if build and its_build:
+        return its_build == build
+    its_versions = [str(said) for said in (one.version, its_build) if said]
+    return not its_versions or any(_comparable(said) == _comparable(version) for said in its_versions)
 
 
 def _comparable(version: str) -> tuple[str, str]:
