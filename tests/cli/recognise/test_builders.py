@@ -125,8 +125,13 @@ def test_velopack(tmp_path: Path, version: str, channel: str, *, is_list: bool) 
     write(tmp_path, {**bodies, old: b"PK old"})
     assets = [
         {
-            "PackageId": "Nova", "Version": of, "Type": "Delta" if "-delta" in name else "Full", "FileName": name,
-            "SHA1": sha("sha1", body).upper(), "SHA256": sha("sha256", body).upper(), "Size": len(body),
+            "PackageId": "Nova",
+            "Version": of,
+            "Type": "Delta" if "-delta" in name else "Full",
+            "FileName": name,
+            "SHA1": sha("sha1", body).upper(),
+            "SHA256": sha("sha256", body).upper(),
+            "Size": len(body),
         }
         for name, of, body in [(old, "0.9.0", b"PK old"), *((name, version, bodies[name]) for name in names)]
         if name.endswith(".nupkg")
@@ -149,7 +154,7 @@ def test_velopack(tmp_path: Path, version: str, channel: str, *, is_list: bool) 
     if arch:
         assert {kind.split("/")[1] for kind in found.values()} == {arch}
     write(tmp_path, {f"Nova-{version}{infix}-full.nupkg": b"PK repacked"})
-    with pytest.raises(ArtifactError, match="changed after (?:Velopack|Squirrel) hashed it"):
+    with pytest.raises(ArtifactError, match=r"changed after (?:Velopack|Squirrel) hashed it"):
         read(tmp_path, version)
 
 
