@@ -344,7 +344,7 @@ def _to_choose(name: str, decision: Decision) -> str:
     return f"Leave one of them out. If this one is for other computers, add --as {said}"
 
 
-def as_told(kind: Kind, from_version: str | None) -> Evidence:
-    """Return what `--as` says about a file."""
+def as_told(kind: Kind, from_version: str | None, source: str) -> Evidence:
+    """Return what a person says about a file, by `--as` or at the terminal."""
     fields: dict[str, object] = {"from_version": from_version} if from_version else {}
-    return replace(Evidence(decide.BY_AS), platform=kind.platform, arch=kind.arch, kind=kind.kind, fields=fields)
+    return replace(Evidence(source), platform=kind.platform, arch=kind.arch, kind=kind.kind, fields=fields)
