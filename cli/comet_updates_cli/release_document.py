@@ -112,8 +112,8 @@ def _signs(file: Path, kind: str, signature: str, key: str) -> bool:
                 return False
             return True
         # The whole file is one message to Ed25519. A map reads it piece by piece.
-        with mmap(opened.fileno(), 0, access=ACCESS_READ) as data:
-            return file_signatures.signs(signature, key, data)
+        with mmap(opened.fileno(), 0, access=ACCESS_READ) as data, memoryview(data) as view:
+            return file_signatures.signs(signature, key, view)
 
 
 def _bytes_of(file: Path) -> bytes:

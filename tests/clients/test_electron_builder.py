@@ -9,18 +9,20 @@ import base64
 import json
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from testkit.memory_bucket import s3  # noqa: F401 (a bucket in memory)
 from tests.cli.commands.test_release import Build, build, server
-from tests.cli.conftest import s3, shop  # noqa: F401 (a bucket in memory)
+from tests.cli.conftest import shop
 from tests.cli.recognise.builds import deb, elf, mac_app, pe, rpm, zipped
 from tests.clients.conftest import need
 
-__all__ = ["build", "server"]
+__all__ = ["build", "server", "shop"]
 
 DRIVER = Path(__file__).parent / "electron" / "build.js"
 ARCHES = {"x64": "x86_64", "arm64": "aarch64", "ia32": "i686", "armv7l": "armv7", "universal": "universal"}
@@ -59,7 +61,7 @@ def body(target: Target, *, has_headers: bool) -> bytes:
     if not has_headers:
         start = {"AppImage": b"\x7fELF", "deb": b"!<arch>\n", "rpm": b"\xed\xab\xee\xdb", "zip": b"PK", "dmg": b"dmg"}
         return start.get(kind, b"MZ") + repr(target).encode()
-    made = {
+    made: dict[str, Callable[[], bytes]] = {
         "nsis": lambda: pe("i686", b"NullsoftInst"),
         "portable": lambda: pe("i686", b"NullsoftInst"),
         "zip": lambda: zipped(mac_app(*macs) if system == "mac" else {"Nova.exe": pe(ours)}),

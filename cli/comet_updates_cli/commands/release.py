@@ -240,10 +240,11 @@ def release(
 
 def _table(built: list[Built], document: dict[str, Any], plan: Plan) -> list[dict[str, str]]:
     """Return a row for each file: what it is, how it was recognised, and which updaters get it."""
+    from comet_updates.model.release import Release  # noqa: PLC0415 (as above)
     from comet_updates.publish.uploads import parse  # noqa: PLC0415 (as above)
     from comet_updates_cli import receivers  # noqa: PLC0415 (as above)
 
-    release = parse.parse(parse.MODELS["release"], plan.key, parse.as_json(document))
+    release = parse.parse(Release, plan.key, parse.as_json(document))
     try:
         offer = receivers.offer_of(release, plan.then, datetime.now(UTC))
     except VersionSyntaxError:  # the pin of the channel cannot be compared; publishing reports it

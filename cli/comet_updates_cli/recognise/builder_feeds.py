@@ -1,4 +1,4 @@
-"""What the builders' own feeds say about the files beside them. The readers in `formats` read them, as for `import`.
+"""Reads evidence from the builders' own feeds, with the readers in `formats` that `import` uses, too.
 
 Sources: electron-builder `packages/app-builder-lib/src/publish/updateInfoBuilder.ts` (`getUpdateInfoFileName`);
 Velopack `src/vpk/Velopack.Packaging/BuildAssets.cs` and `ReleaseEntryHelper.cs`; Tauri's `latest.json` of tauri-action;

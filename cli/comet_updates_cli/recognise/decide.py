@@ -26,7 +26,7 @@ BY_NAME = "its name"
 
 @dataclass(frozen=True)
 class Decision:
-    """What a file is.
+    """A decision about a file.
 
     Attributes:
         kind: its system, architecture and kind.

@@ -226,7 +226,7 @@ def _check_names(files: Sequence[Path]) -> None:
 
 
 class _Evidence:
-    """What feeds and checksum files say, by the name of the file that it is about."""
+    """The evidence in feeds and checksum files, by the name of the file."""
 
     def __init__(
         self, files: Sequence[Path], notes: Sequence[tuple[str, Evidence]], version: str, build: str | None

@@ -17,6 +17,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
@@ -30,7 +31,7 @@ from tests.cli.recognise.builds import deb, elf, mac_app, pe, rpm, tarred, zippe
 VERSIONS = ["1.2.3", "2.0.0-beta.1", "10.20.30"]
 
 
-def write(folder: Path, files: dict[str, bytes | str]) -> None:
+def write(folder: Path, files: Mapping[str, bytes | str]) -> None:
     for name, body in files.items():
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -70,7 +71,7 @@ def test_tauri(tmp_path: Path, version: str, arch: str, x64: str, deb_arch: str,
         f"dmg/{base}_{dmg}.dmg": b"dmg",
         "macos/Comet Nova.app.tar.gz": tarred(mac_app(arch)),
     }
-    left = ("dmg/bundle_dmg.sh", "dmg/icon.icns", "share/create-dmg/support/template.applescript")
+    left: tuple[str, ...] = ("dmg/bundle_dmg.sh", "dmg/icon.icns", "share/create-dmg/support/template.applescript")
     left += (f"deb/{base}_{deb_arch}/control.tar.gz", "macos/Comet Nova.app/Contents/MacOS/nova")
     left += (f"rpm/Comet Nova-{version}-1.{rpm_arch}/empty", "appimage/Comet Nova.AppDir/AppRun")
     write(bundle, {**bodies, **dict.fromkeys(left, b"x")})
@@ -180,8 +181,12 @@ def test_squirrel_windows(tmp_path: Path, version: str) -> None:
 @pytest.mark.parametrize("build", [None, "42"])
 def test_generate_appcast(tmp_path: Path, arches: tuple[str, ...], ending: str, build: str | None) -> None:
     """Include older archives, their notes and their deltas."""
-    pack = {".zip": zipped, ".tar.xz": lambda members: tarred(members, "w:xz"), ".dmg": lambda _: b"dmg"}[ending]
-    bodies = {f"Nova {number}{ending}": pack(mac_app(*arches)) + number.encode() for number in ("2.0", "1.9")}
+    packs: dict[str, Callable[[dict[str, bytes]], bytes]] = {
+        ".zip": zipped,
+        ".tar.xz": lambda members: tarred(members, "w:xz"),
+        ".dmg": lambda _: b"dmg",
+    }
+    bodies = {f"Nova {number}{ending}": packs[ending](mac_app(*arches)) + number.encode() for number in ("2.0", "1.9")}
     bodies |= {f"Nova{build or '2.0'}-41.delta": b"spk!delta", "Nova41-40.delta": b"spk!old"}
     write(tmp_path, {**bodies, "Nova 2.0.html": "notes", f"old_updates/Nova 1.0{ending}": b"old"})
 
