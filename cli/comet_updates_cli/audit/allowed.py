@@ -124,7 +124,8 @@ GRANTS = {
         _grant(_LOGS, "${PublishLog.Arn}", "writes records of finite values, and cannot read them"),
     ),
     "PipelineRole": (
-        _grant("s3:PutObject", _below("channels", "releases", "signed"), "a pipeline is not a client"),
+        _grant("s3:PutObject", _below("channels", "releases", "signed", "parts"), "a pipeline is not a client"),
+        _grant("s3:GetObject", _below("parts"), "parts of a release that its own jobs upload"),
         _LOOK,
         _LIST,
     ),
