@@ -30,7 +30,7 @@ class Product(Uploaded):
     name: Label | None = None
     homepage: Url | None = None
     version_scheme: Annotated[
-        Literal["semver", "dotted", "pep440", "build"], Field(description="How versions are ordered.")
+        Literal["semver", "dotted", "pep440", "build", "sparkle"], Field(description="How versions are ordered.")
     ] = "semver"
     release_hosts: Annotated[
         list[Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$")]],
