@@ -654,7 +654,7 @@ _IN_PAGES = (
         "publishes no page of what is promised",
         "P11",
         PUBLISH_SITE,
-        Instead("documents[urls.page_key('privacy')] = html.privacy()", "pass"),
+        Instead("documents[urls.page_key('privacy')] = html.privacy(self._site)", "pass"),
     ),
 )
 

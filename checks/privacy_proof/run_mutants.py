@@ -180,7 +180,7 @@ _LIKELY = (
             promises.LEGACY_EDGE,
         ),
     ),
-    ("layers/", (promises.FEW_LIBRARIES,)),
+    ("layers/", (promises.FEW_LIBRARIES, promises.TEMPLATE)),
     ("functions/", (promises.PAGE, promises.PAGE_ALONE)),
     ("comet_updates.formats.manifest", (promises.TO_ASK,)),
     ("comet_updates.formats", (promises.PAGE, promises.PAGE_ALONE)),

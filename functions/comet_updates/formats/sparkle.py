@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from email.utils import format_datetime
 from typing import NamedTuple
 
-from comet_updates.formats import appcast, encode, imported, xml_writer
+from comet_updates.formats import appcast, encode, file_names, imported, xml_writer
 from comet_updates.formats.appcast import DEFAULT_CHANNEL, GROUPS, NAMESPACE, SIGNATURES, SYSTEMS
 from comet_updates.formats.notes import FALLBACK, title
 from comet_updates.model.channel import Rollout
@@ -124,7 +124,8 @@ def _files(release: Release, names: dict[tuple[str, str], str]) -> list[tuple[st
 
 
 def _is_whole(artifact: Artifact) -> bool:
-    return artifact.kind != "delta" and not artifact.url.lower().endswith(_NOT_FOR_THESE)
+    is_installed = artifact.kind != "delta" and artifact.bundle != file_names.PORTABLE
+    return is_installed and not artifact.url.lower().endswith(_NOT_FOR_THESE)
 
 
 def _trusted(items: list[_Item]) -> list[_Item]:
