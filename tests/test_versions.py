@@ -125,8 +125,8 @@ class TestSparkle:
     def test_order_is_total_antisymmetric_and_transitive(self, one: str, other: str, third: str) -> None:
         a, b, c = (precedence(Scheme.SPARKLE, version) for version in (one, other, third))
         assert a <= b or b <= a
-        assert (a <= b and b <= a) == (a == b)
-        assert not (a <= b and b <= c) or a <= c
+        assert (a <= b <= a) == (a == b)
+        assert not (a <= b <= c) or a <= c
 
 
 def compared(one: str, other: str) -> int:

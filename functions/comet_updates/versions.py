@@ -81,6 +81,15 @@ def precedence(scheme: Scheme, version: str, build: str | None = None) -> Preced
     return Pep440(number)
 
 
+def is_version(scheme: Scheme, version: str) -> bool:
+    """Return whether `scheme` has an order for `version`."""
+    try:
+        precedence(scheme, version, version)
+    except VersionSyntaxError:
+        return False
+    return True
+
+
 class _Sparkle(NamedTuple):
     """The key of a version in Sparkle's order: the numbers at its beginning without zeros at the end, and the rest."""
 

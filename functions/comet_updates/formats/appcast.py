@@ -16,13 +16,11 @@ from itertools import pairwise
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-import semver
-
 from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.errors import ForeignFeedError, VersionSyntaxError
 from comet_updates.formats import imported, xml_writer
-from comet_updates.versions import Scheme, precedence
+from comet_updates.versions import Scheme, is_version, precedence
 
 NAMESPACE = "http://www.andymatuschak.org/xml-namespaces/sparkle"
 GROUPS = 7
@@ -354,8 +352,8 @@ def _scheme(items: list[_Item]) -> imported.SchemeName:
             ordered.append(precedence(Scheme.SPARKLE, item.version))
         except VersionSyntaxError as error:
             raise ForeignFeedError(f"{item.place}, sparkle:version: {error}") from error
-    if all(semver.Version.is_valid(version) for version in versions):
-        by_semver = sorted(zip(versions, ordered, strict=True), key=lambda pair: semver.Version.parse(pair[0]))
+    if all(is_version(Scheme.SEMVER, version) for version in versions):
+        by_semver = sorted(zip(versions, ordered, strict=True), key=lambda pair: precedence(Scheme.SEMVER, pair[0]))
         if all(lower <= higher for (_, lower), (_, higher) in pairwise(by_semver)):
             return "semver"
     return "sparkle"

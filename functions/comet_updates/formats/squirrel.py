@@ -15,12 +15,11 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-import semver
-
 from comet_updates.errors import ForeignFeedError
 from comet_updates.formats import encode, imported, notes
 from comet_updates.model.offer import Offer
 from comet_updates.model.release import Artifact, Release
+from comet_updates.versions import Scheme, is_version, precedence
 
 NEEDS = "`.nupkg` files with `sha1` and `size`, a full one for each version; on macOS a `.zip` for `universal` or `any`"
 PACKAGE = re.compile(r"[^\s/]+-\d+(?:\.\d+){1,3}[^\s/]*?(?:-full|-delta)?\.nupkg", re.IGNORECASE)
@@ -136,7 +135,7 @@ def parse(text: str, feed: imported.Feed) -> None:
         by_version.setdefault(version["version"], []).append(file)
     if not by_version:
         raise ForeignFeedError("no line names a package")
-    if not all(map(semver.Version.is_valid, by_version)):
+    if not all(is_version(Scheme.SEMVER, version) for version in by_version):
         feed.scheme = "dotted"
     for name, files in by_version.items():
         feed.add(name, files, place=files[0].place)
@@ -177,9 +176,10 @@ def parse_mac(document: dict[str, Any], feed: imported.Feed) -> None:
         )
     if document.get("currentRelease") not in [release["version"] for release in feed.releases]:
         raise ForeignFeedError("`currentRelease` is not in `releases`")
-    if not all(semver.Version.is_valid(release["version"]) for release in feed.releases):
+    if not all(is_version(Scheme.SEMVER, release["version"]) for release in feed.releases):
         feed.scheme = "dotted"
-        return
-    pin = semver.Version.parse(document["currentRelease"])
-    if any(pin < semver.Version.parse(release["version"]) for release in feed.releases):
-        feed.decision("currentRelease", feed.channel, pin=document["currentRelease"])
+    scheme = Scheme(feed.scheme)
+    versions = [release["version"] for release in feed.releases if is_version(scheme, release["version"])]
+    current = document["currentRelease"]
+    if current in versions and any(precedence(scheme, current) < precedence(scheme, version) for version in versions):
+        feed.decision("currentRelease", feed.channel, pin=current)
