@@ -45,13 +45,15 @@ SYSTEMS = {
     ("linux", "any"): "linux",
 }
 _S = f"{{{NAMESPACE}}}"
-_OF_A_FILE = {
-    *("url", "length", "type", "sparkle:version", "sparkle:shortVersionString", "sparkle:os", "sparkle:channel"),
-    *("sparkle:deltaFrom", "sparkle:deltaFromSparkleExecutableSize", "sparkle:deltaFromSparkleLocales"),
-    *("sparkle:installerArguments", "sparkle:installationType", "sparkle:type", "sparkle:criticalUpdate"),
-    *("sparkle:minimumSystemVersion", "sparkle:maximumSystemVersion"),
-    *(f"sparkle:{name}" for name in SIGNATURES.values()),
+_OF_ANY_FILE = {
+    *("url", "length", "type", "sparkle:type", "sparkle:installerArguments", "sparkle:installationType"),
+    *("sparkle:deltaFrom", *(f"sparkle:{name}" for name in SIGNATURES.values())),
 }
+_OF_A_FILE = _OF_ANY_FILE | {
+    *("sparkle:version", "sparkle:shortVersionString", "sparkle:os", "sparkle:channel", "sparkle:criticalUpdate"),
+    *("sparkle:minimumSystemVersion", "sparkle:maximumSystemVersion"),
+}
+_OF_A_DELTA = _OF_ANY_FILE | {"sparkle:deltaFromSparkleExecutableSize", "sparkle:deltaFromSparkleLocales"}
 READ = {
     *("title", "pubDate", "link", "description", "description xml:lang", "description sparkle:format", "enclosure"),
     *("releaseNotesLink", "releaseNotesLink xml:lang", "sparkle:releaseNotesLink", "sparkle:releaseNotesLink xml:lang"),
@@ -62,7 +64,8 @@ READ = {
     *("sparkle:tags/sparkle:criticalUpdate", "sparkle:informationalUpdate", "sparkle:phasedRolloutInterval"),
     *("sparkle:informationalUpdate/sparkle:version", "sparkle:informationalUpdate/sparkle:belowVersion"),
     *("sparkle:fullReleaseNotesLink", "sparkle:dsaSignature"),
-    *(f"{parent} {name}" for parent in ("enclosure", "sparkle:deltas/enclosure") for name in _OF_A_FILE),
+    *(f"enclosure {name}" for name in _OF_A_FILE),
+    *(f"sparkle:deltas/enclosure {name}" for name in _OF_A_DELTA),
 }
 """The elements of an item that an import reads. An attribute follows its element after a space."""
 
@@ -72,6 +75,9 @@ WITHOUT_MEANING = {
     "author": "for RSS readers; no updater reads it",
     "category": "for RSS readers; no updater reads it",
     "comments": "for RSS readers; no updater reads it",
+    "sparkle:deltas/enclosure sparkle:version": "a delta leads to the version of its item",
+    "sparkle:deltas/enclosure sparkle:shortVersionString": "a delta leads to the version of its item",
+    "sparkle:deltas/enclosure sparkle:os": "only Sparkle reads deltas, and all are for macOS",
 }
 """The elements and attributes of an item that an import leaves out without a remark, and why."""
 
@@ -507,8 +513,11 @@ def _file(feed: imported.Feed, item: _Item, systems: _Systems, file: ET.Element,
     if needs == "arm64" and platform == "macos":
         arch = "aarch64"
     signatures = {kind: found for kind, name in SIGNATURES.items() if (found := file.get(f"{_S}{name}"))}
-    if not signatures and platform == "windows" and (legacy := _said(item.element, "dsaSignature")):
-        signatures = {"dsa": legacy}
+    legacy = (item.element.findtext(f"{_S}dsaSignature") or "").strip()
+    if legacy and platform == "windows":
+        signatures.setdefault("dsa", legacy)
+    elif legacy:
+        feed.remark(item.place, "left out: the element sparkle:dsaSignature, which only WinSparkle reads")
     return imported.entry(
         place,
         _NAMES_OF_A_FILE,
@@ -523,8 +532,10 @@ def _file(feed: imported.Feed, item: _Item, systems: _Systems, file: ET.Element,
         from_version=delta,
         from_executable_size=_size(
             feed, f"{place}, deltaFromSparkleExecutableSize", file.get(f"{_S}deltaFromSparkleExecutableSize")
-        ),
-        from_locales=file.get(f"{_S}deltaFromSparkleLocales"),
+        )
+        if delta
+        else None,
+        from_locales=file.get(f"{_S}deltaFromSparkleLocales") if delta else None,
         installation_type=file.get(f"{_S}installationType"),
         media_type=file.get("type") or file.get(f"{_S}type"),
         installer_arguments=file.get(f"{_S}installerArguments"),

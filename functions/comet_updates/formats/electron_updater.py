@@ -250,8 +250,11 @@ def _entries(feed: imported.Feed, document: dict[str, Any]) -> Iterator[tuple[st
         if not entry.get("url"):
             raise ForeignFeedError(f"files[{index}] has no `url`. electron-updater rejects such a file (Provider.js)")
     legacy = {"url": document.get("path"), **{key: document[key] for key in ("sha512", "sha2") if document.get(key)}}
-    entries = [(f"files[{index}]", entry) for index, entry in enumerate(files)]
-    if document.get("path") and not any(legacy.items() <= entry.items() for entry in files):
+    same = [entry for entry in files if {**legacy, **entry} == {**entry, **legacy}]  # they agree in all that both say
+    entries = [
+        (f"files[{index}]", {**legacy, **entry} if entry in same else entry) for index, entry in enumerate(files)
+    ]
+    if document.get("path") and not same:
         entries.append(("path", {key: value for key, value in legacy.items() if value}))
     for place, entry in entries:
         if not entry.get("sha512") and not entry.get("sha2"):

@@ -161,6 +161,8 @@ def parse_mac(document: dict[str, Any], feed: imported.Feed) -> None:
         if not release.get("version") or not update.get("url"):
             raise ForeignFeedError(f"{where} has no `version`, or no `updateTo` with a `url`")
         feed.unknown(where, set(release), {"version", "updateTo"})
+        if update.get("version", release["version"]) != release["version"]:
+            feed.remark(where, f"left out: updateTo.version {update['version']!r}. The client reads the one beside it")
         feed.unknown(f"{where}.updateTo", set(update), READ_OF_AN_UPDATE)
         url = feed.url(f"{where}.updateTo.url", update["url"])
         archive = imported.entry(f"{where}.updateTo", {}, platform="macos", arch="any", kind="archive", url=url)

@@ -102,7 +102,7 @@ def parse(document: object, feed: imported.Feed) -> None:
     if not semver.Version.is_valid(version):
         raise ForeignFeedError(f"version {written!r} is not a semantic version. {_REJECTS}")
     _check_date(document.get("pub_date"))
-    feed.unknown("the document", set(document), READ)
+    feed.unknown("the document", set(document), READ - {"name"} if "version" in document else READ)
     for key, entry in document["platforms"].items():
         _check(f"platforms.{key}", entry)
     found = (_artifact(feed, key, entry) for key, entry in document["platforms"].items())

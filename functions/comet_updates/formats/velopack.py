@@ -204,6 +204,8 @@ def _add(feed: imported.Feed, version: str, assets: list[tuple[str, dict[str, An
     first = assets[0][1]
     notes = {"markdown": first.get("NotesMarkdown"), "html": first.get("NotesHTML")}
     form = next((form for form, text in notes.items() if text), None)
+    if all(notes.values()):
+        feed.remark(assets[0][0], "left out: NotesHTML, because NotesMarkdown has the same notes")
     feed.add(
         version,
         [_artifact(feed, place, asset, computer) for place, asset in assets],
