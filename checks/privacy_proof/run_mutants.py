@@ -163,7 +163,9 @@ def checks_of(mutant: Mutant) -> list[Check]:
     return [*likely, *sorted(others, key=lambda check: (check in COSTLY, check in ANY_LINE, *check))]
 
 
-COSTLY = {promises.WHO_UPLOADS, promises.EVERY_FAULT_OF_PUBLISHING}
+COSTLY = {
+    *(promises.WHO_UPLOADS, promises.EVERY_FAULT_OF_PUBLISHING, promises.SANDBOX, promises.SANDBOX_PUBLISHING),
+}
 """These run last, since they take the longest."""
 ANY_LINE = {promises.SEEN_BY, promises.OLD_VERSION_SEEN, promises.GATE, promises.USES, promises.LOADS}
 """These run just before: they notice every added line, while others say why it is bad."""

@@ -56,6 +56,8 @@ NO_UPLOADER = Check("privacy/test_canaries", "no canary of an uploader stays any
 GATE = Check("privacy/test_gate", "code that gets a request does only what is listed")
 USES = Check("privacy/test_imports", "answering uses only listed parts of libraries")
 LOADS = Check("privacy/test_imports", "answering loads only listed libraries")
+SANDBOX = Check("privacy/test_sandbox", "the built answering function reaches only its bucket and log")
+SANDBOX_PUBLISHING = Check("privacy/test_sandbox", "the built publishing function reaches only its bucket and log")
 SEEN_BY = Check("privacy/test_reach", "the code that sees a request fits on one screen")
 THREE_INPUTS = Check("privacy/test_reach", "three things of a request are read")
 ONE_CORRESPONDENT = Check("privacy/test_reach", "answering talks to its own bucket and to nobody else")
@@ -120,7 +122,7 @@ PROMISES = (
         "sometimes or later.",
         (
             *(WHO_ASKS, THREE_INPUTS, GATE, USES, LOADS, SEEN_BY, FEW_MODULES, NO_FIELD),
-            *(WHO_UPLOADS, NO_UPLOADER, EDGE, EVERY_FAULT_OF_PUBLISHING),
+            *(WHO_UPLOADS, NO_UPLOADER, EDGE, EVERY_FAULT_OF_PUBLISHING, SANDBOX, SANDBOX_PUBLISHING),
         ),
     ),
     Promise(
@@ -139,12 +141,14 @@ PROMISES = (
         "software also connects to the host that the publisher chose for the file. Your software gets the name of this "
         "host before it connects.",
         "The checks record all that the answering function asks of Python's sockets, and its TCP connections while it "
-        "asks its bucket. All connections go to that bucket. No answer is a redirect. A Content-Security-Policy "
-        "forbids pages to load anything. The answering function may read public documents and write its own log, and "
-        "nothing else. The project's own client follows no redirects. It sends requests only to a server with a "
-        "trusted certificate, and it tells the host of a file only which file it wants.",
+        "asks its bucket. All connections go to that bucket. One check runs the built packages of both functions, and"
+        " compares every system call with a list: they reach their bucket, their log and Lambda itself. No answer is "
+        "a redirect. A Content-Security-Policy forbids pages to load anything. The answering function may read public"
+        " documents and write its own log, and nothing else. The project's own client follows no redirects. It sends "
+        "requests only to a server with a trusted certificate, and it tells the host of a file only which file it "
+        "wants.",
         (
-            *(ONE_CORRESPONDENT, GATE, USES, LOADS, FEW_LIBRARIES, ONLY_GETS, NO_REDIRECT),
+            *(ONE_CORRESPONDENT, GATE, USES, LOADS, FEW_LIBRARIES, ONLY_GETS, NO_REDIRECT, SANDBOX, SANDBOX_PUBLISHING),
             *(PAGE_ALONE, PAGE_POLICY, TEMPLATE, CLIENT_DOWNLOAD, CLIENT_TRUST, CLIENT_STAYS),
         ),
     ),
@@ -157,7 +161,7 @@ PROMISES = (
         "resource that could store a profile.",
         (
             *(WHO_ASKS, WHO_ASKS_BEFORE, NO_CANARY, GATE, USES, ONLY_GETS, FINITE_LOG, ONLY_RECORDS, TEMPLATE),
-            OLD_VERSION_ALONE,
+            *(OLD_VERSION_ALONE, SANDBOX),
         ),
     ),
     Promise(
@@ -177,7 +181,7 @@ PROMISES = (
         "The checks put a marker into every field of a request. Afterwards no log, answer, request or file contains a "
         "marker, in about twenty encodings. The memory of the process contains no marker as it was sent. Logs are kept "
         "for days.",
-        (NO_CANARY, WHO_ASKS, GATE, USES, FINITE_LOG, RETENTION, QUIET, TEMPLATE),
+        (NO_CANARY, WHO_ASKS, GATE, USES, FINITE_LOG, RETENTION, QUIET, TEMPLATE, SANDBOX),
     ),
     Promise(
         "P7",
@@ -197,7 +201,7 @@ PROMISES = (
         "address that the service does not know.",
         (
             *(WHO_ASKS, WHO_ASKS_IN_TROUBLE, EVERY_FAULT, NO_CANARY, GATE, USES, LEGACY_PATH, LEGACY_CACHED),
-            *(SEEN_BY, SILENCE, LEGACY_NAME, LEGACY_UPLOAD, LEGACY_WIRE, EDGE, LEGACY_EDGE),
+            *(SEEN_BY, SILENCE, LEGACY_NAME, LEGACY_UPLOAD, LEGACY_WIRE, EDGE, LEGACY_EDGE, SANDBOX),
         ),
     ),
     Promise(
