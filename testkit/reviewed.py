@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 ANSWER_MODULES = {
     "comet_updates",
@@ -54,3 +55,25 @@ def environment(trees: Iterable[Path]) -> dict[str, str]:
         "PATH": os.environ["PATH"],
         "PYTHONPATH": os.pathsep.join(map(str, trees)),
     }
+
+
+class Reading(dict[str, Any]):
+    """An event that records which parts are read."""
+
+    def __init__(self, value: dict[str, Any], read: set[str], path: str = "") -> None:
+        super().__init__(value)
+        self._read = read
+        self._path = path
+
+    def __getitem__(self, key: str) -> Any:
+        return self._noted(key, super().__getitem__(key))
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self._noted(key, super().get(key, default))
+
+    def _noted(self, key: str, value: Any) -> Any:
+        path = f"{self._path}.{key}".lstrip(".")
+        if isinstance(value, dict):
+            return Reading(value, self._read, path)
+        self._read.add(path)
+        return value
