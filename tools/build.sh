@@ -7,7 +7,15 @@ folder=$(mkdir -p "$1" && cd "$1" && pwd)
 cd "$(dirname "$0")/.."
 PATH="$(.venv-sam/bin/python tools/find_python.py 3.13):$PATH"
 if [ -e .wheels/installed ]; then
-    export PIP_NO_INDEX=1 PIP_FIND_LINKS="$PWD/.wheels"
+    wheels=$(.venv-sam/bin/python -c 'from pathlib import Path; print(Path.cwd().as_uri())')/.wheels # pip splits paths at spaces
+    export PIP_NO_INDEX=1 PIP_FIND_LINKS="$wheels"
 fi
+# The commit and its day, if no file that is deployed differs from it. The privacy page shows them. Equal commits give equal
+# packages, so this is not the day of the build.
+COMET_COMMIT=
+if [ -z "$(git status --porcelain -- functions layers template.yaml 2>&1)" ]; then
+    COMET_COMMIT=$(git log -1 --format='%H %cs')
+fi
+export COMET_COMMIT
 unset MAKEFLAGS MAKELEVEL # `make build` has its own
 AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 exec .venv-sam/bin/sam build --template template.yaml --build-dir "$folder" >&2

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from checks.privacy_proof import composed
+from checks.privacy_proof import composed, deployed
 from checks.privacy_proof.changes import After, Before, Change, Instead, OnError, Text
 from checks.privacy_proof.mutant import (
     CLIENT_ANSWER,
@@ -594,7 +594,7 @@ _IN_PAGES = (
         "publishes no page of what is promised",
         "P11",
         PUBLISH_SITE,
-        Instead("documents[urls.page_key('privacy')] = html.privacy()", "pass"),
+        Instead("documents[urls.page_key('privacy')] = html.privacy(self._site)", "pass"),
     ),
 )
 
@@ -894,4 +894,5 @@ ALL = (
     *_of("template", _IN_TEMPLATE),
     *_of("client", _IN_CLIENT),
     *composed.ALL,
+    *deployed.ALL,
 )

@@ -17,14 +17,19 @@ from checks.privacy_proof import report_data
 from checks.privacy_proof.mutant import FAMILIES, KINDS
 from checks.privacy_proof.run_mutants import MutantResult, Run
 from checks.privacy_proof.source import code_lines
+from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.promises import NOT_PROVABLE, PROMISES, Check, Promise
 from comet_updates_cli.audit import allowed
 from testkit.people import FIELDS, UPLOADER
+from testkit.project import ROOT
 from testkit.reviewed import ANSWER_MODULES, SEES
 from testkit.search import SPELLINGS
 
 Report = dict[str, Any]
+
+QUOTES: dict[str, str] = json.loads((ROOT / "samples" / object_keys.PUBLISHER).read_bytes())["quotes"]
+"""The sentences of the privacy policy that this project keeps, by promise. The samples have them."""
 
 PLACE = urls.DocumentId("<product>", "<channel>", "<document>")
 PLACES = (urls.NO_DOCUMENT, urls.DocumentId("<product>", "", ""), PLACE)
@@ -125,6 +130,7 @@ def _promise(promise: Promise, checked: Run, caught: list[MutantResult]) -> Repo
     blind = [found for found in mine if found.mutant.when == "always" and found.without is None]
     return {
         **promise._asdict(),
+        "quote": QUOTES[promise.id],
         # If no mutant made a check of a promise fail, nothing guards that promise. The checks that run the code have to
         # see each leak that is always there, too.
         "holds": all(check["holds"] for check in checks) and len(killed) == len(mine) > 0 and not blind,

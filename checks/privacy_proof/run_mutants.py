@@ -212,6 +212,7 @@ def quick_check(mutant: Mutant) -> Check | None:
 
 QUICK = (
     ("template.yaml", promises.TEMPLATE),
+    ("layers/", promises.TEMPLATE),
     ("comet_updates.answer", promises.TRACES),
     ("comet_updates.publish.run", promises.PUBLISHING_ALONE),
     ("comet_updates_client", promises.CLIENT_ALONE),
@@ -236,7 +237,8 @@ _LIKELY = (
             promises.LEGACY_EDGE,
         ),
     ),
-    ("layers/", (promises.FEW_LIBRARIES,)),
+    ("layers/", (promises.FEW_LIBRARIES, promises.TEMPLATE)),
+    ("comet_updates_cli.audit", promises.AUDIT),
     ("functions/", (promises.PAGE, promises.PAGE_ALONE)),
     ("comet_updates.formats.manifest", (promises.TO_ASK,)),
     ("comet_updates.formats", (promises.PAGE, promises.PAGE_ALONE)),

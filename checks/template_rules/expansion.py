@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,8 +26,14 @@ Template = dict[str, Any]
 logging.getLogger("samtranslator.feature_toggle.feature_toggle").setLevel(logging.ERROR)
 
 REGION = "us-east-1"  # SAM needs a region; its expansion of our template is the same in all
-PACKAGED = {"CodeUri": "s3://bucket/code", "ContentUri": "s3://bucket/layer"}
-"""Property that names a folder of this machine → its value after `sam package` has uploaded the folder."""
+PACKAGED = ("CodeUri", "ContentUri")
+"""The properties that name a folder of this repository. `sam package` uploads the folder, and puts its key there."""
+
+FOLDERS = "folders-of-this-repository"
+"""Stands for the bucket of `sam package`. The key is the folder, so that rules see which one it is."""
+
+SAM_HASH = r"[0-9a-f]{10}"
+"""The end of the logical id of a layer."""
 
 WHOLE = ({"Ref"}, {"Fn::GetAtt"}, {"Fn::Sub"})
 """Intrinsic functions that are one value. Others, such as `Fn::If`, hold values: what is in them is looked at."""
@@ -61,7 +68,7 @@ def expand(template: Template) -> Template:
     properties = (resource.get("Properties") for resource in given["Resources"].values())
     for holder in (*properties, *given.get("Globals", {}).values()):
         if isinstance(holder, dict):
-            holder.update({name: PACKAGED[name] for name in PACKAGED.keys() & holder})
+            holder.update({name: _uploaded(holder[name]) for name in PACKAGED if name in holder})
     parameters: dict[str, Any] = {}
     to_py27_compatible_template(given, parameters)
     translator = Translator({}, Parser(), boto_session=Session(region_name=REGION))
@@ -69,7 +76,21 @@ def expand(template: Template) -> Template:
         expanded: Template = undo_mark_unicode_str_in_template(translator.translate(given, parameter_values=parameters))
     except InvalidDocumentException as error:
         raise NotExpandedError("; ".join(cause.message for cause in error.causes) or error.message) from error
+    for name, resource in template["Resources"].items():  # SAM drops these of a layer, but `sam build` reads them
+        for made in expanded["Resources"]:
+            if "Metadata" in resource and re.fullmatch(f"{name}{SAM_HASH}", made):
+                expanded["Resources"][made].setdefault("Metadata", copy.deepcopy(resource["Metadata"]))
     return expanded
+
+
+def _uploaded(value: Any) -> Any:
+    """Return the URI of an uploaded folder. Other forms, such as a bucket, stay."""
+    return f"s3://{FOLDERS}/{value}" if isinstance(value, str) and not value.startswith("s3://") else value
+
+
+def folder_of(name: str) -> dict[str, str]:
+    """Return the code of a function or layer that is built from the folder `name`."""
+    return {"S3Bucket": FOLDERS, "S3Key": name}
 
 
 def resources(expanded: Template, type_: str) -> dict[str, dict[str, Any]]:

@@ -34,14 +34,13 @@ sys.path.append(
     str(HERE.parents[1])
 )  # cfn-lint loads the files of this folder by their paths, from wherever it is called
 
-from checks.template_rules.expansion import NotExpandedError, Template, load, paths, resources  # noqa: E402
+from checks.template_rules.expansion import SAM_HASH, WHOLE, NotExpandedError, Template, load, paths, resources  # noqa: E402
 from checks.template_rules.rule import Finding, PolicyRule, expanded_of  # noqa: E402
 from checks.template_rules.statements import as_list, granted, written  # noqa: E402
 
 TRANSFORM = "AWS::Serverless-2016-10-31"
 ATTRIBUTES = {"Type", "Properties", "Condition", "Metadata", "DependsOn", "DeletionPolicy", "UpdateReplacePolicy"}
 ANSWERING = "AnswerFunction"
-SAM_HASH = r"[0-9a-f]{10}"  # ends the logical id of a layer
 
 REASON = "with the reason why it cannot carry an identifier"
 IN_DEPLOYMENT = f"in cli/comet_updates_cli/audit/allowed.py {REASON}"
@@ -165,7 +164,10 @@ class OnlyKnownGrants(PolicyRule):
 class OnlyKnownVariables(PolicyRule):
     id = "E9506"
     shortdesc = "Functions read only the allowed variables"
-    description = "Each function's environment is allowed.ENVIRONMENT; its bucket is the stack's, and its S3 is AWS's."
+    description = (
+        "Each function's environment has the names of allowed.ENVIRONMENT; rule E9510 fixes their values. Successes "
+        "are not logged by default."
+    )
 
     def findings(self, expanded: Template) -> Iterator[Finding]:
         for name, function in resources(expanded, "AWS::Lambda::Function").items():
@@ -175,10 +177,9 @@ class OnlyKnownVariables(PolicyRule):
                 yield Finding(name, f"reads {extra}", f"Remove it, or add it to ENVIRONMENT {IN_DEPLOYMENT}")
             for missing in sorted(allowed.keys() - variables.keys()):
                 yield Finding(name, f"lacks {missing}", f"Add it, or remove it from ENVIRONMENT {IN_DEPLOYMENT}")
-            for variable, value in {"S3_ENDPOINT": "aws", "BUCKET": {"Ref": "Bucket"}}.items():
-                if variables.get(variable) != value:
-                    problem = f"{variable} is {variables.get(variable)}, so somebody else sees the reads"
-                    yield Finding(name, problem, f"Set {value}")
+        default = expanded.get("Parameters", {}).get("LogSuccesses", {}).get("Default")
+        if default != "false":
+            yield Finding("Parameters", f"LogSuccesses is {default} by default", 'Set its default to "false"')
 
 
 class LogsAreKeptForDays(PolicyRule):
@@ -260,9 +261,10 @@ class FunctionsAreOurs(PolicyRule):
 
 class AsDecided(PolicyRule):
     id = "E9510"
-    shortdesc = "Access has the decided values"
+    shortdesc = "Access and environment have the decided values"
     description = (
-        "Trust, policies of resources, callers and encryption have the values of checks/template_rules/decided.yaml."
+        "Trust, policies of resources, callers, encryption, runtimes and environment variables have the values of "
+        "checks/template_rules/decided.yaml."
     )
 
     def __init__(self) -> None:
@@ -273,6 +275,15 @@ class AsDecided(PolicyRule):
         for name, decided in self.decided.items():
             properties = expanded["Resources"].get(name, {}).get("Properties", {})
             for key, value in decided.items():
-                if properties.get(key) != value:
-                    problem = f"its {key} is {properties.get(key)} instead of {value}"
+                for path, is_now, was in _changes(properties.get(key), value, key):
+                    problem = f"its {path} is {is_now} instead of {was}"
                     yield Finding(name, problem, "Change it back, or checks/template_rules/decided.yaml after a review")
+
+
+def _changes(found: Any, decided: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
+    """Yield the path, the present and the decided value of each change, at any depth of mappings."""
+    if isinstance(found, dict) and isinstance(decided, dict) and set(decided) not in WHOLE:
+        for key in dict.fromkeys((*decided, *found)):
+            yield from _changes(found.get(key), decided.get(key), f"{path}.{key}")
+    elif found != decided:
+        yield path, found, decided

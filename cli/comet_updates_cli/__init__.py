@@ -21,6 +21,7 @@ from comet_updates_cli.commands import (
     pause,
     pin,
     promote,
+    publisher,
     release,
     rollback,
     rollout,
@@ -49,6 +50,7 @@ for command in (
     promote,
     approve,
     schedule,
+    publisher,
     ask,
 ):
     app.add_typer(command.app)

@@ -98,6 +98,8 @@ def _key_by_content(body: bytes) -> str | None:
     """Return the key that follows from the document's fields."""
     with suppress(ValueError, RecursionError):
         said = json.loads(body)
+        if isinstance(said, dict) and {"name", "contact"} <= said.keys():
+            return object_keys.PUBLISHER
         if isinstance(said, dict) and isinstance(said.get("product"), str):
             product, channel, version = (str(said.get(field, "")) for field in ("product", "channel", "version"))
             if "sha256" in said:

@@ -25,7 +25,7 @@ class Fetched(NamedTuple):
     body: bytes
 
 
-def fetch(url: str, max_bytes: int, longest_s: float, *, method: str = "GET") -> Fetched:
+def fetch(url: str, max_bytes: int, longest_s: float, *, method: str = "GET", byte_range: str | None = None) -> Fetched:
     """Return the answer to a request for `url`, or to where it redirects.
 
     Args:
@@ -33,6 +33,7 @@ def fetch(url: str, max_bytes: int, longest_s: float, *, method: str = "GET") ->
         max_bytes: the body is not read further than one byte beyond.
         longest_s: the longest time for everything, in seconds.
         method: `GET`, or `HEAD` for the headers alone.
+        byte_range: the part of the body to ask for, as in `bytes=0-0`. A server may send all of it.
 
     Raises:
         FetchError: the server does not answer with success in time.
@@ -41,13 +42,13 @@ def fetch(url: str, max_bytes: int, longest_s: float, *, method: str = "GET") ->
         raise FetchError(url, "does not begin with https://")
     # A server can send one byte now and then, also of a header. So another thread waits, and is left behind.
     results: SimpleQueue[Fetched | Exception] = SimpleQueue()
-    Thread(target=_put_result, args=(results, lambda: _fetch(url, max_bytes, method)), daemon=True).start()
+    Thread(target=_put_result, args=(results, lambda: _fetch(url, max_bytes, method, byte_range)), daemon=True).start()
     try:
         result = results.get(timeout=longest_s)
     except Empty:
         raise FetchError(url, f"takes longer than {longest_s:g} s") from None
     if isinstance(result, HTTPError):
-        raise FetchError(url, str(result.reason)) from result
+        raise FetchError(url, str(result.reason), result.code) from result
     if isinstance(result, (OSError, HTTPException, ValueError)):
         reason = getattr(result, "reason", None) or result
         # Without the errno.
@@ -64,8 +65,9 @@ def _put_result(results: SimpleQueue[Fetched | Exception], work: Callable[[], Fe
         results.put(error)
 
 
-def _fetch(url: str, max_bytes: int, method: str) -> Fetched:
-    request = Request(url, method=method)  # noqa: S310 (the caller's URL)
+def _fetch(url: str, max_bytes: int, method: str, byte_range: str | None) -> Fetched:
+    headers = {"Range": byte_range} if byte_range else {}
+    request = Request(url, headers=headers, method=method)  # noqa: S310 (the caller's URL)
     try:
         with build_opener(_OnlyHttps).open(request, timeout=SILENCE_S) as answer:
             body = answer.read(max_bytes + 1) if method == "GET" else b""

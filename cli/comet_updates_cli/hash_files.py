@@ -11,6 +11,7 @@ from typing import NamedTuple
 from comet_updates.errors import ArtifactError
 
 CHUNK_BYTES = 1 << 20
+_HEAD_BYTES = 16
 SQUIRREL_ENDING = ".nupkg"  # only Squirrel and Velopack need SHA-1
 
 # The first bytes of a file with this ending. An error page that was saved instead of the file begins differently.
@@ -34,6 +35,28 @@ class Sums(NamedTuple):
     sha256: str
     sha512: str
     sha1: str | None
+
+
+def check_head(file: Path) -> None:
+    """Check that a file is not empty, and that it begins as its ending requires.
+
+    Raises:
+        ArtifactError: it does not, or it cannot be read.
+    """
+    if not file.is_file():
+        raise ArtifactError(str(file), "is not a regular file", "Check the file")
+    try:
+        with file.open("rb") as opened:
+            _check(file, opened.read(_HEAD_BYTES))
+    except OSError as error:
+        raise ArtifactError(str(file), f"cannot be read: {error.strerror}", "Check the file") from error
+
+
+def _check(file: Path, head: bytes) -> None:
+    expected = next((magic for ending, magic in _MAGIC.items() if file.name.lower().endswith(ending)), b"")
+    if not head or not head.startswith(expected):
+        problem = f"not a valid {file.suffix or 'file'}: it begins with {head[:8]!r}"
+        raise ArtifactError(str(file), problem, "Build it again")
 
 
 def sums(file: Path, advance: Callable[[int], None] = lambda _: None) -> Sums:
@@ -61,14 +84,11 @@ def sums(file: Path, advance: Callable[[int], None] = lambda _: None) -> Sums:
                     for previous in running:
                         previous.result()
                     running = [pool.submit(each.update, chunk) for each in hashes.values()]
-                    head = head or chunk[:16]
+                    head = head or chunk[:_HEAD_BYTES]
                     size_bytes += len(chunk)
                     advance(len(chunk))
         except OSError as error:
             raise ArtifactError(str(file), f"cannot be read: {error.strerror}", "Check the file") from error
-    expected = next((magic for ending, magic in _MAGIC.items() if file.name.lower().endswith(ending)), b"")
-    if not size_bytes or not head.startswith(expected):
-        problem = f"not a valid {file.suffix or 'file'}: it begins with {head[:8]!r}"
-        raise ArtifactError(str(file), problem, "Build it again")
+    _check(file, head)
     found = {name: each.hexdigest() for name, each in hashes.items()}
     return Sums(size_bytes, found["sha256"], found["sha512"], found.get("sha1"))

@@ -6,83 +6,59 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Mapping
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
-from comet_updates.errors import ArtifactError, FetchError, ForeignFeedError
-from comet_updates.formats import electron_updater, imported
+from comet_updates.errors import ArtifactError, FetchError
+from comet_updates.formats import imported
+from comet_updates.signing import file_signatures
 from comet_updates_cli.fetch import fetch
 from comet_updates_cli.hash_files import Sums
+from comet_updates_cli.recognise import skipped
+from comet_updates_cli.recognise.decide import Decision
+from comet_updates_cli.recognise.evidence import Evidence
+from comet_updates_client import verify
 
 Wire = dict[str, Any]
 LONGEST_S = 60.0
+HEAD_REFUSED = (400, 403, 405, 501)
+"""Answers of hosts that accept GET and not HEAD."""
 TEXT_MAX_CHARS = 10_000_000  # of a changelog; a release has far less
-SIGNATURE_ENDINGS = (".sig", ".minisig", ".edsig")
-"""Endings of signature files: Tauri's builder, minisign, and the output of Sparkle's `sign_update`."""
-
-_BUNDLES = {
-    ".appimage": "appimage",
-    ".deb": "deb",
-    ".rpm": "rpm",
-    ".msi": "msi",
-    ".app.tar.gz": "app",
-    "-setup.exe": "nsis",
-}
+_SIGNATURE_MAX_BYTES = 100_000
 
 
-class Kind(NamedTuple):
-    """System, architecture and kind of a file."""
-
-    platform: str
-    arch: str
-    kind: str
-
-
-def check_name(file: Path) -> None:
-    """Check that a file's name can be a part of a URL.
+def signatures(file: Path, stated: Iterable[Evidence]) -> dict[str, str]:
+    """Return the signatures of a file, by kind: those in the files beside it and those in the builder's feeds.
 
     Raises:
-        ArtifactError: the name is not text in UTF-8.
+        ArtifactError: a signature file cannot be read or has no signature, or a feed has another signature.
     """
-    try:
-        file.name.encode()
-    except UnicodeEncodeError as error:
-        raise ArtifactError(str(file), "its name is not UTF-8 text", "Rename it") from error
-
-
-def recognise(name: str) -> Kind:
-    """Return the kind of a file from its name.
-
-    Raises:
-        ArtifactError: the name does not contain the system.
-    """
-    platform = imported.platform(name)
-    if platform is None:
-        raise ArtifactError(
-            name, "its name does not contain the operating system", f"Add --as {name}=linux/x86_64/archive"
-        )
-    arch = imported.arch(name)
-    # A name without an architecture means x86_64, except on macOS.
-    return Kind(platform, "x86_64" if arch == "any" and platform != "macos" else arch, imported.kind(name))
-
-
-def signatures(file: Path) -> dict[str, str]:
-    """Return the signatures in the files beside a file, by kind of signature.
-
-    Raises:
-        ArtifactError: a signature file cannot be read, or has no signature.
-    """
-    found = {}
-    for ending in SIGNATURE_ENDINGS:
+    found: dict[str, str] = {}
+    for ending in skipped.SIGNATURES:
         beside = file.with_name(file.name + ending)
-        if beside.exists():
-            kind, signature = _signature(beside, text(beside).strip())
-            found[kind] = signature
+        if beside.exists() and (read := _signature(beside, _bytes_of(beside))):
+            found[read[0]] = read[1]
+    for one in stated:
+        for kind, signature in one.signatures.items():
+            if kind in file_signatures.KINDS and found.setdefault(kind, signature) != signature:
+                raise ArtifactError(
+                    str(file),
+                    f"its signature in {one.source} differs from the signature file beside it",
+                    "Build it again, so that both are of the same file",
+                )
     return found
 
 
-def _signature(file: Path, text: str) -> tuple[str, str]:
+def _signature(file: Path, body: bytes) -> tuple[str, str] | None:
+    """Return the kind and the text of a signature, or None if it is one that no updater here reads."""
+    if _is_foreign(body):
+        return None
+    try:
+        text = body.decode().strip()
+    except UnicodeDecodeError:
+        text = ""
     if file.suffix == ".edsig":
         printed = re.search(r'edSignature="([^"]+)"', text)
         signature = printed[1] if printed else text
@@ -95,6 +71,59 @@ def _signature(file: Path, text: str) -> tuple[str, str]:
     raise ArtifactError(str(file), "not a signature of minisign, Tauri or Sparkle", "Sign the file again")
 
 
+def _is_foreign(body: bytes) -> bool:
+    """Return whether a signature is one of GPG (RFC 9580: text, or a packet) or of cosign (ECDSA or a bundle)."""
+    is_packet = len(body) > 1 and body[0] in (0x88, 0x89, 0x8A, 0xC2)
+    is_ecdsa = (_decoded(body.decode("latin-1").strip()) or b"").startswith(b"\x30")
+    return body.startswith((b"-----BEGIN PGP SIGNATURE", b"{")) or is_packet or is_ecdsa
+
+
+def verify_signatures(file: Path, signed: Mapping[str, str], keys: Mapping[str, str], key: str) -> list[str]:
+    """Verify the signatures of a file with the product's keys. Return the kinds that were verified.
+
+    Args:
+        file: the file.
+        signed: its signatures, by kind.
+        keys: the public keys of the product, by kind.
+        key: the S3 key of the product's document.
+
+    Raises:
+        ArtifactError: a signature is not of this file, or not by the product's key.
+    """
+    verified = []
+    for kind, signature in signed.items():
+        if kind not in file_signatures.KINDS or kind not in keys:
+            continue
+        problem = file_signatures.problem(kind, signature, keys[kind])
+        if problem is None and not _signs(file, kind, signature, keys[kind]):
+            problem = "is not of this file. The file was changed after it was signed, or another key signed it"
+        if problem:
+            raise ArtifactError(str(file), f"its {kind} signature {problem}", f"Sign it again, or correct {key}")
+        verified.append(kind)
+    return verified
+
+
+def _signs(file: Path, kind: str, signature: str, key: str) -> bool:
+    with file.open("rb") as opened:
+        if kind == file_signatures.MINISIGN:
+            try:
+                verify.check_signature(opened, signature, verify.key(key))
+            except ValueError:
+                return False
+            return True
+        # The whole file is one message to Ed25519. A map reads it piece by piece.
+        with mmap(opened.fileno(), 0, access=ACCESS_READ) as data:
+            return file_signatures.signs(signature, key, data)
+
+
+def _bytes_of(file: Path) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(_SIGNATURE_MAX_BYTES)
+    except OSError as error:
+        raise ArtifactError(str(file), f"cannot be read: {error.strerror}", "Check the file") from error
+
+
 def _decoded(text: str, size_bytes: int | None = None) -> bytes | None:
     try:
         decoded = base64.b64decode(text, validate=True)
@@ -103,64 +132,29 @@ def _decoded(text: str, size_bytes: int | None = None) -> bytes | None:
     return decoded if size_bytes in (None, len(decoded)) else None
 
 
-def channel_files(files: Iterable[Path]) -> dict[str, Wire]:
-    """Return the entries of electron-builder's `latest*.yml`, by file name.
-
-    Raises:
-        ArtifactError: a file is not such a document.
-    """
-    found: dict[str, Wire] = {}
-    for file in files:
-        try:
-            document = electron_updater.load(text(file).encode())
-        except ForeignFeedError as error:
-            raise ArtifactError(str(file), str(error), "Build it again, or leave it out") from error
-        entries = document.get("files") if isinstance(document, dict) else None
-        if not isinstance(entries, list) or not all(isinstance(entry, dict) and "url" in entry for entry in entries):
-            raise ArtifactError(str(file), "not a channel file of electron-builder", "Leave it out")
-        found |= {entry["url"]: entry for entry in entries}
-    return found
-
-
-def artifact(file: Path, kind: Kind, found: Sums, base_url: str, told: Mapping[str, Wire]) -> Wire:
+def artifact(file: Path, decision: Decision, found: Sums, base_url: str, signed: Mapping[str, str]) -> Wire:
     """Return the artifact of a file.
 
     Args:
         file: the file.
-        kind: its kind.
+        decision: what it is.
         found: its size and hashes.
         base_url: the URL of its folder.
-        told: electron-builder's entries, by file name.
-
-    Raises:
-        ArtifactError: the file changed after electron-builder hashed it, or a signature is not valid.
+        signed: its signatures, by kind.
     """
-    said = told.get(file.name, {})
-    sha512 = base64.b64encode(bytes.fromhex(found.sha512)).decode()
-    if said.get("sha512", sha512) != sha512:
-        raise ArtifactError(
-            str(file), "changed after electron-builder hashed it", "Sign it during the build, or build it again"
-        )
     return imported.given(
-        platform=kind.platform,
-        arch=kind.arch,
-        kind=kind.kind,
+        platform=decision.kind.platform,
+        arch=decision.kind.arch,
+        kind=decision.kind.kind,
         url=f"{base_url.rstrip('/')}/{quote(file.name)}",
         size=found.size_bytes,
         sha256=found.sha256,
         sha512=found.sha512,
         sha1=found.sha1,
-        signatures=signatures(file),
-        bundle=next((bundle for ending, bundle in _BUNDLES.items() if file.name.lower().endswith(ending)), None),
-        block_map_size=_block_map_size(file, said),
+        signatures=dict(signed),
+        bundle=decision.bundle,
+        **decision.fields,
     )
-
-
-def _block_map_size(file: Path, entry: Wire) -> int | None:
-    try:
-        return imported.size("blockMapSize", entry.get("blockMapSize"))
-    except ForeignFeedError as error:
-        raise ArtifactError(str(file), f"its entry in the channel file is wrong: {error}", "Build it again") from error
 
 
 def text(file: Path) -> str:
@@ -194,13 +188,27 @@ def notes(text: str, version: str) -> str:
 def answers(wire: Wire) -> None:
     """Check that an artifact can be downloaded, before the release is uploaded.
 
+    Some hosts refuse HEAD, such as those with URLs that are signed for GET. They are asked for one byte.
+
     Raises:
         ArtifactError: its URL does not answer with a file of its size.
     """
     url = wire["url"]
     try:
-        size = fetch(url, 0, LONGEST_S, method="HEAD").headers["content-length"]
+        size = _size_at(url)
     except FetchError as error:
         raise ArtifactError(url, f"does not answer: {error.reason}", "Upload the file first") from error
     if size is not None and size.strip() != str(wire["size"]):
         raise ArtifactError(url, f"has {size} bytes, but the local file has {wire['size']}", "Upload the same file")
+
+
+def _size_at(url: str) -> str | None:
+    """Return the size of the file at a URL, or None if the server does not state it."""
+    try:
+        return fetch(url, 0, LONGEST_S, method="HEAD").headers["content-length"]
+    except FetchError as error:
+        if error.status not in HEAD_REFUSED:
+            raise
+    headers = fetch(url, 1, LONGEST_S, byte_range="bytes=0-0").headers
+    part = re.fullmatch(r"bytes 0-0/([0-9]+)", headers["content-range"] or "")
+    return part[1] if part else headers["content-length"]

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from unicodedata import category
 
 import typer
 
 from comet_updates.answer.errors import CometError
-from comet_updates.errors import RefusedUploadError
+from comet_updates.errors import RefusedFilesError, RefusedUploadError
 
 JOINERS = "\u200c\u200d"
 """Invisible characters that writing systems and emoji need. A terminal does not act on them."""
@@ -31,6 +31,25 @@ def warn(*lines: object) -> None:
     """Print each of `lines` as one line to standard error."""
     for line in lines:
         typer.echo(_encodable(plain(str(line)), sys.stderr), err=True)
+
+
+def say_table(rows: Sequence[Sequence[str]]) -> None:
+    """Print rows of cells, each column as wide as its widest cell."""
+    shown = [[plain(cell) for cell in row] for row in rows]
+    widths = [max(len(row[column]) for row in shown) for column in range(len(shown[0]))]
+    for row in shown:
+        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def can_ask() -> bool:
+    """Return whether somebody can answer a question: the command reads from a terminal and writes to one."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def ask(question: str) -> str:
+    """Print a question to standard error, and return the line that the person types, without spaces around it."""
+    answer: str = typer.prompt(plain(question), default="", show_default=False, err=True)
+    return answer.strip()
 
 
 def say_json(document: object, indent: int | None = None) -> None:
@@ -56,6 +75,9 @@ def refusals() -> Iterator[None]:
         yield
     except RefusedUploadError as error:
         warn(*(f"comet-updates: {error.key}: {problem}" for problem in error.problems))
+        raise typer.Exit(1) from error
+    except RefusedFilesError as error:
+        warn(*(f"comet-updates: {problem}" for problem in error.problems))
         raise typer.Exit(1) from error
     except CometError as error:
         warn(f"comet-updates: {error}")

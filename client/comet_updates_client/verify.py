@@ -68,13 +68,21 @@ def check(opened: BinaryIO, artifact: Artifact, public_key: PublicKey | None) ->
         raise RefusedDownloadError("the file's size or hash differs from the release")
     if public_key is None:
         return
-    told = artifact.signatures[SIGNATURE]
     try:
-        text = told.encode() if told.startswith("untrusted comment:") else base64.b64decode(told, validate=True)
-        opened.seek(0)
-        public_key.verify(opened, minisign.Signature.from_bytes(text))
-    except ValueError as error:  # base64 raises this, and all errors of minisign derive from it
+        check_signature(opened, artifact.signatures[SIGNATURE], public_key)
+    except ValueError as error:
         raise RefusedDownloadError("the file is not signed with the key that this app trusts") from error
+
+
+def check_signature(opened: BinaryIO, told: str, public_key: PublicKey) -> None:
+    """Verify the signature of an open file: minisign's file, or that file in base64, as Tauri writes it.
+
+    Raises:
+        ValueError: the signature is not valid. base64 raises this, and all errors of minisign derive from it.
+    """
+    text = told.encode() if told.startswith("untrusted comment:") else base64.b64decode(told, validate=True)
+    opened.seek(0)
+    public_key.verify(opened, minisign.Signature.from_bytes(text))
 
 
 def trusted_comment(body: bytes, signature: bytes, public_key: PublicKey) -> str:

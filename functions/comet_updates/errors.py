@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple, NoReturn
 
@@ -106,6 +107,15 @@ class ArtifactError(CometError):
         self.file = file
 
 
+class RefusedFilesError(CometError):
+    """Several files to release are wrong."""
+
+    def __init__(self, problems: Sequence[ArtifactError]) -> None:
+        """Collect the `problems`, one for each file."""
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = tuple(problems)
+
+
 class FileInTheWayError(CometError):
     """A file to write already exists with different content. It stays as it is."""
 
@@ -137,11 +147,12 @@ class UnwritableFileError(CometError):
 class FetchError(CometError):
     """A URL does not answer as it should."""
 
-    def __init__(self, url: str, reason: str) -> None:
-        """Name the `url` and the `reason`."""
+    def __init__(self, url: str, reason: str, status: int | None = None) -> None:
+        """Name the `url`, the `reason`, and the HTTP `status` if there is one."""
         super().__init__(f"{url}: {reason}")
         self.url = url
         self.reason = reason
+        self.status = status
 
 
 class AddressError(CometError):

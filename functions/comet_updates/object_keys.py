@@ -42,7 +42,7 @@ class Upload(NamedTuple):
     """The parts of an upload's key.
 
     `channel` is empty for a product; `version` is empty for a product and for a channel. For root and targets metadata
-    (`trust/`), `channel` is the role.
+    (`trust/`), `channel` is the role. All three are empty for the document about the publisher.
     """
 
     kind: str
@@ -206,7 +206,11 @@ def trust_key(role: str, version: int) -> str:
 
 
 TRUST = "trust/"
-UPLOAD_PREFIXES = ("products/", "channels/", "releases/", "approvals/", "signed/", TRUST)
+SITE = "site/"
+"""The folder of the uploads that belong to the pages of all products."""
+PUBLISHER = f"{SITE}publisher.json"
+"""The key of the document about the publisher."""
+UPLOAD_PREFIXES = ("products/", "channels/", "releases/", "approvals/", "signed/", TRUST, SITE)
 _VERSIONED = rf"(?P<product>{PRODUCT})/(?P<channel>{NAME})/(?P<version>{VERSION})\.json"
 _UPLOADS = (
     ("product", re.compile(rf"products/(?P<product>{PRODUCT})\.json")),
@@ -215,6 +219,7 @@ _UPLOADS = (
     ("approval", re.compile(rf"approvals/{_VERSIONED}")),
     ("signed", re.compile(rf"signed/(?P<product>{PRODUCT})/(?P<version>{NUMBER})\.json")),
     ("trust", re.compile(rf"trust/(?P<channel>root|targets)/(?P<version>{NUMBER})\.json")),
+    ("publisher", re.compile(re.escape(PUBLISHER))),
 )
 
 

@@ -31,7 +31,6 @@ class Promise(NamedTuple):
 
     Attributes:
         id: P1 to P11.
-        policy: the sentence of the policy, quoted.
         heading: the promise in a few plain words.
         words: the promise in plain words, for users of the software.
         mechanism: how the service keeps the promise, for readers of the code.
@@ -39,7 +38,6 @@ class Promise(NamedTuple):
     """
 
     id: str
-    policy: str
     heading: str
     words: str
     mechanism: str
@@ -86,6 +84,17 @@ LEGACY_UPLOAD = Check("test_object_keys", "name with a number in it is refused")
 LEGACY_WIRE = Check("privacy/test_reach", "number in the place of a name never reaches the bucket")
 LEGACY_CACHED = Check("answer/test_respond", "no cache on the way may keep a url that nobody knows")
 LEGACY_EDGE = Check("template/test_cdn", "the edge keeps no url with the number of an old copy in it")
+AUDIT = tuple(
+    Check("cli/audit/test_code", sentence)
+    for sentence in (
+        "other code is named by its files",
+        "another layer is found",
+        "other code of publishing is found",
+        "another version under the alias is found",
+        "another version that gets some requests is found",
+        "a package that cannot be read is unseen",
+    )
+)
 TEMPLATE = Check("template/test_expanded", "the template holds every rule")
 EDGE = Check("template/test_cdn", "the edge uses and passes on nothing of a client but the path")
 EDGE_VERSION = Check("template/test_cdn", "the edge keeps no url with a version in it")
@@ -116,7 +125,6 @@ TO_READ = Check("privacy/test_page", "anyone can read what is promised and what 
 PROMISES = (
     Promise(
         "P1",
-        "never requires you to give us any personal information to visit our Websites, or to use our software products",
         "Nothing about you is requested",
         "The service has no accounts, no access keys and no fields for personal data. It reads three parts of a "
         "request: whether it reads or writes, the web address of the document, and which copy of the document your "
@@ -132,7 +140,6 @@ PROMISES = (
     ),
     Promise(
         "P2",
-        "does not require that you accept cookies",
         "No cookies",
         "The service never sets a cookie. If your software sends one, the answer is the same as without it.",
         "The headers of an answer come from a fixed list, which does not contain Set-Cookie. The answer to a request "
@@ -141,29 +148,26 @@ PROMISES = (
     ),
     Promise(
         "P3",
-        "does not sell or reveal your personal information (we don't have it) to any of our partners or other third "
-        "parties",
         "Nothing is passed on to others",
         "While it answers, the service connects only to its own storage, and asks it for one document by name. It "
         "never redirects you, and its pages load nothing from other hosts. If you choose to download an update, your "
         "software also connects to the host that the publisher chose for the file. Your software gets the name of this "
         "host before it connects.",
-        "The checks record what the answering function asks of the system through Python, and its TCP connections while "
-        "it asks its bucket. All connections go to that bucket, and it asks for nothing else. The publishing function "
-        "connects only to its own bucket, and the project's own client only to the service and to the host of a file. "
-        "No answer is a redirect. A Content-Security-Policy "
-        "forbids pages to load anything. The answering function may read public documents and write its own log, and "
-        "nothing else. The project's own client follows no redirects. It sends requests only to a server with a "
+        "The checks record what the answering function asks of the system through Python, and its TCP connections "
+        "while it asks its bucket. All connections go to that bucket, and it asks for nothing else. The publishing "
+        "function connects only to its own bucket, and the project's own client only to the service and to the host of "
+        "a file. No answer is a redirect. A Content-Security-Policy forbids pages to load anything. The answering "
+        "function may read public documents and write its own log, and nothing else. The project's own client follows "
+        "no redirects. It sends requests only to a server with a "
         "trusted certificate, and it tells the host of a file only which file it wants.",
         (
             *(ONE_CORRESPONDENT, TRACES, GATE, USES, LOADS, SEEN_BY, FEW_LIBRARIES, ONLY_GETS, NO_REDIRECT),
-            *(PUBLISHING_ALONE, CLIENT_ALONE),
+            *(PUBLISHING_ALONE, CLIENT_ALONE, *AUDIT),
             *(PAGE_ALONE, PAGE_POLICY, TEMPLATE, CLIENT_DOWNLOAD, CLIENT_TRUST, CLIENT_STAYS),
         ),
     ),
     Promise(
         "P4",
-        "does not create user profiles",
         "No profiles",
         "No table, list, counter or log line depends on who sends a request.",
         "The answering function may read public documents and write its own log, and nothing else. Its memory, its log "
@@ -188,8 +192,6 @@ PROMISES = (
     ),
     Promise(
         "P5",
-        "will never spam you… The only email you will receive from us is a response to a tech support call, or a copy "
-        "of CometZone's opt-in newsletter. You may unsubscribe at any point.",
         "No mail",
         "The service has no e-mail addresses and cannot send anything. The news about releases is a document that you "
         "fetch. To subscribe, fetch it; to unsubscribe, stop.",
@@ -199,8 +201,6 @@ PROMISES = (
     ),
     Promise(
         "P6",
-        "COPPA compliant… do not accept any personal information (even for our newsletter) from children who are 13 "
-        "years old, or younger",
         "The service cannot tell children from adults",
         "The service keeps nothing by which it could recognise anyone: no IP address, no cookie, no number of an "
         "installation or a device. So it treats the requests of children and adults alike.",
@@ -210,8 +210,6 @@ PROMISES = (
     ),
     Promise(
         "P7",
-        "Some copies of our software do have a GUID or a Download Number… We do not use these numbers to create user "
-        "profiles… to track people… [or] to connect data associated with [them] with any personal information",
         "Numbers of old copies are dropped",
         "Old copies of some programs send a number that identifies the copy. Such a copy gets the same answer as a "
         "copy that sends none. If the number is in the place of a name in the web address, the answer is the one for "
@@ -233,7 +231,6 @@ PROMISES = (
     ),
     Promise(
         "P8",
-        "Periodically, our software communicates with our servers to check and see if a new version is available.",
         "Your software rarely needs to check",
         "Every answer states how long it is valid, so your software need not check often. Your software never has to "
         "send its version: it compares versions itself. If the storage fails, the service still answers with the "
@@ -254,7 +251,6 @@ PROMISES = (
     ),
     Promise(
         "P9",
-        "If one is, you may be asked if you would like to upgrade.",
         "You decide",
         "The document contains what your software needs to ask you: the version, what is new, how large it is and "
         "whether it is critical. Nothing in it can force an installation, and the service does not learn what you "
@@ -266,7 +262,6 @@ PROMISES = (
     ),
     Promise(
         "P10",
-        "Some copies… (not those bundled with the RealPlayer)",
         "The same for copies from partners",
         "Some copies come with the software of a partner. They use a channel of their own, with the same promises.",
         "A channel is a name in a web address. No code and no rule treats one channel differently from another.",
@@ -274,7 +269,6 @@ PROMISES = (
     ),
     Promise(
         "P11",
-        "If you would like more information on any of our other software products or Websites please click here.",
         "Open to read",
         "This page shows what is promised and how it is checked. Anyone can read what was published, with its history "
         "and downloads, at the web addresses that your software uses.",
@@ -282,6 +276,15 @@ PROMISES = (
         (PAGE, TO_READ, PAGE_ALONE),
     ),
 )
+
+SUMMARY = (
+    "You need no account, and no number of you or your device.",
+    "Everyone who asks for the same document gets the same answer.",
+    "The service does not record who asks. Its log has no field for that.",
+    "Amazon hosts it, and must handle your IP address during a connection.",
+    "Anyone can check this. The last section says what nobody can check.",
+)
+"""The page in five lines."""
 
 NOT_PROVABLE = (
     (

@@ -34,6 +34,12 @@ def save(folder: Path, document: Any, key: str = KEY) -> Path:
     return file
 
 
+def test_document_about_the_publisher_is_known_by_its_fields(tmp_path: Path) -> None:
+    document = {"schema": 1, "name": "Acme", "contact": "privacy@example.com"}
+    assert run(save(tmp_path, document, "about-us.json")).exit_code == 0
+    assert "$.contact: " in run(save(tmp_path, document | {"contact": ""}, "about-us.json")).stdout
+
+
 def test_what_is_accepted_is_said_to_be() -> None:
     done = run(ROOT / "samples")
     assert (done.exit_code, done.stdout) == (0, "")

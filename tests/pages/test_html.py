@@ -8,6 +8,7 @@ import re
 from comet_updates.model.product import Product
 from comet_updates.pages import index, product
 from comet_updates.pages.html import STYLE, privacy
+from comet_updates.pages.site import NEUTRAL
 from tests.formats.offers import offer, release
 from tests.pages.read_page import Page, skipped
 
@@ -16,9 +17,9 @@ NEVER = ("we collect nothing", "anonymous", "cannot be tracked")
 
 PRODUCT = product.render(Product(product="p"), [offer(release("2.0.0"), release("1.0.0"))], {}, has_news=True)[""]
 EVERY = {
-    "privacy": privacy(),
-    "index": index.render([index.Entry("a", "A")])[0],
-    "empty index": index.render([])[0],
+    "privacy": privacy(NEUTRAL),
+    "index": index.render([index.Entry("a", "A")], NEUTRAL)[0],
+    "empty index": index.render([], NEUTRAL)[0],
     "product": PRODUCT,
 }
 
@@ -41,7 +42,7 @@ def test_every_page_says_where_it_is() -> None:
         assert current == ([here] if here else [])
 
 
-PALETTES = re.findall(r"--ink:.*?(?=[;}]font|})", STYLE)
+PALETTES = re.findall(r"--ink:#.*?(?=[;}]font|})", STYLE)
 
 
 def contrast(one: str, other: str) -> float:

@@ -7,6 +7,7 @@ import pytest
 from comet_updates.model.product import Product
 from comet_updates.pages import html, index
 from comet_updates.pages.index import Entry
+from comet_updates.pages.site import NEUTRAL, Site
 from tests.formats.offers import offer, release
 from tests.pages.read_page import Page
 
@@ -20,7 +21,7 @@ def test_an_entry_says_what_is_latest_on_each_channel_and_since_when() -> None:
         offer(channel="empty"),
     ]
     entry = index.read("p", index.entry(ABOUT, offers))
-    page = Page(index.render([entry])[0].decode())
+    page = Page(index.render([entry], NEUTRAL)[0].decode())
     text = " ".join(page.text.split())
     assert "Comet <b> stable Two since 3 November 2026 beta 3.0.0-b" in text
     assert "empty" not in text
@@ -31,7 +32,7 @@ def test_an_entry_stays_small_however_many_channels_there_are() -> None:
     offers = [offer(release("1.0.0"), channel=f"c{number}") for number in range(index.CHANNELS_MAX + 3)]
     entry = index.read("p", index.entry(ABOUT, offers))
     assert (len(entry.latest), entry.more) == (index.CHANNELS_MAX, 3)
-    assert "and 3 more" in index.render([entry])[0].decode()
+    assert "and 3 more" in index.render([entry], NEUTRAL)[0].decode()
 
 
 @pytest.mark.parametrize(
@@ -42,7 +43,7 @@ def test_an_entry_that_was_not_written_here_leaves_the_name_in_the_url(body: byt
 
 
 def test_products_stand_in_the_order_of_their_names() -> None:
-    html = index.render([Entry("b", "Alpha"), Entry("a", "beta"), Entry("c", "Gamma")])[0].decode()
+    html = index.render([Entry("b", "Alpha"), Entry("a", "beta"), Entry("c", "Gamma")], NEUTRAL)[0].decode()
     assert html.index("Alpha") < html.index("beta") < html.index("Gamma")
 
 
@@ -50,7 +51,7 @@ def test_products_stand_in_the_order_of_their_names() -> None:
 @pytest.mark.parametrize("name", ["a", "&" * 200], ids=["short", "long"])
 def test_ten_thousand_products_are_all_on_pages_that_lead_to_each_other(name: str) -> None:
     latest = (index.Latest("stable", "1.0.0", None),)
-    sheets = index.render(Entry(f"product-{number:05}", name, latest) for number in range(10_000))
+    sheets = index.render((Entry(f"product-{number:05}", name, latest) for number in range(10_000)), NEUTRAL)
     assert all(len(sheet) <= html.MAX_BYTES for sheet in sheets)
     read = [Page(sheet.decode()) for sheet in sheets]
     links = [[link["href"] or "" for link in page.all("a")] for page in read]
@@ -66,40 +67,10 @@ def test_ten_thousand_products_are_all_on_pages_that_lead_to_each_other(name: st
 
 @pytest.mark.parametrize("url", ["https://updates.example.com", None])
 def test_without_products_there_is_one_page_that_shows_what_to_do(url: str | None) -> None:
-    (html,) = index.render([], url)
+    (html,) = index.render([], Site(url))
     text = Page(html.decode()).text
     assert "Nothing is published yet" in text
     assert "comet-updates release " in text
     assert f"curl {url or 'https://HOST'}/v1/my-app/stable" in text
     assert "comet-updates status my-app" in text
-    assert "Nothing is published yet" not in index.render([Entry("a", "A")], url)[0].decode()
-
-
-@pytest.mark.parametrize(
-    ("homepages", "name"),
-    [
-        (["https://www.example.com/cursor", "https://www.example.com/skies/"], "www.example.com"),
-        (["https://www.example.com/", "https://www.example.com"], "www.example.com"),
-        (["https://example.com/apps/cursor?from=x"], "example.com/apps/cursor"),
-        (["https://github.com/acme/cursor", "https://github.com/acme/skies"], "github.com/acme"),
-        (["https://github.com/acme/cursor", "https://github.com/other/cursor"], ""),
-        (["https://cursor.example.com/", "https://skies.example.com/"], ""),
-        ([f"https://{'x' * 61}.example/"], ""),
-        ([], ""),
-    ],
-    ids=str,
-)
-def test_publisher_is_the_place_of_all_homepages(homepages: list[str], name: str) -> None:
-    entries = [
-        index.read(f"p{number}", index.entry(Product(product=f"p{number}", homepage=homepage), []))
-        for number, homepage in enumerate(homepages)
-    ]
-    page = Page(index.render([*entries, Entry("none", "None")])[0].decode())
-    places = [link["href"] for link in page.all("a") if (link["href"] or "").startswith("https:")]
-    assert places == ([f"https://{name}"] if name else [])
-    assert (f"Products from {name.removeprefix('www.')}" in page.text) == bool(name)
-
-
-def test_text_of_a_homepage_is_escaped() -> None:
-    (html,) = index.render([Entry("a", "A", homepage='https://"><script>')])
-    assert b"<script" not in html
+    assert "Nothing is published yet" not in index.render([Entry("a", "A")], Site(url))[0].decode()

@@ -19,6 +19,7 @@ from comet_updates.model.release import Release
 from comet_updates.pages import index, setup_snippets
 from comet_updates.pages.html import _ENVIRONMENT, MAX_BYTES
 from comet_updates.pages.product import CHANNELS_MAX, HISTORY_MAX, render
+from comet_updates.pages.site import Site
 from comet_updates.publish.decide import decide
 from tests.formats.offers import HOST, artifact, complete, offer, release
 from tests.pages.read_page import Page, skipped
@@ -321,7 +322,7 @@ class TestPointing:
     def test_shows_the_url_of_the_service_if_it_is_known(self) -> None:
         documents = {"stable": ["appcast.xml", "manifest.json"]}
         made = [
-            render(Product(product="p"), [WHOLE], documents, has_news=False, service_url=url)[""].decode()
+            render(Product(product="p"), [WHOLE], documents, has_news=False, site=Site(url))[""].decode()
             for url in ("https://updates.example.com", None)
         ]
         assert [html.count("https://updates.example.com/v1/p/stable") for html in made] == [4, 0]

@@ -114,6 +114,13 @@ def uploads() -> dict[str, dict[str, Any]]:
         documents[f"releases/comet-cursor/{channel}/4.3.0.json"] = release("4.3.0", channel=channel)
         policy = {"schema": 1, "product": "comet-cursor", "channel": channel, **held}
         documents[f"channels/comet-cursor/{channel}.json"] = policy
+    documents["site/publisher.json"] = {
+        "schema": 1,
+        "name": "n" * 80,
+        "contact": "c" * 200,
+        "quotes": {"P1": "q" * 999},
+    }
+    documents["site/publisher.json"]["colours"] = {"light": "#ffff00", "dark": "#000080"}
     return documents
 
 

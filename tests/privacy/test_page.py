@@ -12,10 +12,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from comet_updates import object_keys
 from comet_updates.pages.html import privacy
-from comet_updates.promises import NOT_PROVABLE, PROMISES
+from comet_updates.pages.site import NEUTRAL
+from comet_updates.promises import NOT_PROVABLE, PROMISES, SUMMARY
 from testkit.documents import release
-from testkit.events import SWEEP, request
+from testkit.events import SWEEP, notification, request
+from testkit.project import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,6 +108,8 @@ UPLOADS = {
     "releases/comet-cursor/stable/4.2.1.json": release(notes=NOTES),
     "releases/comet-cursor/bundled/4.2.1.json": release(channel="bundled", **HTML),
 }
+SAMPLE = json.loads((ROOT / "samples" / object_keys.PUBLISHER).read_bytes())
+"""The document of a publisher. It quotes the policy that this service was built to keep."""
 
 
 @pytest.fixture(scope="module")
@@ -113,17 +118,28 @@ def ask(deploy: Callable[[dict[str, Any]], Handler]) -> Handler:
     return deploy(UPLOADS)
 
 
+@pytest.fixture(scope="module")
+def ask_sample(deploy: Callable[[dict[str, Any]], Handler]) -> Handler:
+    """Return the answering function in front of the same product, with a publisher."""
+    return deploy(UPLOADS | {object_keys.PUBLISHER: SAMPLE})
+
+
 PATHS = ("/", "/privacy", "/comet-cursor", "/comet-cursor/he")
 NOWHERE = "/nothing-here"
 
 
-def test_the_page_says_what_the_table_says(ask: Handler) -> None:
-    page = Page(ask(request("/privacy"), None)["body"])
+@pytest.mark.parametrize("quotes", [SAMPLE["quotes"], {}], ids=["sample", "no publisher"])
+def test_the_page_says_what_the_table_says(ask: Handler, ask_sample: Handler, quotes: dict[str, str]) -> None:
+    page = Page((ask_sample if quotes else ask)(request("/privacy"), None)["body"])
     said = words(page.text)
+    assert said.index(SUMMARY[0]) < said.index(PROMISES[0].heading)
+    assert len(SUMMARY) == 5
+    assert all(line in said for line in SUMMARY)
+    assert page.tags.count("blockquote") == len(quotes)
     for promise in PROMISES:
-        for part in (promise.heading, promise.words, promise.policy, promise.mechanism):
+        for part in (promise.heading, promise.words, quotes.get(promise.id, ""), promise.mechanism):
             assert words(part) in said
-        assert f"#{promise.id.lower()}-checks" in page.links
+        assert f"#{promise.id.lower()}" in page.links
         for check in promise.checks:
             assert check.sentence.capitalize() in said
             assert f"tests/{check.file}.py" in said
@@ -159,7 +175,7 @@ def test_the_page_names_no_other_host_and_holds_no_script(ask: Handler, path: st
     ],
 )
 def test_what_would_be_loaded_or_run_is_found(planted: str) -> None:
-    html = privacy().decode().replace("<main id", f"{planted}<main id")
+    html = privacy(NEUTRAL).decode().replace("<main id", f"{planted}<main id")
     assert foreign(Page(html)) != []
 
 
@@ -234,3 +250,34 @@ def test_a_product_that_is_gone_has_no_page_and_is_not_listed(s3: S3, publish: H
     publish(SWEEP, None)
     assert answer(request("/comet-cursor"), None)["statusCode"] == 404
     assert "/comet-cursor" not in Page(answer(request("/"), None)["body"]).links
+
+
+def test_the_page_names_the_publisher_until_the_document_is_deleted(s3: S3, publish: Handler, answer: Handler) -> None:
+    """Without the document, all pages are those of a service that never had one. Events alone suffice."""
+    told = (*SAMPLE["quotes"].values(), SAMPLE["name"], SAMPLE["contact"], SAMPLE["policy_url"])
+    publish(SWEEP, None)
+    neutral = answer(request("/privacy"), None)
+    assert not [part for part in told if part in neutral["body"]]
+    s3.put(object_keys.PUBLISHER, SAMPLE)
+    publish(notification(object_keys.PUBLISHER), None)
+    page = Page(answer(request("/privacy"), None)["body"])
+    assert [part for part in told if words(part) not in words(page.text) and part not in page.links] == []
+    assert SAMPLE["name"] in answer(request("/"), None)["body"]
+    s3.delete(object_keys.PUBLISHER)
+    publish(notification(object_keys.PUBLISHER), None)
+    assert answer(request("/privacy"), None) == neutral
+
+
+HOSTILE = """<script>x()</script>"'><img src=x onerror=x()>{{ 7 * 7 }}"""
+
+
+def test_a_publisher_cannot_write_html_on_a_page(s3: S3, publish: Handler, answer: Handler) -> None:
+    url = 'https://example.com/"><script>x()</script>'
+    fields = {"name": HOSTILE, "contact": HOSTILE, "homepage": url, "policy_url": url, "quotes": {"P1": HOSTILE}}
+    for key, document in {**UPLOADS, object_keys.PUBLISHER: SAMPLE | fields}.items():
+        s3.put(key, document)
+    publish(SWEEP, None)
+    for path in PATHS:
+        page = Page(answer(request(path), None)["body"])
+        assert HOSTILE in page.text
+        assert foreign(page) == []

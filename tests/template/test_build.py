@@ -19,6 +19,7 @@ import pytest
 from comet_updates.answer.urls import DocumentId
 from testkit.events import SWEEP
 from testkit.lambda_runtime import PYTHON, Invoke, lambda_runtime
+from testkit.packages import LAYERS, build, need
 from testkit.project import ROOT
 from testkit.reviewed import ANSWER_MODULES
 from tests.baseline import stored
@@ -33,14 +34,6 @@ pytestmark = pytest.mark.full
 SAM = ROOT / ".venv-sam" / "bin" / "sam"
 RUNTIME_TAG = "cpython-313"
 UNCHECKED_HASH = 0b01  # PEP 552: bytes 4 to 8 of a .pyc
-FUNCTIONS = {"AnswerFunction": "AnswerLayer", "PublishFunction": "PublishLayer"}
-
-
-def need(present: bool, what: str) -> None:  # noqa: FBT001
-    """Skip the test if a tool of the build is missing. Fail instead where nothing may be skipped."""
-    if not present:
-        reason = f"{what} is missing: `make test-all` installs it where python3.13 is on PATH, in pyenv or in uv"
-        pytest.fail(reason) if os.environ.get("COMET_REQUIRE_ALL") else pytest.skip(reason)
 
 
 def sam_build(folder: Path, path: str, *resource: str) -> subprocess.CompletedProcess[str]:
@@ -122,7 +115,8 @@ def make(target: str, sources: Path, path: str) -> subprocess.CompletedProcess[s
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """Return a copy of the sources of both functions."""
-    return shutil.copytree(ROOT / "functions", tmp_path / "functions")
+    ignored = shutil.ignore_patterns("__pycache__")
+    return shutil.copytree(ROOT / "functions", tmp_path / "functions", ignore=ignored)
 
 
 @SHIMS
@@ -191,7 +185,7 @@ def sources(folder: Path) -> set[str]:
 
 def python(built: Path, function: str, code: str) -> subprocess.CompletedProcess[str]:
     """Run code with the built function and its layer, as in a cloud whose S3 does not answer."""
-    path = [str(built / function), str(built / FUNCTIONS[function] / "python")]
+    path = [str(built / function), str(built / LAYERS[function] / "python")]
     environment = {
         "PYTHONPATH": os.pathsep.join(path),
         "AWS_REGION": "us-east-1",
@@ -230,7 +224,7 @@ def contents(folder: Path) -> list[str]:
 
 
 def test_built_packages_hold_the_stored_files(built: Path) -> None:
-    stored.check("packages.json", {name: contents(built / name) for pair in FUNCTIONS.items() for name in pair})
+    stored.check("packages.json", {name: contents(built / name) for pair in LAYERS.items() for name in pair})
 
 
 def test_file_in_a_package_is_listed(tmp_path: Path) -> None:
@@ -248,7 +242,7 @@ def test_file_in_a_package_is_listed(tmp_path: Path) -> None:
 
 
 def test_the_answering_layer_holds_no_heavy_library(built: Path) -> None:
-    answer, publish = ({path.name for path in (built / layer / "python").iterdir()} for layer in FUNCTIONS.values())
+    answer, publish = ({path.name for path in (built / layer / "python").iterdir()} for layer in LAYERS.values())
     assert {"obstore", "aws_lambda_powertools"} <= answer
     assert not {"boto3", "botocore", "pydantic", "pydantic_core", "cryptography"} & answer
     assert {"boto3", "pydantic", "semver", "packaging"} <= publish
@@ -314,12 +308,134 @@ def fingerprints(folder: Path) -> dict[Path, tuple[int, bytes]]:
     return {p.relative_to(folder): (p.stat().st_mode, hashlib.sha256(p.read_bytes()).digest()) for p in files}
 
 
-def test_two_builds_are_the_same_bytes(built: Path, tmp_path: Path) -> None:
-    """Compare plain `sam build` with `make build`. The second has a umask that hides new files from other users."""
-    subprocess.run([ROOT / "tools" / "build.sh", tmp_path], capture_output=True, check=True, umask=0o077)
-    once, again = fingerprints(built), fingerprints(tmp_path)
-    assert {path for path in once.keys() | again.keys() if once.get(path) != again.get(path)} == set()
-    assert {stat.filemode(mode)[4:] for mode, _ in once.values()} <= {"r--r--", "r-xr-x"}
+ELSEWHERE = {
+    "LC_ALL": "tr_TR.UTF-8",
+    "PYTHONHASHSEED": "7",
+    "SOURCE_DATE_EPOCH": "1",
+    "TZ": "Pacific/Kiritimati",
+}
+"""What differs on another machine, and may not change a build."""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Return a copy of what `make build` needs, in another folder and with other times."""
+    place = tmp_path / "another place"
+    for name in ("functions", "layers", "tools"):
+        shutil.copytree(ROOT / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "template.yaml", place)
+    for name in (".venv-sam", ".wheels"):
+        (place / name).symlink_to((ROOT / name).resolve())
+    for folder in ("functions", "layers"):
+        for path in (place / folder).rglob("*"):
+            os.utime(path, (981_173_106, 981_173_106))
+    return place
+
+
+def changed(once: Path, again: Path) -> set[str]:
+    """Return the names of the files that differ between two builds."""
+    one, other = fingerprints(once), fingerprints(again)
+    return {str(path) for path in one.keys() | other.keys() if one.get(path) != other.get(path)}
+
+
+def test_two_builds_are_the_same_bytes(built: Path, project: Path, tmp_path: Path) -> None:
+    """Compare plain `sam build` with `make build` in another folder, with a umask that hides files from others."""
+    need((ROOT / ".wheels").exists(), "the folder of wheels")
+    command = [project / "tools" / "build.sh", tmp_path / "again"]
+    run = subprocess.run(command, env=os.environ | ELSEWHERE, umask=0o077, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert changed(built, tmp_path / "again") == set()
+    assert {stat.filemode(mode)[4:] for mode, _ in fingerprints(built).values()} <= {"r--r--", "r-xr-x"}
+
+
+def test_build_that_differs_in_a_byte_or_a_mode_is_found(tmp_path: Path) -> None:
+    """Positive control of the test above."""
+    for build in ("once", "again"):
+        for name in ("same.py", "byte.py", "mode.py", f"{build}.py"):
+            file = tmp_path / build / "AnswerFunction" / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(f"{build if name == 'byte.py' else 'same'}\n")
+            file.chmod(0o600 if (build, name) == ("again", "mode.py") else 0o644)
+    found = {name.rpartition("/")[2] for name in changed(tmp_path / "once", tmp_path / "again")}
+    assert found == {"byte.py", "mode.py", "once.py", "again.py"}
+
+
+def test_built_functions_hold_the_reviewed_source(built: Path) -> None:
+    """Compare each file of ours, so that no step of the build can change one."""
+    for function in FUNCTIONS:
+        assert other_sources(built / function, ROOT / "functions") == []
+
+
+def other_sources(package: Path, reviewed: Path) -> list[str]:
+    """Return the files of a package, besides byte code, that are not those of the `reviewed` folder."""
+    files = [path.relative_to(package) for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    return [
+        str(name)
+        for name in files
+        if not (reviewed / name).is_file() or (package / name).read_bytes() != (reviewed / name).read_bytes()
+    ]
+
+
+def test_source_that_the_build_changed_is_found(copy: Path, tmp_path: Path) -> None:
+    """Positive control of the test above."""
+    changed_file = copy / "comet_updates" / "answer" / "handler.py"
+    changed_file.write_bytes(changed_file.read_bytes() + b"\n")
+    (copy / "comet_updates" / "added.py").touch()
+    assert other_sources(copy, ROOT / "functions") == ["comet_updates/added.py", "comet_updates/answer/handler.py"]
+
+
+def other_byte_code(package: Path) -> list[str]:
+    """Return the byte code of a package that is not what Python makes of the file beside it."""
+    code = """if True:
+        import importlib.util, pathlib, py_compile, sys, tempfile
+        package, inside = map(pathlib.Path, sys.argv[1:])
+        made = pathlib.Path(tempfile.mkdtemp(), "made")
+        for compiled in sorted(package.rglob("*.pyc")):
+            source = pathlib.Path(importlib.util.source_from_cache(compiled))
+            mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+            py_compile.compile(source, made, inside / source.relative_to(package), True, invalidation_mode=mode)
+            if compiled.read_bytes() != made.read_bytes():
+                print(compiled.name)
+    """
+    inside = "/opt" if (package / "python").exists() else "/var/task"
+    run = subprocess.run([PYTHON, "-c", code, package, inside], capture_output=True, text=True, check=True)
+    return run.stdout.split()
+
+
+@pytest.mark.parametrize("package", [name for pair in FUNCTIONS.items() for name in pair])
+def test_byte_code_is_made_of_the_source_beside_it(built: Path, package: str) -> None:
+    """Compile each file again. Lambda runs the byte code and never looks at the source."""
+    assert other_byte_code(built / package) == []
+
+
+def test_byte_code_of_another_source_is_found(copy: Path) -> None:
+    """Positive control of the test above."""
+    need(PYTHON.exists(), "the runtime's Python")
+    compiler = [
+        PYTHON,
+        "-m",
+        "compileall",
+        "-q",
+        "-s",
+        copy,
+        "-p",
+        "/var/task",
+        "--invalidation-mode",
+        "unchecked-hash",
+    ]
+    subprocess.run([*compiler, copy / "comet_updates" / "answer"], check=True)
+    assert other_byte_code(copy) == []
+    log, urls = (copy / "comet_updates" / "answer" / f"{name}.py" for name in ("log", "urls"))
+    log.write_bytes(log.read_bytes() + b"\nprint(1)\n")
+    compiled = urls.parent / "__pycache__" / f"urls.{RUNTIME_TAG}.pyc"
+    compiled.write_bytes(compiled.read_bytes()[:-1] + b"?")
+    assert other_byte_code(copy) == [f"log.{RUNTIME_TAG}.pyc", f"urls.{RUNTIME_TAG}.pyc"]
+
+
+def test_packages_of_the_sandbox_are_those_of_sam_build(built: Path, tmp_path: Path) -> None:
+    build("AnswerFunction", tmp_path)
+    build("PublishFunction", tmp_path)
+    assert fingerprints(tmp_path) == fingerprints(built)
 
 
 def running(
@@ -327,7 +443,7 @@ def running(
 ) -> AbstractContextManager[Invoke]:
     """Run the built `function` with its layer, in Lambda's runtime. `log` gets what it writes."""
     handler = f"comet_updates.{'answer' if function.startswith('Answer') else 'publish'}.handler.handler"
-    return lambda_runtime(handler, [built / function, built / FUNCTIONS[function] / "python"], settings, log)
+    return lambda_runtime(handler, [built / function, built / LAYERS[function] / "python"], settings, log)
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from checks.template_rules.expansion import load
+from testkit.packages import need
 from testkit.project import ROOT
 from tests.template.expand import Template, expand, source
-from tests.template.test_build import need
 
 pytestmark = pytest.mark.full
 

@@ -112,7 +112,25 @@ FAULTS: dict[str, tuple[str, Fault]] = {
         lambda t: t["Globals"]["Function"].update(Environment={"Variables": {"POWERTOOLS_DEV": "true"}}),
     ),
     "a variable less": ("E9506", lambda t: _variables(t).pop("LOG_LEVEL")),
-    "another S3": ("E9506", lambda t: _variables(t).update(S3_ENDPOINT="https://elsewhere.example")),
+    "another S3": ("E9510", lambda t: _variables(t).update(S3_ENDPOINT="https://elsewhere.example")),
+    "another bucket": ("E9510", lambda t: _variables(t).update(BUCKET="elsewhere")),
+    "successes in the log": ("E9510", lambda t: _variables(t).update(LOG_SUCCESSES="true")),
+    "successes in the log of publishing": (
+        "E9510",
+        lambda t: _properties(t, "PublishFunction")["Environment"]["Variables"].update(LOG_SUCCESSES="true"),
+    ),
+    "successes in the log by another parameter": (
+        "E9510",
+        lambda t: _variables(t).update(LOG_SUCCESSES={"Ref": "DeployGradually"}),
+    ),
+    "successes in the log by default": ("E9506", lambda t: t["Parameters"]["LogSuccesses"].update(Default="true")),
+    "a level of its own": ("E9510", lambda t: _variables(t).update(LOG_LEVEL="DEBUG")),
+    "another service": (
+        "E9510",
+        lambda t: _properties(t, "PublishFunction")["Environment"]["Variables"].update(SERVICE_URL="https://x.example"),
+    ),
+    "another runtime": ("E9510", lambda t: t["Globals"]["Function"].update(Runtime="provided.al2023")),
+    "another architecture": ("E9510", lambda t: _properties(t).update(Architectures=["arm64"])),
     "a log group of Lambda's own": ("E9507", lambda t: _properties(t).pop("LoggingConfig")),
     "request ids in the log": ("E9507", lambda t: _properties(t)["LoggingConfig"].update(SystemLogLevel="INFO")),
     "a log for ever": ("E9507", lambda t: t["Resources"]["AnswerLog"].pop("Properties")),
@@ -141,6 +159,12 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "an extension": (
         "E9509",
         lambda t: _properties(t)["Layers"].append("arn:aws:lambda:us-east-1:1:layer:LambdaInsights:1"),
+    ),
+    "another handler": ("E9509", lambda t: _properties(t).update(Handler="other.handler")),
+    "the layer of publishing": ("E9509", lambda t: _properties(t).update(Layers=[{"Ref": "PublishLayer"}])),
+    "a layer of somebody else": (
+        "E9509",
+        lambda t: _properties(t).update(Layers=[{"Fn::Sub": "arn:aws:lambda:${AWS::Region}:1:layer:AnswerLayer:1"}]),
     ),
     "a function of somebody else": (
         "E9509",

@@ -184,6 +184,7 @@ UPLOADS = {
     "releases/comet-cursor/stable/4.2.1.json": "PipelineRole",
     "signed/comet-cursor/1.json": "PipelineRole",
     "trust/root/1.json": "OwnerRole",
+    "site/publisher.json": "OwnerRole",
 }
 
 
@@ -216,6 +217,7 @@ KEYS = {
     "packs/comet-cursor.json",
     "signed/comet-cursor/1.json",
     "trust/root/1.json",
+    "site/publisher.json",
 }
 
 
@@ -232,7 +234,12 @@ KEYS = {
         ),
         (
             "OwnerRole",
-            {"products/comet-cursor.json", "approvals/comet-cursor/stable/4.2.1.json", "trust/root/1.json"},
+            {
+                "products/comet-cursor.json",
+                "approvals/comet-cursor/stable/4.2.1.json",
+                "trust/root/1.json",
+                "site/publisher.json",
+            },
         ),
     ],
 )

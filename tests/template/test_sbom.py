@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from testkit.packages import need
 from testkit.project import ROOT
-from tests.template.test_build import need
 
 CYCLONEDX = ROOT / ".venv-sbom" / "bin" / "cyclonedx-py"
 ANSWER_MAX = 5

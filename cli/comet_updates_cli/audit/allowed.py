@@ -85,7 +85,7 @@ def _below(*prefixes: str) -> str:
     return " ".join(f"${{Bucket.Arn}}/{prefix}/*" for prefix in prefixes)
 
 
-_UPLOADS = _below("products", "channels", "releases", "approvals", "signed", "trust")
+_UPLOADS = _below("products", "channels", "releases", "approvals", "signed", "trust", "site")
 _LOOK = _grant(
     "s3:GetObject s3:GetObjectVersion",
     f"{_UPLOADS} ${{Bucket.Arn}}/packs/* ${{Bucket.Arn}}/rejected/* ${{Bucket.Arn}}/public/tuf/metadata/*",
@@ -129,7 +129,7 @@ GRANTS = {
         _LIST,
     ),
     "OwnerRole": (
-        _grant("s3:PutObject", _below("products", "approvals", "trust"), "an owner is not a client"),
+        _grant("s3:PutObject", _below("products", "approvals", "trust", "site"), "an owner is not a client"),
         _LOOK,
         _LIST,
     ),

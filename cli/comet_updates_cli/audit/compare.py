@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
+from pathlib import Path
 from typing import NamedTuple
 
 from comet_updates.answer.errors import CometError
@@ -15,12 +16,22 @@ from comet_updates_cli.audit import (
     bucket_and_logs,
     cloudfront,
     cloudwatch,
+    code,
     codedeploy,
     functions,
     roles,
 )
 from comet_updates_cli.audit.account import UnseenError
-from comet_updates_cli.audit.stack import Difference, Differences, Look, MissingResourceError, Read, Stack, stack_of
+from comet_updates_cli.audit.stack import (
+    Difference,
+    Differences,
+    Look,
+    MissingResourceError,
+    NotComparedError,
+    Read,
+    Stack,
+    stack_of,
+)
 
 ALWAYS_UNSEEN = (
     "records of connections in AWS's own systems",
@@ -67,8 +78,13 @@ class Area(NamedTuple):
     remedy: str
 
 
-def audit(name: str, read: Read) -> list[Finding]:
+def audit(name: str, read: Read, build: Path | None = None) -> list[Finding]:
     """Return the differences between the stack `name` and the promises, area by area.
+
+    Args:
+        name: the name of the stack.
+        read: reads the account.
+        build: the folder of `sam build` to compare the code with; `None` if the code cannot be compared.
 
     Raises:
         NoStackError: the stack does not exist, or cannot be read.
@@ -78,11 +94,12 @@ def audit(name: str, read: Read) -> list[Finding]:
     except UnseenError as error:
         remedy = f"Check its name, the region and the right {error.right}."
         raise NoStackError(f"stack {name!r}: cannot be read: {error.reason}. {remedy}") from error
-    stack = stack_of(listed)
-    return [finding for area in AREAS for finding in _findings(area, stack, read)]
+    stack = stack_of(listed, build)
+    return [finding for area in AREAS for finding in audit_area(area, stack, read)]
 
 
-def _findings(area: str, stack: Stack, read: Read) -> Iterable[Finding]:
+def audit_area(area: str, stack: Stack, read: Read) -> Iterable[Finding]:
+    """Return the differences in one of `AREAS`, or that it holds."""
     # Many checks may need the same missing right or resource: report it once.
     found = dict.fromkeys(finding for look in AREAS[area].looks for finding in _seen(area, look(stack, read)))
     return found or [Finding(area, "", Status.HOLDS, "", "")]
@@ -95,6 +112,8 @@ def _seen(area: str, differences: Differences) -> Iterator[Finding]:
             yield Finding(area, difference.resource, Status.DIFFERS, difference.says, remedy)
     except MissingResourceError as error:
         yield Finding(area, error.resource, Status.DIFFERS, "is not in the stack", "deploy the template again")
+    except NotComparedError as error:
+        yield Finding(area, error.resource, Status.UNSEEN, error.reason, error.remedy)
     except UnseenError as error:
         allow = (
             f"allow {error.right}, or try again if it was not refused; `comet-updates audit-rights` prints all rights"
@@ -126,6 +145,10 @@ AREAS: Mapping[str, Area] = {
         "restore the template's settings of the distribution",
     ),
     "functions": Area((functions.configurations,), "restore the template's settings of the function"),
+    "code": Area(
+        (code.answering, code.publishing),
+        "compare with a build of the deployed commit by the same Python; if it differs, find out who deployed it",
+    ),
     "deployment of the answering function": Area(
         (codedeploy.alias, codedeploy.group),
         "wait for a running deployment, or deploy the template again with DeployGradually=true",

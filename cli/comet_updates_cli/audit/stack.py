@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from comet_updates.answer.errors import CometError
@@ -45,16 +46,34 @@ class MissingResourceError(CometError):
         self.resource = resource
 
 
+class NotComparedError(CometError):
+    """A part of the code cannot be compared with the build.
+
+    Attributes:
+        resource: its name in the template; empty for all code.
+        reason: why not.
+        remedy: what to do, in one sentence without the final stop.
+    """
+
+    def __init__(self, resource: str, reason: str, remedy: str) -> None:
+        super().__init__(f"{resource} {reason}")
+        self.resource = resource
+        self.reason = reason
+        self.remedy = remedy
+
+
 class Stack(NamedTuple):
     """A deployed stack.
 
     Attributes:
         types: the type of each resource, by its name in the template.
         ids: the AWS id of each resource, by its name in the template.
+        build: the folder of `sam build` to compare the code with; `None` for no comparison.
     """
 
     types: Mapping[str, str]
     ids: Mapping[str, str]
+    build: Path | None = None
 
     def of(self, name: str) -> str:
         """Return the AWS id of the resource `name`.
@@ -103,10 +122,11 @@ Look = Callable[[Stack, Read], Differences]
 """A check: yields the differences, and nothing if there are none."""
 
 
-def stack_of(listed: Sequence[Mapping[str, Any]]) -> Stack:
-    """Return the stack from the answer of `ListStackResources`."""
+def stack_of(listed: Sequence[Mapping[str, Any]], build: Path | None = None) -> Stack:
+    """Return the stack from the answer of `ListStackResources`, with the `build` to compare it with."""
     there = [resource for resource in listed if resource.get("ResourceStatus") != "DELETE_COMPLETE"]
     return Stack(
         {resource["LogicalResourceId"]: resource["ResourceType"] for resource in there},
         {resource["LogicalResourceId"]: resource.get("PhysicalResourceId", "") for resource in there},
+        build,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,18 +18,27 @@ app = typer.Typer()
 def audit_stack(
     stack: Annotated[str, typer.Argument(help="Name of the deployed CloudFormation stack.")],
     *,
+    build: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, file_okay=False, help="Folder of `make build` to compare the code with: .aws-sam/build."
+        ),
+    ] = None,
     as_json: AsJson = False,
     endpoint_url: EndpointUrl = None,
 ) -> None:
     """Compare a stack with the privacy promises. Only reads.
 
-    Exit code 0: everything could be read and is as promised. 1: something differs or could not be read, or the stack
-    does not exist. `comet-updates audit-rights` prints the IAM policy that an auditor needs.
+    With `--build`, it also compares the code of the functions and layers with a build, file by file. Exit code 0:
+    everything could be read and is as promised. 1: something differs, could not be read or was not compared, or the
+    stack does not exist. `comet-updates audit-rights` prints the IAM policy that an auditor needs.
     """
-    from comet_updates_cli.audit import account, compare  # noqa: PLC0415 (other commands need not load AWS)
+    from comet_updates_cli.audit import account, code, compare  # noqa: PLC0415 (other commands need not load AWS)
 
+    if build and (missing := code.missing_packages(build)):
+        raise typer.BadParameter(f"{build}: has no folder {missing[0]}. Build the packages with `make build`.")
     with refusals():
-        findings = compare.audit(stack, account.Account(endpoint_url).read)
+        findings = compare.audit(stack, account.Account(endpoint_url).read, build)
     numbers = Counter(finding.status for finding in findings)
     holds = numbers[compare.Status.HOLDS] == len(findings)
     if as_json:

@@ -6,13 +6,13 @@ import re
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from comet_updates import object_keys
 from comet_updates.answer import urls
-from comet_updates.errors import DecisionError
+from comet_updates.errors import DecisionError, VersionSyntaxError
 from comet_updates_cli.options import (
     CHANNEL_HELP,
     PRODUCT_HELP,
@@ -27,13 +27,14 @@ from comet_updates_cli.options import (
     product_name,
 )
 from comet_updates_cli.run_plan import as_json_of, execute, show
-from comet_updates_cli.terminal import refusals, say, say_json, warn
+from comet_updates_cli.terminal import ask, can_ask, refusals, say, say_json, say_table, warn
 
 if TYPE_CHECKING:
     from comet_updates.publish.bucket import Bucket
-    from comet_updates_cli.hash_files import Sums
+    from comet_updates_cli.built_files import Built, BuiltFiles
     from comet_updates_cli.policy_edits import Plan
-    from comet_updates_cli.release_document import Kind, Wire
+    from comet_updates_cli.recognise.decide import Question
+    from comet_updates_cli.recognise.evidence import Evidence
     from comet_updates_cli.upload_files import Place
     from comet_updates_cli.wait_until_live import DocumentStatus, ReleaseStatus
 
@@ -41,7 +42,7 @@ app = typer.Typer()
 Files = Annotated[
     list[Path],
     typer.Argument(
-        exists=True, dir_okay=False, metavar="FILE...", help="Built files, and electron-builder's latest*.yml."
+        exists=True, metavar="FILE...", help="Built files and folders, with the feeds and checksums of the builder."
     ),
 ]
 Notes = Annotated[
@@ -55,30 +56,49 @@ As = Annotated[
 POLL_S = 1.0
 
 
-def _kinds(told: list[str]) -> dict[str, tuple[Kind, str | None]]:
-    """Return the kinds from `--as`, with the base version of a delta, by file name."""
-    from comet_updates_cli.release_document import Kind  # noqa: PLC0415 (other commands need not load it)
+_AS = re.compile(r"(?:(.+)=)?([^/=]+)/([^/]+)/(?:(installer|archive)|delta/(.+))")
 
-    found: dict[str, tuple[Kind, str | None]] = {}
-    for text in told:
-        said = re.fullmatch(r"(.+)=([^/]+)/([^/]+)/(installer|archive)|(.+)=([^/]+)/([^/]+)/delta/(.+)", text)
-        if not said:
+
+def _told(texts: list[str]) -> dict[str, Evidence]:
+    """Return what `--as` says, by file name."""
+    found: dict[str, Evidence] = {}
+    for text in texts:
+        said = _AS.fullmatch(text)
+        if not said or not said[1]:
             raise typer.BadParameter(
                 f"--as {text!r} is not valid. Write FILE=linux/x86_64/archive or FILE=windows/x86_64/delta/4.1.0."
             )
-        if said[1]:
-            found[said[1]] = Kind(said[2], said[3], said[4]), None
-        else:
-            found[said[5]] = Kind(said[6], said[7], "delta"), said[8]
+        found[said[1]] = _kind(said)
     return found
 
 
-class Built(NamedTuple):
-    """A built file, its size and hashes, and its artifact."""
+def _kind(said: re.Match[str]) -> Evidence:
+    from comet_updates.formats.file_names import ARCHES  # noqa: PLC0415 (other commands need not load it)
+    from comet_updates_cli.recognise.evidence import Kind  # noqa: PLC0415 (as above)
+    from comet_updates_cli.recognise.recognised import as_told  # noqa: PLC0415 (as above)
 
-    file: Path
-    sums: Sums
-    wire: Wire
+    if said[3] not in ARCHES:
+        raise typer.BadParameter(f"{said[3]!r} is not an architecture. Choose one of {', '.join(ARCHES)}.")
+    return as_told(Kind(said[2], said[3], said[4] or "delta"), said[5])
+
+
+def _ask(name: str, question: Question) -> Evidence | None:
+    """Ask the person at the terminal what a file is. An empty answer leaves the file out."""
+    example = "/".join(question.suggestion)
+    while answer := ask(f"{name}: {question.problem}. What is it? For example {example}; Enter leaves it out"):
+        said = _AS.fullmatch(answer)
+        if said and not said[1]:
+            try:
+                return _kind(said)
+            except typer.BadParameter as error:
+                warn(f"comet-updates: {error.message}")
+    return None
+
+
+def _base_url(text: str) -> str:
+    if {"?", "#"} & set(text):
+        raise typer.BadParameter(f"{text!r} has a ? or #. Give the URL of the folder that contains the files.")
+    return text
 
 
 def _place(told: str | None, endpoint_url: str | None) -> Place | None:
@@ -92,36 +112,28 @@ def _place(told: str | None, endpoint_url: str | None) -> Place | None:
     return Place(said[1], f"{said[2]}/" if said[2] else "", endpoint_url)
 
 
-def _built(files: list[Path], base_url: str, told: list[str], *, quiet: bool) -> list[Built]:
-    from comet_updates_cli import hash_files, output, release_document  # noqa: PLC0415 (as above)
+def _read(
+    files: list[Path], told: dict[str, Evidence], base_url: str, where: Where, *, version: str, build: str | None
+) -> BuiltFiles:
+    from comet_updates_cli import built_files  # noqa: PLC0415 (as above)
 
-    kinds = _kinds(told)
-    beside = (*release_document.SIGNATURE_ENDINGS, ".blockmap")
-    built = [file for file in files if not file.name.endswith((*beside, ".yml"))]
-    if unknown := kinds.keys() - {file.name for file in built}:
+    asker = _ask if can_ask() and not where.as_json else None
+    found = built_files.read(files, told, version, build, base_url, ask=asker, quiet=where.quiet)
+    if unknown := told.keys() - {each.file.name for each in found.built}:
         raise DecisionError(f"--as names {min(unknown)}, which is not among the files to release. Check the spelling.")
-    said = release_document.channel_files(file for file in files if file.suffix == ".yml")
-    for file in built:
-        release_document.check_name(file)
-    made = []
-    with output.in_bytes("Hashing", sum(file.stat().st_size for file in built), quiet=quiet) as advance:
-        for file in built:
-            kind, from_version = kinds.get(file.name) or (release_document.recognise(file.name), None)
-            sums = hash_files.sums(file, advance)
-            wire = release_document.artifact(file, kind, sums, base_url, said)
-            made.append(Built(file, sums, wire | ({"from_version": from_version} if from_version else {})))
-    return made
+    return found
 
 
-def _upload(place: Place, built: list[Built], where: Where) -> list[str]:
+def _upload(place: Place, files: BuiltFiles, where: Where) -> list[str]:
     """Upload the missing files, or only look for them in a dry run. Return the URLs of the missing files."""
     from comet_updates_cli import output, upload_files  # noqa: PLC0415 (as above)
 
     downloads = upload_files.Downloads(place)
+    uploads = files.uploads()
     if where.dry_run:
-        return [place.url(each.file) for each in built if not downloads.holds(each.file, each.sums)]
-    with output.in_bytes("Uploading", sum(each.sums.size_bytes for each in built), quiet=where.quiet) as advance:
-        return [place.url(each.file) for each in built if downloads.put(each.file, each.sums, advance)]
+        return [place.url(file) for file, sums in uploads if not downloads.holds(file, sums)]
+    with output.in_bytes("Uploading", sum(sums.size_bytes for _, sums in uploads), quiet=where.quiet) as advance:
+        return [place.url(file) for file, sums in uploads if downloads.put(file, sums, advance)]
 
 
 @app.command()
@@ -131,7 +143,10 @@ def release(
     product: Annotated[str, typer.Option(callback=product_name, help=PRODUCT_HELP)],
     channel: Annotated[str, typer.Option(callback=channel_name, help=CHANNEL_HELP)] = "stable",
     version: Annotated[str, typer.Option(help=VERSION_HELP)],
-    base_url: Annotated[str, typer.Option(help="URL of the folder from which clients download the files.")],
+    base_url: Annotated[
+        str, typer.Option(callback=_base_url, help="URL of the folder from which clients download the files.")
+    ],
+    new_product: Annotated[bool, typer.Option("--new-product", help="Create a product that does not exist.")] = False,
     upload_to: Annotated[
         str | None,
         typer.Option(metavar="S3://BUCKET/FOLDER", help="Upload the files there first. Existing files are kept."),
@@ -156,13 +171,15 @@ def release(
     bucket: BucketName, endpoint_url: EndpointUrl = None, dry_run: DryRun = False, as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:  # fmt: skip
-    """Release built files. Detects their kinds, hashes them, and adds the signatures beside them.
+    """Release built files.
 
+    Recognises each file by the builder's feeds, its content and its name, verifies its signatures, and prints a table.
     The release is uploaded only after every file answers at its URL. Running it again changes nothing, and an
     interrupted run continues. Exit code 1: a file is wrong, the release is refused, or it is not live in time.
     """
     from comet_updates.formats import encode, imported  # noqa: PLC0415 (as above)
-    from comet_updates_cli import policy_edits, release_document  # noqa: PLC0415 (as above)
+    from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
+    from comet_updates_cli import built_files, known_product, policy_edits, release_document  # noqa: PLC0415 (as above)
 
     if wait and not service_url:
         raise typer.BadParameter("--wait needs --service-url. Add the URL of the service.")
@@ -171,8 +188,14 @@ def release(
     where = Where(bucket, endpoint_url, dry_run, as_json, quiet)
     place = _place(upload_to, upload_endpoint_url or endpoint_url)
     report: dict[str, Any] = {}
+    kinds = _told(told or [])
     with refusals():
-        built = _built(files, base_url, told or [], quiet=quiet)
+        asker = ask if can_ask() and not as_json else None
+        opened = open_bucket(bucket, endpoint_url)
+        known = known_product.load(opened, product, may_be_new=new_product, ask=asker)
+        found = _read(files, kinds, base_url, where, version=version, build=build)
+        built = found.built
+        built_files.verify_signatures(built, known.signing_keys, known.key)
         document = {"schema": 1, "product": product, "channel": channel, "version": version} | imported.given(
             build=build,
             released_at=encode.moment(datetime.now(UTC)),
@@ -187,9 +210,11 @@ def release(
             return policy_edits.release(opened, document, now)
 
         # Report a refusal before any file is uploaded: their keys can never be used again.
-        execute(where._replace(dry_run=True), make_plan)
+        planned = execute(where._replace(dry_run=True), make_plan)
+        report["files"], report["skipped"] = _table(built, document, planned), found.skipped
+        _show_files(where, report["files"], found.skipped)
         if place:
-            report["uploaded"] = _upload(place, built, where)
+            report["uploaded"] = _upload(place, found, where)
             _say(where, *(f"{'would upload' if dry_run else 'uploaded'} {url}" for url in report["uploaded"]))
         if check_urls and not (place and dry_run):  # a dry run has not uploaded the files
             _check_urls(built, quiet=quiet)
@@ -211,6 +236,37 @@ def release(
     if as_json:
         say_json(report)
     raise typer.Exit(0 if is_well else 1)
+
+
+def _table(built: list[Built], document: dict[str, Any], plan: Plan) -> list[dict[str, str]]:
+    """Return a row for each file: what it is, how it was recognised, and which updaters get it."""
+    from comet_updates.publish.uploads import parse  # noqa: PLC0415 (as above)
+    from comet_updates_cli import receivers  # noqa: PLC0415 (as above)
+
+    release = parse.parse(parse.MODELS["release"], plan.key, parse.as_json(document))
+    try:
+        offer = receivers.offer_of(release, plan.then, datetime.now(UTC))
+    except VersionSyntaxError:  # the pin of the channel cannot be compared; publishing reports it
+        offer = receivers.offer_of(release, None, datetime.now(UTC))
+    updaters = receivers.receivers(offer)
+    return [
+        {
+            "file": each.file.name,
+            "system": each.wire["platform"],
+            "architecture": each.wire["arch"],
+            "kind": each.wire["kind"],
+            "recognised_by": each.how,
+            "updaters": updaters[each.wire["url"]],
+        }
+        for each in built
+    ]
+
+
+def _show_files(where: Where, rows: list[dict[str, str]], skipped: list[str]) -> None:
+    if not where.as_json and not where.quiet:
+        header = ("file", "system", "architecture", "kind", "recognised by", "updaters")
+        say_table([header, *([cell or "none" for cell in row.values()] for row in rows)])
+        say(*(f"skipped  {line}" for line in skipped))
 
 
 def _check_urls(built: list[Built], *, quiet: bool) -> None:

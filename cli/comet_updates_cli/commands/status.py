@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from comet_updates_cli.options import AsJson, BucketName, EndpointUrl
-from comet_updates_cli.terminal import clear, refusals, say, say_json
+from comet_updates_cli.terminal import clear, refusals, say, say_json, say_table
 
 if TYPE_CHECKING:
     from comet_updates_cli.channel_status import ChannelStatus, Status
@@ -60,9 +60,7 @@ def _show(found: Status) -> None:
     for channel in found.channels:
         live = (channel.published_at or "never")[:19] if channel.is_live else "not yet"
         rows.append((channel.product, channel.channel, channel.latest or "-", channel.rollout, channel.held, live))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    say_table(rows)
     for channel in found.channels:
         say(*_notes(channel))
     for expiry in found.expiries:

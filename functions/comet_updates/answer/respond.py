@@ -18,7 +18,7 @@ EVERYWHERE = {"x-content-type-options": "nosniff", "strict-transport-security": 
 _FEED = {"access-control-allow-origin": "*"}  # feeds are public: any web page may read them
 # A page may use its one stylesheet, by hash. It may not load or send anything else, or be shown in a frame.
 _CSP = "default-src 'none'; style-src '%s'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-_PAGE = {"content-security-policy": _CSP % "sha256-Dk8j9/CBNOun5qR9V2zUmb/8euTalM9buvv35alLovM="}
+_PAGE = {"content-security-policy": _CSP % "sha256-1ccaXJZfKiIbpiBdEAs7HpbddkGZg5ZVQOl8hBT4NtE="}
 _SHARED = f"s-maxage={SHARED_MAX_AGE_S}, stale-while-revalidate={REVALIDATE_S}, stale-if-error={STALE_MAX_S}"
 _CACHED = f"public, max-age={MAX_AGE_S}, {_SHARED}"
 

@@ -20,7 +20,7 @@ NUMBERED = (
 NAME = rf"(?![^/]*\.\.|{NUMBERED})[a-z0-9](?:[a-z0-9._-]{{0,62}}[a-z0-9])?"
 """A product or a channel: 1 to 64 characters, without `..`, a GUID, or a download number between its dots."""
 
-SCHEMAS = ("approval", "channel", "history", "manifest", "product", "rejection", "release")
+SCHEMAS = ("approval", "channel", "history", "manifest", "product", "publisher", "rejection", "release")
 """The names of the JSON Schemas of the documents that are uploaded and served."""
 
 DESCRIPTIONS = (*SCHEMAS, "openapi")

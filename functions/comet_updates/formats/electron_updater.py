@@ -21,7 +21,7 @@ import semver
 import yaml
 
 from comet_updates.errors import ForeignFeedError
-from comet_updates.formats import imported, notes
+from comet_updates.formats import file_names, imported, notes
 from comet_updates.model.offer import Offer
 from comet_updates.model.release import Artifact, Release
 
@@ -83,6 +83,7 @@ def _fits(client: Client, artifact: Artifact) -> bool:
         artifact.platform == client.platform
         and artifact.arch in client.arches
         and artifact.kind != "delta"
+        and artifact.bundle != file_names.PORTABLE
         and artifact.sha512 is not None
         and _ending(artifact) in client.endings
     )

@@ -15,6 +15,7 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from comet_updates import object_keys
 from comet_updates.errors import ForeignFeedError
+from comet_updates.formats import file_names
 
 Wire = dict[str, Any]
 """A JSON object in the form in which it will be uploaded."""
@@ -22,25 +23,6 @@ Wire = dict[str, Any]
 NO_LANGUAGE = "und"  # BCP 47: undetermined
 RELEASE_BEFORE = "the release before"
 """The `from_version` of a delta whose feed does not name one."""
-
-_ARCHES = (
-    (re.compile(r"(?<![a-z0-9])(arm64|aarch64)(?![a-z0-9])"), "aarch64"),
-    (re.compile(r"(?<![a-z0-9])(x64|x86_64|amd64)(?![a-z0-9])"), "x86_64"),
-    (re.compile(r"(?<![a-z0-9])(ia32|i686|i386|x86)(?![a-z0-9_])"), "i686"),
-    (re.compile(r"(?<![a-z0-9])(armv7l?|armhf)(?![a-z0-9])"), "armv7"),
-    (re.compile(r"(?<![a-z0-9])universal(?![a-z0-9])"), "universal"),
-)
-_NAMED = (
-    (re.compile(r"(?<![a-z0-9])(win|win32|win64|windows)(?![a-z])"), "windows"),
-    (re.compile(r"(?<![a-z0-9])(mac|macos|osx|darwin)(?![a-z])"), "macos"),
-    (re.compile(r"(?<![a-z0-9])linux(?![a-z])"), "linux"),
-)
-_PLATFORMS = {
-    "windows": (".exe", ".msi", ".nupkg"),
-    "macos": (".zip", ".dmg", ".pkg", ".app.tar.gz"),
-    "linux": (".appimage", ".deb", ".rpm", ".pacman", ".snap"),
-}
-_INSTALLERS = (".exe", ".msi", ".pkg", ".dmg", ".deb", ".rpm", ".pacman")
 
 
 @dataclass
@@ -131,21 +113,20 @@ def given(**fields: object) -> Wire:
 
 def arch(name: str) -> str:
     """Return the architecture in a file's name, or `any` if the name contains none."""
-    return next((found for pattern, found in _ARCHES if pattern.search(name.lower())), "any")
+    return file_names.arch(name).arch or "any"
 
 
 def platform(name: str) -> str | None:
-    """Return the platform that a file with this name is for, or None if the name does not show it."""
-    ended = next((found for found, endings in _PLATFORMS.items() if name.lower().endswith(endings)), None)
-    if ended and not name.lower().endswith(".zip"):
-        return ended
-    # Many platforms use archives with this ending, so the platform in the name comes first.
-    return next((found for pattern, found in _NAMED if pattern.search(name.lower())), ended)
+    """Return the platform that a file with this name is for, or None if the name does not show it.
+
+    A .zip without a platform in its name is for macOS, where updaters install from it.
+    """
+    return file_names.platform(name) or ("macos" if name.lower().endswith(".zip") else None)
 
 
 def kind(name: str) -> str:
     """Return the kind of a file with this name: `installer` or `archive`."""
-    return "installer" if name.lower().endswith(_INSTALLERS) else "archive"
+    return "installer" if file_names.kind(name) == "installer" else "archive"
 
 
 def size(where: str, written: str | None) -> int | None:

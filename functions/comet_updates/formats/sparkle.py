@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from comet_updates import object_keys
 from comet_updates.errors import ForeignFeedError
-from comet_updates.formats import encode, imported, xml_writer
+from comet_updates.formats import encode, file_names, imported, xml_writer
 from comet_updates.formats.notes import FALLBACK, title
 from comet_updates.model.channel import Rollout
 from comet_updates.model.offer import Offer
@@ -129,7 +129,8 @@ def _files(release: Release) -> list[Artifact]:
 
 
 def _is_whole(artifact: Artifact) -> bool:
-    return artifact.kind != "delta" and not artifact.url.lower().endswith(_NOT_FOR_THESE)
+    is_installed = artifact.kind != "delta" and artifact.bundle != file_names.PORTABLE
+    return is_installed and not artifact.url.lower().endswith(_NOT_FOR_THESE)
 
 
 def _trusted(items: list[_Item]) -> list[_Item]:

@@ -9,6 +9,7 @@ from pydantic import Field
 from comet_updates.model.channel import ChannelPolicy, Rollout
 from comet_updates.model.fields import ChannelName, Label, ProductName, Schema, StrictDocument
 from comet_updates.model.product import Product
+from comet_updates.model.publisher import PublisherDocument
 from comet_updates.model.release import Approval, Release
 
 
@@ -55,6 +56,7 @@ SCHEMAS: dict[str, type[StrictDocument]] = {
     "history": History,
     "manifest": Manifest,
     "product": Product,
+    "publisher": PublisherDocument,
     "rejection": Rejection,
     "release": Release,
 }

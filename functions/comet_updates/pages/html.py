@@ -7,7 +7,6 @@ pages share, and the privacy page. `pages.product` and `pages.index` contain the
 from __future__ import annotations
 
 import base64
-import functools
 import hashlib
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,7 +14,8 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from comet_updates.promises import NOT_PROVABLE, PROMISES
+from comet_updates.pages.site import Site, ink
+from comet_updates.promises import NOT_PROVABLE, PROMISES, SUMMARY
 
 MAX_BYTES = 200_000
 """The largest size of a page. People may pay for each byte; a page links to what it leaves out."""
@@ -26,15 +26,14 @@ STYLE_HASH = f"sha256-{base64.b64encode(hashlib.sha256(STYLE.encode()).digest())
 """The name of the stylesheet in a Content-Security-Policy. Every page contains the stylesheet."""
 
 
-@functools.cache
-def privacy() -> bytes:
+def privacy(site: Site) -> bytes:
     """Return the page with the promises and how each is checked."""
-    return render("privacy", promises=PROMISES, limits=NOT_PROVABLE)
+    return render("privacy", site, summary=SUMMARY, promises=PROMISES, limits=NOT_PROVABLE)
 
 
-def render(template: str, **values: object) -> bytes:
+def render(template: str, site: Site, **values: object) -> bytes:
     """Return a complete page."""
-    return part(template, **values).encode() + b"\n"
+    return part(template, site=site, **values).encode() + b"\n"
 
 
 def part(template: str, **values: object) -> Markup:
@@ -64,4 +63,5 @@ _ENVIRONMENT.globals.update(
     host=lambda url: urlsplit(url).hostname or "",
     file_name=_file_name,
     size=_size,
+    ink=ink,
 )

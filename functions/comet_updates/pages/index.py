@@ -6,11 +6,9 @@ Publishing a product also stores its entry, so that the list can be made without
 from __future__ import annotations
 
 import json
-import posixpath
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
@@ -18,10 +16,10 @@ from comet_updates.formats import encode
 from comet_updates.model.offer import Offer
 from comet_updates.model.product import Product
 from comet_updates.pages import html, setup_snippets
+from comet_updates.pages.site import Site
 
 CHANNELS_MAX = 6
 """How many channels of a product the list shows. The product's page has all."""
-PUBLISHER_MAX_CHARS = 60
 
 
 _SPACE = Markup(" ")
@@ -43,14 +41,12 @@ class Entry(NamedTuple):
         name: its name for people.
         latest: the latest version of each channel that offers a release, in display order.
         more: how many channels are left out.
-        homepage: the URL of its homepage, if it has one.
     """
 
     product: str
     name: str
     latest: tuple[Latest, ...] = ()
     more: int = 0
-    homepage: str | None = None
 
 
 def entry(about: Product, offers: Sequence[Offer]) -> bytes:
@@ -61,8 +57,7 @@ def entry(about: Product, offers: Sequence[Offer]) -> bytes:
         if offer.latest
     ]
     more = max(0, len(told) - CHANNELS_MAX)
-    homepage = {"homepage": about.homepage} if about.homepage else {}
-    return encode.as_json({"name": about.name or about.product, "latest": told[:CHANNELS_MAX], "more": more} | homepage)
+    return encode.as_json({"name": about.name or about.product, "latest": told[:CHANNELS_MAX], "more": more})
 
 
 def read(product: str, body: bytes | str) -> Entry:
@@ -70,35 +65,18 @@ def read(product: str, body: bytes | str) -> Entry:
     try:
         said = json.loads(body)
         latest = tuple(Latest(str(channel), str(version), _read(since)) for channel, version, since in said["latest"])
-        homepage = said.get("homepage")
-        return Entry(product, str(said["name"]), latest, int(said["more"]), str(homepage) if homepage else None)
+        return Entry(product, str(said["name"]), latest, int(said["more"]))
     except (ValueError, TypeError, KeyError, RecursionError):
         return Entry(product, product)
 
 
-def publisher(homepages: Iterable[str]) -> str:
-    """Return where on the web all `homepages` are, such as `www.example.com`; or an empty text.
-
-    It is the publisher's name as far as the products' documents tell. Homepages that are further apart may belong to
-    different publishers, as on `github.com`.
-    """
-    places = {f"{urlsplit(homepage).netloc}{urlsplit(homepage).path.rstrip('/')}" for homepage in homepages}
-    if len({place.partition("/")[0] for place in places}) != 1:
-        return ""
-    place = posixpath.commonpath(places)
-    is_near = all(len(other.split("/")) <= len(place.split("/")) + 1 for other in places)
-    return place if is_near and len(place) <= PUBLISHER_MAX_CHARS else ""
-
-
-def render(entries: Iterable[Entry], service_url: str | None = None) -> list[bytes]:
+def render(entries: Iterable[Entry], site: Site) -> list[bytes]:
     """Return the pages of the list, sorted by name. Each is filled up to the size limit; without entries, one page.
 
-    The page without entries shows publishers how to begin; `service_url` is the URL that clients ask, if it is known.
+    The page without entries shows publishers how to begin.
     """
     shown = sorted(entries, key=lambda told: (told.name.casefold(), told.product))
-    by = publisher(entry.homepage for entry in shown if entry.homepage)
-    url = service_url or setup_snippets.UNKNOWN_URL
-    room_bytes = html.MAX_BYTES - len(_page([_SPACE], 99, 99, by, url))
+    room_bytes = html.MAX_BYTES - len(_page([_SPACE], 99, 99, site))
     sheets: list[list[Markup]] = [[]]
     left_bytes = room_bytes
     for told in shown:
@@ -109,11 +87,12 @@ def render(entries: Iterable[Entry], service_url: str | None = None) -> list[byt
             left_bytes = room_bytes
         sheets[-1].append(listed)
         left_bytes -= size_bytes
-    return [_page(sheet, number, len(sheets), by, url) for number, sheet in enumerate(sheets, 1)]
+    return [_page(sheet, number, len(sheets), site) for number, sheet in enumerate(sheets, 1)]
 
 
-def _page(listed: Sequence[Markup], number: int, last: int, by: str, url: str) -> bytes:
-    return html.render("index", entries=listed, number=number, last=last, publisher=by, service_url=url)
+def _page(listed: Sequence[Markup], number: int, last: int, site: Site) -> bytes:
+    url = site.service_url or setup_snippets.UNKNOWN_URL
+    return html.render("index", site, entries=listed, number=number, last=last, service_url=url)
 
 
 def _written(since: datetime | None) -> str | None:

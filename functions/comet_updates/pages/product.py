@@ -20,6 +20,7 @@ from comet_updates.model.product import Product
 from comet_updates.model.release import Artifact, Release
 from comet_updates.pages import html as pages_html
 from comet_updates.pages import setup_snippets, wording
+from comet_updates.pages.site import NEUTRAL, Site
 
 CHANNELS_MAX = 25
 """How many channels are shown. The page only names more channels, up to `NAMED_MAX`."""
@@ -97,7 +98,7 @@ def render(
     documents: Mapping[str, Collection[str]],
     *,
     has_news: bool,
-    service_url: str | None = None,
+    site: Site = NEUTRAL,
 ) -> dict[str, bytes]:
     """Return the pages by language. The first language's page has the key `""`.
 
@@ -106,12 +107,12 @@ def render(
         offers: the offers of its channels, in display order.
         documents: the names of the documents for updaters, by channel.
         has_news: whether the product has a feed to link to.
-        service_url: the URL that clients ask, or None if it is not known.
+        site: what all pages share.
     """
     languages = _languages(about, offers)
     made = {}
     for number, language in enumerate(languages or [notes.FALLBACK]):
-        page = _Page(about, offers, documents, languages, language, has_news=has_news, service_url=service_url)
+        page = _Page(about, offers, documents, languages, language, has_news=has_news, site=site)
         made[language if number else ""] = page.render()
     return made
 
@@ -144,7 +145,7 @@ class _Page:
         language: str,
         *,
         has_news: bool,
-        service_url: str | None,
+        site: Site,
     ) -> None:
         self._about = about
         self._offers = offers
@@ -152,7 +153,7 @@ class _Page:
         self._languages = languages
         self._language = language
         self._has_news = has_news
-        self._service_url = service_url
+        self._site = site
         self._channels: list[_Channel] = []
 
     def render(self) -> bytes:
@@ -263,6 +264,7 @@ class _Page:
         first = next((channel.offer for channel in self._channels if channel.offer.latest), None)
         return pages_html.render(
             "product",
+            self._site,
             product=product,
             name=self._about.name or product,
             homepage=self._about.homepage,
@@ -271,12 +273,12 @@ class _Page:
             others=others[:NAMED_MAX],
             more=len(others[NAMED_MAX:]),
             pointers=setup_snippets.find(
-                product, first.channel, self._documents.get(first.channel, ()), self._service_url
+                product, first.channel, self._documents.get(first.channel, ()), self._site.service_url
             )
             if first
             else [],
             pointed=first.channel if first else "",
-            service_url=self._service_url,
+            service_url=self._site.service_url,
             languages=self._switch(),
             words=wording,
         )

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from comet_updates import object_keys
+from comet_updates.pages.site import NEUTRAL, Site
 from comet_updates.publish.render import Rendered, render
 from comet_updates.publish.uploads.accept import AcceptedUploads, Listing
 
@@ -17,7 +18,7 @@ Load = Callable[[Listing], AcceptedUploads]
 
 
 def complete(
-    product: str, listing: Listing, load: Load, now: datetime, service_url: str | None = None
+    product: str, listing: Listing, load: Load, now: datetime, site: Site = NEUTRAL
 ) -> tuple[AcceptedUploads, Rendered]:
     """Return the accepted uploads of a product, and its documents at `now`.
 
@@ -29,14 +30,14 @@ def complete(
         listing: the versions of its uploads.
         load: returns the accepted uploads of a listing.
         now: aware.
-        service_url: the URL that clients ask, for the pages, or None if it is not known.
+        site: what all pages share.
     """
     accepted = load(listing)
-    rendered = render(accepted, now, service_url)
+    rendered = render(accepted, now, site)
     since = _frozen_since(product, listing, accepted, rendered.undecided)
     documents: dict[str, bytes] = {}
     for moment in sorted(set(since.values())):
-        earlier = render(load(before(listing, moment)), moment, service_url)
+        earlier = render(load(before(listing, moment)), moment, site)
         is_first = moment == min(since.values())
         for key, body in earlier.documents.items():
             channel = object_keys.document_channel(key)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from comet_updates.answer.errors import CometError, SettingsError
 from comet_updates.answer.log import Log
 from comet_updates.answer.settings import settings
+from comet_updates.pages import site
 from comet_updates.publish.bucket import open_bucket
 from comet_updates.publish.publisher import Publisher
 from comet_updates.publish.run import Run, SweepFailedError
@@ -86,5 +87,6 @@ def _run() -> Run:
         lambda: datetime.now(UTC),
         settings.online_key,
         settings.service_url,
+        site.commit(),
     )
     return Run(publisher, log)

@@ -15,6 +15,7 @@ from comet_updates.answer import urls
 from comet_updates.formats import encode
 from comet_updates.object_keys import has_page
 from comet_updates.pages import index
+from comet_updates.pages.site import Site
 from comet_updates.publish.bucket import MAX_CONNECTIONS, Bucket
 from comet_updates.publish.bucket_state import product_of_public
 
@@ -32,8 +33,8 @@ def source(listed: Mapping[str, str]) -> dict[str, str | None]:
     return {product: listed.get(object_keys.entry_key(product)) for product in products if has_page(product)}
 
 
-def render(bucket: Bucket, listed: Mapping[str, str], service_url: str | None = None) -> dict[str, bytes]:
-    """Return the pages of the list and its cache, by key. Without products, a page shows `service_url`.
+def render(bucket: Bucket, listed: Mapping[str, str], site: Site) -> dict[str, bytes]:
+    """Return the pages of the list and its cache, by key. All pages show `site`.
 
     Raises:
         StoreUnavailableError: S3 fails.
@@ -48,7 +49,7 @@ def render(bucket: Bucket, listed: Mapping[str, str], service_url: str | None = 
         }
     known = {product: told for product, told in (gathered | read).items() if wanted.get(product)}
     entries = (index.read(product, known[product][1] if product in known else b"") for product in wanted)
-    sheets = enumerate(index.render(entries, service_url), 1)
+    sheets = enumerate(index.render(entries, site), 1)
     written = {
         urls.page_key("page" if number > 1 else "index", str(number) if number > 1 else ""): sheet
         for number, sheet in sheets

@@ -17,11 +17,13 @@ from comet_updates.errors import ConcurrentPublishError, RefusedUploadError
 from comet_updates.formats import openapi
 from comet_updates.model import schemas
 from comet_updates.pages import html
+from comet_updates.pages.site import Commit, Site
 from comet_updates.publish import frozen, product_index
 from comet_updates.publish.bucket import Bucket, WriteResult, retry_conflicts, write_changes
 from comet_updates.publish.bucket_state import ProductObjects, exactly, list_all_products, list_product, original
 from comet_updates.publish.expiry import Expiry, expiries
 from comet_updates.publish.online_roles import OnlineRoles, is_of_trust
+from comet_updates.publish.publisher_document import PublisherUploads
 from comet_updates.publish.render import Rendered, rejections
 from comet_updates.publish.signed_states import SignedStates
 from comet_updates.publish.stored import etag_of
@@ -59,6 +61,7 @@ class Publisher:
         clock: returns the current time, aware. A release is offered once it is due.
         online_key: the URI of the key that signs TUF's snapshot and timestamp, or None.
         service_url: the URL that clients ask, for the pages, or None if it is not known.
+        commit: the commit that the package was built from, for the privacy page, or None if it is not known.
     """
 
     def __init__(
@@ -67,10 +70,12 @@ class Publisher:
         clock: Callable[[], datetime],
         online_key: str | None = None,
         service_url: str | None = None,
+        commit: Commit | None = None,
     ) -> None:
         self._bucket = bucket
         self._clock = clock
-        self._service_url = service_url
+        self._site = Site(service_url, None, commit)
+        self._publisher_uploads = PublisherUploads(bucket)
         self._loader = Loader(bucket, writes_packs=True)
         self._signed_states = SignedStates(bucket)
         self._online_roles = OnlineRoles(bucket, clock, online_key)
@@ -82,6 +87,16 @@ class Publisher:
             StoreUnavailableError: S3 fails; try again.
         """
         self._signed_states.look()
+
+    def load_publisher(self) -> RefusedUploadError | None:
+        """Read the document about the publisher, which all pages show. Return why its newest upload does not count.
+
+        Raises:
+            StoreUnavailableError: S3 fails; try again.
+        """
+        document, refusal = self._publisher_uploads.read()
+        self._site = self._site._replace(publisher=document)
+        return refusal
 
     def publish(self, product: str, seen: ProductObjects | None = None) -> WriteResult:
         """Publish all channels of `product`.
@@ -160,6 +175,7 @@ class Publisher:
 
     def _publish_once(self, product: str) -> WriteResult:
         found = list_product(self._bucket, product)  # 1. list
+        self.load_publisher()  # after the list: see `ProductObjects.existing`
         differences = self._differences(product, found)
         # The listing took several requests. Between two of them somebody may have pinned a channel and then uploaded a
         # release to it. We would see the release without the pin, and offer it by mistake. So list twice, and start
@@ -186,7 +202,7 @@ class Publisher:
 
     def _rendered(self, product: str, listing: Listing, now: datetime) -> tuple[AcceptedUploads, Rendered]:
         load = functools.partial(self._loader.load, product)  # 2. accept
-        return frozen.complete(product, listing, load, now, self._service_url)  # 3. decide and render
+        return frozen.complete(product, listing, load, now, self._site)  # 3. decide and render
 
     def _last_signed(self, product: str, found: ProductObjects) -> dict[str, bytes]:
         """Return the metadata and targets of the newest decision that was signed. Only if all of these were lost.
@@ -207,14 +223,16 @@ class Publisher:
 
     def _publish_site_once(self) -> WriteResult:
         existing = self._bucket.etags("public/schemas/") | exactly(self._bucket, urls.page_key("privacy"))
+        self.load_publisher()
         documents = {urls.schema_key(name): body for name, body in schemas.render().items()}
         documents[urls.schema_key("openapi")] = openapi.render()
-        documents[urls.page_key("privacy")] = html.privacy()
+        documents[urls.page_key("privacy")] = html.privacy(self._site)
         return write_changes(self._bucket, existing, documents)
 
     def _publish_index_once(self) -> WriteResult:
         listed = self._bucket.etags(urls.PAGES)
-        wanted = product_index.render(self._bucket, listed, self._service_url)
+        self.load_publisher()
+        wanted = product_index.render(self._bucket, listed, self._site)
         change = write_changes(self._bucket, product_index.own(listed), wanted)
         # Another publisher may have added a page, and found it in the list that we then replaced. As in `publish`.
         if change.written and product_index.source(self._bucket.etags(urls.PAGES)) != product_index.source(listed):
@@ -230,6 +248,7 @@ class Publisher:
         }
         strays = self._strays(long_keys=any(key.startswith(object_keys.REJECTED_LONG_KEYS) for key in existing))
         refusals = [refusal for key in strays if (refusal := _refusal(key))]
+        refusals += [refusal] if (refusal := self.load_publisher()) else []
         return write_changes(self._bucket, existing, rejections(refusals))
 
     def _strays(self, *, long_keys: bool) -> list[str]:

@@ -12,6 +12,7 @@ from comet_updates.errors import Problem, RefusedUploadError, VersionSyntaxError
 from comet_updates.formats import atom, drop_in
 from comet_updates.pages import index
 from comet_updates.pages import product as pages_product
+from comet_updates.pages.site import NEUTRAL, Site
 from comet_updates.publish.decide import decide
 from comet_updates.publish.uploads import parse
 from comet_updates.publish.uploads.accept import AcceptedUploads
@@ -56,10 +57,10 @@ class Rendered(NamedTuple):
         return key.startswith("public/") and is_undecided
 
 
-def render(inputs: AcceptedUploads, now: datetime, service_url: str | None = None) -> Rendered:
+def render(inputs: AcceptedUploads, now: datetime, site: Site = NEUTRAL) -> Rendered:
     """Return the documents that should be public for a product at `now`. Equal arguments give equal bytes.
 
-    Only pages contain `service_url`, the URL that clients ask.
+    Only pages show `site`.
     """
     if inputs.product is None:
         return Rendered({}, {}, None)
@@ -95,7 +96,7 @@ def render(inputs: AcceptedUploads, now: datetime, service_url: str | None = Non
         if news:
             documents[urls.news_key(product)] = news
         documents[object_keys.entry_key(product)] = index.entry(inputs.product, shown)
-        made = pages_product.render(inputs.product, shown, rendered, has_news=news is not None, service_url=service_url)
+        made = pages_product.render(inputs.product, shown, rendered, has_news=news is not None, site=site)
         documents |= {urls.page_key(product, language): page for language, page in made.items()}
     return Rendered(documents, refusals, undecided, inputs.product.requires_signature)
 

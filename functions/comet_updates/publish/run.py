@@ -62,8 +62,10 @@ class Run:
         for product, message_ids in senders.items():
             if not self._done(product, self._strays_or(product)):
                 failed |= message_ids
-        # Do this even if nothing changed: an earlier run may have been killed just before this line.
-        if senders and not all([self._done(None, self._publisher.publish_index), self._is_fresh()]):
+        # Do this even if nothing changed: an earlier run may have been killed just before this line. An upload that
+        # belongs to no product may be the document about the publisher, which all pages show.
+        publish_lists = self._publisher.publish_site if None in senders else self._publisher.publish_index
+        if senders and not all([self._done(None, publish_lists), self._is_fresh()]):
             failed |= everyone
         return sorted(failed)
 
@@ -83,6 +85,7 @@ class Run:
         done = [self._is_fresh()]
         try:
             seen = self._publisher.list_all_products()
+            self._publisher.load_publisher()
         except CometError:
             raise SweepFailedError("the bucket could not be listed") from None
         outcomes = [self._outcome(None, self._publisher.refuse_strays)]

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from cfnlint.rules import Rules
 
-from checks.template_rules import deploying, rules
+from checks.template_rules import deploying, packages, rules
 from checks.template_rules.expansion import NotExpandedError, expand, load, paths, resources
 from checks.template_rules.rule import PolicyRule
 from comet_updates_cli.audit import allowed
 from testkit.project import ROOT
-from tests.template import test_alarms, test_cdn, test_deploying, test_expanded, test_roles
+from tests.template import test_alarms, test_cdn, test_deploying, test_expanded, test_packages, test_roles
 from tests.template.expand import Template, source
 
 ALLOWED: dict[str, list[dict[str, Any]]] = load((ROOT / "checks" / "template_rules" / "properties.yaml").read_text())
@@ -68,8 +68,9 @@ def test_every_rule_has_a_number_of_its_own_and_a_fault_that_it_finds() -> None:
     loaded = Rules.create_from_directory(str(ROOT / "checks" / "template_rules"))
     classes = {rule.__name__ for rule in PolicyRule.__subclasses__()}
     assert {type(rule).__name__ for rule in loaded.values()} == classes
-    suites = (test_expanded, test_cdn, test_roles, test_alarms, test_deploying)
-    assert set(loaded) == {rule for suite in suites for rule, _ in suite.FAULTS.values()} | {rules.AsDecided.id}
+    suites = (test_expanded, test_cdn, test_roles, test_alarms, test_deploying, test_packages)
+    of_locks = {packages.LibrariesAreLocked.id}  # test_packages.LOCKS has its faults
+    assert set(loaded) == {rule for suite in suites for rule, _ in suite.FAULTS.values()} | of_locks
     assert all(rule.shortdesc and rule.description and rule.tags for rule in loaded.values())
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import base64
 import copy
 import copyreg
+import hashlib
 import io
 import json
 import re
@@ -14,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,9 +28,21 @@ from moto.core.base_backend import BackendDict, BaseBackend
 from checks.template_rules import deploying
 from comet_updates_cli.audit import allowed
 from testkit.s3 import REGION
+from tests.clients.servers import Server
 from tests.template.expand import expand, source
 
 ACCOUNT = "123456789012"
+BUILT: dict[str, dict[str, bytes]] = {
+    "AnswerFunction": {
+        "comet_updates/__init__.py": b"",
+        "comet_updates/answer/handler.py": b"handler = build()\n",
+        "comet_updates/answer/__pycache__/handler.cpython-313.pyc": b"byte code of the handler",
+    },
+    "PublishFunction": {"comet_updates/publish/handler.py": b"handler = 1\n"},
+    "AnswerLayer": {"python/semver/__init__.py": b"VERSION = 3\n", "python/obstore.so": bytes(range(256))},
+    "PublishLayer": {"python/boto3/__init__.py": b"VERSION = 1\n"},
+}
+"""Package → the content of its files, as `sam build` makes them."""
 NOT_IN_MOTO = {  # moto's CloudFormation cannot make these; it makes a layer without a name, and no function uses it
     "AWS::ApiGatewayV2::Api",
     "AWS::ApiGatewayV2::Stage",
@@ -47,6 +62,40 @@ NOT_IN_MOTO = {  # moto's CloudFormation cannot make these; it makes a layer wit
     "AWS::S3::BucketPolicy",
     "AWS::SQS::QueuePolicy",
 }
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    """Return a package with these files, as SAM makes it."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, body in files.items():
+            archive.writestr(zipfile.ZipInfo(name), body)
+    return content.getvalue()
+
+
+@cache
+def packages() -> Server:
+    """Return the server of packages, which Lambda has on S3. A package is found by its hash."""
+    return Server()
+
+
+def hosted(package: bytes) -> bytes:
+    """Serve `package`, and return it."""
+    packages().files[hashlib.sha256(package).hexdigest()] = package
+    return package
+
+
+def _location(sha256: str) -> str:
+    return f"{packages().url}/{base64.b64decode(sha256).hex()}?X-Amz-Signature=secret"
+
+
+def write_build(folder: Path) -> Path:
+    """Write the files of `BUILT` as `sam build` does, and return the folder."""
+    for package, files in BUILT.items():
+        for name, content in files.items():
+            (folder / package / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / package / name).write_bytes(content)
+    return folder
 
 
 @cache
@@ -71,14 +120,17 @@ class Deployed:
         configured: function → the parts of its configuration that moto does not keep.
         urls: function → its URLs, as Lambda lists them. moto does not list those of an alias.
         policies: function and alias, or version, or nothing → who may call it. moto has one for all versions.
+        build: the folder to compare the code with; `None` for no comparison.
         calls: every call that the audit made.
         known: the answers of moto for this stack, by call; `None` if every call must reach moto.
 
     Args:
+        build: the folder of what is deployed, from `write_build`.
         use_cdn: deploy it with the CDN in place of the gateway.
     """
 
-    def __init__(self, *, use_cdn: bool = False) -> None:
+    def __init__(self, build: Path, *, use_cdn: bool = False) -> None:
+        self.build: Path | None = build
         self.answers: dict[str, Any] = {
             "DescribeAccountPolicies": {"accountPolicies": []},
             "ListTelemetryRules": {"TelemetryRuleSummaries": []},
@@ -94,6 +146,8 @@ class Deployed:
         self.ids = _create_stack(template, use_cdn=use_cdn)
         _mend_policies(self.ids)
         _add_layers(self.ids, template)
+        for function in allowed.HANDLERS:
+            self.upload(function, zipped(BUILT[function]))
         _add_to_bucket(self.ids)
         self._version = next(name for name in template["Resources"] if name.startswith("AnswerFunctionVersion"))
         self.ids |= {GROUP: GROUP, APPLICATION: APPLICATION, ALIAS: f"{self.arn('AnswerFunction')}:{allowed.LIVE}"}
@@ -121,11 +175,19 @@ class Deployed:
     def arn(self, name: str) -> str:
         return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{self.ids[name]}"
 
+    def layer(self, name: str) -> str:
+        """Return the ARN of the version of a layer."""
+        return next(arn for logical, arn in self.ids.items() if logical.startswith(name))
+
     def deploy(self) -> None:
         """Publish a version of the answering function, and let the alias `live` lead to it."""
         client("lambda").update_alias(
             FunctionName=self.ids["AnswerFunction"], Name=allowed.LIVE, FunctionVersion=self._publish()
         )
+
+    def upload(self, function: str, package: bytes) -> None:
+        """Replace the code of a function. No version changes."""
+        client("lambda").update_function_code(FunctionName=self.ids[function], ZipFile=hosted(package))
 
     def _publish(self) -> str:
         made = client("lambda").publish_version(FunctionName=self.ids["AnswerFunction"])
@@ -201,6 +263,10 @@ class Deployed:
             answer["StackResourceSummaries"] = self.listed
         if operation == "GetFunctionConfiguration":
             answer.update(self.configured.get(answer.get("FunctionName", ""), {}))
+        if operation == "GetFunction" and "Code" in answer:
+            answer["Code"]["Location"] = _location(answer["Configuration"]["CodeSha256"])
+        if operation == "GetLayerVersion" and "Content" in answer:
+            answer["Content"]["Location"] = _location(answer["Content"]["CodeSha256"])
         if operation == "GetDistributionConfig":  # moto does not keep the access control
             for origin in answer.get("DistributionConfig", {}).get("Origins", {}).get("Items", ()):
                 origin.setdefault("OriginAccessControlId", self.ids["CdnSigns"])
@@ -215,13 +281,14 @@ class Prepared:
     Everything happens within one `mock_aws`.
 
     Args:
+        build: as for `Deployed`.
         use_cdn: as for `Deployed`.
     """
 
-    def __init__(self, *, use_cdn: bool) -> None:
+    def __init__(self, build: Path, *, use_cdn: bool) -> None:
         for backend in _backends():
             backend.reset()
-        self._deployed = Deployed(use_cdn=use_cdn)
+        self._deployed = Deployed(build, use_cdn=use_cdn)
         self._known: dict[str, tuple[int, dict[str, Any]]] = {}
         self._backends = _backends()
         self._state = self._copied([vars(backend) for backend in self._backends])
@@ -347,15 +414,12 @@ ALIAS, GROUP, APPLICATION = deploying.ALIAS, deploying.GROUP, "ServerlessDeploym
 def _add_layers(ids: dict[str, str], template: dict[str, Any]) -> None:
     for function, layer in allowed.LAYERS.items():
         named = next(name for name in template["Resources"] if name.startswith(layer))
-        ids[named] = publish_layer(named)
+        ids[named] = publish_layer(named, zipped(BUILT[layer]))
         client("lambda").update_function_configuration(FunctionName=ids[function], Layers=[ids[named]])
 
 
-def publish_layer(name: str) -> str:
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        archive.writestr("nothing.py", "")
-    made = client("lambda").publish_layer_version(LayerName=name, Content={"ZipFile": content.getvalue()})
+def publish_layer(name: str, package: bytes) -> str:
+    made = client("lambda").publish_layer_version(LayerName=name, Content={"ZipFile": hosted(package)})
     arn: str = made["LayerVersionArn"]
     return arn
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from click.testing import Result
 from moto import mock_aws
 from typer.testing import CliRunner
 
@@ -23,6 +25,7 @@ from testkit.s3 import REGION
 from tests.cli.audit.deployed import (
     ACCOUNT,
     ALIAS,
+    BUILT,
     OWN_POLICIES,
     STAGE,
     Deployed,
@@ -36,6 +39,8 @@ from tests.cli.audit.deployed import (
     publish_layer,
     trust,
     watch,
+    write_build,
+    zipped,
 )
 from tests.template.expand import source
 
@@ -45,10 +50,11 @@ account = cache(Account)
 
 
 @pytest.fixture(scope="module")
-def prepared(botocore_overheard: None) -> Iterator[Callable[..., Prepared]]:
+def prepared(botocore_overheard: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Prepared]]:
     """Return a function that makes each of the two stacks at its first use."""
+    build = write_build(tmp_path_factory.mktemp("build"))
     with mock_aws():
-        yield cache(Prepared)
+        yield cache(partial(Prepared, build))
 
 
 @pytest.fixture
@@ -63,7 +69,7 @@ def with_cdn(aws: str, prepared: Callable[..., Prepared]) -> Deployed:
 
 def _audit(deployed: Deployed) -> list[Finding]:
     with deployed.overheard():
-        return audit("comet", account().read)
+        return audit("comet", account().read, deployed.build)
 
 
 def _wrong(deployed: Deployed) -> list[Finding]:
@@ -284,6 +290,23 @@ def _other_alias(deployed: Deployed) -> None:
     deployed.call("PublishFunction", "*", qualifier="old")
 
 
+def _code(function: str, name: str, *, runs: bool = True) -> Mutation:
+    """Change a byte at the end of a file. `runs` if it also gets requests."""
+
+    def plant(deployed: Deployed) -> None:
+        files = BUILT[function]
+        deployed.upload(function, zipped(files | {name: files[name] + b" "}))
+        if runs:
+            deployed.deploy()
+
+    return plant
+
+
+def _two_versions(deployed: Deployed) -> None:
+    _configure(Timeout=9)(deployed)
+    _alias(RoutingConfig={"AdditionalVersionWeights": {"1": 0.5}})(deployed)
+
+
 def _group(**changes: Any) -> Mutation:
     return lambda d: d.answers["GetDeploymentGroup"]["deploymentGroupInfo"].update(changes)
 
@@ -367,8 +390,8 @@ DIFFERENCES: dict[str, tuple[str, str, Mutation]] = {
     ),
     "two versions": (
         DEPLOYMENT,
-        "also answers with version 2",
-        _alias(RoutingConfig={"AdditionalVersionWeights": {"2": 0.5}}),
+        "also answers with version 1",
+        _two_versions,
     ),
     "all clients at once": (
         DEPLOYMENT,
@@ -409,9 +432,19 @@ DIFFERENCES: dict[str, tuple[str, str, Mutation]] = {
     "a layer more": (
         "functions",
         "layer:insights",
-        lambda d: _configure(Layers=[d.ids[next(n for n in d.ids if "AnswerLayer" in n)], publish_layer("insights")])(
+        lambda d: _configure(Layers=[d.layer("AnswerLayer"), publish_layer("insights", zipped(BUILT["AnswerLayer"]))])(
             d
         ),
+    ),
+    "another source": (
+        "code",
+        "AnswerFunction version 2 differs from the build in comet_updates/answer/handler.py",
+        _code("AnswerFunction", "comet_updates/answer/handler.py"),
+    ),
+    "another source of publishing": (
+        "code",
+        "PublishFunction version $LATEST differs from the build in comet_updates/publish/handler.py",
+        _code("PublishFunction", "comet_updates/publish/handler.py"),
     ),
     "request ids in the log": ("functions", "'SystemLogLevel': 'INFO'", _logging(SystemLogLevel="INFO")),
     "a log as text": ("functions", "'LogFormat': 'Text'", _logging(LogFormat="Text")),
@@ -867,6 +900,7 @@ def test_every_area_has_a_difference_that_it_finds() -> None:
 
 
 HARMLESS: dict[str, Mutation] = {
+    "code that was uploaded and answers nobody": _code("AnswerFunction", "comet_updates/__init__.py", runs=False),
     "a trail of another bucket": _trail("AWS::S3::Object", "arn:aws:s3:::other/"),
     "a trail of tables": _advanced_trail("AWS::DynamoDB::Table"),
     "a trail of all buckets but ours": _advanced_trail("AWS::S3::Object", NotStartsWith="arn:aws:s3:::{Bucket}/"),
@@ -992,10 +1026,15 @@ def test_a_stack_that_is_not_there_is_an_error_with_a_remedy() -> None:
         audit("nowhere", account().read)
 
 
+def _command(deployed: Deployed, *options: str) -> Result:
+    build = ["--build", str(deployed.build)] if deployed.build else []
+    with deployed.overheard():
+        return CliRunner().invoke(app, ["audit", "comet", *build, *options])
+
+
 class TestTheCommand:
     def test_says_of_each_area_that_it_holds(self, deployed: Deployed) -> None:
-        with deployed.overheard():
-            done = CliRunner().invoke(app, ["audit", "comet"])
+        done = _command(deployed)
         assert done.exit_code == 0, done.output
         *areas, never, last = done.output.splitlines()
         assert areas == [line for area in AREAS for line in (area, "  holds")]
@@ -1005,24 +1044,35 @@ class TestTheCommand:
     def test_says_what_differs_and_what_could_not_be_seen_and_fails(self, deployed: Deployed) -> None:
         _log("delete_retention_policy")(deployed)
         deployed.refused["ListTelemetryRules"] = "AccessDeniedException"
-        with deployed.overheard():
-            done = CliRunner().invoke(app, ["audit", "comet"])
+        done = _command(deployed)
         assert done.exit_code == 1
         assert f"\nlogs\n  differs  AnswerLog never expires\n           → {AREAS['logs'].remedy}\n" in done.output
         assert "\n  unseen   needs the right observabilityadmin:ListTelemetryRules (" in done.output
         assert done.output.endswith(f"{len(AREAS) - 2} hold, 1 differ, 1 could not be read\n")
 
+    def test_without_a_build_says_that_the_code_was_not_compared(self, deployed: Deployed) -> None:
+        deployed.build = None
+        done = _command(deployed)
+        assert done.exit_code == 1
+        assert "\ncode\n  unseen   was not compared, because no build was given\n" in done.output
+        assert done.output.endswith(f"{len(AREAS) - 1} hold, 0 differ, 1 could not be read\n")
+        assert ("lambda", "GetFunction") not in deployed.calls
+
+    @pytest.mark.usefixtures("aws")
+    def test_refuses_a_folder_that_is_not_a_build(self, tmp_path: Path) -> None:
+        done = CliRunner().invoke(app, ["audit", "comet", "--build", str(tmp_path)])
+        assert done.exit_code == 2
+        assert "AnswerFunction" in done.stderr
+
     def test_prints_one_json_document(self, deployed: Deployed) -> None:
-        with deployed.overheard():
-            done = CliRunner().invoke(app, ["audit", "comet", "--json"])
+        done = _command(deployed, "--json")
         said = json.loads(done.output)
         assert (done.exit_code, said["stack"], said["holds"]) == (0, "comet", True)
         assert {finding["status"] for finding in said["findings"]} == {"holds"}
 
     def test_prints_one_json_document_of_what_differs(self, deployed: Deployed) -> None:
         _log("delete_retention_policy")(deployed)
-        with deployed.overheard():
-            done = CliRunner().invoke(app, ["audit", "comet", "--json"])
+        done = _command(deployed, "--json")
         said = json.loads(done.output)
         assert (done.exit_code, said["holds"]) == (1, False)
         assert {

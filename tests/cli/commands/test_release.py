@@ -19,13 +19,11 @@ import trustme
 import yaml
 from typer.testing import Result
 
-from comet_updates.errors import ArtifactError
 from comet_updates.formats import electron_updater, tauri
 from comet_updates.model.offer import Offer
 from comet_updates.model.release import Release
 from comet_updates.publish.uploads import parse
 from comet_updates_cli import release_document
-from comet_updates_cli.release_document import Kind
 from testkit.s3 import Wire
 from tests.cli.conftest import Shop
 from tests.clients.servers import Server
@@ -162,7 +160,7 @@ def test_electron_builders_own_word_is_taken_and_held_against_the_file(build: Bu
         (b"a: \x01", "not YAML"),
         (b"files: {a: b}", "not a channel file of electron-builder"),
         (b"files: [a]", "not a channel file of electron-builder"),
-        (b"files:\n- url: App Setup 4.2.1.exe\n  blockMapSize: many\n", "blockMapSize is 'many'"),
+        (b"version: 4.2.1\nfiles:\n- url: App Setup 4.2.1.exe\n  blockMapSize: many\n", "blockMapSize is 'many'"),
     ],
 )
 def test_channel_file_that_is_wrong_is_named(build: Build, body: bytes, problem: str) -> None:
@@ -411,31 +409,6 @@ def test_quiet_says_nothing_unless_something_is_wrong(build: Build) -> None:
     assert build.run("-q").output == ""
     refused = build.run("-q", "--title", "Another")
     assert "already exists with different content" in refused.output
-
-
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [
-        ("App-1.0.0.dmg", Kind("macos", "any", "installer")),
-        ("App-1.0.0-universal.pkg", Kind("macos", "universal", "installer")),
-        ("app_1.0.0_amd64.deb", Kind("linux", "x86_64", "installer")),
-        ("App-1.0.0-arm64.AppImage", Kind("linux", "aarch64", "archive")),
-        ("App_1.0.0_x64-setup.exe", Kind("windows", "x86_64", "installer")),
-        ("App-1.0.0-ia32.msi", Kind("windows", "i686", "installer")),
-        ("app-windows-x64.zip", Kind("windows", "x86_64", "archive")),
-        ("app-linux-arm64.tar.gz", Kind("linux", "aarch64", "archive")),
-        ("App.app.tar.gz", Kind("macos", "any", "archive")),
-        ("Darwinia-1.0.0.exe", Kind("windows", "x86_64", "installer")),
-    ],
-)
-def test_a_files_name_tells_what_it_is_for(name: str, kind: Kind) -> None:
-    assert release_document.recognise(name) == kind
-
-
-@pytest.mark.parametrize("name", ["README", "checksums.txt", "app.tar.gz"])
-def test_a_name_that_tells_no_system_is_not_guessed(name: str) -> None:
-    with pytest.raises(ArtifactError):
-        release_document.recognise(name)
 
 
 CHANGELOG = "# Changelog\n\n## [4.2.10] - today\n\nTen.\n\n## [4.2.1] - 2026\n\n### Added\n\nOne.\n\n## 4.2.0\n\nNil.\n"

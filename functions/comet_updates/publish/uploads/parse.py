@@ -17,6 +17,7 @@ from comet_updates.errors import Problem, RefusedUploadError, printable, refuse
 from comet_updates.model.channel import ChannelPolicy
 from comet_updates.model.fields import Uploaded
 from comet_updates.model.product import Product
+from comet_updates.model.publisher import PublisherDocument
 from comet_updates.model.release import Approval, Release
 
 UPLOAD_MAX_BYTES = 512_000  # ten times the largest single release that we know of
@@ -33,11 +34,12 @@ _FORBIDDEN_FIELD = "__proto__"  # it could change all objects of a JavaScript cl
 
 Document = TypeVar("Document", bound=Uploaded)
 
-MODELS: dict[str, type[Product | ChannelPolicy | Release | Approval]] = {
+MODELS: dict[str, type[Product | ChannelPolicy | Release | Approval | PublisherDocument]] = {
     "product": Product,
     "channel": ChannelPolicy,
     "release": Release,
     "approval": Approval,
+    "publisher": PublisherDocument,
 }
 """The model of an upload, by the kind in its key."""
 
@@ -69,7 +71,7 @@ def check_key(key: str) -> object_keys.Upload:
             "the key is not valid for an upload",
             "Use products/{product}.json, channels/{product}/{channel}.json,"
             " releases/{product}/{channel}/{version}.json or approvals/{product}/{channel}/{version}.json,"
-            " with names in lower case",
+            " with names in lower case; or site/publisher.json",
         )
     return upload
 

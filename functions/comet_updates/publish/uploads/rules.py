@@ -10,6 +10,7 @@ from comet_updates.errors import Problem, RefusedUploadError, VersionSyntaxError
 from comet_updates.model.channel import ChannelPolicy
 from comet_updates.model.product import Product
 from comet_updates.model.release import Approval, Artifact, Release
+from comet_updates.signing import file_signatures
 from comet_updates.versions import Scheme, precedence
 
 _FACTS = ("size", "sha256", "sha512", "sha1")
@@ -122,6 +123,11 @@ def own_problems(release: Release, product: Product) -> Iterator[Problem]:
                 f"has no signature of a kind that the product requires on {release.channel}: {', '.join(required)}",
                 "Sign the file",
             )
+        for kind, signature in artifact.signatures.items():
+            key = product.signing_keys.get(kind) if kind in file_signatures.KINDS else None
+            if key and (problem := file_signatures.problem(kind, signature, key)):
+                remedy = "Sign the file with the product's key, or correct `signing_keys` of the product"
+                yield Problem(f"$.artifacts[{index}].signatures.{kind}", problem, remedy)
         if product.max_size is not None and (artifact.size is None or artifact.size > product.max_size):
             yield Problem(
                 f"$.artifacts[{index}].size",

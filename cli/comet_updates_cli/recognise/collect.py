@@ -1,0 +1,49 @@
+"""Finds the files to release: those given, and those in the folders given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from comet_updates.errors import ArtifactError
+from comet_updates_cli.recognise import skipped
+
+_DEPTH_MAX = 6
+_FILES_MAX = 2_000
+
+
+class Collected(NamedTuple):
+    """The files, each once, and a line for each folder that was left out."""
+
+    files: list[Path]
+    skipped: list[str]
+
+
+def collect(given: Iterable[Path]) -> Collected:
+    """Return the files given, and those in the folders given.
+
+    Raises:
+        ArtifactError: a folder has far more files than a release.
+    """
+    found = Collected([], [])
+    seen: set[Path] = set()
+    for path in given:
+        _add(path, found, seen, 0)
+    return found
+
+
+def _add(path: Path, found: Collected, seen: set[Path], depth: int) -> None:
+    if not path.is_dir():
+        if (real := path.resolve()) not in seen:
+            seen.add(real)
+            found.files.append(path)
+        return
+    # A folder that was named by itself is meant, but `dist/*` names the unpacked app, too.
+    if why := skipped.reason_for_folder(path.resolve().name):
+        found.skipped.append(f"{path}/: {why}")
+        return
+    if depth == _DEPTH_MAX or len(found.files) > _FILES_MAX:
+        raise ArtifactError(f"{path}/", "contains too many files or folders", "Name the files to release")
+    for inner in sorted(path.iterdir()):
+        _add(inner, found, seen, depth + 1)
