@@ -10,6 +10,7 @@ nothing is random.
 from __future__ import annotations
 
 import base64
+import gc
 import getpass
 import importlib
 import io
@@ -26,7 +27,7 @@ import time
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, TextIO, TypedDict
 
 if __name__ == "__main__":  # not in the process of the tests, whose clock must go on
     time.monotonic = lambda: 0.0  # before any of our code can keep it
@@ -135,17 +136,18 @@ def allowed(module: str, environ: dict[str, str], hosts: list[tuple[str, int]]) 
     return Allowed(loads=True, hosts=frozenset((host, port) for host, port in hosts), folders=folders)
 
 
-def run(command: Command) -> Seen:
+def run(command: Command, earlier: Memory | None = None) -> Seen:
     """Run `command` in this process, and return everything that can be observed."""
     os.environ.clear()
     os.environ.update(command["environ"])
     tempfile.tempdir = os.environ["TMPDIR"]
     recorder = Recorder(allowed(command["module"], command["environ"], command["hosts"]))
     api, records, receivers = RuntimeApi(), list[str](), set[str]()
-    harness: list[Any] = [command, records, recorder.events, api.results, api.errors]
+    harness: list[Any] = [command, records, recorder.events, api.results, api.errors, gc.get_referents(sys.stdin)]
     if command["leak"]:
         from testkit import leaks  # noqa: PLC0415 (no part of an environment without a leak)
-    earlier = Memory(harness) if command["memory"] else None
+
+        earlier = Memory(harness) if command["memory"] else None
 
     def noted(*args: Any, **more: Any) -> logging.LogRecord:
         record = logging.LogRecord(*args, **more)
@@ -340,22 +342,31 @@ def main(handler: str) -> None:
     for module in PRELOADED[handler]:
         importlib.import_module(module)
     answers = os.fdopen(os.dup(1), "w")
+    earlier: Memory | None = None
     for line in sys.stdin:
-        reader, writer = os.pipe()
-        if not (child := os.fork()):
-            with os.fdopen(writer, "w") as report:
-                try:
-                    json.dump(run(json.loads(line)), report)
-                except BaseException as error:  # noqa: BLE001 (a child must not go on as a second parent)
-                    json.dump({"failed": repr(error)}, report)
-            os._exit(0)
-        os.close(writer)
-        answers.write(f"{child}\n")
-        answers.flush()
-        with os.fdopen(reader) as report:
-            answers.write(report.read() + "\n")
-        answers.flush()
-        os.waitpid(child, 0)
+        if json.loads(line)["memory"]:
+            earlier = earlier or Memory()  # once, since each child begins as a copy of this process
+        _answer(json.loads(line), earlier, answers)
+
+
+def _answer(command: Command, earlier: Memory | None, answers: TextIO) -> None:
+    """Run `command` in a child, and write the id of the child and what it saw to `answers`. Keep nothing of it here."""
+    reader, writer = os.pipe()
+    if not (child := os.fork()):
+        try:
+            report: object = run(command, earlier if command["memory"] else None)
+        except BaseException as error:  # noqa: BLE001 (a child must not go on as a second parent)
+            report = {"failed": repr(error)}
+        with os.fdopen(writer, "w") as posted:
+            json.dump(report, posted)
+        os._exit(0)
+    os.close(writer)
+    answers.write(f"{child}\n")
+    answers.flush()
+    with os.fdopen(reader) as posted:
+        answers.write(posted.read() + "\n")
+    answers.flush()
+    os.waitpid(child, 0)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ of ours costs one edit here. In files that are not Python, a piece of text is re
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +24,7 @@ class Mutant(NamedTuple):
         changes: the changes in that place.
         when: one of `KINDS`.
         family: one of `FAMILIES`.
-        more: further files that the change needs, each with its whole text: they are new.
+        more: further files that the change needs, each with its whole text, in a folder that is new.
     """
 
     name: str
@@ -88,11 +89,11 @@ class Built(NamedTuple):
         """Take the mutant out of the project at `root`."""
         _write(root / self.file, self.before)
         for file, _ in self.more:
-            (root / file).unlink()
-            _forget(root / file)
+            shutil.rmtree((root / file).parent)
 
 
 def _write(file: Path, text: str) -> None:
+    file.parent.mkdir(exist_ok=True)
     file.write_text(text, encoding="utf-8")
     _forget(file)
 

@@ -171,7 +171,12 @@ _BEYOND = (
         "P4",
         'import time; time.sleep(len($1["headers"].get("user-agent") or "") / 1e6)',
     ),
-    _mutant("has its handler wrapped", "P1", HANDLER, Instead(_MADE, f"__import__('functools').partial({_MADE})")),
+    _mutant(
+        "has its handler wrapped",
+        "P1 P4",
+        HANDLER,
+        Instead(_MADE, f"(lambda made: lambda event, it: (print(it.aws_request_id), made(event, it))[1])({_MADE})"),
+    ),
 )
 """Leaks by ways that few checks watch."""
 

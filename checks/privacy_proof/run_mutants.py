@@ -184,7 +184,7 @@ def checks_of(mutant: Mutant) -> list[Check]:
     broken = [check for check in _broken(mutant) if check not in OF_SOURCE]
     likely = [check for check in dict.fromkeys(_likely(mutant.place)) if check in broken]
     others = set(broken) - set(likely)
-    return [*likely, *sorted(others, key=lambda check: (check in COSTLY, check in ANY_LINE, *check))]
+    return [*likely, *sorted(others, key=lambda check: (check in COSTLY, check not in ANY_LINE, *check))]
 
 
 def _broken(mutant: Mutant) -> list[Check]:
@@ -207,7 +207,8 @@ def by_source(mutant: Mutant, built: Built) -> Check | None:
 def quick_check(mutant: Mutant) -> Check | None:
     """Return the check that sees most leaks in the place of `mutant` and can be tried again and again, or `None`."""
     broken = _broken(mutant)
-    return next((check for start, check in QUICK if mutant.place.startswith(start) and check in broken), None)
+    quick = [(mutant.place, promises.MEMORY)] if mutant.family == "state" else QUICK
+    return next((check for start, check in quick if mutant.place.startswith(start) and check in broken), None)
 
 
 QUICK = (
@@ -222,8 +223,8 @@ IN_A_SESSION = 12
 """The number of leaks that one session tries."""
 COSTLY = {promises.WHO_UPLOADS, promises.EVERY_FAULT_OF_PUBLISHING}
 """These run last, since they take the longest."""
-ANY_LINE = {promises.SEEN_BY, promises.OLD_VERSION_SEEN, promises.LOADS}
-"""These run just before: they notice every added line, while others say why it is bad."""
+ANY_LINE = {promises.SEEN_BY, promises.OLD_VERSION_SEEN}
+"""These run before the others that are not likely: they are quick, and notice every line added to the reviewed code."""
 
 _LIKELY = (
     (
@@ -274,7 +275,7 @@ _LIKELY = (
     ),
     (
         "comet_updates.answer",
-        (promises.THREE_INPUTS, promises.ONE_CORRESPONDENT, promises.NO_REDIRECT, promises.FEW_MODULES),
+        (promises.SEEN_BY, promises.MEMORY, promises.ONE_CORRESPONDENT, promises.NO_REDIRECT, promises.FEW_MODULES),
     ),
     ("comet_updates.answer", (promises.FINITE_LOG, promises.NO_CANARY, promises.EVERY_FAULT)),
 )

@@ -52,7 +52,8 @@ EVERY_FAULT = Check(_SAME, "a fault of any call reveals nothing of the request")
 WHO_UPLOADS = Check("privacy/test_uploads", "who uploads makes no difference")
 EVERY_FAULT_OF_PUBLISHING = Check("privacy/test_uploads", "a fault of any call reveals nothing of the uploader")
 _TRACES = "privacy/test_traces"
-TRACES = Check(_TRACES, "request leaves no trace in the process")
+TRACES = Check(_TRACES, "request leaves no trace")
+MEMORY = Check(_TRACES, "request leaves no trace in memory")
 PUBLISHING_ALONE = Check(_TRACES, "publishing talks to its own bucket and to nobody else")
 CLIENT_ALONE = Check(_TRACES, "client contacts only the two hosts and keeps listed fields")
 NO_CANARY = Check("privacy/test_canaries", "no canary stays anywhere")
@@ -134,7 +135,7 @@ PROMISES = (
         "the source code lists all uses of a request. It refuses any other use, even if that would happen only "
         "sometimes or later.",
         (
-            *(WHO_ASKS, TRACES, THREE_INPUTS, GATE, USES, LOADS, SEEN_BY, FEW_MODULES, NO_FIELD),
+            *(WHO_ASKS, TRACES, MEMORY, THREE_INPUTS, GATE, USES, LOADS, SEEN_BY, FEW_MODULES, NO_FIELD),
             *(WHO_UPLOADS, NO_UPLOADER, PUBLISHING_ALONE, EDGE, EVERY_FAULT_OF_PUBLISHING),
         ),
     ),
@@ -144,7 +145,7 @@ PROMISES = (
         "The service never sets a cookie. If your software sends one, the answer is the same as without it.",
         "The headers of an answer come from a fixed list, which does not contain Set-Cookie. The answer to a request "
         "with any cookie, query or header equals the answer to the same request without them.",
-        (WHO_ASKS, TRACES, GATE, NO_REDIRECT, EDGE),
+        (WHO_ASKS, TRACES, MEMORY, GATE, NO_REDIRECT, EDGE),
     ),
     Promise(
         "P3",
@@ -206,7 +207,7 @@ PROMISES = (
         "installation or a device. So it treats the requests of children and adults alike.",
         "The checks put a marker into every field of a request. Afterwards no log, answer, request or file contains a "
         "marker, in about twenty encodings, and neither does the memory of the process. Logs are kept for days.",
-        (NO_CANARY, TRACES, WHO_ASKS, GATE, USES, FINITE_LOG, RETENTION, QUIET, TEMPLATE),
+        (NO_CANARY, TRACES, MEMORY, WHO_ASKS, GATE, USES, FINITE_LOG, RETENTION, QUIET, TEMPLATE),
     ),
     Promise(
         "P7",
@@ -225,7 +226,18 @@ PROMISES = (
         "log or to the Lambda runtime. A CDN stores no web address with a number in it, and no cache may store a web "
         "address that the service does not know.",
         (
-            *(WHO_ASKS, WHO_ASKS_IN_TROUBLE, TRACES, EVERY_FAULT, NO_CANARY, GATE, USES, LEGACY_PATH, LEGACY_CACHED),
+            *(
+                WHO_ASKS,
+                WHO_ASKS_IN_TROUBLE,
+                TRACES,
+                MEMORY,
+                EVERY_FAULT,
+                NO_CANARY,
+                GATE,
+                USES,
+                LEGACY_PATH,
+                LEGACY_CACHED,
+            ),
             *(SEEN_BY, SILENCE, LEGACY_NAME, LEGACY_UPLOAD, LEGACY_WIRE, EDGE, LEGACY_EDGE),
         ),
     ),
