@@ -71,9 +71,30 @@ class Reading(dict[str, Any]):
     def get(self, key: str, default: Any = None) -> Any:
         return self._noted(key, super().get(key, default))
 
+    def __iter__(self) -> Any:
+        return self._whole(super().__iter__())
+
+    def __repr__(self) -> str:
+        return str(self._whole(super().__repr__()))
+
+    def items(self) -> Any:
+        return self._whole(super().items())
+
+    def values(self) -> Any:
+        return self._whole(super().values())
+
+    def _whole(self, value: Any) -> Any:
+        self._read.add(f"{self._path}.*".lstrip("."))
+        return value
+
     def _noted(self, key: str, value: Any) -> Any:
         path = f"{self._path}.{key}".lstrip(".")
-        if isinstance(value, dict):
-            return Reading(value, self._read, path)
         self._read.add(path)
-        return value
+        return Reading(value, self._read, path) if isinstance(value, dict) else value
+
+
+READ = {
+    *("headers", "headers.if-none-match", "rawPath"),
+    *("requestContext", "requestContext.http", "requestContext.http.method"),
+}
+"""All that is read of a request: three texts, and what they are in."""

@@ -301,12 +301,12 @@ _OUTSIDE = (
         "__import__('socket').socket(type=2).sendto(repr(event.get('rawQueryString')).encode(), ('127.0.0.1', 9))",
     ),
     _outside(
-        "has the reader of the settings print every event that JSON holds",
+        "has the reader of the settings print every event",
         "P1 P4 P7",
         SETTINGS_READER,
         Before(
-            "import json; loads = json.loads; json.loads = lambda *text, **how: "
-            "(print('requestContext' in str(text) and text), loads(*text, **how))[1]"
+            "import awslambdaric.lambda_runtime_marshaller as client; loads = client.json.loads; "
+            "client.json.loads = lambda *text, **how: (print(text), loads(*text, **how))[1]"
         ),
     ),
     _outside(
