@@ -58,7 +58,7 @@ format: .venv/dev ## Rewrite the code in the project's style
 policy: .venv/dev ## Check the template against the rules for privacy
 	.venv/bin/cfn-lint --append-rules checks/template_rules --mandatory-checks E95 --template template.yaml
 
-privacy: .venv/dev ## Prove the promises: run their checks, plant leaks, write privacy-report.html and .json
+privacy: .venv/dev .venv-sam/installed .venv-runtime/installed .wheels/installed ## Prove the promises: run their checks, plant leaks, write privacy-report.html and .json
 	@.venv/bin/python -m checks.privacy_proof
 
 torture: .venv/dev ## Test the service with faults, hostile input and load; takes up to twenty minutes

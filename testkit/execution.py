@@ -209,17 +209,16 @@ def _client() -> Handler:
 
     The event also names the machine and its user.
     """
-    from click import Command as Program  # noqa: PLC0415 (no part of a function)
     from typer.main import get_command  # noqa: PLC0415 (no part of a function)
 
-    program: Program = get_command(importlib.import_module("comet_updates_cli").app)
+    program = get_command(importlib.import_module("comet_updates_cli").app)
 
     def handle(event: dict[str, Any], _context: object) -> int:
         name = event["machine"]
         platform.node = socket.gethostname = lambda: name
         getpass.getuser = lambda: name
         platform.system, platform.release, platform.machine = (lambda: event["system"]), (lambda: name), (lambda: name)
-        return program.main(event["arguments"], standalone_mode=False) or 0
+        return int(program.main(event["arguments"], standalone_mode=False) or 0)
 
     return handle
 

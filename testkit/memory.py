@@ -174,12 +174,12 @@ class Memory:
         self.values: set[str] = set()
         self._seen: dict[int, object] = {}
         held: list[object] = gc.get_objects()
-        for each in (self, self.__dict__, self._seen, held, self.kinds, self.values):
-            self._seen[id(each)] = each
-        for each in (besides, *besides):
-            self._see(each)
-        for each in (earlier, earlier.__dict__, earlier.kinds, earlier.values) if earlier else ():
-            self._seen[id(each)] = each
+        for own in (self, self.__dict__, self._seen, held, self.kinds, self.values):
+            self._seen[id(own)] = own
+        for other in (besides, *besides):
+            self._see(other)
+        for known in (earlier, earlier.__dict__, earlier.kinds, earlier.values) if earlier else ():
+            self._seen[id(known)] = known
         while held:
             one = held.pop()
             if id(one) not in self._seen:

@@ -36,7 +36,7 @@ def build(function: str, folder: Path) -> list[Path]:
         environment = {
             "PATH": f"{PYTHON.parent}{os.pathsep}{os.environ['PATH']}",
             "ARTIFACTS_DIR": str(made),
-            "PIP_FIND_LINKS": str(TOOLS / ".wheels"),
+            "PIP_FIND_LINKS": (TOOLS / ".wheels").as_uri(),  # pip splits paths at spaces
             "PIP_NO_INDEX": "1",
         }
         command = ["make", "--silent", f"build-{target}"]

@@ -103,7 +103,7 @@ HOMES: dict[str, set[str]] = {
     },
     "jinja2": {"comet_updates.pages.html"},
     "markupsafe": {"comet_updates.pages.html", "comet_updates.pages.index", "comet_updates.pages.product"},
-    "markdown_it": {"comet_updates.formats.notes"},
+    "markdown_it": {"comet_updates.formats.notes", "comet_updates_cli.changelog"},
     "nh3": {"comet_updates.formats.notes"},
     "pydantic": {
         "comet_updates.model.channel",

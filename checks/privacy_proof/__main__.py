@@ -88,6 +88,9 @@ def _report(console: Console, checked: Run, caught: list[MutantResult]) -> None:
     made = report.make(checked, caught, commit, changed=changed)
     for test in checked.failed():
         console.print(f"Failed: {escape(test)}", style="red")
+    for test in (test for test, outcome in checked.outcomes.items() if outcome == "skipped"):
+        why = f"`.venv/bin/python -m pytest -n 0 -rs {test}` says which tool is missing"
+        console.print(f"Skipped: {escape(test)}. {escape(why)}.", style="red", soft_wrap=True)
     for promise in made["promises"]:
         console.print(f"{promise['id']:4} {'holds' if promise['holds'] else 'DOES NOT HOLD'}: {promise['heading']}")
     killed, total = made["mutants"]["killed"], made["mutants"]["total"]

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from itertools import zip_longest
+from itertools import repeat
 from pathlib import Path
 from queue import SimpleQueue
 from typing import NamedTuple, Self
@@ -221,7 +221,9 @@ QUICK = (
 """Beginning of a place → the check that is tried first, for many leaks in one session."""
 IN_A_SESSION = 12
 """The number of leaks that one session tries."""
-COSTLY = {promises.WHO_UPLOADS, promises.EVERY_FAULT_OF_PUBLISHING}
+COSTLY = {
+    *(promises.WHO_UPLOADS, promises.EVERY_FAULT_OF_PUBLISHING, promises.SANDBOX, promises.SANDBOX_PUBLISHING),
+}
 """These run last, since they take the longest."""
 ANY_LINE = {promises.SEEN_BY, promises.OLD_VERSION_SEEN}
 """These run before the others that are not likely: they are quick, and notice every line added to the reviewed code."""
@@ -399,7 +401,7 @@ def _result(mutant: Mutant, source: Check | None, without: str | None) -> Mutant
 def _after_session(
     check: Check, some: list[Mutant], failed: list[bool], source: dict[Mutant, Check | None]
 ) -> Iterator[Mutant | MutantResult]:
-    for mutant, has_failed in zip_longest(some, failed, fillvalue=False):
+    for mutant, has_failed in zip(some, failed or repeat(False), strict=False):  # a spoiled session has no results
         if has_failed:
             yield _result(mutant, source[mutant], check.test)
         elif mutant.when != "always" and source[mutant]:

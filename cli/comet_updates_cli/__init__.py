@@ -81,8 +81,8 @@ def main(
 ) -> None:
     """Software updates that cannot tell their users apart.
 
-    Exit codes: 0 done, already done, or scheduled; 1 refused, check failed, or S3 unavailable (the reason is printed);
-    2 usage error.
+    Exit codes: 0 done, or done before; 1 refused, check failed, or S3 unavailable (the reason is printed); 2 usage
+    error; 3 with --wait: all is well, but clients do not get it yet (the reason is printed).
 
     AWS credentials and region come from the AWS_* environment variables. `--install-completion` adds tab completion
     to bash, zsh, fish and PowerShell.

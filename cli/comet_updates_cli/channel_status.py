@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 
 from comet_updates import formats, object_keys
 from comet_updates.answer import urls
+from comet_updates.answer.errors import StoreUnavailableError
 from comet_updates.errors import DecisionError, UnreadableObjectError, VersionSyntaxError
 from comet_updates.model.channel import ChannelPolicy, Rollout
 from comet_updates.model.offer import Offer
 from comet_updates.publish import frozen
 from comet_updates.publish.bucket import Bucket
-from comet_updates.publish.bucket_state import list_all_products, list_product
+from comet_updates.publish.bucket_state import ProductObjects, list_all_products, list_product
 from comet_updates.publish.decide import counted_channels, decide, due_at
 from comet_updates.publish.expiry import Expiry, expiries
 from comet_updates.publish.render import Rendered
@@ -65,7 +66,8 @@ class Status(NamedTuple):
     Attributes:
         channels: their channels, without those of products with an unreadable upload.
         refused: the problems of refused uploads, by key.
-        unreadable: why S3 does not give an upload, by key. Its product is not published until then.
+        unreadable: why S3 does not give an upload, or the list of a product's objects, by key or by name. The product
+            is not published until then.
         expiries: the signatures of root, targets and products that end soon, or have ended.
     """
 
@@ -106,13 +108,13 @@ def status(bucket: Bucket, product: str | None, now: datetime) -> Status:
         DecisionError: the bucket has no such product.
         StoreUnavailableError: S3 fails.
     """
-    views = {product: list_product(bucket, product)} if product else list_all_products(bucket)
+    found = Status([], {}, {}, [])
+    views = {product: list_product(bucket, product)} if product else _all_products(bucket, found.unreadable)
     if product and not any(views[product]):
         raise DecisionError(f"{product}: the bucket has no such product. Check the spelling.")
     listed = bucket.listed(object_keys.DOCUMENTS + (f"{product}/" if product else ""))
     written_at = {key: found.written_at for key, found in listed.items()}
     signed_states = SignedStates(bucket)
-    found = Status([], {}, {}, [])
     with _noted(found):
         signed_states.look()
     for name, view in sorted(views.items()):
@@ -124,6 +126,36 @@ def status(bucket: Bucket, product: str | None, now: datetime) -> Status:
                 found.refused[key] = [str(problem) for problem in refusal.problems]
     found.expiries.extend(expiries(signed_states.anchor, signed_states.ends, now))
     return found
+
+
+def _all_products(bucket: Bucket, unreadable: dict[str, str]) -> dict[str, ProductObjects]:
+    """Return the objects of every product. Products that cannot be listed are added to `unreadable`, with the reason.
+
+    Raises:
+        StoreUnavailableError: S3 fails for all of them.
+    """
+    try:
+        return list_all_products(bucket)
+    except StoreUnavailableError:  # one key may be the reason: moto cannot list some characters
+        views = {}
+        for product in sorted(_product_names(bucket)):
+            try:
+                views[product] = list_product(bucket, product)
+            except StoreUnavailableError as error:
+                unreadable[product] = f"its objects cannot be listed: {error}"
+        if not views:
+            raise
+        return views
+
+
+def _product_names(bucket: Bucket) -> set[str]:
+    """Return the names in the place of a product in the keys of uploads and documents."""
+    names = set()
+    for prefix in (*(f"{folder}/" for folder in ("products", *object_keys.PRODUCT_FOLDERS)), object_keys.DOCUMENTS):
+        keys, prefixes = bucket.children(prefix)
+        names |= {found.removeprefix(prefix).removesuffix("/") for found in prefixes}
+        names |= {name for key in keys if (name := object_keys.product_of(key))}
+    return names
 
 
 @contextmanager

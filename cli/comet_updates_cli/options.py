@@ -46,10 +46,40 @@ EndpointUrl = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors.")]
+Wait = Annotated[
+    bool, typer.Option("--wait", help="Wait until clients get the change. Exit code 3: they do not get it yet.")
+]
+ServiceUrl = Annotated[str | None, typer.Option(help="With --wait: URL of the service.")]
+Timeout = Annotated[float, typer.Option(min=0, help="With --wait: seconds to wait.")]
+TIMEOUT_S = 120.0
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Write nothing; print what would change.")]
 Product = Annotated[str, typer.Argument(callback=product_name, help=PRODUCT_HELP)]
 Channel = Annotated[str, typer.Argument(callback=channel_name, help=CHANNEL_HELP)]
 Version = Annotated[str, typer.Argument(help=VERSION_HELP)]
+
+
+DONE, REFUSED, NOT_LIVE = 0, 1, 3
+"""Exit codes. `NOT_LIVE`: everything is well, but clients do not get it yet. Typer uses 2 for wrong usage."""
+
+
+class Waiting(NamedTuple):
+    """How to wait until clients get a change: from which service, and for how long."""
+
+    service_url: str
+    timeout_s: float
+
+
+def waiting(wait: bool, service_url: str | None, timeout_s: float) -> Waiting | None:  # noqa: FBT001 (an option)
+    """Return what the options of `--wait` say, or None without it.
+
+    Raises:
+        typer.BadParameter: the URL of the service is missing or wrong; the exit code is 2.
+    """
+    if wait and not service_url:
+        raise typer.BadParameter("--wait needs --service-url. Add the URL of the service.")
+    if service_url and not service_url.startswith(("https://", "http://")):
+        raise typer.BadParameter(f"--service-url {service_url!r} is not a URL. Write it with https://.")
+    return Waiting(service_url, timeout_s) if wait and service_url else None
 
 
 class SignWith(NamedTuple):
@@ -76,3 +106,4 @@ class Where(NamedTuple):
     dry_run: bool
     as_json: bool
     quiet: bool = False
+    waiting: Waiting | None = None

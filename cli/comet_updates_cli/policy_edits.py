@@ -169,8 +169,18 @@ class _Scene:
             why = " ".join(str(problem) for problem in self.inputs.refusals[key].problems)
             raise DecisionError(f"{key}: already exists and was refused: {why} Or release a new version.")
         if told(there.wire) != told(document):
-            raise DecisionError(f"{key}: already exists with different content. Release a new version.")
+            raise DecisionError(
+                f"{key}: already exists with different content. Release a new version.{_hint(there, document)}"
+            )
         return Plan(key, None, None, {})
+
+
+def _hint(existing: Release, document: Wire) -> str:
+    """Return a sentence for a release that lacks files: another job of a matrix may have uploaded it."""
+    urls_there = {file.url for file in existing.artifacts}
+    if all(file["url"] in urls_there for file in document["artifacts"]):
+        return ""
+    return " If several jobs build one version, run each of them with --part and --parts."
 
 
 def refusal(bucket: Bucket, key: str) -> list[str]:

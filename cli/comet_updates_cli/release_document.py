@@ -174,17 +174,6 @@ def text(file: Path) -> str:
     return content
 
 
-def notes(text: str, version: str) -> str:
-    """Return the notes of a version: its section of a changelog, or the whole text if it has no such section."""
-    heading = re.compile(rf"^(#+)[^\n]*(?<![0-9A-Za-z.]){re.escape(version)}(?![0-9A-Za-z.+-])[^\n]*\n", re.MULTILINE)
-    found = heading.search(text)
-    if not found:
-        return text.strip()
-    rest = text[found.end() :]
-    next_heading = re.search(rf"^#{{1,{len(found[1])}}}[^#]", rest, re.MULTILINE)
-    return rest[: next_heading.start() if next_heading else None].strip()
-
-
 def answers(wire: Wire) -> None:
     """Check that an artifact can be downloaded, before the release is uploaded.
 

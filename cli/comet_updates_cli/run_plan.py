@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from comet_updates import object_keys
-from comet_updates_cli.options import SIGNS_WITH, Where
-from comet_updates_cli.terminal import refusals, say, say_json
+from comet_updates_cli.options import DONE, SIGNS_WITH, Where
+from comet_updates_cli.terminal import leave, refusals, say, say_json
 
 if TYPE_CHECKING:
     from comet_updates.publish.bucket import Bucket
@@ -23,17 +24,54 @@ def change_policy(product: str, channel: str, where: Where, edit: Callable[[date
 
 
 def carry_out(where: Where, make_plan: Callable[[Bucket, datetime], Plan]) -> Plan:
-    """Carry out a plan, or print it for a dry run, and return it.
+    """Carry out a plan, or print it for a dry run, and return it. Wait until clients get it, if asked to.
 
-    Exits with code 1 if the change is not possible, would be refused, or S3 fails.
+    Exits with code 1 if the change is not possible, would be refused, or S3 fails; with code 3 if it is not live.
     """
     with refusals():
         plan = execute(where, make_plan)
-    if where.as_json:
-        say_json(as_json_of(where, plan))
-    else:
-        show(where, plan)
+        finish(where, plan)
     return plan
+
+
+def finish(
+    where: Where, plan: Plan, report: Mapping[str, Any] = MappingProxyType({}), lines: Sequence[str] = ()
+) -> None:
+    """Print what was written, and wait until clients get it, if asked to.
+
+    Args:
+        where: the options of the command.
+        plan: the plan that was carried out.
+        report: more fields for `--json`.
+        lines: more lines for people.
+
+    Raises:
+        CometError: S3 fails while waiting.
+        typer.Exit: clients do not get it.
+    """
+    if not where.as_json and not where.quiet:
+        show(where, plan)
+        say(*lines)
+    printed = as_json_of(where, plan) | dict(report)
+    code = follow(where, plan, printed)
+    if where.as_json:
+        say_json(printed)
+    leave(code)
+
+
+def follow(where: Where, plan: Plan, report: dict[str, Any]) -> int:
+    """Wait until clients get what a plan wrote, if asked to. Return the exit code, and add to `report`.
+
+    Raises:
+        CometError: S3 fails.
+    """
+    if where.waiting is None or where.dry_run:
+        return DONE
+    from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (other commands need not load AWS)
+    from comet_updates_cli import follow as following  # noqa: PLC0415 (as above)
+
+    bucket = open_bucket(where.bucket, where.endpoint_url)
+    return following.follow(plan, bucket, where, where.waiting, report)
 
 
 def execute(where: Where, make_plan: Callable[[Bucket, datetime], Plan]) -> Plan:

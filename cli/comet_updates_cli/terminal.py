@@ -68,6 +68,16 @@ def clear() -> None:
         _echo("\x1b[2J\x1b[H", nl=False)
 
 
+def leave(code: int) -> None:
+    """End the command with an exit code that is not 0.
+
+    Raises:
+        typer.Exit: for typer, which ends the process.
+    """
+    if code:
+        raise typer.Exit(code)
+
+
 @contextmanager
 def refusals() -> Iterator[None]:
     """Print our errors, each problem of a refused upload in a line, and exit with code 1."""

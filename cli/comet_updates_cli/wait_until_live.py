@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ from comet_updates import formats, object_keys
 from comet_updates.answer import urls
 from comet_updates.errors import DecisionError, FetchError, RefusedUploadError, VersionSyntaxError
 from comet_updates.model.offer import Offer
+from comet_updates.model.product import Product
 from comet_updates.model.release import Release
 from comet_updates.publish.bucket import Bucket
 from comet_updates.publish.decide import decide, due_at
@@ -80,7 +81,8 @@ def standing(bucket: Bucket, release: object_keys.Upload, now: datetime) -> Rele
         return ReleaseStatus(REFUSED, [f"{policy_key}: refused: $.pin: {error}"], None)
     for past, withdrawn in offer.history:
         if past is found and withdrawn is None:
-            return ReleaseStatus(OFFERED, [], offer)
+            lower = [f"{key} is not offered: {why}" for why in _lower(found, offer, inputs.product)]
+            return ReleaseStatus(HELD if lower else OFFERED, lower, offer)
         if past is found:
             says = f"{key} is withdrawn: {withdrawn}. To offer it, run comet-updates unyank."
             return ReleaseStatus(HELD, [says], offer)
@@ -93,6 +95,13 @@ def standing(bucket: Bucket, release: object_keys.Upload, now: datetime) -> Rele
 def says_of(refusals: Iterable[RefusedUploadError]) -> list[str]:
     """Return a line for each problem of refused uploads."""
     return [f"{refusal.key}: refused: {problem}" for refusal in refusals for problem in refusal.problems]
+
+
+def _lower(release: Release, offer: Offer, product: Product) -> Iterator[str]:
+    """Yield why the channel offers another release than this one, which is due and not withdrawn."""
+    if offer.latest and offer.latest.version != release.version:
+        higher = f"{offer.latest.version} on {offer.latest.channel} is higher by the version scheme"
+        yield f"{higher} `{product.version_scheme}` and stays offered. Release a higher version."
 
 
 def _held(inputs: AcceptedUploads, release: Release) -> str:
@@ -124,6 +133,21 @@ def sights(bucket: Bucket, offer: Offer, service_url: str) -> list[DocumentStatu
         lag = behind.get(name)
         is_live = body is not None and etag_of(body) == etag
         found.append(DocumentStatus(name, lag.version if lag else latest, lag.why if lag else "", is_live))
+    return found
+
+
+def changed(bucket: Bucket, product: str, keys: Iterable[str], service_url: str) -> list[DocumentStatus]:
+    """Return whether the service answers with what the bucket has at each of `keys`. Versions are not known.
+
+    Raises:
+        StoreUnavailableError: S3 fails.
+    """
+    existing = bucket.etags(f"{object_keys.DOCUMENTS}{product}/")
+    found = []
+    for key in keys:
+        path = key.removeprefix("public")
+        body = _get(service_url.rstrip("/") + path)
+        found.append(DocumentStatus(path, "", "", (etag_of(body) if body is not None else None) == existing.get(key)))
     return found
 
 

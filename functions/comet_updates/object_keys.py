@@ -168,6 +168,11 @@ def pack_key(product: str) -> str:
     return f"packs/{product}.json.gz"
 
 
+def part_key(product: str, channel: str, version: str, name: str) -> str:
+    """Return the key of a part of a release. Pipelines join parts to a release, and publishing does not read them."""
+    return f"parts/{product}/{channel}/{version}/{name}.json"
+
+
 NUMBER_MAX = 999_999_999
 """The highest number in the key of metadata: see `urls.NUMBER`."""
 

@@ -61,6 +61,8 @@ NO_UPLOADER = Check("privacy/test_canaries", "no canary of an uploader stays any
 GATE = Check("privacy/test_gate", "code that gets a request does only what is listed")
 USES = Check("privacy/test_imports", "answering uses only listed parts of libraries")
 LOADS = Check("privacy/test_imports", "answering loads only listed libraries")
+SANDBOX = Check("privacy/test_sandbox", "the built answering function reaches only its bucket and log")
+SANDBOX_PUBLISHING = Check("privacy/test_sandbox", "the built publishing function reaches only its bucket and log")
 SEEN_BY = Check("privacy/test_reach", "the code that sees a request fits on one screen")
 THREE_INPUTS = Check("privacy/test_reach", "three things of a request are read")
 ONE_CORRESPONDENT = Check("privacy/test_reach", "answering talks to its own bucket and to nobody else")
@@ -136,7 +138,7 @@ PROMISES = (
         "sometimes or later.",
         (
             *(WHO_ASKS, TRACES, MEMORY, THREE_INPUTS, GATE, USES, LOADS, SEEN_BY, FEW_MODULES, NO_FIELD),
-            *(WHO_UPLOADS, NO_UPLOADER, PUBLISHING_ALONE, EDGE, EVERY_FAULT_OF_PUBLISHING),
+            *(WHO_UPLOADS, NO_UPLOADER, PUBLISHING_ALONE, EDGE, EVERY_FAULT_OF_PUBLISHING, SANDBOX, SANDBOX_PUBLISHING),
         ),
     ),
     Promise(
@@ -157,13 +159,14 @@ PROMISES = (
         "The checks record what the answering function asks of the system through Python, and its TCP connections "
         "while it asks its bucket. All connections go to that bucket, and it asks for nothing else. The publishing "
         "function connects only to its own bucket, and the project's own client only to the service and to the host of "
-        "a file. No answer is a redirect. A Content-Security-Policy forbids pages to load anything. The answering "
-        "function may read public documents and write its own log, and nothing else. The project's own client follows "
-        "no redirects. It sends requests only to a server with a "
-        "trusted certificate, and it tells the host of a file only which file it wants.",
+        "a file. One check runs the built packages of both functions, and compares every system call with a list: they "
+        "reach their bucket, their log and Lambda itself. No answer is a redirect. A Content-Security-Policy forbids "
+        "pages to load anything. The answering function may read public documents and write its own log, and nothing "
+        "else. The project's own client follows no redirects. It sends requests only to a server with a trusted "
+        "certificate, and it tells the host of a file only which file it wants.",
         (
             *(ONE_CORRESPONDENT, TRACES, GATE, USES, LOADS, SEEN_BY, FEW_LIBRARIES, ONLY_GETS, NO_REDIRECT),
-            *(PUBLISHING_ALONE, CLIENT_ALONE, *AUDIT),
+            *(PUBLISHING_ALONE, CLIENT_ALONE, *AUDIT, SANDBOX, SANDBOX_PUBLISHING),
             *(PAGE_ALONE, PAGE_POLICY, TEMPLATE, CLIENT_DOWNLOAD, CLIENT_TRUST, CLIENT_STAYS),
         ),
     ),
@@ -175,20 +178,8 @@ PROMISES = (
         "and its requests to the bucket are equal for all senders. The template of the deployment may not contain a "
         "resource that could store a profile.",
         (
-            *(
-                WHO_ASKS,
-                WHO_ASKS_BEFORE,
-                TRACES,
-                SEEN_BY,
-                NO_CANARY,
-                GATE,
-                USES,
-                ONLY_GETS,
-                FINITE_LOG,
-                ONLY_RECORDS,
-                TEMPLATE,
-            ),
-            OLD_VERSION_ALONE,
+            *(WHO_ASKS, WHO_ASKS_BEFORE, TRACES, MEMORY, SEEN_BY, NO_CANARY, GATE, USES, ONLY_GETS, FINITE_LOG),
+            *(ONLY_RECORDS, TEMPLATE, OLD_VERSION_ALONE, SANDBOX),
         ),
     ),
     Promise(
@@ -207,7 +198,7 @@ PROMISES = (
         "installation or a device. So it treats the requests of children and adults alike.",
         "The checks put a marker into every field of a request. Afterwards no log, answer, request or file contains a "
         "marker, in about twenty encodings, and neither does the memory of the process. Logs are kept for days.",
-        (NO_CANARY, TRACES, MEMORY, WHO_ASKS, GATE, USES, FINITE_LOG, RETENTION, QUIET, TEMPLATE),
+        (NO_CANARY, TRACES, MEMORY, WHO_ASKS, GATE, USES, FINITE_LOG, RETENTION, QUIET, TEMPLATE, SANDBOX),
     ),
     Promise(
         "P7",
@@ -226,19 +217,8 @@ PROMISES = (
         "log or to the Lambda runtime. A CDN stores no web address with a number in it, and no cache may store a web "
         "address that the service does not know.",
         (
-            *(
-                WHO_ASKS,
-                WHO_ASKS_IN_TROUBLE,
-                TRACES,
-                MEMORY,
-                EVERY_FAULT,
-                NO_CANARY,
-                GATE,
-                USES,
-                LEGACY_PATH,
-                LEGACY_CACHED,
-            ),
-            *(SEEN_BY, SILENCE, LEGACY_NAME, LEGACY_UPLOAD, LEGACY_WIRE, EDGE, LEGACY_EDGE),
+            *(WHO_ASKS, WHO_ASKS_IN_TROUBLE, TRACES, MEMORY, EVERY_FAULT, NO_CANARY, GATE, USES, LEGACY_PATH),
+            *(LEGACY_CACHED, SEEN_BY, SILENCE, LEGACY_NAME, LEGACY_UPLOAD, LEGACY_WIRE, EDGE, LEGACY_EDGE, SANDBOX),
         ),
     ),
     Promise(

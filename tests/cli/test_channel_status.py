@@ -62,6 +62,31 @@ def test_object_in_an_archive_is_named_and_the_rest_is_shown(shop: Shop) -> None
     assert key in shop.run("history", "other", "stable").output
 
 
+def test_product_that_cannot_be_listed_is_named_and_the_rest_is_shown(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some keys, such as one with an escape character, break the listings of moto that contain them."""
+    shop.release("4.2.1")
+    shop.publish()
+    key = "releases/other/stable/1\x1b.json"
+    shop.s3.put(key, release("1.0.0", product="other"))
+    versions = MemoryBucket.versions
+
+    def fail(bucket: MemoryBucket, prefix: str, *, deletions: bool = False) -> dict[str, tuple[Stored, ...]]:
+        if key.startswith(prefix) or prefix.startswith(key):
+            raise StoreUnavailableError("S3 refused a request")
+        return versions(bucket, prefix, deletions=deletions)
+
+    monkeypatch.setattr(MemoryBucket, "versions", fail)
+    done = shop.run("status")
+    assert done.exit_code == 1
+    assert "comet-cursor  stable   4.2.1" in done.output
+    assert "unreadable  other: its objects cannot be listed: S3 refused a request" in done.output
+    assert [*json.loads(shop.run("status", "--json").output)["unreadable"]] == ["other"]
+    key = "releases/"
+    assert shop.run("status").output == "comet-updates: S3 refused a request\n"
+
+
 def test_product_that_is_not_there_is_not_reported_as_live(shop: Shop) -> None:
     shop.release("4.2.1")
     done = shop.run("status", "comet-curser")

@@ -45,6 +45,17 @@ def test_what_is_accepted_is_said_to_be() -> None:
     assert (done.exit_code, done.stdout) == (0, "")
 
 
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_check_of_folder_without_documents_is_refused(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """Find a wrong name of a folder, which must not count as checked."""
+    (tmp_path / "release.yaml").touch()
+    done = run(tmp_path, *options)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "has no document to check" in " ".join(done.stderr.replace("│", " ").split())
+    save(tmp_path, release())
+    assert run(tmp_path, *options).exit_code == 0, "positive control"
+
+
 def test_every_problem_is_named_with_its_line_field_and_remedy(tmp_path: Path) -> None:
     document = release(notes={"en": 7}, colour="red")
     document["artifacts"][0] |= {"url": "http://x.test/a", "size": -1}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import ssl
 import subprocess
 import sys
@@ -27,7 +28,9 @@ __all__ = ["service"]
 CI = ROOT / "examples" / "ci"
 GITHUB = yaml.safe_load((CI / "github-release.yml").read_text())
 GITLAB = yaml.safe_load((CI / "gitlab-release.yml").read_text())
+MATRIX = yaml.safe_load((CI / "github-matrix.yml").read_text())
 JOB = GITHUB["jobs"]["release"]
+GUIDE = (ROOT / "docs" / "releasing.md").read_text()
 NOTES = 'Fixes `a crash`; $(exit 1) and "quotes" are text.'
 BUILT = {"App-4.9.0.AppImage": b"\x7fELF" + b"linux" * 1000, "App Setup 4.9.0.exe": b"MZ" + b"windows" * 1000}
 
@@ -64,6 +67,28 @@ class TestTheWorkflowForGitHub:
         assert taken["role-duration-seconds"] <= 900
 
 
+class TestWorkflowWithMatrix:
+    def test_only_the_job_that_releases_may_identify_itself(self) -> None:
+        assert MATRIX["permissions"] == {}
+        assert {name: job["permissions"] for name, job in MATRIX["jobs"].items()} == {
+            "build": {"contents": "read"},
+            "release": {"id-token": "write", "contents": "read"},
+        }
+
+    def test_releases_after_all_jobs_where_people_agreed(self) -> None:
+        job = MATRIX["jobs"]["release"]
+        assert (job["needs"], job["environment"]) == ("build", "release")
+
+    def test_pins_each_action_to_a_commit_and_names_its_version(self) -> None:
+        lines = [line for line in (CI / "github-matrix.yml").read_text().splitlines() if "uses:" in line]
+        assert [line for line in lines if not re.search(r"uses: [\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line)] == []
+        assert len(lines) == 6
+
+    def test_puts_nothing_that_somebody_wrote_into_a_command(self) -> None:
+        steps = [step for job in MATRIX["jobs"].values() for step in job["steps"]]
+        assert [step["run"] for step in steps if "${{" in step.get("run", "")] == []
+
+
 class TestTheJobForGitLab:
     def test_alone_can_show_who_it_is(self) -> None:
         assert [name for name, job in GITLAB.items() if "id_tokens" in job] == ["release"]
@@ -75,7 +100,7 @@ class TestTheJobForGitLab:
 
 
 @pytest.mark.parametrize("file", sorted(CI.glob("*.yml")), ids=lambda file: file.name)
-class TestBoth:
+class TestAll:
     def test_hold_no_secret(self, file: Path) -> None:
         assert secrets_in(file.read_text()) == []
 
@@ -203,6 +228,48 @@ def test_the_commands_of_the_workflow_release_what_was_attached(runner: Runner, 
     assert len(urls) == len(BUILT)
     assert (runner.folder / "downloaded").read_text() == "release download v4.9.0 --dir dist\n"
     assert "comet-updates[cli] @ git+https://" in (runner.folder / "installed").read_text()
+
+
+@pytest.mark.full
+def test_the_commands_of_the_matrix_release_the_files_of_all_jobs(runner: Runner, service: Service) -> None:
+    known = {
+        "github.ref_name": "v4.9.0",
+        "vars.DOWNLOADS_BUCKET": BUCKET,
+        "vars.DOWNLOADS_URL": runner.server.url,
+        "vars.RELEASE_BUCKET": BUCKET,
+        "vars.SERVICE_URL": runner.environment["SERVICE_URL"],
+    }
+    lab(runner)
+    job = MATRIX["jobs"]["release"]
+    environment = filled(job["env"], known) | {"PRODUCT": "matrix"} | KEYS
+    for step in job["steps"]:
+        if "run" in step:
+            runner.run([step["run"]], environment)
+    manifest = json.loads(service.ask("/v1/matrix/stable").body)
+    assert (manifest["version"], manifest["notes"]) == ("4.9.0", {"en": NOTES})
+    assert len(manifest["artifacts"]) == len(BUILT)
+
+
+@pytest.mark.full
+def test_jobs_that_release_their_parts_make_one_release(runner: Runner, service: Service) -> None:
+    """Each job has its own file. Clients get nothing before the last job, which waits until they get all files."""
+    (command,) = re.findall(r"```sh\n(comet-updates release dist/\* --part .*?)```", GUIDE, re.DOTALL)
+    jobs = dict(zip(("linux", "windows"), BUILT, strict=True))
+    folder = runner.folder / "dist"
+    for done, (name, file) in enumerate(jobs.items()):
+        assert service.ask("/v1/parts/stable").status == 404
+        shutil.rmtree(folder, ignore_errors=True)
+        lab(runner)
+        for other in set(jobs.values()) - {file}:
+            (folder / other).unlink()
+        told = command.replace("--part windows --parts windows,macos,linux", f"--part {name} --parts windows,linux")
+        told = told.replace("https://downloads.example.com/comet-cursor/4.2.1", runner.server.url)
+        told = told.replace("comet-cursor", "parts").replace("4.2.1", "4.9.0").strip()
+        wait = ' --wait --service-url "$SERVICE_URL"' if done else ""
+        said = runner.run([told + wait] * 2, KEYS)
+        assert ("The release waits for other parts: windows." in said) == (not done)
+    manifest = json.loads(service.ask("/v1/parts/stable").body)
+    assert {file["platform"] for file in manifest["artifacts"]} == set(jobs)
 
 
 def lab(runner: Runner) -> dict[str, str]:

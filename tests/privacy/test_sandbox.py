@@ -126,8 +126,8 @@ def run(
     function: str, path: list[Path], events: Sequence[Any], ports: Iterable[int], folder: Path, **settings: str
 ) -> Run:
     """Give `events` to a built function in the sandbox. It may connect to `ports` of this machine, and nowhere else."""
-    packages.need(system_calls.can_record(), "strace, which records system calls", "install it, on Linux only")
-    packages.need(FAKETIME.exists(), "libfaketime, which moves the clock", "install it, on Linux only")
+    packages.need(system_calls.can_record(), "strace", "type `apt-get install strace`; it exists for Linux only")
+    packages.need(FAKETIME.exists(), "libfaketime", "type `apt-get install libfaketime`; it exists for Linux only")
     folder = folder / uuid.uuid4().hex
     record, clock, log, port = folder / "record", folder / "clock", folder / "log", free_port()
     record.mkdir(parents=True)

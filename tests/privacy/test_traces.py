@@ -41,11 +41,11 @@ DROP_IN = Ask("/drop-in/comet-cursor/stable/linux/x86_64/4.2.0")
 def asked(aws_lambda: Lambda, published: dict[str, str]) -> Callable[..., Observation]:
     """Return a function that lets a person ask for everything, most of it twice, and returns all traces."""
 
-    def observed(number: int, **options: Any) -> Observation:
+    def observed(number: int, **more: Any) -> Observation:
         who = marked(number)
         unknown = Ask(f"/{who['guid']}/{who['cookie']}")
         everything = [request_of(who, ask) for ask in (*ASKS.values(), DROP_IN, unknown, *ASKS.values())]
-        options = {"memory": True, "reads": True, "events": everything} | options
+        options: dict[str, Any] = {"memory": True, "reads": True, "events": everything} | more
         return aws_lambda.observe(ANSWER, published, **options)
 
     return observed

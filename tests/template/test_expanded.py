@@ -196,7 +196,7 @@ class TestTheBucket:
     def test_what_people_uploaded_never_expires(self, expanded: Template) -> None:
         (bucket,) = resources(expanded, "AWS::S3::Bucket").values()
         expiring = [rule for rule in bucket["LifecycleConfiguration"]["Rules"] if "Expiration" in repr(rule)]
-        assert {rule["Prefix"] for rule in expiring} == {"public/", "rejected/", "packs/"}
+        assert {rule["Prefix"] for rule in expiring} == {"public/", "rejected/", "packs/", "parts/"}
 
     def test_it_refuses_plain_http_and_a_second_write_of_a_release(self, expanded: Template) -> None:
         (bucket_policy,) = resources(expanded, "AWS::S3::BucketPolicy").values()

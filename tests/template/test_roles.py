@@ -201,6 +201,11 @@ def test_only_publishing_writes_what_it_made_of_the_uploads() -> None:
     assert may("PipelineRole", "s3:GetObject", "packs/comet-cursor.json")
 
 
+def test_only_pipelines_write_and_read_parts_of_releases() -> None:
+    for action in ("s3:PutObject", "s3:GetObject"):
+        assert [role for role in GRANTS if may(role, action, "parts/x/stable/1.0.0/linux.json")] == ["PipelineRole"]
+
+
 def test_nobody_who_uploads_may_delete() -> None:
     deleting = {role for role, grants in GRANTS.items() for g in grants if "s3:DeleteObject" in g.actions}
     assert deleting == {"PublishRole"}
@@ -217,6 +222,7 @@ KEYS = {
     "packs/comet-cursor.json",
     "signed/comet-cursor/1.json",
     "trust/root/1.json",
+    "parts/comet-cursor/stable/4.2.1/windows.json",
     "site/publisher.json",
 }
 
@@ -230,6 +236,7 @@ KEYS = {
                 "releases/comet-cursor/stable/4.2.1.json",
                 "channels/comet-cursor/stable.json",
                 "signed/comet-cursor/1.json",
+                "parts/comet-cursor/stable/4.2.1/windows.json",
             },
         ),
         (

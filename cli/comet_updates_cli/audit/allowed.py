@@ -124,7 +124,8 @@ GRANTS = {
         _grant(_LOGS, "${PublishLog.Arn}", "writes records of finite values, and cannot read them"),
     ),
     "PipelineRole": (
-        _grant("s3:PutObject", _below("channels", "releases", "signed"), "a pipeline is not a client"),
+        _grant("s3:PutObject", _below("channels", "releases", "signed", "parts"), "a pipeline is not a client"),
+        _grant("s3:GetObject", _below("parts"), "parts of a release that its own jobs upload"),
         _LOOK,
         _LIST,
     ),
@@ -166,6 +167,9 @@ HANDLERS = {
     "AnswerFunction": "comet_updates.answer.handler.handler",
     "PublishFunction": "comet_updates.publish.handler.handler",
 }
+RUNTIME = "python3.13"
+"""Lambda's runtime of both functions. Another one, such as `provided`, could run other code than the handler."""
+
 LAYERS = {"AnswerFunction": "AnswerLayer", "PublishFunction": "PublishLayer"}
 LOGS = {"AnswerFunction": "AnswerLog", "PublishFunction": "PublishLog"}
 ROLES = {"AnswerFunction": "AnswerRole", "PublishFunction": "PublishRole"}

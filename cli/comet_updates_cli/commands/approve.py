@@ -7,7 +7,21 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from comet_updates_cli.options import AsJson, BucketName, Channel, DryRun, EndpointUrl, Product, Version, Where
+from comet_updates_cli.options import (
+    TIMEOUT_S,
+    AsJson,
+    BucketName,
+    Channel,
+    DryRun,
+    EndpointUrl,
+    Product,
+    ServiceUrl,
+    Timeout,
+    Version,
+    Wait,
+    Where,
+    waiting,
+)
 from comet_updates_cli.run_plan import carry_out
 
 if TYPE_CHECKING:
@@ -22,6 +36,7 @@ app = typer.Typer()
 def approve(
     product: Product, channel: Channel, version: Version, *, bucket: BucketName, endpoint_url: EndpointUrl = None,
     dry_run: DryRun = False, as_json: AsJson = False,
+    wait: Wait = False, service_url: ServiceUrl = None, timeout: Timeout = TIMEOUT_S,
 ) -> None:  # fmt: skip
     """Approve a release as the second person. Approves the exact document that is in the bucket.
 
@@ -33,4 +48,5 @@ def approve(
     def make_plan(opened: Bucket, now: datetime) -> Plan:
         return policy_edits.approval(opened, product, channel, version, now)
 
-    carry_out(Where(bucket, endpoint_url, dry_run, as_json), make_plan)
+    where = Where(bucket, endpoint_url, dry_run, as_json, waiting=waiting(wait, service_url, timeout))
+    carry_out(where, make_plan)

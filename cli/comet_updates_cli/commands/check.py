@@ -21,11 +21,13 @@ def check_files(
 ) -> None:
     """Check documents before you upload them. Lists all problems.
 
-    Only reads files. Exit code 1: there is a problem.
+    Only reads files. Exit code 1: there is a problem. 2: no document was found.
     """
     from comet_updates_cli import check_documents  # noqa: PLC0415 (as above)
 
     checked = check_documents.files_in(files)
+    if not checked:
+        raise typer.BadParameter(f"{files[0]}: has no document to check. Name a folder with .json files.")
     findings = check_documents.check(checked)
     if as_json:
         say_json({"files": len(checked), "problems": [finding._asdict() for finding in findings]})

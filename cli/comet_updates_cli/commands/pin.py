@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import typer
 
-from comet_updates_cli.options import AsJson, BucketName, Channel, DryRun, EndpointUrl, Product, Version, Where
+from comet_updates_cli.options import (
+    TIMEOUT_S,
+    AsJson,
+    BucketName,
+    Channel,
+    DryRun,
+    EndpointUrl,
+    Product,
+    ServiceUrl,
+    Timeout,
+    Version,
+    Wait,
+    Where,
+    waiting,
+)
 from comet_updates_cli.run_plan import change_policy
 
 app = typer.Typer()
@@ -14,19 +28,23 @@ app = typer.Typer()
 def pin(
     product: Product, channel: Channel, version: Version, *, bucket: BucketName, endpoint_url: EndpointUrl = None,
     dry_run: DryRun = False, as_json: AsJson = False,
+    wait: Wait = False, service_url: ServiceUrl = None, timeout: Timeout = TIMEOUT_S,
 ) -> None:  # fmt: skip
     """Pin a channel to a version. Higher versions are not offered."""
     from comet_updates_cli import policy_edits  # noqa: PLC0415 (as above)
 
-    change_policy(product, channel, Where(bucket, endpoint_url, dry_run, as_json), lambda _: policy_edits.pin(version))
+    where = Where(bucket, endpoint_url, dry_run, as_json, waiting=waiting(wait, service_url, timeout))
+    change_policy(product, channel, where, lambda _: policy_edits.pin(version))
 
 
 @app.command()
 def unpin(
     product: Product, channel: Channel, *, bucket: BucketName, endpoint_url: EndpointUrl = None,
     dry_run: DryRun = False, as_json: AsJson = False,
+    wait: Wait = False, service_url: ServiceUrl = None, timeout: Timeout = TIMEOUT_S,
 ) -> None:  # fmt: skip
     """Undo `pin`: higher versions are offered."""
     from comet_updates_cli import policy_edits  # noqa: PLC0415 (as above)
 
-    change_policy(product, channel, Where(bucket, endpoint_url, dry_run, as_json), lambda _: policy_edits.unpin)
+    where = Where(bucket, endpoint_url, dry_run, as_json, waiting=waiting(wait, service_url, timeout))
+    change_policy(product, channel, where, lambda _: policy_edits.unpin)

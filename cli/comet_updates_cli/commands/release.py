@@ -3,46 +3,51 @@
 from __future__ import annotations
 
 import re
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.errors import DecisionError, VersionSyntaxError
 from comet_updates_cli.options import (
     CHANNEL_HELP,
+    DONE,
+    NOT_LIVE,
     PRODUCT_HELP,
+    TIMEOUT_S,
     VERSION_HELP,
     AsJson,
     BucketName,
     DryRun,
     EndpointUrl,
     Quiet,
+    ServiceUrl,
+    Timeout,
+    Wait,
     Where,
     channel_name,
     product_name,
+    waiting,
 )
-from comet_updates_cli.run_plan import as_json_of, execute, show
+from comet_updates_cli.run_plan import as_json_of, execute, follow, show
 from comet_updates_cli.terminal import ask, can_ask, refusals, say, say_json, say_table, warn
 
 if TYPE_CHECKING:
     from comet_updates.publish.bucket import Bucket
     from comet_updates_cli.built_files import Built, BuiltFiles
+    from comet_updates_cli.part_job import Job
     from comet_updates_cli.policy_edits import Plan
     from comet_updates_cli.recognise.decide import Question
     from comet_updates_cli.recognise.evidence import Evidence
     from comet_updates_cli.upload_files import Place
-    from comet_updates_cli.wait_until_live import DocumentStatus, ReleaseStatus
 
 app = typer.Typer()
 Files = Annotated[
-    list[Path],
+    list[Path] | None,
     typer.Argument(
-        exists=True, metavar="FILE...", help="Built files and folders, with the feeds and checksums of the builder."
+        exists=True, metavar="[FILE...]", help="Built files and folders, with the feeds and checksums of the builder."
     ),
 ]
 Notes = Annotated[
@@ -53,8 +58,6 @@ As = Annotated[
     list[str] | None,
     typer.Option("--as", help="System, architecture and kind of a file: FILE=linux/x86_64/archive."),
 ]
-POLL_S = 1.0
-
 
 _AS = re.compile(r"(?:(.+)=)?([^/=]+)/([^/]+)/(?:(installer|archive)|delta/(.+))")
 
@@ -95,8 +98,8 @@ def _ask(name: str, question: Question) -> Evidence | None:
     return None
 
 
-def _base_url(text: str) -> str:
-    if {"?", "#"} & set(text):
+def _base_url(text: str | None) -> str | None:
+    if {"?", "#"} & set(text or ""):
         raise typer.BadParameter(f"{text!r} has a ? or #. Give the URL of the folder that contains the files.")
     return text
 
@@ -117,6 +120,8 @@ def _read(
 ) -> BuiltFiles:
     from comet_updates_cli import built_files  # noqa: PLC0415 (as above)
 
+    if not files:  # a job that joins parts
+        return built_files.BuiltFiles([], [])
     asker = _ask if can_ask() and not where.as_json else None
     found = built_files.read(files, told, version, build, base_url, ask=asker, quiet=where.quiet)
     if unknown := told.keys() - {each.file.name for each in found.built}:
@@ -136,16 +141,46 @@ def _upload(place: Place, files: BuiltFiles, where: Where) -> list[str]:
         return [place.url(file) for file, sums in uploads if downloads.put(file, sums, advance)]
 
 
+def _job(part: str | None, parts: str | None, percent: int | None, *, replaces: bool) -> Job | None:
+    from comet_updates_cli.part_job import Job  # noqa: PLC0415 (as above)
+
+    if part is None and parts is None:
+        if replaces:
+            raise typer.BadParameter("--replace-part needs --part. Name the part to replace.")
+        return None
+    names = tuple(sorted({name.strip() for name in (parts or "").split(",") if name.strip()}))
+    for name in (*names, *([part] if part is not None else [])):
+        if not urls.is_name(name):
+            raise typer.BadParameter(f"{name!r} is not a valid name of a part. Use lower-case letters and digits.")
+    if part is None and not names:
+        raise typer.BadParameter("--parts is empty. Name all parts, such as windows,macos,linux.")
+    if part is not None and names and part not in names:
+        raise typer.BadParameter(f"--parts does not name the part {part}. Name all parts, such as windows,macos,linux.")
+    return Job(part, names, percent, replaces)
+
+
+def _check_files(files: list[Path], base_url: str | None, job: Job | None, about: list[object]) -> None:
+    """Check that there are files, or a job that joins parts. The parts have all that is said `about` the release."""
+    if files and not base_url:
+        raise typer.BadParameter("--base-url is missing. Add the URL of the folder with the files.")
+    if files:
+        return
+    if job is None or job.part:
+        raise typer.BadParameter("FILE is missing. Name the built files.")
+    if any(about) or job.percent is not None:
+        raise typer.BadParameter("Without files, --parts takes notes, dates and percentage from the parts. Omit them.")
+
+
 @app.command()
 def release(
-    files: Files,
+    files: Files = None,
     *,
     product: Annotated[str, typer.Option(callback=product_name, help=PRODUCT_HELP)],
     channel: Annotated[str, typer.Option(callback=channel_name, help=CHANNEL_HELP)] = "stable",
     version: Annotated[str, typer.Option(help=VERSION_HELP)],
     base_url: Annotated[
-        str, typer.Option(callback=_base_url, help="URL of the folder from which clients download the files.")
-    ],
+        str | None, typer.Option(callback=_base_url, help="URL of the folder from which clients download the files.")
+    ] = None,
     new_product: Annotated[bool, typer.Option("--new-product", help="Create a product that does not exist.")] = False,
     upload_to: Annotated[
         str | None,
@@ -162,12 +197,18 @@ def release(
     not_before: Annotated[str | None, typer.Option(help="Start time, such as 2026-11-20T12:00:00Z.")] = None,
     percent: Annotated[int | None, typer.Option(min=0, max=100, help="Percentage of users to reach.")] = None,
     told: As = None,
-    check_urls: Annotated[bool, typer.Option(help="Check that each URL answers with the file's size.")] = True,
-    wait: Annotated[
-        bool, typer.Option("--wait", help="Wait until the release is live, and print what each updater sees.")
+    part: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Upload FILES as this part of a release that several jobs build.")
+    ] = None,
+    parts: Annotated[
+        str | None,
+        typer.Option(metavar="NAMES", help="All parts, such as windows,macos,linux. The job with the last releases."),
+    ] = None,
+    replace_part: Annotated[
+        bool, typer.Option("--replace-part", help="With --part: replace a different part of this name.")
     ] = False,
-    service_url: Annotated[str | None, typer.Option(help="With --wait: URL of the service.")] = None,
-    timeout: Annotated[float, typer.Option(min=0, help="With --wait: seconds to wait.")] = 120,
+    check_urls: Annotated[bool, typer.Option(help="Check that each URL answers with the file's size.")] = True,
+    wait: Wait = False, service_url: ServiceUrl = None, timeout: Timeout = TIMEOUT_S,
     bucket: BucketName, endpoint_url: EndpointUrl = None, dry_run: DryRun = False, as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:  # fmt: skip
@@ -175,17 +216,18 @@ def release(
 
     Recognises each file by the builder's feeds, its content and its name, verifies its signatures, and prints a table.
     The release is uploaded only after every file answers at its URL. Running it again changes nothing, and an
-    interrupted run continues. Exit code 1: a file is wrong, the release is refused, or it is not live in time.
+    interrupted run continues.
+
+    If several jobs build the files, run each with --part and --parts. The job that adds the last part releases all
+    files. Or run each with --part, and then one job with --parts and without files.
     """
     from comet_updates.formats import encode, imported  # noqa: PLC0415 (as above)
     from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
-    from comet_updates_cli import built_files, known_product, policy_edits, release_document  # noqa: PLC0415 (as above)
+    from comet_updates_cli import built_files, known_product, part_job, policy_edits  # noqa: PLC0415 (as above)
 
-    if wait and not service_url:
-        raise typer.BadParameter("--wait needs --service-url. Add the URL of the service.")
-    if service_url and not service_url.startswith(("https://", "http://")):
-        raise typer.BadParameter(f"--service-url {service_url!r} is not a URL. Write it with https://.")
-    where = Where(bucket, endpoint_url, dry_run, as_json, quiet)
+    where = Where(bucket, endpoint_url, dry_run, as_json, quiet, waiting(wait, service_url, timeout))
+    job = _job(part, parts, percent, replaces=replace_part)
+    _check_files(files or [], base_url, job, [build, title, notes, critical, not_before])
     place = _place(upload_to, upload_endpoint_url or endpoint_url)
     report: dict[str, Any] = {}
     kinds = _told(told or [])
@@ -193,7 +235,7 @@ def release(
         asker = ask if can_ask() and not as_json else None
         opened = open_bucket(bucket, endpoint_url)
         known = known_product.load(opened, product, may_be_new=new_product, ask=asker)
-        found = _read(files, kinds, base_url, where, version=version, build=build)
+        found = _read(files or [], kinds, base_url or "", where, version=version, build=build)
         built = found.built
         built_files.verify_signatures(built, known.signing_keys, known.key)
         document = {"schema": 1, "product": product, "channel": channel, "version": version} | imported.given(
@@ -201,7 +243,7 @@ def release(
             released_at=encode.moment(datetime.now(UTC)),
             available_at=not_before,
             title=title,
-            notes={language: release_document.notes(release_document.text(notes), version)} if notes else None,
+            notes=_notes(notes, version, language) if notes else None,
             critical=critical or None,
             artifacts=[each.wire for each in built],
         )
@@ -209,6 +251,9 @@ def release(
         def make_plan(opened: Bucket, now: datetime) -> Plan:
             return policy_edits.release(opened, document, now)
 
+        joint = part_job.PartJob(job, opened, where, document) if job else None
+        if joint:
+            document = joint.preview()
         # Report a refusal before any file is uploaded: their keys can never be used again.
         planned = execute(where._replace(dry_run=True), make_plan)
         report["files"], report["skipped"] = _table(built, document, planned), found.skipped
@@ -218,6 +263,12 @@ def release(
             _say(where, *(f"{'would upload' if dry_run else 'uploaded'} {url}" for url in report["uploaded"]))
         if check_urls and not (place and dry_run):  # a dry run has not uploaded the files
             _check_urls(built, quiet=quiet)
+        joined = joint.join(report) if joint else (document, percent)
+        if joined is None:
+            if as_json:
+                say_json(report)
+            raise typer.Exit(NOT_LIVE if where.waiting else DONE)
+        document, percent = joined
         if percent is not None:
             edit = policy_edits.rollout(version, {"percent": percent}, is_new=True)
 
@@ -230,20 +281,26 @@ def release(
         plan = execute(where, make_plan)
         report = as_json_of(where, plan) | report
         _show(where, plan)
-        is_well = True
-        if wait and service_url and not dry_run:
-            is_well = _follow(plan.key, service_url, where, timeout, report)
+        code = follow(where, plan, report)
     if as_json:
         say_json(report)
-    raise typer.Exit(0 if is_well else 1)
+    raise typer.Exit(code)
+
+
+def _notes(file: Path, version: str, language: str) -> dict[str, str] | None:
+    from comet_updates_cli import changelog, release_document  # noqa: PLC0415 (as above)
+
+    found = changelog.notes(release_document.text(file), version, str(file))
+    return {language: found} if found else None
 
 
 def _table(built: list[Built], document: dict[str, Any], plan: Plan) -> list[dict[str, str]]:
     """Return a row for each file: what it is, how it was recognised, and which updaters get it."""
+    from comet_updates.model.release import Release  # noqa: PLC0415 (as above)
     from comet_updates.publish.uploads import parse  # noqa: PLC0415 (as above)
     from comet_updates_cli import receivers  # noqa: PLC0415 (as above)
 
-    release = parse.parse(parse.MODELS["release"], plan.key, parse.as_json(document))
+    release = parse.parse(Release, plan.key, parse.as_json(document))
     try:
         offer = receivers.offer_of(release, plan.then, datetime.now(UTC))
     except VersionSyntaxError:  # the pin of the channel cannot be compared; publishing reports it
@@ -263,7 +320,7 @@ def _table(built: list[Built], document: dict[str, Any], plan: Plan) -> list[dic
 
 
 def _show_files(where: Where, rows: list[dict[str, str]], skipped: list[str]) -> None:
-    if not where.as_json and not where.quiet:
+    if rows and not where.as_json and not where.quiet:
         header = ("file", "system", "architecture", "kind", "recognised by", "updaters")
         say_table([header, *([cell or "none" for cell in row.values()] for row in rows)])
         say(*(f"skipped  {line}" for line in skipped))
@@ -284,57 +341,3 @@ def _say(where: Where, *lines: str) -> None:
 def _show(where: Where, plan: Plan) -> None:
     if not where.as_json and not where.quiet:
         show(where, plan)
-
-
-def _follow(key: str, service_url: str, where: Where, timeout_s: float, report: dict[str, Any]) -> bool:
-    """Wait until all documents are live, or waiting cannot help. Return whether the release is as it should be."""
-    from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
-    from comet_updates_cli import channel_status, wait_until_live  # noqa: PLC0415 (as above)
-
-    upload = object_keys.parse_upload(key)
-    assert upload is not None  # noqa: S101 (we made it)
-    opened = open_bucket(where.bucket, where.endpoint_url)
-    deadline = time.monotonic() + timeout_s
-    stands = wait_until_live.standing(opened, upload, datetime.now(UTC))
-    sights: list[DocumentStatus] = []
-    while stands.state == wait_until_live.OFFERED and stands.offer:
-        sights = wait_until_live.sights(opened, stands.offer, service_url)
-        is_told = upload.version in wait_until_live.versions_live(service_url, upload.product, upload.channel)
-        if is_told and all(sight.is_live for sight in sights):
-            break
-        if time.monotonic() >= deadline:
-            status = channel_status.status(opened, upload.product, datetime.now(UTC))
-            says = [
-                f"{refused}: refused: {problem}" for refused in status.refused for problem in status.refused[refused]
-            ]
-            warn(f"comet-updates: {key}: not live after {timeout_s:.0f} s. Run comet-updates status.")
-            warn(*(f"comet-updates: {line}" for line in says))
-            report["live"] = {"state": "late", "says": says, "documents": [sight._asdict() for sight in sights]}
-            return False
-        time.sleep(POLL_S)
-        stands = wait_until_live.standing(opened, upload, datetime.now(UTC))
-    report["live"] = {
-        "state": stands.state,
-        "says": stands.says,
-        "documents": [sight._asdict() for sight in sights],
-    }
-    return _tell(service_url, where, stands, sights)
-
-
-def _tell(service_url: str, where: Where, stands: ReleaseStatus, sights: list[DocumentStatus]) -> bool:
-    from comet_updates_cli import wait_until_live  # noqa: PLC0415 (as above)
-
-    if stands.state == wait_until_live.REFUSED or stands.offer is None:
-        warn(*(f"comet-updates: {line}" for line in stands.says))
-        return False
-    if stands.state != wait_until_live.OFFERED:
-        _say(where, *stands.says)
-        return True
-    path = urls.document_path(stands.offer.product, stands.offer.channel, "").rstrip("/")
-    _say(where, f"live at {service_url.rstrip('/')}{path}")
-    width = max((len(sight.document) for sight in sights), default=0)
-    for sight in sights:
-        _say(where, f"  {sight.document:{width}}  {sight.version}{f', {sight.why}' if sight.why else ''}")
-    if reached := wait_until_live.rollout(stands.offer):
-        _say(where, f"  reaches {reached}")
-    return True

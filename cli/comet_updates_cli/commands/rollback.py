@@ -7,9 +7,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from comet_updates_cli.options import AsJson, BucketName, Channel, DryRun, EndpointUrl, Product, Where
-from comet_updates_cli.run_plan import as_json_of, execute, show
-from comet_updates_cli.terminal import refusals, say, say_json
+from comet_updates_cli.options import (
+    TIMEOUT_S,
+    AsJson,
+    BucketName,
+    Channel,
+    DryRun,
+    EndpointUrl,
+    Product,
+    ServiceUrl,
+    Timeout,
+    Wait,
+    Where,
+    waiting,
+)
+from comet_updates_cli.run_plan import execute, finish
+from comet_updates_cli.terminal import refusals
 
 if TYPE_CHECKING:
     from comet_updates.publish.bucket import Bucket
@@ -24,6 +37,7 @@ def rollback(
     product: Product, channel: Channel, *,
     reason: Annotated[str, typer.Option(help="Reason for the withdrawal. It is public.")],
     bucket: BucketName, endpoint_url: EndpointUrl = None, dry_run: DryRun = False, as_json: AsJson = False,
+    wait: Wait = False, service_url: ServiceUrl = None, timeout: Timeout = TIMEOUT_S,
 ) -> None:  # fmt: skip
     """Withdraw the latest release of a channel. Prints what is offered instead and what to do next.
 
@@ -31,7 +45,7 @@ def rollback(
     """
     from comet_updates_cli import policy_edits  # noqa: PLC0415 (as above)
 
-    where = Where(bucket, endpoint_url, dry_run, as_json)
+    where = Where(bucket, endpoint_url, dry_run, as_json, waiting=waiting(wait, service_url, timeout))
     made: list[policy_edits.Withdrawal] = []
 
     def make_plan(opened: Bucket, now: datetime) -> Plan:
@@ -40,9 +54,6 @@ def rollback(
 
     with refusals():
         plan = execute(where, make_plan)
-    done = made[-1]
-    if as_json:
-        say_json(as_json_of(where, plan) | {"withdrawn": done.withdrawn, "offered": done.offered})
-        return
-    show(where, plan)
-    say(*done.says(product, channel))
+        done = made[-1]
+        report = {"withdrawn": done.withdrawn, "offered": done.offered}
+        finish(where, plan, report, done.says(product, channel))

@@ -8,7 +8,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from comet_updates_cli.options import AsJson, BucketName, Channel, DryRun, EndpointUrl, Product, Version, Where
+from comet_updates_cli.options import (
+    TIMEOUT_S,
+    AsJson,
+    BucketName,
+    Channel,
+    DryRun,
+    EndpointUrl,
+    Product,
+    ServiceUrl,
+    Timeout,
+    Version,
+    Wait,
+    Where,
+    waiting,
+)
 from comet_updates_cli.run_plan import change_policy
 
 if TYPE_CHECKING:
@@ -36,6 +50,7 @@ def rollout(
     groups: Annotated[int, typer.Option(min=1, max=100, help="With --every: number of groups.")] = 7,
     start: Annotated[str | None, typer.Option(help="With --every: start time, such as 2026-11-20T12:00:00Z.")] = None,
     bucket: BucketName, endpoint_url: EndpointUrl = None, dry_run: DryRun = False, as_json: AsJson = False,
+    wait: Wait = False, service_url: ServiceUrl = None, timeout: Timeout = TIMEOUT_S,
 ) -> None:  # fmt: skip
     """Offer a release to a part of the users. Either to a percentage, or to one group after another.
 
@@ -53,4 +68,5 @@ def rollout(
         started = {"start": start or encode.moment(now), **phased}
         return policy_edits.rollout(version, started if percent is None else {"percent": percent})
 
-    change_policy(product, channel, Where(bucket, endpoint_url, dry_run, as_json), edit)
+    where = Where(bucket, endpoint_url, dry_run, as_json, waiting=waiting(wait, service_url, timeout))
+    change_policy(product, channel, where, edit)

@@ -6,7 +6,21 @@ from typing import Annotated
 
 import typer
 
-from comet_updates_cli.options import AsJson, BucketName, Channel, DryRun, EndpointUrl, Product, Version, Where
+from comet_updates_cli.options import (
+    TIMEOUT_S,
+    AsJson,
+    BucketName,
+    Channel,
+    DryRun,
+    EndpointUrl,
+    Product,
+    ServiceUrl,
+    Timeout,
+    Version,
+    Wait,
+    Where,
+    waiting,
+)
 from comet_updates_cli.run_plan import change_policy
 
 app = typer.Typer()
@@ -17,6 +31,7 @@ def schedule(
     product: Product, channel: Channel, version: Version, *,
     at: Annotated[str, typer.Option(metavar="TIME", help="Start time, such as 2026-11-20T12:00:00Z.")],
     bucket: BucketName, endpoint_url: EndpointUrl = None, dry_run: DryRun = False, as_json: AsJson = False,
+    wait: Wait = False, service_url: ServiceUrl = None, timeout: Timeout = TIMEOUT_S,
 ) -> None:  # fmt: skip
     """Set the start time of a waiting release. Clients do not see the release before.
 
@@ -25,7 +40,7 @@ def schedule(
     """
     from comet_updates_cli import policy_edits  # noqa: PLC0415 (as above)
 
-    where = Where(bucket, endpoint_url, dry_run, as_json)
+    where = Where(bucket, endpoint_url, dry_run, as_json, waiting=waiting(wait, service_url, timeout))
     change_policy(product, channel, where, lambda now: policy_edits.schedule(version, at, now))
 
 
@@ -33,10 +48,10 @@ def schedule(
 def unschedule(
     product: Product, channel: Channel, version: Version, *, bucket: BucketName, endpoint_url: EndpointUrl = None,
     dry_run: DryRun = False, as_json: AsJson = False,
+    wait: Wait = False, service_url: ServiceUrl = None, timeout: Timeout = TIMEOUT_S,
 ) -> None:  # fmt: skip
     """Undo `schedule`. The release is offered from the time in its own document."""
     from comet_updates_cli import policy_edits  # noqa: PLC0415 (as above)
 
-    change_policy(
-        product, channel, Where(bucket, endpoint_url, dry_run, as_json), lambda _: policy_edits.unschedule(version)
-    )
+    where = Where(bucket, endpoint_url, dry_run, as_json, waiting=waiting(wait, service_url, timeout))
+    change_policy(product, channel, where, lambda _: policy_edits.unschedule(version))

@@ -23,7 +23,6 @@ from comet_updates.formats import electron_updater, tauri
 from comet_updates.model.offer import Offer
 from comet_updates.model.release import Release
 from comet_updates.publish.uploads import parse
-from comet_updates_cli import release_document
 from testkit.s3 import Wire
 from tests.cli.conftest import Shop
 from tests.clients.servers import Server
@@ -112,6 +111,14 @@ def test_a_second_time_changes_nothing_and_is_no_fault(build: Build) -> None:
     other = build.run("--title", "Another")
     assert other.exit_code == 1
     assert "already exists with different content" in other.output
+    assert "--part" not in other.output
+
+
+def test_second_job_of_a_matrix_is_told_of_parts(build: Build) -> None:
+    assert build.run(files=["App Setup 4.2.1.exe"]).exit_code == 0
+    second = build.run(files=["App-4.2.1.AppImage"])
+    assert second.exit_code == 1
+    assert "If several jobs build one version, run each of them with --part and --parts." in second.stderr
 
 
 def test_signatures_beside_the_files_are_picked_up(build: Build) -> None:
@@ -242,7 +249,7 @@ def serve_what_is_public(build: Build, channel: str = "stable") -> None:
 def test_wait_for_a_live_release_shows_what_each_client_sees(build: Build) -> None:
     build.shop.release("4.2.0", artifacts=[offers.artifact("linux", "x86_64", "App.AppImage", bundle="appimage")])
     late = wait(build)
-    assert (late.exit_code, "not live after" in late.output) == (1, True)
+    assert (late.exit_code, "not live after" in late.output) == (3, True)
     serve_what_is_public(build)
     done = wait(build)
     assert done.exit_code == 0, done.output
@@ -260,14 +267,14 @@ def test_a_document_that_the_service_still_tells_otherwise_is_not_live(build: Bu
     assert wait(build).exit_code == 0
     build.server.files["latest.yml"] = b"older"
     late = wait(build, "--json")
-    assert late.exit_code == 1
+    assert late.exit_code == 3
     documents = json.loads(late.stdout)["live"]["documents"]
     assert [sight["document"] for sight in documents if not sight["is_live"]] == ["latest.yml"]
 
 
-def test_a_scheduled_release_is_said_to_wait_and_is_no_fault(build: Build) -> None:
+def test_wait_for_a_scheduled_release_exits_with_code_3(build: Build) -> None:
     done = wait(build, "--not-before", "2099-01-01T00:00:00Z")
-    assert done.exit_code == 0
+    assert done.exit_code == 3
     assert f"{KEY} is scheduled for 2099-01-01T00:00:00+00:00." in done.output
 
 
@@ -282,11 +289,23 @@ def test_a_scheduled_release_is_said_to_wait_and_is_no_fault(build: Build) -> No
         ),
     ],
 )
-def test_a_release_that_is_held_back_is_said_to_wait(build: Build, decided: dict[str, str], says: str) -> None:
+def test_wait_for_a_held_release_gives_the_reason_and_code_3(build: Build, decided: dict[str, str], says: str) -> None:
     build.shop.release("4.2.0")
     build.shop.policy(**decided)
     done = wait(build)
-    assert (done.exit_code, says in done.output) == (0, True)
+    assert (done.exit_code, says in done.output) == (3, True)
+
+
+def test_wait_for_a_lower_release_names_the_higher_one(build: Build) -> None:
+    """SemVer compares `beta9` and `beta11` as texts."""
+    build.shop.release("4.2.1-beta9")
+    done = build.shop.run(
+        "release", str(build.save("App.x86_64.AppImage", b"\x7fELF")), "--product", "comet-cursor",
+        "--version", "4.2.1-beta11", "--base-url", build.server.url,
+        "--wait", "--service-url", build.server.url, "--timeout", "0.1",
+    )  # fmt: skip
+    assert done.exit_code == 3
+    assert "4.2.1-beta9 on stable is higher by the version scheme `semver` and stays offered." in done.output
 
 
 def test_a_refusal_is_told_with_every_problem(build: Build) -> None:
@@ -411,12 +430,13 @@ def test_quiet_says_nothing_unless_something_is_wrong(build: Build) -> None:
     assert "already exists with different content" in refused.output
 
 
-CHANGELOG = "# Changelog\n\n## [4.2.10] - today\n\nTen.\n\n## [4.2.1] - 2026\n\n### Added\n\nOne.\n\n## 4.2.0\n\nNil.\n"
+def test_changelog_without_the_version_is_refused_before_anything_is_uploaded(build: Build) -> None:
+    changelog = str(build.save("CHANGELOG.md", b"# Changes\n\n## 4.2.0\n\n- Old.\n"))
+    refused = build.run("--notes", changelog)
+    assert (refused.exit_code, build.shop.s3.keys()) == (1, [])
+    assert f"{changelog}: has no section for 4.2.1. Add a heading such as: ## 4.2.1." in refused.stderr
 
 
-@pytest.mark.parametrize(
-    ("version", "found"),
-    [("4.2.1", "### Added\n\nOne."), ("4.2.10", "Ten."), ("4.2.0", "Nil."), ("9.9.9", CHANGELOG.strip())],
-)
-def test_the_notes_of_a_version_are_its_section_of_the_changelog(version: str, found: str) -> None:
-    assert release_document.notes(CHANGELOG, version) == found
+def test_version_without_notes_in_its_changelog_is_released_without(build: Build) -> None:
+    assert build.run("--notes", str(build.save("CHANGELOG.md", b"## 4.2.1\n\n## 4.2.0\n\n- Old.\n"))).exit_code == 0
+    assert "notes" not in build.released()
