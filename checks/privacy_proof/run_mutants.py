@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from itertools import repeat
 from pathlib import Path
 from queue import SimpleQueue
 from typing import NamedTuple, Self
@@ -401,7 +400,8 @@ def _result(mutant: Mutant, source: Check | None, without: str | None) -> Mutant
 def _after_session(
     check: Check, some: list[Mutant], failed: list[bool], source: dict[Mutant, Check | None]
 ) -> Iterator[Mutant | MutantResult]:
-    for mutant, has_failed in zip(some, failed or repeat(False), strict=False):  # a spoiled session has no results
+    # A spoiled session has no results.
+    for mutant, has_failed in zip(some, failed or [False] * len(some), strict=True):
         if has_failed:
             yield _result(mutant, source[mutant], check.test)
         elif mutant.when != "always" and source[mutant]:
