@@ -121,7 +121,10 @@ HOMES: dict[str, set[str]] = {
     "packaging": {"comet_updates.versions"},
     "semver": {
         "comet_updates.answer.drop_in",
+        "comet_updates.formats.electron_updater",
         "comet_updates.formats.selection",
+        "comet_updates.formats.tauri",
+        "comet_updates.formats.velopack",
         "comet_updates.versions",
     },
     "yaml": {

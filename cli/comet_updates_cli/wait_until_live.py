@@ -110,7 +110,7 @@ def _lower(product: Product, release: Release, latest: Release) -> str:
     return says
 
 
-_ORDERS = {"semver": "SemVer", "dotted": "its numbers", "pep440": "PEP 440", "build": "its build"}
+_ORDERS = {"semver": "SemVer", "dotted": "its numbers", "pep440": "PEP 440", "build": "its build", "sparkle": "Sparkle"}
 
 
 def says_of(refusals: Iterable[RefusedUploadError]) -> list[str]:

@@ -17,17 +17,14 @@ from __future__ import annotations
 
 import functools
 import math
-import re
 import xml.etree.ElementTree as ET
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC
-from email.utils import format_datetime, parsedate_to_datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from email.utils import format_datetime
 from typing import NamedTuple
 
-from comet_updates import object_keys
-from comet_updates.errors import ForeignFeedError
-from comet_updates.formats import encode, file_names, imported, selection, sparkle_order, xml_writer
+from comet_updates.formats import appcast, encode, file_names, imported, selection, sparkle_order, xml_writer
+from comet_updates.formats.appcast import DEFAULT_CHANNEL, GROUPS, NAMESPACE, SIGNATURES, SYSTEMS
 from comet_updates.formats.notes import FALLBACK, title
 from comet_updates.formats.selection import SYSTEM_NAMES, Files, Rule, Shown, View
 from comet_updates.model.channel import Rollout
@@ -35,33 +32,12 @@ from comet_updates.model.offer import Offer
 from comet_updates.model.release import Artifact, Critical, Informational, Release
 
 NEEDS = "a file for macOS, Windows or Linux; a signature, once one release has one"
-NAMESPACE = "http://www.andymatuschak.org/xml-namespaces/sparkle"
-GROUPS = 7
-"""Sparkle's own number of groups in a phased rollout."""
-
 NOTES_MAX_BYTES = 200_000  # so that a release with an item for each system is never cut
 
-DEFAULT_CHANNEL = "stable"
-"""The channel of items without `sparkle:channel`. Every app sees these items."""
-
+parse = appcast.parse
 _S = f"{{{NAMESPACE}}}"
-SIGNATURES = {"ed25519": "edSignature", "dsa": "dsaSignature", "netsparkle": "signature"}
 _NOTES_FORMATS = {"markdown": "markdown", "text": "plain-text"}
 _NOT_FOR_THESE = (".nupkg", ".blockmap", ".appx", ".msix")
-# The names that all three clients understand, the most common computer first. NetSparkle takes any that contains `win`.
-SYSTEMS = {
-    ("macos", "universal"): "macos",
-    ("macos", "any"): "macos",
-    ("macos", "x86_64"): "macos",
-    ("macos", "aarch64"): "macos",
-    ("windows", "any"): "windows",
-    ("windows", "universal"): "windows",
-    ("windows", "x86_64"): "windows-x64",
-    ("windows", "i686"): "windows-x86",
-    ("windows", "aarch64"): "windows-arm64",
-    ("linux", "x86_64"): "linux",
-    ("linux", "any"): "linux",
-}
 ET.register_namespace("sparkle", NAMESPACE)
 
 
@@ -79,6 +55,7 @@ class _Item(NamedTuple):
 
     release: Release
     file: Artifact | None
+    os: str = ""
 
 
 def views(offer: Offer) -> list[View]:
@@ -86,7 +63,14 @@ def views(offer: Offer) -> list[View]:
     has_others = any(release.channel != offer.channel for release in selection.offered(offer))
     documents = ("appcast.xml", "appcast-channels.xml") if has_others else ("appcast.xml",)
     return [
-        View(documents, client, follows, files, functools.partial(_left_out, platform), SYSTEM_NAMES[platform])
+        View(
+            documents,
+            client,
+            follows,
+            functools.partial(files, _os_names(offer)),
+            functools.partial(_left_out, platform),
+            SYSTEM_NAMES[platform],
+        )
         for platform, client, follows, files in (
             ("macos", "Sparkle", _MAC_RULES, _mac_files),
             ("windows", "WinSparkle and NetSparkle", _WINDOWS_RULES, _windows_files),
@@ -141,28 +125,49 @@ def _items(offer: Offer) -> Iterator[_Item]:
     for release in selection.offered(offer):
         found = files.get(id(release))
         if found is not None:
-            yield from (_Item(release, file) for file in found) if found else (_Item(release, None),)
+            os_names = SYSTEMS | _os_names(offer)
+            of_files = (_Item(release, file, os_names[file.platform, file.arch]) for file in found)
+            yield from of_files if found else (_Item(release, None),)
 
 
-def _mac_files(release: Release) -> Files:
-    """Return the file for Macs: one that runs on all of them, or else the one for Intel, or for Apple silicon."""
-    return _files(release, "macos", lambda found: found[:1])
+def _os_names(offer: Offer) -> dict[tuple[str, str], str]:
+    """Return the names of systems that copies of this product look for, in place of those in `SYSTEMS`.
+
+    A release that does not state them gets those of the releases before it: its copies are the same.
+    """
+    return {
+        (artifact.platform, artifact.arch): artifact.os_name
+        for release, _ in reversed(offer.history)
+        for artifact in release.artifacts
+        if artifact.os_name
+    }
 
 
-def _windows_files(release: Release) -> Files:
+Names = Mapping[tuple[str, str], str]
+
+
+def _mac_files(names: Names, release: Release) -> Files:
+    """Return the file for Macs: one that runs on all of them, or else the one for Intel, or for Apple silicon.
+
+    NetSparkle alone reads other names for macOS, so files with these have items of their own.
+    """
+    return _files(names, release, "macos")
+
+
+def _windows_files(names: Names, release: Release) -> Files:
     """Return a file for each architecture. NetSparkle ignores the architecture and takes the first."""
-    found = _files(release, "windows", lambda found: found)
+    found = _files(names, release, "windows")
     if not found.lack and found.files and found.files[0].arch == "aarch64":
         return Files(lack="NetSparkle would give the file for Arm to every computer: add a file for x86_64")
     return found
 
 
-def _linux_files(release: Release) -> Files:
-    return _files(release, "linux", lambda found: found[:1])
+def _linux_files(names: Names, release: Release) -> Files:
+    return _files(names, release, "linux")
 
 
-def _files(release: Release, platform: str, choose: Callable[[list[Artifact]], list[Artifact]]) -> Files:
-    """Return one file for each system of a platform, in the order of `SYSTEMS`, of which `choose` takes some."""
+def _files(names: Names, release: Release, platform: str) -> Files:
+    """Return one file for each system of a platform, in the order of `SYSTEMS`. Macs have one, unless in `names`."""
     if release.informational and not _page(release):
         return Files(lack="`informational` needs a `link` or a `notes_url`")
     numbers = _compared(release).partition("-")[0]
@@ -173,13 +178,15 @@ def _files(release: Release, platform: str, choose: Callable[[list[Artifact]], l
     found = selection.narrowed(
         release.artifacts,
         selection.on(platform),
-        (lambda file: (file.platform, file.arch) in SYSTEMS, f"{selection.NO_FILE}{computer}"),
+        (lambda file: (file.platform, file.arch) in {*SYSTEMS, *names}, f"{selection.NO_FILE}{computer}"),
         (_is_whole, f"the files for {computer} are deltas or packages that Sparkle does not install"),
     )
     if found.lack:
         return found
-    systems = [system for system in SYSTEMS if any((file.platform, file.arch) == system for file in found.files)]
-    files = choose([_preferred(file for file in found.files if (file.platform, file.arch) == one) for one in systems])
+    systems = [one for one in {**SYSTEMS, **names} if any((file.platform, file.arch) == one for file in found.files)]
+    same = [] if platform == "windows" else [one for one in systems if one not in names][1:]
+    chosen = [one for one in systems if one not in same]
+    files = [_preferred(file for file in found.files if (file.platform, file.arch) == one) for one in chosen]
     # An app that contains a public key refuses unsigned items.
     signed = [file for file in files if _is_signed(file)]
     lack = selection.os_lack(files)
@@ -205,7 +212,8 @@ def _is_whole(artifact: Artifact) -> bool:
 def _left_out(platform: str, offer: Offer, every: Sequence[Shown]) -> dict[int, str]:
     """Return why a client would refuse a release or misread it because of the others, by the release's `id`."""
     found: dict[int, str] = {}
-    is_signed = runs_on_intel = False
+    is_signed = False
+    runs_on_intel = any(file.arch != "aarch64" for one in every for file in one.files)
     for one in reversed(every):
         if lack := _version_lack(offer, one.release):
             found[id(one.release)] = lack
@@ -213,12 +221,11 @@ def _left_out(platform: str, offer: Offer, every: Sequence[Shown]) -> dict[int, 
             found[id(one.release)] = "an earlier release is signed, so apps refuse this one, which is not"
         elif one.files and runs_on_intel and platform == "macos" and one.files[0].arch == "aarch64":
             found[id(one.release)] = (
-                "the file is for Apple silicon, and Sparkle before 2.9 would give it to the Intel Macs that have an "
-                "earlier release: add a universal file, or release on another channel"
+                "the file is for Apple silicon, and Sparkle before 2.9 would give it to the Intel Macs that have "
+                "another release: add a universal file, or release on another channel"
             )
         else:
             is_signed = is_signed or any(map(_is_signed, one.files))
-            runs_on_intel = runs_on_intel or any(file.arch != "aarch64" for file in one.files)
     return found | _disordered([one.release for one in every if id(one.release) not in found])
 
 
@@ -299,7 +306,7 @@ def _appcast(offer: Offer, items: list[_Item], *, with_channels: bool) -> bytes:
 
 
 def _element(offer: Offer, item: _Item, *, with_channel: bool) -> ET.Element:
-    release, file = item
+    release, file, _ = item
     interval_s = _interval_s(offer.rollout) if _is_pending(offer, release) else None
     element = ET.Element("item")
     xml_writer.add_text(element, "title", title(release))
@@ -323,7 +330,7 @@ def _element(offer: Offer, item: _Item, *, with_channel: bool) -> ET.Element:
     if interval_s:
         xml_writer.add_text(element, f"{_S}phasedRolloutInterval", str(interval_s))
     if file:
-        _add_file(element, release, file)
+        _add_file(element, release, file, item.os)
     return element
 
 
@@ -368,12 +375,12 @@ def _add_informational(element: ET.Element, offer: Offer, release: Release) -> N
             xml_writer.add_text(told, f"{_S}belowVersion", below)
 
 
-def _add_file(element: ET.Element, release: Release, file: Artifact) -> None:
+def _add_file(element: ET.Element, release: Release, file: Artifact, os: str) -> None:
     xml_writer.add_text(element, f"{_S}minimumSystemVersion", file.min_os)
     xml_writer.add_text(element, f"{_S}maximumSystemVersion", file.max_os)
     if (file.platform, file.arch) == ("macos", "aarch64"):
         xml_writer.add_text(element, f"{_S}hardwareRequirements", "arm64")
-    _add_enclosure(element, file, {f"{_S}os": SYSTEMS[file.platform, file.arch]})
+    _add_enclosure(element, file, {f"{_S}os": os})
     deltas = [a for a in release.artifacts if (a.platform, a.arch, a.kind) == (file.platform, file.arch, "delta")]
     if deltas and file.platform == "macos":
         below = xml_writer.add(element, f"{_S}deltas")
@@ -416,187 +423,3 @@ def _interval_s(rollout: Rollout | None) -> int | None:
     if rollout is None or rollout.start is None or rollout.interval is None or rollout.groups is None:
         return None
     return math.ceil(rollout.interval * (rollout.groups - 1) / (GROUPS - 1)) or None
-
-
-_READ = {"title", "pubDate", "link", "description", "enclosure", "releaseNotesLink", "guid"} | {
-    f"sparkle:{name}"
-    for name in (
-        *("version", "shortVersionString", "channel", "minimumSystemVersion", "maximumSystemVersion"),
-        *("releaseNotesLink", "criticalUpdate", "informationalUpdate", "deltas", "minimumUpdateVersion", "tags"),
-        *("minimumAutoupdateVersion", "ignoreSkippedUpgradesBelowVersion", "fullReleaseNotesLink"),
-        *("hardwareRequirements", "phasedRolloutInterval"),
-    )
-}
-_READ_OF_A_FILE = {"url", "length", "type"} | {
-    f"sparkle:{name}"
-    for name in (
-        *("version", "shortVersionString", "os", "channel", "deltaFrom", "installerArguments", "installationType"),
-        *("deltaFromSparkleExecutableSize", "deltaFromSparkleLocales"),
-        *SIGNATURES.values(),
-    )
-}
-
-
-def parse(body: bytes, feed: imported.Feed) -> None:
-    """Read an appcast of Sparkle, WinSparkle or NetSparkle. See `imported`.
-
-    If all versions are dotted numbers, they become builds, and `shortVersionString` becomes the version.
-
-    Raises:
-        ForeignFeedError: the document is not an appcast, or an item in it is not valid.
-    """
-    try:
-        root = ET.fromstring(body)  # noqa: S314 (expat fetches nothing and limits the growth of entities)
-    except ET.ParseError as error:
-        raise ForeignFeedError(f"not XML: {error}") from error
-    if root.tag != "rss" or root.find("channel") is None:
-        raise ForeignFeedError(f"not an appcast: it begins with <{_short(root.tag)}>, not with <rss> and <channel>")
-    items = [item for item in root.iter("item") if not _is_delta(item)]
-    versions = [_version(item) for item in items]
-    is_dotted = all(re.fullmatch(r"[0-9.]+", version) for version in versions)
-    feed.scheme = "build" if is_dotted else "semver"
-    seen: dict[tuple[str, str], str] = {}
-    for number, (item, version) in enumerate(zip(items, versions, strict=True), start=1):
-        shown = _said(item, "shortVersionString") or version
-        usable = re.match(object_keys.VERSION, shown if is_dotted else version)
-        if usable is None:
-            raise ForeignFeedError(f"item {number}: {shown!r} cannot be a version")
-        name, channel = usable.group(), (_said(item, "channel") or feed.channel).lower()
-        if seen.get((channel, name), version) != version:
-            name += f"+{version}"  # two builds with the same visible version
-        if (channel, name) in seen:
-            _read_again(feed, f"item {number}", item, channel, name)
-            continue
-        seen[channel, name] = version
-        build = version if is_dotted else None
-        display_version = shown if shown != name else None
-        _read(feed, f"item {number}", item, name, channel=channel, build=build, display_version=display_version)
-
-
-def _read(
-    feed: imported.Feed, where: str, item: ET.Element, version: str, *, channel: str, **versions: str | None
-) -> None:
-    feed.unknown(where, {_short(child.tag) for child in item}, _READ)
-    critical = item.find(f"{_S}criticalUpdate")
-    critical = item.find(f"{_S}tags/{_S}criticalUpdate") if critical is None else critical
-    below = critical.get(f"{_S}version") if critical is not None else None
-    notes = [note for note in item.findall("description") if note.text]
-    form = notes[0].get(f"{_S}format", "html") if notes else None
-    links = [link for link in (*item.findall(f"{_S}releaseNotesLink"), *item.findall("releaseNotesLink")) if link.text]
-    enclosures = [*item.findall("enclosure"), *item.findall(f"{_S}deltas/enclosure")]
-    feed.add(
-        version,
-        [_read_file(feed, where, item, enclosure) for enclosure in enclosures],
-        channel,
-        **versions,
-        released_at=_read_date(feed, where, item.findtext("pubDate")),
-        title=" ".join((item.findtext("title") or "").split()),
-        link=feed.url(f"{where}, link", item.findtext("link")),
-        notes={note.get(xml_writer.LANGUAGE, imported.NO_LANGUAGE): note.text for note in notes},
-        notes_format={"html": "html", "plain-text": "text"}.get(form) if form else None,
-        notes_url={
-            link.get(xml_writer.LANGUAGE, imported.NO_LANGUAGE): feed.url(f"{where}, releaseNotesLink", link.text)
-            for link in links
-        },
-        critical={"below_version": below} if below else critical is not None or None,
-        informational=_read_informational(item.find(f"{_S}informationalUpdate")),
-        minimum_version=_said(item, "minimumUpdateVersion"),
-        major_below_version=_said(item, "minimumAutoupdateVersion"),
-        announce_below_version=_said(item, "ignoreSkippedUpgradesBelowVersion"),
-        history_url=feed.url(f"{where}, fullReleaseNotesLink", item.findtext(f"{_S}fullReleaseNotesLink")),
-    )
-    interval = imported.size(f"{where}, phasedRolloutInterval", _said(item, "phasedRolloutInterval"))
-    if interval and feed.releases[-1].get("released_at"):
-        rollout = {"start": feed.releases[-1]["released_at"], "interval": interval, "groups": GROUPS}
-        feed.decision(where, channel, rollout={"version": version, **rollout})
-
-
-def _read_again(feed: imported.Feed, where: str, item: ET.Element, channel: str, version: str) -> None:
-    """Read another item of a release that was read before, and add its files for other systems."""
-    release = next(r for r in feed.releases if (r["channel"], r["version"]) == (channel, version))
-    systems = {(file["platform"], file["arch"]) for file in release["artifacts"]}
-    files = [_read_file(feed, where, item, enclosure) for enclosure in item.findall("enclosure")]
-    others = [file for file in files if (file["platform"], file["arch"]) not in systems]
-    release["artifacts"] += others
-    if len(others) < len(files) or not files:
-        feed.remark(where, f"{version} is in the feed twice. The first one is imported; the client uses it, too")
-
-
-def _read_file(feed: imported.Feed, where: str, item: ET.Element, enclosure: ET.Element) -> imported.Wire:
-    feed.unknown(f"{where}, enclosure", {_short(name) for name in enclosure.keys()}, _READ_OF_A_FILE)  # noqa: SIM118
-    system = (enclosure.get(f"{_S}os") or "macos").lower()
-    platform, arch = next((pair for pair, name in SYSTEMS.items() if name == system), (system, "any"))
-    needs = _said(item, "hardwareRequirements")
-    if needs and needs != "arm64":
-        feed.remark(where, f"sparkle:hardwareRequirements {needs!r} is left out: releases have no such field")
-    url = feed.url(f"{where}, enclosure", enclosure.get("url")) or ""
-    delta = enclosure.get(f"{_S}deltaFrom")
-    return imported.given(
-        platform=platform,
-        arch="aarch64" if needs == "arm64" else "any" if system in ("macos", "linux") else arch,
-        kind="delta" if delta else imported.kind(url) if not url.lower().endswith(".dmg") else "archive",
-        url=url,
-        size=imported.size(f"{where}, length", enclosure.get("length")),
-        signatures={kind: found for kind, name in SIGNATURES.items() if (found := enclosure.get(f"{_S}{name}"))},
-        min_os=_said(item, "minimumSystemVersion"),
-        max_os=_said(item, "maximumSystemVersion"),
-        from_version=delta,
-        from_executable_size=imported.size(
-            f"{where}, deltaFromSparkleExecutableSize", enclosure.get(f"{_S}deltaFromSparkleExecutableSize")
-        ),
-        from_locales=enclosure.get(f"{_S}deltaFromSparkleLocales"),
-        installation_type=enclosure.get(f"{_S}installationType"),
-        media_type=enclosure.get("type"),
-        installer_arguments=enclosure.get(f"{_S}installerArguments"),
-    )
-
-
-def _read_date(feed: imported.Feed, where: str, written: str | None) -> str | None:
-    if not written or not written.strip():
-        return None
-    try:
-        date = parsedate_to_datetime(written)
-    except ValueError:
-        feed.remark(where, f"pubDate {written.strip()!r} is left out: it is not a valid date")
-        return None
-    return (date if date.tzinfo else date.replace(tzinfo=UTC)).isoformat()
-
-
-def _read_informational(element: ET.Element | None) -> bool | imported.Wire | None:
-    if element is None:
-        return None
-    versions = [child.text for child in element.findall(f"{_S}version")]
-    return imported.given(versions=versions, below_version=element.findtext(f"{_S}belowVersion")) or True
-
-
-def _version(item: ET.Element) -> str:
-    """Return the item's version.
-
-    If the item has none, the text between the last `_` of the file name and its ending is the version, as in the
-    client.
-
-    Raises:
-        ForeignFeedError: the item has no version.
-    """
-    enclosure = item.find("enclosure")
-    _, found, end = (enclosure.get("url") or "").rpartition("_") if enclosure is not None else ("", "", "")
-    version = _said(item, "version") or (end.rpartition(".")[0] if found else "")
-    if not version:
-        raise ForeignFeedError(f"the item {item.findtext('title')!r} has no sparkle:version")
-    return version
-
-
-def _is_delta(item: ET.Element) -> bool:
-    """Return whether the item's own file is a delta. The client ignores such an item."""
-    return item.find(f"enclosure[@{_S}deltaFrom]") is not None
-
-
-def _said(item: ET.Element, name: str) -> str | None:
-    """Return the attribute `name` of the file, or the text of the element `name`, or None."""
-    enclosure = item.find("enclosure")
-    said = enclosure.get(f"{_S}{name}") if enclosure is not None else None
-    return said or (item.findtext(f"{_S}{name}") or "").strip() or None
-
-
-def _short(tag: str) -> str:
-    return tag.replace(_S, "sparkle:")

@@ -77,7 +77,7 @@ def decide(
         is_complete,
         is_pinned=policy.pin is not None,
         paused_at=paused_at,
-        orders_by_build=product.version_scheme == Scheme.BUILD.value,
+        orders_by_build=Scheme(product.version_scheme).uses_build,
     )
 
 
@@ -148,7 +148,7 @@ def _up_to(product: Product, pin: str, known: Sequence[Release]) -> Callable[[Re
             ceiling = _rank(product, pinned)
             return lambda release: _rank(product, release) <= ceiling
     scheme = Scheme(product.version_scheme)
-    if scheme is Scheme.BUILD:
+    if scheme.uses_build:
         raise VersionSyntaxError(pin, scheme.value, "Pin the version of a release that is uploaded")
     highest = precedence(scheme, pin)
     return lambda release: product.precedence(release) <= highest
