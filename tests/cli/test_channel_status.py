@@ -136,7 +136,7 @@ def test_what_an_updater_lacks_is_said(shop: Shop) -> None:
 def test_documents_that_do_not_exist_are_said_for_one_product(shop: Shop) -> None:
     shop.release("4.2.0", artifacts=SIGNED)
     shop.publish()
-    documents = "RELEASES, latest.yml, releases.win.json, stable.yml"
+    documents = "RELEASES, latest.yml, releases.win-stable.json, releases.win.json, stable.yml"
     said = f"missing  comet-cursor/stable {documents}: this release has no file for Windows\n"
     assert said in shop.run("status", "comet-cursor").output
     assert "missing" not in shop.run("status").output
