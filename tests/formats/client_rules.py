@@ -21,7 +21,7 @@ import semver
 import yaml
 
 from comet_updates.formats import sparkle_order
-from comet_updates.formats.sparkle import NAMESPACE
+from comet_updates.formats.appcast import NAMESPACE
 
 S = f"{{{NAMESPACE}}}"
 RUNS = {
