@@ -97,8 +97,8 @@ def test_missing_parts_are_named(matrix: Matrix) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--title", "Three"], "parts/comet-cursor/stable/2.0.0/: the parts linux and windows differ in title. Run"),
-        (["--critical"], "in critical. Run every job with the same options and notes"),
+        (["--title", "Three"], "parts/comet-cursor/stable/2.0.0/: the parts linux and windows differ in title."),
+        (["--critical"], "in critical. Use the same options and notes in every job."),
         (["--not-before", "2027-01-01T00:00:00Z"], "in available_at."),
         (["--percent", "5"], "in percent."),
         (["--build", "12"], "in build."),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
+from functools import cached_property
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
@@ -31,6 +33,8 @@ from comet_updates.model.fields import (
     Version,
     either,
 )
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 class Critical(StrictDocument):
@@ -175,10 +179,28 @@ class Release(Uploaded):
             if (version := getattr(self, field)) is not None:
                 yield f"$.{field}", version
 
+    @cached_property
+    def control_characters(self) -> tuple[tuple[str, str], ...]:
+        """The JSON path of each text with a control character, and that character. Tabs and ends of lines are none."""
+        found = ((path, _CONTROL.search(text)) for path, text in _texts("$", self.wire))
+        return tuple((path, match[0]) for path, match in found if match)
+
     @property
     def due_at(self) -> datetime | None:
         """The time from which the release may be offered, or None for always."""
         return self.available_at or self.released_at
+
+
+def _texts(path: str, value: object) -> Iterator[tuple[str, str]]:
+    """Yield each text in a JSON value with its path."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            yield from _texts(f"{path}.{name}", each)
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from _texts(f"{path}[{index}]", each)
 
 
 class Approval(Uploaded):

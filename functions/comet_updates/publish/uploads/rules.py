@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from itertools import islice
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -21,6 +22,9 @@ _FOR = ("platform", "arch", "kind", "min_os", "max_os", "from_version", "bundle"
 
 _HTTPS_PORT = 443
 
+TEXTS_CHECKED_SINCE = datetime(2026, 11, 29, tzinfo=UTC)
+"""Releases from before this rule stay accepted, with the control characters that their texts have."""
+
 _NAMED_MAX = 5
 """How many releases a refusal names."""
 
@@ -31,7 +35,7 @@ def check_release(key: str, release: Release, product: Product) -> None:
     Raises:
         RefusedUploadError: the release breaks a rule. The error contains every problem.
     """
-    if problems := (*version_problems(release, product), *own_problems(release, product)):
+    if problems := (*text_problems(release), *version_problems(release, product), *own_problems(release, product)):
         raise RefusedUploadError(key, problems)
 
 
@@ -52,6 +56,19 @@ def version_problems(release: Release, product: Product) -> Iterator[Problem]:
     yield from _unparsed(f"$.{field}", release.version, release.build, product)
     for path, version in release.other_versions():
         yield from _unparsed(path, version, version, product)
+
+
+def text_problems(release: Release) -> Iterator[Problem]:
+    """Yield a problem for each text with a control character. XML parsers and terminals read C1 controls differently.
+
+    Only for releases that were uploaded since `TEXTS_CHECKED_SINCE`.
+    """
+    for path, character in release.control_characters:
+        yield Problem(
+            path,
+            f"has the control character U+{ord(character):04X}",
+            "Remove it. It is often a letter that was saved in another encoding than UTF-8",
+        )
 
 
 def policy_problems(policy: ChannelPolicy, product: Product) -> Iterator[Problem]:
