@@ -14,7 +14,7 @@ from comet_updates.publish.uploads.load import Loader, list_inputs
 
 
 class KnownProduct(NamedTuple):
-    """What the bucket has of a product.
+    """A product in the bucket.
 
     Attributes:
         key: the S3 key of its document.
@@ -26,9 +26,9 @@ class KnownProduct(NamedTuple):
 
 
 def load(bucket: Bucket, product: str, *, may_be_new: bool, ask: Callable[[str], str] | None) -> KnownProduct:
-    """Return what the bucket has of a product.
+    """Return a product in the bucket.
 
-    A product of which the bucket has nothing must be allowed. The first product of a bucket always is.
+    A new product must be allowed, except the first product of a bucket.
 
     Args:
         bucket: the bucket of the service.

@@ -1,4 +1,4 @@
-"""Which updaters get which file of a release: those whose documents name its URL."""
+"""Finds the updaters that get a file of a release: their documents name its URL."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def signatures(file: Path, stated: Iterable[Evidence]) -> dict[str, str]:
             found[read[0]] = read[1]
     for one in stated:
         for kind, signature in one.signatures.items():
-            if kind in file_signatures.KINDS and found.setdefault(kind, signature) != signature:
+            if kind in file_signatures.KINDS and found.setdefault(kind, signature.strip()) != signature.strip():
                 raise ArtifactError(
                     str(file),
                     f"its signature in {one.source} differs from the signature file beside it",
@@ -112,8 +112,8 @@ def _signs(file: Path, kind: str, signature: str, key: str) -> bool:
                 return False
             return True
         # The whole file is one message to Ed25519. A map reads it piece by piece.
-        with mmap(opened.fileno(), 0, access=ACCESS_READ) as data:
-            return file_signatures.signs(signature, key, data)
+        with mmap(opened.fileno(), 0, access=ACCESS_READ) as data, memoryview(data) as view:
+            return file_signatures.signs(signature, key, view)
 
 
 def _bytes_of(file: Path) -> bytes:

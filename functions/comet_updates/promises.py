@@ -188,8 +188,8 @@ PROMISES = (
         "Numbers of old copies are dropped",
         "Old copies of some programs send a number that identifies the copy. Such a copy gets the same answer as a "
         "copy that sends none. If the number is in the place of a name in the web address, the answer is the one for "
-        "every unknown web address: not found. The service does not read the number, and keeps no part or trace of it "
-        "in any form.",
+        "every unknown web address: not found. The service drops the number, and keeps no part or trace of it in any "
+        "form.",
         "A number at the end of a path is recognised by its form and removed before other code sees the path. A number "
         "in a query, a header, a cookie or a body is never read. No product, channel, document or language may have a "
         "name that looks like such a number. So a number in the place of a name gives the constant 404, and never "

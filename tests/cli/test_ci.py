@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -33,6 +34,19 @@ JOB = GITHUB["jobs"]["release"]
 GUIDE = (ROOT / "docs" / "releasing.md").read_text()
 NOTES = 'Fixes `a crash`; $(exit 1) and "quotes" are text.'
 BUILT = {"App-4.9.0.AppImage": b"\x7fELF" + b"linux" * 1000, "App Setup 4.9.0.exe": b"MZ" + b"windows" * 1000}
+
+
+OTHER_ASSETS = {
+    "latest.yml": yaml.safe_dump(
+        {"version": "4.9.0", "files": [{"url": "App-Setup-4.9.0.exe", "size": 7002}]}
+    ).encode(),
+    "checksums.txt": f"{hashlib.sha256(BUILT['App-4.9.0.AppImage']).hexdigest()}  App-4.9.0.AppImage\n".encode(),
+    "App-4.9.0.AppImage.sig": b"-----BEGIN PGP SIGNATURE-----\n",
+    "App Setup 4.9.0.exe.blockmap": b"map",
+    "sbom.spdx.json": b"{}",
+    "LICENSE": b"text",
+}
+"""What else is on a release page. None of it is an artifact."""
 
 
 def steps(kind: str) -> list[str]:
@@ -217,6 +231,9 @@ def test_the_commands_of_the_workflow_release_what_was_attached(runner: Runner, 
         "vars.SERVICE_URL": runner.environment["SERVICE_URL"],
     }
     environment = filled(JOB["env"], known) | {"PRODUCT": "hub"}
+    service.put("products/hub.json", {"schema": 1, "product": "hub"})
+    for name, body in OTHER_ASSETS.items():
+        (runner.folder / "built" / name).write_bytes(body)
     for step in JOB["steps"]:
         if "run" in step:
             keys = KEYS if step["name"] == "Release" else {}
@@ -239,7 +256,7 @@ def test_the_commands_of_the_matrix_release_the_files_of_all_jobs(runner: Runner
         "vars.RELEASE_BUCKET": BUCKET,
         "vars.SERVICE_URL": runner.environment["SERVICE_URL"],
     }
-    lab(runner)
+    lab(runner, service)
     job = MATRIX["jobs"]["release"]
     environment = filled(job["env"], known) | {"PRODUCT": "matrix"} | KEYS
     for step in job["steps"]:
@@ -259,7 +276,7 @@ def test_jobs_that_release_their_parts_make_one_release(runner: Runner, service:
     for done, (name, file) in enumerate(jobs.items()):
         assert service.ask("/v1/parts/stable").status == 404
         shutil.rmtree(folder, ignore_errors=True)
-        lab(runner)
+        lab(runner, service)
         for other in set(jobs.values()) - {file}:
             (folder / other).unlink()
         told = command.replace("--part windows --parts windows,macos,linux", f"--part {name} --parts windows,linux")
@@ -272,9 +289,11 @@ def test_jobs_that_release_their_parts_make_one_release(runner: Runner, service:
     assert {file["platform"] for file in manifest["artifacts"]} == set(jobs)
 
 
-def lab(runner: Runner) -> dict[str, str]:
+def lab(runner: Runner, service: Service) -> dict[str, str]:
     """Return the variables of GitLab, the project and the job. Without a key: the SDK takes the role with the token."""
     (runner.folder / "dist").mkdir(exist_ok=True)
+    for product in ("lab", "twice", "nobody", "matrix", "parts"):
+        service.put(f"products/{product}.json", {"schema": 1, "product": product})
     for name, body in BUILT.items():
         (runner.folder / "dist" / name).write_bytes(body)
     (runner.folder / "CHANGELOG.md").write_text(f"# Changes\n\n## 4.9.0\n\n{NOTES}\n\n## 4.8.0\n\nOld.\n")
@@ -286,7 +305,7 @@ def lab(runner: Runner) -> dict[str, str]:
 @pytest.mark.full
 def test_the_commands_of_the_job_release_with_nothing_but_a_token(runner: Runner, service: Service) -> None:
     """boto3 itself requests the role. STS is a stand-in that accepts every token."""
-    runner.run(GITLAB["release"]["script"], lab(runner))
+    runner.run(GITLAB["release"]["script"], lab(runner, service))
     manifest = json.loads(service.ask("/v1/lab/stable").body)
     assert (manifest["version"], manifest["notes"]) == ("4.9.0", {"en": NOTES})
     token = runner.folder / "aws-token"
@@ -296,7 +315,7 @@ def test_the_commands_of_the_job_release_with_nothing_but_a_token(runner: Runner
 @pytest.mark.full
 def test_without_a_token_nothing_is_released(runner: Runner, service: Service) -> None:
     """Positive control of the test above: the job could not have used other credentials."""
-    environment = lab(runner) | {"PRODUCT": "nobody"}
+    environment = lab(runner, service) | {"PRODUCT": "nobody"}
     del environment["AWS_WEB_IDENTITY_TOKEN_FILE"]
     with pytest.raises(AssertionError, match="AWS credentials are missing"):
         runner.run(GITLAB["release"]["script"][-1:], environment)
@@ -305,7 +324,7 @@ def test_without_a_token_nothing_is_released(runner: Runner, service: Service) -
 
 @pytest.mark.full
 def test_a_second_run_of_the_job_does_nothing(runner: Runner, service: Service) -> None:
-    environment = lab(runner) | {"PRODUCT": "twice"}
+    environment = lab(runner, service) | {"PRODUCT": "twice"}
     runner.run(GITLAB["release"]["script"], environment)
     before = service.ask("/v1/twice/stable").body
     runner.run(GITLAB["release"]["script"], environment)

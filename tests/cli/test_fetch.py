@@ -22,6 +22,7 @@ def trusted(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
 
 
+BODY = b"the whole file"
 pytestmark = pytest.mark.usefixtures("trusted")
 
 
@@ -99,3 +100,37 @@ def test_url_of_another_kind_is_refused(url: str) -> None:
 def test_limits_of_the_commands_are_finite() -> None:
     limits = (import_feeds.FETCH_LONGEST_S, release_document.LONGEST_S, wait_until_live.LONGEST_S, cli_fetch.SILENCE_S)
     assert max(limits) <= 300
+
+
+@pytest.mark.parametrize("status", ["403 Forbidden", "405 Method Not Allowed", "501 Not Implemented"])
+@pytest.mark.parametrize("understands_ranges", [True, False])
+def test_file_at_a_host_that_refuses_head_is_found_by_its_first_byte(
+    downloads: Server, status: str, *, understands_ranges: bool
+) -> None:
+    """Such as a host whose URLs are signed for GET alone."""
+    asked: list[bytes] = []
+
+    def answer(request: bytes) -> bytes:
+        asked.append(request)
+        if request.startswith(b"HEAD "):
+            return http(b"", status)
+        part = {"content_range": f"bytes 0-0/{len(BODY)}"} if understands_ranges else {}
+        return http(BODY[:1] if part else BODY, "206 Partial Content" if part else "200 OK", **part)
+
+    downloads.answer = answer
+    release_document.answers({"url": f"{downloads.url}/app.zip", "size": len(BODY)})
+    assert b"\r\nRange: bytes=0-0\r\n" in asked[1]
+    with pytest.raises(ArtifactError, match=f"has {len(BODY)} bytes, but the local file has 7"):
+        release_document.answers({"url": f"{downloads.url}/app.zip", "size": 7})
+
+
+def test_file_that_neither_head_nor_get_finds_is_missing(downloads: Server) -> None:
+    """The client asks once for a file whose HEAD gives 404."""
+    downloads.answer = lambda _: http(b"", "405 Method Not Allowed")
+    with pytest.raises(ArtifactError, match="does not answer: Method Not Allowed"):
+        release_document.answers({"url": f"{downloads.url}/app.zip", "size": 7})
+    downloads.answer = lambda _: http(b"", "404 Not Found")
+    before = downloads.connections
+    with pytest.raises(ArtifactError, match="does not answer: Not Found"):
+        release_document.answers({"url": f"{downloads.url}/app.zip", "size": 7})
+    assert downloads.connections == before + 1

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
+import minisign
 import pytest
 
 from comet_updates import object_keys
@@ -446,6 +448,21 @@ class TestTheRulesOfAProduct:
         s3.put(key("4.2.1", "beta"), release(channel="beta"))
         rig.publisher.publish("comet-cursor")
         assert s3.keys("rejected/") == []
+
+    def test_signature_by_another_key_than_the_products_is_refused(self, s3: S3, rig: PublisherFixture) -> None:
+        """Publishing has no file. It verifies the key id and the trusted comment, as far as they go."""
+        ours, other = minisign.KeyPair.generate(), minisign.KeyPair.generate()
+        keys = {"minisign": bytes(ours.public_key).decode(), "dsa": "not verified"}
+        s3.put("products/comet-cursor.json", {"product": "comet-cursor", "signing_keys": keys})
+        for version, pair in (("4.2.1", ours), ("4.2.2", other)):
+            signature = base64.b64encode(bytes(pair.secret_key.sign(b"file"))).decode()
+            signed = [release()["artifacts"][0] | {"signatures": {"minisign": signature, "dsa": "any"}}]
+            s3.put(key(version), release(version, artifacts=signed))
+        rig.publisher.publish("comet-cursor")
+        assert s3.keys("rejected/") == [f"rejected/{key('4.2.2')}.json"]
+        (problem,) = s3.json(f"rejected/{key('4.2.2')}.json")["problems"]
+        assert problem["path"] == "$.artifacts[0].signatures.minisign"
+        assert problem["problem"].startswith("is of the key ")
 
 
 class TestNothingAcceptedIsLost:

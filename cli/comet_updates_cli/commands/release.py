@@ -71,18 +71,18 @@ def _told(texts: list[str]) -> dict[str, Evidence]:
             raise typer.BadParameter(
                 f"--as {text!r} is not valid. Write FILE=linux/x86_64/archive or FILE=windows/x86_64/delta/4.1.0."
             )
-        found[said[1]] = _kind(said)
+        found[said[1]] = _kind(said, "--as")
     return found
 
 
-def _kind(said: re.Match[str]) -> Evidence:
+def _kind(said: re.Match[str], source: str) -> Evidence:
     from comet_updates.formats.file_names import ARCHES  # noqa: PLC0415 (other commands need not load it)
     from comet_updates_cli.recognise.evidence import Kind  # noqa: PLC0415 (as above)
     from comet_updates_cli.recognise.recognised import as_told  # noqa: PLC0415 (as above)
 
     if said[3] not in ARCHES:
         raise typer.BadParameter(f"{said[3]!r} is not an architecture. Choose one of {', '.join(ARCHES)}.")
-    return as_told(Kind(said[2], said[3], said[4] or "delta"), said[5])
+    return as_told(Kind(said[2], said[3], said[4] or "delta"), said[5], source)
 
 
 def _ask(name: str, question: Question) -> Evidence | None:
@@ -92,7 +92,7 @@ def _ask(name: str, question: Question) -> Evidence | None:
         said = _AS.fullmatch(answer)
         if said and not said[1]:
             try:
-                return _kind(said)
+                return _kind(said, "your answer")
             except typer.BadParameter as error:
                 warn(f"comet-updates: {error.message}")
     return None
@@ -313,7 +313,7 @@ def _table(built: list[Built], document: dict[str, Any], plan: Plan) -> list[dic
             "architecture": each.wire["arch"],
             "kind": each.wire["kind"],
             "recognised_by": each.how,
-            "updaters": updaters[each.wire["url"]],
+            "updaters": updaters.get(each.wire["url"], ""),
         }
         for each in built
     ]

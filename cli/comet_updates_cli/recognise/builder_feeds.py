@@ -1,4 +1,4 @@
-"""What the builders' own feeds say about the files beside them. The readers in `formats` read them, as for `import`.
+"""Reads evidence from the builders' own feeds, with the readers in `formats` that `import` uses, too.
 
 Sources: electron-builder `packages/app-builder-lib/src/publish/updateInfoBuilder.ts` (`getUpdateInfoFileName`);
 Velopack `src/vpk/Velopack.Packaging/BuildAssets.cs` and `ReleaseEntryHelper.cs`; Tauri's `latest.json` of tauri-action;
@@ -36,6 +36,9 @@ _FIELDS = (
     "from_locales",
     "installer_arguments",
 )
+_SPARKLE_FIELDS = ("min_os", "max_os", "installation_type", "installer_arguments")
+"""What an appcast says about a file, in the numbers of the file's own system. electron-updater has other numbers."""
+
 _PORTABLE, _INSTALLER = "Portable", ("Installer", "Msi", "MsiDeploymentTool")
 
 
@@ -73,12 +76,6 @@ def read(file: Path) -> list[tuple[str, Evidence]] | None:
         for wire in release["artifacts"]
         if (name := unquote(urlsplit(str(wire.get("url", ""))).path.rpartition("/")[2]))
     ]
-
-
-def versions_of(evidence: Evidence) -> tuple[str, ...]:
-    """Return the version and the build number that a feed names for a file."""
-    build = evidence.fields.get("build")
-    return tuple(str(one) for one in (evidence.version, build) if one)
 
 
 def _parse(name: str, body: bytes, feed: imported.Feed) -> str | None:
@@ -137,6 +134,7 @@ def _parse_object(document: dict[str, Any], feed: imported.Feed) -> str | None:
 def _evidence(source: str, kind: str, name: str, wire: imported.Wire, release: imported.Wire) -> Evidence:
     platform, arch = _computer(source, kind, wire)
     is_delta = wire.get("kind") == "delta"
+    fields = (*_FIELDS, *_SPARKLE_FIELDS) if kind == "sparkle" else _FIELDS
     return Evidence(
         source,
         platform,
@@ -146,7 +144,7 @@ def _evidence(source: str, kind: str, name: str, wire: imported.Wire, release: i
         size_bytes=wire.get("size"),
         hashes={one: str(wire[one]).lower() for one in _HASHES if wire.get(one)},
         signatures=dict(wire.get("signatures", {})),
-        fields=imported.given(**{one: wire.get(one) for one in _FIELDS}, build=release.get("build")),
+        fields=imported.given(**{one: wire.get(one) for one in fields}, build=release.get("build")),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -40,10 +41,18 @@ def _add(path: Path, found: Collected, seen: set[Path], depth: int) -> None:
             found.files.append(path)
         return
     # A folder that was named by itself is meant, but `dist/*` names the unpacked app, too.
-    if why := skipped.reason_for_folder(path.resolve().name):
+    why = skipped.reason_for_folder(path.resolve().name) or _is_packed(path)
+    if why:
         found.skipped.append(f"{path}/: {why}")
         return
     if depth == _DEPTH_MAX or len(found.files) > _FILES_MAX:
         raise ArtifactError(f"{path}/", "contains too many files or folders", "Name the files to release")
     for inner in sorted(path.iterdir()):
         _add(inner, found, seen, depth + 1)
+
+
+def _is_packed(folder: Path) -> str | None:
+    """Return why a folder is left out if its content is in a package beside it, as Tauri leaves `deb/` and `rpm/`."""
+    beside = (file.name for file in sorted(folder.parent.glob(f"{glob.escape(folder.name)}.*")) if file.is_file())
+    package = next(beside, None)
+    return f"the content of {package}" if package else None

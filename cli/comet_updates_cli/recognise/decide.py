@@ -21,13 +21,12 @@ from typing import NamedTuple
 from comet_updates.formats import file_names, imported
 from comet_updates_cli.recognise.evidence import Evidence, Kind
 
-BY_AS = "--as"
 BY_NAME = "its name"
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What a file is.
+    """A decision about a file.
 
     Attributes:
         kind: its system, architecture and kind.
@@ -88,7 +87,7 @@ def decide(name: str, told: Evidence | None, feeds: Sequence[Evidence], header: 
     arch = stated or (None if doubt else _assumed(name, platform))
     if not arch:
         problem = f"{doubt!r} is not an architecture, or means several" if doubt else "nothing shows its architecture"
-        return Question(problem, Kind(platform, "aarch64" if "arm" in doubt else "x86_64", kind))
+        return Question(problem, Kind(platform, _likely(doubt, platform), kind))
     fields = {field: value for one in reversed(sources) for field, value in one.fields.items() if field != "build"}
     if kind == "delta" and not fields.setdefault("from_version", _from_version(name)):
         return Question("the version that this delta updates is not known", Kind(platform, arch, "delta/1.0.0"))
@@ -96,6 +95,13 @@ def decide(name: str, told: Evidence | None, feeds: Sequence[Evidence], header: 
         fields.pop("from_version", None)
     how = _how(by_platform, by_arch, by_kind, "" if stated else arch)
     return Decision(Kind(platform, arch, kind), how, _bundle(name, kind, sources), fields, bool(stated), bool(told))
+
+
+def _likely(doubt: str, platform: str) -> str:
+    """Return an architecture for the example in a question."""
+    if not doubt.startswith("arm"):
+        return "x86_64"
+    return "armv7" if platform == "linux" and not doubt.startswith("arm64") else "aarch64"
 
 
 def _weighed(header: Evidence, others: Sequence[Evidence]) -> Evidence:

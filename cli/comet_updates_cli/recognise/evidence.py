@@ -1,4 +1,4 @@
-"""What one source says about a built file. `decide` combines the evidence of all sources."""
+"""The evidence of one source about a built file. `decide` combines the evidence of all sources."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Kind(NamedTuple):
 
 @dataclass(frozen=True)
 class Evidence:
-    """What one source says about a file. A field that the source does not state is None or empty.
+    """The evidence of one source about a file. A field that the source does not state is None or empty.
 
     Attributes:
         source: where it comes from, as people read it: `latest.yml`, `its header`, `its name`.

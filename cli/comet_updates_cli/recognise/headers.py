@@ -1,4 +1,4 @@
-"""What the first bytes of a file say: its system and architecture. An archive is opened and its programs are read.
+"""Reads system and architecture from the content of a file: from a program, or from the programs in an archive.
 
 Sources: Microsoft "PE Format" (machine types); System V ABI and `elf.h` (`e_machine`); Apple `mach-o/loader.h`,
 `mach-o/fat.h` and `mach/machine.h`; Debian `deb(5)`; RPM "Package format" (tags 1022 and 1021); AppImage specification
@@ -36,7 +36,7 @@ _RPM_ARCH = 1022
 HEAD_BYTES = 4096
 _STUB_BYTES = 1 << 20
 _STUBS = (b"Nullsoft", b"Inno Setup", b"Squirrel", b".wixburn", b"Velopack", b"InstallShield", b"Advanced Installer")
-"""Installers whose own program is 32-bit, whatever they install."""
+"""Installers whose own program is 32-bit, also if they install a program for 64 bits."""
 
 _MEMBERS_MAX = 5_000
 _UNPACKED_MAX_BYTES = 1 << 30
@@ -179,7 +179,7 @@ def _inside(members: Iterable[tuple[str, bytes]]) -> Evidence | None:
 
 
 _HELPERS = re.compile(r"(?:^|/)(?:update|squirrel|elevate|createdump|uninst[a-z]*|[^/]*_executionstub)\.exe$")
-"""Programs that installers and updaters add. They may be for another architecture than the app."""
+"""Programs that installers and updaters add. Their architecture may differ from that of the app."""
 
 
 def _may_be_program(name: str) -> bool:

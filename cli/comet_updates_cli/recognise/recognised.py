@@ -6,6 +6,7 @@ left out, as Sparkle's and Velopack's output folders keep the files of earlier v
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shlex
 import unicodedata
@@ -77,8 +78,8 @@ def recognise(
         ask: asks a person about a file that is not clear; None to refuse it.
 
     Raises:
-        ArtifactError: a file is not what its ending says, or a feed is not valid or is for another version.
-        RefusedFilesError: a file is not clear, two files take one place, or a name has another version.
+        ArtifactError: a feed is not valid, or is for another version.
+        RefusedFilesError: a file is broken or not clear, two files take one place, or a name has another version.
     """
     collected = collect(given)
     found = Files(skipped=list(collected.skipped))
@@ -93,6 +94,7 @@ def recognise(
         if name in evidence.of_another and name not in told:
             found.skipped.append(f"{name}: {evidence.of_another[name]}")
             continue
+        problems += _broken(file)
         decided = _decide(file, told.get(name), evidence.feeds.get(name, []), ask)
         if decided is None:
             found.skipped.append(f"{name}: left out")
@@ -113,15 +115,19 @@ def recognise(
     return found
 
 
+def _broken(file: Path) -> list[ArtifactError]:
+    """Return a problem if a file is empty, or does not begin as its ending requires."""
+    try:
+        hash_files.check_head(file)
+    except ArtifactError as error:
+        return [error]
+    return []
+
+
 def _decide(
     file: Path, told: Evidence | None, feeds: Sequence[Evidence], ask: Ask | None
 ) -> Decision | Question | None:
-    """Return what a file is, the question that nobody answered, or None if the person leaves the file out.
-
-    Raises:
-        ArtifactError: the file is empty, or does not begin as its ending requires.
-    """
-    hash_files.check_head(file)
+    """Return what a file is, the question that nobody answered, or None if the person leaves the file out."""
     decided = decide.decide(file.name, told, feeds, _header(file))
     if isinstance(decided, Question) and ask:
         answer = ask(file.name, decided)
@@ -220,7 +226,7 @@ def _check_names(files: Sequence[Path]) -> None:
 
 
 class _Evidence:
-    """What feeds and checksum files say, by the name of the file that it is about."""
+    """The evidence in feeds and checksum files, by the name of the file."""
 
     def __init__(
         self, files: Sequence[Path], notes: Sequence[tuple[str, Evidence]], version: str, build: str | None
@@ -230,15 +236,12 @@ class _Evidence:
         self.of_another: dict[str, str] = {}
         self.installers: set[str] = set()
         self.skipped: list[str] = []
-        names = [file.name for file in files]
-        matched = {_key(name): name for name in reversed(names)}
-        exact = set(names)
+        by_key = {_key(file.name): file.name for file in reversed(files)}
+        exact = {file.name for file in files}
+        missing: list[tuple[str, Evidence]] = []
         for named, one in notes:
-            name = named if named in exact else matched.get(_key(named))
-            is_ours = one.version is None or any(
-                _is_version(said, version, build) for said in builder_feeds.versions_of(one)
-            )
-            is_feed = bool(one.version or one.platform or one.kind)
+            name = named if named in exact else by_key.get(_key(named))
+            is_ours = _is_of(one, version, build)
             if not is_ours and _ONE_VERSION.search(one.source):
                 raise ArtifactError(
                     one.source,
@@ -246,18 +249,44 @@ class _Evidence:
                     "Correct --version, or leave out the files of the other version",
                 )
             if name is None:
-                if is_ours and is_feed:
-                    self.skipped.append(f"{named}: not here, although {one.source} names it")
+                missing += [(named, one)] if is_ours and _is_feed(one) else []
             elif not is_ours:
                 self.of_another.setdefault(name, f"{one.source} lists it for version {one.version}")
-            elif is_feed:
-                self.feeds.setdefault(name, []).append(one)
-                if one.kind == "installer" and one.platform == "windows":
-                    self.installers.add(name)
             else:
-                self.checksums.setdefault(name, []).append(one)
+                self._add(name, one)
         for name in self.feeds:
             self.of_another.pop(name, None)
+        for named, one in missing:
+            self._match_by_hash(named, one, files)
+
+    def _add(self, name: str, one: Evidence) -> None:
+        (self.feeds if _is_feed(one) else self.checksums).setdefault(name, []).append(one)
+        if one.kind == "installer" and one.platform == "windows":
+            self.installers.add(name)
+
+    def _match_by_hash(self, named: str, one: Evidence, files: Sequence[Path]) -> None:
+        """Find a file that a feed names differently. electron-builder names files for GitHub after the package."""
+        for file in files:
+            if (
+                file.name not in self.feeds
+                and file.suffix.lower() == Path(named).suffix.lower()
+                and _has_hash(file, one)
+            ):
+                self._add(file.name, one)
+                return
+        self.skipped.append(f"{named}: not here, although {one.source} names it")
+
+
+def _is_feed(one: Evidence) -> bool:
+    return bool(one.version or one.platform or one.kind)
+
+
+def _has_hash(file: Path, one: Evidence) -> bool:
+    if not one.hashes or (one.size_bytes is not None and one.size_bytes != file.stat().st_size):
+        return False
+    name, digest = max(one.hashes.items())  # sha512 rather than sha256 rather than sha1
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, name).hexdigest() == digest
 
 
 def _key(name: str) -> str:
@@ -265,8 +294,13 @@ def _key(name: str) -> str:
     return re.sub(r"[\s._-]+", "-", unicodedata.normalize("NFC", name)).lower()
 
 
-def _is_version(said: str, version: str, build: str | None) -> bool:
-    return said == build or _comparable(said) == _comparable(version)
+def _is_of(one: Evidence, version: str, build: str | None) -> bool:
+    """Return whether evidence is about a version. Two builds may show the same version, so the build comes first."""
+    its_build = one.fields.get("build")
+    if build and its_build:
+        return its_build == build
+    its_versions = [str(said) for said in (one.version, its_build) if said]
+    return not its_versions or any(_comparable(said) == _comparable(version) for said in its_versions)
 
 
 def _comparable(version: str) -> tuple[str, str]:
@@ -310,7 +344,7 @@ def _to_choose(name: str, decision: Decision) -> str:
     return f"Leave one of them out. If this one is for other computers, add --as {said}"
 
 
-def as_told(kind: Kind, from_version: str | None) -> Evidence:
-    """Return what `--as` says about a file."""
+def as_told(kind: Kind, from_version: str | None, source: str) -> Evidence:
+    """Return what a person says about a file, by `--as` or at the terminal."""
     fields: dict[str, object] = {"from_version": from_version} if from_version else {}
-    return replace(Evidence(decide.BY_AS), platform=kind.platform, arch=kind.arch, kind=kind.kind, fields=fields)
+    return replace(Evidence(source), platform=kind.platform, arch=kind.arch, kind=kind.kind, fields=fields)

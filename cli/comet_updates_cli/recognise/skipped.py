@@ -26,6 +26,7 @@ _REASONS = (
     (r".*\.(?:md|markdown|rst|txt|html?|pdf|docx?)", "a text"),
     (r"(?:readme|licen[cs]e|notice|copying|changelog|changes|authors)(?:[-_.].*)?", "a text"),
     (r".*\.(?:json|jsonl|ya?ml|xml|toml|ini|cfg|csv|plist|nuspec|wixobj|wxs)", "not a feed of a known updater"),
+    (r".*\.(?:apk|aab|ipa|hap)", "an app for phones"),
     (r".*\.(?:png|jpe?g|gif|svg|ico|icns|webp)", "a picture"),
     (r".*\.(?:sh|ps1|bat|cmd|py|js)", "a script"),
     (r".*\.(?:md5|crc|blake3|b2)(?:sums?)?|md5sums?(?:\..*)?", "checksums of a kind that is not compared"),
@@ -36,6 +37,7 @@ _REASONS = (
 _FOLDERS = (
     (r".*-unpacked|.*\.(?:app|appdir|dsym|framework|xcarchive)", "an unpacked app"),
     (r"old_updates", "Sparkle's older updates"),
+    (r".*-web", "an app for browsers"),
     (r"\..*|__.*|node_modules|create-dmg", "a folder of the builder"),
 )
 

@@ -1,4 +1,4 @@
-"""What the name of a built file says: its system, its architecture, its kind and its version. One table for each.
+"""Reads system, architecture, kind and version from the name of a built file. Each has one table.
 
 Sources: electron-builder `packages/builder-util/src/arch.ts` (`getArtifactArchName`), Velopack
 `src/vpk/Velopack.Core/DefaultName.cs`, Tauri `crates/tauri-bundler/src/bundle/`, Rust's target triples, and the
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 
 class Ending(NamedTuple):
-    """What the ending of a file's name says.
+    """The meaning of an ending of a file's name.
 
     Attributes:
         text: the ending, in lower case.
@@ -44,13 +44,13 @@ ENDINGS = (
     Ending(".appxbundle", "windows", "installer"),
     Ending(".dmg", "macos", "installer"),
     Ending(".pkg", "macos", "installer"),
+    Ending(".aar", "macos", "archive"),
     Ending(".appimage", "linux", "archive", "appimage"),
     Ending(".deb", "linux", "installer", "deb"),
     Ending(".rpm", "linux", "installer", "rpm"),
     Ending(".pacman", "linux", "installer"),
     Ending(".snap", "linux", "installer"),
     Ending(".flatpak", "linux", "installer"),
-    Ending(".apk", "android", "installer"),
     Ending("-delta.nupkg", None, "delta"),
     Ending(".nupkg", None, "archive"),
     Ending(".delta", "macos", "delta"),
@@ -178,7 +178,7 @@ _LIKE_A_VERSION = re.compile(
 
 
 def other_version(name: str, version: str) -> str | None:
-    """Return the version in a file's name if it is another one than `version`, or None.
+    """Return the version in a file's name if it differs from `version`, or None.
 
     A name without a version is not of another version. Zeros at the end make no difference: 2.0 is 2.0.0.
     """

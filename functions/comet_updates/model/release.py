@@ -100,6 +100,13 @@ class Artifact(StrictDocument):
         | None
     ) = None
     installer_arguments: Annotated[str, StringConstraints(max_length=1_000, pattern=ONE_LINE)] | None = None
+    os_name: Annotated[
+        Label | None,
+        Field(description="`sparkle:os` in the appcast, if the product's copies look for another name than ours."),
+    ] = None
+    requires_admin: Annotated[
+        bool, Field(description="`isAdminRightsRequired` of electron-updater: the installer is for all users.")
+    ] = False
     hosts: Annotated[
         dict[Label, HostVersions], Field(max_length=20, description="For add-ons: the applications that can load it.")
     ] = {}

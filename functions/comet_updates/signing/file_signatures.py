@@ -7,7 +7,6 @@ the trusted comment); Tauri writes minisign's files in base64. Sparkle `common_c
 from __future__ import annotations
 
 import base64
-from mmap import mmap
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidSignature
@@ -65,13 +64,13 @@ def _problem_of_ed25519(signature: str, key: str) -> str | None:
     return None
 
 
-def signs(signature: str, key: str, data: bytes | mmap) -> bool:
+def signs(signature: str, key: str, data: bytes | memoryview) -> bool:
     """Return whether Sparkle's signature of `data` is valid. Both texts are base64."""
     public, signed = _bytes(key, _KEY_BYTES), _bytes(signature, _SIGNATURE_BYTES)
     return public is not None and signed is not None and verifies(public, signed, data)
 
 
-def verifies(public: bytes, signature: bytes, data: bytes | mmap) -> bool:
+def verifies(public: bytes, signature: bytes, data: bytes | memoryview) -> bool:
     """Return whether an Ed25519 signature of `data` is valid."""
     try:
         Ed25519PublicKey.from_public_bytes(public).verify(signature, data)

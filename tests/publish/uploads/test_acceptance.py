@@ -529,7 +529,7 @@ RULES = st.fixed_dictionaries(
         "only_higher_on": st.just(["stable"]),
         "max_size": st.sampled_from([1, 100]),
         "approved_on": st.just(["stable"]),
-        "version_scheme": st.sampled_from(["semver", "pep440", "dotted", "build"]),
+        "version_scheme": st.sampled_from(["semver", "pep440", "dotted", "build", "sparkle"]),
     },
 )
 STEPS = st.one_of(

@@ -51,7 +51,8 @@ def check_policy(key: str, policy: ChannelPolicy, product: Product) -> None:
 
 def version_problems(release: Release, product: Product) -> Iterator[Problem]:
     """Yield a problem for each version in a release that does not parse under the product's scheme."""
-    field = "build" if product.version_scheme == "build" else "version"
+    scheme = Scheme(product.version_scheme)
+    field = "build" if scheme.uses_build and (release.build or scheme is Scheme.BUILD) else "version"
     yield from _unparsed(f"$.{field}", release.version, release.build, product)
     for path, version in release.other_versions():
         yield from _unparsed(path, version, version, product)
@@ -73,16 +74,16 @@ def text_problems(release: Release) -> Iterator[Problem]:
 def policy_problems(policy: ChannelPolicy, product: Product) -> Iterator[Problem]:
     """Yield a problem for each version in a policy that does not parse under the product's scheme.
 
-    Under the scheme `build`, a policy names releases by their version, which is only shown and never parsed.
+    Under the schemes `build` and `sparkle`, a policy names releases by their version, which may only be shown.
     """
-    if product.version_scheme != "build":
+    if not Scheme(product.version_scheme).uses_build:
         for path, version in policy.versions():
             yield from _unparsed(path, version, None, product)
 
 
 def approval_problems(approval: Approval, product: Product) -> Iterator[Problem]:
     """Yield a problem if the approval's version does not parse under the product's scheme. As for policies."""
-    if product.version_scheme != "build":
+    if not Scheme(product.version_scheme).uses_build:
         yield from _unparsed("$.version", approval.version, None, product)
 
 
