@@ -11,22 +11,23 @@ from __future__ import annotations
 
 import base64
 import gc
+import getpass
 import importlib
 import io
 import itertools
 import json
 import logging
 import os
+import platform
 import random
-import re
+import socket
 import sys
 import tempfile
 import time
 import types
 from collections.abc import Callable, Iterator
-from enum import Enum
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, TextIO, TypedDict
 
 if __name__ == "__main__":  # not in the process of the tests, whose clock must go on
     time.monotonic = lambda: 0.0  # before any of our code can keep it
@@ -36,8 +37,13 @@ from awslambdaric import bootstrap
 from awslambdaric.lambda_runtime_log_utils import LogFormat
 from awslambdaric.lambda_runtime_marshaller import LambdaMarshaller
 
+from testkit.memory import PACKAGE, Memory, hooks, state
+from testkit.recorder import Allowed, Recorder
+from testkit.reviewed import Reading
+
 ANSWER = "comet_updates.answer.handler"
 PUBLISH = "comet_updates.publish.handler"
+CLIENT = "comet_updates_cli.commands.ask"
 # What a child would import anyway. For the answering function, no module of ours: it must load them by itself.
 PRELOADED = {
     ANSWER: ("obstore.store", "aws_lambda_powertools.logging.formatter", "semver"),
@@ -45,8 +51,8 @@ PRELOADED = {
         *("aws_lambda_powertools.logging.formatter", "comet_updates.formats", "boto3", "urllib3"),
         *("jinja2", "tuf.api.metadata", "securesystemslib.signer"),
     ),
+    CLIENT: ("typer.main", "rich.prompt", "http.client", "pydantic.root_model", "semver", "packaging.version"),
 }
-PACKAGE = "comet_updates"
 STORE = "comet_updates.answer.store"
 PATIENCE_S = 60
 Handler = Callable[[Any, object], Any]
@@ -62,7 +68,10 @@ class Command(TypedDict):
         leak: the name of a planted leak (`leaks.ALL`), or nothing.
         faults: whether each event comes again and again, with a fault at its first call, its second, and so on; a
             number above one takes every so-many-th call.
-        markers: texts to look for in the memory of the process afterwards, base64.
+        memory: whether to compare the whole memory of the process with that before the handler was imported. Objects of
+            an unknown kind are then an error, except in the publishing function, whose libraries have many.
+        reads: whether to record which parts of an event the handler reads.
+        hosts: the hosts, with their ports, to which the publishing function or the client may connect.
         watch: texts to look for in the arguments of each of our functions, base64.
         is_patient: whether the answering function waits longer for S3 than it does on Lambda. This machine may pause
             for a second, which must not count as a fault of S3.
@@ -73,7 +82,9 @@ class Command(TypedDict):
     events: list[str]
     leak: str
     faults: int
-    markers: list[str]
+    memory: bool
+    reads: bool
+    hosts: list[tuple[str, int]]
     watch: list[str]
     is_patient: bool
 
@@ -87,10 +98,12 @@ class Seen(TypedDict):
     stderr: str
     records: list[str]
     state: str
+    hooks: str
     environ: list[str]
     system: list[str]
     files: list[str]
-    remembered: list[str]
+    memory: list[str]
+    read: list[str]
     calls: int
     receivers: list[str]
 
@@ -115,31 +128,26 @@ class RuntimeApi:
     log_error = log
 
 
-class Gate:
-    """Records what Python asks of the system while `open` is true: files to write, connections, processes."""
-
-    WATCHED = re.compile(r"socket\.|subprocess|os\.(?!listdir|scandir)|shutil|sqlite3|ctypes")
-
-    def __init__(self) -> None:
-        self.events: list[str] = []
-        self.open = False
-        sys.addaudithook(self._note)
-
-    def _note(self, event: str, args: tuple[object, ...]) -> None:
-        if not self.open:
-            return
-        if event == "open" and isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
-            self.events.append(f"open {args[0]!r}")
-        elif self.WATCHED.match(event):
-            self.events.append(f"{event} {[arg for arg in args if isinstance(arg, (str, bytes, tuple, int))]}")
+def allowed(module: str, environ: dict[str, str], hosts: list[tuple[str, int]]) -> Allowed:
+    """Return what a program may do while it handles events; see `recorder`."""
+    if module == ANSWER:
+        return Allowed(readers=frozenset({"logging"}))
+    folders = (str(Path(environ["STATE"]).parent),) if module == CLIENT else ()
+    return Allowed(loads=True, hosts=frozenset((host, port) for host, port in hosts), folders=folders)
 
 
-def run(command: Command) -> Seen:
+def run(command: Command, earlier: Memory | None = None) -> Seen:
     """Run `command` in this process, and return everything that can be observed."""
     os.environ.clear()
     os.environ.update(command["environ"])
     tempfile.tempdir = os.environ["TMPDIR"]
-    gate, api, records, receivers = Gate(), RuntimeApi(), [], set()
+    recorder = Recorder(allowed(command["module"], command["environ"], command["hosts"]))
+    api, records, receivers = RuntimeApi(), list[str](), set[str]()
+    harness: list[Any] = [command, records, recorder.events, api.results, api.errors, gc.get_referents(sys.stdin)]
+    if command["leak"]:
+        from testkit import leaks  # noqa: PLC0415 (no part of an environment without a leak)
+
+        earlier = Memory(harness) if command["memory"] else None
 
     def noted(*args: Any, **more: Any) -> logging.LogRecord:
         record = logging.LogRecord(*args, **more)
@@ -153,14 +161,16 @@ def run(command: Command) -> Seen:
     if command["is_patient"]:
         store: Any = importlib.import_module(STORE)
         store.TRY_TIMEOUT_S = PATIENCE_S
-    handler: Handler = importlib.import_module(command["module"]).handler
+    handler = _client() if command["module"] == CLIENT else importlib.import_module(command["module"]).handler
     if command["leak"]:
-        from testkit import leaks  # noqa: PLC0415 (no part of an environment without a leak)
-
-        handler = leaks.leaky(handler, getattr(leaks, command["leak"]))
+        handler = leaks.leaky(handler, leaks.find(command["leak"]))
+    read: set[str] = set()
+    if command["reads"]:
+        handler = _reading(handler, read)
     _forget(out, err)
     before = dict(os.environ)
-    gate.open = True
+    hooked = hooks()
+    recorder.is_open = True
     calls = 0
     for event in command["events"]:
         if command["faults"]:
@@ -169,7 +179,8 @@ def run(command: Command) -> Seen:
             receivers |= _watched(api, handler, event, [_text(text) for text in command["watch"]])
         else:
             _invoke(api, handler, event)
-    gate.open = False
+    recorder.is_open = False
+    memory = [*Memory(harness, earlier).since(earlier, strict=command["module"] == ANSWER)] if earlier else []
     after = {k: v for k, v in os.environ.items() if before.get(k) != v} | dict.fromkeys(before.keys() - os.environ, "")
     return Seen(
         posted=api.results,
@@ -178,13 +189,38 @@ def run(command: Command) -> Seen:
         stderr=_written(err),
         records=records,
         state=json.dumps([state(module) for module in _ours()] + [state(handler)]),
+        hooks=json.dumps([hooked, hooks()]),
         environ=sorted(f"{name}={value}" for name, value in after.items()),
-        system=gate.events,
+        system=recorder.events,
         files=sorted(_files(Path(tempfile.gettempdir()))),
-        remembered=sorted(_remembered([_text(marker) for marker in command["markers"]])),
+        memory=memory,
+        read=sorted(read),
         calls=calls,
         receivers=sorted(receivers),
     )
+
+
+def _reading(handler: Handler, read: set[str]) -> Handler:
+    return lambda event, context: handler(Reading(event, read), context)
+
+
+def _client() -> Handler:
+    """Return the command of the reference client as a handler: an event has its arguments, the result is its exit code.
+
+    The event also names the machine and its user.
+    """
+    from typer.main import get_command  # noqa: PLC0415 (no part of a function)
+
+    program = get_command(importlib.import_module("comet_updates_cli").app)
+
+    def handle(event: dict[str, Any], _context: object) -> int:
+        name = event["machine"]
+        platform.node = socket.gethostname = lambda: name
+        getpass.getuser = lambda: name
+        platform.system, platform.release, platform.machine = (lambda: event["system"]), (lambda: name), (lambda: name)
+        return int(program.main(event["arguments"], standalone_mode=False) or 0)
+
+    return handle
 
 
 def _text(encoded: str) -> str:
@@ -297,61 +333,6 @@ def _ours() -> list[types.ModuleType]:
     return [module for name, module in sorted(sys.modules.items()) if name.split(".")[0] == PACKAGE]
 
 
-def state(value: object) -> object:
-    """Return everything of ours that `value` leads to, as JSON that is the same for equal states."""
-    seen: dict[int, object] = {}
-
-    def walk(value: object) -> object:
-        if isinstance(value, (str, int, float, bool, bytes, type(None), Enum, re.Pattern)):
-            return repr(value)
-        if id(value) in seen:
-            return "..."
-        seen[id(value)] = value
-        kind = f"{type(value).__module__}.{type(value).__qualname__}"
-        if isinstance(value, dict):
-            return [kind, [[walk(key), walk(item)] for key, item in value.items()]]
-        if isinstance(value, (list, tuple)):
-            return [kind, [walk(item) for item in value]]
-        if isinstance(value, (set, frozenset)):
-            return [kind, sorted(json.dumps(walk(item)) for item in value)]
-        return [kind, getattr(value, "__qualname__", ""), *map(walk, _held(value))]
-
-    return walk(value)
-
-
-def _held(value: object) -> list[object]:
-    """Return the objects that `value` holds, except those of foreign modules and classes and of libraries' loggers."""
-    if isinstance(value, types.FunctionType):
-        cells = [cell.cell_contents for cell in value.__closure__ or ()]
-        return [cells, value.__defaults__, value.__dict__]
-    if isinstance(value, types.MethodType):
-        return [value.__self__]
-    if isinstance(value, (types.ModuleType, type)):
-        home = value.__name__ if isinstance(value, types.ModuleType) else value.__module__
-        return [_public(value)] if home.split(".")[0] == PACKAGE else []
-    if isinstance(value, logging.Manager):
-        return []
-    if callable(cached := getattr(value, "cache_info", None)):
-        return [list(cached())]
-    slots = {name: getattr(value, name, None) for name in getattr(type(value), "__slots__", ())}
-    return [getattr(value, "__dict__", {}), slots]
-
-
-def _public(value: types.ModuleType | type) -> dict[str, object]:
-    return {name: item for name, item in vars(value).items() if name[:2] != "__"}
-
-
-def _remembered(markers: list[str]) -> Iterator[str]:
-    """Yield the markers that any object of this process still holds, in our code or not."""
-    if not markers:  # do not walk the whole memory without a reason
-        return
-    gc.collect()
-    holders = [holder for holder in gc.get_objects() if holder is not markers]
-    held = {id(text): text for holder in holders for text in gc.get_referents(holder) if isinstance(text, (str, bytes))}
-    memory = "\0".join(text if isinstance(text, str) else text.decode("latin-1") for text in held.values())
-    yield from (marker for marker in markers if marker in memory)
-
-
 # ------------------------------------------------------------------ the waiting process
 
 
@@ -360,22 +341,31 @@ def main(handler: str) -> None:
     for module in PRELOADED[handler]:
         importlib.import_module(module)
     answers = os.fdopen(os.dup(1), "w")
+    earlier: Memory | None = None
     for line in sys.stdin:
-        reader, writer = os.pipe()
-        if not (child := os.fork()):
-            with os.fdopen(writer, "w") as report:
-                try:
-                    json.dump(run(json.loads(line)), report)
-                except BaseException as error:  # noqa: BLE001 (a child must not go on as a second parent)
-                    json.dump({"failed": repr(error)}, report)
-            os._exit(0)
-        os.close(writer)
-        answers.write(f"{child}\n")
-        answers.flush()
-        with os.fdopen(reader) as report:
-            answers.write(report.read() + "\n")
-        answers.flush()
-        os.waitpid(child, 0)
+        if json.loads(line)["memory"]:
+            earlier = earlier or Memory()  # once, since each child begins as a copy of this process
+        _answer(json.loads(line), earlier, answers)
+
+
+def _answer(command: Command, earlier: Memory | None, answers: TextIO) -> None:
+    """Run `command` in a child, and write the id of the child and what it saw to `answers`. Keep nothing of it here."""
+    reader, writer = os.pipe()
+    if not (child := os.fork()):
+        try:
+            report: object = run(command, earlier if command["memory"] else None)
+        except BaseException as error:  # noqa: BLE001 (a child must not go on as a second parent)
+            report = {"failed": repr(error)}
+        with os.fdopen(writer, "w") as posted:
+            json.dump(report, posted)
+        os._exit(0)
+    os.close(writer)
+    answers.write(f"{child}\n")
+    answers.flush()
+    with os.fdopen(reader) as posted:
+        answers.write(posted.read() + "\n")
+    answers.flush()
+    os.waitpid(child, 0)
 
 
 if __name__ == "__main__":

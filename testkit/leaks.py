@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
+import atexit
 import base64
+import ctypes
 import gzip
 import hashlib
 import hmac
+import io
+import itertools
 import json
 import logging
 import os
+import queue
 import socket
 import sys
 import tempfile
+import threading
+import time
+import weakref
+import zlib
+from array import array
+from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
+from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from testkit.fresh import Handler
 
     Leak = Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]
 
 
 def _http(event: dict[str, Any]) -> dict[str, Any]:
-    http: dict[str, Any] = event["requestContext"]["http"]
+    http: dict[str, Any] = event.get("requestContext", {}).get("http", {})
     return http
 
 
@@ -156,6 +168,46 @@ def looks_a_name_up(event: dict[str, Any], answer: dict[str, Any]) -> dict[str, 
     return answer
 
 
+def sends_by_udp_to_a_name(event: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as elsewhere:
+        elsewhere.sendto(repr(event).encode(), ("localhost", 9))
+    return answer
+
+
+def starts_a_process(_event: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    os.system("true")
+    return answer
+
+
+def waits_by_the_user_agent(event: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    time.sleep(len(_http(event).get("userAgent", "")) / 1e6)
+    return answer
+
+
+def calls_c(_event: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    ctypes.CDLL(None).getpid()
+    return answer
+
+
+def reads_a_file_of_the_machine(_event: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    Path("/etc/hostname").exists()
+    with suppress(OSError):
+        Path("/proc/self/status").read_bytes()
+    return answer
+
+
+def reads_a_frame(_event: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    sys._getframe(1)
+    return answer
+
+
+def starts_a_thread(event: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    later = threading.Timer(900, print, [event])
+    later.daemon = True
+    later.start()
+    return answer
+
+
 def prints_who_uploaded(event: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
     for message in event.get("Records", ()):
         print(json.loads(message["body"])["Records"][0]["userIdentity"])
@@ -196,6 +248,83 @@ DERIVED: tuple[Leak, ...] = (
 
 # No comparison of two people finds this leak: it is kept in a place that only a search of the whole memory reaches.
 HIDDEN: tuple[Leak, ...] = (remembers_the_guid_in_a_library,)
+
+
+ASKING: tuple[Leak, ...] = (
+    *(calls_somebody_else, sends_by_udp, sends_by_udp_to_a_name, looks_a_name_up, starts_a_process, starts_a_thread),
+    *(waits_by_the_user_agent, calls_c, reads_a_file_of_the_machine, reads_a_frame, drops_a_temporary_file),
+)
+"""Leaks that ask Python for something that no program of ours may do."""
+
+SEEN: ContextVar[str] = ContextVar("SEEN")
+
+
+def _filled(kept: Any, text: str) -> Any:
+    kept.put(text)
+    return kept
+
+
+def _compressing(data: bytes) -> Any:
+    kept = zlib.compressobj()
+    kept.compress(data)
+    return kept
+
+
+def _weak(text: str) -> Any:
+    kept: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
+    kept[json.JSONDecoder] = text
+    return kept
+
+
+KEPT: dict[str, Callable[[str], object]] = {
+    "deque": lambda text: deque([text]),
+    "bytearray": lambda text: bytearray(text.encode()),
+    "memoryview": lambda text: memoryview(text.encode()),
+    "array": lambda text: array("B", text.encode()),
+    "queue": lambda text: _filled(queue.Queue(), text),
+    "simple_queue": lambda text: _filled(queue.SimpleQueue(), text),
+    "context_variable": SEEN.set,
+    "partial": lambda text: partial(print, text),
+    "generator": lambda text: (text for _ in range(2)),
+    "iterator": itertools.cycle,
+    "closure": lambda text: lambda: text,
+    "default": lambda text: lambda _=text: 0,
+    "table_of_texts": lambda text: {text: "seen"},
+    "file_in_memory": io.StringIO,
+    "hash": lambda text: hashlib.sha256(text.encode()),
+    "compressor": lambda text: _compressing(text.encode()),
+    "number": lambda text: int.from_bytes(text.encode()),
+    "exception": ValueError,
+    "weak_table": _weak,
+    "end_of_process": lambda text: atexit.register(print, text),
+}
+"""Kinds of objects, and how each keeps a text."""
+
+
+def _keeps(kind: str) -> Leak:
+    def leak(event: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+        home = sys.modules["json" if len(kind) % 2 else "comet_updates.answer.urls"]  # in a library, or in our code
+        home.last = KEPT[kind](str(_http(event).get("sourceIp")))  # type: ignore[attr-defined]
+        return answer
+
+    leak.__name__ = f"keeps_a_{kind}"
+    return leak
+
+
+IN_MEMORY = tuple(map(_keeps, KEPT))
+"""Leaks that keep the address in the memory of the process."""
+
+
+def find(names: str) -> Leak:
+    """Return one leak that does what the leaks with these names do, one after the other."""
+    leaks = {leak.__name__: leak for leak in (*ALL, *ASKING, *IN_MEMORY, prints_who_uploaded)}
+
+    def every(event: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+        for name in names.split():
+            answer = leaks[name](event, answer)
+        return answer
+
+    return every
 
 
 def leaky(handler: Handler, leak: Leak) -> Handler:

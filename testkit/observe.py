@@ -11,17 +11,19 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
 
 from moto.core.base_backend import BackendDict
 from moto.s3.models import FakeKey
 
-from testkit.execution import ANSWER, PUBLISH, Command, Seen
+from testkit.execution import ANSWER, CLIENT, PUBLISH, Command, Seen
+from testkit.memory import UnknownStateError
 from testkit.project import ROOT
 
 if TYPE_CHECKING:
     from testkit.s3 import Wire
 
-__all__ = ["ANSWER", "PUBLISH", "Lambda", "Observation", "differences", "environ", "moto_state"]
+__all__ = ["ANSWER", "CLIENT", "PUBLISH", "Lambda", "Observation", "differences", "environ", "moto_state"]
 
 # Times and counters of moto's own: they show that something happened, but not what.
 UNSTABLE = {"_tick", "last_modified", "_last_modified", "_expiry"}
@@ -64,7 +66,8 @@ class Observation(NamedTuple):
             "environment variables": self.seen["environ"],
             "files and processes": self.seen["system"],
             "temporary files": self.seen["files"],
-            "memory of the process": self.seen["remembered"],
+            "functions for signals and for the end": self.seen["hooks"],
+            "memory of the process": self.seen["memory"],
         }
         return {name: _bytes(content) for name, content in own.items()} | {
             "requests to S3": repr(self.wire).encode(),
@@ -111,7 +114,9 @@ class Lambda:
         *,
         leak: str = "",
         faults: int = 0,
-        markers: Iterable[str] = (),
+        memory: bool = False,
+        reads: bool = False,
+        hosts: Iterable[tuple[str, int]] = (),
         watch: Iterable[str] = (),
         connections: bool = False,
     ) -> Observation:
@@ -127,7 +132,9 @@ class Lambda:
                 events=[_encoded(json.dumps(event)) for event in events],
                 leak=leak,
                 faults=faults,
-                markers=[_encoded(marker) for marker in markers],
+                memory=memory,
+                reads=reads,
+                hosts=[*hosts, *_hosts(environ)],
                 watch=[_encoded(text) for text in watch],
                 is_patient=module == ANSWER and not self.wire.fault,
             )
@@ -144,7 +151,9 @@ class Lambda:
                 self.wire.watch = lambda: far_ends.update(_connections(child))
             seen = json.loads(process.stdout.readline().replace(folder, "TMPDIR"))
             self.wire.watch = lambda: None
-        assert "failed" not in seen, seen
+        if (failed := seen.get("failed", "")).startswith(UnknownStateError.__name__):
+            raise UnknownStateError(failed)
+        assert not failed, failed
         requests = tuple(map(_unsigned, self.wire))
         if module == PUBLISH:  # several threads read, in any order
             requests = tuple(sorted(requests))
@@ -158,6 +167,13 @@ class Lambda:
             process.stdin.close()
             process.wait()
             process.stdout.close()
+
+
+def _hosts(environ: dict[str, str]) -> Iterator[tuple[str, int]]:
+    """Yield the host and port of the S3 that the settings name."""
+    if endpoint := environ.get("S3_ENDPOINT"):
+        place = urlsplit(endpoint)
+        yield str(place.hostname), place.port or 80
 
 
 def _connections(process: int) -> Iterator[str]:

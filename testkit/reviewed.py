@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 ANSWER_MODULES = {
     "comet_updates",
@@ -54,3 +55,46 @@ def environment(trees: Iterable[Path]) -> dict[str, str]:
         "PATH": os.environ["PATH"],
         "PYTHONPATH": os.pathsep.join(map(str, trees)),
     }
+
+
+class Reading(dict[str, Any]):
+    """An event that records which parts are read."""
+
+    def __init__(self, value: dict[str, Any], read: set[str], path: str = "") -> None:
+        super().__init__(value)
+        self._read = read
+        self._path = path
+
+    def __getitem__(self, key: str) -> Any:
+        return self._noted(key, super().__getitem__(key))
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self._noted(key, super().get(key, default))
+
+    def __iter__(self) -> Any:
+        return self._whole(super().__iter__())
+
+    def __repr__(self) -> str:
+        return str(self._whole(super().__repr__()))
+
+    def items(self) -> Any:
+        return self._whole(super().items())
+
+    def values(self) -> Any:
+        return self._whole(super().values())
+
+    def _whole(self, value: Any) -> Any:
+        self._read.add(f"{self._path}.*".lstrip("."))
+        return value
+
+    def _noted(self, key: str, value: Any) -> Any:
+        path = f"{self._path}.{key}".lstrip(".")
+        self._read.add(path)
+        return Reading(value, self._read, path) if isinstance(value, dict) else value
+
+
+READ = {
+    *("headers", "headers.if-none-match", "rawPath"),
+    *("requestContext", "requestContext.http", "requestContext.http.method"),
+}
+"""All that is read of a request: three texts, and what they are in."""

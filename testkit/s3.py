@@ -18,6 +18,7 @@ from moto.s3.models import s3_backends
 from werkzeug.test import run_wsgi_app
 
 from comet_updates.publish.bucket import Bucket
+from comet_updates_cli.local.local_aws import forget_copies
 from testkit.faults import Response, misbehave
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class S3:
     """A bucket for one test, with the operations of a release pipeline and of a reader."""
 
     def __init__(self, endpoint: str) -> None:
+        forget_copies()  # a test that starts moto again switches it back on
         self.endpoint = endpoint
         self.bucket = f"comet-{uuid.uuid4().hex}"
         self.client = s3_client(endpoint)

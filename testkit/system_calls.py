@@ -57,7 +57,7 @@ class Call(NamedTuple):
     result: str
 
     def __str__(self) -> str:
-        """Return the call in one line, or the line that is no call."""
+        """Return the call in one line, or the line without a call."""
         return (f"{self.name}({self.arguments}) = {self.result}" if self.name else self.arguments)[:600]
 
 
@@ -68,7 +68,7 @@ _END = re.compile(r"\d+\.\d+ \+\+\+ (exited with \d+|killed by SIGKILL) \+\+\+")
 
 
 def read(record: Path) -> list[Call]:
-    """Return the calls in a record, in the order in which they began. A line that is no call is one of its own."""
+    """Return the calls in a record, in their order. A line without a call becomes a call without a name."""
     files = ((int(file.suffix[1:]), file.read_text(encoding="latin-1")) for file in record.iterdir())
     calls = [call for thread, text in files for call in parse(thread, text)]
     return sorted(calls)

@@ -54,7 +54,11 @@ def figures(template: Template) -> dict[str, str]:
         "published documents: old versions": f"{old['public/']} days",
         "refusals of uploads: old versions": f"{old['rejected/']} days",
         "packs, a copy of the uploads: old versions": f"{old['packs/']} day ",
-        "uploads, and their old versions": "no limit" if len(old) == 3 else "",
+        "parts of a release that several jobs build": (
+            f"{rules['parts/']['ExpirationInDays']} days; old versions {old['parts/']} day "
+        ),
+        # No rule may have the prefix of uploads, or none at all.
+        "uploads, and their old versions": "no limit" if len(old) == 4 else "",
         "unfinished uploads": f"{rules['']['AbortIncompleteMultipartUpload']['DaysAfterInitiation']} day",
         "signatures (TUF): timestamp, snapshot": f"{sign.TIMESTAMP_LIFE.days} and {sign.SNAPSHOT_LIFE.days} days",
         "signatures (TUF): product, root and targets": f"{sign.PRODUCT_LIFE.days} and {sign.OFFLINE_LIFE.days} days",

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from checks.privacy_proof import mutants, report
+from checks.privacy_proof.mutant import BrokenMutantError
 from checks.privacy_proof.run_mutants import MutantResult, Run, groups, hunt, together
 from comet_updates.promises import checks
 
@@ -27,25 +28,30 @@ LINE_EVERY_S = 15.0
 
 def main(
     *,
-    only: Annotated[str, typer.Option(help="Build in only the leaks whose name contains this; write no report.")] = "",
+    only: Annotated[
+        str, typer.Option(help="Build in only the leaks with this in their name, or of this class; write no report.")
+    ] = "",
     jobs: Annotated[int, typer.Option(min=1, help="How many processes run checks at once.")] = JOBS,
 ) -> None:
     """Prove the promises. Exit code 0: all hold; 1: one does not."""
     console = Console()
-    chosen = [mutant for mutant in mutants.ALL if only in mutant.name]
+    chosen = [mutant for mutant in mutants.ALL if only in mutant.name or only == mutant.family]
     first = () if only else groups(checks())
     try:
         found = list(_shown(hunt(ROOT, chosen, jobs, first), len(chosen) + len(first), console))
-    except mutants.BrokenMutantError as error:
+    except BrokenMutantError as error:
         console.print(f"The checks could not run: {escape(str(error))}", style="red")
         raise typer.Exit(1) from error
-    caught = sorted(result for result in found if isinstance(result, MutantResult))
+    caught = sorted((each for each in found if isinstance(each, MutantResult)), key=lambda each: each.mutant.name)
     console.print(_table(caught))
     survivors = [result.mutant.name for result in caught if result.by is None]
     for name in survivors:
         console.print(f"No check noticed this leak: {escape(name)}", style="red")
+    unseen = [each.mutant.name for each in caught if each.by and not each.without and each.mutant.when == "always"]
+    for name in unseen:
+        console.print(f"Only a check of the source code noticed this leak: {escape(name)}", style="red")
     if only:
-        raise typer.Exit(1 if survivors else 0)
+        raise typer.Exit(1 if survivors or unseen else 0)
     _report(console, together(result for result in found if isinstance(result, Run)), caught)
 
 
@@ -66,11 +72,15 @@ def _shown(results: Iterable[MutantResult | Run], total: int, console: Console) 
 
 
 def _table(caught: list[MutantResult]) -> Table:
-    table = Table("what it does with the leak built in", "breaks", "caught by", box=None)
+    table = Table("what it does with the leak built in", "breaks", "caught by", "by running the code", box=None)
     for found in caught:
-        by = found.by.partition("::")[2].removeprefix("test_").replace("_", " ") if found.by else "NOBODY"
-        table.add_row(escape(found.mutant.name), found.mutant.breaks, escape(by))
+        by, without = (_words(test) for test in (found.by, found.without))
+        table.add_row(escape(found.mutant.name), found.mutant.breaks, by, "the same" if by == without else without)
     return table
+
+
+def _words(test: str | None) -> str:
+    return escape(test.partition("::")[2].removeprefix("test_").replace("_", " ")) if test else "NOBODY"
 
 
 def _report(console: Console, checked: Run, caught: list[MutantResult]) -> None:
@@ -84,6 +94,12 @@ def _report(console: Console, checked: Run, caught: list[MutantResult]) -> None:
     for promise in made["promises"]:
         console.print(f"{promise['id']:4} {'holds' if promise['holds'] else 'DOES NOT HOLD'}: {promise['heading']}")
     killed, total = made["mutants"]["killed"], made["mutants"]["total"]
+    for kind, figures in made["mutants"]["kinds"].items():
+        seen = made["mutants"]["without_structure"][kind]["killed"]
+        console.print(
+            f"{kind}: {figures['killed']} of {figures['total']} leaks caught; "
+            f"{seen} without the checks of the source code."
+        )
     console.print(
         f"{made['pairs']} pairs compared, {made['canaries']} canaries in {len(made['sinks'])} sinks, "
         f"{made['faults']} faults, {killed} of {total} leaks caught."

@@ -99,6 +99,17 @@ class Instead(NamedTuple):
         return Shown("in one place", self.old, self.new)
 
 
+class Docstring(NamedTuple):
+    """Put one line of `code` in the place of the docstring of a function. It runs first."""
+
+    code: str
+
+    @property
+    def shown(self) -> Shown:
+        """The change, for the report."""
+        return Shown("in the place of the docstring", "", self.code)
+
+
 class Text(NamedTuple):
     """Put `new` in the place of `old`, a text that occurs exactly once in a file which is not Python."""
 
@@ -111,7 +122,7 @@ class Text(NamedTuple):
         return Shown("in one place", self.old, self.new)
 
 
-Change = Before | After | OnError | Instead | Text
+Change = Before | After | OnError | Instead | Docstring | Text
 
 
 def changed(text: str, node: Named, changes: tuple[Change, ...]) -> str:
@@ -156,6 +167,10 @@ def _edits(change: Change, node: Named, text: str) -> Iterator[Edit]:
             if len(places) != 1:
                 raise NotApplicableError(f"{old!r} is there {len(places)} times")
             yield Edit(*places.pop(), new)
+        case Docstring(code):
+            if ast.get_docstring(node) is None:
+                raise NotApplicableError("there is no docstring")
+            yield Edit(*_span(node.body[0], text), _own_names(code, node))
         case Text():
             raise NotApplicableError("a Text cannot change a file that is Python")
 

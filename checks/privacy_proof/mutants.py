@@ -1,128 +1,68 @@
 """Leaks to build into a copy of the project, one at a time: each must make a check fail.
 
-A mutant names a function, class or module of ours, and its changes; see `checks/privacy_proof/changes.py`. Renaming one
-of ours costs one edit here. In files that are not Python, a piece of text is replaced. Each mutant breaks promises, and
-only a check of one of these promises can kill it.
+Each mutant breaks promises, and only a check of one of these promises can kill it. These were written one by one;
+`composed.py` makes more of them, from tables.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Iterable
 
-from checks.privacy_proof.changes import (
-    After,
-    Before,
-    Change,
-    Instead,
-    NotApplicableError,
-    OnError,
-    Text,
-    changed,
-    replaced,
+from checks.privacy_proof import composed, deployed
+from checks.privacy_proof.changes import After, Before, Change, Instead, OnError, Text
+from checks.privacy_proof.mutant import (
+    CLIENT_ANSWER,
+    CLIENT_ASK,
+    CLIENT_DOWNLOAD,
+    CLIENT_FIRST,
+    CLIENT_LOOK,
+    CLIENT_NEXT,
+    CLIENT_REPLY,
+    CLIENT_RETRY,
+    CLIENT_SENT,
+    CLIENT_SKIP,
+    CLIENT_STATE,
+    CLIENT_TUF,
+    DROP_IN,
+    DROP_IN_URL,
+    FAMILIES,
+    HANDLE,
+    HANDLER,
+    IS_NEWER,
+    KINDS,
+    LAYER,
+    LOG_FORMAT,
+    LOG_LINE,
+    MANIFEST,
+    NOTES_HTML,
+    OTHER_SINKS,
+    PAGES,
+    PUBLIC_KEY,
+    PUBLISH,
+    PUBLISH_SITE,
+    READER,
+    RELEASE,
+    RESPOND,
+    S3_GET,
+    SETTINGS,
+    STRICT,
+    TEMPLATE,
+    UPLOADED_KEYS,
+    BrokenMutantError,
+    Built,
+    Mutant,
+    build,
 )
-from checks.privacy_proof.source import UnknownNameError, find
 
-
-class Mutant(NamedTuple):
-    """A change that breaks promises.
-
-    Attributes:
-        name: what the service would do.
-        breaks: the ids of the promises.
-        place: the changed code or file: a dotted name of ours, or a path from the root of the project.
-        changes: the changes in that place.
-        when: one of `KINDS`.
-    """
-
-    name: str
-    breaks: str
-    place: str
-    changes: tuple[Change, ...]
-    when: str = "always"
-
-
-KINDS = ("always", "conditional", "delayed", "environment")
-"""When a leak happens: each time; only for some requests, some of the time or by chance; later than the request; or
-only in the cloud, which the environment variables show. Checks that run the code see only the first kind for sure."""
-
-
-class BrokenMutantError(Exception):
-    """A mutant cannot be built in, or the checks cannot run with it, so it proves nothing."""
-
-
-class Built(NamedTuple):
-    """A file with a mutant in it.
-
-    Attributes:
-        file: its path from the root of the project.
-        before: its text.
-        after: its text with the mutant.
-    """
-
-    file: Path
-    before: str
-    after: str
-
-
-def build(mutant: Mutant, root: Path) -> Built:
-    """Return the file of the project at `root` that `mutant` changes; nothing is written.
-
-    Raises:
-        BrokenMutantError: the place does not exist, or a change does not fit it.
-    """
-    try:
-        if "/" in mutant.place or mutant.place == TEMPLATE:
-            text = (root / mutant.place).read_text(encoding="utf-8")
-            return Built(Path(mutant.place), text, replaced(text, mutant.changes))
-        found = find(mutant.place, root)
-        after = changed(found.text, found.node, mutant.changes)
-        return Built(found.file.relative_to(root), found.text, after)
-    except (OSError, NotApplicableError, UnknownNameError) as error:
-        raise BrokenMutantError(f"{mutant.name}: {mutant.place}: {error}") from error
-
-
-# Every place that a mutant changes, once.
-HANDLE = "comet_updates.answer.handler.build.handle"
-HANDLER = "comet_updates.answer.handler"
-SETTINGS = "comet_updates.answer.handler.Settings.from_environment"
-RESPOND = "comet_updates.answer.respond.respond"
-DROP_IN = "comet_updates.answer.drop_in.respond"
-IS_NEWER = "comet_updates.answer.drop_in._is_newer"
-S3_GET = "comet_updates.answer.store.s3_get.get"
-READER = "comet_updates.answer.store.CachedStore._read"
-PUBLIC_KEY = "comet_updates.answer.urls.public_key"
-DROP_IN_URL = "comet_updates.answer.urls.drop_in"
-LOG_LINE = "comet_updates.answer.log.Record.line"
-LOG_FORMAT = "comet_updates.answer.log._ClosedHandler.format"
-OTHER_SINKS = "comet_updates.answer.log._close_other_sinks"
-PUBLISH = "comet_updates.publish.handler.handler"
-UPLOADED_KEYS = "comet_updates.publish.run._keys"
-PUBLISH_SITE = "comet_updates.publish.publisher.Publisher._publish_site_once"
-RELEASE = "comet_updates.model.release.Release"
-STRICT = "comet_updates.model.fields.StrictDocument"
-MANIFEST = "comet_updates.formats.manifest.render"
-NOTES_HTML = "comet_updates.formats.notes._sanitised"
-PAGES = "comet_updates.pages.html"
-CLIENT_ASK = "comet_updates_client.request.ask"
-CLIENT_DOWNLOAD = "comet_updates_client.request.download"
-CLIENT_LOOK = "comet_updates_client.check.look"
-CLIENT_SKIP = "comet_updates_client.check.skip"
-CLIENT_TUF = "comet_updates_client.source_tuf.Tuf.ask"
-CLIENT_FIRST = "comet_updates_client.schedule.first"
-CLIENT_NEXT = "comet_updates_client.schedule.after_answer"
-CLIENT_RETRY = "comet_updates_client.schedule.after_failure"
-CLIENT_STATE = "comet_updates_client.state.read"
-CLIENT_SENT = "comet_updates_client.http.sent"
-CLIENT_REPLY = "comet_updates_client.http.document"
-CLIENT_ANSWER = "comet_updates_cli.commands.ask._answer"
-
-LAYER = "layers/answer/requirements.txt"
-TEMPLATE = "template.yaml"
+__all__ = ["ALL", "FAMILIES", "KINDS", "BrokenMutantError", "Built", "Mutant", "build"]
 
 
 def _mutant(name: str, breaks: str, place: str, *changes: Change) -> Mutant:
     return Mutant(name, breaks, place, changes)
+
+
+def _of(family: str, mutants: Iterable[Mutant]) -> list[Mutant]:
+    return [mutant._replace(family=family) for mutant in mutants]
 
 
 def _in_handler(name: str, breaks: str, *changes: Change) -> Mutant:
@@ -231,7 +171,12 @@ _BEYOND = (
         "P4",
         'import time; time.sleep(len($1["headers"].get("user-agent") or "") / 1e6)',
     ),
-    _mutant("has its handler wrapped", "P1", HANDLER, Instead(_MADE, f"__import__('functools').partial({_MADE})")),
+    _mutant(
+        "has its handler wrapped",
+        "P1 P4",
+        HANDLER,
+        Instead(_MADE, f"(lambda made: lambda event, it: (print(it.aws_request_id), made(event, it))[1])({_MADE})"),
+    ),
 )
 """Leaks by ways that few checks watch."""
 
@@ -943,6 +888,16 @@ _IN_CLIENT = (
 )
 
 ALL = (
-    *(*_IN_HANDLER, *_BEYOND, *_NOT_ALWAYS, *_IN_RULES, *_IN_DROP_IN, *_IN_LOG, *_IN_DOCUMENTS, *_IN_PAGES),
-    *(*_IN_TEMPLATE, *_IN_CLIENT),
+    *_IN_HANDLER,
+    *_IN_RULES,
+    *_IN_DROP_IN,
+    *_of("ways out", _BEYOND),
+    *_of("conditions", (mutant for mutant in _NOT_ALWAYS if mutant.when != "delayed")),
+    *_of("delays", (mutant for mutant in _NOT_ALWAYS if mutant.when == "delayed")),
+    *_of("log", _IN_LOG),
+    *_of("documents", (*_IN_DOCUMENTS, *_IN_PAGES)),
+    *_of("template", _IN_TEMPLATE),
+    *_of("client", _IN_CLIENT),
+    *composed.ALL,
+    *deployed.ALL,
 )

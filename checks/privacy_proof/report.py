@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from checks.privacy_proof import report_data
-from checks.privacy_proof.mutants import KINDS
+from checks.privacy_proof.mutant import FAMILIES, KINDS
 from checks.privacy_proof.run_mutants import MutantResult, Run
 from checks.privacy_proof.source import code_lines
 from comet_updates import object_keys
@@ -44,10 +44,10 @@ def make(checked: Run, caught: Iterable[MutantResult], commit: str, *, changed: 
         commit: the id of the commit.
         changed: whether files differed from the commit.
     """
-    mutants = sorted(caught)
+    mutants = sorted(caught, key=lambda found: found.mutant.name)
     promises = [_promise(promise, checked, mutants) for promise in PROMISES]
     return {
-        "schema": 2,
+        "schema": 3,
         "commit": commit,
         "changed": changed,
         "holds": all(promise["holds"] for promise in promises),
@@ -60,14 +60,24 @@ def make(checked: Run, caught: Iterable[MutantResult], commit: str, *, changed: 
         "mutants": {
             **_figures(mutants),
             "kinds": {kind: _figures(found for found in mutants if found.mutant.when == kind) for kind in KINDS},
+            "without_structure": {
+                kind: _figures((found for found in mutants if found.mutant.when == kind), without=True)
+                for kind in KINDS
+            },
+            "families": {
+                family: {"words": words, **_figures(found for found in mutants if found.mutant.family == family)}
+                for family, words in FAMILIES.items()
+            },
             "list": [
                 {
                     "name": found.mutant.name,
                     "when": found.mutant.when,
+                    "family": found.mutant.family,
                     "breaks": found.mutant.breaks.split(),
                     "place": found.mutant.place,
                     "changes": [change.shown._asdict() for change in found.mutant.changes],
                     "killed_by": found.by,
+                    "without_structure_killed_by": found.without,
                 }
                 for found in mutants
             ],
@@ -117,11 +127,13 @@ def _promise(promise: Promise, checked: Run, caught: list[MutantResult]) -> Repo
     checks = [_check(check, checked) for check in promise.checks]
     mine = [found for found in caught if promise.id in found.mutant.breaks.split()]
     killed = [found for found in mine if found.by is not None]
+    blind = [found for found in mine if found.mutant.when == "always" and found.without is None]
     return {
         **promise._asdict(),
         "quote": QUOTES[promise.id],
-        # If no mutant made a check of a promise fail, nothing guards that promise.
-        "holds": all(check["holds"] for check in checks) and len(killed) == len(mine) > 0,
+        # If no mutant made a check of a promise fail, nothing guards that promise. The checks that run the code have to
+        # see each leak that is always there, too.
+        "holds": all(check["holds"] for check in checks) and len(killed) == len(mine) > 0 and not blind,
         "checks": checks,
         "mutants": _figures(mine),
     }
@@ -133,9 +145,9 @@ def _check(check: Check, checked: Run) -> Report:
     return {"sentence": check.sentence, "test": check.test, "cases": len(outcomes), "holds": holds}
 
 
-def _figures(caught: Iterable[MutantResult]) -> dict[str, int]:
-    results = list(caught)
-    return {"total": len(results), "killed": sum(found.by is not None for found in results)}
+def _figures(caught: Iterable[MutantResult], *, without: bool = False) -> dict[str, int]:
+    by = [found.without if without else found.by for found in caught]
+    return {"total": len(by), "killed": sum(test is not None for test in by)}
 
 
 def _sum(checked: Run, figure: str) -> int:

@@ -9,17 +9,19 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from pathlib import Path
 from queue import SimpleQueue
 from typing import NamedTuple, Self
 
-from checks.privacy_proof.mutants import BrokenMutantError, Mutant, build
+from checks.privacy_proof import gate, imports, session
+from checks.privacy_proof.mutant import BrokenMutantError, Built, Mutant, build
 from checks.privacy_proof.source import FOLDERS
 from checks.privacy_proof.worker import Command
 from comet_updates import promises
 from comet_updates.promises import PROMISES, Check
+from testkit.reviewed import ANSWER_MODULES
 
 LIKELY_MAX = 3
 """The number of checks that run before the others are collected. Collecting takes as long as running some of them."""
@@ -63,10 +65,18 @@ def together(runs: Iterable[Run]) -> Run:
 
 
 class MutantResult(NamedTuple):
-    """The result of a mutant; `by` is the test that failed first, or `None` if the mutant survived."""
+    """The result of a mutant.
+
+    Attributes:
+        mutant: the mutant.
+        by: the test that failed first, or `None` if the mutant survived.
+        without: the test that failed first without the checks of the source code, or `None`. For a leak that is not
+            there each time, only one quick check is tried.
+    """
 
     mutant: Mutant
     by: str | None
+    without: str | None
 
 
 def copy_of(root: Path, folder: Path) -> Path:
@@ -98,6 +108,20 @@ class Worker:
     def __exit__(self, *_: object) -> None:
         """End the process, after what it is running."""
         self._process.communicate()
+
+    def session(self, root: Path, check: Check, leaks: list[Built]) -> list[bool]:
+        """Return for each of `leaks` whether `check` fails with it, or nothing if a leak spoils the session."""
+        with tempfile.TemporaryDirectory() as folder:
+            tasks, failed = Path(folder) / "leaks", Path(folder) / "failed"
+            tasks.write_text(json.dumps([session.written(leak) for leak in leaks]))
+            environment = {
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "COMET_PRIVACY": "quick",
+                "COMET_LEAKS": str(tasks),
+                "COMET_FAILED": str(failed),
+            }
+            self._answer(root, environment, ["-p", "checks.privacy_proof.session", check.test])
+            return json.loads(failed.read_text()) if failed.exists() else []
 
     def run(self, root: Path, checks: Iterable[Check], *options: str, full: bool = False) -> Run:
         """Run `checks` of the project at `root`, with `options` of pytest.
@@ -152,23 +176,56 @@ class Worker:
 
 
 def checks_of(mutant: Mutant) -> list[Check]:
-    """Return the checks of the promises that `mutant` breaks, those that are likely to see it soon first."""
-    broken = dict.fromkeys(
-        check for promise in PROMISES if promise.id in mutant.breaks.split() for check in promise.checks
-    )
-    likely = [check for check in _likely(mutant.place) if check in broken]
-    if mutant.when != "always":  # the checks that run the code cannot be expected to see it
-        likely = [check for check in (promises.GATE, promises.USES, promises.LOADS) if check in broken]
-    others = broken.keys() - set(likely)
-    return [*likely, *sorted(others, key=lambda check: (check in COSTLY, check in ANY_LINE, *check))]
+    """Return the checks of the promises that `mutant` breaks, those that are likely to see it soon first.
+
+    The checks of the source code are not among them; see `by_source`.
+    """
+    broken = [check for check in _broken(mutant) if check not in OF_SOURCE]
+    likely = [check for check in dict.fromkeys(_likely(mutant.place)) if check in broken]
+    others = set(broken) - set(likely)
+    return [*likely, *sorted(others, key=lambda check: (check in COSTLY, check not in ANY_LINE, *check))]
 
 
+def _broken(mutant: Mutant) -> list[Check]:
+    return [check for promise in PROMISES if promise.id in mutant.breaks.split() for check in promise.checks]
+
+
+OF_SOURCE = {promises.GATE: gate.violations, promises.USES: imports.violations}
+"""The checks that read the source code of the answering function. They run nothing, so they run here."""
+
+
+def by_source(mutant: Mutant, built: Built) -> Check | None:
+    """Return the first check of the source code that sees `built`, if it is one of the promises of `mutant`."""
+    module = ".".join(built.file.with_suffix("").parts[1:])
+    if module not in ANSWER_MODULES:
+        return None
+    broken = _broken(mutant)
+    return next((check for check, rules in OF_SOURCE.items() if check in broken and rules(module, built.after)), None)
+
+
+def quick_check(mutant: Mutant) -> Check | None:
+    """Return the check that sees most leaks in the place of `mutant` and can be tried again and again, or `None`."""
+    broken = _broken(mutant)
+    quick = [(mutant.place, promises.MEMORY)] if mutant.family == "state" else QUICK
+    return next((check for start, check in quick if mutant.place.startswith(start) and check in broken), None)
+
+
+QUICK = (
+    ("template.yaml", promises.TEMPLATE),
+    ("layers/", promises.TEMPLATE),
+    ("comet_updates.answer", promises.TRACES),
+    ("comet_updates.publish.run", promises.PUBLISHING_ALONE),
+    ("comet_updates_client", promises.CLIENT_ALONE),
+)
+"""Beginning of a place → the check that is tried first, for many leaks in one session."""
+IN_A_SESSION = 12
+"""The number of leaks that one session tries."""
 COSTLY = {
     *(promises.WHO_UPLOADS, promises.EVERY_FAULT_OF_PUBLISHING, promises.SANDBOX, promises.SANDBOX_PUBLISHING),
 }
 """These run last, since they take the longest."""
-ANY_LINE = {promises.SEEN_BY, promises.OLD_VERSION_SEEN, promises.GATE, promises.USES, promises.LOADS}
-"""These run just before: they notice every added line, while others say why it is bad."""
+ANY_LINE = {promises.SEEN_BY, promises.OLD_VERSION_SEEN}
+"""These run before the others that are not likely: they are quick, and notice every line added to the reviewed code."""
 
 _LIKELY = (
     (
@@ -183,6 +240,7 @@ _LIKELY = (
         ),
     ),
     ("layers/", (promises.FEW_LIBRARIES, promises.TEMPLATE)),
+    ("comet_updates_cli.audit", promises.AUDIT),
     ("functions/", (promises.PAGE, promises.PAGE_ALONE)),
     ("comet_updates.formats.manifest", (promises.TO_ASK,)),
     ("comet_updates.formats", (promises.PAGE, promises.PAGE_ALONE)),
@@ -218,7 +276,7 @@ _LIKELY = (
     ),
     (
         "comet_updates.answer",
-        (promises.THREE_INPUTS, promises.ONE_CORRESPONDENT, promises.NO_REDIRECT, promises.FEW_MODULES),
+        (promises.SEEN_BY, promises.MEMORY, promises.ONE_CORRESPONDENT, promises.NO_REDIRECT, promises.FEW_MODULES),
     ),
     ("comet_updates.answer", (promises.FINITE_LOG, promises.NO_CANARY, promises.EVERY_FAULT)),
 )
@@ -229,20 +287,40 @@ def _likely(place: str) -> list[Check]:
     return [check for start, checks in _LIKELY for check in checks if place.startswith(start)]
 
 
-def try_one(mutant: Mutant, root: Path, worker: Worker) -> MutantResult:
+class Session(NamedTuple):
+    """Mutants that one check tries, one after the other; see `session.py`."""
+
+    check: Check
+    mutants: list[Mutant]
+
+
+def try_one(mutant: Mutant, root: Path, worker: Worker) -> str | None:
     """Build `mutant` into the project at `root`, run its checks there until one fails, and take it out again."""
     built = build(mutant, root)
-    _write(root / built.file, built.after)
+    built.write(root)
     checks = checks_of(mutant)
     try:
         for some in filter(None, (checks[:LIKELY_MAX], checks[LIKELY_MAX:])):
             if failed := worker.run(root, some, "-x").failed():
-                return MutantResult(mutant, failed[0])
+                return failed[0]
     except BrokenMutantError as error:
         raise BrokenMutantError(f"{mutant.name}: {error}") from error
     finally:
-        _write(root / built.file, built.before)
-    return MutantResult(mutant, None)
+        built.undo(root)
+    return None
+
+
+def sessions(mutants: Iterable[Mutant]) -> list[Session]:
+    """Return sessions of mutants that have the same quick check."""
+    by_check: dict[Check, list[Mutant]] = {}
+    for mutant in mutants:
+        if check := quick_check(mutant):
+            by_check.setdefault(check, []).append(mutant)
+    return [
+        Session(check, some[start : start + IN_A_SESSION])
+        for check, some in by_check.items()
+        for start in range(0, len(some), IN_A_SESSION)
+    ]
 
 
 def groups(checks: Iterable[Check]) -> list[list[Check]]:
@@ -267,9 +345,8 @@ def hunt(
     Raises:
         BrokenMutantError: a mutant cannot be built in, or checks cannot run.
     """
-    mutants = list(mutants)
-    for mutant in mutants:
-        build(mutant, root)  # find broken mutants before the long work
+    built = {mutant: build(mutant, root) for mutant in mutants}  # find broken mutants before the long work
+    source = {mutant: by_source(mutant, leak) for mutant, leak in built.items()}
     with ExitStack() as opened:
         folder = Path(opened.enter_context(tempfile.TemporaryDirectory()))
         free: SimpleQueue[tuple[Path, Worker]] = SimpleQueue()
@@ -281,30 +358,56 @@ def hunt(
         for pair in (first, *others):
             free.put(pair)
 
-        def work(task: Mutant | list[Check]) -> MutantResult | Run:
+        def work(task: Task) -> Iterable[Mutant | MutantResult | Run]:
+            """Do a task. Return results, and the mutants that are not caught yet."""
             copy, worker = free.get()
             try:
-                if isinstance(task, Mutant):
-                    return try_one(task, copy, worker)
-                return worker.run(root, task, full=True)
+                match task:
+                    case Mutant():
+                        return [_result(task, source[task], try_one(task, copy, worker))]
+                    case Session(check, some):
+                        failed = worker.session(copy, check, [built[mutant] for mutant in some])
+                        return list(_after_session(check, some, failed, source))
+                return [worker.run(copy, task, full=True)]
             finally:
                 free.put((copy, worker))
 
         pool = opened.enter_context(ThreadPoolExecutor(workers))
-        tasks: list[Mutant | list[Check]] = [*groups, *mutants]
-        results = [pool.submit(work, task) for task in tasks]
+        begun = sessions(built)
+        in_session = {mutant for begun_one in begun for mutant in begun_one.mutants}
+        tasks: list[Task] = [*groups, *begun, *(mutant for mutant in built if mutant not in in_session)]
+        waiting = {pool.submit(work, task) for task in tasks}
         try:
-            for done in as_completed(results):
-                yield done.result()
+            while waiting:
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                for result in (each for one in done for each in one.result()):
+                    if isinstance(result, Mutant):
+                        waiting.add(pool.submit(work, result))
+                    else:
+                        yield result
         finally:
             pool.shutdown(cancel_futures=True)  # after an error, or Ctrl-C, do not run the rest
 
 
-def _write(file: Path, text: str) -> None:
-    """Write `text` to `file`, and delete its byte code, which might look current: length and time can be the same."""
-    file.write_text(text, encoding="utf-8")
-    for compiled in file.parent.glob(f"__pycache__/{file.stem}.*.pyc"):
-        compiled.unlink()
+Task = Mutant | Session | list[Check]
+"""A mutant to try by all its checks, many to try by one check, or checks to run without a mutant."""
+
+
+def _result(mutant: Mutant, source: Check | None, without: str | None) -> MutantResult:
+    return MutantResult(mutant, source.test if source else without, without)
+
+
+def _after_session(
+    check: Check, some: list[Mutant], failed: list[bool], source: dict[Mutant, Check | None]
+) -> Iterator[Mutant | MutantResult]:
+    # A spoiled session has no results.
+    for mutant, has_failed in zip(some, failed or [False] * len(some), strict=True):
+        if has_failed:
+            yield _result(mutant, source[mutant], check.test)
+        elif mutant.when != "always" and source[mutant]:
+            yield _result(mutant, source[mutant], None)
+        else:
+            yield mutant
 
 
 def _lines(file: Path) -> list:  # type: ignore[type-arg]

@@ -45,10 +45,10 @@ class PackagesAreBuiltHere(PolicyRule):
             resource = expanded["Resources"][made]
             properties = resource.get("Properties", {})
             if (code := properties.get("Code", properties.get("Content"))) != folder_of(folder):
-                problem = f"is made of {code} instead of {folder}"
-                yield Finding(made, problem, f"Set {folder}, or change {IN_PACKAGES}")
+                found = code["S3Key"] if code == folder_of((code or {}).get("S3Key", "")) else code
+                yield Finding(name, f"is made of {found} instead of {folder}", f"Set {folder}, or change {IN_PACKAGES}")
             if (how := resource.get("Metadata")) != BUILD:
-                yield Finding(made, f"is built as {how}, so another program may change the code", f"Set {BUILD}")
+                yield Finding(name, f"is built as {how}, so another program may change the code", f"Set {BUILD}")
 
 
 class LibrariesAreLocked(PolicyRule):

@@ -61,7 +61,7 @@ def _check(file: Path) -> Iterable[Finding]:
     try:
         parse.check_size(key, len(body))
         upload = parse.check_key(key)
-        document = parse.parse(parse.MODELS[upload.kind], key, body)
+        document = parse.parse(parse.ALL_MODELS[upload.kind], key, body)
         if isinstance(document, Release):
             rules.check_release(key, document, _product(file, key))
         elif isinstance(document, ChannelPolicy):

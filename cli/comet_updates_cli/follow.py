@@ -32,7 +32,7 @@ def follow(plan: Plan, bucket: Bucket, where: Where, waiting: Waiting, report: d
         report: gets the field `live` for `--json`.
 
     Raises:
-        CometError: S3 fails, or the upload is no longer in the bucket.
+        CometError: S3 fails, or somebody deleted the upload.
     """
     upload = object_keys.parse_upload(plan.key)
     assert upload is not None  # noqa: S101 (we made it)
@@ -94,12 +94,9 @@ class _Following:
         return [*plan.changes] or [*self._bucket.etags(of_channel)]
 
     def _tell_release(self, stands: ReleaseStatus, sights: list[DocumentStatus]) -> int:
-        if stands.state == wait_until_live.REFUSED or stands.offer is None:
+        if stands.state != wait_until_live.OFFERED or stands.offer is None:
             warn(*(f"comet-updates: {line}" for line in stands.says))
-            return REFUSED
-        if stands.state != wait_until_live.OFFERED:
-            self._say(*stands.says)
-            return NOT_LIVE
+            return REFUSED if stands.state == wait_until_live.REFUSED else NOT_LIVE
         self._say(f"live at {self._url(stands.offer.channel)}")
         width = max((len(sight.document) for sight in sights), default=0)
         for sight in sights:

@@ -99,6 +99,47 @@ def release(bucket: Bucket, document: Wire, now: datetime) -> Plan:
     return scene.plan_release(document, lambda wire: _without(wire, "released_at"))
 
 
+class Plans(NamedTuple):
+    """Several documents to write, in this order.
+
+    Attributes:
+        writes: the plans of the documents to write. Only the last one knows what changes for clients.
+        unchanged: the keys of the documents that the bucket has already.
+        then: the product's inputs after all writes.
+    """
+
+    writes: list[Plan]
+    unchanged: list[str]
+    then: AcceptedUploads
+
+
+def several(bucket: Bucket, product: str, documents: Mapping[str, bytes], now: datetime) -> Plans:
+    """Return the plans to upload the documents of an import: the product's, then the policies, then the releases.
+
+    What the bucket decides already stays: a policy only gets more includes and rollouts.
+
+    Raises:
+        DecisionError: the bucket has another release of one of these versions, or another version scheme.
+        RefusedUploadError: a document would be refused.
+        StoreUnavailableError: S3 fails.
+    """
+    scene = _Scene(bucket, product, now)
+    releases = [key for key in documents if key.startswith("releases/")]
+    settings = sorted(documents.keys() - set(releases), reverse=True)  # the product comes before the channels
+    planned: dict[str, Wire] = {}
+    unchanged: list[str] = []
+    scheme = json.loads(documents.get(object_keys.product_key(product), b"{}")).get("version_scheme", "semver")
+    scene.check_scheme(scheme)
+    # Feeds begin with the highest version. It is uploaded last, so that no copy is offered an older one in between.
+    for key in (*settings, *reversed(releases)):
+        wire = scene.merged(key, json.loads(documents[key]))
+        if wire is None:
+            unchanged.append(key)
+        else:
+            planned[key] = wire
+    return Plans(*scene.plan_all(planned, unchanged))
+
+
 def approval(bucket: Bucket, product: str, channel: str, version: str, now: datetime) -> Plan:
     """Return the plan to approve a release, exactly as it is in the bucket.
 
@@ -153,6 +194,67 @@ class _Scene:
         changes = _changes(self.inputs, then, self._now)
         return Plan(key, body, versions[0].etag if versions else None, changes, then)
 
+    def check_scheme(self, scheme: str) -> None:
+        """Check that the product compares versions by `scheme`, or has no release yet.
+
+        Raises:
+            DecisionError: it does not.
+        """
+        current = self.inputs.product.version_scheme if self.inputs.product else scheme
+        if current != scheme and self.inputs.releases:
+            raise DecisionError(
+                f"{self._product} compares versions as {current!r}, but the feed's versions are {scheme!r}. Import the"
+                " feed into another product."
+            )
+
+    def merged(self, key: str, document: Wire) -> Wire | None:
+        """Return the document to write at `key`, with what is decided there already; None if nothing has to change.
+
+        Raises:
+            DecisionError: another release of this version exists.
+        """
+        upload = object_keys.parse_upload(key)
+        assert upload is not None  # noqa: S101 (an import makes only keys of uploads)
+        if upload.kind == "release":
+            return None if self._is_released(document, lambda wire: wire) else document
+        if upload.kind == "channel":
+            current = self.inputs.policies.get(upload.channel)
+            before = current.wire if current else {}
+        else:
+            before = self.inputs.product.wire if self.inputs.product and self.is_there(key) else {}
+        after = {**document, **before}
+        if includes := [*before.get("includes", []), *document.get("includes", [])]:
+            after["includes"] = list(dict.fromkeys(includes))
+        if "version_scheme" in document:
+            after["version_scheme"] = document["version_scheme"]
+        if how := document.get("rollout"):
+            others = {name: value for name, value in how.items() if name != "version"}
+            after = rollout(how["version"], others, is_new=True)(
+                {**after, "rollout": before.get("rollout", [])}, self.inputs
+            )
+        return after if after != before else None
+
+    def plan_all(
+        self, documents: Mapping[str, Wire], unchanged: list[str]
+    ) -> tuple[list[Plan], list[str], AcceptedUploads]:
+        """Return the plans to write all `documents`, which are checked together.
+
+        Raises:
+            RefusedUploadError: the publishing function would refuse one.
+        """
+        bodies = {key: parse.as_json(document) for key, document in documents.items()}
+        planned = {Stored(key, "planned", etag_of(body), len(body), self._now): body for key, body in bodies.items()}
+        listing = {**self._listing, **{new.key: (new, *self._listing.get(new.key, ())) for new in planned}}
+        then = self._loader.load(self._product, listing, planned)
+        for key in bodies:
+            if key in then.refusals:
+                raise then.refusals[key]
+        replaced = {key: versions[0].etag if (versions := self._listing.get(key, ())) else None for key in bodies}
+        plans = [Plan(key, body, replaced[key], {}) for key, body in bodies.items()]
+        if plans:
+            plans[-1] = plans[-1]._replace(changes=_changes(self.inputs, then, self._now))
+        return plans, unchanged, then
+
     def plan_release(self, document: Wire, told: Callable[[Wire], Wire]) -> Plan:
         """Return the plan to write a release; it is empty if `told` gives the same for the existing release.
 
@@ -160,11 +262,20 @@ class _Scene:
             DecisionError: another release of this version exists.
             RefusedUploadError: the publishing function would refuse it.
         """
+        key = object_keys.release_key(self._product, document["channel"], document["version"])
+        return Plan(key, None, None, {}) if self._is_released(document, told) else self.plan(key, document)
+
+    def _is_released(self, document: Wire, told: Callable[[Wire], Wire]) -> bool:
+        """Return whether the bucket has this release; it is the same if `told` gives the same.
+
+        Raises:
+            DecisionError: another release of this version exists.
+        """
         channel, version = document["channel"], document["version"]
         key = object_keys.release_key(self._product, channel, version)
         there = next((r for r in self.inputs.releases if (r.channel, r.version) == (channel, version)), None)
         if there is None and key not in self._listing:
-            return self.plan(key, document)
+            return False
         if there is None:
             why = " ".join(str(problem) for problem in self.inputs.refusals[key].problems)
             raise DecisionError(f"{key}: already exists and was refused: {why} Or release a new version.")
@@ -172,7 +283,7 @@ class _Scene:
             raise DecisionError(
                 f"{key}: already exists with different content. Release a new version.{_hint(there, document)}"
             )
-        return Plan(key, None, None, {})
+        return True
 
 
 def _hint(existing: Release, document: Wire) -> str:
@@ -210,14 +321,24 @@ def carry_out(bucket: Bucket, make_plan: Callable[[], Plan], sign: Callable[[Pla
 
     def attempt() -> Plan:
         plan = sign(make_plan())
-        if plan.body is not None:
-            try:
-                bucket.put(plan.key, plan.body, urls.CONTENT_TYPES[".json"], replaces=plan.replaces)
-            except ConcurrentPublishError as error:
-                raise ConcurrentPublishError(f"{plan.key}: others changed it at the same time. Try again.") from error
+        write(bucket, plan)
         return plan
 
     return retry_conflicts(attempt)
+
+
+def write(bucket: Bucket, plan: Plan) -> None:
+    """Write the document of a plan, if it has one and nobody else has changed it.
+
+    Raises:
+        ConcurrentPublishError: somebody else has changed it.
+        StoreUnavailableError: S3 fails.
+    """
+    if plan.body is not None:
+        try:
+            bucket.put(plan.key, plan.body, urls.CONTENT_TYPES[".json"], replaces=plan.replaces)
+        except ConcurrentPublishError as error:
+            raise ConcurrentPublishError(f"{plan.key}: others changed it at the same time. Try again.") from error
 
 
 def pause(at: datetime) -> Edit:

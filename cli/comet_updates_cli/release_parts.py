@@ -21,7 +21,7 @@ _OWN = ("artifacts", "released_at")
 
 
 class Part(NamedTuple):
-    """What one job adds to a release.
+    """The files that one job adds to a release, and the options on which all jobs must agree.
 
     Attributes:
         name: its name, such as `windows`.
@@ -166,7 +166,7 @@ class Parts:
             if differing := _differing(part, ordered[0]):
                 raise DecisionError(
                     f"{self._folder}: the parts {ordered[0].name} and {part.name} differ in {', '.join(differing)}. "
-                    "Run every job with the same options and notes, and with --replace-part."
+                    "Use the same options and notes in every job. To replace a part, add --replace-part."
                 )
         if self._names and (others := sorted(parts.keys() - {*self._names})):
             raise DecisionError(

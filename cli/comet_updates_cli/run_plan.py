@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from comet_updates_cli.terminal import leave, refusals, say, say_json
 
 if TYPE_CHECKING:
     from comet_updates.publish.bucket import Bucket
-    from comet_updates_cli.policy_edits import Edit, Plan
+    from comet_updates_cli.policy_edits import Edit, Plan, Plans
 
 
 def change_policy(product: str, channel: str, where: Where, edit: Callable[[datetime], Edit]) -> None:
@@ -100,6 +100,38 @@ def execute(where: Where, make_plan: Callable[[Bucket, datetime], Plan]) -> Plan
 
     # Sign again afterwards: two pipelines at the same time do not know what the other is about to write.
     return sign(policy_edits.carry_out(bucket, lambda: make_plan(bucket, datetime.now(UTC)), sign))
+
+
+def execute_all(
+    where: Where,
+    product: str,
+    make_plans: Callable[[Bucket, datetime], Plans],
+    progress: Callable[[list[Plan]], Iterable[Plan]],
+) -> Plans:
+    """Write the documents of several plans, one after the other; for a dry run, only make the plans.
+
+    Another run continues an interrupted one: what the bucket has already is unchanged.
+
+    Raises:
+        CometError: a document would be refused, somebody else writes at the same time, or S3 fails.
+    """
+    from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
+    from comet_updates_cli import policy_edits  # noqa: PLC0415 (as above)
+
+    bucket = open_bucket(where.bucket, where.endpoint_url)
+    plans = make_plans(bucket, datetime.now(UTC))
+    if where.dry_run:
+        return plans
+    keys = SIGNS_WITH.get()
+    if keys.uri:
+        from comet_updates_cli.signing import sign_states  # noqa: PLC0415 (as above)
+
+        sign_states.sign_states(bucket, product, datetime.now(UTC), keys, plans.then)
+    for plan in progress(plans.writes):
+        policy_edits.write(bucket, plan)
+    if keys.uri:
+        sign_states.sign_states(bucket, product, datetime.now(UTC), keys)
+    return plans
 
 
 def show(where: Where, plan: Plan) -> None:

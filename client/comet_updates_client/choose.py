@@ -32,7 +32,7 @@ class Outcome(Enum):
 
 
 class Installed(NamedTuple):
-    """The installed version. With `Scheme.BUILD`, `version` is the build number."""
+    """The installed version. With `Scheme.BUILD` and `Scheme.SPARKLE`, `version` is the build number if there is one."""
 
     scheme: Scheme
     version: str
@@ -63,14 +63,14 @@ class Verdict(NamedTuple):
 
 
 def known_as(release: Release, installed: Installed) -> str:
-    """Return the text that orders a release: its version, or its build number with `Scheme.BUILD`.
+    """Return the text that orders a release: its version, or its build number if the scheme uses it.
 
     Raises:
         VersionSyntaxError: the release has no build number, and the scheme needs one.
     """
     if installed.scheme is Scheme.BUILD and release.build is None:
         raise VersionSyntaxError(release.version, installed.scheme.value, "The release has no build number")
-    return release.build or "" if installed.scheme is Scheme.BUILD else release.version
+    return (installed.scheme.uses_build and release.build) or release.version
 
 
 def choose(

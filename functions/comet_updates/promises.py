@@ -51,6 +51,11 @@ WHO_ASKS_BEFORE = Check(_SAME, "what one client gets does not depend on another 
 EVERY_FAULT = Check(_SAME, "a fault of any call reveals nothing of the request")
 WHO_UPLOADS = Check("privacy/test_uploads", "who uploads makes no difference")
 EVERY_FAULT_OF_PUBLISHING = Check("privacy/test_uploads", "a fault of any call reveals nothing of the uploader")
+_TRACES = "privacy/test_traces"
+TRACES = Check(_TRACES, "request leaves no trace")
+MEMORY = Check(_TRACES, "request leaves no trace in memory")
+PUBLISHING_ALONE = Check(_TRACES, "publishing talks to its own bucket and to nobody else")
+CLIENT_ALONE = Check(_TRACES, "client contacts only the two hosts and keeps listed fields")
 NO_CANARY = Check("privacy/test_canaries", "no canary stays anywhere")
 NO_UPLOADER = Check("privacy/test_canaries", "no canary of an uploader stays anywhere")
 GATE = Check("privacy/test_gate", "code that gets a request does only what is listed")
@@ -82,6 +87,17 @@ LEGACY_UPLOAD = Check("test_object_keys", "name with a number in it is refused")
 LEGACY_WIRE = Check("privacy/test_reach", "number in the place of a name never reaches the bucket")
 LEGACY_CACHED = Check("answer/test_respond", "no cache on the way may keep a url that nobody knows")
 LEGACY_EDGE = Check("template/test_cdn", "the edge keeps no url with the number of an old copy in it")
+AUDIT = tuple(
+    Check("cli/audit/test_code", sentence)
+    for sentence in (
+        "other code is named by its files",
+        "another layer is found",
+        "other code of publishing is found",
+        "another version under the alias is found",
+        "another version that gets some requests is found",
+        "a package that cannot be read is unseen",
+    )
+)
 TEMPLATE = Check("template/test_expanded", "the template holds every rule")
 EDGE = Check("template/test_cdn", "the edge uses and passes on nothing of a client but the path")
 EDGE_VERSION = Check("template/test_cdn", "the edge keeps no url with a version in it")
@@ -121,8 +137,8 @@ PROMISES = (
         "the source code lists all uses of a request. It refuses any other use, even if that would happen only "
         "sometimes or later.",
         (
-            *(WHO_ASKS, THREE_INPUTS, GATE, USES, LOADS, SEEN_BY, FEW_MODULES, NO_FIELD),
-            *(WHO_UPLOADS, NO_UPLOADER, EDGE, EVERY_FAULT_OF_PUBLISHING, SANDBOX, SANDBOX_PUBLISHING),
+            *(WHO_ASKS, TRACES, MEMORY, THREE_INPUTS, GATE, USES, LOADS, SEEN_BY, FEW_MODULES, NO_FIELD),
+            *(WHO_UPLOADS, NO_UPLOADER, PUBLISHING_ALONE, EDGE, EVERY_FAULT_OF_PUBLISHING, SANDBOX, SANDBOX_PUBLISHING),
         ),
     ),
     Promise(
@@ -131,7 +147,7 @@ PROMISES = (
         "The service never sets a cookie. If your software sends one, the answer is the same as without it.",
         "The headers of an answer come from a fixed list, which does not contain Set-Cookie. The answer to a request "
         "with any cookie, query or header equals the answer to the same request without them.",
-        (WHO_ASKS, GATE, NO_REDIRECT, EDGE),
+        (WHO_ASKS, TRACES, MEMORY, GATE, NO_REDIRECT, EDGE),
     ),
     Promise(
         "P3",
@@ -140,15 +156,17 @@ PROMISES = (
         "never redirects you, and its pages load nothing from other hosts. If you choose to download an update, your "
         "software also connects to the host that the publisher chose for the file. Your software gets the name of this "
         "host before it connects.",
-        "The checks record all that the answering function asks of Python's sockets, and its TCP connections while it "
-        "asks its bucket. All connections go to that bucket. One check runs the built packages of both functions, and"
-        " compares every system call with a list: they reach their bucket, their log and Lambda itself. No answer is "
-        "a redirect. A Content-Security-Policy forbids pages to load anything. The answering function may read public"
-        " documents and write its own log, and nothing else. The project's own client follows no redirects. It sends "
-        "requests only to a server with a trusted certificate, and it tells the host of a file only which file it "
-        "wants.",
+        "The checks record what the answering function asks of the system through Python, and its TCP connections "
+        "while it asks its bucket. All connections go to that bucket, and it asks for nothing else. The publishing "
+        "function connects only to its own bucket, and the project's own client only to the service and to the host of "
+        "a file. One check runs the built packages of both functions, and compares every system call with a list: they "
+        "reach their bucket, their log and Lambda itself. No answer is a redirect. A Content-Security-Policy forbids "
+        "pages to load anything. The answering function may read public documents and write its own log, and nothing "
+        "else. The project's own client follows no redirects. It sends requests only to a server with a trusted "
+        "certificate, and it tells the host of a file only which file it wants.",
         (
-            *(ONE_CORRESPONDENT, GATE, USES, LOADS, FEW_LIBRARIES, ONLY_GETS, NO_REDIRECT, SANDBOX, SANDBOX_PUBLISHING),
+            *(ONE_CORRESPONDENT, TRACES, GATE, USES, LOADS, SEEN_BY, FEW_LIBRARIES, ONLY_GETS, NO_REDIRECT),
+            *(PUBLISHING_ALONE, CLIENT_ALONE, *AUDIT, SANDBOX, SANDBOX_PUBLISHING),
             *(PAGE_ALONE, PAGE_POLICY, TEMPLATE, CLIENT_DOWNLOAD, CLIENT_TRUST, CLIENT_STAYS),
         ),
     ),
@@ -160,8 +178,8 @@ PROMISES = (
         "and its requests to the bucket are equal for all senders. The template of the deployment may not contain a "
         "resource that could store a profile.",
         (
-            *(WHO_ASKS, WHO_ASKS_BEFORE, NO_CANARY, GATE, USES, ONLY_GETS, FINITE_LOG, ONLY_RECORDS, TEMPLATE),
-            *(OLD_VERSION_ALONE, SANDBOX),
+            *(WHO_ASKS, WHO_ASKS_BEFORE, TRACES, MEMORY, SEEN_BY, NO_CANARY, GATE, USES, ONLY_GETS, FINITE_LOG),
+            *(ONLY_RECORDS, TEMPLATE, OLD_VERSION_ALONE, SANDBOX),
         ),
     ),
     Promise(
@@ -179,17 +197,16 @@ PROMISES = (
         "The service keeps nothing by which it could recognise anyone: no IP address, no cookie, no number of an "
         "installation or a device. So it treats the requests of children and adults alike.",
         "The checks put a marker into every field of a request. Afterwards no log, answer, request or file contains a "
-        "marker, in about twenty encodings. The memory of the process contains no marker as it was sent. Logs are kept "
-        "for days.",
-        (NO_CANARY, WHO_ASKS, GATE, USES, FINITE_LOG, RETENTION, QUIET, TEMPLATE, SANDBOX),
+        "marker, in about twenty encodings, and neither does the memory of the process. Logs are kept for days.",
+        (NO_CANARY, TRACES, MEMORY, WHO_ASKS, GATE, USES, FINITE_LOG, RETENTION, QUIET, TEMPLATE, SANDBOX),
     ),
     Promise(
         "P7",
         "Numbers of old copies are dropped",
         "Old copies of some programs send a number that identifies the copy. Such a copy gets the same answer as a "
         "copy that sends none. If the number is in the place of a name in the web address, the answer is the one for "
-        "every unknown web address: not found. The service does not read the number, and keeps no part or trace of it "
-        "in any form.",
+        "every unknown web address: not found. The service drops the number, and keeps no part or trace of it in any "
+        "form.",
         "A number at the end of a path is recognised by its form and removed before other code sees the path. A number "
         "in a query, a header, a cookie or a body is never read. No product, channel, document or language may have a "
         "name that looks like such a number. So a number in the place of a name gives the constant 404, and never "
@@ -200,8 +217,8 @@ PROMISES = (
         "log or to the Lambda runtime. A CDN stores no web address with a number in it, and no cache may store a web "
         "address that the service does not know.",
         (
-            *(WHO_ASKS, WHO_ASKS_IN_TROUBLE, EVERY_FAULT, NO_CANARY, GATE, USES, LEGACY_PATH, LEGACY_CACHED),
-            *(SEEN_BY, SILENCE, LEGACY_NAME, LEGACY_UPLOAD, LEGACY_WIRE, EDGE, LEGACY_EDGE, SANDBOX),
+            *(WHO_ASKS, WHO_ASKS_IN_TROUBLE, TRACES, MEMORY, EVERY_FAULT, NO_CANARY, GATE, USES, LEGACY_PATH),
+            *(LEGACY_CACHED, SEEN_BY, SILENCE, LEGACY_NAME, LEGACY_UPLOAD, LEGACY_WIRE, EDGE, LEGACY_EDGE, SANDBOX),
         ),
     ),
     Promise(
@@ -221,7 +238,7 @@ PROMISES = (
         (
             *(HOW_OFTEN, NOTHING_TO_SAY, FROM_MEMORY, WHO_ASKS_IN_TROUBLE, OLD_VERSION, OLD_VERSION_ALONE),
             *(OLD_VERSION_FAULT, OLD_VERSION_SEEN, GATE, USES, OLD_VERSION_CACHED, EDGE_VERSION, NOT_BACK, CLIENT_SAME),
-            *(CLIENT_VERIFIES, CLIENT_SAW, CLIENT_BARE, CLIENT_SPREAD, CLIENT_DRAWS),
+            *(CLIENT_VERIFIES, CLIENT_SAW, CLIENT_BARE, CLIENT_ALONE, CLIENT_SPREAD, CLIENT_DRAWS),
         ),
     ),
     Promise(

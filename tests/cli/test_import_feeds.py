@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from comet_updates import object_keys
 from comet_updates.formats import sparkle, squirrel
+from comet_updates.formats.appcast import NAMESPACE
 from comet_updates.model.channel import ChannelPolicy, ReleaseRollout
 from comet_updates.model.offer import Offer
 from comet_updates.model.release import Release
@@ -52,6 +53,7 @@ def test_each_release_becomes_a_document_that_would_be_accepted(tmp_path: Path, 
     documents = tree(tmp_path / "out")
     assert set(documents) == {
         *("products/app.json", "releases/app/stable/2.0.0.json", "releases/app/beta/100.json"),
+        "channels/app/beta.json",
     }
     for key, document in documents.items():
         if key.startswith("releases/"):
@@ -64,9 +66,9 @@ def test_each_release_becomes_a_document_that_would_be_accepted(tmp_path: Path, 
 
 def test_what_is_changed_or_left_out_is_said(tmp_path: Path, appcast: str) -> None:
     done = run(appcast, "--product", "app", "--to", str(tmp_path / "out"))
-    assert "`sparkle:colour` is left out: releases have no such field" in done.output
-    assert "http:// became https:// in 'http://d.example.com/App-2.zip'" in done.output
-    assert done.output.endswith("2 releases, 2 notes\n")
+    assert "item 1 (200): left out: `sparkle:colour`. Releases have no such field" in done.output
+    assert "enclosure 'http://d.example.com/App-2.zip': http:// became https://" in done.output
+    assert "2 releases, 5 notes\n" in done.output
 
 
 def test_a_dry_run_writes_nothing(tmp_path: Path, appcast: str) -> None:
@@ -78,7 +80,8 @@ def test_a_dry_run_writes_nothing(tmp_path: Path, appcast: str) -> None:
 def test_json_says_the_same(tmp_path: Path, appcast: str) -> None:
     said = json.loads(run(appcast, "--product", "app", "--to", str(tmp_path / "out"), "--json").output)
     assert said["documents"] == said["written"] == sorted(tree(tmp_path / "out"))
-    assert len(said["remarks"]) == 2
+    assert len(said["remarks"]) == 5
+    assert said["channels"]["beta"]["documents"]["/v1/app/beta/appcast-channels.xml"] == "2.0.0"
 
 
 def test_a_second_time_does_nothing(tmp_path: Path, appcast: str) -> None:
@@ -114,7 +117,7 @@ def test_a_file_that_says_something_else_is_never_written_over(tmp_path: Path, a
         ("[" * 100_000, "is nested too deeply"),
         (f"version: 1.0.0\n{'a' * 512_000}: b", "is longer than 512000 bytes"),
         ("version: 1.0.0\nfiles: [a.exe]\n", "a field has a wrong type"),
-        ('{"Assets": [[]]}', "Assets[0] has no `FileName`"),
+        ('{"Assets": [[]]}', "Assets[0] is not an object"),
         ('{"Assets": {}}', "`Assets` is missing"),
         ("version: 1.0.0", "not a channel file of electron-updater"),
         (
@@ -126,7 +129,7 @@ def test_a_file_that_says_something_else_is_never_written_over(tmp_path: Path, a
         ('{"version": "1.0.0", "platforms": {"linux-x86_64": 1}}', "platforms.linux-x86_64 is not an object"),
         (
             '{"version": "1.0.0", "platforms": {"linux-x86_64": {"url": "ftp://e.example/a", "signature": "s"}}}',
-            "1.0.0: $.artifacts[0].url",
+            "platforms.linux-x86_64.url is 'ftp://e.example/a', which is not an absolute https:// URL",
         ),
     ],
 )
@@ -178,6 +181,7 @@ def test_items_of_one_release_for_several_systems_become_one_release(tmp_path: P
     artifacts = tree(tmp_path / "out")["releases/app/stable/1.0.json"]["artifacts"]
     assert [(a["platform"], a["arch"]) for a in artifacts] == [("macos", "any"), ("windows", "x86_64")]
     assert "1 releases, 0 notes" in done.output
+    assert "stable: 1 releases, 1.0 is offered\n  /v1/app/stable/appcast.xml  1.0\n" in done.output
 
 
 def released(folder: Path) -> dict[str, Any]:
@@ -253,7 +257,7 @@ class TestWhatNewerAppcastsSay:
             sparkle.render(Offer("app", "stable", read, None, ((read, None),)))["appcast.xml"].decode()
         )
         for element in before.iter():
-            name = element.tag.removeprefix(f"{{{sparkle.NAMESPACE}}}")
+            name = element.tag.removeprefix(f"{{{NAMESPACE}}}")
             if (element.text or "").strip() and name != "phasedRolloutInterval":
                 assert element.text in [found.text for found in after.iter(element.tag)], name
             if name == "enclosure":
@@ -262,10 +266,9 @@ class TestWhatNewerAppcastsSay:
 
     def test_of_a_rollout_is_said_as_the_policy_to_upload(self, tmp_path: Path) -> None:
         (tmp_path / "appcast.xml").write_text(ITEM)
-        (remark,) = json.loads(run(str(tmp_path / "appcast.xml"), "--product", "app", "--json", "--dry-run").output)[
-            "remarks"
-        ]
-        key, _, policy = remark.partition("upload this as ")[2].partition(": ")
+        done = run(str(tmp_path / "appcast.xml"), "--product", "app", "--json", "--dry-run")
+        remark, _ = sorted(json.loads(done.output)["remarks"], key=lambda remark: "keeps this setting" not in remark)
+        key, _, policy = remark.partition("keeps this setting: ")[2].partition(": ")
         read = parse.parse(ChannelPolicy, key, policy.encode())
         (rollout,) = read.rollouts
         assert (rollout.version, rollout.interval, rollout.groups) == ("2.0", 86_400, 7)
@@ -288,7 +291,7 @@ def remarks_of_latest(tmp_path: Path, percentage: str) -> list[str]:
 @pytest.mark.parametrize(("percentage", "percent"), [("25", 25), ("0", 0), ("'100'", 100)])
 def test_staging_percentage_is_said_as_a_policy_to_upload(tmp_path: Path, percentage: str, percent: int) -> None:
     (remark,) = remarks_of_latest(tmp_path, percentage)
-    key, _, policy = remark.partition("upload this as ")[2].partition(": ")
+    key, _, policy = remark.partition("keeps this setting: ")[2].partition(": ")
     read = parse.parse(ChannelPolicy, key, policy.encode())
     assert read.rollout == ReleaseRollout(version="1.0.0", percent=percent)
 
@@ -304,7 +307,7 @@ def test_without_a_version_the_files_name_tells_it_as_it_does_the_client(tmp_pat
     item = '<item><enclosure url="https://e.example/My_App_1.3.4.zip"/></item>'
     (tmp_path / "appcast.xml").write_text(f"<rss><channel>{item}</channel></rss>")
     run(str(tmp_path / "appcast.xml"), "--product", "app", "--to", str(tmp_path / "out"))
-    assert released(tmp_path / "out")["build"] == "1.3.4"
+    assert released(tmp_path / "out")["version"] == "1.3.4"
 
 
 ENTITIES = """<?xml version="1.0"?><!DOCTYPE rss [{0}]><rss version="2.0"

@@ -68,6 +68,12 @@ def test_where_build_numbers_order_the_version_is_only_shown() -> None:
         chosen("77", scheme=Scheme.BUILD)
 
 
+def test_sparkle_scheme_without_a_build_number_compares_the_version() -> None:
+    assert chosen("3.7.0beta9", scheme=Scheme.SPARKLE, version="3.7.0beta11").outcome is Outcome.UPDATE
+    assert chosen("3.7.0", scheme=Scheme.SPARKLE, version="3.7.0beta11").outcome is Outcome.AHEAD
+    assert chosen("3.7.0", scheme=Scheme.SPARKLE, version="4", build="3.7").outcome is Outcome.CURRENT
+
+
 @given(st.integers(0, 9), st.integers(0, 9), st.integers(0, 99))
 def test_nothing_leads_back_to_a_lower_version(installed: int, version: int, group: int) -> None:
     """Compare versions only, even if a release is critical, rolled out or required."""

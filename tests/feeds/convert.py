@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 from comet_updates.formats import imported
@@ -11,6 +12,7 @@ from comet_updates_cli import import_feeds
 SPARKLE = "{http://www.andymatuschak.org/xml-namespaces/sparkle}"
 LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 BASE = "https://downloads.example.com/"
+NOW = datetime(2026, 11, 29, tzinfo=UTC)
 
 
 def product_of(file: Path) -> str:
@@ -25,6 +27,6 @@ def convert(file: Path) -> imported.Feed:
         ForeignFeedError: the feed has an unknown format or is broken.
         RefusedUploadError: one of its releases would be refused.
     """
-    feed = imported.Feed(product_of(file), "stable", BASE)
-    import_feeds.read({file.name: file.read_bytes()}, lambda _source: feed)
+    feed = imported.Feed(product_of(file), "stable", BASE, file.name)
+    import_feeds.read({file.name: file.read_bytes()}, lambda _source: feed, now=NOW)
     return feed

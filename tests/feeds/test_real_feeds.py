@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
@@ -26,7 +27,10 @@ from tests.feeds.convert import LANGUAGE, SPARKLE, convert, product_of
 if TYPE_CHECKING:
     from testkit.fresh import Handler
 
-FOLDER = ROOT.parent / "shared" / "feeds"
+SHARED = Path(os.environ.get("COMET_SHARED") or ROOT.parent / "shared")
+"""The folder with real feeds and cases from the field, which is not part of this repository."""
+
+FOLDER = SHARED / "feeds"
 FILES = sorted(path for kind in ("sparkle", "electron", "tauri") for path in (FOLDER / kind).glob("*"))
 BROKEN = {
     "TheBoredTeam__boring.notch__appcast@24ca99c6.xml",
@@ -36,8 +40,10 @@ BROKEN = {
     "MFE-Innovation__dmv-auto-update__beta@22ec379c.yml",
 }
 CONTRADICTORY = {"cpomega__client__latest-mac.yml"}  # two sizes and hashes for one URL
+REJECTED_BY_ITS_CLIENT = {"ClavisPass__ClavisPass__updater.json"}  # no signature: the client needs the field
 WITHOUT_RELEASES = {"hewigovens__PackageUninstaller__appcast.xml"}
-READABLE = [file for file in FILES if file.name not in BROKEN | CONTRADICTORY | WITHOUT_RELEASES]
+REFUSED = BROKEN | CONTRADICTORY | REJECTED_BY_ITS_CLIENT | WITHOUT_RELEASES
+READABLE = [file for file in FILES if file.name not in REFUSED]
 
 pytestmark = [
     pytest.mark.full,
@@ -147,6 +153,12 @@ def test_what_was_published_broken_is_not_taken_for_a_feed(file: Path) -> None:
 @pytest.mark.parametrize("file", [file for file in FILES if file.name in CONTRADICTORY], ids=names_of)
 def test_feed_with_two_hashes_for_one_file_is_refused(file: Path) -> None:
     with pytest.raises(RefusedUploadError, match=r"differs from .* for the same file"):
+        convert(file)
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if file.name in REJECTED_BY_ITS_CLIENT], ids=names_of)
+def test_feed_that_its_client_rejects_is_refused_with_the_rule(file: Path) -> None:
+    with pytest.raises(ForeignFeedError, match=r"has no `signature`. Tauri's updater rejects .* \(updater.rs\)"):
         convert(file)
 
 

@@ -32,7 +32,6 @@ NOT_INSTALLABLE = {
     "Almenon__AREPL-electron__latest-mac.yml": "names no file that can be installed",
     "Almenon__AREPL-electron__latest.yml": "names no file that can be installed",
     "extrastu__app-release__latest-mac.yml": "has no .zip, which the client needs on macOS",
-    "ClavisPass__ClavisPass__updater.json": "is not signed: its client cannot read it at all",
     "MrSibe__Mira__latest.json": "has empty signatures, and a page in place of a file",
     "wizardquack__mallard-updates__latest@0d6e798e.json": "has no platform",
 }

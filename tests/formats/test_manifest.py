@@ -75,6 +75,8 @@ EVERY_FIELD: dict[str, Any] = {
             "installation_type": "application",
             "block_map_size": 1,
             "installer_arguments": '/S /D="C:\\x"',
+            "os_name": "macos-x64",
+            "requires_admin": True,
             "hosts": {"office": {"max_version": "16.*", "min_version": "1"}},
         }
     ],

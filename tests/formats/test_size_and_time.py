@@ -11,6 +11,7 @@ import pytest
 from comet_updates.model.offer import Offer
 from comet_updates.model.product import Product
 from comet_updates.pages import html, index, product
+from comet_updates.pages.site import NEUTRAL
 from tests.formats.offers import complete, offer, release
 
 PRODUCTS, RELEASES = 1_000, 10
@@ -47,7 +48,7 @@ def test_pages_of_a_thousand_products_fit_what_may_be_served() -> None:
     names = [f"product-{number}" for number in range(PRODUCTS)]
     made = [page for name in names for page in rendered(shown, name=name)]
     entries = [(name, index.entry(Product(product=name), [shown])) for name in names]
-    made += index.render(index.read(name, body) for name, body in entries)
+    made += index.render((index.read(name, body) for name, body in entries), NEUTRAL)
     assert len(made) > PRODUCTS * len(NOTES), "a page in each language, and the list"
     assert max(map(len, made)) <= html.MAX_BYTES
 

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comet_updates.formats import encode, sparkle, xml_writer
+from comet_updates.formats import appcast, encode, sparkle, xml_writer
 from comet_updates.model.channel import Rollout
 from comet_updates.model.offer import Offer
 from comet_updates.model.release import Release
 from tests.formats.offers import HOST, artifact, complete, offer, percent, release
 
-S = f"{{{sparkle.NAMESPACE}}}"
+S = f"{{{appcast.NAMESPACE}}}"
 START = datetime(2026, 11, 23, 8, tzinfo=UTC)
 
 

@@ -29,6 +29,7 @@ def test_golden_document() -> None:
         "windows-aarch64",
         "darwin-x86_64",
         "darwin-aarch64",
+        "darwin-universal",
         "linux-x86_64",
         "linux-x86_64-appimage",
         "linux-x86_64-deb",

@@ -57,10 +57,21 @@ def test_each_system_and_architecture_has_a_document() -> None:
             package("1.0.0", platform="linux", arch="aarch64"),
         )
     )
+    names = ("win", "win-x64", "osx", "linux", "linux-arm64")
     assert set(velopack.render(given)) == {
-        *("releases.win.json", "releases.win-x64.json", "releases.osx.json"),
-        *("releases.linux.json", "releases.linux-arm64.json"),
+        *(f"releases.{name}.json" for name in names),
+        *(f"releases.{name}-stable.json" for name in names),
     }
+
+
+def test_product_with_one_system_has_a_document_with_the_name_of_the_channel() -> None:
+    """Copies built with `vpk --channel beta` request `releases.beta.json`, whatever their system is."""
+    given = offer(release("1.0.0", package("1.0.0"), package("1.0.0", arch="aarch64")), channel="beta")
+    documents = velopack.render(given)
+    assert documents["releases.beta.json"] == documents["releases.win-beta.json"] == documents["releases.win.json"]
+    assert documents["releases.win-arm64-beta.json"] == documents["releases.win-arm64.json"]
+    several = offer(release("1.0.0", package("1.0.0"), package("1.0.0", platform="macos")), channel="beta")
+    assert "releases.beta.json" not in velopack.render(several)
 
 
 def test_a_package_beside_the_document_is_told_of_by_its_name() -> None:

@@ -19,9 +19,11 @@ from testkit.counts import IS_FULL
 from testkit.documents import release
 from testkit.events import SWEEP, notification
 from testkit.project import ROOT
+from tests.formats.test_hostile_texts import BOUNDED, GROWING, QUICK
 from tests.hostile import corpus
 from tests.hostile.counts import Counts
-from tests.hostile.uploads import MANIFEST, begin, etags, refusal_faults, run, tried
+from tests.hostile.uploads import MANIFEST, ROCKET, begin, etags, refusal_faults, run, tried
+from tests.template.expand import source
 
 if TYPE_CHECKING:
     from testkit.fresh import Handler
@@ -161,6 +163,56 @@ def test_large_product_is_published_in_the_memory_of_the_function(channels: int,
     said = (str(channels), str(releases))
     assert memory_kb(*said, "1", script=PUBLISH_THEM) < FUNCTION_KB
     assert memory_kb(*said, "0", script=PUBLISH_THEM) > FUNCTION_KB, "positive control"
+
+
+PUBLISH_WITHIN = """
+import json, resource, sys, threading
+
+limit_bytes, channels, releases, is_limited, notes = json.load(sys.stdin)
+resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes,) * 2)  # from here on, as Lambda limits the whole process
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+threading.stack_size(256 * 1024)  # the limit counts stacks that nothing uses
+from tests.hostile.uploads import documents_of_large_product
+from comet_updates.publish import handler, render
+from comet_updates.publish.uploads import load
+
+if not is_limited:
+    render.DOCUMENTS_MAX_BYTES = load.UPLOADS_MAX_BYTES = load.REMEMBERED_MAX_BYTES = 10**12
+print(len(documents_of_large_product(channels=channels, releases=releases, notes=notes)))
+"""
+MEMORY_SIZE_BYTES = source()["Resources"]["PublishFunction"]["Properties"]["MemorySize"] * 2**20
+
+
+def is_published_within_limit(channels: int, releases: int, notes: tuple[str, str], *, is_limited: bool = True) -> bool:
+    """Return whether a process with the memory of the publishing function publishes a product: see `PUBLISH_WITHIN`."""
+    paths = os.pathsep.join(str(ROOT / tree) for tree in ("functions", "cli", "client", "."))
+    child = subprocess.run(
+        [sys.executable, "-c", PUBLISH_WITHIN],
+        input=json.dumps([MEMORY_SIZE_BYTES, channels, releases, is_limited, notes]),
+        env={"PYTHONPATH": paths, "MALLOC_ARENA_MAX": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert child.returncode == 0 or "MemoryError" in child.stderr or child.returncode < 0, child.stderr
+    return child.returncode == 0 and int(child.stdout) > 0
+
+
+@pytest.mark.full
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not limit the memory of a process")
+class TestMemoryLimit:
+    """The system itself limits the process to the memory that the template gives to the publishing function."""
+
+    @pytest.mark.parametrize(("channels", "releases"), [(120, 8), (0, 150)], ids=["many channels", "many releases"])
+    def test_largest_product_is_published(self, channels: int, releases: int) -> None:
+        notes = (ROCKET, "markdown")
+        assert is_published_within_limit(channels, releases, notes)
+        assert not is_published_within_limit(channels, releases, notes, is_limited=False), "positive control"
+
+    @pytest.mark.parametrize("text", sorted(QUICK))
+    def test_largest_product_with_the_worst_texts_is_published(self, text: str) -> None:
+        assert is_published_within_limit(0, 150, (GROWING | BOUNDED)[text])
 
 
 def test_a_refusal_does_not_hold_on_to_the_upload(s3: S3) -> None:

@@ -100,7 +100,12 @@ def load_from_memory(bodies: Iterable[bytes]) -> AcceptedUploads:
     return Loader(bucket).load(corpus.PRODUCT, {one.key: (one,) for one in stored})
 
 
-def documents_of_large_product(*, channels: int = 0, releases: int = 8) -> dict[str, bytes]:
+ROCKET = "🚀" + "x" * 99_000
+
+
+def documents_of_large_product(
+    *, channels: int = 0, releases: int = 8, notes: tuple[str, str] = (ROCKET, "markdown")
+) -> dict[str, bytes]:
     """Return the documents of a product with large releases on one channel; for a process of its own.
 
     A rocket makes each of its letters take four bytes in memory.
@@ -108,6 +113,7 @@ def documents_of_large_product(*, channels: int = 0, releases: int = 8) -> dict[
     Args:
         channels: how many more channels include it.
         releases: how many releases it has, of half a megabyte each.
+        notes: their notes in each of five languages, and the format of the notes.
     """
     bodies: dict[Stored, bytes] = {}
 
@@ -115,9 +121,9 @@ def documents_of_large_product(*, channels: int = 0, releases: int = 8) -> dict[
         body = json.dumps(document, ensure_ascii=False).encode()
         bodies[Stored(key, "1", "an ETag", len(body), NOW)] = body
 
-    texts = dict.fromkeys(("en", "de", "fr", "it", "es"), "🚀" + "x" * 99_000)
+    texts = dict.fromkeys(("en", "de", "fr", "it", "es"), notes[0])
     for number in range(releases):
-        put(corpus.key(f"1.{number}.0", "large"), release(f"1.{number}.0", "large", notes=texts))
+        put(corpus.key(f"1.{number}.0", "large"), release(f"1.{number}.0", "large", notes=texts, notes_format=notes[1]))
     for number in range(channels):
         policy = {"schema": 1, "product": corpus.PRODUCT, "channel": f"c{number:04}", "includes": ["large"]}
         put(object_keys.channel_key(corpus.PRODUCT, f"c{number:04}"), policy)

@@ -14,6 +14,7 @@ import pytest
 import uvicorn
 
 from comet_updates.pages import index
+from comet_updates.pages import site as pages_site
 from comet_updates_cli.local import gateway
 from testkit.documents import release
 from testkit.project import ROOT
@@ -257,7 +258,7 @@ def test_axe_finds_nothing(browser: Any, site: Site, path: str, scheme: str) -> 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_axe_finds_nothing_on_the_page_without_products(browser: Any, site: Site, scheme: str) -> None:
-    (empty,) = index.render([], "https://updates.example.com")
+    (empty,) = index.render([], pages_site.Site("https://updates.example.com"))
     for width in (320, 1280):
         assert complaints_of_axe(browser, site, scheme=scheme, width=width, body=empty) == []
     assert complaints_of_axe(browser, site, body=empty.replace(b"<h2", b"<h5")), "the positive control"

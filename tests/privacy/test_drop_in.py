@@ -83,7 +83,7 @@ def test_the_version_in_a_drop_in_url_stays_nowhere(aws_lambda: Lambda, publishe
     ])}  # fmt: skip
     events = [event for version in told.values() for event in requests(person, version)]
     markers = person | {name: version.partition("-")[2] for name, version in told.items()}
-    seen = aws_lambda.observe(ANSWER, published | {"MEMORY_TTL_S": ttl_s}, events, markers=markers.values())
+    seen = aws_lambda.observe(ANSWER, published | {"MEMORY_TTL_S": ttl_s}, events, memory=True)
     assert statuses(seen) == {200, 204}
     assert len(seen.seen["stdout"].splitlines()) >= len(events), "the log is on, or this test proves nothing"
     assert found(markers, seen.sinks()) == []
@@ -140,7 +140,7 @@ class TestALeak:
     @pytest.mark.parametrize("leak", ["raises_with_the_path", "echoes_the_path"])
     def test_of_the_version_is_found(self, aws_lambda: Lambda, published: dict[str, str], leak: str) -> None:
         marker = marked(5)["cookie"]
-        seen = aws_lambda.observe(ANSWER, published, requests({}, f"1.0.0-x{marker}"), leak=leak, markers=[marker])
+        seen = aws_lambda.observe(ANSWER, published, requests({}, f"1.0.0-x{marker}"), leak=leak, memory=True)
         assert found({"version": marker}, seen.sinks())
 
     def test_of_the_version_makes_a_difference(self, aws_lambda: Lambda, published: dict[str, str]) -> None:

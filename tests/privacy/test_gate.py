@@ -8,7 +8,7 @@ import pytest
 
 from checks.privacy_proof import gate, imports, mutants
 from checks.privacy_proof.changes import After, Before, Change, Instead, OnError
-from checks.privacy_proof.mutants import HANDLE, HANDLER, IS_NEWER, PUBLIC_KEY, RESPOND, Mutant
+from checks.privacy_proof.mutant import HANDLE, HANDLER, IS_NEWER, PUBLIC_KEY, RESPOND, Mutant
 from checks.privacy_proof.source import find
 from testkit.project import ROOT
 from testkit.reviewed import ANSWER_MODULES, SEES, SEES_VERSION

@@ -253,7 +253,7 @@ def test_a_product_that_is_gone_has_no_page_and_is_not_listed(s3: S3, publish: H
 
 
 def test_the_page_names_the_publisher_until_the_document_is_deleted(s3: S3, publish: Handler, answer: Handler) -> None:
-    """Without the document, all pages are those of a service that never had one. Events alone suffice."""
+    """Send events only. Afterwards the page is that of a service that never had the document."""
     told = (*SAMPLE["quotes"].values(), SAMPLE["name"], SAMPLE["contact"], SAMPLE["policy_url"])
     publish(SWEEP, None)
     neutral = answer(request("/privacy"), None)

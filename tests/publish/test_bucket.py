@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -11,9 +12,14 @@ import pytest
 from botocore.config import Config
 
 from comet_updates.answer.errors import StoreUnavailableError
+from comet_updates.answer.log import Log
 from comet_updates.errors import ConcurrentPublishError
+from comet_updates.publish import bucket as bucket_module
 from comet_updates.publish.bucket import ATTEMPTS, Bucket, open_bucket, retry_conflicts
+from comet_updates.publish.publisher import Publisher
+from comet_updates.publish.run import Run, SweepFailedError
 from comet_updates.publish.stored import Stored, etag_of
+from testkit.documents import release
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -269,3 +275,59 @@ def test_one_failure_is_tried_again(s3: S3, wire: Wire, monkeypatch: pytest.Monk
     monkeypatch.setattr(wire, "__class__", FailsOnce)
     assert list(bucket.etags("")) == ["a"]
     assert next(answers, None) is None
+
+
+class TestClock:
+    """A machine with a wrong clock decides nothing and writes nothing, although this S3 itself accepts any time."""
+
+    @pytest.fixture
+    def off_by(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
+        def set_clock(difference: timedelta) -> None:
+            wrong = SimpleNamespace(now=lambda zone: datetime.now(zone) + difference)
+            monkeypatch.setattr(bucket_module, "datetime", wrong)
+
+        return set_clock
+
+    @pytest.mark.parametrize("difference", [timedelta(minutes=6), timedelta(days=-3653), timedelta(days=3653)], ids=str)
+    def test_wrong_clock_is_named(self, s3: S3, off_by: Callable[[timedelta], None], difference: timedelta) -> None:
+        off_by(difference)
+        opened = open_bucket(s3.bucket, s3.endpoint)
+        with pytest.raises(StoreUnavailableError, match=r"the clock of this machine differs from S3's by \d+ minutes"):
+            opened.etags("")
+
+    @pytest.mark.parametrize("difference", [timedelta(minutes=4), timedelta(minutes=-4)], ids=str)
+    def test_clock_that_is_nearly_right_works(
+        self, s3: S3, off_by: Callable[[timedelta], None], difference: timedelta
+    ) -> None:
+        off_by(difference)
+        opened = open_bucket(s3.bucket, s3.endpoint)
+        opened.put(KEY, b"ours", "application/json", replaces=None)
+        assert s3.get(KEY) == b"ours"
+
+    @pytest.mark.parametrize("date", [None, "", "soon", "Fri, 20 Nov 2026 12:00:00"], ids=str)
+    def test_answer_without_a_usable_time_is_taken(
+        self, s3: S3, off_by: Callable[[timedelta], None], date: str | None
+    ) -> None:
+        off_by(timedelta(days=1))
+        opened = open_bucket(s3.bucket, s3.endpoint)
+
+        def change(parsed: dict[str, Any], **_: object) -> None:
+            parsed["ResponseMetadata"]["HTTPHeaders"].pop("date")
+            if date is not None:
+                parsed["ResponseMetadata"]["HTTPHeaders"]["date"] = date
+
+        opened._s3.meta.events.register_first("after-call.s3", change)
+        assert opened.etags("") == {}
+
+
+def test_sweep_with_a_wrong_clock_publishes_nothing(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    s3.put("releases/comet-cursor/stable/1.0.0.json", release("1.0.0"))
+    publisher = Publisher(open_bucket(s3.bucket, s3.endpoint), lambda: datetime.now(UTC))
+    wrong = SimpleNamespace(now=lambda zone: datetime.now(zone) + timedelta(days=3653))
+    with monkeypatch.context() as patch:
+        patch.setattr(bucket_module, "datetime", wrong)
+        with pytest.raises(SweepFailedError):
+            Run(publisher, Log(successes=False, level="INFO")).sweep()
+        assert s3.keys("public/") == []
+    Run(publisher, Log(successes=False, level="INFO")).sweep()
+    assert s3.keys("public/v1/comet-cursor/stable/manifest.json")

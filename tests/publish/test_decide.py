@@ -209,6 +209,12 @@ EXAMPLES = {
     ),
     "PEP 440": Example([release("1.0rc1"), release("1.0.post1"), release("1.0")], "1.0.post1", scheme="pep440"),
     "build numbers": Example([release("2.0", build="99"), release("1.0", build="100")], "1.0", scheme="build"),
+    "versions with letters as Sparkle compares them": Example(
+        [release("3.7.0beta9"), release("3.7.0beta11"), release("1.6.0a")], "3.7.0beta11", scheme="sparkle"
+    ),
+    "Sparkle's builds before the version": Example(
+        [release("2.0", build="1.5b3"), release("1.0", build="1.5")], "1.0", scheme="sparkle"
+    ),
     "a pin by the build number of its release": Example(
         [release("3.0", build="99"), release("2.0", build="100"), release("1.0", build="101")],
         "2.0",

@@ -10,6 +10,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import zipfile
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from comet_updates.answer.urls import DocumentId
+from comet_updates_cli.audit.code import differences
 from testkit import packages
 from testkit.events import SWEEP
 from testkit.lambda_runtime import PYTHON, Invoke, lambda_runtime
@@ -390,6 +392,47 @@ def test_source_that_the_build_changed_is_found(copy: Path, tmp_path: Path) -> N
     assert other_sources(copy, ROOT / "functions") == ["comet_updates/added.py", "comet_updates/answer/handler.py"]
 
 
+def locked_files(layer: str, wheels: Path) -> dict[str, bytes]:
+    """Return the files of all wheels of a layer, by name. Each wheel has a hash of the lock file."""
+    lock = (ROOT / "layers" / layer / "requirements.txt").read_text()
+    found: dict[str, bytes] = {}
+    for wheel in wheels.glob("*.whl"):
+        if hashlib.sha256(wheel.read_bytes()).hexdigest() in lock:
+            with zipfile.ZipFile(wheel) as archive:
+                found |= {name: archive.read(name) for name in archive.namelist()}
+    return found
+
+
+def other_libraries(package: Path, locked: dict[str, bytes]) -> list[str]:
+    """Return the files of a layer, besides byte code, that are not those of the locked wheels."""
+    files = [path for path in (package / "python").rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    named = {path.relative_to(package / "python").as_posix(): path.read_bytes() for path in files}
+    return sorted(name for name, content in named.items() if locked.get(name) != content)
+
+
+@pytest.mark.parametrize("layer", ["answer", "publish"])
+def test_layer_holds_only_files_of_the_locked_wheels(built: Path, layer: str) -> None:
+    locked = locked_files(layer, (ROOT / ".wheels").resolve())
+    package = built / f"{layer.title()}Layer"
+    assert other_libraries(package, locked) == []
+    some = next(name for name in locked if (package / "python" / name).is_file())
+    assert other_libraries(package, locked | {some: b"?"}) == [some], "positive control"
+    assert len(other_libraries(package, {})) > 50, "positive control"
+
+
+@pytest.mark.parametrize("package", [name for pair in LAYERS.items() for name in pair])
+def test_audit_accepts_the_package_that_sam_uploads(built: Path, package: str, tmp_path: Path) -> None:
+    """Pack the files as `sam deploy` does, with its own function."""
+    pack = (
+        "import sys; from samcli.lib.package.utils import make_zip_with_lambda_permissions as pack; pack(*sys.argv[1:])"
+    )
+    subprocess.run([SAM.parent / "python", "-c", pack, tmp_path / "code", built / package], check=True)
+    uploaded = (tmp_path / "code.zip").read_bytes()
+    assert list(differences(built / package, uploaded)) == []
+    other = next(name for name in LAYERS if name != package)
+    assert list(differences(built / other, uploaded)) != [], "positive control"
+
+
 def other_byte_code(package: Path) -> list[str]:
     """Return the byte code of a package that is not what Python makes of the file beside it."""
     code = """if True:
@@ -417,19 +460,9 @@ def test_byte_code_is_made_of_the_source_beside_it(built: Path, package: str) ->
 def test_byte_code_of_another_source_is_found(copy: Path) -> None:
     """Positive control of the test above."""
     need(PYTHON.exists(), "the runtime's Python")
-    compiler = [
-        PYTHON,
-        "-m",
-        "compileall",
-        "-q",
-        "-s",
-        copy,
-        "-p",
-        "/var/task",
-        "--invalidation-mode",
-        "unchecked-hash",
-    ]
-    subprocess.run([*compiler, copy / "comet_updates" / "answer"], check=True)
+    command: list[str | Path] = [PYTHON, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
+    command += ["-s", copy, "-p", "/var/task", copy / "comet_updates" / "answer"]
+    subprocess.run(command, check=True)
     assert other_byte_code(copy) == []
     log, urls = (copy / "comet_updates" / "answer" / f"{name}.py" for name in ("log", "urls"))
     log.write_bytes(log.read_bytes() + b"\nprint(1)\n")

@@ -41,7 +41,7 @@ def test_call_that_is_listed_is_let_through(line: str) -> None:
         "io_uring_setup(8, {}) = 3",
         "some_new_call() = 0",
         "--- SIGALRM {si_signo=SIGALRM} ---",
-        "a line that is no call",
+        "a line without a call",
         OPEN.format("/home/file", "O_RDONLY"),
         OPEN.format("/usr/lib/../lib64", "O_WRONLY|O_CREAT, 0666"),
         OPEN.format('/usr/lib/a\\", O_RDONLY) = 3', "O_WRONLY"),

@@ -167,6 +167,9 @@ HANDLERS = {
     "AnswerFunction": "comet_updates.answer.handler.handler",
     "PublishFunction": "comet_updates.publish.handler.handler",
 }
+RUNTIME = "python3.13"
+"""Lambda's runtime of both functions. Another one, such as `provided`, could run other code than the handler."""
+
 LAYERS = {"AnswerFunction": "AnswerLayer", "PublishFunction": "PublishLayer"}
 LOGS = {"AnswerFunction": "AnswerLog", "PublishFunction": "PublishLog"}
 ROLES = {"AnswerFunction": "AnswerRole", "PublishFunction": "PublishRole"}

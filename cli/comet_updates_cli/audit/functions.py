@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from comet_updates_cli.audit.account import UnseenError
-from comet_updates_cli.audit.allowed import ENVIRONMENT, HANDLERS, LAYERS, LIVE, LOGGING, LOGS, ROLES
+from comet_updates_cli.audit.allowed import ENVIRONMENT, HANDLERS, LAYERS, LIVE, LOGGING, LOGS, ROLES, RUNTIME
 from comet_updates_cli.audit.roles import many, read_policy
 from comet_updates_cli.audit.stack import Difference, Differences, Read, Stack
 
@@ -27,6 +27,8 @@ def configurations(stack: Stack, read: Read) -> Differences:
 def _code(stack: Stack, name: str, found: Mapping[str, Any]) -> Iterator[str]:
     if found.get("Handler") != HANDLERS[name]:
         yield f"runs {found.get('Handler')} instead of {HANDLERS[name]}"
+    if found.get("Runtime") != RUNTIME:
+        yield f"runs on {found.get('Runtime')} instead of {RUNTIME}"
     if found.get("Role") != stack.arn(ROLES[name]):
         yield f"has the role {found.get('Role')}"
     layers = [layer["Arn"] for layer in found.get("Layers", ())]

@@ -50,7 +50,7 @@ def ask(
     url: Annotated[str, typer.Argument(help="https://HOST/v1/PRODUCT/CHANNEL", metavar="URL")],
     *,
     installed: Annotated[
-        str | None, typer.Option(help="Installed version, or build number for --scheme build. Never sent.")
+        str | None, typer.Option(help="Installed version, or build number for --scheme build or sparkle. Never sent.")
     ] = None,
     scheme: Annotated[Scheme, typer.Option(help="Version scheme of the product.")] = Scheme.SEMVER,
     public_key: Annotated[

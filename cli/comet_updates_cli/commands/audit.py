@@ -36,7 +36,8 @@ def audit_stack(
     from comet_updates_cli.audit import account, code, compare  # noqa: PLC0415 (other commands need not load AWS)
 
     if build and (missing := code.missing_packages(build)):
-        raise typer.BadParameter(f"{build}: has no folder {missing[0]}. Build the packages with `make build`.")
+        problem = f"{build}: has no folder {missing[0]}. Build the packages with `make build`."
+        raise typer.BadParameter(problem, param_hint="--build")
     with refusals():
         findings = compare.audit(stack, account.Account(endpoint_url).read, build)
     numbers = Counter(finding.status for finding in findings)

@@ -72,7 +72,7 @@ class LocalAws:
                 ]
             },
         )
-        _forget_copies()
+        forget_copies()
 
     def upload(self, folder: Path) -> None:
         """Upload the JSON files of `folder`, each under its relative path."""
@@ -121,7 +121,7 @@ class LocalAws:
         return attributes["Attributes"]["QueueArn"]
 
 
-def _forget_copies() -> None:
+def forget_copies() -> None:
     """Stop moto from keeping all objects that it ever created.
 
     It copies every version in a bucket for each listing and keeps the copies: gigabytes within minutes.

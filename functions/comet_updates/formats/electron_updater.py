@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import semver
 import yaml
 
+from comet_updates.answer import urls
 from comet_updates.errors import ForeignFeedError
 from comet_updates.formats import file_names, imported, notes
 from comet_updates.model.offer import Offer
@@ -99,7 +100,11 @@ def _ending(artifact: Artifact) -> str:
 
 
 def _file(artifact: Artifact) -> dict[str, Any]:
-    given = {"size": artifact.size, "blockMapSize": artifact.block_map_size}
+    given = {
+        "size": artifact.size,
+        "blockMapSize": artifact.block_map_size,
+        "isAdminRightsRequired": artifact.requires_admin or None,
+    }
     return {"url": artifact.url, "sha512": _base64(artifact)} | {k: v for k, v in given.items() if v is not None}
 
 
@@ -119,9 +124,20 @@ def _info(release: Release, files: list[dict[str, Any]], first: Artifact) -> dic
     return {"version": release.version, "files": files} | legacy | {k: v for k, v in optional.items() if v is not None}
 
 
-_READ = {"version", "files", "path", "sha512", "sha2", "releaseDate", "releaseName", "releaseNotes"} | {
-    *("minimumSystemVersion", "githubArtifactName", "stagingPercentage")
+READ = {"version", "files", "path", "sha512", "sha2", "releaseDate", "releaseName", "releaseNotes"} | {
+    *("minimumSystemVersion", "githubArtifactName", "stagingPercentage", "isAdminRightsRequired")
 }
+READ_OF_A_FILE = {"url", "sha512", "sha2", "size", "blockMapSize", "isAdminRightsRequired"}
+_NAMES = {"released_at": "releaseDate", "title": "releaseName", "notes": "releaseNotes"}
+_NAMES_OF_A_FILE = {"sha256": "sha2", "block_map_size": "blockMapSize", "min_os": "minimumSystemVersion"} | {
+    "file_name": "githubArtifactName"
+}
+_HEX = re.compile(r"[0-9a-fA-F]{128}")
+_SHA512_BYTES = 64
+
+# electron-builder at 8e95ad0e, `updateInfoBuilder.ts`: only Linux has a file for each architecture.
+_DOCUMENT = re.compile(r"(?P<channel>.*?)(?P<system>-mac|-linux(?:-(?P<arch>arm64|arm|armv7l|ia32|x64))?)?\.ya?ml")
+_ARCHES = {"x64": "x86_64", "arm64": "aarch64", "arm": "armv7", "armv7l": "armv7", "ia32": "i686"}
 
 
 FILE_MAX_BYTES = 512_000  # as a release; of YAML, this takes some seconds
@@ -156,62 +172,152 @@ def load(body: bytes) -> object:
         raise ForeignFeedError(f"not YAML: {' '.join(str(error).split())}") from error
 
 
+class _Computer(NamedTuple):
+    """The computers that request a channel file, from its name; empty if the name does not tell."""
+
+    platform: str
+    arch: str
+
+
 def parse(body: bytes, feed: imported.Feed) -> None:
     """Read a channel file, also one from electron-builder before 2.16. See `imported`.
 
     Raises:
-        ForeignFeedError: the file is not a channel file.
+        ForeignFeedError: the file is not a channel file, or electron-updater would reject it.
     """
     document = load(body)
     if not isinstance(document, dict) or "version" not in document or not {"files", "path"} & document.keys():
         raise ForeignFeedError("not a channel file of electron-updater: `version` or `files` is missing")
-    feed.unknown("the file", set(document), _READ)
+    version = re.sub(r"\A[v=\s]+", "", str(document["version"])).strip()
+    if not semver.Version.is_valid(version):
+        raise ForeignFeedError(
+            f"version {document['version']!r} is not a semantic version. electron-updater rejects such a file"
+            " (AppUpdater.js). Write MAJOR.MINOR.PATCH"
+        )
+    computer = _computer(feed)
+    if packages := document.get("packages"):
+        feed.remark(
+            "packages",
+            f"left out: the packages of nsis-web ({', '.join(packages)}). Its installer downloads the package itself",
+        )
+    feed.unknown("the file", set(document), READ | {"packages"})
     share = str(document.get("stagingPercentage", "")).strip()
     if re.fullmatch(r"[0-9]{1,2}|100", share):
-        rollout = {"version": str(document["version"]), "percent": int(share)}
-        feed.decision("stagingPercentage", feed.channel, rollout=rollout)
+        feed.decision("stagingPercentage", feed.channel, rollout={"version": version, "percent": int(share)})
     elif share:  # electron-updater offers it to everyone then
         feed.remark("stagingPercentage", f"{share[:20]!r} is not a whole number from 0 to 100 and is left out")
-    files = document.get("files") or []
-    legacy = {"url": document.get("path"), **{key: document[key] for key in ("sha512", "sha2") if key in document}}
-    if document.get("path") and not any(legacy.items() <= entry.items() for entry in files):
-        files = [*files, legacy]
     notes = document.get("releaseNotes")
     if isinstance(notes, list):  # the notes of several versions
         notes = "\n\n".join(f"## {entry.get('version')}\n\n{entry.get('note') or ''}" for entry in notes)
     feed.add(
-        document["version"],
-        [found for index, entry in enumerate(files) if (found := _artifact(feed, document, f"files[{index}]", entry))],
+        version,
+        [
+            found
+            for place, entry in _entries(feed, document)
+            if (found := _artifact(feed, document, place, entry, computer))
+        ],
+        place=f"version {version}",
+        names=_NAMES,
         released_at=_moment(document.get("releaseDate")),
         title=document.get("releaseName"),
         notes={imported.NO_LANGUAGE: notes} if notes else None,
     )
 
 
-def _artifact(feed: imported.Feed, document: dict[str, Any], where: str, entry: dict[str, str]) -> imported.Wire | None:
-    url = feed.url(where, entry["url"]) or ""
-    try:
-        sha512 = base64.b64decode(entry["sha512"], validate=False).hex() if entry.get("sha512") else None
-    except binascii.Error as error:
-        raise ForeignFeedError(f"{where}.sha512 is not base64") from error
-    feed.unknown(where, set(entry), {"url", "sha512", "sha2", "size", "blockMapSize"})
+def _computer(feed: imported.Feed) -> _Computer:
+    """Return the computers that request the document, and take the channel from its name if the user chose none."""
+    named = _DOCUMENT.fullmatch(feed.document)
+    if named is None:
+        return _Computer(feed.platform, "")
+    channel = named["channel"]
+    is_channel = FILE_NAME.fullmatch(channel) and urls.is_name(channel) and not channel.startswith("latest")
+    if is_channel and not feed.is_channel_named:
+        feed.channel = channel
+        feed.remark(feed.document, f"is the file of the channel {channel}. Use --channel to import it to another one")
+    if (named["system"] or "").startswith("-linux"):
+        return _Computer("linux", _ARCHES.get(named["arch"] or "x64", ""))
+    return _Computer(feed.platform or ("macos" if named["system"] else ""), "")
+
+
+def _entries(feed: imported.Feed, document: dict[str, Any]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield the entries of all files with their places.
+
+    Raises:
+        ForeignFeedError: electron-updater would reject the file.
+    """
+    files = document.get("files") or []
+    for index, entry in enumerate(files):
+        if not entry.get("url"):
+            raise ForeignFeedError(f"files[{index}] has no `url`. electron-updater rejects such a file (Provider.js)")
+    legacy = {"url": document.get("path"), **{key: document[key] for key in ("sha512", "sha2") if document.get(key)}}
+    same = [entry for entry in files if {**legacy, **entry} == {**entry, **legacy}]  # they agree in all that both say
+    entries = [
+        (f"files[{index}]", {**legacy, **entry} if entry in same else entry) for index, entry in enumerate(files)
+    ]
+    if document.get("path") and not same:
+        entries.append(("path", {key: value for key, value in legacy.items() if value}))
+    for place, entry in entries:
+        if not entry.get("sha512") and not entry.get("sha2"):
+            if place == "path" and files:
+                feed.remark(place, "left out: it has no `sha512`. electron-updater reads `files`")
+                continue
+            raise ForeignFeedError(f"{place} has no `sha512`. electron-updater rejects such a file (Provider.js)")
+        yield place, entry
+
+
+def _artifact(
+    feed: imported.Feed, document: dict[str, Any], place: str, entry: dict[str, str], computer: _Computer
+) -> imported.Entry | None:
+    url = feed.url(f"{place}, url", entry["url"]) or ""
+    feed.unknown(place, set(entry), READ_OF_A_FILE)
     name = urlsplit(url).path
-    platform = imported.platform(name)
+    by_name = imported.platform(name)
+    platform = (computer.platform or by_name) if name.lower().endswith((".zip", ".7z", ".gz")) else by_name
     if platform is None:
-        feed.remark(where, f"{url!r} is left out: its ending is not one of a file that can be installed")
+        feed.remark(place, f"{url!r} is left out: its ending is not one of a file that can be installed")
         return None
-    return imported.given(
+    arch = imported.arch(name)
+    if computer.arch and platform == computer.platform:
+        if arch not in ("any", computer.arch):
+            feed.remark(place, f"its name says {arch}, but {feed.document} is for {computer.arch}. The name counts")
+        arch = computer.arch if arch == "any" else arch
+    return imported.entry(
+        place,
+        _NAMES_OF_A_FILE,
         platform=platform,
-        arch=imported.arch(name),
+        arch=arch,
         kind=imported.kind(name),
         url=url,
-        size=imported.size(f"{where}.size", entry.get("size")),
-        sha512=sha512,
+        size=imported.size(f"{place}.size", entry.get("size")),
+        sha512=_sha512(place, entry.get("sha512")),
         sha256=entry.get("sha2"),
-        block_map_size=imported.size(f"{where}.blockMapSize", entry.get("blockMapSize")),
+        block_map_size=imported.size(f"{place}.blockMapSize", entry.get("blockMapSize")),
         file_name=document.get("githubArtifactName"),
         min_os=document.get("minimumSystemVersion"),
+        requires_admin=_is_true(entry) or _is_true(document) or None,
     )
+
+
+def _is_true(values: dict[str, Any]) -> bool:
+    return str(values.get("isAdminRightsRequired", "")).lower() == "true"
+
+
+def _sha512(place: str, written: str | None) -> str | None:
+    """Return a SHA-512 in hexadecimal. electron-updater reads base64, and 128 hexadecimal digits.
+
+    Raises:
+        ForeignFeedError: `written` is neither.
+    """
+    text = (written or "").strip()
+    if not text or _HEX.fullmatch(text):
+        return text.lower() or None
+    try:
+        digest = base64.b64decode(text, validate=False)
+    except binascii.Error as error:
+        raise ForeignFeedError(f"{place}.sha512 is not base64. Build the file again") from error
+    if len(digest) != _SHA512_BYTES:
+        raise ForeignFeedError(f"{place}.sha512 has {len(digest)} bytes in place of {_SHA512_BYTES}. Build it again")
+    return digest.hex()
 
 
 def _moment(written: str | None) -> str | None:

@@ -19,6 +19,7 @@ from comet_updates.errors import ForeignFeedError
 from comet_updates.formats import encode, imported, notes
 from comet_updates.model.offer import Offer
 from comet_updates.model.release import Artifact, Release
+from comet_updates.versions import Scheme, is_version, precedence
 
 NEEDS = "`.nupkg` files with `sha1` and `size`, a full one for each version; on macOS a `.zip` for `universal` or `any`"
 PACKAGE = re.compile(r"[^\s/]+-\d+(?:\.\d+){1,3}[^\s/]*?(?:-full|-delta)?\.nupkg", re.IGNORECASE)
@@ -105,19 +106,24 @@ def parse(text: str, feed: imported.Feed) -> None:
     Raises:
         ForeignFeedError: a line is not valid, or there is none.
     """
-    by_version: dict[str, list[imported.Wire]] = {}
+    by_version: dict[str, list[imported.Entry]] = {}
     for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         found = _LINE.fullmatch(line.strip())
         version = _VERSION.search(found["file"].rpartition("/")[2]) if found else None
         if not found or not version:
-            raise ForeignFeedError(f"line {number} is not `SHA-1 file size`, with a version in the file's name")
+            raise ForeignFeedError(
+                f"line {number} is not `SHA-1 file size`, with a version in the file's name. Squirrel rejects a list"
+                " with such a line (ReleaseEntry.cs). Correct or remove it"
+            )
         if found["staging"]:
             rollout = {"version": version["version"], "percent": int(found["staging"])}
             feed.decision(f"line {number}", feed.channel, rollout=rollout)
         is_delta = "-delta" in found["file"].lower()
-        file = imported.given(
+        file = imported.entry(
+            f"line {number}",
+            {},
             platform="windows",
             arch="any",
             kind="delta" if is_delta else "installer",
@@ -129,10 +135,14 @@ def parse(text: str, feed: imported.Feed) -> None:
         by_version.setdefault(version["version"], []).append(file)
     if not by_version:
         raise ForeignFeedError("no line names a package")
-    if any(name.count(".") != 2 for name in by_version):  # noqa: PLR2004 (semver has three numbers)
+    if not all(is_version(Scheme.SEMVER, version) for version in by_version):
         feed.scheme = "dotted"
     for name, files in by_version.items():
-        feed.add(name, files)
+        feed.add(name, files, place=files[0].place)
+
+
+READ_OF_THE_MAC = {"currentRelease", "releases"}
+READ_OF_AN_UPDATE = {"version", "url", "name", "notes", "pub_date"}
 
 
 def parse_mac(document: dict[str, Any], feed: imported.Feed) -> None:
@@ -144,23 +154,34 @@ def parse_mac(document: dict[str, Any], feed: imported.Feed) -> None:
     releases = document["releases"]
     if not isinstance(releases, list):
         raise ForeignFeedError("`releases` is not a list")
-    feed.unknown("the document", set(document), {"currentRelease", "releases"})
+    feed.unknown("the document", set(document), READ_OF_THE_MAC)
     for number, release in enumerate(releases):
         where = f"releases[{number}]"
         update = release.get("updateTo") or {}
         if not release.get("version") or not update.get("url"):
             raise ForeignFeedError(f"{where} has no `version`, or no `updateTo` with a `url`")
-        feed.unknown(f"{where}.updateTo", set(update), {"version", "url", "name", "notes", "pub_date"})
-        archive = imported.given(
-            platform="macos", arch="any", kind="archive", url=feed.url(f"{where}.updateTo.url", update["url"])
-        )
+        feed.unknown(where, set(release), {"version", "updateTo"})
+        if update.get("version", release["version"]) != release["version"]:
+            feed.remark(where, f"left out: updateTo.version {update['version']!r}. The client reads the one beside it")
+        feed.unknown(f"{where}.updateTo", set(update), READ_OF_AN_UPDATE)
+        url = feed.url(f"{where}.updateTo.url", update["url"])
+        archive = imported.entry(f"{where}.updateTo", {}, platform="macos", arch="any", kind="archive", url=url)
         notes = {imported.NO_LANGUAGE: update["notes"]} if update.get("notes") else None
         feed.add(
-            release["version"], [archive], title=update.get("name"), notes=notes, released_at=update.get("pub_date")
+            release["version"],
+            [archive],
+            place=where,
+            names={"title": "name", "released_at": "pub_date"},
+            title=update.get("name"),
+            notes=notes,
+            released_at=update.get("pub_date"),
         )
     if document.get("currentRelease") not in [release["version"] for release in feed.releases]:
         raise ForeignFeedError("`currentRelease` is not in `releases`")
-    ahead = [r["version"] for r in feed.releases if r["version"] != document["currentRelease"]]
-    if ahead:
-        pin = document["currentRelease"]
-        feed.remark("currentRelease", f"the feed offers {pin}. To offer it here, pin the channel to it")
+    if not all(is_version(Scheme.SEMVER, release["version"]) for release in feed.releases):
+        feed.scheme = "dotted"
+    scheme = Scheme(feed.scheme)
+    versions = [release["version"] for release in feed.releases if is_version(scheme, release["version"])]
+    current = document["currentRelease"]
+    if current in versions and any(precedence(scheme, current) < precedence(scheme, version) for version in versions):
+        feed.decision("currentRelease", feed.channel, pin=current)

@@ -7,6 +7,7 @@ document. A client looks for `{os}-{arch}-{bundle}` first, then for `{os}-{arch}
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -75,41 +76,101 @@ def _platforms(release: Release) -> dict[str, dict[str, str]]:
 
 def _keys(artifact: Artifact) -> list[str]:
     plain = [f"{SYSTEMS[artifact.platform]}-{arch}" for arch in ARCHES.get(artifact.arch, ())]
+    if (artifact.platform, artifact.arch) == ("macos", "universal"):
+        plain.append("darwin-universal")  # of apps that set this target themselves, and of tauri-action
     return [f"{key}-{artifact.bundle}" for key in plain if artifact.bundle] + plain
+
+
+READ = {"version", "name", "notes", "pub_date", "platforms"}
+READ_OF_A_PLATFORM = {"url", "signature"}
+_NAMES = {"released_at": "pub_date"}
+_BUNDLES = ("appimage", "deb", "rpm", "app", "msi", "nsis")
 
 
 def parse(document: object, feed: imported.Feed) -> None:
     """Read a static document of Tauri's updater, given as JSON. See `imported`.
 
     Raises:
-        ForeignFeedError: the document is not valid.
+        ForeignFeedError: the document is not valid, or the client would reject it.
     """
     if not isinstance(document, dict) or not isinstance(document.get("platforms"), dict):
         raise ForeignFeedError("not a document of Tauri's updater: `platforms` is missing")
-    version = document.get("version") or document.get("name")
-    if not isinstance(version, str):
+    written = document.get("version") or document.get("name")
+    if not isinstance(written, str):
         raise ForeignFeedError("not a document of Tauri's updater: `version` is missing")
-    feed.unknown("the document", set(document), {"version", "name", "notes", "pub_date", "platforms"})
-    systems = {theirs: ours for ours, theirs in SYSTEMS.items()}
-    artifacts = []
+    version = written.strip().removeprefix("v")
+    if not semver.Version.is_valid(version):
+        raise ForeignFeedError(f"version {written!r} is not a semantic version. {_REJECTS}")
+    _check_date(document.get("pub_date"))
+    feed.unknown("the document", set(document), READ - {"name"} if "version" in document else READ)
     for key, entry in document["platforms"].items():
-        system, arch, *bundle = key.split("-")
-        where = f"platforms.{key}"
-        if not isinstance(entry, dict):
-            raise ForeignFeedError(f"{where} is not an object")
-        feed.unknown(where, set(entry), {"url", "signature"})
-        if not entry.get("signature"):
-            feed.remark(where, "is not signed, so the client cannot install it")
-        url = feed.url(f"{where}.url", entry.get("url"))
-        artifacts.append(
-            imported.given(
-                platform=systems.get(system, system),
-                arch=arch,
-                kind=imported.kind(urlsplit(url or "").path),
-                url=url,
-                signatures=imported.given(minisign=entry.get("signature")),
-                bundle=bundle[0] if bundle else None,
-            )
-        )
+        _check(f"platforms.{key}", entry)
+    found = (_artifact(feed, key, entry) for key, entry in document["platforms"].items())
     notes = {imported.NO_LANGUAGE: document["notes"]} if document.get("notes") else None
-    feed.add(version.removeprefix("v"), artifacts, released_at=document.get("pub_date"), notes=notes)
+    feed.add(
+        version,
+        [artifact for artifact in found if artifact],
+        place=f"version {version}",
+        names=_NAMES,
+        released_at=document.get("pub_date"),
+        notes=notes,
+    )
+
+
+_REJECTS = "Tauri's updater rejects the whole document then (updater.rs). Correct it"
+
+
+def _check_date(written: object) -> None:
+    """Check the date as the client does: it is missing, or RFC 3339 with an offset.
+
+    Raises:
+        ForeignFeedError: it is not.
+    """
+    if written is None:
+        return
+    try:
+        is_date = isinstance(written, str) and datetime.fromisoformat(written.strip()).tzinfo is not None
+    except ValueError:
+        is_date = False
+    if not is_date:
+        raise ForeignFeedError(f"pub_date {written!r} is not a date with an offset. {_REJECTS}")
+
+
+def _check(place: str, entry: object) -> None:
+    """Check one entry of `platforms` as the client does: it needs all entries, also those of other systems.
+
+    Raises:
+        ForeignFeedError: the client would reject the document.
+    """
+    if not isinstance(entry, dict):
+        raise ForeignFeedError(f"{place} is not an object. {_REJECTS}")
+    for name in sorted(READ_OF_A_PLATFORM):
+        if not isinstance(entry.get(name), str):
+            raise ForeignFeedError(f"{place} has no `{name}`. {_REJECTS}")
+    if not entry["url"].strip().lower().startswith(("https://", "http://")):
+        raise ForeignFeedError(f"{place}.url is {entry['url']!r}, which is not an absolute https:// URL. {_REJECTS}")
+
+
+def _artifact(feed: imported.Feed, key: str, entry: dict[str, Any]) -> imported.Entry | None:
+    systems = {theirs: ours for ours, theirs in SYSTEMS.items()}
+    system, _, rest = key.partition("-")
+    arch, _, bundle = rest.partition("-")
+    place = f"platforms.{key}"
+    is_known = system in systems and arch in ARCHES and (not bundle or bundle in _BUNDLES)
+    if not is_known or (arch == "universal" and system != "darwin"):
+        feed.remark(place, "left out: this name is not one of Tauri's systems, so only your own code can ask for it")
+        return None
+    feed.unknown(place, set(entry), READ_OF_A_PLATFORM)
+    if not entry["signature"]:
+        feed.remark(place, "is not signed, so the client cannot install it")
+    url = feed.url(f"{place}.url", entry["url"])
+    return imported.entry(
+        place,
+        {"signatures": "signature"},
+        platform=systems[system],
+        arch=arch,
+        kind=imported.kind(urlsplit(url or "").path),
+        url=url,
+        signatures=imported.given(minisign=entry["signature"]),
+        bundle=bundle or None,
+    )

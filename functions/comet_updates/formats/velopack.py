@@ -14,7 +14,7 @@ file name.
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import semver
@@ -30,6 +30,7 @@ SYSTEMS = {"windows": "win", "macos": "osx", "linux": "linux"}
 ARCHES = {"x86_64": "x64", "aarch64": "arm64", "i686": "x86"}
 PACKAGE = re.compile(r"(?P<id>[^\s/]+?)-\d+\.\d+\.\d+[^\s/]*?-(?:full|delta)\.nupkg", re.IGNORECASE)
 ANY = ("any", "universal")
+_FILE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 
 def render(offer: Offer) -> dict[str, bytes]:
@@ -42,7 +43,20 @@ def render(offer: Offer) -> dict[str, bytes]:
         # The name without an architecture is for packages that run on every computer, or for the first architecture.
         if assets := _assets(offer, platform, ANY) or next(iter(own.values()), []):
             documents[f"releases.{system}.json"] = _json(assets)
-    return documents
+    return {**_of_channel(offer.channel, documents), **documents}
+
+
+def _of_channel(channel: str, documents: dict[str, bytes]) -> dict[str, bytes]:
+    """Return the same documents by the names that copies built with vpk's `--channel` request.
+
+    Such a channel is the name of ours, alone or after the system: `beta`, `win-beta`, `win-x64-beta`. The name alone is
+    for products with one system, since all their copies would read the same document.
+    """
+    if not _FILE_NAME.fullmatch(channel):
+        return {}
+    named = {name.replace(".json", f"-{channel}.json"): body for name, body in documents.items()}
+    systems = [name for system in SYSTEMS.values() if (name := f"releases.{system}.json") in documents]
+    return named | ({f"releases.{channel}.json": documents[systems[0]]} if len(systems) == 1 else {})
 
 
 def _assets(offer: Offer, platform: str, arches: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -99,46 +113,131 @@ def _json(assets: list[dict[str, Any]]) -> bytes:
     return encode.as_json({"Assets": assets})
 
 
-_READ = {"PackageId", "Version", "Type", "FileName", "SHA1", "SHA256", "Size", "NotesMarkdown", "NotesHTML"}
+READ = {"PackageId", "Version", "Type", "FileName", "SHA1", "SHA256", "Size", "NotesMarkdown", "NotesHTML"}
+_NAMES = {"notes": "NotesMarkdown"}
+_NAMES_OF_A_FILE = {"url": "FileName", "size": "Size", "sha1": "SHA1", "sha256": "SHA256", "package_id": "PackageId"}
+_TYPES = ("full", "delta", "portable", "installer", "msi")
+
+# vpk 0.0.1298, `CoreUtil.GetVeloReleaseIndexName`: the channel is the rest of the name. By default it is the system.
+_DOCUMENT = re.compile(
+    r"releases\.(?:(?P<system>win|osx|linux)(?:-(?P<arch>x64|arm64|x86))?(?:-(?P<rest>.+))?|(?P<channel>.+))\.json"
+)
+_IN_PACKAGE = re.compile(r"-(?P<system>win|osx|linux)(?:-(?P<arch>x64|arm64|x86))?(?=-)")
 
 
-def parse(document: object, feed: imported.Feed, platform: str = "windows") -> None:
+class _Computer(NamedTuple):
+    """The computers that packages are for."""
+
+    platform: str
+    arch: str
+
+
+def parse(document: object, feed: imported.Feed, platform: str = "") -> None:
     """Read `releases.{channel}.json`, given as JSON, with packages for `platform`. See `imported`.
 
+    The name of the document tells the system, the architecture and the channel, as with vpk's `--channel`.
+
     Raises:
-        ForeignFeedError: the document is not valid.
+        ForeignFeedError: the document is not valid, or Velopack would reject it.
     """
-    if not isinstance(document, dict) or not isinstance(document.get("Assets"), list):
+    found = _lower(document) if isinstance(document, dict) else {}
+    if not isinstance(found.get("assets"), list):
         raise ForeignFeedError("not a document of Velopack: `Assets` is missing")
-    by_version: dict[str, list[dict[str, Any]]] = {}
-    for index, asset in enumerate(document["Assets"]):
-        where = f"Assets[{index}]"
-        missing = {"Version", "Type", "FileName"} - set(asset)
+    feed.unknown("the document", {name for name in document if name.lower() != "assets"}, set())  # type: ignore[attr-defined]
+    computer = _computer(feed, platform)
+    by_version: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+    for index, written in enumerate(found["assets"]):
+        place = f"Assets[{index}]"
+        if not isinstance(written, dict):
+            raise ForeignFeedError(f"{place} is not an object")
+        known = {name.lower(): name for name in READ}
+        asset = {known.get(name.lower(), name): value for name, value in written.items()}
+        missing = {"Version", "Type", "FileName"} - {name for name, value in asset.items() if value}
         if missing:
-            raise ForeignFeedError(f"{where} has no `{min(missing)}`")
-        feed.unknown(where, set(asset), _READ)
-        by_version.setdefault(asset["Version"], []).append(asset)
+            raise ForeignFeedError(f"{place} has no `{min(missing)}`")
+        if str(asset["Type"]).lower() not in _TYPES:
+            raise ForeignFeedError(
+                f"{place} has the unknown Type {asset['Type']!r}. Velopack rejects such a document (VelopackAsset.cs)"
+            )
+        if str(asset["Type"]).lower() not in _TYPES[:2]:
+            feed.remark(place, f"left out: {asset['FileName']} is not an update package. Velopack ignores it, too")
+            continue
+        feed.unknown(place, set(asset), READ)
+        by_version.setdefault(asset["Version"], []).append((place, asset))
     for version, assets in by_version.items():
-        notes = {"markdown": assets[0].get("NotesMarkdown"), "html": assets[0].get("NotesHTML")}
-        form = next((form for form, text in notes.items() if text), None)
-        feed.add(
-            version,
-            [_artifact(feed, asset, platform) for asset in assets],
-            notes={imported.NO_LANGUAGE: notes[form]} if form else None,
-            notes_format="html" if form == "html" else None,
-        )
+        if not semver.Version.is_valid(version):
+            raise ForeignFeedError(
+                f"{assets[0][0]} has the Version {version!r}, which is not semantic. Velopack rejects such a document"
+            )
+        _add(feed, version, assets, computer)
 
 
-def _artifact(feed: imported.Feed, asset: dict[str, Any], platform: str) -> imported.Wire:
-    is_delta = asset["Type"] == "Delta"
-    return imported.given(
-        platform=platform,
-        arch="any",
+def _lower(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the document with names in lower case: Velopack's C# library ignores the case of names."""
+    return {name.lower(): value for name, value in document.items()}
+
+
+def _computer(feed: imported.Feed, platform: str) -> _Computer:
+    """Return the computers of the packages, and take the channel from the document's name if the user chose none.
+
+    Raises:
+        ForeignFeedError: the channel's name is not possible here.
+    """
+    named = _DOCUMENT.search(feed.document)
+    systems = {theirs: ours for ours, theirs in SYSTEMS.items()}
+    arches = {theirs: ours for ours, theirs in ARCHES.items()}
+    channel = (named["rest"] or named["channel"] or "") if named else ""
+    if channel and not feed.is_channel_named:
+        if not urls.is_name(channel) or not _FILE_NAME.fullmatch(channel):
+            raise ForeignFeedError(
+                f"the channel {channel!r} in the name of the file is not possible here. Import it with --channel: then"
+                " copies need the URL of another document"
+            )
+        feed.channel = channel
+        feed.remark(feed.document, f"is the file of the channel {channel}. Use --channel to import it to another one")
+    if named and named["system"]:
+        return _Computer(systems[named["system"]], arches.get(named["arch"] or "", "any"))
+    return _Computer(platform or feed.platform, "any")
+
+
+def _add(feed: imported.Feed, version: str, assets: list[tuple[str, dict[str, Any]]], computer: _Computer) -> None:
+    first = assets[0][1]
+    notes = {"markdown": first.get("NotesMarkdown"), "html": first.get("NotesHTML")}
+    form = next((form for form, text in notes.items() if text), None)
+    if all(notes.values()):
+        feed.remark(assets[0][0], "left out: NotesHTML, because NotesMarkdown has the same notes")
+    feed.add(
+        version,
+        [_artifact(feed, place, asset, computer) for place, asset in assets],
+        place=assets[0][0],
+        names=_NAMES,
+        notes={imported.NO_LANGUAGE: notes[form]} if form else None,
+        notes_format="html" if form == "html" else None,
+    )
+
+
+def _artifact(feed: imported.Feed, place: str, asset: dict[str, Any], computer: _Computer) -> imported.Entry:
+    is_delta = str(asset["Type"]).lower() == "delta"
+    return imported.entry(
+        place,
+        _NAMES_OF_A_FILE,
+        platform=_platform(feed, asset["FileName"], computer),
+        arch=computer.arch,
         kind="delta" if is_delta else "archive",
-        url=feed.url(f"FileName {asset['FileName']}", asset["FileName"]),
+        url=feed.url(f"{place}, FileName", asset["FileName"]),
         size=asset.get("Size"),
         sha1=asset.get("SHA1"),
         sha256=asset.get("SHA256"),
         from_version=imported.RELEASE_BEFORE if is_delta else None,
         package_id=asset.get("PackageId"),
     )
+
+
+def _platform(feed: imported.Feed, file_name: str, computer: _Computer) -> str:
+    if computer.platform:
+        return computer.platform
+    named = _IN_PACKAGE.search(file_name)
+    if named:
+        return next(ours for ours, theirs in SYSTEMS.items() if theirs == named["system"])
+    feed.remark(feed.document or "the document", "names no system. Its packages are taken for Windows. Or use --os")
+    return "windows"

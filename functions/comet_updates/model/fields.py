@@ -41,6 +41,10 @@ _RFC3339 = re.compile(
 )
 
 
+HOST = r"[a-z0-9_](?:[a-z0-9._-]{0,251}[a-z0-9_])?"
+"""The pattern of a host in a URL, in lower case."""
+
+
 def _rfc3339(value: object) -> object:
     if isinstance(value, str) and _RFC3339.fullmatch(value):
         with suppress(ValueError):  # such as February 30
@@ -48,7 +52,8 @@ def _rfc3339(value: object) -> object:
     raise ValueError("must be a date and time with an offset from 1970 to 2099, as in 2026-11-20T12:00:00Z")
 
 
-_HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")  # names in other scripts are in their xn-- form
+# Names in other scripts are in their xn-- form. Names of old S3 buckets may contain underscores.
+_HOST = re.compile(HOST)
 
 
 def _https(url: str) -> str:

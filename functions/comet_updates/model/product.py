@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from comet_updates.model.fields import (
+    HOST,
     LANGUAGES_MAX,
     SIZE_MAX_BYTES,
     ChannelName,
@@ -30,10 +31,10 @@ class Product(Uploaded):
     name: Label | None = None
     homepage: Url | None = None
     version_scheme: Annotated[
-        Literal["semver", "dotted", "pep440", "build"], Field(description="How versions are ordered.")
+        Literal["semver", "dotted", "pep440", "build", "sparkle"], Field(description="How versions are ordered.")
     ] = "semver"
     release_hosts: Annotated[
-        list[Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$")]],
+        list[Annotated[str, StringConstraints(pattern=rf"^{HOST}$")]],
         Field(max_length=100, description="The only hosts that artifacts may be on. If empty, any host."),
     ] = []
     signing_keys: Annotated[

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
+from functools import cached_property
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
@@ -31,6 +33,8 @@ from comet_updates.model.fields import (
     Version,
     either,
 )
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 class Critical(StrictDocument):
@@ -96,6 +100,13 @@ class Artifact(StrictDocument):
         | None
     ) = None
     installer_arguments: Annotated[str, StringConstraints(max_length=1_000, pattern=ONE_LINE)] | None = None
+    os_name: Annotated[
+        Label | None,
+        Field(description="`sparkle:os` in the appcast, if the product's copies look for another name than ours."),
+    ] = None
+    requires_admin: Annotated[
+        bool, Field(description="`isAdminRightsRequired` of electron-updater: the installer is for all users.")
+    ] = False
     hosts: Annotated[
         dict[Label, HostVersions], Field(max_length=20, description="For add-ons: the applications that can load it.")
     ] = {}
@@ -168,10 +179,28 @@ class Release(Uploaded):
             if (version := getattr(self, field)) is not None:
                 yield f"$.{field}", version
 
+    @cached_property
+    def control_characters(self) -> tuple[tuple[str, str], ...]:
+        """The JSON path of each text with a control character, and that character. Tabs and ends of lines are none."""
+        found = ((path, _CONTROL.search(text)) for path, text in _texts("$", self.wire))
+        return tuple((path, match[0]) for path, match in found if match)
+
     @property
     def due_at(self) -> datetime | None:
         """The time from which the release may be offered, or None for always."""
         return self.available_at or self.released_at
+
+
+def _texts(path: str, value: object) -> Iterator[tuple[str, str]]:
+    """Yield each text in a JSON value with its path."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            yield from _texts(f"{path}.{name}", each)
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from _texts(f"{path}[{index}]", each)
 
 
 class Approval(Uploaded):

@@ -1,4 +1,4 @@
-"""What all pages of one deployment share: its publisher, its URL, and the commit that it was built from."""
+"""The facts that all pages of a deployment share: its publisher, its URL, and the commit that it was built from."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Commit(NamedTuple):
 
 
 class Site(NamedTuple):
-    """What all pages share.
+    """The facts that all pages share.
 
     Attributes:
         service_url: the URL that clients ask, without a final slash, or None if it is not known.

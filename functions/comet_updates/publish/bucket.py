@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from itertools import takewhile
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -37,7 +38,11 @@ MAX_CONNECTIONS = 32
 ATTEMPTS = 5
 """The number of times that we try a write while others keep writing first."""
 
+CLOCK_MAX_S = 300
+"""How far the clock of this machine may be from S3's. A sweep runs as often, so a release may be as late anyway."""
+
 _REMEDIES = {
+    "RequestTimeTooSkewed": "Set the clock of this machine",
     "404": "Check that --endpoint-url is the URL of an S3 server",
     "AccessDenied": "Use credentials with the rights that docs/releasing.md lists",
     "403": "Use credentials with the rights that docs/releasing.md lists",
@@ -285,9 +290,31 @@ def open_client(name: str, endpoint_url: str | None, *, read_timeout_s: float) -
     )
     try:
         with translated_errors(name):
-            return boto3.client("s3", endpoint_url=endpoint_url, config=config)
+            client = boto3.client("s3", endpoint_url=endpoint_url, config=config)
+            client.meta.events.register("after-call.s3", _check_clock)
+            return client
     except ValueError as error:  # boto3 raises this for an invalid URL
         raise StoreUnavailableError(f"{endpoint_url!r} is not the URL of an S3. Write it with https://.") from error
+
+
+def _check_clock(parsed: Mapping[str, Any], **_: object) -> None:
+    """Check the clock of this machine by the time in an answer of S3. Every run lists before it decides or writes.
+
+    A clock that is ahead would publish what is not due. TUF clients would keep a state that was signed ahead of its
+    time. AWS refuses requests that differ by 15 minutes, and other S3 servers often do not check.
+
+    Raises:
+        StoreUnavailableError: the clock differs from S3's by more than `CLOCK_MAX_S`.
+    """
+    try:
+        at_s3 = parsedate_to_datetime(parsed["ResponseMetadata"]["HTTPHeaders"]["date"])
+        difference_s = abs((datetime.now(UTC) - at_s3).total_seconds())
+    except (LookupError, TypeError, ValueError):  # no time, or one without a time zone
+        return
+    if difference_s > CLOCK_MAX_S:
+        raise StoreUnavailableError(
+            f"the clock of this machine differs from S3's by {difference_s / 60:.0f} minutes. Set the clock."
+        )
 
 
 class WriteResult(NamedTuple):

@@ -111,7 +111,7 @@ def _up_to(product: Product, pin: str, known: Sequence[Release]) -> Callable[[Re
             ceiling = _rank(product, pinned)
             return lambda release: _rank(product, release) <= ceiling
     scheme = Scheme(product.version_scheme)
-    if scheme is Scheme.BUILD:
+    if scheme.uses_build:
         raise VersionSyntaxError(pin, scheme.value, "Pin the version of a release that is uploaded")
     highest = precedence(scheme, pin)
     return lambda release: product.precedence(release) <= highest

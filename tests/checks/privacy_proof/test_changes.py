@@ -12,6 +12,7 @@ from checks.privacy_proof.changes import (
     After,
     Before,
     Change,
+    Docstring,
     Instead,
     NotApplicableError,
     OnError,
@@ -50,6 +51,7 @@ def answer_with(*changes: Change) -> Callable[..., Any]:
     [
         (Before("$1 = $1 + 1"), (16, "large", "ä→")),
         (Before("return $2"), ("ä→", "ä→", "ä→")),
+        (Docstring("$1 = 3; $2 = 'x'"), (8, 8, 8)),
         (Before("no_such_name"), (8, "large", "ä→")),
         (After("result = [result, $1]"), ([8, 3], ["large", 9], ["ä→", "x"])),
         (OnError(0, "return type(error).__name__"), (8, "large", "TypeError")),

@@ -15,7 +15,7 @@ from comet_updates.promises import PROMISES, checks
 PASSED = Run(
     {check.test: "passed" for check in checks()}, [{"pairs": 3, "sinks": ["log"]}, {"pairs": 4, "canaries": 2}]
 )
-CAUGHT = [MutantResult(mutant, "tests/a.py::test_b") for mutant in mutants.ALL]
+CAUGHT = [MutantResult(mutant, "tests/a.py::test_b", "tests/a.py::test_b") for mutant in mutants.ALL]
 
 
 def made(checked: Run = PASSED, caught: list[MutantResult] = CAUGHT) -> report.Report:
@@ -30,7 +30,8 @@ def test_a_report_says_that_all_promises_hold_and_on_what_figures() -> None:
     assert figures["mutants"]["total"] == figures["mutants"]["killed"] == len(mutants.ALL)
     kinds = figures["mutants"]["kinds"]
     assert sum(kind["killed"] for kind in kinds.values()) == len(mutants.ALL)
-    assert min(kind["total"] for kind in kinds.values()) >= 4, "each kind has its leaks"
+    assert min(kind["total"] for kind in kinds.values()) >= 8, "each kind has its leaks"
+    assert min(family["total"] for family in figures["mutants"]["families"].values()) >= 8, "and each class"
 
 
 @pytest.mark.parametrize("outcome", ["failed", "skipped", None])
@@ -47,6 +48,20 @@ def test_a_promise_with_a_leak_that_nobody_caught_does_not_hold() -> None:
     figures = made(caught=[first._replace(by=None), *CAUGHT[1:]])
     assert {p["id"] for p in figures["promises"] if not p["holds"]} == set(first.mutant.breaks.split())
     assert figures["mutants"]["killed"] == figures["mutants"]["total"] - 1
+
+
+def test_leak_that_only_the_source_shows_breaks_a_promise_if_it_is_always_there() -> None:
+    always, later = (
+        next(number for number, found in enumerate(CAUGHT) if (found.mutant.when == "always") is is_always)
+        for is_always in (True, False)
+    )
+    for number, holds in ((always, False), (later, True)):
+        caught = [found._replace(without=None) if at == number else found for at, found in enumerate(CAUGHT)]
+        figures = made(caught=caught)
+        assert figures["holds"] is holds
+        assert figures["mutants"]["killed"] == figures["mutants"]["total"]
+        figure = figures["mutants"]["without_structure"][CAUGHT[number].mutant.when]
+        assert figure["killed"] == figure["total"] - 1
 
 
 def test_a_promise_without_a_leak_that_breaks_it_does_not_hold() -> None:

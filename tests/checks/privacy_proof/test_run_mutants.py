@@ -12,13 +12,13 @@ import pytest
 
 from checks.privacy_proof import mutants, run_mutants
 from checks.privacy_proof.changes import Before, Instead
-from checks.privacy_proof.mutants import BrokenMutantError, Mutant
+from checks.privacy_proof.mutant import PUBLIC_KEY, BrokenMutantError, Mutant
 from checks.privacy_proof.run_mutants import Run, Worker
-from comet_updates.promises import PROMISES, TEMPLATE, Check
+from comet_updates.promises import GATE, PROMISES, TEMPLATE, Check
 from testkit.project import ROOT
 
-HARMLESS = Mutant("does nothing more", "P10", mutants.PUBLIC_KEY, (Before("pass"),))
-STALE = Mutant("is not there any more", "P10", mutants.PUBLIC_KEY, (Instead("no_such_name", "x"),))
+HARMLESS = Mutant("does nothing more", "P10", PUBLIC_KEY, (Before("pass"),))
+STALE = Mutant("is not there any more", "P10", PUBLIC_KEY, (Instead("no_such_name", "x"),))
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +43,27 @@ def test_a_leak_is_caught_and_a_harmless_change_is_not() -> None:
     assert by.startswith("tests/answer/test_urls.py::test_the_number_of_a_legacy_copy_is_dropped")
     assert caught["does nothing more"] is None
     assert fingerprint() == before
+
+
+def test_session_finds_each_leak_and_no_harmless_change(tmp_path: Path) -> None:
+    leak = next(mutant for mutant in mutants.ALL if mutant.name == "prints the address")
+    wrapped = next(mutant for mutant in mutants.ALL if mutant.more)
+    copy = run_mutants.copy_of(ROOT, tmp_path)
+    with Worker() as worker:
+        tried = [mutants.build(mutant, ROOT) for mutant in (HARMLESS, leak, HARMLESS, wrapped)]
+        assert worker.session(copy, GATE, tried) == [False, True, False, True]
+        before = mutants.build(leak, ROOT)
+        (copy / before.file).write_text(before.after)
+        assert worker.session(copy, GATE, tried) == [], "a check that fails without a leak says nothing"
+
+
+def test_check_of_the_source_is_named_if_a_promise_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    leak = next(mutant for mutant in mutants.ALL if mutant.name == "prints the address")
+    built = mutants.build(leak, ROOT)
+    assert run_mutants.by_source(leak, built) is None, "here, no promise has such a check"
+    monkeypatch.setattr(run_mutants, "PROMISES", PROMISES)
+    assert run_mutants.by_source(leak, built) == GATE
+    assert run_mutants.by_source(HARMLESS, mutants.build(HARMLESS, ROOT)) is None
 
 
 def test_a_leak_that_cannot_be_built_in_is_an_error() -> None:

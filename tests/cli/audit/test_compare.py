@@ -11,9 +11,8 @@ from typing import Any
 
 import boto3
 import pytest
-from click.testing import Result
 from moto import mock_aws
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from comet_updates import object_keys
 from comet_updates_cli import app
@@ -423,6 +422,7 @@ DIFFERENCES: dict[str, tuple[str, str, Mutation]] = {
     "another storage": ("functions", "https://elsewhere", _variables(S3_ENDPOINT="https://elsewhere")),
     "tracing": ("functions", "traces", _configured(TracingConfig={"Mode": "Active"})),
     "another handler": ("functions", "runs other.handler", _configure(Handler="other.handler")),
+    "another runtime": ("functions", "runs on provided.al2023 instead", _configured(Runtime="provided.al2023")),
     "another role": (
         "functions",
         "has the role arn:aws:iam::123456789012:role/other",

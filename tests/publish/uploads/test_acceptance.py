@@ -15,11 +15,12 @@ from comet_updates import object_keys
 from comet_updates.errors import RefusedUploadError
 from comet_updates.publish.decide import decide
 from comet_updates.publish.stored import Stored, etag_of
-from comet_updates.publish.uploads import parse
+from comet_updates.publish.uploads import parse, rules
 from comet_updates.publish.uploads.accept import AcceptedUploads, accept_uploads
 from testkit.documents import release
 
 PRODUCT = "comet-cursor"
+AFTER = int((rules.TEXTS_CHECKED_SINCE - datetime(2026, 11, 20, 12, tzinfo=UTC)).total_seconds())
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
@@ -528,7 +529,7 @@ RULES = st.fixed_dictionaries(
         "only_higher_on": st.just(["stable"]),
         "max_size": st.sampled_from([1, 100]),
         "approved_on": st.just(["stable"]),
-        "version_scheme": st.sampled_from(["semver", "pep440", "dotted", "build"]),
+        "version_scheme": st.sampled_from(["semver", "pep440", "dotted", "build", "sparkle"]),
     },
 )
 STEPS = st.one_of(
@@ -605,3 +606,30 @@ def offered_by(bucket: Uploads, channel: str, second: int) -> set[str]:
     assert inputs.product
     offer = decide(inputs.product, channel, inputs.policies, inputs.releases_for(channel), now)
     return {f"{release.channel} {release.version}" for release, _ in offer.history}
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        pytest.param({"notes": {"en": "Next\x85line"}}, "$.notes.en", id="next line"),
+        pytest.param({"notes": {"de": "Don\x92t"}, "notes_format": "html"}, "$.notes.de", id="wrong encoding"),
+        pytest.param({"notes": {"en": "\x9b31mred"}}, "$.notes.en", id="terminal"),
+        pytest.param({"notes": {"en": "a\x7fb"}}, "$.notes.en", id="delete"),
+        pytest.param({"signature": "abc\x80"}, "$.artifacts[0].signatures.other", id="signature"),
+        pytest.param({"signature": "abc\x00"}, "$.artifacts[0].signatures.other", id="null"),
+    ],
+)
+def test_control_characters_are_refused_unless_they_were_accepted_before(fields: dict[str, Any], path: str) -> None:
+    made = release("1.0.0")
+    if "signature" in fields:
+        made["artifacts"][0]["signatures"] = {"other": fields["signature"]}
+        fields = {"artifacts": made["artifacts"]}
+    uploads = Uploads()
+    uploads.release(AFTER - 1, "1.0.0", **fields)
+    uploads.release(AFTER, "1.0.1", **fields)
+    uploads.release(AFTER, "1.0.2", notes={"en": "Tabs,\tlines\r\nand \u00a0\u2028 letters stay."})
+    inputs = uploads.inputs()
+    assert [one.version for one in inputs.releases] == ["1.0.0", "1.0.2"]
+    (refusal,) = inputs.refusals.values()
+    assert [problem.path for problem in refusal.problems] == [path]
+    assert "has the control character U+00" in refusal.problems[0].problem

@@ -84,6 +84,8 @@ COMPLETE = release(
             "installation_type": "application",
             "block_map_size": 1,
             "installer_arguments": "/S /D=C:\\Comet",
+            "os_name": "macos-x64",
+            "requires_admin": True,
             "hosts": {"zotero": {"min_version": "6.999"}},
         }
     ],

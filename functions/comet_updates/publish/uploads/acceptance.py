@@ -54,7 +54,8 @@ class Acceptance:
         Returns:
             The candidate, or the refusal with every problem.
         """
-        if problems := tuple(rules.version_problems(release, self._product)):
+        texts = rules.text_problems(release) if stored.written_at >= rules.TEXTS_CHECKED_SINCE else ()
+        if problems := (*texts, *rules.version_problems(release, self._product)):
             return RefusedUploadError(stored.key, problems)
         if (problems := tuple(rules.own_problems(release, self._product))) and not any(self._moments(stored, release)):
             return RefusedUploadError(stored.key, problems)

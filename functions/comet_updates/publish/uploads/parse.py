@@ -34,14 +34,16 @@ _FORBIDDEN_FIELD = "__proto__"  # it could change all objects of a JavaScript cl
 
 Document = TypeVar("Document", bound=Uploaded)
 
-MODELS: dict[str, type[Product | ChannelPolicy | Release | Approval | PublisherDocument]] = {
+MODELS: dict[str, type[Product | ChannelPolicy | Release | Approval]] = {
     "product": Product,
     "channel": ChannelPolicy,
     "release": Release,
     "approval": Approval,
-    "publisher": PublisherDocument,
 }
-"""The model of an upload, by the kind in its key."""
+"""The model of an upload that belongs to a product, by the kind in its key."""
+
+ALL_MODELS: dict[str, type[Uploaded]] = {**MODELS, "publisher": PublisherDocument}
+"""The model of every upload, by the kind in its key."""
 
 _REMEDIES = {
     "missing": "Add the field",
@@ -105,7 +107,7 @@ def parse(model: type[Document], key: str, body: bytes) -> Document:
     try:
         document = model.model_validate_json(body)
     except ValidationError as error:
-        see = f"See /schemas/{next(kind for kind, known in MODELS.items() if known is model)}.json"
+        see = f"See /schemas/{next(kind for kind, known in ALL_MODELS.items() if known is model)}.json"
         raise RefusedUploadError(key, tuple(_problems(error, wire, see))) from error
     upload = check_key(key)
     lies = tuple(

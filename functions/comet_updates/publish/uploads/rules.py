@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from itertools import islice
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -21,6 +22,9 @@ _FOR = ("platform", "arch", "kind", "min_os", "max_os", "from_version", "bundle"
 
 _HTTPS_PORT = 443
 
+TEXTS_CHECKED_SINCE = datetime(2026, 11, 29, tzinfo=UTC)
+"""Releases from before this rule stay accepted, with the control characters that their texts have."""
+
 _NAMED_MAX = 5
 """How many releases a refusal names."""
 
@@ -31,7 +35,7 @@ def check_release(key: str, release: Release, product: Product) -> None:
     Raises:
         RefusedUploadError: the release breaks a rule. The error contains every problem.
     """
-    if problems := (*version_problems(release, product), *own_problems(release, product)):
+    if problems := (*text_problems(release), *version_problems(release, product), *own_problems(release, product)):
         raise RefusedUploadError(key, problems)
 
 
@@ -47,25 +51,39 @@ def check_policy(key: str, policy: ChannelPolicy, product: Product) -> None:
 
 def version_problems(release: Release, product: Product) -> Iterator[Problem]:
     """Yield a problem for each version in a release that does not parse under the product's scheme."""
-    field = "build" if product.version_scheme == "build" else "version"
+    scheme = Scheme(product.version_scheme)
+    field = "build" if scheme.uses_build and (release.build or scheme is Scheme.BUILD) else "version"
     yield from _unparsed(f"$.{field}", release.version, release.build, product)
     for path, version in release.other_versions():
         yield from _unparsed(path, version, version, product)
 
 
+def text_problems(release: Release) -> Iterator[Problem]:
+    """Yield a problem for each text with a control character. XML parsers and terminals read C1 controls differently.
+
+    Only for releases that were uploaded since `TEXTS_CHECKED_SINCE`.
+    """
+    for path, character in release.control_characters:
+        yield Problem(
+            path,
+            f"has the control character U+{ord(character):04X}",
+            "Remove it, or save the text as UTF-8",
+        )
+
+
 def policy_problems(policy: ChannelPolicy, product: Product) -> Iterator[Problem]:
     """Yield a problem for each version in a policy that does not parse under the product's scheme.
 
-    Under the scheme `build`, a policy names releases by their version, which is only shown and never parsed.
+    Under the schemes `build` and `sparkle`, a policy names releases by their version, which may only be shown.
     """
-    if product.version_scheme != "build":
+    if not Scheme(product.version_scheme).uses_build:
         for path, version in policy.versions():
             yield from _unparsed(path, version, None, product)
 
 
 def approval_problems(approval: Approval, product: Product) -> Iterator[Problem]:
     """Yield a problem if the approval's version does not parse under the product's scheme. As for policies."""
-    if product.version_scheme != "build":
+    if not Scheme(product.version_scheme).uses_build:
         yield from _unparsed("$.version", approval.version, None, product)
 
 
