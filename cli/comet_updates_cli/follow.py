@@ -32,7 +32,7 @@ def follow(plan: Plan, bucket: Bucket, where: Where, waiting: Waiting, report: d
         report: gets the field `live` for `--json`.
 
     Raises:
-        CometError: S3 fails, or the upload is no longer in the bucket.
+        CometError: S3 fails, or somebody deleted the upload.
     """
     upload = object_keys.parse_upload(plan.key)
     assert upload is not None  # noqa: S101 (we made it)

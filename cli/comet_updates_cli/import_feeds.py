@@ -45,7 +45,7 @@ _FOR_PEOPLE = re.compile(
 
 
 class ChannelSummary(NamedTuple):
-    """What a channel offers.
+    """The offer of a channel, for people.
 
     Attributes:
         releases: the number of releases.

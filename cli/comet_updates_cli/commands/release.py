@@ -167,7 +167,7 @@ def _job(part: str | None, parts: str | None, percent: int | None, every: str | 
 
 
 def _check_files(files: list[Path], base_url: str | None, job: Job | None, about: list[object]) -> None:
-    """Check that there are files, or a job that joins parts. The parts have all that is said `about` the release."""
+    """Check that there are files, or a job that joins parts. The parts have the options `about` the release."""
     if files and not base_url:
         raise typer.BadParameter("--base-url is missing. Add the URL of the folder with the files.")
     if files:

@@ -191,7 +191,7 @@ def parse(document: object, feed: imported.Feed, platform: str = "") -> None:
         if not isinstance(written, dict):
             raise ForeignFeedError(f"{place} is not an object")
         known = {name.lower(): name for name in READ}
-        asset = {known.get(name.lower(), name): value for name, value in written.items()}
+        asset: dict[str, Any] = {known.get(name.lower()) or name: value for name, value in written.items()}
         missing = {"Version", "Type", "FileName"} - {name for name, value in asset.items() if value}
         if missing:
             raise ForeignFeedError(f"{place} has no `{min(missing)}`")

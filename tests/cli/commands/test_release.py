@@ -488,17 +488,17 @@ def test_quiet_says_nothing_unless_something_is_wrong(build: Build) -> None:
     assert "already exists with different content" in refused.output
 
 
-def test_changelog_without_the_version_is_refused_before_anything_is_uploaded(build: Build) -> None:
+def test_changelog_without_the_version_is_refused_before_an_upload(build: Build) -> None:
     changelog = str(build.save("CHANGELOG.md", b"# Changes\n\n## 4.2.0\n\n- Old.\n"))
     refused = build.run("--notes", changelog)
     assert (refused.exit_code, build.shop.s3.keys()) == (1, [])
     assert f"{changelog}: has no section for 4.2.1. Add a heading such as: ## 4.2.1." in refused.stderr
 
 
-def test_notes_with_a_control_character_are_refused_before_anything_is_uploaded(build: Build) -> None:
+def test_notes_with_a_control_character_are_refused_before_an_upload(build: Build) -> None:
     refused = build.run("--notes", str(build.save("notes.md", "Don\x92t".encode())))
     assert (refused.exit_code, build.shop.s3.keys()) == (1, [])
-    assert f"{KEY}: $.notes.en: has the control character U+0092. Remove it." in refused.stderr
+    assert f"{KEY}: $.notes.en: has the control character U+0092. Remove it, or save the text" in refused.stderr
 
 
 def test_version_without_notes_in_its_changelog_is_released_without(build: Build) -> None:

@@ -67,7 +67,7 @@ def text_problems(release: Release) -> Iterator[Problem]:
         yield Problem(
             path,
             f"has the control character U+{ord(character):04X}",
-            "Remove it. It is often a letter that was saved in another encoding than UTF-8",
+            "Remove it, or save the text as UTF-8",
         )
 
 
