@@ -167,7 +167,10 @@ def test_electron_builders_own_word_is_taken_and_held_against_the_file(build: Bu
         (b"a: \x01", "not YAML"),
         (b"files: {a: b}", "not a channel file of electron-builder"),
         (b"files: [a]", "not a channel file of electron-builder"),
-        (b"version: 4.2.1\nfiles:\n- url: App Setup 4.2.1.exe\n  blockMapSize: many\n", "blockMapSize is 'many'"),
+        (
+            b"version: 4.2.1\nfiles: [{url: App.exe, sha512: %s, blockMapSize: many}]" % (b"a" * 128),
+            "blockMapSize is 'many'",
+        ),
     ],
 )
 def test_channel_file_that_is_wrong_is_named(build: Build, body: bytes, problem: str) -> None:
