@@ -16,6 +16,9 @@ from testkit.reviewed import ANSWER_MODULES, SEES, SEES_VERSION
 BUILD = "comet_updates.answer.handler.build"
 DROP_IN = "comet_updates.answer.drop_in.respond"
 URLS = "comet_updates.answer.urls"
+STORE = "comet_updates.answer.store"
+READER, READ_S3 = f"{STORE}.CachedStore", f"{STORE}.s3_get.get"
+LOGGED = "comet_updates.answer.log"
 SETTINGS = "comet_updates.answer.handler.Settings.from_environment"
 RECORDED = "log.write(Record(answer.outcome, place, answer.cache, time.monotonic() - started))"
 NOTHING_NEWER = "Answer(204, _HEADERS, '', Outcome.ANSWERED, document.key, cache)"
@@ -46,6 +49,7 @@ def test_page_for_reviewers_shows_lines_of_the_gate() -> None:
 
 CODE, CALL, KIND = "is used in code that is not listed", "calls what is not listed", "is not of a plain kind"
 ERROR, KEPT, TWICE = "could raise an error", "keeps an error", "means two things"
+HEADER, METHODS = "is not a listed header", "has other methods"
 FIELDS, GIVEN, ONCE = "is more than a list of fields", "has other parameters", "times, not once"
 
 LEAKS: dict[str, tuple[str, Change, str]] = {
@@ -93,6 +97,24 @@ LEAKS: dict[str, tuple[str, Change, str]] = {
     "logs who is up to date": (DROP_IN, Instead(NOTHING_NEWER, f"{NOTHING_NEWER}[:4]"), ONCE),
     "has a pattern that keeps paths": (URLS, Before("class Spy:\n    def fullmatch(self, path): ..."), FIELDS),
     "has a pattern of its own": (URLS, Instead("re.compile(re.escape(TIMESTAMP))", "spy(TIMESTAMP)"), CALL),
+    "logs a name that does not exist": (RESPOND, Instead("NO_PAGE", "NO_PAGE._replace(key=key)"), CODE),
+    "logs a name while S3 fails": (RESPOND, OnError(0, "return Answer(503, {}, '', Outcome.FAILED, key)"), CODE),
+    "tells one product who asked before": (RESPOND, Before("seen = {'etag': cache.value}"), CODE),
+    "tells a drop-in client who asked before": (DROP_IN, Before("seen = {'etag': cache.value}"), CODE),
+    "sets a cookie for large documents": (RESPOND, Before("fixed = {'set-cookie': 'x'} if 1 > 2 else {}"), HEADER),
+    "knows another form of GUID": (URLS, Before("_GUID = '(?!7b)'"), CODE),
+    "lets a number through in a document": (URLS, Before("OTHER = re.compile(NAME + DOCUMENT)"), CODE),
+    "collects products in a helper": (f"{URLS}.document_key", Before("made = [product]"), CODE),
+    "has another reader": (BUILD, Before("reader = drop_in"), CODE),
+    "has another store": (f"{STORE}.s3_get", Before("store = S3Store('mirror')"), CODE),
+    "asks another store for some keys": (READ_S3, Before("found = S3Store('mirror').get(key)"), CODE),
+    "makes an ETag by chance": (READ_S3, Instead("hashlib.sha256(body)", "hashlib.sha256(body + DRAWN)"), ONCE),
+    "keeps names that do not exist": (f"{READER}._read", Before("self._missing = (*self._missing, key)"), CODE),
+    "waits for long names": (f"{READER}._ask", Before("while len(key) > 60: pass"), CODE),
+    "puts a name into the probe": (f"{READER}._ask", Before("self._get(PROBE_KEY + key, None)"), CODE),
+    "reads from another store": (f"{READER}.__init__", Before("get = draw"), CODE),
+    "pads a line of the log": (f"{LOGGED}.Record.line", Before("more = ' ' * int(self.seconds)"), CODE),
+    "sees records of others": (f"{LOGGED}._ClosedHandler", Before("def filter(self, record): return True"), METHODS),
     "has a tuple that keeps versions": (f"{URLS}.DropIn", Before("def key(self): return self.version"), FIELDS),
 }
 """A leak → the function or class that it changes, and the words of the rule that has to find it."""
@@ -122,6 +144,12 @@ def test_leak_that_waits_is_found_by_more_than_its_guard(mutant: Mutant) -> None
         (HANDLER, "_context: object)", "_context: object, seen: Any = [])", GIVEN),
         (HANDLER, "    def handle(", "    @kept\n    def handle(", "changes a function"),
         (HANDLER, "def build(settings: Settings)", "def build(settings: Settings, respond: Any = None)", GIVEN),
+        (
+            URLS,
+            'channel: str, document: str) -> str:\n    """Return the key',
+            'channel: str, document: str = []) -> str:\n    """Return the key',
+            GIVEN,
+        ),
         (RESPONDING, "\n    method: str, path", "\n    method: str, _path: str, path", GIVEN),
     ],
 )
@@ -135,9 +163,9 @@ def test_changed_signature_is_found(module: str, old: str, new: str, rule: str) 
         "a statement": (RESPOND, Before("limit = 3")),
         "a constant": (RESPONDING, Instead("(300, 60, 60)", "(300, 60, 90)")),
         "a comment": (RESPOND, Instead("key = urls.public_key(path)", "key = urls.public_key(  # a comment\n  path)")),
-        "a local name for a constant": (
+        "another order of constants": (
             RESPOND,
-            Instead("EVERYWHERE | (_PAGE if key.endswith('.html') else _FEED)", "EVERYWHERE"),
+            Instead("_PAGE if key.endswith('.html') else _FEED", "_FEED if key.endswith('.html') else EVERYWHERE"),
         ),
         "a header that depends on the document": (
             RESPOND,
