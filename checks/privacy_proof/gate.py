@@ -11,7 +11,8 @@ only later, or only once in a thousand times. Docstrings, comments and the layou
 5. `KEYS` lists the functions that get a key, and what they do with it. The key of a document that does not exist holds
    names that somebody made up. So a key goes to S3, and to the log only if the document exists.
 
-The rules of `imports.py` hold for the whole package.
+`UPLOADS` and `CLIENT` list the same for code of publishing and of the client. The rules of `imports.py` hold for the
+whole answering package.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from __future__ import annotations
 import ast
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from checks.privacy_proof.source import Named, at, bound, own
@@ -346,6 +347,93 @@ KEYS = {
 """The functions that get a key or a name in it, and the record of a document. Names that somebody made up look like
 others, so no test would find a leak of one name. An answer's ETag and its bytes are made here, too."""
 
+UPLOADS = {
+    "handler.handler": Part("event _context", "event _context", "return _handle(event)"),
+    "handler._handle": Part(
+        "event",
+        "event message",
+        """
+        event.get("sweep") is True
+        failed = run.batch({message["messageId"]: message["body"] for message in event["Records"]})
+        """,
+    ),
+    "run.Run.batch": Part(
+        "self messages",
+        "messages body message_id",
+        """
+        for message_id, body in messages.items():
+            try:
+                for key in _keys(body):
+                    senders.setdefault(object_keys.product_of(key), set()).add(message_id)
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+                failed.add(message_id)
+        """,
+    ),
+    "run._keys": Part(
+        "body",
+        "body record",
+        'return [unquote_plus(record["s3"]["object"]["key"]) for record in json.loads(body).get("Records", ())]',
+    ),
+}
+"""The functions of the publishing package that get a notification, which contains who uploaded, and all that they do
+with it: they read the key and the id of the message."""
+
+CLIENT = {
+    "check.look": Part(
+        "app tls now rng only_if_due",
+        "app known failures failed at",
+        """
+        known = state.read(app.memory, rng)
+        known.is_off
+        app.installed.rank(app.installed.version)
+        only_if_due and known.next_check is None
+        state.write(app.memory, known._replace(next_check=schedule.first(now, app.interval_s, rng)))
+        only_if_due and not known.is_due(now)
+        failures = min(known.failures + 1, state.FAILURES_MAX)
+        failed = known._replace(failures=failures, next_check=schedule.after_failure(now, failures, 0, rng))
+        state.write(app.memory, failed)
+        answer = app.source.ask(app.channel, app.memory, tls, now)
+        at = schedule.after_failure(now, failures, error.wait_s, rng)
+        state.write(app.memory, failed._replace(next_check=at))
+        release = None if answer.body is None else manifest.parse(answer.body, app.channel.product)
+        at = schedule.after_answer(now, app.interval_s, answer.wait_s, rng)
+        state.write(app.memory, known._replace(failures=0, next_check=at))
+        return choose.choose(release, app.installed, app.computer, group=known.group, skipped=known.skipped, now=now)
+        """,
+    ),
+    "request.ask": Part("address", "address", "return _get(address)"),
+    "request.download": Part(
+        "address offset",
+        "address offset",
+        'return _get(address, *((f"Range: bytes={offset}-",) if offset else ()))',
+    ),
+    "request._get": Part(
+        "address headers",
+        "address headers lines",
+        """
+        lines = (f"GET {address.path} HTTP/1.1", f"Host: {address.name}", *headers, "Connection: close", "", "")
+        return "\\r\\n".join(lines).encode("ascii")
+        """,
+    ),
+    "http.sent": Part(
+        "address request tls is_document",
+        "address request tls stream socket",
+        """
+        _told(address)
+        stream = socket.create_connection((address.host, address.port), timeout=SILENCE_S)
+        opened.enter_context(stream)
+        if address.is_tls:
+            stream = opened.enter_context(tls.wrap_socket(stream, server_hostname=address.host))
+        stream.sendall(request)
+        limited = _LimitedStream(stream)
+        yield Reply(address, response)
+        """,
+        defaults="False",
+    ),
+}
+"""The functions of the client that send a request and choose its time, and all that they do with what they get. The
+request depends only on its URL, and its time on the clock, the wait and chance."""
+
 PLAIN = (
     *(ast.Return, ast.Assign, ast.Expr, ast.If, ast.Try, ast.ExceptHandler, ast.Pass, ast.IfExp, ast.NamedExpr),
     *(ast.BoolOp, ast.BinOp, ast.UnaryOp, ast.Compare, ast.boolop, ast.operator, ast.unaryop, ast.cmpop, ast.Call),
@@ -388,6 +476,7 @@ HEADERS = {
     *("access-control-allow-origin", "strict-transport-security", "x-content-type-options"),
 }
 """All keys of the dictionaries in the modules that make an answer."""
+DECORATORS = {"classmethod", "contextmanager"}
 METHODS = {"from_environment"}
 """The only methods in these modules: their classes are otherwise lists of fields, which cannot do anything."""
 
@@ -397,6 +486,22 @@ def violations(module: str, text: str) -> list[str]:
     tree, short = ast.parse(text), module.rpartition(".")[2]
     parts = [_part(tree, name, part) for name, part in (REQUEST | AROUND | KEYS).items() if name.split(".")[0] == short]
     return [f"{module}, {problem}" for problems in (_calls(short, tree), *parts) for problem in problems]
+
+
+def violations_of_uploads(module: str, text: str) -> list[str]:
+    """Return the same for a module of publishing."""
+    return _elsewhere(module, text, UPLOADS) if module.startswith("comet_updates.publish.") else []
+
+
+def violations_of_client(module: str, text: str) -> list[str]:
+    """Return the same for a module of the client."""
+    return _elsewhere(module, text, CLIENT) if module.startswith("comet_updates_client.") else []
+
+
+def _elsewhere(module: str, text: str, listed: Mapping[str, Part]) -> list[str]:
+    tree, short = ast.parse(text), module.rpartition(".")[2]
+    parts = [_part(tree, name, part) for name, part in listed.items() if name.split(".")[0] == short]
+    return [f"{module}, {problem}" for part in parts for problem in part]
 
 
 def _part(tree: ast.Module, name: str, part: Part) -> Iterator[str]:
@@ -442,7 +547,7 @@ def _signature(node: Named, part: Part) -> Iterator[str]:
     defaults = [ast.unparse(default) for default in (*args.defaults, *args.kw_defaults) if default]
     if names != part.given.split() or defaults != part.defaults.split():
         yield f"line {node.lineno}: `{node.name}` has other parameters than those that are listed"
-    yield from (at(made, "changes a function") for made in node.decorator_list if ast.unparse(made) != "classmethod")
+    yield from (at(made, "changes a function") for made in node.decorator_list if ast.unparse(made) not in DECORATORS)
 
 
 def _besides(nodes: Iterable[ast.AST], pieces: Pieces) -> Iterator[ast.AST]:

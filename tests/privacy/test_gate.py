@@ -37,6 +37,60 @@ def test_code_that_gets_a_request_does_only_what_is_listed() -> None:
     assert [broken for module in sorted(ANSWER_MODULES) for broken in gate.violations(module, find(module).text)] == []
 
 
+PUBLISHING = ("comet_updates.publish.handler", "comet_updates.publish.run")
+CHECK, REQUEST, HTTP = (f"comet_updates_client.{name}" for name in ("check", "request", "http"))
+
+
+def changed(module: str, old: str, new: str) -> str:
+    """Return the source of `module` with `new` in the first place of `old`."""
+    text = find(module).text
+    assert old in text
+    return text.replace(old, new, 1)
+
+
+def test_publishing_reads_only_keys_and_ids_of_a_notification() -> None:
+    assert [broken for module in PUBLISHING for broken in gate.violations_of_uploads(module, find(module).text)] == []
+
+
+def test_client_makes_a_request_of_its_url_alone() -> None:
+    modules = (CHECK, REQUEST, HTTP)
+    assert [broken for module in modules for broken in gate.violations_of_client(module, find(module).text)] == []
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new"),
+    [
+        (CHECK, "answer.wait_s, rng)", "answer.wait_s, rng).replace(second=known.group % 60)"),
+        (REQUEST, '*headers, "Connection: close"', '*headers, "Connection: close" if WINDOWS else "x"'),
+        (HTTP, "stream.sendall(request)", "stream.sendall(request[:9])\n            stream.sendall(request[9:])"),
+        (HTTP, "stream.sendall(request)", "stream.sendall(request if NIX else socket.gethostname().encode())"),
+        (HTTP, "timeout=SILENCE_S)", "timeout=SILENCE_S, source_address=('', 20000))"),
+    ],
+)
+def test_what_tells_copies_apart_is_found(module: str, old: str, new: str) -> None:
+    """Positive control of the test above: the time, a header, packets, a system that no test has, and the port."""
+    assert gate.violations_of_client(module, changed(module, old, new))
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new"),
+    [
+        (PUBLISHING[0], "    run = _run()", "    run = _run()\n    if event.get('x'): print(event)"),
+        (PUBLISHING[0], "return _handle(event)", "return _handle(_context)"),
+        (PUBLISHING[1], "return [unquote", "who = json.loads(body) if 'AIDA' in body else None\n    return [unquote"),
+        (PUBLISHING[1], '["s3"]["object"]["key"]', '["s3"]["object"].get(WHAT)'),
+        (
+            PUBLISHING[1],
+            "        failed = set()",
+            "        failed = set()\n        self._kept = [*messages.values()][1000:]",
+        ),
+    ],
+)
+def test_reading_who_uploads_is_found(module: str, old: str, new: str) -> None:
+    """Positive control of the test above. Each leak waits, so no run would show it."""
+    assert gate.violations_of_uploads(module, changed(module, old, new))
+
+
 def test_every_function_that_gets_a_request_is_listed() -> None:
     names = {name.removeprefix("comet_updates.answer.").replace(".<locals>", "") for name in SEES | SEES_VERSION}
     assert gate.REQUEST.keys() == names
