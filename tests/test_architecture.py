@@ -77,6 +77,7 @@ HOMES: dict[str, set[str]] = {
         "comet_updates_cli",
         "comet_updates_cli.commands",
         "comet_updates_cli.options",
+        "comet_updates_cli.rollout_options",
         "comet_updates_cli.terminal",
     },
     "minisign": {"comet_updates_client.verify"},
@@ -121,6 +122,7 @@ HOMES: dict[str, set[str]] = {
     "semver": {
         "comet_updates.answer.drop_in",
         "comet_updates.formats.electron_updater",
+        "comet_updates.formats.selection",
         "comet_updates.formats.tauri",
         "comet_updates.formats.velopack",
         "comet_updates.versions",

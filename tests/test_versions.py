@@ -145,7 +145,7 @@ def compared(one: str, other: str) -> int:
             return 1 if ranks.index(kinds[0]) > ranks.index(kinds[1]) else -1
         values = [int(p) if p.isdigit() else 0 if kinds[0] == "separator" else p for p in pair]
         if values[0] != values[1]:
-            return 1 if values[0] > values[1] else -1  # type: ignore[operator]
+            return 1 if values[0] > values[1] else -1
     return 0
 
 

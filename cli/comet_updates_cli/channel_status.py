@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -12,6 +12,7 @@ from comet_updates import formats, object_keys
 from comet_updates.answer import urls
 from comet_updates.answer.errors import StoreUnavailableError
 from comet_updates.errors import DecisionError, UnreadableObjectError, VersionSyntaxError
+from comet_updates.formats.selection import Lag
 from comet_updates.model.channel import ChannelPolicy, Rollout
 from comet_updates.model.offer import Offer
 from comet_updates.publish import frozen
@@ -39,6 +40,7 @@ class ChannelStatus(NamedTuple):
         unapproved: uploaded versions that wait for the approval of a second person.
         yanked: withdrawn versions, with the reason.
         lags: documents that stay at an older release, and why.
+        missing: documents that do not exist because no release fits, and why the latest does not.
         is_live: whether the public documents are up to date.
         published_at: when a document of the channel was last written; `None` if there is none.
     """
@@ -51,13 +53,15 @@ class ChannelStatus(NamedTuple):
     due: dict[str, str]
     unapproved: list[str]
     yanked: dict[str, str]
-    lags: list[formats.OutdatedDocument]
+    lags: list[Lag]
+    missing: list[Lag]
     is_live: bool
     published_at: str | None
 
     def as_json(self) -> dict[str, Any]:
         """Return the state for `--json`."""
-        return self._asdict() | {"lags": [lag._asdict() for lag in self.lags]}
+        missing = [{"document": lag.document, "why": lag.why} for lag in self.missing]
+        return self._asdict() | {"lags": [lag._asdict() for lag in self.lags], "missing": missing}
 
 
 class Status(NamedTuple):
@@ -185,6 +189,7 @@ def _channels(
         last = max((at for key, at in written_at.items() if key.startswith(prefix)), default=None)
         counted = counted_channels(channel, inputs.policies)
         due = {r.version: due_at(r, inputs.policies) for r in inputs.releases if r.channel in counted}
+        behind = formats.lags(offer, inputs.product.drop_in)
         waiting = {version: at for version, at in due.items() if at and at > now}
         yield ChannelStatus(
             product,
@@ -195,10 +200,19 @@ def _channels(
             {version: at.isoformat() for version, at in waiting.items()},
             [r.version for r in inputs.releases if r.channel in counted and inputs.waits_on(channel, r)],
             {release.version: reason for release, reason in offer.history if reason},
-            formats.outdated_documents(offer),
+            [lag for lag in behind if lag.version is not None],
+            [lag for lag in behind if lag.version is None],
             mine[0] == mine[1],
             last.isoformat() if last else None,
         )
+
+
+def missing_lines(missing: Iterable[Lag]) -> list[str]:
+    """Return a line for each reason for which documents are missing, with their names."""
+    by_reason: dict[str, list[str]] = {}
+    for lag in missing:
+        by_reason.setdefault(lag.why, []).append(lag.document)
+    return [f"{', '.join(documents)}: {why}" for why, documents in by_reason.items()]
 
 
 def in_words(rollout: Rollout) -> str:

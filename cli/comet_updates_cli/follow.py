@@ -32,7 +32,7 @@ def follow(plan: Plan, bucket: Bucket, where: Where, waiting: Waiting, report: d
         report: gets the field `live` for `--json`.
 
     Raises:
-        CometError: S3 fails, or the upload is no longer in the bucket.
+        CometError: S3 fails, or somebody deleted the upload.
     """
     upload = object_keys.parse_upload(plan.key)
     assert upload is not None  # noqa: S101 (we made it)
@@ -98,9 +98,7 @@ class _Following:
             warn(*(f"comet-updates: {line}" for line in stands.says))
             return REFUSED if stands.state == wait_until_live.REFUSED else NOT_LIVE
         self._say(f"live at {self._url(stands.offer.channel)}")
-        width = max((len(sight.document) for sight in sights), default=0)
-        for sight in sights:
-            self._say(f"  {sight.document:{width}}  {sight.version}{f', {sight.why}' if sight.why else ''}")
+        self._say(*wait_until_live.lines(sights))
         if reached := wait_until_live.rollout(stands.offer):
             self._say(f"  reaches {reached}")
         return DONE

@@ -17,6 +17,7 @@ from comet_updates import formats, object_keys
 from comet_updates.answer import urls
 from comet_updates.errors import FetchError, ForeignFeedError, Problem, RefusedUploadError
 from comet_updates.formats import atom, electron_updater, imported, manifest, sparkle, squirrel, tauri, velopack
+from comet_updates.formats.selection import NO_FILE, Lag
 from comet_updates.model.channel import ChannelPolicy
 from comet_updates.model.offer import Offer
 from comet_updates.model.product import Product
@@ -44,7 +45,7 @@ _FOR_PEOPLE = re.compile(
 
 
 class ChannelSummary(NamedTuple):
-    """What a channel offers.
+    """The offer of a channel, for people.
 
     Attributes:
         releases: the number of releases.
@@ -162,6 +163,12 @@ def read(
     return Imported(feed.product, documents, feed.remarks, len(releases), families, channels)
 
 
+def _reason(family: ModuleType, offer: Offer, lags: Mapping[str, Lag]) -> str:
+    """Return why a channel has no document of a format, of the reasons the one that is not about missing systems."""
+    why = [lags[name].why for view in family.views(offer) for name in view.documents if name in lags]
+    return next((one for one in why if not one.startswith(NO_FILE)), why[0] if why else "it has no release")
+
+
 def summary(offer: Offer, families: Iterable[ModuleType]) -> ChannelSummary:
     """Return what a channel offers to updaters.
 
@@ -172,16 +179,17 @@ def summary(offer: Offer, families: Iterable[ModuleType]) -> ChannelSummary:
     updaters = {
         name: module for module in formats.ALL if module not in (atom, manifest) for name in module.render(offer)
     }
-    outdated = {late.document: late for late in formats.outdated_documents(offer) if late.document in updaters}
+    lags = {lag.document: lag for lag in formats.lags(offer)}
+    outdated = {name: lag for name, lag in lags.items() if lag.version is not None and name.split()[0] in updaters}
     offered = offer.latest.version if offer.latest else None
 
     def path(name: str) -> str:
         return urls.document_path(offer.product, offer.channel, name)
 
-    documents = {path(name): outdated[name].version if name in outdated else offered or "" for name in updaters}
-    problems = [f"{path(late.document)} stays at {late.version}: {late.why}" for late in outdated.values()]
+    documents = {path(name): (outdated[name].version if name in outdated else offered) or "" for name in updaters}
+    problems = [f"{path(late.document)} stays at {late.version}, because {late.why}" for late in outdated.values()]
     problems += [
-        f"{offer.channel}: no document for {_FAMILIES[family]}, which needs {family.NEEDS}"
+        f"{offer.channel}: no document for {_FAMILIES[family]}, because {_reason(family, offer, lags)}"
         for family in dict.fromkeys(families)
         if family not in updaters.values()
     ]

@@ -63,7 +63,7 @@ DONE, REFUSED, NOT_LIVE = 0, 1, 3
 
 
 class Waiting(NamedTuple):
-    """How to wait until clients get a change: from which service, and for how long."""
+    """The options of `--wait`: the URL of the service, and the longest time."""
 
     service_url: str
     timeout_s: float

@@ -15,7 +15,7 @@ POLL_S = 1.0
 
 
 class Job(NamedTuple):
-    """What a job is given.
+    """The options of one job.
 
     Attributes:
         part: the name of its part; `None` for a job without files.

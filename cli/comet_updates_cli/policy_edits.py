@@ -9,17 +9,17 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.errors import ConcurrentPublishError, DecisionError, Problem
-from comet_updates.formats import encode
+from comet_updates.formats import encode, sparkle
 from comet_updates.model.fields import ROLLOUTS_MAX
 from comet_updates.model.release import Release
 from comet_updates.publish.bucket import Bucket, retry_conflicts
-from comet_updates.publish.decide import ALL_PERCENT, decide
+from comet_updates.publish.decide import ALL_PERCENT, decide, due_at
 from comet_updates.publish.render import render
 from comet_updates.publish.stored import Stored, etag_of
 from comet_updates.publish.uploads import parse
@@ -74,17 +74,45 @@ def policy(bucket: Bucket, product: str, channel: str, edit: Edit, now: datetime
     return scene.plan(key, after)
 
 
-def promotion(bucket: Bucket, product: str, version: str, now: datetime, *, source: str, target: str) -> Plan:
+def promotion(
+    bucket: Bucket,
+    product: str,
+    version: str,
+    now: datetime,
+    *,
+    source: str,
+    target: str,
+    not_before: str | None = None,
+) -> Plan:
     """Return the plan to copy a release from channel `source` to channel `target`, with the same files.
 
+    `target` offers it from `not_before` on. The default is now, or when `source` offers it. So a pause of `target`
+    holds it. The plan is empty if `target` has the release.
+
     Raises:
-        DecisionError: `source` does not have the release, or `target` has another one of this version.
+        DecisionError: `source` does not have the release or has withdrawn it, or `target` has another one of this
+            version, or has it from another time on.
         RefusedUploadError: the release would be refused on `target`.
         StoreUnavailableError: S3 fails.
     """
     scene = _Scene(bucket, product, now)
     release = _release(scene.inputs, source, version)
-    return scene.plan_release({**release.wire, "channel": target}, lambda wire: wire)
+    withdrawn = scene.inputs.policies[source].yanked if source in scene.inputs.policies else []
+    for yank in withdrawn:
+        if yank.version == version:
+            raise DecisionError(f"{source} has withdrawn {version}: {yank.reason}. Promote another release.")
+    due = due_at(release, scene.inputs.policies)
+    at = not_before or encode.moment(max(due, now) if due else now)
+    plan = scene.plan_release(
+        {**release.wire, "channel": target, "available_at": at}, lambda wire: _without(wire, "available_at")
+    )
+    if plan.body is None and not_before is not None:
+        existing = _release(scene.inputs, target, version)
+        if existing.wire.get("available_at") != not_before:
+            raise DecisionError(
+                f"{target} has {version} already, from another time on. To change it, run comet-updates schedule."
+            )
+    return plan
 
 
 def release(bucket: Bucket, document: Wire, now: datetime) -> Plan:
@@ -263,7 +291,12 @@ class _Scene:
             RefusedUploadError: the publishing function would refuse it.
         """
         key = object_keys.release_key(self._product, document["channel"], document["version"])
-        return Plan(key, None, None, {}) if self._is_released(document, told) else self.plan(key, document)
+        if self._is_released(document, told):
+            return Plan(key, None, None, {})
+        plan = self.plan(key, document)
+        if plan.then is not None:
+            _check_order(plan.then, document["channel"], document["version"])
+        return plan
 
     def _is_released(self, document: Wire, told: Callable[[Wire], Wire]) -> bool:
         """Return whether the bucket has this release; it is the same if `told` gives the same.
@@ -284,6 +317,24 @@ class _Scene:
                 f"{key}: already exists with different content. Release a new version.{_hint(there, document)}"
             )
         return True
+
+
+def _check_order(inputs: AcceptedUploads, channel: str, version: str) -> None:
+    """Check that Sparkle orders a new release as the product does, whenever it is due.
+
+    Raises:
+        DecisionError: it does not. The appcast would leave out the release.
+    """
+    release = next((one for one in inputs.releases if (one.channel, one.version) == (channel, version)), None)
+    if inputs.product is None or release is None:
+        return
+    policies = {name: policy.model_copy(update=_NOTHING_HELD) for name, policy in inputs.policies.items()}
+    offer = decide(inputs.product, channel, policies, inputs.releases_for(channel), datetime.max.replace(tzinfo=UTC))
+    if why := sparkle.contradiction(offer, release):
+        raise DecisionError(f"{version}: {why}. Choose another `build` or version.")
+
+
+_NOTHING_HELD = {"pin": None, "paused_at": None, "rollout": None}
 
 
 def _hint(existing: Release, document: Wire) -> str:

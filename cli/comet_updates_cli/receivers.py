@@ -40,7 +40,7 @@ def offer_of(release: Release, inputs: AcceptedUploads | None, now: datetime) ->
         return alone
     before = decide(inputs.product, release.channel, inputs.policies, inputs.releases_for(release.channel), now)
     others = (past for past in before.history if past[0].version != release.version)
-    return replace(alone, history=((release, None), *others))
+    return replace(alone, history=((release, None), *others), orders_by_build=before.orders_by_build)
 
 
 def receivers(offer: Offer) -> dict[str, str]:

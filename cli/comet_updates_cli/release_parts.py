@@ -21,7 +21,7 @@ _OWN = ("artifacts", "released_at")
 
 
 class Part(NamedTuple):
-    """What one job adds to a release.
+    """The files that one job adds to a release, and the options on which all jobs must agree.
 
     Attributes:
         name: its name, such as `windows`.

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from comet_updates import formats, object_keys
 from comet_updates.answer import urls
 from comet_updates.errors import DecisionError, FetchError, RefusedUploadError, VersionSyntaxError
+from comet_updates.formats.selection import Lag
 from comet_updates.model.offer import Offer
 from comet_updates.model.product import Product
 from comet_updates.model.release import Release
@@ -18,19 +20,19 @@ from comet_updates.publish.decide import decide, due_at
 from comet_updates.publish.stored import etag_of
 from comet_updates.publish.uploads.accept import AcceptedUploads
 from comet_updates.publish.uploads.load import Loader, list_inputs
-from comet_updates_cli.channel_status import in_words
+from comet_updates_cli.channel_status import in_words, missing_lines
 from comet_updates_cli.fetch import fetch
 
 LONGEST_S = 30.0
 DOCUMENT_MAX_BYTES = 50_000_000  # far more than any document of ours
-OFFERED, SCHEDULED, HELD, REFUSED = "offered", "scheduled", "held", "refused"
+OFFERED, SCHEDULED, HELD, LOWER, REFUSED = "offered", "scheduled", "held", "lower", "refused"
 
 
 class ReleaseStatus(NamedTuple):
     """The state of a release.
 
     Attributes:
-        state: `OFFERED`, `SCHEDULED`, `HELD` or `REFUSED`.
+        state: `OFFERED`, `SCHEDULED`, `HELD`, `LOWER` (the channel offers a higher release) or `REFUSED`.
         says: the reasons, each with the key that it is about; empty if the release is offered.
         offer: the offer of its channel; `None` if the release is refused.
     """
@@ -44,8 +46,8 @@ class DocumentStatus(NamedTuple):
     """The release in one published document.
 
     Attributes:
-        document: its name.
-        version: the version of the release in it.
+        document: its name, with the system if the entry is about the part of the document for one system.
+        version: the version of the release in it; empty if there is no such document.
         why: why it does not contain the latest release; empty if it does.
         is_live: whether the service already answers with the published document.
     """
@@ -79,29 +81,41 @@ def standing(bucket: Bucket, release: object_keys.Upload, now: datetime) -> Rele
         offer = decide(inputs.product, release.channel, inputs.policies, inputs.releases_for(release.channel), now)
     except VersionSyntaxError as error:  # the pin cannot be compared
         return ReleaseStatus(REFUSED, [f"{policy_key}: refused: $.pin: {error}"], None)
-    for past, withdrawn in offer.history:
-        if past is found and withdrawn is None:
-            lower = [f"{key} is not offered: {why}" for why in _lower(found, offer, inputs.product)]
-            return ReleaseStatus(HELD if lower else OFFERED, lower, offer)
-        if past is found:
-            says = f"{key} is withdrawn: {withdrawn}. To offer it, run comet-updates unyank."
-            return ReleaseStatus(HELD, [says], offer)
-    due = due_at(found, inputs.policies)
+    state, says = _state(inputs, inputs.product, offer, found, now)
+    return ReleaseStatus(state, [f"{key} {says}"] if says else [], offer)
+
+
+def _state(inputs: AcceptedUploads, product: Product, offer: Offer, release: Release, now: datetime) -> tuple[str, str]:
+    """Return the state of an accepted release, and the reason if it is not offered."""
+    due = due_at(release, inputs.policies)
+    withdrawn = {id(past): reason for past, reason in offer.history}
+    if release is offer.latest:
+        return OFFERED, ""
     if due and due > now:
-        return ReleaseStatus(SCHEDULED, [f"{key} is scheduled for {due.isoformat()}."], offer)
-    return ReleaseStatus(HELD, [f"{key} {_held(inputs, found)}"], offer)
+        return SCHEDULED, f"is scheduled for {due.isoformat()}."
+    if reason := withdrawn.get(id(release)):
+        return HELD, f"is withdrawn: {reason}. To offer it, run comet-updates unyank."
+    if id(release) in withdrawn and offer.latest:
+        return LOWER, _lower(product, release, offer.latest)
+    return HELD, _held(inputs, release)
+
+
+def _lower(product: Product, release: Release, latest: Release) -> str:
+    """Return why a release is not offered that is below the latest one, and what to do."""
+    order = _ORDERS[product.version_scheme]
+    says = f"is not live: {latest.version} is higher by {order}, and stays offered. Release a version above it."
+    names = [each.version.partition("+")[0].partition("-")[2] for each in (release, latest)]
+    if order == "SemVer" and all(re.search(r"[A-Za-z][0-9]", name) for name in names):
+        says += " SemVer compares beta9 and beta11 as texts, and beta.9 and beta.11 as numbers."
+    return says
+
+
+_ORDERS = {"semver": "SemVer", "dotted": "its numbers", "pep440": "PEP 440", "build": "its build", "sparkle": "Sparkle"}
 
 
 def says_of(refusals: Iterable[RefusedUploadError]) -> list[str]:
     """Return a line for each problem of refused uploads."""
     return [f"{refusal.key}: refused: {problem}" for refusal in refusals for problem in refusal.problems]
-
-
-def _lower(release: Release, offer: Offer, product: Product) -> Iterator[str]:
-    """Yield why the channel offers another release than this one, which is due and not withdrawn."""
-    if offer.latest and offer.latest.version != release.version:
-        higher = f"{offer.latest.version} on {offer.latest.channel} is higher by the version scheme"
-        yield f"{higher} `{product.version_scheme}` and stays offered. Release a higher version."
 
 
 def _held(inputs: AcceptedUploads, release: Release) -> str:
@@ -117,23 +131,42 @@ def _held(inputs: AcceptedUploads, release: Release) -> str:
     return "waits. For the reason, run comet-updates status."
 
 
-def sights(bucket: Bucket, offer: Offer, service_url: str) -> list[DocumentStatus]:
+def sights(bucket: Bucket, offer: Offer, service_url: str, drop_in_forms: Iterable[str] = ()) -> list[DocumentStatus]:
     """Return the release in each published document of the offer's channel.
+
+    A part of a document that is behind, such as the one for Windows, has an entry of its own. So has a document that
+    does not exist, with an empty version.
+
+    Args:
+        bucket: the bucket of the service.
+        offer: the offer of the channel.
+        service_url: the URL of the service.
+        drop_in_forms: the product's `drop_in`.
 
     Raises:
         StoreUnavailableError: S3 fails.
     """
-    behind = {lag.document: lag for lag in formats.outdated_documents(offer)}
+    lags = formats.lags(offer, drop_in_forms)
+    behind = {lag.document: lag for lag in lags}
     latest = offer.latest.version if offer.latest else "nothing"
     prefix = urls.document_key(offer.product, offer.channel, "")
     found = []
     for key, etag in sorted(bucket.etags(prefix).items()):
         name = key.removeprefix(prefix)
         body = _get(service_url.rstrip("/") + urls.document_path(offer.product, offer.channel, name))
-        lag = behind.get(name)
+        lag = behind.pop(name, None)
         is_live = body is not None and etag_of(body) == etag
-        found.append(DocumentStatus(name, lag.version if lag else latest, lag.why if lag else "", is_live))
-    return found
+        found.append(DocumentStatus(name, (lag.version if lag else latest) or "", lag.why if lag else "", is_live))
+    return found + [DocumentStatus(lag.document, lag.version or "", lag.why, is_live=True) for lag in behind.values()]
+
+
+def lines(found: Sequence[DocumentStatus]) -> list[str]:
+    """Return what people read about the documents: a line for each, and one for those missing for one reason."""
+    existing = [one for one in found if one.version]
+    width = max((len(one.document) for one in existing), default=0)
+    said = [f"  {one.document:{width}}  {one.version}{f', because {one.why}' if one.why else ''}" for one in existing]
+    missing = [Lag(one.document, None, one.why) for one in found if not one.version]
+    return said + [f"  no {line}" for line in missing_lines(missing)]
 
 
 def changed(bucket: Bucket, product: str, keys: Iterable[str], service_url: str) -> list[DocumentStatus]:

@@ -32,7 +32,7 @@ class Outcome(Enum):
 
 
 class Installed(NamedTuple):
-    """The installed version. With `Scheme.BUILD` and `Scheme.SPARKLE`, `version` is the build number if there is one."""
+    """The installed version. `Scheme.BUILD` and `Scheme.SPARKLE` use the build number, if there is one."""
 
     scheme: Scheme
     version: str

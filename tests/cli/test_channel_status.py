@@ -127,9 +127,31 @@ def test_what_an_updater_lacks_is_said(shop: Shop) -> None:
     shop.release("4.2.0", artifacts=SIGNED)
     shop.release("4.2.1")
     shop.publish()
-    lag = {"document": "tauri.json", "version": "4.2.0", "why": "needs a semver version and a `minisign` signature"}
-    assert lag in shop.channel()["lags"]
-    assert "behind   comet-cursor/stable tauri.json: stays at 4.2.0, needs a semver" in shop.run("status").output
+    why = "the files have no `minisign` signature, without which Tauri's updater installs nothing"
+    assert {"document": "tauri.json", "version": "4.2.0", "why": why} in shop.channel()["lags"]
+    said = f"behind   comet-cursor/stable tauri.json: stays at 4.2.0, because {why}\n"
+    assert said in shop.run("status").output
+
+
+def test_documents_that_do_not_exist_are_said_for_one_product(shop: Shop) -> None:
+    shop.release("4.2.0", artifacts=SIGNED)
+    shop.publish()
+    documents = "RELEASES, latest.yml, releases.win-stable.json, releases.win.json, stable.yml"
+    said = f"missing  comet-cursor/stable {documents}: this release has no file for Windows\n"
+    assert said in shop.run("status", "comet-cursor").output
+    assert "missing" not in shop.run("status").output
+    assert {"document": "latest.yml", "why": "this release has no file for Windows"} in shop.channel()["missing"]
+
+
+def test_promotion_leaves_no_document_behind(shop: Shop) -> None:
+    """Test a channel that includes the one to which its release was promoted: it has the release once."""
+    shop.policy("beta", includes=["stable"])
+    shop.release("2.0.0", "beta", artifacts=SIGNED)
+    shop.publish()
+    assert shop.run("promote", "comet-cursor", "2.0.0", "--from", "beta", "--to", "stable").exit_code == 0
+    shop.publish()
+    for channel in ("beta", "stable"):
+        assert (shop.channel(channel)["latest"], shop.channel(channel)["lags"]) == ("2.0.0", [])
 
 
 def test_decisions_are_said(shop: Shop) -> None:

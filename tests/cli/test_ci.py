@@ -269,7 +269,7 @@ def test_the_commands_of_the_matrix_release_the_files_of_all_jobs(runner: Runner
 
 @pytest.mark.full
 def test_jobs_that_release_their_parts_make_one_release(runner: Runner, service: Service) -> None:
-    """Each job has its own file. Clients get nothing before the last job, which waits until they get all files."""
+    """Run a job for each file. Clients get nothing before the last job, which waits until they get all files."""
     (command,) = re.findall(r"```sh\n(comet-updates release dist/\* --part .*?)```", GUIDE, re.DOTALL)
     jobs = dict(zip(("linux", "windows"), BUILT, strict=True))
     folder = runner.folder / "dist"

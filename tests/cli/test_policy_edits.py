@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 
@@ -142,10 +143,80 @@ def test_a_promoted_release_has_the_same_files(stocked: Shop) -> None:
     done = stocked.run("promote", "comet-cursor", "4.3.0-beta.1", "--from", "beta", "--to", "stable")
     assert done.exit_code == 0, done.output
     before, after = (stocked.s3.json(f"releases/comet-cursor/{at}/4.3.0-beta.1.json") for at in ("beta", "stable"))
-    assert after == before | {"channel": "stable"}
+    assert after == before | {"channel": "stable", "available_at": after["available_at"]}
     assert latest(stocked) == "4.3.0-beta.1"
     again = stocked.run("promote", "comet-cursor", "4.3.0-beta.1", "--from", "beta", "--to", "stable")
     assert (again.exit_code, "nothing to do" in again.output) == (0, True)
+
+
+PROMOTE = ("promote", "comet-cursor", "4.3.0-beta.1", "--from", "beta", "--to", "stable")
+
+
+@pytest.mark.parametrize(
+    ("options", "rollout"),
+    [
+        (["--percent", "10"], {"percent": 10}),
+        (
+            ["--every", "12h", "--groups", "3", "--start", "2026-12-01T00:00:00Z"],
+            {"start": "2026-12-01T00:00:00Z", "interval": 43_200, "groups": 3},
+        ),
+        (
+            ["--every", "1d", "--not-before", "2099-01-01T00:00:00Z"],
+            {"start": "2099-01-01T00:00:00Z", "interval": 86_400, "groups": 7},
+        ),
+    ],
+)
+def test_promotion_can_begin_a_rollout(stocked: Shop, options: list[str], rollout: dict[str, Any]) -> None:
+    done = stocked.run(*PROMOTE, *options)
+    assert done.exit_code == 0, done.output
+    decided = stocked.s3.json("channels/comet-cursor/stable.json")["rollout"]
+    assert decided == {"version": "4.3.0-beta.1", **rollout}
+    assert done.output.index("wrote channels/") < done.output.index("wrote releases/")
+    again = stocked.run(*PROMOTE, "--percent", "90")
+    assert "stable has 4.3.0-beta.1 already. To change its rollout, run comet-updates rollout." in again.output
+    assert stocked.s3.json("channels/comet-cursor/stable.json")["rollout"] == decided
+
+
+def test_promotion_can_wait_for_its_time(stocked: Shop) -> None:
+    assert stocked.run(*PROMOTE, "--not-before", "2099-01-01T00:00:00Z").exit_code == 0
+    assert stocked.channel()["due"] == {"4.3.0-beta.1": "2099-01-01T00:00:00+00:00"}
+    assert stocked.run(*PROMOTE).exit_code == 0
+    other = stocked.run(*PROMOTE, "--not-before", "2099-01-02T00:00:00Z")
+    assert (other.exit_code, "run comet-updates schedule" in other.output) == (1, True)
+
+
+def test_promotion_with_both_kinds_of_rollout_is_wrong_usage(stocked: Shop) -> None:
+    assert stocked.run(*PROMOTE, "--percent", "10", "--every", "1d").exit_code == 2
+    assert stocked.run(*PROMOTE, "--wait").exit_code == 2
+
+
+def test_promotion_to_a_paused_channel_waits(stocked: Shop) -> None:
+    """Test a release that is older than the pause: it is new on the channel."""
+    stocked.policy(paused_at=encode.moment(datetime.now(UTC) - timedelta(minutes=1)))
+    assert stocked.run(*PROMOTE).exit_code == 0
+    assert stocked.channel()["latest"] != "4.3.0-beta.1"
+    stocked.run("resume", "comet-cursor", "stable")
+    assert stocked.channel()["latest"] == "4.3.0-beta.1"
+
+
+def test_withdrawn_release_is_not_promoted(stocked: Shop) -> None:
+    stocked.run("yank", "comet-cursor", "beta", "4.3.0-beta.1", "--reason", "It crashes")
+    done = stocked.run(*PROMOTE)
+    assert done.exit_code == 1
+    assert "beta has withdrawn 4.3.0-beta.1: It crashes. Promote another release." in done.output
+
+
+def test_promoted_release_is_one_entry_on_the_channel_that_includes_the_other(stocked: Shop) -> None:
+    stocked.policy("beta", includes=["stable"])
+    stocked.publish()
+    assert stocked.run(*PROMOTE).exit_code == 0
+    stocked.publish()
+    for channel in ("beta", "stable"):
+        history = stocked.s3.json(f"public/v1/comet-cursor/{channel}/releases.json")["releases"]
+        assert [past["version"] for past in history].count("4.3.0-beta.1") == 1
+        news = stocked.s3.tree("public/")[f"public/v1/comet-cursor/{channel}/feed.atom"].decode()
+        assert news.count("<title>Version 4.3.0-beta.1</title>") == 1
+    assert stocked.s3.tree("public/")["public/pages/comet-cursor.atom"].decode().count("4.3.0-beta.1</title>") == 1
 
 
 def test_another_release_of_that_version_is_never_promoted_over(stocked: Shop) -> None:

@@ -149,7 +149,7 @@ def test_a_part_is_only_replaced_on_request_and_before_the_release(matrix: Matri
 
 
 def test_jobs_that_replace_their_parts_can_change_the_options_of_all(matrix: Matrix) -> None:
-    """A pipeline starts again with other notes: a part with the old ones waits for its job like a missing one."""
+    """Start a pipeline again with another title: a part with the old one waits for its job like a missing one."""
     for name in ("windows", "macos"):
         matrix.job(name)
     for name, waits in (("windows", "linux, macos"), ("macos", "linux"), ("linux", "")):
@@ -216,7 +216,7 @@ def test_jobs_killed_at_any_write_are_completed_by_running_them_again(
 
 
 def test_of_two_jobs_at_once_each_finds_all_parts(matrix: Matrix, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The other job uploads the last part, and the release, between the last reads of this job and its write."""
+    """Let the other job upload the last part, and the release, between the last reads of this job and its write."""
     matrix.job("windows")
     join = Parts.join
 

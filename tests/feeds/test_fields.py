@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from comet_updates.errors import ForeignFeedError, RefusedUploadError
 from comet_updates.formats import appcast, electron_updater, imported, squirrel, tauri, velopack
 from comet_updates_cli import import_feeds
 from tests.feeds.test_import import SHA512
@@ -43,7 +44,7 @@ def result(name: str, body: str) -> tuple[object, ...]:
     found = imported.Feed("nova", "stable", "https://dl.example.com/", is_channel_named=False)
     try:
         read = import_feeds.read({name: body.encode()}, lambda _: found, now=NOW)
-    except (import_feeds.ForeignFeedError, import_feeds.RefusedUploadError) as error:
+    except (ForeignFeedError, RefusedUploadError) as error:
         return (str(error),)
     return read.documents, read.remarks
 
@@ -157,7 +158,9 @@ def tauri_json(entry: dict[str, str] | None = None, **more: str) -> str:
 @pytest.mark.parametrize("field", sorted(tauri.READ - {"platforms"}))
 def test_each_field_of_tauri_changes_the_result(field: str) -> None:
     values = {"version": "2.0.0", "pub_date": "2026-11-02T10:00:00Z"}
-    assert result("latest.json", tauri_json(**{field: values.get(field, "x")})) != result("latest.json", tauri_json())
+    assert result("latest.json", tauri_json(None, **{field: values.get(field, "x")})) != result(
+        "latest.json", tauri_json()
+    )
 
 
 @pytest.mark.parametrize("field", sorted(tauri.READ_OF_A_PLATFORM))

@@ -10,6 +10,7 @@ import yaml
 
 from comet_updates.errors import ForeignFeedError
 from comet_updates.formats import electron_updater
+from comet_updates.formats.imported import Feed
 from comet_updates.model.offer import Offer
 from tests.formats.offers import HOST, PHASED, artifact, complete, offer, percent, release
 
@@ -116,3 +117,15 @@ def test_channel_file_with_an_asterisk_in_a_text_is_read() -> None:
         "version": "*a",
         "notes": "* one\n*two\n",
     }
+
+
+@pytest.mark.parametrize(
+    ("kernel", "min_os"), [("23.4.0", "14.4"), ("20.0.0", "11"), ("25.0.0", "26"), ("99.0.0", None), ("14.4", None)]
+)
+def test_kernel_in_a_feed_becomes_the_version_of_macos(kernel: str, min_os: str | None) -> None:
+    file = f"files:\n- url: {HOST}/App.zip\n  sha512: {'A' * 86}==\nminimumSystemVersion: {kernel}\n"
+    feed = Feed("p", "stable")
+    electron_updater.parse(f"version: 1.0.0\n{file}".encode(), feed)
+    (found,) = feed.releases[0]["artifacts"]
+    assert found.get("min_os") == min_os
+    assert (feed.remarks == []) is (min_os is not None)

@@ -98,13 +98,14 @@ class TestFiles:
         found = item(release("1.0.0", mac("1.0.0"), delta)).findall(f"{S}deltas/enclosure")
         assert [(e.get("url"), e.get(f"{S}deltaFrom")) for e in found] == [(f"{HOST}/99.delta", "99")]
 
-    def test_installer_arguments_and_the_highest_system_are_passed_on(self) -> None:
-        setup = artifact("windows", "x86_64", "setup.exe", installer_arguments="/S", max_os="10.0.9")
+    def test_installer_arguments_and_the_systems_are_passed_on(self) -> None:
+        setup = artifact("windows", "x86_64", "setup.exe", installer_arguments="/S", min_os="10.0.19041")
         found = item(one_file("1.0.0", setup))
         enclosure = found.find("enclosure")
         assert enclosure is not None
         assert enclosure.get(f"{S}installerArguments") == "/S"
-        assert said(found, "maximumSystemVersion") == "10.0.9"
+        assert said(found, "minimumSystemVersion") == "10.0.19041"
+        assert said(item(one_file("1.0.0", mac("1.0.0", max_os="26.1"))), "maximumSystemVersion") == "26.1"
 
     def test_an_unsigned_release_above_signed_ones_is_left_out(self) -> None:
         """Leave it out, since a client with a key would refuse it.

@@ -64,8 +64,8 @@ def test_each_system_and_architecture_has_a_document() -> None:
     }
 
 
-def test_product_with_one_system_has_a_document_with_the_name_of_the_channel() -> None:
-    """Copies built with `vpk --channel beta` request `releases.beta.json`, whatever their system is."""
+def test_product_with_one_system_has_a_document_named_as_the_channel() -> None:
+    """Copies built with `vpk --channel beta` request `releases.beta.json` on every system."""
     given = offer(release("1.0.0", package("1.0.0"), package("1.0.0", arch="aarch64")), channel="beta")
     documents = velopack.render(given)
     assert documents["releases.beta.json"] == documents["releases.win-beta.json"] == documents["releases.win.json"]

@@ -103,11 +103,30 @@ EXAMPLES = {
         (policy(pin="1.0.0+a"),),
         history=["1.0.0+a", "0.9.0"],
     ),
-    "a pin of one channel is not another's": Example(
-        [release("1.0.0"), release("2.0.0")],
-        "2.0.0",
+    "a pin of an included channel holds its releases here": Example(
+        [release("1.0.0"), release("2.0.0"), release("1.5.0-beta.1", "beta")],
+        "1.5.0-beta.1",
         (policy("beta", includes=["stable"]), policy(pin="1.0.0")),
         "beta",
+        history=["1.5.0-beta.1", "1.0.0"],
+    ),
+    "a pause of an included channel holds its releases here": Example(
+        [
+            release("1.0.0", released_at=BEFORE),
+            release("2.0.0", released_at="2026-11-10T00:00:00Z"),
+            release("1.5.0-beta.1", "beta", released_at="2026-11-10T00:00:00Z"),
+        ],
+        "1.5.0-beta.1",
+        (policy("beta", includes=["stable"]), policy(paused_at="2026-11-05T00:00:00Z")),
+        "beta",
+        history=["1.5.0-beta.1", "1.0.0"],
+    ),
+    "a hold of an included channel leaves the copy of this channel": Example(
+        [release("1.0.0", "beta"), release("1.0.0"), release("0.9.0")],
+        "1.0.0",
+        (policy("beta", includes=["stable"]), policy(pin="0.9.0")),
+        "beta",
+        history=["1.0.0", "0.9.0"],
     ),
     "a paused channel keeps offering the previous release": Example(
         [release("1.0.0", released_at=BEFORE), release("2.0.0", released_at="2026-11-10T00:00:00Z")],
@@ -137,12 +156,21 @@ EXAMPLES = {
     "a yank on the including channel holds only there": Example(
         [release("1.0.0"), release("2.0.0")], "2.0.0", (policy("beta", includes=["stable"], yanked=[yank("2.0.0")]),)
     ),
-    "a yank of one channel leaves the same version of another": Example(
+    "a yank of an included channel withdraws the same version here": Example(
         [release("1.0.0"), release("1.0.0", "beta")],
+        None,
+        (policy("beta", includes=["stable"]), policy(yanked=[yank("1.0.0")])),
+        "beta",
+        history=["1.0.0: broken"],
+    ),
+    "a yank of a channel that is not included leaves the same version here": Example(
+        [release("1.0.0"), release("1.0.0", "beta")], "1.0.0", (policy(yanked=[yank("1.0.0")]),), "beta", ["1.0.0"]
+    ),
+    "a yank of an included channel without the version leaves it here": Example(
+        [release("1.0.0", "beta")],
         "1.0.0",
         (policy("beta", includes=["stable"]), policy(yanked=[yank("1.0.0")])),
         "beta",
-        history=["1.0.0: broken", "1.0.0"],
     ),
     "the reason of a yank is that of the release's own channel": Example(
         [release("1.0.0")],
@@ -173,11 +201,29 @@ EXAMPLES = {
     "a later release does not inherit a rollout": Example(
         [release("2.0.0"), release("3.0.0")], "3.0.0", (policy(rollout={"version": "2.0.0", "percent": 10}),)
     ),
-    "a rollout of one channel is not another's": Example(
+    "a rollout of an included channel is that of its release": Example(
         [release("2.0.0")],
         "2.0.0",
         (policy("beta", includes=["stable"]), policy(rollout={"version": "2.0.0", "percent": 10})),
         "beta",
+        rollout_percent=10,
+    ),
+    "a rollout of this channel wins over that of the included one": Example(
+        [release("2.0.0")],
+        "2.0.0",
+        (
+            policy("beta", includes=["stable"], rollout={"version": "2.0.0", "percent": 50}),
+            policy(rollout={"version": "2.0.0", "percent": 10}),
+        ),
+        "beta",
+        rollout_percent=50,
+    ),
+    "a promoted release keeps its rollout on the channel that had it first": Example(
+        [release("2.0.0", "beta"), release("2.0.0")],
+        "2.0.0",
+        (policy("beta", includes=["stable"]), policy(rollout={"version": "2.0.0", "percent": 10})),
+        "beta",
+        history=["2.0.0"],
     ),
     "a release that takes the place of a yanked one has no rollout": Example(
         [release("1.0.0"), release("2.0.0")],
@@ -247,11 +293,26 @@ def test_the_order_of_releases_never_matters(example: Example, data: st.DataObje
     assert offer(example, data.draw(st.permutations(example.releases))) == offer(example)
 
 
-def test_same_version_on_two_channels_has_a_fixed_order() -> None:
+@pytest.mark.parametrize(("includes", "home"), [(["stable"], "beta"), (["stable", "beta"], "beta")])
+def test_version_on_two_channels_is_one_release(includes: list[str], home: str) -> None:
+    """Test a release that was promoted: the channel's own copy counts, in whichever order they come."""
     both = [release("1.0.0", "beta"), release("1.0.0", "stable")]
-    example = Example(both, "1.0.0", (policy("beta", includes=["stable"]),), "beta")
+    example = Example(both, "1.0.0", (policy("beta", includes=includes),), "beta")
     for releases in (both, both[::-1]):
-        assert [past.channel for past, _ in offer(example, releases).history] == ["stable", "beta"]
+        assert [past.channel for past, _ in offer(example, releases).history] == [home]
+
+
+def test_version_on_two_included_channels_is_that_of_the_first() -> None:
+    both = [release("1.0.0", "beta"), release("1.0.0", "stable")]
+    example = Example(both, "1.0.0", (policy("nightly", includes=["stable", "beta"]),), "nightly")
+    assert [past.channel for past, _ in offer(example).history] == ["stable"]
+
+
+def test_versions_with_other_builds_are_two_releases() -> None:
+    """Positive control."""
+    both = [release("1.0.0", "beta", build="1"), release("1.0.0", "stable", build="2")]
+    example = Example(both, "1.0.0", (policy("beta", includes=["stable"]),), "beta")
+    assert [past.channel for past, _ in offer(example).history] == ["stable", "beta"]
 
 
 def test_a_phased_rollout_is_passed_on_without_the_version_that_it_is_of() -> None:
@@ -367,7 +428,7 @@ def test_the_latest_is_the_first_of_the_history_that_is_not_withdrawn(
     assert decided.latest == next((past for past, reason in decided.history if reason is None), None)
     assert {past.channel for past, _ in decided.history} <= {"stable", "beta"}
     assert all(
-        (reason is not None) == (past.channel == "stable" and past.version in yanked)
+        (reason is not None) == (("stable", past.version) in uploaded and past.version in yanked)
         for past, reason in decided.history
     )
 
@@ -388,12 +449,3 @@ def test_a_rollout_is_complete_once_everyone_may_have_it(rollout: dict[str, Any]
     releases = [release("2.0.0"), release("1.0.0")]
     decided = offer(Example(releases, "2.0.0", (policy(rollout={"version": "2.0.0", **rollout}),)))
     assert decided.is_complete is is_complete
-    best = decided.candidates()[0].version
-    assert best == ("2.0.0" if is_complete else "1.0.0")
-    assert decided.candidates(rollouts=True)[0].version == "2.0.0"
-
-
-def test_what_is_withdrawn_is_no_candidate() -> None:
-    releases = [release("2.0.0"), release("1.0.0")]
-    decided = offer(Example(releases, "1.0.0", (policy(yanked=[yank("2.0.0")]),)))
-    assert [candidate.version for candidate in decided.candidates()] == ["1.0.0"]

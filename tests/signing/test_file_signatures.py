@@ -15,6 +15,9 @@ KEY = bytes(PAIR.public_key).decode()
 SIGNED = bytes(PAIR.secret_key.sign(b"file", trusted_comment="timestamp:1\tfile:App.exe"))
 
 
+FORMS = ["file", "one line", "base64", "file with a line end"]
+
+
 def in_base64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
@@ -24,8 +27,12 @@ def wrong(signature: bytes | str, key: str = KEY, kind: str = "minisign") -> str
     return file_signatures.problem(kind, text, key)
 
 
-@pytest.mark.parametrize("key", [KEY, KEY.splitlines()[1], in_base64(KEY.encode()), f"{KEY}\n"])
-@pytest.mark.parametrize("signature", [in_base64(SIGNED), SIGNED.decode(), in_base64(SIGNED + b"\n")])
+@pytest.mark.parametrize("key", [KEY, KEY.splitlines()[1], in_base64(KEY.encode()), f"{KEY}\n"], ids=FORMS)
+@pytest.mark.parametrize(
+    "signature",
+    [in_base64(SIGNED), SIGNED.decode(), in_base64(SIGNED + b"\n")],
+    ids=["base64", "text", "base64 of lines"],
+)
 def test_signature_in_each_form_is_right(key: str, signature: str) -> None:
     """Positive control."""
     assert wrong(signature, key) is None

@@ -11,6 +11,7 @@ import typer
 
 from comet_updates.answer import urls
 from comet_updates.errors import DecisionError, VersionSyntaxError
+from comet_updates_cli import rollout_options
 from comet_updates_cli.options import (
     CHANNEL_HELP,
     DONE,
@@ -31,6 +32,7 @@ from comet_updates_cli.options import (
     product_name,
     waiting,
 )
+from comet_updates_cli.rollout_options import GROUPS, Every, Groups, Percent, Start
 from comet_updates_cli.run_plan import as_json_of, execute, follow, show
 from comet_updates_cli.terminal import ask, can_ask, refusals, say, say_json, say_table, warn
 
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from comet_updates_cli.policy_edits import Plan
     from comet_updates_cli.recognise.decide import Question
     from comet_updates_cli.recognise.evidence import Evidence
+    from comet_updates_cli.rollout_options import How
     from comet_updates_cli.upload_files import Place
 
 app = typer.Typer()
@@ -58,6 +61,8 @@ As = Annotated[
     list[str] | None,
     typer.Option("--as", help="System, architecture and kind of a file: FILE=linux/x86_64/archive."),
 ]
+NotBefore = Annotated[str | None, typer.Option(help="Start time, such as 2026-11-20T12:00:00Z.")]
+
 
 _AS = re.compile(r"(?:(.+)=)?([^/=]+)/([^/]+)/(?:(installer|archive)|delta/(.+))")
 
@@ -141,13 +146,15 @@ def _upload(place: Place, files: BuiltFiles, where: Where) -> list[str]:
         return [place.url(file) for file, sums in uploads if downloads.put(file, sums, advance)]
 
 
-def _job(part: str | None, parts: str | None, percent: int | None, *, replaces: bool) -> Job | None:
+def _job(part: str | None, parts: str | None, percent: int | None, every: str | None, *, replaces: bool) -> Job | None:
     from comet_updates_cli.part_job import Job  # noqa: PLC0415 (as above)
 
     if part is None and parts is None:
         if replaces:
             raise typer.BadParameter("--replace-part needs --part. Name the part to replace.")
         return None
+    if every is not None:
+        raise typer.BadParameter("--every cannot be used with --part or --parts. Run comet-updates rollout afterwards.")
     names = tuple(sorted({name.strip() for name in (parts or "").split(",") if name.strip()}))
     for name in (*names, *([part] if part is not None else [])):
         if not urls.is_name(name):
@@ -160,7 +167,7 @@ def _job(part: str | None, parts: str | None, percent: int | None, *, replaces: 
 
 
 def _check_files(files: list[Path], base_url: str | None, job: Job | None, about: list[object]) -> None:
-    """Check that there are files, or a job that joins parts. The parts have all that is said `about` the release."""
+    """Check that there are files, or a job that joins parts. The parts have the options `about` the release."""
     if files and not base_url:
         raise typer.BadParameter("--base-url is missing. Add the URL of the folder with the files.")
     if files:
@@ -194,8 +201,8 @@ def release(
     notes: Notes = None,
     language: Annotated[str, typer.Option(help="Language of the notes, such as en or pt-BR.")] = "en",
     critical: Annotated[bool, typer.Option("--critical", help="Mark the release as critical.")] = False,
-    not_before: Annotated[str | None, typer.Option(help="Start time, such as 2026-11-20T12:00:00Z.")] = None,
-    percent: Annotated[int | None, typer.Option(min=0, max=100, help="Percentage of users to reach.")] = None,
+    not_before: NotBefore = None,
+    percent: Percent = None, every: Every = None, groups: Groups = GROUPS, start: Start = None,
     told: As = None,
     part: Annotated[
         str | None, typer.Option(metavar="NAME", help="Upload FILES as this part of a release that several jobs build.")
@@ -226,7 +233,8 @@ def release(
     from comet_updates_cli import built_files, known_product, part_job, policy_edits  # noqa: PLC0415 (as above)
 
     where = Where(bucket, endpoint_url, dry_run, as_json, quiet, waiting(wait, service_url, timeout))
-    job = _job(part, parts, percent, replaces=replace_part)
+    how = rollout_options.rollout(percent, every, groups, start or not_before)
+    job = _job(part, parts, percent, every, replaces=replace_part)
     _check_files(files or [], base_url, job, [build, title, notes, critical, not_before])
     place = _place(upload_to, upload_endpoint_url or endpoint_url)
     report: dict[str, Any] = {}
@@ -269,15 +277,8 @@ def release(
                 say_json(report)
             raise typer.Exit(NOT_LIVE if where.waiting else DONE)
         document, percent = joined
-        if percent is not None:
-            edit = policy_edits.rollout(version, {"percent": percent}, is_new=True)
-
-            def make_policy(opened: Bucket, now: datetime) -> Plan:
-                return policy_edits.policy(opened, product, channel, edit, now, may_be_new=True)
-
-            policy = execute(where, make_policy)
-            report["policy"] = as_json_of(where, policy)
-            _show(where, policy)
+        if how := rollout_options.rollout(percent, None, groups, None) if joint else how:
+            report["policy"] = begin_rollout(where, product, channel, version, how)
         plan = execute(where, make_plan)
         report = as_json_of(where, plan) | report
         _show(where, plan)
@@ -292,6 +293,23 @@ def _notes(file: Path, version: str, language: str) -> dict[str, str] | None:
 
     found = changelog.notes(release_document.text(file), version, str(file))
     return {language: found} if found else None
+
+
+def begin_rollout(where: Where, product: str, channel: str, version: str, how: How) -> dict[str, Any]:
+    """Set the rollout of a version that is about to be released. Return it for `--json`.
+
+    Raises:
+        CometError: the policy would be refused, or S3 fails.
+    """
+    from comet_updates_cli import policy_edits  # noqa: PLC0415 (as above)
+
+    def make_policy(opened: Bucket, now: datetime) -> Plan:
+        edit = policy_edits.rollout(version, how(now), is_new=True)
+        return policy_edits.policy(opened, product, channel, edit, now, may_be_new=True)
+
+    plan = execute(where, make_policy)
+    _show(where, plan)
+    return as_json_of(where, plan)
 
 
 def _table(built: list[Built], document: dict[str, Any], plan: Plan) -> list[dict[str, str]]:

@@ -34,6 +34,7 @@ def show_status(
     """Show the state of each channel.
 
     Prints what each channel offers, which releases wait, and which documents stay behind and why. Only reads.
+    With a product, it also prints which documents do not exist and why.
     Also prints signatures that end soon or have ended.
     Exit code 1: an upload is refused or cannot be read, a change is not published yet, or a signature has ended.
     """
@@ -48,14 +49,16 @@ def show_status(
         else:
             if watch:
                 clear()
-            _show(found)
+            _show(found, with_missing=product is not None)
         if not watch:
             raise typer.Exit(1 if found.needs_action else 0)
         time.sleep(WATCH_S)
 
 
-def _show(found: Status) -> None:
+def _show(found: Status, *, with_missing: bool) -> None:
     """Print a table of the channels, then everything that may need attention."""
+    from comet_updates_cli import channel_status  # noqa: PLC0415 (as above)
+
     rows = [("product", "channel", "latest", "rollout", "held", "published")]
     for channel in found.channels:
         live = (channel.published_at or "never")[:19] if channel.is_live else "not yet"
@@ -63,6 +66,9 @@ def _show(found: Status) -> None:
     say_table(rows)
     for channel in found.channels:
         say(*_notes(channel))
+        if with_missing:
+            where = f"{channel.product}/{channel.channel}"
+            say(*(f"missing  {where} {line}" for line in channel_status.missing_lines(channel.missing)))
     for expiry in found.expiries:
         when = f"{expiry.expires:%Y-%m-%d}" if expiry.expires else "no valid signature"
         say(f"{'ended   ' if expiry.has_ended else 'expires '} {expiry.role}: {when}. {expiry.remedy}.")
@@ -77,4 +83,4 @@ def _notes(channel: ChannelStatus) -> Iterator[str]:
     yield from (f"waiting  {where} {version}: needs approval" for version in channel.unapproved)
     yield from (f"yanked   {where} {version}: {reason}" for version, reason in channel.yanked.items())
     for lag in channel.lags:
-        yield f"behind   {where} {lag.document}: stays at {lag.version}, {lag.why}"
+        yield f"behind   {where} {lag.document}: stays at {lag.version}, because {lag.why}"

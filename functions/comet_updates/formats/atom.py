@@ -11,8 +11,10 @@ import uuid
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import islice
 
 from comet_updates.formats import encode, notes, xml_writer
+from comet_updates.formats.selection import ROLLOUTS, Files, Rule, View
 from comet_updates.model.offer import Offer
 from comet_updates.model.release import Release
 
@@ -20,6 +22,18 @@ NEEDS = "`released_at` or `available_at`"
 NAMESPACE = "http://www.w3.org/2005/Atom"
 ENTRIES_MAX = 50  # a feed reader keeps older entries itself
 _IDS = uuid.uuid5(uuid.NAMESPACE_URL, "urn:comet-updates")
+
+
+def views(offer: Offer) -> list[View]:
+    """Return the feed. People read it, so only a rollout holds a release back."""
+    del offer
+    return [View(("feed.atom",), "a feed", frozenset(Rule) - ROLLOUTS, _files)]
+
+
+def _files(release: Release) -> Files:
+    if release.due_at is None:
+        return Files(lack="this release has no date: `released_at` or `available_at`")
+    return Files() if release.artifacts or release.link else Files(lack="this release has no files and no link")
 
 
 def render(offer: Offer) -> dict[str, bytes]:
@@ -30,13 +44,16 @@ def render(offer: Offer) -> dict[str, bytes]:
 
 def product(offers: Sequence[Offer]) -> bytes | None:
     """Return the feed of all channels of one product, the latest release first, or None if no release has a date."""
-    once = {(release.channel, release.version): (release, at) for offer in offers for release, at in _dated(offer)}
+    dated = sorted((one for offer in offers for one in _dated(offer)), key=lambda dated: dated[1], reverse=True)
+    # A version that was promoted is news once: where it was first released, so that its entry stays the same.
+    once = {release.version: (release, at) for release, at in dated}
     return _feed((offers[0].product,), sorted(once.values(), key=lambda dated: dated[1], reverse=True))
 
 
 def _dated(offer: Offer) -> list[tuple[Release, datetime]]:
-    releases = ((release, release.due_at) for release in offer.candidates() if release.artifacts or release.link)
-    return [(release, at) for release, at in releases if at is not None][:ENTRIES_MAX]
+    (view,) = views(offer)
+    shown = islice(view.shown(offer), ENTRIES_MAX)
+    return [(one.release, one.release.due_at) for one in shown if one.release.due_at is not None]
 
 
 def _feed(of: tuple[str, ...], dated: Sequence[tuple[Release, datetime]]) -> bytes | None:

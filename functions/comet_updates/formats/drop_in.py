@@ -16,6 +16,7 @@ from collections.abc import Iterable
 
 from comet_updates.answer import urls
 from comet_updates.formats import encode, squirrel, tauri
+from comet_updates.formats.selection import View
 from comet_updates.model.offer import Offer
 
 # The architecture in the URL, and our names for the architectures that such a computer runs, the best first.
@@ -31,6 +32,18 @@ _WINDOWS = {
     "ia32": ("i686", *squirrel.ANY),
     "arm64": ("aarch64", *squirrel.ANY),
 }
+
+
+def views(forms: Iterable[str]) -> list[View]:
+    """Return the documents for these `forms` of URL (see `model.product.Product.drop_in`)."""
+    found = []
+    if "electron" in forms:
+        found += [squirrel.mac_view(arches, urls.drop_in_document("darwin", arch)) for arch, arches in _MACS.items()]
+        for arch, arches in _WINDOWS.items():
+            found.append(squirrel.windows_view(arches, urls.drop_in_document("RELEASES", arch)))
+    if "tauri" in forms:
+        found += [tauri.view(one, urls.drop_in_document("tauri", one)) for one in tauri.PLATFORMS]
+    return found
 
 
 def render(offer: Offer, forms: Iterable[str]) -> dict[str, bytes]:

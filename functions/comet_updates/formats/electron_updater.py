@@ -3,17 +3,18 @@
 Each file has two names: `latest`, which a client requests by default, and the name of the channel.
 
 Source: electron-updater 6.8.10, `out/providers/Provider.js` (`parseUpdateInfo`, `resolveFiles`, `findFile`),
-`MacUpdater.js` and `AppUpdater.js` (`isStagingMatch`). `version` must be semver. Each file has a SHA-512 in base64.
-URLs may be absolute. The client treats 204 or an empty file as an error, so a client without an update gets the
-current release.
+`MacUpdater.js` and `AppUpdater.js` (`isStagingMatch`, `checkIfUpdateSupported`). `version` must be semver. Each file
+has a SHA-512 in base64. URLs may be absolute. The client treats 204 or an empty file as an error, so a client without
+an update gets the current release. It compares `minimumSystemVersion` with the version of the kernel.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -22,12 +23,17 @@ import yaml
 
 from comet_updates.answer import urls
 from comet_updates.errors import ForeignFeedError
-from comet_updates.formats import file_names, imported, notes
+from comet_updates.formats import darwin, file_names, imported, notes, selection
+from comet_updates.formats.selection import Files, Rule, View
 from comet_updates.model.offer import Offer
 from comet_updates.model.release import Artifact, Release
 
 NEEDS = "a semver version and `sha512`; `.exe` on Windows, `.zip` on macOS"
 FILE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+NUMBER_MAX = 2**53 - 1
+"""The largest number in a version (npm `semver` 7, `classes/semver.js`). Larger ones in pre-releases are rounded."""
+
+VERSION_MAX_CHARS = 256  # npm `semver` 7, `internal/constants.js`
 
 
 class Client(NamedTuple):
@@ -38,60 +44,182 @@ class Client(NamedTuple):
         platform: the platform of the artifacts that the client can install.
         arches: the architectures of these artifacts. The default choice is first.
         endings: the endings of file names that the client can install. A file with the first ending is required.
+        computer: what the computer is called in the reasons.
     """
 
     suffix: str
     platform: str
     arches: tuple[str, ...]
     endings: tuple[str, ...]
+    computer: str
 
 
 _PACKAGES = (".appimage", ".deb", ".rpm", ".pacman")
 CLIENTS = (
-    Client("", "windows", ("x86_64", "any", "universal", "i686", "aarch64"), (".exe",)),
-    Client("-mac", "macos", ("universal", "any", "x86_64", "aarch64"), (".zip", ".dmg")),
-    Client("-linux", "linux", ("x86_64", "any"), _PACKAGES),
-    Client("-linux-arm64", "linux", ("aarch64", "any"), _PACKAGES),
-    Client("-linux-arm", "linux", ("armv7", "any"), _PACKAGES),
+    Client("", "windows", ("x86_64", "any", "universal", "i686", "aarch64"), (".exe",), "Windows"),
+    Client("-mac", "macos", ("universal", "any", "x86_64", "aarch64"), (".zip", ".dmg"), "macOS"),
+    Client("-linux", "linux", ("x86_64", "any"), _PACKAGES, "Linux on x86_64"),
+    Client("-linux-arm64", "linux", ("aarch64", "any"), _PACKAGES, "Linux on aarch64"),
+    Client("-linux-arm", "linux", ("armv7", "any"), _PACKAGES, "Linux on armv7"),
 )
+RUNS = {
+    "windows": {
+        "x64": ("x86_64", "i686", "any", "universal"),
+        "arm64": ("aarch64", "x86_64", "i686", "any", "universal"),
+        "ia32": ("i686", "any", "universal"),
+    },
+    "macos": {"x64": ("x86_64", "any", "universal"), "arm64": ("aarch64", "x86_64", "any", "universal")},
+}
+"""The architectures that a computer runs, by platform and by the name that the client has for the computer.
+
+One file serves all computers of these platforms, and the client chooses among the files by their names.
+"""
+
+
+def views(offer: Offer) -> list[View]:
+    """Return the channel files."""
+    named = [name for name in dict.fromkeys(("latest", offer.channel)) if FILE_NAME.fullmatch(name)]
+    return [
+        View(
+            tuple(f"{name}{client.suffix}.yml" for name in named),
+            "electron-updater",
+            frozenset({Rule.PERCENT, Rule.MIN_OS} if client.platform in RUNS else {Rule.PERCENT}),
+            functools.partial(_files, client),
+        )
+        for client in CLIENTS
+    ]
 
 
 def render(offer: Offer) -> dict[str, bytes]:
     """Return the channel files. A client's file is left out if the channel has no artifacts for it."""
-    named = dict.fromkeys(name for name in ("latest", offer.channel) if FILE_NAME.fullmatch(name))
-    percent = offer.rollout.percent if offer.rollout else None
     documents: dict[str, bytes] = {}
-    for client in CLIENTS:
-        if info := next(_infos(client, offer.candidates(rollouts=percent is not None)), None):
-            if percent is not None and offer.latest and info["version"] == offer.latest.version:
-                info["stagingPercentage"] = percent
+    for view in views(offer):
+        if shown := next(view.shown(offer), None):
+            info = _info(shown.release, shown.files)
+            if shown.release is offer.latest and offer.rollout and offer.rollout.percent is not None:
+                info["stagingPercentage"] = offer.rollout.percent
             body = yaml.safe_dump(info, sort_keys=False, allow_unicode=True).encode()
-            documents |= {f"{name}{client.suffix}.yml": body for name in named}
+            documents |= dict.fromkeys(view.documents, body)
     return documents
 
 
-def _infos(client: Client, releases: tuple[Release, ...]) -> Iterator[dict[str, Any]]:
-    """Yield the content of `client`'s file for each release that it can install."""
-    for release in releases:
-        files = sorted((a for a in release.artifacts if _fits(client, a)), key=lambda a: _preference(client, a))
-        needed = _PACKAGES if client.endings is _PACKAGES else client.endings[:1]
-        if semver.Version.is_valid(release.version) and any(_ending(file) in needed for file in files):
-            yield _info(release, [_file(file) for file in files], files[0])
-
-
-def _fits(client: Client, artifact: Artifact) -> bool:
-    return (
-        artifact.platform == client.platform
-        and artifact.arch in client.arches
-        and artifact.kind != "delta"
-        and artifact.bundle != file_names.PORTABLE
-        and artifact.sha512 is not None
-        and _ending(artifact) in client.endings
+def _files(client: Client, release: Release) -> Files:
+    """Return the files for a client, in the order in which no computer chooses a file that it cannot run."""
+    needed = _PACKAGES if client.endings is _PACKAGES else client.endings[:1]
+    names = "AppImage, .deb, .rpm or .pacman" if needed is _PACKAGES else needed[0]
+    found = selection.narrowed(
+        release.artifacts,
+        selection.on(client.platform),
+        (lambda file: file.arch in client.arches, f"{selection.NO_FILE}{client.computer}"),
+        (
+            lambda file: _ending(file) in client.endings and _is_installed_by(client, file),
+            f"this release has no {names} file for {client.computer}, which electron-updater installs",
+        ),
+        (lambda file: file.sha512 is not None, "the file has no `sha512`, which electron-updater checks"),
     )
+    if found.lack:
+        return found
+    if not any(_ending(file) in needed for file in found.files):
+        return Files(lack=f"this release has no {names} file for {client.computer}, which electron-updater installs")
+    files = _safe(client, sorted(found.files, key=lambda file: _preference(client, file)))
+    if not any(_ending(file) in needed for file in files):
+        return Files(lack=_would_not_run(client))
+    lack = _version_lack(release.version) or _os_lack(files)
+    return Files(lack=lack) if lack else Files(files)
+
+
+def _is_installed_by(client: Client, file: Artifact) -> bool:
+    """Return whether the client installs a file of this kind. On Windows it runs installers, not portable programs."""
+    is_fitting = file.kind == "installer" if client.platform == "windows" else file.kind != "delta"
+    return is_fitting and file.bundle != file_names.PORTABLE
 
 
 def _preference(client: Client, artifact: Artifact) -> tuple[int, int]:
     return client.endings.index(_ending(artifact)), client.arches.index(artifact.arch)
+
+
+def _safe(client: Client, files: list[Artifact]) -> list[Artifact]:
+    """Return the files in an order in which each computer chooses one that it runs, without those that prevent it.
+
+    A computer for which no file is made is left out of account, except that none gets a file for Arm by mistake.
+    """
+    if client.platform not in RUNS:
+        return files
+    left = files
+    while left:
+        orders = (left, sorted(left, key=lambda file: file.arch != "i686"))
+        wrong = [list(_wrong_choices(client, order)) for order in orders]
+        if [] in wrong:
+            return orders[wrong.index([])]
+        left = [file for file in left if file is not wrong[0][0]]
+    return []
+
+
+def _wrong_choices(client: Client, files: list[Artifact]) -> Iterator[Artifact]:
+    """Yield the files that a computer would choose although it cannot run them."""
+    for computer, arches in RUNS[client.platform].items():
+        chosen = choice(client.platform, computer, files)
+        is_served = any(file.arch in arches for file in files)
+        if chosen and chosen.arch not in arches and (is_served or chosen.arch == "aarch64"):
+            yield chosen
+
+
+def choice(platform: str, computer: str, files: Sequence[Artifact]) -> Artifact | None:
+    """Return the file that the client chooses on a computer, or None for an error.
+
+    Source: `Provider.js` (`findFile`), `MacUpdater.js` (`filterFilesForArch`).
+    """
+    if platform == "macos":
+        arm = [file for file in files if "arm64" in file.url]
+        files = arm if arm and computer == "arm64" else [file for file in files if file not in arm]
+    ending = ".exe" if platform == "windows" else ".zip"
+    fitting = [file for file in files if _ending(file) == ending]
+    return next((file for file in fitting if computer in file.url), next(iter(fitting), None))
+
+
+def _would_not_run(client: Client) -> str:
+    if client.platform == "macos":
+        return "electron-updater would give an Intel Mac the file for Apple silicon: add `arm64` to the file's name"
+    return "electron-updater would give the file for Arm to every computer: add a file for x86_64"
+
+
+def _version_lack(version: str) -> str:
+    lack = selection.unreadable(version, NUMBER_MAX, "electron-updater")
+    numbers = " ".join(part for part in version.partition("+")[0].partition("-")[2].split(".") if part.isdecimal())
+    lack = lack or selection.too_large(numbers, NUMBER_MAX, "electron-updater", version)
+    if not lack and len(version) > VERSION_MAX_CHARS:
+        return f"electron-updater cannot read a version with more than {VERSION_MAX_CHARS} characters"
+    return lack
+
+
+def _os_lack(files: Sequence[Artifact]) -> str:
+    lack = selection.os_lack(files)
+    for file in files:
+        if not lack and file.min_os is not None and not _is_met(file) and _kernel(file) is None:
+            lack = f"the kernel of {selection.SYSTEM_NAMES.get(file.platform)} {file.min_os} is not known"
+    return lack
+
+
+def _is_met(file: Artifact) -> bool:
+    """Return whether every computer with the file's architecture has its `min_os`. The document has one for all files.
+
+    The first macOS for Apple silicon is 11. Windows runs files for x86_64 on Arm since 10.0.22000: see `RUNS`.
+    """
+    numbers = selection.os_number(file, file.min_os) if file.min_os is not None else None
+    first = {"macos": (11,), "windows": (10, 0, 22000)}.get(file.platform)
+    return file.arch == "aarch64" and numbers is not None and first is not None and numbers <= first
+
+
+def _kernel(file: Artifact) -> str | None:
+    """Return the lowest kernel that the file needs, with three numbers, or None if it is not known or not needed."""
+    numbers = selection.os_number(file, file.min_os) if file.min_os is not None else None
+    if numbers is None:
+        return None
+    if file.platform == "macos":
+        return darwin.kernel(numbers)
+    if any(numbers[3:]):
+        numbers = (*numbers[:2], numbers[2] + 1)  # the client compares three numbers: take the higher ones
+    return ".".join(map(str, (*numbers, 0, 0)[:3]))
 
 
 def _ending(artifact: Artifact) -> str:
@@ -112,16 +240,19 @@ def _base64(artifact: Artifact) -> str:
     return base64.b64encode(bytes.fromhex(artifact.sha512 or "")).decode()
 
 
-def _info(release: Release, files: list[dict[str, Any]], first: Artifact) -> dict[str, Any]:
+def _info(release: Release, files: Sequence[Artifact]) -> dict[str, Any]:
+    kernels = [kernel for file in files if not _is_met(file) and (kernel := _kernel(file))]
     optional = {
         "releaseDate": release.released_at.isoformat() if release.released_at else None,
         "releaseName": release.title,
         "releaseNotes": notes.notes(release) or None,
-        "minimumSystemVersion": first.min_os,
+        # It applies to all files of the document.
+        "minimumSystemVersion": max(kernels, key=lambda kernel: tuple(map(int, kernel.split("."))), default=None),
     }
     # Clients before 2.16 read `path` and `sha512`.
-    legacy = {"path": first.url, "sha512": _base64(first)}
-    return {"version": release.version, "files": files} | legacy | {k: v for k, v in optional.items() if v is not None}
+    legacy = {"path": files[0].url, "sha512": _base64(files[0])}
+    listed = {"version": release.version, "files": [_file(file) for file in files]}
+    return listed | legacy | {k: v for k, v in optional.items() if v is not None}
 
 
 READ = {"version", "files", "path", "sha512", "sha2", "releaseDate", "releaseName", "releaseNotes"} | {
@@ -293,7 +424,7 @@ def _artifact(
         sha256=entry.get("sha2"),
         block_map_size=imported.size(f"{place}.blockMapSize", entry.get("blockMapSize")),
         file_name=document.get("githubArtifactName"),
-        min_os=document.get("minimumSystemVersion"),
+        min_os=_lowest_system(feed, place, platform, document.get("minimumSystemVersion")),
         requires_admin=_is_true(entry) or _is_true(document) or None,
     )
 
@@ -318,6 +449,16 @@ def _sha512(place: str, written: str | None) -> str | None:
     if len(digest) != _SHA512_BYTES:
         raise ForeignFeedError(f"{place}.sha512 has {len(digest)} bytes in place of {_SHA512_BYTES}. Build it again")
     return digest.hex()
+
+
+def _lowest_system(feed: imported.Feed, where: str, platform: str, kernel: str | None) -> str | None:
+    """Return `min_os` for `minimumSystemVersion`. On macOS it is the number of the kernel, here that of the system."""
+    if platform != "macos" or kernel is None:
+        return kernel
+    lowest = darwin.macos(kernel) if re.fullmatch(r"[0-9]{1,9}(?:\.[0-9]{1,9}){2}", kernel) else None
+    if lowest is None:  # the client compares three numbers, and offers the file to everyone otherwise
+        feed.remark(where, f"minimumSystemVersion {kernel!r} is left out: it is not a known kernel of macOS")
+    return ".".join(map(str, lowest)) if lowest else None
 
 
 def _moment(written: str | None) -> str | None:

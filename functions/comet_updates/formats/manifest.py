@@ -9,11 +9,18 @@ from __future__ import annotations
 from typing import Any
 
 from comet_updates.formats import encode
+from comet_updates.formats.selection import View
 from comet_updates.model.channel import Rollout
 from comet_updates.model.offer import Offer
 
 NEEDS = "nothing"
 HISTORY_MAX_BYTES = 4_000_000  # Lambda returns 6 MB at most, and JSON inside JSON grows
+
+
+def views(offer: Offer) -> list[View]:
+    """Return no document: both always show what the channel offers."""
+    del offer
+    return []
 
 
 def render(offer: Offer) -> dict[str, bytes]:

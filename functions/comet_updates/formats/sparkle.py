@@ -6,6 +6,7 @@ Sources: Sparkle 2 `SUAppcast.m`, `SUAppcastItem.m`, `SUAppcastDriver.m` and its
 - One item that a client cannot read fails the whole feed, so an item is complete or left out.
 - An item has one file, with `sparkle:os`. Without `sparkle:os`, Sparkle assumes macOS and the others assume Windows.
 - Of two equal items the first wins.
+- NetSparkle ignores architectures: it takes the first item whose system contains `win`.
 - The client itself finds the highest release.
 
 WinSparkle does not support channels, so `appcast.xml` contains what its channel offers, without channel names. A
@@ -14,15 +15,18 @@ channel that includes others also has `appcast-channels.xml`, for Sparkle apps t
 
 from __future__ import annotations
 
+import functools
 import math
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from email.utils import format_datetime
 from typing import NamedTuple
 
-from comet_updates.formats import appcast, encode, file_names, imported, xml_writer
+from comet_updates.formats import appcast, encode, file_names, imported, selection, sparkle_order, xml_writer
 from comet_updates.formats.appcast import DEFAULT_CHANNEL, GROUPS, NAMESPACE, SIGNATURES, SYSTEMS
 from comet_updates.formats.notes import FALLBACK, title
+from comet_updates.formats.selection import SYSTEM_NAMES, Files, Rule, Shown, View
 from comet_updates.model.channel import Rollout
 from comet_updates.model.offer import Offer
 from comet_updates.model.release import Artifact, Critical, Informational, Release
@@ -37,6 +41,15 @@ _NOT_FOR_THESE = (".nupkg", ".blockmap", ".appx", ".msix")
 ET.register_namespace("sparkle", NAMESPACE)
 
 
+_MAC_RULES = frozenset({Rule.GROUPS, Rule.MINIMUM_VERSION, Rule.MAJOR, Rule.INFORMATIONAL, Rule.MIN_OS, Rule.MAX_OS})
+# WinSparkle reads `minimumSystemVersion`. Both ask before they install, so a major update is not installed by itself.
+_WINDOWS_RULES = frozenset({Rule.MAJOR, Rule.MIN_OS})
+_LINUX_RULES = frozenset({Rule.MAJOR})
+_FOR_SPARKLE = "for Sparkle, "
+_NUMBER_MAX = 2**63 - 1
+"""The largest number in a version (`SUStandardVersionComparator.m`: `long long`)."""
+
+
 class _Item(NamedTuple):
     """One item of the appcast: a release and its file for one system, or no file if the item links to a page."""
 
@@ -44,13 +57,26 @@ class _Item(NamedTuple):
     file: Artifact | None
     os: str = ""
 
-    @property
-    def system(self) -> str:
-        return self.file.platform if self.file else ""
 
-    @property
-    def is_signed(self) -> bool:
-        return self.file is not None and not SIGNATURES.keys().isdisjoint(self.file.signatures)
+def views(offer: Offer) -> list[View]:
+    """Return the appcasts, with a part for each system."""
+    has_others = any(release.channel != offer.channel for release in selection.offered(offer))
+    documents = ("appcast.xml", "appcast-channels.xml") if has_others else ("appcast.xml",)
+    return [
+        View(
+            documents,
+            client,
+            follows,
+            functools.partial(files, _os_names(offer)),
+            functools.partial(_left_out, platform),
+            SYSTEM_NAMES[platform],
+        )
+        for platform, client, follows, files in (
+            ("macos", "Sparkle", _MAC_RULES, _mac_files),
+            ("windows", "WinSparkle and NetSparkle", _WINDOWS_RULES, _windows_files),
+            ("linux", "NetSparkle", _LINUX_RULES, _linux_files),
+        )
+    ]
 
 
 def render(offer: Offer) -> dict[str, bytes]:
@@ -58,14 +84,24 @@ def render(offer: Offer) -> dict[str, bytes]:
 
     There is none if no release has a file for these clients or a page to link to.
     """
-    names = _os_names(offer)
-    items = _trusted([item for release in offer.candidates(rollouts=True) for item in _items(offer, release, names)])
+    items = list(_items(offer))
     if not items:
         return {}
     documents = {"appcast.xml": _appcast(offer, items, with_channels=False)}
     if any(item.release.channel != offer.channel for item in items):
         documents["appcast-channels.xml"] = _appcast(offer, items, with_channels=True)
     return documents
+
+
+def contradiction(offer: Offer, release: Release) -> str:
+    """Return why clients would order an offered release differently from the releases before it; empty if they agree.
+
+    The appcast leaves out such a release.
+    """
+    for view in views(offer):
+        if (lack := view.lack(offer, release)).startswith(_FOR_SPARKLE):
+            return lack
+    return ""
 
 
 def signed(appcast: bytes, signature: str) -> bytes:
@@ -78,6 +114,20 @@ def signed(appcast: bytes, signature: str) -> bytes:
         signature: the Ed25519 signature of exactly these bytes, in base64.
     """
     return appcast + f"<!-- sparkle-signatures:\nedSignature: {signature}\nlength: {len(appcast)}\n-->\n".encode()
+
+
+def _items(offer: Offer) -> Iterator[_Item]:
+    """Yield the items: for each release, one for each system, or one that links to a page."""
+    files: dict[int, list[Artifact]] = {}
+    for view in views(offer):
+        for one in view.shown(offer):
+            files.setdefault(id(one.release), []).extend(one.files)
+    for release in selection.offered(offer):
+        found = files.get(id(release))
+        if found is not None:
+            os_names = SYSTEMS | _os_names(offer)
+            of_files = (_Item(release, file, os_names[file.platform, file.arch]) for file in found)
+            yield from of_files if found else (_Item(release, None),)
 
 
 def _os_names(offer: Offer) -> dict[tuple[str, str], str]:
@@ -93,34 +143,65 @@ def _os_names(offer: Offer) -> dict[tuple[str, str], str]:
     }
 
 
-def _items(offer: Offer, release: Release, names: dict[tuple[str, str], str]) -> Iterator[_Item]:
-    """Yield the items of a release. During a rollout only systems whose client supports rollouts have an item."""
-    is_pending = _is_pending(offer, release)
-    if release.informational and not _page(release):
-        return  # the item may not have a file, and a link is missing
-    if not release.artifacts and release.link and not is_pending:
-        yield _Item(release, None)
-    for os, file in _files(release, names):
-        if not is_pending or (file.platform == "macos" and _interval_s(offer.rollout)):
-            yield _Item(release, file, os)
+Names = Mapping[tuple[str, str], str]
 
 
-def _files(release: Release, names: dict[tuple[str, str], str]) -> list[tuple[str, Artifact]]:
-    """Return one file per system with its `sparkle:os`, in the order of `SYSTEMS`.
+def _mac_files(names: Names, release: Release) -> Files:
+    """Return the file for Macs: one that runs on all of them, or else the one for Intel, or for Apple silicon.
 
-    For macOS, one file that runs on all Macs is preferred. NetSparkle alone reads other names for macOS.
+    NetSparkle alone reads other names for macOS, so files with these have items of their own.
     """
-    chosen: dict[tuple[str, str], Artifact] = {}
-    for system in SYSTEMS | names:
-        usable = [a for a in release.artifacts if (a.platform, a.arch) == system and _is_whole(a)]
-        if usable:
-            chosen[system] = min(
-                usable, key=lambda a: (SIGNATURES.keys().isdisjoint(a.signatures), a.kind != "archive")
-            )
-    # An Apple-silicon Mac runs Intel files. A client before 2.9 would offer an Apple-silicon file to every Mac.
-    macs = [system for system in chosen if system[0] == "macos" and system not in names]
-    found = SYSTEMS | names
-    return [(found[system], file) for system, file in chosen.items() if system not in macs[1:]]
+    return _files(names, release, "macos")
+
+
+def _windows_files(names: Names, release: Release) -> Files:
+    """Return a file for each architecture. NetSparkle ignores the architecture and takes the first."""
+    found = _files(names, release, "windows")
+    if not found.lack and found.files and found.files[0].arch == "aarch64":
+        return Files(lack="NetSparkle would give the file for Arm to every computer: add a file for x86_64")
+    return found
+
+
+def _linux_files(names: Names, release: Release) -> Files:
+    return _files(names, release, "linux")
+
+
+def _files(names: Names, release: Release, platform: str) -> Files:
+    """Return one file for each system of a platform, in the order of `SYSTEMS`. Macs have one, unless in `names`."""
+    if release.informational and not _page(release):
+        return Files(lack="`informational` needs a `link` or a `notes_url`")
+    numbers = _compared(release).partition("-")[0]
+    lack = selection.too_large(numbers, _NUMBER_MAX, "Sparkle", _compared(release))
+    if lack or (not release.artifacts and release.link):
+        return Files(lack=lack)
+    computer = SYSTEM_NAMES[platform] + (" on x86_64" if platform == "linux" else "")
+    found = selection.narrowed(
+        release.artifacts,
+        selection.on(platform),
+        (lambda file: (file.platform, file.arch) in {*SYSTEMS, *names}, f"{selection.NO_FILE}{computer}"),
+        (_is_whole, f"the files for {computer} are deltas or packages that Sparkle does not install"),
+    )
+    if found.lack:
+        return found
+    systems = [one for one in {**SYSTEMS, **names} if any((file.platform, file.arch) == one for file in found.files)]
+    same = [] if platform == "windows" else [one for one in systems if one not in names][1:]
+    chosen = [one for one in systems if one not in same]
+    files = [_preferred(file for file in found.files if (file.platform, file.arch) == one) for one in chosen]
+    # An app that contains a public key refuses unsigned items.
+    signed = [file for file in files if _is_signed(file)]
+    lack = selection.os_lack(files)
+    return Files(lack=lack) if lack else Files(signed or files)
+
+
+def _preferred(files: Iterable[Artifact]) -> Artifact:
+    """Return the file to offer of those for one system: a signed one, and on Windows one that can be run."""
+    return min(
+        files, key=lambda a: (not _is_signed(a), a.kind != ("installer" if a.platform == "windows" else "archive"))
+    )
+
+
+def _is_signed(file: Artifact) -> bool:
+    return not SIGNATURES.keys().isdisjoint(file.signatures)
 
 
 def _is_whole(artifact: Artifact) -> bool:
@@ -128,19 +209,90 @@ def _is_whole(artifact: Artifact) -> bool:
     return is_installed and not artifact.url.lower().endswith(_NOT_FOR_THESE)
 
 
-def _trusted(items: list[_Item]) -> list[_Item]:
-    """Return the items without unsigned ones that are newer than a signed one.
+def _left_out(platform: str, offer: Offer, every: Sequence[Shown]) -> dict[int, str]:
+    """Return why a client would refuse a release or misread it because of the others, by the release's `id`."""
+    found: dict[int, str] = {}
+    is_signed = False
+    runs_on_intel = any(file.arch != "aarch64" for one in every for file in one.files)
+    for one in reversed(every):
+        if lack := _version_lack(offer, one.release):
+            found[id(one.release)] = lack
+        elif one.files and is_signed and not _is_signed(one.files[0]):
+            found[id(one.release)] = "an earlier release is signed, so apps refuse this one, which is not"
+        elif one.files and runs_on_intel and platform == "macos" and one.files[0].arch == "aarch64":
+            found[id(one.release)] = (
+                "the file is for Apple silicon, and Sparkle before 2.9 would give it to the Intel Macs that have "
+                "another release: add a universal file, or release on another channel"
+            )
+        else:
+            is_signed = is_signed or any(map(_is_signed, one.files))
+    return found | _disordered([one.release for one in every if id(one.release) not in found])
 
-    An app that contains a public key refuses unsigned items.
+
+def _disordered(releases: Sequence[Release]) -> dict[int, str]:
+    """Return why a release contradicts the ones that were offered before it: the client orders them differently.
+
+    Args:
+        releases: the highest first.
     """
-    kept: list[_Item] = []
-    signed: set[str] = set()
-    for item in reversed(items):
-        if item.is_signed:
-            signed.add(item.system)
-        if item.is_signed or item.system not in signed:
-            kept.append(item)
-    return kept[::-1]
+    found: dict[int, str] = {}
+    kept: list[int] = []
+    for number in sorted(range(len(releases)), key=lambda number: (_due_at(releases[number]), number)):
+        release, at = releases[number], bisect_left(kept, number)
+        above, below = ([releases[one] for one in part] for part in (kept[:at][-1:], kept[at:][:1]))
+        if any(_order(release, higher) > 0 for higher in above):
+            what = f"is higher than {_said_version(above[0])}, so copies of {above[0].version} would go back to this"
+        elif any(_order(release, lower) < 0 for lower in below):
+            what = f"is lower than {_said_version(below[0])}, so no copy of {below[0].version} would get this release"
+        elif same := next((one for one in (*above, *below) if release.build and one.build == release.build), None):
+            what = f"is also that of {same.version}, so no copy of one would get the other"
+        else:
+            kept.insert(at, number)
+            continue
+        found[id(release)] = f"{_FOR_SPARKLE}{_said_version(release)} {what}"
+    return found
+
+
+def _due_at(release: Release) -> float:
+    return release.due_at.timestamp() if release.due_at else -math.inf
+
+
+def _order(one: Release, other: Release) -> int:
+    return sparkle_order.compare(_compared(one), _compared(other))
+
+
+def _compared(release: Release) -> str:
+    """Return the version of a release that the client compares."""
+    return release.build or release.version
+
+
+def _said_version(release: Release) -> str:
+    return f"build {release.build} of {release.version}" if release.build else f"{release.version} without a build"
+
+
+def _version_lack(offer: Offer, release: Release) -> str:
+    """Return which rule of a release names a version whose build is not known; empty if there is none."""
+    informational = release.informational if isinstance(release.informational, Informational) else Informational()
+    named = {
+        "minimum_version": [release.minimum_version],
+        "major_below_version": [release.major_below_version],
+        "informational": [*informational.versions, informational.below_version],
+    }
+    for field, versions in named.items():
+        for version in versions:
+            if version is not None and _as_compared(offer, release, version) is None:
+                return f"`{field}` names {version}, which has no `build` here, and Sparkle compares builds"
+    return ""
+
+
+def _as_compared(offer: Offer, release: Release, version: str | None) -> str | None:
+    """Return a version that a release names as the client compares it: its build, if the release has one.
+
+    None if there is none. In the scheme `build`, releases name builds already.
+    """
+    if version is None or release.build is None or offer.orders_by_build:
+        return version
+    return next((past.build for past, _ in offer.history if past.version == version and past.build), None)
 
 
 def _appcast(offer: Offer, items: list[_Item], *, with_channels: bool) -> bytes:
@@ -160,18 +312,21 @@ def _element(offer: Offer, item: _Item, *, with_channel: bool) -> ET.Element:
     xml_writer.add_text(element, "title", title(release))
     since = offer.rollout.start if interval_s and offer.rollout else release.released_at
     xml_writer.add_text(element, "pubDate", format_datetime(since) if since else None)
-    xml_writer.add_text(element, f"{_S}version", release.build or release.version)
+    xml_writer.add_text(element, f"{_S}version", _compared(release))
     xml_writer.add_text(element, f"{_S}shortVersionString", release.display_version or release.version)
     if with_channel and release.channel != DEFAULT_CHANNEL:
         xml_writer.add_text(element, f"{_S}channel", release.channel)
     xml_writer.add_text(element, "link", _page(release) if release.informational else release.link)
-    xml_writer.add_text(element, f"{_S}minimumUpdateVersion", release.minimum_version)
-    xml_writer.add_text(element, f"{_S}minimumAutoupdateVersion", release.major_below_version)
-    xml_writer.add_text(element, f"{_S}ignoreSkippedUpgradesBelowVersion", release.announce_below_version)
+    for name, named in (
+        ("minimumUpdateVersion", release.minimum_version),
+        ("minimumAutoupdateVersion", release.major_below_version),
+        ("ignoreSkippedUpgradesBelowVersion", release.announce_below_version),
+    ):
+        xml_writer.add_text(element, f"{_S}{name}", _as_compared(offer, release, named))
     xml_writer.add_text(element, f"{_S}fullReleaseNotesLink", release.history_url)
     _add_notes(element, release)
-    _add_critical(element, release)
-    _add_informational(element, release)
+    _add_critical(element, offer, release)
+    _add_informational(element, offer, release)
     if interval_s:
         xml_writer.add_text(element, f"{_S}phasedRolloutInterval", str(interval_s))
     if file:
@@ -203,19 +358,21 @@ def _language(language: str) -> dict[str, str | None]:
     return {} if language == imported.NO_LANGUAGE else {xml_writer.LANGUAGE: language}
 
 
-def _add_critical(element: ET.Element, release: Release) -> None:
+def _add_critical(element: ET.Element, offer: Offer, release: Release) -> None:
     if release.critical:
         below = release.critical.below_version if isinstance(release.critical, Critical) else None
-        xml_writer.add(element, f"{_S}criticalUpdate", attributes={f"{_S}version": below})
+        version = _as_compared(offer, release, below)  # without a version, it is critical for all copies
+        xml_writer.add(element, f"{_S}criticalUpdate", attributes={f"{_S}version": version})
 
 
-def _add_informational(element: ET.Element, release: Release) -> None:
+def _add_informational(element: ET.Element, offer: Offer, release: Release) -> None:
     if release.informational:
         told = xml_writer.add(element, f"{_S}informationalUpdate")
         if isinstance(release.informational, Informational):
             for version in release.informational.versions:
-                xml_writer.add_text(told, f"{_S}version", version)
-            xml_writer.add_text(told, f"{_S}belowVersion", release.informational.below_version)
+                xml_writer.add_text(told, f"{_S}version", _as_compared(offer, release, version))
+            below = _as_compared(offer, release, release.informational.below_version)
+            xml_writer.add_text(told, f"{_S}belowVersion", below)
 
 
 def _add_file(element: ET.Element, release: Release, file: Artifact, os: str) -> None:

@@ -11,12 +11,14 @@ finds the URL of the .zip in the entry for `currentRelease`. It does not support
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from typing import Any
 
 from comet_updates.errors import ForeignFeedError
-from comet_updates.formats import encode, imported, notes
+from comet_updates.formats import encode, imported, notes, selection
+from comet_updates.formats.selection import Files, Rule, View
 from comet_updates.model.offer import Offer
 from comet_updates.model.release import Artifact, Release
 from comet_updates.versions import Scheme, is_version, precedence
@@ -24,8 +26,27 @@ from comet_updates.versions import Scheme, is_version, precedence
 NEEDS = "`.nupkg` files with `sha1` and `size`, a full one for each version; on macOS a `.zip` for `universal` or `any`"
 PACKAGE = re.compile(r"[^\s/]+-\d+(?:\.\d+){1,3}[^\s/]*?(?:-full|-delta)?\.nupkg", re.IGNORECASE)
 ANY = ("any", "universal")
-ON_EVERY_WINDOWS = (*ANY, "i686", "x86_64", "aarch64")
-"""The architectures for a list for all computers, in order of preference."""
+ON_EVERY_WINDOWS = (*ANY, "i686", "x86_64")
+"""The architectures for a list for all computers, in order of preference. Few computers run a file for Arm."""
+
+NUMBER_MAX = 2**31 - 1
+"""The largest number in a version (NuGet `SemanticVersion`, which uses .NET's `System.Version`)."""
+
+
+def views(offer: Offer) -> list[View]:
+    """Return the documents."""
+    del offer
+    return [windows_view(), mac_view()]
+
+
+def windows_view(arches: Sequence[str] = ON_EVERY_WINDOWS, document: str = "RELEASES") -> View:
+    """Return the list for Windows. A release appears with the first of `arches` that it has."""
+    return View((document,), "Squirrel.Windows", frozenset({Rule.PERCENT}), functools.partial(_packages, tuple(arches)))
+
+
+def mac_view(arches: Sequence[str] = ANY, document: str = "RELEASES.json") -> View:
+    """Return the document for macOS, with the first of `arches` that the release has."""
+    return View((document,), "Squirrel.Mac", frozenset(), functools.partial(_archive, tuple(arches)))
 
 
 def render(offer: Offer) -> dict[str, bytes]:
@@ -38,31 +59,67 @@ def windows_list(offer: Offer, arches: Sequence[str] = ON_EVERY_WINDOWS) -> byte
     """Return `RELEASES`, or None without packages. A release appears with the first of `arches` that it has."""
     percent = offer.rollout.percent if offer.rollout else None
     releases: list[str] = []
-    for release in offer.candidates(rollouts=percent is not None):
+    for release, packages in selection.with_base(windows_view(arches).shown(offer)):
         staged = f" # {percent}%" if percent is not None and release is offer.latest else ""
-        packages = _packages(release, arches)
         releases.append("".join(f"{package.sha1} {package.url} {package.size}{staged}\n" for package in packages))
     kept = encode.newest(releases, lambda lines: len(lines.encode()))
     return "".join(reversed(list(kept))).encode() or None
 
 
-def _packages(release: Release, arches: Sequence[str]) -> list[Artifact]:
-    for arch in arches:
-        packages = [artifact for artifact in release.artifacts if artifact.arch == arch and _is_package(artifact)]
-        # The client checks the result of a delta against the full package of the same version.
-        if any(artifact.kind != "delta" for artifact in packages):
-            return packages
-    return []
-
-
-def _is_package(artifact: Artifact) -> bool:
-    return (
-        artifact.platform == "windows"
-        and artifact.sha1 is not None
-        and artifact.size is not None
-        and PACKAGE.fullmatch(artifact.url_name) is not None
-        and re.search(r"[\s#]", artifact.url) is None
+def _packages(arches: Sequence[str], release: Release) -> Files:
+    """Return the packages for the first architecture for which the release has a full one."""
+    found = selection.narrowed(
+        release.artifacts,
+        selection.on("windows"),
+        (lambda file: file.arch in arches, f"{selection.NO_FILE}{_computer(arches)}"),
+        (_is_named, "this release has no .nupkg file for Windows, which Squirrel.Windows installs"),
+        (lambda file: None not in (file.sha1, file.size), "the .nupkg file has no `sha1` or no `size`"),
+        (lambda file: _has_version(file, release), "the version in the name of the .nupkg file is another one"),
     )
+    for arch in () if found.lack else arches:
+        packages = [file for file in found.files if file.arch == arch]
+        # The client checks the result of a delta against the full package of the same version.
+        if any(file.kind != "delta" for file in packages):
+            numbers = " ".join(_version_in(file.url_name) for file in packages)
+            lack = selection.too_large(numbers, NUMBER_MAX, "Squirrel.Windows", release.version)
+            return Files(lack=lack) if lack else Files(packages)
+    return Files(lack=found.lack or "this release has no full .nupkg file, only deltas")
+
+
+def _computer(arches: Sequence[str]) -> str:
+    return "Windows on x86_64 or i686" if arches == ON_EVERY_WINDOWS else f"Windows on {arches[0]}"
+
+
+def _is_named(file: Artifact) -> bool:
+    return PACKAGE.fullmatch(file.url_name) is not None and re.search(r"[\s#]", file.url) is None
+
+
+def _has_version(file: Artifact, release: Release) -> bool:
+    """Return whether the client, which reads the version in the file's name, finds the release's numbers there."""
+    numbers = re.match(r"[0-9]+(?:\.[0-9]+)*", release.version)
+    return numbers is None or _padded(_version_in(file.url_name)) == _padded(numbers.group())
+
+
+def _version_in(name: str) -> str:
+    """Return the numbers of the version in a file's name."""
+    found = _VERSION.search(name)
+    return found["version"].partition("-")[0] if found else ""
+
+
+def _padded(numbers: str) -> list[int]:
+    return [*map(int, filter(None, numbers.split("."))), 0, 0, 0, 0][:4]
+
+
+def _archive(arches: Sequence[str], release: Release) -> Files:
+    """Return the archive for the first of the architectures that the release has."""
+    computer = "all Macs" if arches == ANY else f"macOS on {arches[0]}"
+    found = selection.narrowed(
+        release.artifacts,
+        selection.on("macos"),
+        (_is_mac_archive, "this release has no .zip file for macOS, which Squirrel.Mac installs"),
+        (lambda file: file.arch in arches, f"this release has no .zip file for {computer} (`universal` or `any`)"),
+    )
+    return Files(sorted(found.files, key=lambda file: arches.index(file.arch))[:1], found.lack)
 
 
 def mac_update(offer: Offer, arches: Sequence[str]) -> dict[str, str] | None:
@@ -70,18 +127,17 @@ def mac_update(offer: Offer, arches: Sequence[str]) -> dict[str, str] | None:
 
     The first of `arches` is preferred.
     """
-    for release in offer.candidates():
-        archives = {a.arch: a for a in reversed(release.artifacts) if _is_mac_archive(a)}
-        archive = next((archives[arch] for arch in arches if arch in archives), None)
-        if archive:
-            optional = {
-                "name": release.title,
-                "notes": notes.notes(release),
-                "pub_date": release.released_at.isoformat(timespec="seconds") if release.released_at else None,
-            }
-            given = {name: value for name, value in optional.items() if value}
-            return {"version": release.version, "url": archive.url, **given}
-    return None
+    shown = next(mac_view(arches).shown(offer), None)
+    if shown is None:
+        return None
+    release = shown.release
+    optional = {
+        "name": release.title,
+        "notes": notes.notes(release),
+        "pub_date": release.released_at.isoformat(timespec="seconds") if release.released_at else None,
+    }
+    given = {name: value for name, value in optional.items() if value}
+    return {"version": release.version, "url": shown.files[0].url, **given}
 
 
 def _is_mac_archive(artifact: Artifact) -> bool:

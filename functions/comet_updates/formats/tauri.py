@@ -7,6 +7,8 @@ document. A client looks for `{os}-{arch}-{bundle}` first, then for `{os}-{arch}
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,24 +16,36 @@ from urllib.parse import urlsplit
 import semver
 
 from comet_updates.errors import ForeignFeedError
-from comet_updates.formats import encode, imported, notes
+from comet_updates.formats import encode, imported, notes, selection
+from comet_updates.formats.selection import Files, View
 from comet_updates.model.offer import Offer
 from comet_updates.model.release import Artifact, Release
 
 NEEDS = "a semver version and a `minisign` signature"
+NUMBER_MAX = 2**64 - 1
+"""The largest number in a version (Rust crate `semver` 1, `struct Version`)."""
+
 SYSTEMS = {"windows": "windows", "macos": "darwin", "linux": "linux"}
-ARCHES = {
-    "x86_64": ("x86_64",),
-    "aarch64": ("aarch64",),
-    "i686": ("i686",),
-    "armv7": ("armv7",),
-    "riscv64": ("riscv64",),
-    "universal": ("x86_64", "aarch64"),
-}
-PLATFORMS = tuple(f"{system}-{arch}" for system in SYSTEMS.values() for arch in ARCHES if arch != "universal")
+_EVERY = ("x86_64", "aarch64", "i686", "armv7", "riscv64")
+ARCHES = (*_EVERY, "universal")
+_OF_SYSTEM = {"windows": ("x86_64", "aarch64", "i686"), "macos": ("x86_64", "aarch64"), "linux": _EVERY}
+"""The architectures of a file for `any` computer, by platform."""
+
+PLATFORMS = tuple(f"{system}-{arch}" for system in SYSTEMS.values() for arch in _EVERY)
 """The names of all systems with their architectures, as the client writes them."""
 
 SIGNATURE = "minisign"
+
+
+def views(offer: Offer) -> list[View]:
+    """Return the document."""
+    del offer
+    return [view()]
+
+
+def view(platform: str = "", document: str = "tauri.json") -> View:
+    """Return a document for `platform` (such as `linux-x86_64`), or for all platforms."""
+    return View((document,), "Tauri's updater", frozenset(), functools.partial(_files, platform))
 
 
 def render(offer: Offer) -> dict[str, bytes]:
@@ -45,13 +59,8 @@ def document(offer: Offer, platform: str = "") -> bytes | None:
 
     It contains only the files for `platform` (such as `linux-x86_64`). An empty `platform` means all platforms.
     """
-    prefix = platform and f"{platform}-"  # a key may end with the kind of bundle
-    for release in offer.candidates():
-        found = _platforms(release)
-        platforms = {key: entry for key, entry in found.items() if f"{key}-".startswith(prefix)}
-        if platforms and semver.Version.is_valid(release.version):
-            return _json(release, platforms)
-    return None
+    shown = next(view(platform).shown(offer), None)
+    return _json(shown.release, _platforms(shown.files, platform)) if shown else None
 
 
 def _json(release: Release, platforms: dict[str, dict[str, str]]) -> bytes:
@@ -63,22 +72,57 @@ def _json(release: Release, platforms: dict[str, dict[str, str]]) -> bytes:
     return encode.as_json(document | {"platforms": platforms})
 
 
-def _platforms(release: Release) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {}
-    for artifact in release.artifacts:
-        if artifact.kind == "delta" or SIGNATURE not in artifact.signatures or artifact.platform not in SYSTEMS:
-            continue
-        entry = {"signature": artifact.signatures[SIGNATURE], "url": artifact.url}
-        for key in _keys(artifact):
-            found.setdefault(key, entry)  # the first artifact in the release wins
-    return found
+def _files(platform: str, release: Release) -> Files:
+    """Return the signed files with a name in the document."""
+    system, _, arch = platform.partition("-")
+    ours = next((ours for ours, theirs in SYSTEMS.items() if theirs == system), "")
+    wanted = f"{selection.SYSTEM_NAMES[ours]} on {arch}" if ours else "Windows, macOS or Linux"
+    found = selection.narrowed(
+        release.artifacts,
+        (lambda file: bool(_platforms([file], platform)), f"{selection.NO_FILE}{wanted}"),
+        (
+            lambda file: SIGNATURE in file.signatures,
+            "the files have no `minisign` signature, without which Tauri's updater installs nothing",
+        ),
+    )
+    lack = found.lack or selection.unreadable(release.version, NUMBER_MAX, "Tauri's updater")
+    return Files(lack=lack) if lack else found
 
 
-def _keys(artifact: Artifact) -> list[str]:
-    plain = [f"{SYSTEMS[artifact.platform]}-{arch}" for arch in ARCHES.get(artifact.arch, ())]
-    if (artifact.platform, artifact.arch) == ("macos", "universal"):
+def _platforms(files: Iterable[Artifact], prefix: str = "") -> dict[str, dict[str, str]]:
+    """Return the entries of the document by their names, without those that do not begin with `prefix`."""
+    chosen: dict[str, Artifact] = {}
+    for file in files:
+        for key in _keys(file):
+            is_wanted = f"{key}-".startswith(prefix and f"{prefix}-")  # a name may end with the kind of bundle
+            if is_wanted and (key not in chosen or _preference(file) < _preference(chosen[key])):
+                chosen[key] = file
+    return {key: {"signature": file.signatures.get(SIGNATURE, ""), "url": file.url} for key, file in chosen.items()}
+
+
+def _preference(file: Artifact) -> tuple[bool, bool]:
+    """Return the rank of a file among those with the same name, of which the first in the release wins otherwise.
+
+    A file for known architectures comes before one for any. Clients before 2.10 know only the name without a bundle.
+    On Linux, that is the AppImage in Tauri's own documents.
+    """
+    return file.arch == "any", file.platform == "linux" and file.bundle not in (None, "appimage")
+
+
+def _keys(file: Artifact) -> list[str]:
+    if file.kind == "delta" or file.platform not in SYSTEMS:
+        return []
+    plain = [f"{SYSTEMS[file.platform]}-{arch}" for arch in _arches(file)]
+    if (file.platform, file.arch) == ("macos", "universal"):
         plain.append("darwin-universal")  # of apps that set this target themselves, and of tauri-action
-    return [f"{key}-{artifact.bundle}" for key in plain if artifact.bundle] + plain
+    return [f"{key}-{file.bundle}" for key in plain if file.bundle] + plain
+
+
+def _arches(file: Artifact) -> tuple[str, ...]:
+    """Return the architectures of a file, as the client writes them."""
+    if file.arch == "universal":
+        return ("x86_64", "aarch64")
+    return _OF_SYSTEM.get(file.platform, ()) if file.arch == "any" else (file.arch,)
 
 
 READ = {"version", "name", "notes", "pub_date", "platforms"}

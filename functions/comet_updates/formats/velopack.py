@@ -13,7 +13,9 @@ file name.
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -21,7 +23,8 @@ import semver
 
 from comet_updates.answer import urls
 from comet_updates.errors import ForeignFeedError
-from comet_updates.formats import encode, imported, notes
+from comet_updates.formats import encode, imported, notes, selection
+from comet_updates.formats.selection import Files, Shown, View
 from comet_updates.model.offer import Offer
 from comet_updates.model.release import Artifact, Release
 
@@ -31,50 +34,87 @@ ARCHES = {"x86_64": "x64", "aarch64": "arm64", "i686": "x86"}
 PACKAGE = re.compile(r"(?P<id>[^\s/]+?)-\d+\.\d+\.\d+[^\s/]*?-(?:full|delta)\.nupkg", re.IGNORECASE)
 ANY = ("any", "universal")
 _FILE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+NUMBER_MAX = 2**31 - 1
+"""The largest number in a version (`src/lib-csharp/SemanticVersion.cs`: `int`)."""
 
 
-def render(offer: Offer) -> dict[str, bytes]:
-    """Return the documents. A system's documents are left out if the channel has no packages for it."""
-    documents: dict[str, bytes] = {}
+def views(offer: Offer) -> list[View]:
+    """Return the documents: for each system, and for each of its architectures that a release has packages for."""
+    found: dict[str, tuple[str, tuple[str, ...]]] = {}
     for platform, system in SYSTEMS.items():
-        own = {arch: assets for arch in ARCHES if (assets := _assets(offer, platform, (arch,)))}
-        for arch in own:
-            documents[f"releases.{system}-{ARCHES[arch]}.json"] = _json(_assets(offer, platform, (arch, *ANY)))
+        own = [arch for arch in ARCHES if _has_packages(offer, platform, (arch,))]
         # The name without an architecture is for packages that run on every computer, or for the first architecture.
-        if assets := _assets(offer, platform, ANY) or next(iter(own.values()), []):
-            documents[f"releases.{system}.json"] = _json(assets)
-    return {**_of_channel(offer.channel, documents), **documents}
+        found |= {f"releases.{system}-{ARCHES[arch]}.json": (platform, (arch, *ANY)) for arch in own}
+        found[f"releases.{system}.json"] = platform, (*own[:1], *ANY)
+    systems = [name for system in SYSTEMS.values() if _has_packages(offer, *found[name := f"releases.{system}.json"])]
+    return [
+        View(
+            _names(offer.channel, name, is_only=systems == [name]),
+            "Velopack",
+            frozenset(),
+            functools.partial(_files, *computer),
+        )
+        for name, computer in found.items()
+    ]
 
 
-def _of_channel(channel: str, documents: dict[str, bytes]) -> dict[str, bytes]:
-    """Return the same documents by the names that copies built with vpk's `--channel` request.
+def _names(channel: str, name: str, *, is_only: bool) -> tuple[str, ...]:
+    """Return the names of a document: its own, and those that copies built with vpk's `--channel` request.
 
     Such a channel is the name of ours, alone or after the system: `beta`, `win-beta`, `win-x64-beta`. The name alone is
     for products with one system, since all their copies would read the same document.
     """
     if not _FILE_NAME.fullmatch(channel):
-        return {}
-    named = {name.replace(".json", f"-{channel}.json"): body for name, body in documents.items()}
-    systems = [name for system in SYSTEMS.values() if (name := f"releases.{system}.json") in documents]
-    return named | ({f"releases.{channel}.json": documents[systems[0]]} if len(systems) == 1 else {})
+        return (name,)
+    alone = (f"releases.{channel}.json",) if is_only else ()
+    return (name.replace(".json", f"-{channel}.json"), *alone, name)
 
 
-def _assets(offer: Offer, platform: str, arches: tuple[str, ...]) -> list[dict[str, Any]]:
+def _has_packages(offer: Offer, platform: str, arches: tuple[str, ...]) -> bool:
+    return any(not _files(platform, arches, release).lack for release in selection.offered(offer))
+
+
+def render(offer: Offer) -> dict[str, bytes]:
+    """Return the documents. A system's documents are left out if the channel has no packages for it."""
+    documents: dict[str, bytes] = {}
+    for view in views(offer):
+        if assets := _assets(offer, view.shown(offer)):
+            documents |= dict.fromkeys(view.documents, _json(assets))
+    return documents
+
+
+def _assets(offer: Offer, shown: Iterator[Shown]) -> list[dict[str, Any]]:
     releases = (
-        [_asset(release, artifact, _file_name(offer, artifact)) for artifact in packages]
-        for release in offer.candidates()
-        if (packages := _packages(release, platform, arches))
+        [_asset(one.release, file, _file_name(offer, file)) for file in one.files] for one in selection.with_base(shown)
     )
     kept = encode.newest(releases, lambda assets: len(_json(assets)))
     return [asset for assets in kept for asset in assets]
 
 
-def _packages(release: Release, platform: str, arches: tuple[str, ...]) -> list[Artifact]:
-    """Return the packages of a release, full packages first; none if the release has no full package."""
-    packages = [a for a in release.artifacts if a.platform == platform and a.arch in arches and _is_package(a)]
-    if not semver.Version.is_valid(release.version) or all(a.kind == "delta" for a in packages):
-        return []
-    return sorted(packages, key=lambda a: a.kind == "delta")
+def _files(platform: str, arches: Sequence[str], release: Release) -> Files:
+    """Return the packages of a release for the first of the architectures that it has, full packages first."""
+    system = selection.SYSTEM_NAMES[platform]
+    of_system = [file for file in release.artifacts if file.platform == platform]
+    arch = next((arch for arch in arches if any(_is_full(file) for file in of_system if file.arch == arch)), None)
+    found = selection.narrowed(
+        release.artifacts,
+        selection.on(platform),
+        (_is_named, f"this release has no -full.nupkg file for {system}, which Velopack installs"),
+        (lambda file: file.arch in arches, f"this release has no .nupkg file for {system} on {arches[0]}"),
+        (_is_package, "the .nupkg file has no `size`, or neither `sha256` nor `sha1`, which Velopack checks"),
+        (lambda file: file.kind != "delta", f"this release has no -full.nupkg file for {system}, only deltas"),
+    )
+    lack = found.lack or selection.unreadable(release.version, NUMBER_MAX, "Velopack")
+    packages = [file for file in of_system if file.arch == arch and _is_package(file)]
+    return Files(lack=lack) if lack else Files(sorted(packages, key=lambda file: file.kind == "delta"))
+
+
+def _is_named(file: Artifact) -> bool:
+    return PACKAGE.fullmatch(file.url_name) is not None
+
+
+def _is_full(file: Artifact) -> bool:
+    return file.kind != "delta" and _is_package(file)
 
 
 def _file_name(offer: Offer, artifact: Artifact) -> str:
@@ -151,7 +191,7 @@ def parse(document: object, feed: imported.Feed, platform: str = "") -> None:
         if not isinstance(written, dict):
             raise ForeignFeedError(f"{place} is not an object")
         known = {name.lower(): name for name in READ}
-        asset = {known.get(name.lower(), name): value for name, value in written.items()}
+        asset: dict[str, Any] = {known.get(name.lower()) or name: value for name, value in written.items()}
         missing = {"Version", "Type", "FileName"} - {name for name, value in asset.items() if value}
         if missing:
             raise ForeignFeedError(f"{place} has no `{min(missing)}`")

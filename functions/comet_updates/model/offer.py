@@ -23,6 +23,7 @@ class Offer:
         is_pinned: whether the channel is pinned. The pinned version is not part of the offer, since it may not be
             public yet.
         paused_at: since when the channel is paused, or None. None if the channel is pinned.
+        orders_by_build: whether the builds of the releases decide the order, and fields of releases name builds.
     """
 
     product: str
@@ -33,13 +34,4 @@ class Offer:
     is_complete: bool = True
     is_pinned: bool = False
     paused_at: datetime | None = None
-
-    def candidates(self, *, rollouts: bool = False) -> tuple[Release, ...]:
-        """Return the releases to offer, the best first. A format takes the first release that it supports.
-
-        Args:
-            rollouts: whether the format supports rollouts. If not, it offers the release before the latest until the
-                rollout is complete.
-        """
-        offered = tuple(release for release, withdrawn in self.history if withdrawn is None)
-        return offered if rollouts or self.is_complete else offered[1:]
+    orders_by_build: bool = False

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from comet_updates.errors import VersionSyntaxError
-from comet_updates.model.channel import ChannelPolicy, Rollout
+from comet_updates.model.channel import ChannelPolicy, Rollout, Yank
 from comet_updates.model.offer import Offer
 from comet_updates.model.product import Product
 from comet_updates.model.release import Release
@@ -28,7 +28,11 @@ def decide(
 
     The latest release is the highest that is due and not yanked. A pause excludes releases that were not due when it
     began. A pin excludes releases above the pinned version, and wins over a pause. Releases of channels that do not
-    count (see `counted_channels`) are ignored.
+    count (see `counted_channels`) are ignored. The pause, pin and yanks of an included channel apply to its releases
+    here, too, and so does its rollout, unless this channel has one for that version.
+
+    A release that several of these channels have is one release: that of this channel, or else of the first of them
+    in the policy. It is withdrawn if any of them withdraws it.
 
     Args:
         product: its scheme orders the versions.
@@ -47,22 +51,55 @@ def decide(
         key=lambda release: _rank(product, release),
         reverse=True,
     )
-    passes = _hold(product, policy, policies, known)
-    offered = [release for release in known if _is_due(release, policies, now) and passes(release)]
-    reasons = {
-        (home, yank.version): yank.reason for home in counted if home in policies for yank in policies[home].yanked
-    }
-    # The release's own channel can withdraw it, and so can the channel that offers it.
+    holds = {home: _hold(product, policies.get(home), policies, known) for home in counted}
+    offered = [
+        release
+        for release in known
+        if _is_due(release, policies, now) and holds[channel](release) and holds[release.channel](release)
+    ]
+    reasons = {(home, yank.version): yank.reason for home in counted for yank in _yanked(policies.get(home))}
+    homes = {(release.channel, release.version) for release in known}
+    # The channels that have the release can withdraw it, and so can the channel that offers it.
     history = tuple(
-        (release, reasons.get((release.channel, release.version)) or reasons.get((channel, release.version)))
-        for release in offered
+        (release, next((reasons[by] for by in _withdrawers(channel, counted, homes, release) if by in reasons), None))
+        for release in _once(counted, offered)
     )
     latest = next((release for release, yanked in history if yanked is None), None)
-    rollout = _rollout(policy, latest)
+    rollout = _rollout(policies, counted, latest)
     is_complete = rollout is None or _is_complete(rollout, now)
     paused_at = _paused_at(policy, now)
-    is_pinned = policy.pin is not None
-    return Offer(product.product, channel, latest, rollout, history, is_complete, is_pinned, paused_at)
+    return Offer(
+        product.product,
+        channel,
+        latest,
+        rollout,
+        history,
+        is_complete,
+        is_pinned=policy.pin is not None,
+        paused_at=paused_at,
+        orders_by_build=Scheme(product.version_scheme).uses_build,
+    )
+
+
+def _once(counted: Sequence[str], releases: Sequence[Release]) -> Iterator[Release]:
+    """Yield the releases without the copies that other channels have of a release, such as a promoted one."""
+    copies: dict[tuple[str, str | None], Release] = {}
+    for release in sorted(releases, key=lambda release: counted.index(release.channel)):
+        copies.setdefault((release.version, release.build), release)
+    return (release for release in releases if copies[release.version, release.build] is release)
+
+
+def _withdrawers(
+    channel: str, counted: Sequence[str], homes: set[tuple[str, str]], release: Release
+) -> Iterator[tuple[str, str]]:
+    """Yield the channels that can withdraw a release, its own first, each with its version."""
+    for home in dict.fromkeys((release.channel, channel, *counted)):
+        if home == channel or (home, release.version) in homes:
+            yield home, release.version
+
+
+def _yanked(policy: ChannelPolicy | None) -> Sequence[Yank]:
+    return policy.yanked if policy else ()
 
 
 def _rank(product: Product, release: Release) -> tuple[Precedence, float, str, str]:
@@ -86,12 +123,12 @@ def _is_due(release: Release, policies: Mapping[str, ChannelPolicy], now: dateti
 
 
 def _hold(
-    product: Product, policy: ChannelPolicy, policies: Mapping[str, ChannelPolicy], known: Sequence[Release]
+    product: Product, policy: ChannelPolicy | None, policies: Mapping[str, ChannelPolicy], known: Sequence[Release]
 ) -> Callable[[Release], bool]:
-    """Return a function that tells whether the channel's pin or pause lets a release pass."""
-    if policy.pin is not None:
+    """Return a function that tells whether the pin or pause of a policy lets a release pass."""
+    if policy is not None and policy.pin is not None:
         return _up_to(product, policy.pin, known)
-    if policy.paused_at is not None:
+    if policy is not None and policy.paused_at is not None:
         paused_at = policy.paused_at
         return lambda release: _is_due(release, policies, paused_at)
     return lambda _: True
@@ -122,11 +159,14 @@ def _paused_at(policy: ChannelPolicy, now: datetime) -> datetime | None:
     return policy.paused_at if policy.pin is None and policy.paused_at and policy.paused_at <= now else None
 
 
-def _rollout(policy: ChannelPolicy, latest: Release | None) -> Rollout | None:
-    """Return the policy's rollout for exactly the version of `latest`, or None."""
-    found = next((rollout for rollout in policy.rollouts if latest and rollout.version == latest.version), None)
-    # Do not validate again: the values are parsed, and validation expects the original texts.
-    return Rollout.model_construct(**found.model_dump(exclude={"version"})) if found else None
+def _rollout(policies: Mapping[str, ChannelPolicy], counted: Sequence[str], latest: Release | None) -> Rollout | None:
+    """Return the rollout for exactly the version of `latest`: the channel's own, or that of the release's channel."""
+    for home in dict.fromkeys((counted[0], latest.channel)) if latest else ():
+        for rollout in policies[home].rollouts if home in policies else ():
+            if latest and rollout.version == latest.version:
+                # Do not validate again: the values are parsed, and validation expects the original texts.
+                return Rollout.model_construct(**rollout.model_dump(exclude={"version"}))
+    return None
 
 
 def _is_complete(rollout: Rollout, now: datetime) -> bool:

@@ -255,7 +255,13 @@ def test_wait_for_a_live_release_shows_what_each_client_sees(build: Build) -> No
     assert done.exit_code == 0, done.output
     assert f"live at {build.server.url}/v1/comet-cursor/stable\n" in done.output
     assert re.search(r"^  manifest.json +4.2.1$", done.output, re.MULTILINE)
-    assert re.search(r"^  tauri.json +4.2.0, needs a semver version and a `minisign`", done.output, re.MULTILINE)
+    lacks = "because the files have no `minisign` signature, without which Tauri's updater installs nothing$"
+    assert re.search(rf"^  tauri.json +4.2.0, {lacks}", done.output, re.MULTILINE)
+    assert (
+        "\n  no latest-linux-arm.yml, stable-linux-arm.yml: this release has no file for Linux on armv7\n"
+        in done.output
+    )
+    assert " releases.osx.json: this release has no -full.nupkg file for macOS, which Velopack installs" in done.output
     said = json.loads(wait(build, "--json").output)
     assert (said["written"], said["live"]["state"]) == (False, "offered")
     assert {sight["document"]: sight["version"] for sight in said["live"]["documents"]}["tauri.json"] == "4.2.0"
@@ -305,7 +311,59 @@ def test_wait_for_a_lower_release_names_the_higher_one(build: Build) -> None:
         "--wait", "--service-url", build.server.url, "--timeout", "0.1",
     )  # fmt: skip
     assert done.exit_code == 3
-    assert "4.2.1-beta9 on stable is higher by the version scheme `semver` and stays offered." in done.output
+    assert "4.2.1-beta9 is higher by SemVer, and stays offered" in done.output
+    assert "compares beta9 and beta11 as texts" in done.output
+
+
+@pytest.mark.parametrize(
+    ("higher", "says"),
+    [
+        ("5.0.0", f"{KEY} is not live: 5.0.0 is higher by SemVer, and stays offered. Release a version above it."),
+        ("4.2.2-rc.1", f"{KEY} is not live: 4.2.2-rc.1 is higher by SemVer, and stays offered."),
+    ],
+)
+def test_release_below_the_latest_is_said_not_to_be_live(build: Build, higher: str, says: str) -> None:
+    build.shop.release(higher)
+    done = wait(build)
+    assert (done.exit_code, says in done.output) == (3, True)
+    assert json.loads(wait(build, "--json").stdout)["live"]["state"] == "lower"
+
+
+@pytest.mark.parametrize(
+    ("build_number", "says"),
+    [
+        ([], "4.2.1 without a build is lower than build 100 of 4.2.0, so no copy of 4.2.0 would get this release"),
+        (["--build", "99"], "build 99 of 4.2.1 is lower than build 100 of 4.2.0"),
+        (["--build", "100"], "build 100 of 4.2.1 is also that of 4.2.0"),
+    ],
+)
+def test_build_that_contradicts_the_version_is_refused_before_upload(
+    build: Build, build_number: list[str], says: str
+) -> None:
+    mac = [offers.artifact("macos", "universal", "a.zip", "archive")]
+    build.shop.release("4.2.0", build="100", released_at="2026-01-01T00:00:00Z", artifacts=mac)
+    names = ["App-4.2.1-arm64-mac.zip"]
+    told = ["--as", f"{names[0]}=macos/universal/archive"]
+    refused = build.run(*told, *build_number, files=names)
+    assert (refused.exit_code, says in refused.output) == (1, True)
+    assert KEY not in build.shop.s3.tree("releases/")
+    assert build.run(*told, "--build", "101", files=names).exit_code == 0, "positive control"
+
+
+def test_hot_fix_below_the_latest_with_a_higher_build_is_refused(build: Build) -> None:
+    mac = [offers.artifact("macos", "universal", "a.zip", "archive")]
+    build.shop.release("4.3.0", build="100", released_at="2026-01-01T00:00:00Z", artifacts=mac)
+    told = ["--as", "App-4.2.1-arm64-mac.zip=macos/universal/archive", "--build", "101"]
+    refused = build.run(*told, files=["App-4.2.1-arm64-mac.zip"])
+    assert refused.exit_code == 1
+    assert "build 101 of 4.2.1 is higher than build 100 of 4.3.0, so copies of 4.3.0 would go back" in refused.output
+
+
+def test_release_can_begin_a_rollout_in_groups(build: Build) -> None:
+    assert build.run("--every", "1d", "--groups", "3", "--start", "2026-11-20T12:00:00Z").exit_code == 0
+    rollout = {"version": "4.2.1", "start": "2026-11-20T12:00:00Z", "interval": 86_400, "groups": 3}
+    assert build.shop.s3.json("channels/comet-cursor/stable.json")["rollout"] == rollout
+    assert build.run("--every", "1d", "--percent", "5").exit_code == 2
 
 
 def test_a_refusal_is_told_with_every_problem(build: Build) -> None:
@@ -430,17 +488,17 @@ def test_quiet_says_nothing_unless_something_is_wrong(build: Build) -> None:
     assert "already exists with different content" in refused.output
 
 
-def test_changelog_without_the_version_is_refused_before_anything_is_uploaded(build: Build) -> None:
+def test_changelog_without_the_version_is_refused_before_an_upload(build: Build) -> None:
     changelog = str(build.save("CHANGELOG.md", b"# Changes\n\n## 4.2.0\n\n- Old.\n"))
     refused = build.run("--notes", changelog)
     assert (refused.exit_code, build.shop.s3.keys()) == (1, [])
     assert f"{changelog}: has no section for 4.2.1. Add a heading such as: ## 4.2.1." in refused.stderr
 
 
-def test_notes_with_a_control_character_are_refused_before_anything_is_uploaded(build: Build) -> None:
+def test_notes_with_a_control_character_are_refused_before_an_upload(build: Build) -> None:
     refused = build.run("--notes", str(build.save("notes.md", "Don\x92t".encode())))
     assert (refused.exit_code, build.shop.s3.keys()) == (1, [])
-    assert f"{KEY}: $.notes.en: has the control character U+0092. Remove it." in refused.stderr
+    assert f"{KEY}: $.notes.en: has the control character U+0092. Remove it, or save the text" in refused.stderr
 
 
 def test_version_without_notes_in_its_changelog_is_released_without(build: Build) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,7 @@ from comet_updates.publish.uploads.accept import AcceptedUploads, accept_uploads
 from testkit.documents import release
 
 PRODUCT = "comet-cursor"
-AFTER = int((rules.TEXTS_CHECKED_SINCE - datetime(2026, 11, 20, 12, tzinfo=UTC)).total_seconds())
+AFTER = int((rules.CHECKED_SINCE - datetime(2026, 11, 20, 12, tzinfo=UTC)).total_seconds())
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
@@ -598,6 +599,29 @@ def test_what_is_offered_stays_offered_without_yank_pin_and_pause(uploads: list[
             assert all(name.startswith("stable ") for name in lost if channel == "beta"), "something was lost"
             assert not lost or (channel == "beta" and offered), "something was lost"
             before[channel] = offered
+
+
+def test_policy_that_leaves_only_a_release_without_approval_is_refused() -> None:
+    bucket = Uploads()
+    bucket.release(0, "1.0.0")
+    bucket.policy(1, "beta", includes=["stable"])
+    bucket.product(2, approved_on=["beta"])
+    body = bucket.release(3, "2.0.0", "beta")
+    bucket.policy(4, "beta")
+    assert offered_by(bucket, "beta", 5) == {"stable 1.0.0"}
+    bucket.approve(6, "2.0.0", body, "beta")
+    assert offered_by(bucket, "beta", 7) == {"beta 2.0.0"}
+
+
+def test_signature_of_another_key_is_refused_unless_it_was_accepted_before() -> None:
+    made = release("1.0.0")["artifacts"]
+    made[0]["signatures"] = {"ed25519": "too short"}
+    uploads = Uploads()
+    uploads.product(0, signing_keys={"ed25519": base64.b64encode(bytes(32)).decode()})
+    uploads.release(AFTER - 1, "1.0.0", artifacts=made)
+    uploads.release(AFTER, "1.0.1", artifacts=made)
+    assert uploads.versions() == ["1.0.0"]
+    assert "$.artifacts[0].signatures.ed25519: is not an Ed25519 signature in base64" in uploads.problem("1.0.1")
 
 
 def offered_by(bucket: Uploads, channel: str, second: int) -> set[str]:

@@ -23,7 +23,7 @@ from comet_updates.model.product import Product
 from comet_updates.model.release import Approval, Release
 from comet_updates.publish.stored import Stored
 from comet_updates.publish.uploads import parse, rules, withdrawals
-from comet_updates.publish.uploads.acceptance import Acceptance, Candidate
+from comet_updates.publish.uploads.acceptance import Acceptance, Candidate, own_problems
 from comet_updates.publish.uploads.timeline import Timeline
 
 Upload = Product | ChannelPolicy | Release | Approval
@@ -219,12 +219,12 @@ class _Run:
         Older versions are only read as long as they hold releases back: then the version before them matters.
         """
         channel, versions = self._uploads["channel"][newest.key].channel, self._listing[newest.key]
-        offered_from = partial(self._offered_from, channel)
+        offered_from, waits = partial(self._offered_from, channel), partial(self.inputs.waits_on, channel)
         chain: list[tuple[Stored, ChannelPolicy, withdrawals.Moment]] = []
         for stored in versions[versions.index(newest) :]:
             policy = self._read(stored)
             if isinstance(policy, ChannelPolicy) and (stored is newest or self._was_readable(stored, policy)):
-                moment = withdrawals.Moment(stored.written_at, self._accepted_releases, offered_from)
+                moment = withdrawals.Moment(stored.written_at, self._accepted_releases, offered_from, waits)
                 chain.append((stored, policy, moment))
                 if not moment.holds_back(policy):
                     break
@@ -245,7 +245,7 @@ class _Run:
         uploaded, product = next(self._products.since(candidate.stored.written_at))
         channel, version = candidate.release.channel, candidate.release.version
         earlier = (one for one in self._accepted_releases if one.stored.written_at <= uploaded and one is not candidate)
-        if any(rules.own_problems(candidate.release, product)) or any(
+        if any(own_problems(candidate.stored, candidate.release, product)) or any(
             rules.version_problems(candidate.release, product)
         ):
             return None

@@ -54,10 +54,11 @@ class Acceptance:
         Returns:
             The candidate, or the refusal with every problem.
         """
-        texts = rules.text_problems(release) if stored.written_at >= rules.TEXTS_CHECKED_SINCE else ()
+        texts = rules.text_problems(release) if stored.written_at >= rules.CHECKED_SINCE else ()
         if problems := (*texts, *rules.version_problems(release, self._product)):
             return RefusedUploadError(stored.key, problems)
-        if (problems := tuple(rules.own_problems(release, self._product))) and not any(self._moments(stored, release)):
+        problems = tuple(own_problems(stored, release, self._product))
+        if problems and not any(self._moments(stored, release)):
             return RefusedUploadError(stored.key, problems)
         return Candidate(stored, release)
 
@@ -140,5 +141,12 @@ class Acceptance:
         These are the time of the upload, and the times when the product's document changed.
         """
         for moment, product in self._products.since(stored.written_at):
-            if not (any(rules.own_problems(release, product)) or any(rules.version_problems(release, product))):
+            if not (any(own_problems(stored, release, product)) or any(rules.version_problems(release, product))):
                 yield moment
+
+
+def own_problems(stored: Stored, release: Release, product: Product) -> Iterator[Problem]:
+    """Yield the problems of a release's files. A rule that is newer than the upload does not apply."""
+    yield from rules.own_problems(release, product)
+    if stored.written_at >= rules.CHECKED_SINCE:
+        yield from rules.signature_problems(release, product)

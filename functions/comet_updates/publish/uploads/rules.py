@@ -22,8 +22,8 @@ _FOR = ("platform", "arch", "kind", "min_os", "max_os", "from_version", "bundle"
 
 _HTTPS_PORT = 443
 
-TEXTS_CHECKED_SINCE = datetime(2026, 11, 29, tzinfo=UTC)
-"""Releases from before this rule stay accepted, with the control characters that their texts have."""
+CHECKED_SINCE = datetime(2026, 11, 29, tzinfo=UTC)
+"""Texts and signatures are checked since then. Releases that were uploaded before stay accepted."""
 
 _NAMED_MAX = 5
 """How many releases a refusal names."""
@@ -35,7 +35,8 @@ def check_release(key: str, release: Release, product: Product) -> None:
     Raises:
         RefusedUploadError: the release breaks a rule. The error contains every problem.
     """
-    if problems := (*text_problems(release), *version_problems(release, product), *own_problems(release, product)):
+    own = (*text_problems(release), *signature_problems(release, product), *own_problems(release, product))
+    if problems := (*own, *version_problems(release, product)):
         raise RefusedUploadError(key, problems)
 
 
@@ -61,14 +62,27 @@ def version_problems(release: Release, product: Product) -> Iterator[Problem]:
 def text_problems(release: Release) -> Iterator[Problem]:
     """Yield a problem for each text with a control character. XML parsers and terminals read C1 controls differently.
 
-    Only for releases that were uploaded since `TEXTS_CHECKED_SINCE`.
+    Only for releases that were uploaded since `CHECKED_SINCE`.
     """
     for path, character in release.control_characters:
         yield Problem(
             path,
             f"has the control character U+{ord(character):04X}",
-            "Remove it. It is often a letter that was saved in another encoding than UTF-8",
+            "Remove it, or save the text as UTF-8",
         )
+
+
+def signature_problems(release: Release, product: Product) -> Iterator[Problem]:
+    """Yield a problem for each signature that the product's key cannot have made, as far as it shows without the file.
+
+    Only for releases that were uploaded since `CHECKED_SINCE`.
+    """
+    for index, artifact in enumerate(release.artifacts):
+        for kind, signature in artifact.signatures.items():
+            key = product.signing_keys.get(kind) if kind in file_signatures.KINDS else None
+            if key and (problem := file_signatures.problem(kind, signature, key)):
+                remedy = "Sign the file with the product's key, or correct `signing_keys` of the product"
+                yield Problem(f"$.artifacts[{index}].signatures.{kind}", problem, remedy)
 
 
 def policy_problems(policy: ChannelPolicy, product: Product) -> Iterator[Problem]:
@@ -141,11 +155,6 @@ def own_problems(release: Release, product: Product) -> Iterator[Problem]:
                 f"has no signature of a kind that the product requires on {release.channel}: {', '.join(required)}",
                 "Sign the file",
             )
-        for kind, signature in artifact.signatures.items():
-            key = product.signing_keys.get(kind) if kind in file_signatures.KINDS else None
-            if key and (problem := file_signatures.problem(kind, signature, key)):
-                remedy = "Sign the file with the product's key, or correct `signing_keys` of the product"
-                yield Problem(f"$.artifacts[{index}].signatures.{kind}", problem, remedy)
         if product.max_size is not None and (artifact.size is None or artifact.size > product.max_size):
             yield Problem(
                 f"$.artifacts[{index}].size",

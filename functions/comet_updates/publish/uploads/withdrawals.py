@@ -20,14 +20,20 @@ class Moment:
         at: its time.
         accepted: the accepted releases. Those that were uploaded later, or in the same second, are ignored.
         offered_from: returns since when a release could be offered, or None if that is not certain.
+        waits: returns whether a release never got an approval that the channel needed.
     """
 
     def __init__(
-        self, at: datetime, accepted: Iterable[Candidate], offered_from: Callable[[Candidate], datetime | None]
+        self,
+        at: datetime,
+        accepted: Iterable[Candidate],
+        offered_from: Callable[[Candidate], datetime | None],
+        waits: Callable[[Release], bool],
     ) -> None:
         self._at = at
         self._accepted = [one for one in accepted if one.stored.written_at < at]
         self._offered_from = offered_from
+        self._waits = waits
 
     def holds_back(self, policy: ChannelPolicy) -> bool:
         """Return whether the policy can withdraw anything: it makes a release wait, or leaves nothing to offer."""
@@ -53,10 +59,14 @@ class Moment:
                 yield one
 
     def _due(self, policy: ChannelPolicy) -> Iterator[Candidate]:
-        """Yield the releases that count on the channel and are due under the policy."""
+        """Yield the approved releases that count on the channel and are due under the policy."""
         counted = counted_channels(policy.channel, {policy.channel: policy})
         for one in self._accepted:
-            if one.release.channel in counted and self._is_due(policy, one.release, self._at):
+            if (
+                one.release.channel in counted
+                and self._is_due(policy, one.release, self._at)
+                and not self._waits(one.release)
+            ):
                 yield one
 
     def _offers(self, policy: ChannelPolicy, release: Release) -> bool:
