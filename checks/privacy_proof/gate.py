@@ -8,8 +8,11 @@ only later, or only once in a thousand times. Docstrings, comments and the layou
    keep anything after the function has returned.
 3. The modules of these functions call only what `CALLS` lists. Their classes are lists of fields.
 4. `AROUND` lists the code that makes the handler, reads the settings, and gets errors of others.
+5. `KEYS` lists the functions that get a key, and what they do with it. The key of a document that does not exist holds
+   names that somebody made up. So a key goes to S3, and to the log only if the document exists.
 
-The rules of `imports.py` hold for the whole package.
+`UPLOADS` and `CLIENT` list the same for code of publishing and of the client. The rules of `imports.py` hold for the
+whole answering package.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from __future__ import annotations
 import ast
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from checks.privacy_proof.source import Named, at, bound, own
@@ -30,15 +33,17 @@ class Part(NamedTuple):
     """Code that gets a part of a request, or that decides which code gets one.
 
     Attributes:
-        given: the names of its parameters, in their order. They have no defaults.
+        given: the names of its parameters, in their order; of a class, those of its methods.
         names: the names of what must not get further.
         code: the statements and expressions that may contain these names, one after the other. Each occurs exactly
             once, and its layout does not matter.
+        defaults: the defaults of its parameters, in their order. None can keep anything.
     """
 
     given: str
     names: str
     code: str
+    defaults: str = ""
 
     def pieces(self) -> Pieces:
         """Return the pieces of the code."""
@@ -63,13 +68,19 @@ REQUEST = {
     ),
     "respond.respond": Part(
         "method path if_none_match read",
-        "method path if_none_match",
+        "method path if_none_match key cache",
         """
         method not in ("GET", "HEAD")
         key = urls.public_key(path)
-        path.startswith(urls.FOR_PROGRAMS)
+        document, cache = read(key) if key else (None, Cache.NONE)
+        if key is None or document is None:
+            return NOT_FOUND if path.startswith(urls.FOR_PROGRAMS) else NO_PAGE
+        key.endswith(".html")
         if_none_match is not None and _matches(if_none_match, document.etag)
+        return Answer(304, validators | always, "", Outcome.NOT_MODIFIED, key, cache)
+        urls.content_type(key)
         method == "GET"
+        return Answer(200, fixed | validators | always, body, Outcome.ANSWERED, key, cache)
         """,
     ),
     "respond._matches": Part(
@@ -97,7 +108,7 @@ REQUEST = {
     ),
     "drop_in.respond": Part(
         "method path _if_none_match read",
-        "method path _if_none_match asked is_wanted",
+        "method path _if_none_match asked is_wanted cache",
         """
         method not in ("GET", "HEAD")
         asked = urls.drop_in(path)
@@ -153,7 +164,18 @@ AROUND = {
         return cls(bucket, None if endpoint == "aws" else endpoint, float(ttl_s), level, successes == "true")
         """,
     ),
-    "handler.build": Part("settings", "handle", "return handle"),
+    "handler.build": Part(
+        "settings",
+        "settings handle log reader",
+        """
+        log = Log(successes=settings.log_successes, level=settings.log_level)
+        reader = CachedStore(s3_get(settings.bucket, settings.endpoint_url), ttl_s=settings.memory_ttl_s)
+        reader.read(PROBE_KEY)
+        answer = rules.respond(http["method"], event["rawPath"], headers.get("if-none-match"), reader.read)
+        log.write(Record(answer.outcome, place, answer.cache, time.monotonic() - started))
+        return handle
+        """,
+    ),
     "settings.settings": Part(
         "environment variables",
         "environment",
@@ -165,10 +187,252 @@ AROUND = {
     "log._ClosedHandler.format": Part(
         "self record", "record", "return record.msg.line() if type(record.msg) is Record else NOT_A_RECORD"
     ),
+    "log._ClosedHandler": Part("__init__ format stream stream", "", ""),
     "log._say_nothing": Part("_", "_", ""),
+    "urls": Part(
+        "",
+        "_GUID NUMBERED NAME LANGUAGE DOCUMENT _LEGACY_NUMBER",
+        r"""
+        _GUID = r"[0-9A-Fa-f]{8}-?(?:[0-9A-Fa-f]{4}-?){3}[0-9A-Fa-f]{12}"
+        NUMBERED = (
+            r"(?:|[^/]*\.)(?:[Dd][Nn]-?[0-9]+|[0-9]{7,})(?![^/.])"
+            rf"|(?=[^/]{{32}})(?:|[^/]*[^/0-9A-Fa-f]){_GUID}(?![0-9A-Fa-f])"
+        )
+        NAME = rf"(?![^/]*\.\.|{NUMBERED})[a-z0-9](?:[a-z0-9._-]{{0,62}}[a-z0-9])?"
+        LANGUAGE = r"(?!(?:|[^/]*-)[Dd][Nn]-?[0-9]|[^/]*[0-9]{7})[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,4}"
+        _LEGACY_NUMBER = (
+            rf"(?:\{{|%7[Bb])?{_GUID}(?:\}}|%7[Dd])?"
+            r"|(?:[Dd][Nn]-?)?[0-9]{1,20}"
+        )
+        DOCUMENT = (
+            rf"RELEASES(?:\.json)?|(?!{NUMBERED})[a-z0-9](?:[a-z0-9-]{{0,80}}\.){{1,2}}"
+            r"(?:atom|json|minisig|xml|yml)"
+        )
+        _CHANNEL_URL = re.compile(
+            rf"/v1/(?P<product>{NAME})/(?P<channel>{NAME})"
+            rf"(?:/(?P<document>{DOCUMENT}))?(?:/(?:{_LEGACY_NUMBER}))?"
+        )
+        _DROP_IN_URL = re.compile(rf"{DROP_IN}(?P<product>{NAME})/(?P<channel>{NAME})/(?P<rest>.+)")
+        _PAGE_URL = re.compile(
+            rf"/(?!(?:{_LEGACY_NUMBER})$)(?:(?P<page>{NAME})"
+            rf"(?:/(?P<part>{LANGUAGE}|(?<=/page/)(?:[2-9]|[1-9][0-9]{{1,3}})))?)?"
+        )
+        METADATA_PATTERN = re.compile(
+            rf"{METADATA}(?P<version>{NUMBER})\.(?P<role>root|targets|snapshot|product\.(?P<product>{NAME}))\.json"
+        )
+        TARGET_PATTERN = re.compile(rf"{TARGETS}(?P<product>{NAME})/{NAME}/[0-9a-f]{{64}}\.{MANIFEST}")
+        _NEWS_URL = re.compile(rf"/(?P<product>{NAME})/feed\.atom")
+        return re.fullmatch(NAME, text) is not None
+        """,
+    ),
 }
 """Code that decides which function Lambda calls, or that gets errors and records of others, whose texts may quote a
 request. The names are those of functions, settings and errors."""
+
+KEYS = {
+    "urls.document_path": Part(
+        "product channel document", "product channel document", 'return f"/v1/{product}/{channel}/{document}"'
+    ),
+    "urls.document_key": Part(
+        "product channel document",
+        "product channel document",
+        'return f"public{document_path(product, channel, document)}"',
+    ),
+    "urls.page_key": Part(
+        "name part", "name part", """return f"{PAGES}{name}.{f'!{part}.' if part else ''}html\"""", defaults="''"
+    ),
+    "urls.news_key": Part("product", "product", 'return f"{PAGES}{product}.atom"'),
+    "urls.drop_in_document": Part(
+        "form computer",
+        "form computer",
+        """return f"drop-in-{form}{'-' if computer else ''}{computer}{'' if form == 'RELEASES' else '.json'}\"""",
+        defaults="''",
+    ),
+    "store.CachedStore.__init__": Part(
+        "self get ttl_s clock draw",
+        "get ttl_s clock draw",
+        """
+        self._get = get
+        self._ttl_s = ttl_s
+        self._pause_s = min(RETRY_PAUSE_S, ttl_s)
+        self._clock = clock
+        self._draw = draw
+        """,
+        defaults="time.monotonic random.random",
+    ),
+    "store.CachedStore.read": Part("self key", "key", "return self._read(key)"),
+    "store.CachedStore._read": Part(
+        "self key",
+        "key entry found",
+        """
+        entry = self._entries.get(key)
+        if entry and self._clock() < entry.ask_at:
+            self._entries.move_to_end(key)
+            return entry.document, Cache.MEMORY
+        found = self._ask(key, entry.document.validator if entry else None)
+        if entry and self._clock() - entry.checked_at < STALE_MAX_S:
+            return entry.document, Cache.STALE
+        if entry and isinstance(found, Unchanged):
+            self._remember(entry.document)
+            return entry.document, Cache.REVALIDATED
+        self._forget(key)
+        if not isinstance(found, Document):
+            return None, Cache.FETCHED
+        self._remember(found)
+        return found, Cache.FETCHED
+        """,
+    ),
+    "store.CachedStore._ask": Part(
+        "self key validator",
+        "key validator",
+        """
+        return self._get(key, validator)
+        return self._get_by(latest, key, validator)
+        """,
+    ),
+    "store.CachedStore._get_by": Part("self latest key validator", "key validator", "return self._get(key, validator)"),
+    "store.CachedStore._forget": Part(
+        "self key",
+        "key entry",
+        """
+        if entry := self._entries.pop(key, None):
+            self._size_bytes -= entry.document.size_bytes
+        """,
+    ),
+    "store.s3_get": Part(
+        "bucket endpoint_url",
+        "bucket endpoint_url elsewhere store get S3Store",
+        """
+        elsewhere: S3Config = {"endpoint": endpoint_url} if endpoint_url else {}
+        store = S3Store(
+            bucket,
+            config=elsewhere,
+            client_options={"allow_http": bool(elsewhere), "timeout": timeout, "connect_timeout": timeout},
+            retry_config={"max_retries": 1, "retry_timeout": 2 * timeout},
+        )
+        found = store.get(key, options={"if_none_match": validator} if validator else None)
+        return get
+        """,
+    ),
+    "store.s3_get.get": Part(
+        "key validator",
+        "key validator found body etag",
+        """
+        found = store.get(key, options={"if_none_match": validator} if validator else None)
+        found.meta["size"] > DOCUMENT_MAX_BYTES
+        body, etag = bytes(found.bytes()), found.meta["e_tag"]
+        etag != f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
+        return Document(key, body.decode(), len(body), f'"{hashlib.sha256(body).hexdigest()[:32]}"', etag)
+        validator is None
+        """,
+    ),
+    "log.Record.line": Part(
+        "self",
+        "self duration",
+        """
+        duration = next((name for limit, name in DURATIONS if self.seconds < limit), DURATION_ABOVE)
+        return json.dumps(
+            {
+                "level": logging.getLevelName(self.level),
+                "outcome": self.outcome.value,
+                **self.document._asdict(),
+                "cache": self.cache.value,
+                "duration": duration,
+            },
+            separators=(",", ":"),
+        )
+        """,
+    ),
+}
+"""The functions that get a key or a name in it, and the record of a document. Names that somebody made up look like
+others, so no test would find a leak of one name. An answer's ETag and its bytes are made here, too."""
+
+UPLOADS = {
+    "handler.handler": Part("event _context", "event _context", "return _handle(event)"),
+    "handler._handle": Part(
+        "event",
+        "event message",
+        """
+        event.get("sweep") is True
+        failed = run.batch({message["messageId"]: message["body"] for message in event["Records"]})
+        """,
+    ),
+    "run.Run.batch": Part(
+        "self messages",
+        "messages body message_id",
+        """
+        for message_id, body in messages.items():
+            try:
+                for key in _keys(body):
+                    senders.setdefault(object_keys.product_of(key), set()).add(message_id)
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+                failed.add(message_id)
+        """,
+    ),
+    "run._keys": Part(
+        "body",
+        "body record",
+        'return [unquote_plus(record["s3"]["object"]["key"]) for record in json.loads(body).get("Records", ())]',
+    ),
+}
+"""The functions of the publishing package that get a notification, which contains who uploaded, and all that they do
+with it: they read the key and the id of the message."""
+
+CLIENT = {
+    "check.look": Part(
+        "app tls now rng only_if_due",
+        "app known failures failed at",
+        """
+        known = state.read(app.memory, rng)
+        known.is_off
+        app.installed.rank(app.installed.version)
+        only_if_due and known.next_check is None
+        state.write(app.memory, known._replace(next_check=schedule.first(now, app.interval_s, rng)))
+        only_if_due and not known.is_due(now)
+        failures = min(known.failures + 1, state.FAILURES_MAX)
+        failed = known._replace(failures=failures, next_check=schedule.after_failure(now, failures, 0, rng))
+        state.write(app.memory, failed)
+        answer = app.source.ask(app.channel, app.memory, tls, now)
+        at = schedule.after_failure(now, failures, error.wait_s, rng)
+        state.write(app.memory, failed._replace(next_check=at))
+        release = None if answer.body is None else manifest.parse(answer.body, app.channel.product)
+        at = schedule.after_answer(now, app.interval_s, answer.wait_s, rng)
+        state.write(app.memory, known._replace(failures=0, next_check=at))
+        return choose.choose(release, app.installed, app.computer, group=known.group, skipped=known.skipped, now=now)
+        """,
+    ),
+    "request.ask": Part("address", "address", "return _get(address)"),
+    "request.download": Part(
+        "address offset",
+        "address offset",
+        'return _get(address, *((f"Range: bytes={offset}-",) if offset else ()))',
+    ),
+    "request._get": Part(
+        "address headers",
+        "address headers lines",
+        """
+        lines = (f"GET {address.path} HTTP/1.1", f"Host: {address.name}", *headers, "Connection: close", "", "")
+        return "\\r\\n".join(lines).encode("ascii")
+        """,
+    ),
+    "http.sent": Part(
+        "address request tls is_document",
+        "address request tls stream socket",
+        """
+        _told(address)
+        stream = socket.create_connection((address.host, address.port), timeout=SILENCE_S)
+        opened.enter_context(stream)
+        if address.is_tls:
+            stream = opened.enter_context(tls.wrap_socket(stream, server_hostname=address.host))
+        stream.sendall(request)
+        limited = _LimitedStream(stream)
+        yield Reply(address, response)
+        """,
+        defaults="False",
+    ),
+}
+"""The functions of the client that send a request and choose its time, and all that they do with what they get. The
+request depends only on its URL, and its time on the clock, the wait and chance."""
 
 PLAIN = (
     *(ast.Return, ast.Assign, ast.Expr, ast.If, ast.Try, ast.ExceptHandler, ast.Pass, ast.IfExp, ast.NamedExpr),
@@ -207,6 +471,12 @@ CALLS = {
     },
 }
 """Module with functions of `REQUEST` → everything that it calls, anywhere. None of it keeps or sends its arguments."""
+HEADERS = {
+    *("cache-control", "content-length", "content-security-policy", "content-type", "etag"),
+    *("access-control-allow-origin", "strict-transport-security", "x-content-type-options"),
+}
+"""All keys of the dictionaries in the modules that make an answer."""
+DECORATORS = {"classmethod", "contextmanager"}
 METHODS = {"from_environment"}
 """The only methods in these modules: their classes are otherwise lists of fields, which cannot do anything."""
 
@@ -214,8 +484,24 @@ METHODS = {"from_environment"}
 def violations(module: str, text: str) -> list[str]:
     """Return every place at which `text`, as the source of a `module` of the answering function, breaks a rule."""
     tree, short = ast.parse(text), module.rpartition(".")[2]
-    parts = [_part(tree, name, part) for name, part in (REQUEST | AROUND).items() if name.split(".")[0] == short]
+    parts = [_part(tree, name, part) for name, part in (REQUEST | AROUND | KEYS).items() if name.split(".")[0] == short]
     return [f"{module}, {problem}" for problems in (_calls(short, tree), *parts) for problem in problems]
+
+
+def violations_of_uploads(module: str, text: str) -> list[str]:
+    """Return the same for a module of publishing."""
+    return _elsewhere(module, text, UPLOADS) if module.startswith("comet_updates.publish.") else []
+
+
+def violations_of_client(module: str, text: str) -> list[str]:
+    """Return the same for a module of the client."""
+    return _elsewhere(module, text, CLIENT) if module.startswith("comet_updates_client.") else []
+
+
+def _elsewhere(module: str, text: str, listed: Mapping[str, Part]) -> list[str]:
+    tree, short = ast.parse(text), module.rpartition(".")[2]
+    parts = [_part(tree, name, part) for name, part in listed.items() if name.split(".")[0] == short]
+    return [f"{module}, {problem}" for part in parts for problem in part]
 
 
 def _part(tree: ast.Module, name: str, part: Part) -> Iterator[str]:
@@ -235,8 +521,7 @@ def _part(tree: ast.Module, name: str, part: Part) -> Iterator[str]:
         elif name in REQUEST:
             yield from _plain(inside)
     yield from (f"line 1: `{piece}` is there {times[piece]} times, not once" for piece in pieces if times[piece] != 1)
-    if isinstance(node, ast.FunctionDef):
-        yield from _signature(node, part.given)
+    yield from _signature(node, part)
     if name == "handler.build.handle":
         yield from (at(inside, "could raise an error") for inside in node.body if not _is_quiet(inside))
 
@@ -250,12 +535,19 @@ def _plain(node: ast.AST) -> Iterator[str]:
         yield at(node, "keeps an error, whose text may quote the request")
 
 
-def _signature(node: ast.FunctionDef, given: str) -> Iterator[str]:
+def _signature(node: Named, part: Part) -> Iterator[str]:
+    if isinstance(node, ast.ClassDef):
+        methods = [made.name for made in own(node) if isinstance(made, ast.FunctionDef)]
+        if methods != part.given.split():
+            yield f"line {node.lineno}: `{node.name}` has other methods than those that are listed"
+    if not isinstance(node, ast.FunctionDef):
+        return
     args = node.args
     names = [parameter.arg for parameter in ast.walk(args) if isinstance(parameter, ast.arg)]
-    if names != given.split() or args.defaults or args.kw_defaults:
+    defaults = [ast.unparse(default) for default in (*args.defaults, *args.kw_defaults) if default]
+    if names != part.given.split() or defaults != part.defaults.split():
         yield f"line {node.lineno}: `{node.name}` has other parameters than those that are listed"
-    yield from (at(made, "changes a function") for made in node.decorator_list if ast.unparse(made) != "classmethod")
+    yield from (at(made, "changes a function") for made in node.decorator_list if ast.unparse(made) not in DECORATORS)
 
 
 def _besides(nodes: Iterable[ast.AST], pieces: Pieces) -> Iterator[ast.AST]:
@@ -291,6 +583,9 @@ def _calls(module: str, tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func) not in CALLS[module]:
             yield at(node, "calls what is not listed")
+        elif isinstance(node, ast.Dict) and module in ("respond", "drop_in"):
+            keys = (key for key in node.keys if key and getattr(key, "value", None) not in HEADERS)
+            yield from (at(key, "is not a listed header") for key in keys)
         elif isinstance(node, ast.ClassDef):
             more = [inner for inner in node.body if not isinstance(inner, ast.AnnAssign) and not _is_docstring(inner)]
             methods = [inner for inner in more if isinstance(inner, ast.FunctionDef) and inner.name in METHODS]

@@ -121,6 +121,11 @@ BUILTINS = {
     *("object", "property", "str", "super", "tuple", "type", "__file__", "__version__"),
 }
 """What the package uses of Python itself: not `open`, `print`, `getattr`, `globals`, `eval` or `__import__`."""
+ITS_FILE = "Path(__file__).with_name('not_found.html').read_text(encoding='ascii')"
+"""The only use of `__file__`: its folder has another name in the cloud."""
+TYPES = "TYPE_CHECKING"
+CONDITIONS = (ast.If, ast.IfExp, ast.BoolOp, ast.Compare, ast.While, ast.For, ast.Try, ast.With, ast.Assert)
+"""What a module does not contain outside of its functions. So its constants are the same in the cloud and in a test."""
 NEVER = (
     *(ast.Global, ast.Nonlocal, ast.Delete, ast.Match, ast.Yield, ast.YieldFrom),
     *(ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await),
@@ -140,7 +145,7 @@ INSIDES = re.compile(r"__(?!init__$).*|(f|tb|gi|cr|ag|co)_\w+|format|format_map"
 def violations(module: str, text: str) -> list[str]:
     """Return every place at which `text`, as the source of a `module` of the answering function, breaks a rule."""
     tree, short = ast.parse(text), module.rpartition(".")[2]
-    return [f"{module}, {problem}" for problem in (*_package(tree), *_imports(short, tree), *_bindings(tree))]
+    return [f"{module}, {problem}" for problem in (*_package(tree), *_imports(short, tree), *_once(tree))]
 
 
 def loaded_unlisted(modules: Iterable[str]) -> list[str]:
@@ -173,6 +178,17 @@ def _package(tree: ast.Module) -> Iterator[str]:
                 yield at(node, "makes a class")
             case _ if isinstance(node, NEVER):
                 yield at(node, "is of a kind that is not allowed")
+
+
+def _at_import(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the conditions that run while the module is imported: those of classes and of defaults, too."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, CONDITIONS) and not (isinstance(child, ast.If) and ast.unparse(child.test) == TYPES):
+            yield child
+        elif isinstance(child, ast.FunctionDef):
+            yield from _at_import(child.args)
+        else:
+            yield from _at_import(child)
 
 
 def _is_of_self(node: ast.expr) -> bool:
@@ -221,6 +237,13 @@ def _imports(user: str, tree: ast.Module) -> Iterator[str]:
                     yield at(node, "reaches a library through something else")
 
 
-def _bindings(tree: ast.Module) -> Iterator[str]:
+def _once(tree: ast.Module) -> Iterator[str]:
+    """Find what makes a name of the module mean two things: a second binding, a condition, or the module's folder."""
+    yield from (at(node, "is a condition outside of a function") for node in _at_import(tree))
+    nodes = [*ast.walk(tree)]
+    calls = (node for node in nodes if isinstance(node, ast.Call) and ast.unparse(node) == ITS_FILE)
+    listed = {id(inner) for node in calls for inner in ast.walk(node)}
+    files = (node for node in nodes if isinstance(node, ast.Name) and node.id == "__file__")
+    yield from (at(node, "is not the same in the cloud") for node in files if id(node) not in listed)
     times = Counter(bound(own(tree)))
     yield from (f"line 1: `{name}` means two things" for name in times if times[name] > 1 or hasattr(builtins, name))

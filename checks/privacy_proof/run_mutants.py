@@ -190,16 +190,20 @@ def _broken(mutant: Mutant) -> list[Check]:
     return [check for promise in PROMISES if promise.id in mutant.breaks.split() for check in promise.checks]
 
 
-OF_SOURCE = {promises.GATE: gate.violations, promises.USES: imports.violations}
-"""The checks that read the source code of the answering function. They run nothing, so they run here."""
+OF_ANSWERING = {promises.GATE: gate.violations, promises.USES: imports.violations}
+OF_SOURCE = OF_ANSWERING | {
+    promises.UPLOADS: gate.violations_of_uploads,
+    promises.CLIENT_SENDS: gate.violations_of_client,
+}
+"""The checks that read the source code. They run nothing, so they run here."""
 
 
 def by_source(mutant: Mutant, built: Built) -> Check | None:
     """Return the first check of the source code that sees `built`, if it is one of the promises of `mutant`."""
     module = ".".join(built.file.with_suffix("").parts[1:])
-    if module not in ANSWER_MODULES:
+    if built.file.suffix != ".py":
         return None
-    broken = _broken(mutant)
+    broken = [check for check in _broken(mutant) if module in ANSWER_MODULES or check not in OF_ANSWERING]
     return next((check for check, rules in OF_SOURCE.items() if check in broken and rules(module, built.after)), None)
 
 

@@ -59,6 +59,7 @@ CLIENT_ALONE = Check(_TRACES, "client contacts only the two hosts and keeps list
 NO_CANARY = Check("privacy/test_canaries", "no canary stays anywhere")
 NO_UPLOADER = Check("privacy/test_canaries", "no canary of an uploader stays anywhere")
 GATE = Check("privacy/test_gate", "code that gets a request does only what is listed")
+UPLOADS = Check("privacy/test_gate", "publishing reads only keys and ids of a notification")
 USES = Check("privacy/test_imports", "answering uses only listed parts of libraries")
 LOADS = Check("privacy/test_imports", "answering loads only listed libraries")
 SANDBOX = Check("privacy/test_sandbox", "the built answering function reaches only its bucket and log")
@@ -109,6 +110,7 @@ NOTHING_TO_SAY = Check("privacy/test_answers", "a client never has to say which 
 TO_ASK = Check("privacy/test_answers", "a manifest says what a client needs to ask its user")
 CLIENT_SAME = Check("privacy/test_client", "what a client sends is the same on every machine")
 CLIENT_VERIFIES = Check("privacy/test_client", "what a client that verifies sends is the same on every machine")
+CLIENT_SENDS = Check("privacy/test_gate", "client makes a request of its url alone")
 CLIENT_SAW = Check("privacy/test_client", "what a client sends never says what it saw before")
 CLIENT_BARE = Check("privacy/test_client", "a client names the document and the host and nothing else")
 CLIENT_DOWNLOAD = Check("privacy/test_client", "a download names the file and the host and nothing else")
@@ -138,7 +140,8 @@ PROMISES = (
         "sometimes or later.",
         (
             *(WHO_ASKS, TRACES, MEMORY, THREE_INPUTS, GATE, USES, LOADS, SEEN_BY, FEW_MODULES, NO_FIELD),
-            *(WHO_UPLOADS, NO_UPLOADER, PUBLISHING_ALONE, EDGE, EVERY_FAULT_OF_PUBLISHING, SANDBOX, SANDBOX_PUBLISHING),
+            *(WHO_UPLOADS, NO_UPLOADER, UPLOADS, PUBLISHING_ALONE, EDGE, EVERY_FAULT_OF_PUBLISHING),
+            *(SANDBOX, SANDBOX_PUBLISHING),
         ),
     ),
     Promise(
@@ -238,7 +241,7 @@ PROMISES = (
         (
             *(HOW_OFTEN, NOTHING_TO_SAY, FROM_MEMORY, WHO_ASKS_IN_TROUBLE, OLD_VERSION, OLD_VERSION_ALONE),
             *(OLD_VERSION_FAULT, OLD_VERSION_SEEN, GATE, USES, OLD_VERSION_CACHED, EDGE_VERSION, NOT_BACK, CLIENT_SAME),
-            *(CLIENT_VERIFIES, CLIENT_SAW, CLIENT_BARE, CLIENT_ALONE, CLIENT_SPREAD, CLIENT_DRAWS),
+            *(CLIENT_VERIFIES, CLIENT_SAW, CLIENT_SENDS, CLIENT_BARE, CLIENT_ALONE, CLIENT_SPREAD, CLIENT_DRAWS),
         ),
     ),
     Promise(

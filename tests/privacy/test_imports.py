@@ -59,6 +59,7 @@ def test_library_that_is_not_listed_is_found(module: str) -> None:
 
 
 NOT_LISTED, PYTHON, INSIDES, NOT_OWN = "not listed", "used of Python", "insides of Python", "not its own"
+CONDITION = "is a condition outside"
 OTHER, TWICE, PRIVATE, KIND = "through something else", "means two things", "private to", "not allowed"
 
 LEAKS = {
@@ -97,6 +98,10 @@ LEAKS = {
     "the end of an object": (STORE, "class Spy:\n    def __del__(self) -> None: ...", "defines an operator"),
     "a class that is made by a call": (STORE, "type('Spy', (Document,), {})", "makes a class"),
     "a decorator": (STORE, "@suppress\ndef f() -> None: ...", "not a listed decorator"),
+    "a constant that is another in the cloud": (STORE, "LIMIT = 1 if STALE_MAX_S > 1 else 2", CONDITION),
+    "a field that is another in the cloud": (LOG, "class Two(Enum):\n    A = 1 if DURATIONS else 2", CONDITION),
+    "a default that is another in the cloud": (STORE, "def f(x: int = JITTER or 1) -> None: ...", CONDITION),
+    "the folder in the cloud": (STORE, "def f() -> bool:\n    return '/var/task' in __file__", "in the cloud"),
     "a name that is Python's own": (URLS, "def len(text: str) -> int: ...", TWICE),
     "a name of our own": (URLS, "def public_key(path: str) -> None: ...", TWICE),
 }
