@@ -43,18 +43,18 @@ class Pipeline:
     """Built files, and the command that releases them, as a process of its own."""
 
     def __init__(self, folder: Path, s3: S3) -> None:
-        self.s3 = s3
+        self.s3, self._folder = s3, folder
         self.files = {
             "App-4.2.1.AppImage": b"\x7fELF" + random.Random(1).randbytes(2 * PART_BYTES + 1_000),
             "App-4.2.1.exe": b"MZ" + random.Random(2).randbytes(1_000),
         }
-        self._named = []
-        for name, body in self.files.items():
-            (folder / name).write_bytes(body)
-            self._named.append(str(folder / name))
 
     def start(self, *arguments: str, version: str = "4.2.1") -> subprocess.Popen[str]:
-        command = ["release", *self._named, "--product", "comet-cursor", "--version", version]
+        files = []
+        for name, body in self.files.items():
+            files.append(self._folder / name.replace("4.2.1", version))
+            files[-1].write_bytes(body)
+        command = ["release", *map(str, files), "--product", "comet-cursor", "--version", version]
         command += ["--base-url", "https://downloads.example.com/4.2.1", "--no-check-urls"]
         command += ["--bucket", self.s3.bucket, "--endpoint-url", self.s3.endpoint, *arguments]
         return subprocess.Popen(

@@ -125,6 +125,7 @@ def import_json(scene: Scene) -> None:
 
 def import_yaml(scene: Scene) -> None:
     feed = {"version": "1.0.0", EVIL: EVIL, "stagingPercentage": EVIL, "path": f"https://a.example/{EVIL}"}
+    feed["sha512"] = "a" * 128
     scene.run("import", scene.file("latest.yml", f"# YAML\n{json.dumps(feed)}"), "--product", "nova", "--dry-run")
 
 

@@ -56,7 +56,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
         lambda t: _properties(t, "AnswerFunction").update(Handler="comet_updates.publish.handler.handler"),
     ),
     "another bucket": (
-        "E9506",
+        "E9510",
         lambda t: _properties(t, "AnswerFunction")["Environment"]["Variables"].update(BUCKET="elsewhere"),
     ),
     "both functions log to one group": (

@@ -241,9 +241,9 @@ def release(
     kinds = _told(told or [])
     with refusals():
         asker = ask if can_ask() and not as_json else None
+        found = _read(files or [], kinds, base_url or "", where, version=version, build=build)
         opened = open_bucket(bucket, endpoint_url)
         known = known_product.load(opened, product, may_be_new=new_product, ask=asker)
-        found = _read(files or [], kinds, base_url or "", where, version=version, build=build)
         built = found.built
         built_files.verify_signatures(built, known.signing_keys, known.key)
         document = {"schema": 1, "product": product, "channel": channel, "version": version} | imported.given(
