@@ -188,7 +188,7 @@ def run(command: Command, earlier: Memory | None = None) -> Seen:
         stdout=_written(out),
         stderr=_written(err),
         records=records,
-        state=json.dumps([state(module) for module in _ours()] + [state(handler)]),
+        state=json.dumps([state(each, threads="boto3" in sys.modules) for each in (*_ours(), handler)]),
         hooks=json.dumps([hooked, hooks()]),
         environ=sorted(f"{name}={value}" for name, value in after.items()),
         system=recorder.events,

@@ -84,8 +84,9 @@ class TestALeak:
     def test_is_found(self, aws_lambda: Lambda, published: dict[str, str], leak: leaks.Leak) -> None:
         person = marked(7)
         markers = {field: person[field] for field in FIELDS}
+        in_memory = "_s3" not in leak.__code__.co_names  # boto3 has kinds of objects that are not listed: an error
         seen = aws_lambda.observe(
-            ANSWER, published, [request_of(person, Ask(CHANNEL))], leak=leak.__name__, memory=True
+            ANSWER, published, [request_of(person, Ask(CHANNEL))], leak=leak.__name__, memory=in_memory
         )
         assert found(markers, seen.sinks())
 

@@ -150,7 +150,8 @@ class TestALeak:
         asks = [ASKS["the latest release"]]
         once, again, other = (observe(requests(marked(number), asks), leak=leak.__name__) for number in (1, 1, 2))
         unstable = {"state of S3", "requests to S3"}  # a second write has another id
-        assert differences(once, again).keys() <= unstable, "the same person makes no difference"
+        boto3 = {"files and processes"}  # some leaks load it, and then it asks the system for random ids
+        assert differences(once, again).keys() <= unstable | boto3, "the same person makes no difference"
         assert differences(once, other).keys() - unstable or once.wire != other.wire
 
     def test_while_a_call_fails_makes_a_difference(self, observe: Callable[..., Observation]) -> None:
