@@ -20,7 +20,7 @@ PUBLISH_GB = 0.5  # template.yaml
 MEMORY_TTL_S = 60  # template.yaml: an environment asks S3 for a document once in so long
 SWEEP_S = 300  # template.yaml
 SWEEP_TAKES_S = 2.0  # assumed
-SWEEP_LISTS = 19  # of a sweep that finds nothing to do in less than a thousand objects; counted in tests/bench
+SWEEP_LISTS = 25  # of a sweep that finds nothing to do in less than a thousand objects; counted in tests/bench
 QUEUE_POLLS_PER_S = 5 / 20  # Lambda looks with five long polls of 20 s for uploads, all day
 
 

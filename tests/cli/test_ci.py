@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -36,9 +37,10 @@ NOTES = 'Fixes `a crash`; $(exit 1) and "quotes" are text.'
 BUILT = {"App-4.9.0.AppImage": b"\x7fELF" + b"linux" * 1000, "App Setup 4.9.0.exe": b"MZ" + b"windows" * 1000}
 
 
+SHA512 = base64.b64encode(hashlib.sha512(BUILT["App Setup 4.9.0.exe"]).digest()).decode()
 OTHER_ASSETS = {
     "latest.yml": yaml.safe_dump(
-        {"version": "4.9.0", "files": [{"url": "App-Setup-4.9.0.exe", "size": 7002}]}
+        {"version": "4.9.0", "files": [{"url": "App-Setup-4.9.0.exe", "sha512": SHA512, "size": 7002}]}
     ).encode(),
     "checksums.txt": f"{hashlib.sha256(BUILT['App-4.9.0.AppImage']).hexdigest()}  App-4.9.0.AppImage\n".encode(),
     "App-4.9.0.AppImage.sig": b"-----BEGIN PGP SIGNATURE-----\n",

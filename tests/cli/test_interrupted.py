@@ -31,7 +31,7 @@ pytestmark = pytest.mark.http
 
 QUICK, FULL = 1, 50 if IS_FULL else 8
 """The number of kills in `make test`, and in `make test-all` and `make torture`."""
-REQUESTS = 28
+REQUESTS = 44
 """A few more than the requests of a whole run, so that some processes are not killed."""
 
 PATIENCE_S = 300  # a machine may be busy

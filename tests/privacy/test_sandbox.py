@@ -159,7 +159,8 @@ def run(
     with lambda_runtime(handler, path, AS_ON_LAMBDA | settings, log, wrapper, port) as invoke:
         for number, event in enumerate(events):
             for _ in range(TRIES):
-                moved_s = (len(started) + 1) * DAY_S
+                # Publishing stops if its clock and that of S3 differ by minutes.
+                moved_s = (len(started) + 1) * DAY_S if function == "AnswerFunction" else 0
                 os.utime(clock, (now + moved_s,) * 2)
                 start = time.time()
                 answer = invoke(event, context_of(number))

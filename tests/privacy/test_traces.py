@@ -44,7 +44,7 @@ def asked(aws_lambda: Lambda, published: dict[str, str]) -> Callable[..., Observ
     def observed(number: int, **more: Any) -> Observation:
         who = marked(number)
         unknown = Ask(f"/{who['guid']}/{who['cookie']}")
-        everything = [request_of(who, ask) for ask in (*ASKS.values(), DROP_IN, unknown, *ASKS.values())]
+        everything = [request_of(who, ask) for ask in (*ASKS.values(), *ASKS.values(), DROP_IN, unknown)]
         options: dict[str, Any] = {"memory": True, "reads": True, "events": everything} | more
         return aws_lambda.observe(ANSWER, published, **options)
 
@@ -96,7 +96,7 @@ def test_what_is_kept_in_any_object_is_found(asked: Callable[..., Observation], 
         one, other = (asked(number, leak=leak) for number in (1, 2))
     except UnknownStateError:
         return
-    assert differences(one, other)
+    assert differences(one, other) or one.seen["system"]
 
 
 def test_what_is_asked_of_the_system_is_recorded(asked: Callable[..., Observation]) -> None:

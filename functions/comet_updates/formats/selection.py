@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import semver
 
+from comet_updates.formats.imported import RELEASE_BEFORE
 from comet_updates.model.channel import Rollout
 from comet_updates.model.offer import Offer
 from comet_updates.model.release import Artifact, Release
@@ -192,7 +193,7 @@ def with_base(shown: Iterable[Shown]) -> Iterator[Shown]:
     """
     for one, below in pairwise(chain(shown, (None,))):
         assert one is not None  # noqa: S101 (only the last is None)
-        bases = {below.release.version, below.release.build} if below else set()
+        bases = {below.release.version, below.release.build, RELEASE_BEFORE} if below else set()
         kept = [file for file in one.files if file.kind != "delta" or not bases or file.from_version in bases]
         yield Shown(one.release, kept)
 
