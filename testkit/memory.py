@@ -176,7 +176,7 @@ def _public(value: types.ModuleType | type) -> list[object]:
 
 
 class Memory:
-    """What is in the memory of this process: each text and number, and how many objects of each kind.
+    """The content of this process's memory: each text and number, and how many objects of each kind.
 
     Attributes:
         kinds: the number of objects of each kind.

@@ -37,7 +37,7 @@ TO_WRITE = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
 class Allowed(NamedTuple):
-    """What a program may do besides computing.
+    """The actions that a program may take besides computing.
 
     Attributes:
         loads: whether it may import and compile code, and read files of Python and of the project.
@@ -86,7 +86,7 @@ class Recorder:
         try:
             caller = str(sys._getframe(1).f_globals.get("__name__", ""))
             if caller not in (HARNESS, "__main__") and not self._may(event, args, caller):
-                # The errors that a hook gets are no such values. What a hook prints is on standard error.
+                # The errors that a hook gets have other types. What a hook prints is on standard error.
                 shown = [arg for arg in args if type(arg) in (str, bytes, tuple, int, float)]
                 self.events.append(f"{event} {shown}")
         finally:

@@ -57,7 +57,7 @@ IN_PACKAGES: dict[str, tuple[str, str, Text]] = {
         TEMPLATE,
         Text("Handler: comet_updates.answer.handler.handler", "Handler: comet_updates.more.handler"),
     ),
-    "logs every request, whatever its parameter says": (
+    "logs every request, even if its parameter forbids it": (
         "P6",
         TEMPLATE,
         Text(f"{_LEVEL}          LOG_SUCCESSES: !Ref LogSuccesses\n", f'{_LEVEL}          LOG_SUCCESSES: "true"\n'),

@@ -1,6 +1,6 @@
 """A plugin of pytest: tries one check again and again, each time with another leak built into the project.
 
-The check must start the code anew, in a process of its own, or read it from its file. What takes long is set up once.
+The check must run the code in a new process, or read it from its file. What takes long is set up once.
 Afterwards the check has to pass without a leak. Otherwise a leak has left something behind, and no result counts.
 """
 

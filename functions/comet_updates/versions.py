@@ -11,8 +11,12 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Sequence
 from enum import Enum
-from typing import Any, NamedTuple, Protocol
+from functools import cmp_to_key
+from itertools import groupby, takewhile, zip_longest
+from typing import Any, Protocol
 
 from packaging.version import InvalidVersion
 from packaging.version import Version as Pep440
@@ -24,8 +28,7 @@ _DOTTED = re.compile(r"[0-9]{1,19}(?:\.[0-9]{1,19}){0,15}")
 
 # Without the forms for which the comparator has no sensible order: two periods in a row, or a separator at the start.
 _SPARKLE = re.compile(r"(?!.*\.\.)[0-9A-Za-z][ -~]{0,199}")
-_SPARKLE_PARTS = re.compile(r"(?P<number>[0-9]+)|(?P<separator>[.\s!\"#%&'()*,/:;?@\[\\\]_{}])|(?P<letters>[^-])")
-_STRING, _END, _SEPARATOR, _NUMBER = range(4)
+_LETTERS, _SEPARATOR, _NUMBER = _KINDS = ("letters", "separator", "number")  # the lowest first
 _LONGEST = 2**63 - 1  # `longLongValue` stops there
 
 
@@ -40,15 +43,15 @@ class Scheme(Enum):
 
     @property
     def uses_build(self) -> bool:
-        """Whether the `build` of a release decides the order, so that its version may have any form."""
+        """Tell whether the `build` of a release decides the order. Then its version may have any form."""
         return self in (Scheme.BUILD, Scheme.SPARKLE)
 
 
 class Precedence(Protocol):
     """A key that orders versions. Only keys of the same scheme can be compared."""
 
-    def __lt__(self, other: Any, /) -> bool: ...  # noqa: ANN401, D105 (of the same scheme)
-    def __le__(self, other: Any, /) -> bool: ...  # noqa: ANN401, D105
+    def __lt__(self, other: Any, /) -> Any: ...  # noqa: ANN401, D105 (of the same scheme)
+    def __le__(self, other: Any, /) -> Any: ...  # noqa: ANN401, D105
 
 
 def precedence(scheme: Scheme, version: str, build: str | None = None) -> Precedence:
@@ -90,20 +93,26 @@ def is_version(scheme: Scheme, version: str) -> bool:
     return True
 
 
-class _Sparkle(NamedTuple):
-    """The key of a version in Sparkle's order: the numbers at its beginning without zeros at the end, and the rest."""
+# ------------------------------------------------------------------ Sparkle's order
 
-    numbers: tuple[int, ...]
-    rest: tuple[tuple[int, int, str], ...]
+_Part = tuple[str, str]
+"""The kind of a part of a version, and its text."""
 
 
-def _sparkle(version: str) -> _Sparkle:
+def compare_for_sparkle(one: str, other: str) -> int:
+    """Return a number below zero if `one` is lower than `other` for Sparkle, above zero if it is higher, or zero.
+
+    It takes every text, and raises nothing. Source: sparkle-project/Sparkle at fa4eaa97,
+    `Sparkle/SUStandardVersionComparator.m`. A version is cut at its first dash, and split into numbers, separators and
+    letters. The numbers and periods at the beginning are padded with zeros. Then the parts are compared one by one.
+    Letters are below the end of a version, the end is below a separator, and a separator is below a number. So 1.5b3 is
+    below 1.5, and 1.5 is below 1.5 b3.
+    """
+    return _compare(_parts(one), _parts(other))
+
+
+def _sparkle(version: str) -> Precedence:
     """Return the key for Sparkle's order.
-
-    Source: sparkle-project/Sparkle at fa4eaa97, `Sparkle/SUStandardVersionComparator.m`. A version is split into
-    numbers, letters and separators. Everything from the first dash on is ignored. The numbers and periods at the
-    beginning are padded with zeros. Then the parts are compared one by one: letters are below the end of a version,
-    the end is below a separator, and a separator is below a number. So 1.5b3 is below 1.5, and 1.5 is below 1.5 b3.
 
     Raises:
         VersionSyntaxError: the version begins with neither a letter nor a digit, or has a character outside ASCII.
@@ -112,19 +121,58 @@ def _sparkle(version: str) -> _Sparkle:
         raise VersionSyntaxError(
             version, Scheme.SPARKLE.value, "Begin with a digit or a letter, as in 4.2.1 or 3.7.0beta11"
         )
-    beginning = re.match(r"(?:[0-9]+\.?)*", version)
-    start = beginning.group() if beginning else ""
-    numbers = [min(int(number), _LONGEST) for number in start.split(".") if number]
-    while numbers and not numbers[-1]:
-        numbers.pop()
-    rest: list[tuple[int, int, str]] = []
-    for part in _SPARKLE_PARTS.finditer(version[len(start) :].partition("-")[0]):
-        if part["number"]:
-            rest.append((_NUMBER, min(int(part["number"]), _LONGEST), ""))
-        elif part["separator"]:
-            rest.append((_SEPARATOR, 0, ""))
-        elif rest and rest[-1][0] == _STRING:
-            rest[-1] = (_STRING, 0, rest[-1][2] + part["letters"])
-        else:
-            rest.append((_STRING, 0, part["letters"]))
-    return _Sparkle(tuple(numbers), (*rest, (_END, 0, "")))
+    return cmp_to_key(_compare)(_parts(version))
+
+
+def _compare(one: Sequence[_Part], other: Sequence[_Part]) -> int:
+    parts, others = _balanced(one, other)
+    for (kind, text), (other_kind, other_text) in zip(parts, others, strict=False):
+        if kind != other_kind:
+            return _KINDS.index(kind) - _KINDS.index(other_kind)
+        if kind == _NUMBER and _number(text) != _number(other_text):
+            return 1 if _number(text) > _number(other_text) else -1
+        if kind == _LETTERS and text != other_text:
+            return 1 if text > other_text else -1
+    if len(parts) == len(others):
+        return 0
+    longer, sign = (parts, 1) if len(parts) > len(others) else (others, -1)
+    return -sign if longer[min(len(parts), len(others))][0] == _LETTERS else sign
+
+
+def _number(text: str) -> int:
+    return min(int(text), _LONGEST)
+
+
+def _kind(letter: str) -> str:
+    if unicodedata.category(letter) == "Nd":
+        return _NUMBER
+    return _SEPARATOR if letter.isspace() or unicodedata.category(letter).startswith("P") else _LETTERS
+
+
+def _parts(version: str) -> list[_Part]:
+    """Return the parts of a version. Each separator is a part of its own."""
+    cut = version[:1] + version[1:].partition("-")[0]
+    grouped = ((kind, "".join(letters)) for kind, letters in groupby(cut, _kind))
+    return [
+        part
+        for kind, text in grouped
+        for part in ([(kind, one) for one in text] if kind == _SEPARATOR else [(kind, text)])
+    ]
+
+
+def _balanced(parts: Sequence[_Part], others: Sequence[_Part]) -> tuple[list[_Part], list[_Part]]:
+    """Return both versions with as many leading numbers and dots: 1.1 becomes 1.1.0 beside 1.0.0."""
+    heads = [list(takewhile(_is_number_or_dot, found)) for found in (parts, others)]
+    padded: tuple[list[_Part], list[_Part]] = ([], [])
+    for one, other in zip_longest(*heads):
+        padded[0].append(one or _zero(other))
+        padded[1].append(other or _zero(one))
+    return [*padded[0], *parts[len(heads[0]) :]], [*padded[1], *others[len(heads[1]) :]]
+
+
+def _is_number_or_dot(part: _Part) -> bool:
+    return part[0] == _NUMBER or part[1] == "."
+
+
+def _zero(part: _Part) -> _Part:
+    return (_NUMBER, "0") if part[0] == _NUMBER else part

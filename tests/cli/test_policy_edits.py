@@ -206,7 +206,7 @@ def test_withdrawn_release_is_not_promoted(stocked: Shop) -> None:
     assert "beta has withdrawn 4.3.0-beta.1: It crashes. Promote another release." in done.output
 
 
-def test_promoted_release_is_one_entry_on_the_channel_that_includes_the_other(stocked: Shop) -> None:
+def test_promoted_release_is_one_entry_on_a_channel_that_includes_its_own(stocked: Shop) -> None:
     stocked.policy("beta", includes=["stable"])
     stocked.publish()
     assert stocked.run(*PROMOTE).exit_code == 0

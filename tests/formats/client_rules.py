@@ -1,4 +1,4 @@
-"""Which file each updater takes from a document, by the rules in its own source.
+"""The choice of each updater: which file it takes from a document, by the rules in its own source.
 
 Sources: electron-updater 6.8.10, `out/` (`tests/clients/electron/choose.js` runs it); Sparkle at fa4eaa97,
 `Sparkle/SUAppcastDriver.m` and `SPUAppcastItemStateResolver.m`, and of 2.9 `SUAppcastDriver.m` for
@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 import semver
 import yaml
 
-from comet_updates.formats import sparkle_order
 from comet_updates.formats.appcast import NAMESPACE
+from comet_updates.versions import compare_for_sparkle
 
 S = f"{{{NAMESPACE}}}"
 RUNS = {
@@ -110,11 +110,11 @@ def sparkle(documents: dict[str, bytes], computer: Computer) -> str | None:
             and (not least or _numbers(least) <= os)
             and (not most or _numbers(most) >= os)
             and (_text(item, "hardwareRequirements") != "arm64" or computer.arch == "arm64")
-            and sparkle_order.compare(computer.build, _text(item, "minimumUpdateVersion") or computer.build) >= 0
+            and compare_for_sparkle(computer.build, _text(item, "minimumUpdateVersion") or computer.build) >= 0
         )
-        if passes and (best is None or sparkle_order.compare(best[0], version) < 0):
+        if passes and (best is None or compare_for_sparkle(best[0], version) < 0):
             best = version, "" if item.find(f"{S}informationalUpdate") is not None else enclosure.get("url") or ""
-    return best[1] or None if best and sparkle_order.compare(best[0], computer.build) > 0 else None
+    return best[1] or None if best and compare_for_sparkle(best[0], computer.build) > 0 else None
 
 
 def old_sparkle(documents: dict[str, bytes], computer: Computer) -> str | None:
@@ -132,9 +132,9 @@ def winsparkle(documents: dict[str, bytes], computer: Computer) -> str | None:
         least, version = _text(item, "minimumSystemVersion"), _text(item, "version")
         if enclosure.get(f"{S}os") not in mine or (least and _numbers(least) > (*computer.os, 0, 0, 0)[:4]):
             continue
-        if best is None or sparkle_order.compare(best[0], version) < 0:
+        if best is None or compare_for_sparkle(best[0], version) < 0:
             best = version, enclosure.get("url") or ""
-    return best[1] if best and sparkle_order.compare(best[0], computer.build) > 0 else None
+    return best[1] if best and compare_for_sparkle(best[0], computer.build) > 0 else None
 
 
 def netsparkle(documents: dict[str, bytes], computer: Computer) -> str | None:
@@ -143,7 +143,7 @@ def netsparkle(documents: dict[str, bytes], computer: Computer) -> str | None:
     part = {"windows": "win", "linux": "linux"}.get(computer.system)
     for item, enclosure in _items(documents):
         if part and part in (enclosure.get(f"{S}os") or ""):
-            newer = sparkle_order.compare(_text(item, "version"), computer.build) > 0
+            newer = compare_for_sparkle(_text(item, "version"), computer.build) > 0
             return enclosure.get("url") if newer else None
     return None
 

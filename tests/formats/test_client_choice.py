@@ -179,7 +179,7 @@ def test_document_stays_at_the_release_that_x64_runs(file: tuple[str, ...], docu
     assert "1.0.0" in body
 
 
-def test_file_for_apple_silicon_with_its_name_is_offered_to_apple_silicon_alone() -> None:
+def test_file_named_for_apple_silicon_is_offered_to_apple_silicon_alone() -> None:
     """Positive control: electron-updater leaves out files with `arm64` in their name on Intel Macs."""
     arm_only = release("2.0.0", artifact("macos", "aarch64", "App-arm64.zip", "archive"))
     documents = formats.render(offer(arm_only, complete("1.0.0")))
@@ -203,7 +203,7 @@ def test_file_for_apple_silicon_with_its_name_is_offered_to_apple_silicon_alone(
     ],
     ids=str,
 )
-def test_windows_files_are_in_an_order_in_which_every_computer_runs_its_choice(
+def test_order_of_windows_files_gives_every_computer_a_file_that_runs(
     names: list[tuple[str, str]], x64: str, arm64: str, ia32: str | None
 ) -> None:
     (view, *_) = electron_updater.views(offer())

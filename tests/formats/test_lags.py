@@ -131,7 +131,7 @@ def test_release_is_found_however_far_behind_it_is() -> None:
     assert {"tauri.json", "latest.yml", "appcast.xml", "RELEASES"} <= set(found)
 
 
-def test_rollout_that_a_client_does_not_support_is_the_reason_while_it_lasts() -> None:
+def test_rollout_that_a_client_cannot_follow_is_the_reason_while_it_lasts() -> None:
     found = behind(complete("2.0.0"), complete("1.0.0"), rollout=percent(10), is_complete=False)
     assert found["tauri.json"] == ("1.0.0", "Tauri's updater does not support a rollout by percent")
     assert "latest.yml" not in found

@@ -86,7 +86,7 @@ class Feed:
 
     @property
     def remarks(self) -> list[str]:
-        """What could not be converted, or was changed. The same remark about many places is one line."""
+        """Return the remarks about what was changed or left out. The same remark about many places is one line."""
         return [f"{_some(places)}: {what}" for what, places in self._remarks.items()]
 
     def add(

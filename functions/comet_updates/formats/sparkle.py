@@ -23,13 +23,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from email.utils import format_datetime
 from typing import NamedTuple
 
-from comet_updates.formats import appcast, encode, file_names, imported, selection, sparkle_order, xml_writer
+from comet_updates.formats import appcast, encode, file_names, imported, selection, xml_writer
 from comet_updates.formats.appcast import DEFAULT_CHANNEL, GROUPS, NAMESPACE, SIGNATURES, SYSTEMS
 from comet_updates.formats.notes import FALLBACK, title
 from comet_updates.formats.selection import SYSTEM_NAMES, Files, Rule, Shown, View
 from comet_updates.model.channel import Rollout
 from comet_updates.model.offer import Offer
 from comet_updates.model.release import Artifact, Critical, Informational, Release
+from comet_updates.versions import compare_for_sparkle
 
 NEEDS = "a file for macOS, Windows or Linux; a signature, once one release has one"
 NOTES_MAX_BYTES = 200_000  # so that a release with an item for each system is never cut
@@ -258,7 +259,7 @@ def _due_at(release: Release) -> float:
 
 
 def _order(one: Release, other: Release) -> int:
-    return sparkle_order.compare(_compared(one), _compared(other))
+    return compare_for_sparkle(_compared(one), _compared(other))
 
 
 def _compared(release: Release) -> str:

@@ -101,7 +101,7 @@ def _platforms(files: Iterable[Artifact], prefix: str = "") -> dict[str, dict[st
 
 
 def _preference(file: Artifact) -> tuple[bool, bool]:
-    """Return the rank of a file among those with the same name, of which the first in the release wins otherwise.
+    """Return a sort key for the files of one name. The lowest wins; of equal ones, the first in the release wins.
 
     A file for known architectures comes before one for any. Clients before 2.10 know only the name without a bundle.
     On Linux, that is the AppImage in Tauri's own documents.

@@ -102,7 +102,7 @@ class Artifact(StrictDocument):
     installer_arguments: Annotated[str, StringConstraints(max_length=1_000, pattern=ONE_LINE)] | None = None
     os_name: Annotated[
         Label | None,
-        Field(description="`sparkle:os` in the appcast, if the product's copies look for another name than ours."),
+        Field(description="`sparkle:os` in the appcast, if the product's copies look for a different name."),
     ] = None
     requires_admin: Annotated[
         bool, Field(description="`isAdminRightsRequired` of electron-updater: the installer is for all users.")

@@ -126,9 +126,11 @@ def _hold(
     product: Product, policy: ChannelPolicy | None, policies: Mapping[str, ChannelPolicy], known: Sequence[Release]
 ) -> Callable[[Release], bool]:
     """Return a function that tells whether the pin or pause of a policy lets a release pass."""
-    if policy is not None and policy.pin is not None:
+    if policy is None:
+        return lambda _: True
+    if policy.pin is not None:
         return _up_to(product, policy.pin, known)
-    if policy is not None and policy.paused_at is not None:
+    if policy.paused_at is not None:
         paused_at = policy.paused_at
         return lambda release: _is_due(release, policies, paused_at)
     return lambda _: True
@@ -161,9 +163,11 @@ def _paused_at(policy: ChannelPolicy, now: datetime) -> datetime | None:
 
 def _rollout(policies: Mapping[str, ChannelPolicy], counted: Sequence[str], latest: Release | None) -> Rollout | None:
     """Return the rollout for exactly the version of `latest`: the channel's own, or that of the release's channel."""
-    for home in dict.fromkeys((counted[0], latest.channel)) if latest else ():
+    if latest is None:
+        return None
+    for home in dict.fromkeys((counted[0], latest.channel)):
         for rollout in policies[home].rollouts if home in policies else ():
-            if latest and rollout.version == latest.version:
+            if rollout.version == latest.version:
                 # Do not validate again: the values are parsed, and validation expects the original texts.
                 return Rollout.model_construct(**rollout.model_dump(exclude={"version"}))
     return None

@@ -99,8 +99,8 @@ NO_TRUST = TrustAnchor(None, None, {}, {})
 def read_anchor(uploaded: Mapping[str, Iterable[bytes]]) -> TrustAnchor:
     """Return the trusted root and targets metadata.
 
-    Anyone who may upload can take a key, so the first valid version of each key counts, whatever was uploaded before or
-    after it.
+    Anyone who may upload can take a key, so the first valid version of each key counts. Invalid and later ones are
+    ignored.
 
     Args:
         uploaded: the versions of the metadata that the owners of the offline keys signed and uploaded, by key, the

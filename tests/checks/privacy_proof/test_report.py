@@ -50,7 +50,7 @@ def test_a_promise_with_a_leak_that_nobody_caught_does_not_hold() -> None:
     assert figures["mutants"]["killed"] == figures["mutants"]["total"] - 1
 
 
-def test_leak_that_only_the_source_shows_breaks_a_promise_if_it_is_always_there() -> None:
+def test_unconditional_leak_that_only_the_source_shows_breaks_a_promise() -> None:
     always, later = (
         next(number for number, found in enumerate(CAUGHT) if (found.mutant.when == "always") is is_always)
         for is_always in (True, False)

@@ -23,7 +23,7 @@ from comet_updates.model.product import Product
 from comet_updates.model.release import Approval, Release
 from comet_updates.publish.stored import Stored
 from comet_updates.publish.uploads import parse, rules, withdrawals
-from comet_updates.publish.uploads.acceptance import Acceptance, Candidate, own_problems
+from comet_updates.publish.uploads.acceptance import Acceptance, Candidate
 from comet_updates.publish.uploads.timeline import Timeline
 
 Upload = Product | ChannelPolicy | Release | Approval
@@ -245,9 +245,8 @@ class _Run:
         uploaded, product = next(self._products.since(candidate.stored.written_at))
         channel, version = candidate.release.channel, candidate.release.version
         earlier = (one for one in self._accepted_releases if one.stored.written_at <= uploaded and one is not candidate)
-        if any(own_problems(candidate.stored, candidate.release, product)) or any(
-            rules.version_problems(candidate.release, product)
-        ):
+        own = rules.own_problems(candidate.release, product, candidate.stored.written_at)
+        if any(own) or any(rules.version_problems(candidate.release, product)):
             return None
         if channel in product.only_higher_on and any(one.release.channel == channel for one in earlier):
             return None

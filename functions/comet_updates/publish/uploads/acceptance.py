@@ -57,7 +57,7 @@ class Acceptance:
         texts = rules.text_problems(release) if stored.written_at >= rules.CHECKED_SINCE else ()
         if problems := (*texts, *rules.version_problems(release, self._product)):
             return RefusedUploadError(stored.key, problems)
-        problems = tuple(own_problems(stored, release, self._product))
+        problems = tuple(rules.own_problems(release, self._product, stored.written_at))
         if problems and not any(self._moments(stored, release)):
             return RefusedUploadError(stored.key, problems)
         return Candidate(stored, release)
@@ -141,12 +141,6 @@ class Acceptance:
         These are the time of the upload, and the times when the product's document changed.
         """
         for moment, product in self._products.since(stored.written_at):
-            if not (any(own_problems(stored, release, product)) or any(rules.version_problems(release, product))):
+            own = rules.own_problems(release, product, stored.written_at)
+            if not (any(own) or any(rules.version_problems(release, product))):
                 yield moment
-
-
-def own_problems(stored: Stored, release: Release, product: Product) -> Iterator[Problem]:
-    """Yield the problems of a release's files. A rule that is newer than the upload does not apply."""
-    yield from rules.own_problems(release, product)
-    if stored.written_at >= rules.CHECKED_SINCE:
-        yield from rules.signature_problems(release, product)

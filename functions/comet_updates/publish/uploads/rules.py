@@ -35,8 +35,8 @@ def check_release(key: str, release: Release, product: Product) -> None:
     Raises:
         RefusedUploadError: the release breaks a rule. The error contains every problem.
     """
-    own = (*text_problems(release), *signature_problems(release, product), *own_problems(release, product))
-    if problems := (*own, *version_problems(release, product)):
+    own = own_problems(release, product, CHECKED_SINCE)
+    if problems := (*text_problems(release), *own, *version_problems(release, product)):
         raise RefusedUploadError(key, problems)
 
 
@@ -72,11 +72,8 @@ def text_problems(release: Release) -> Iterator[Problem]:
         )
 
 
-def signature_problems(release: Release, product: Product) -> Iterator[Problem]:
-    """Yield a problem for each signature that the product's key cannot have made, as far as it shows without the file.
-
-    Only for releases that were uploaded since `CHECKED_SINCE`.
-    """
+def _signature_problems(release: Release, product: Product) -> Iterator[Problem]:
+    """Yield a problem for each signature that the product's key cannot have made, as far as it shows without a file."""
     for index, artifact in enumerate(release.artifacts):
         for kind, signature in artifact.signatures.items():
             key = product.signing_keys.get(kind) if kind in file_signatures.KINDS else None
@@ -137,9 +134,17 @@ def some_of(releases: Iterable[Release]) -> str:
     return f"{', '.join(named[:_NAMED_MAX])}{more}"
 
 
-def own_problems(release: Release, product: Product) -> Iterator[Problem]:
-    """Yield the problems of a release's files: contradictions, hosts, signatures, sizes and hashes."""
+def own_problems(release: Release, product: Product, uploaded: datetime) -> Iterator[Problem]:
+    """Yield the problems of a release's files: contradictions, hosts, signatures, sizes and hashes.
+
+    Args:
+        release: the release to check.
+        product: its product, as it is or was.
+        uploaded: the time of the upload. Rules that are newer do not apply.
+    """
     yield from _contradictions(release)
+    if uploaded >= CHECKED_SINCE:
+        yield from _signature_problems(release, product)
     required = product.signed_with.get(release.channel, [])
     for index, artifact in enumerate(release.artifacts):
         host = urlsplit(artifact.url).hostname
