@@ -22,8 +22,9 @@ from testkit.fresh import Handler, forget_logger, fresh_import
 from testkit.s3 import ON_THIS_MACHINE, S3, Wire
 
 # One example may take longer than the default of 200 ms on a busy machine, or while coverage is measured.
-settings.register_profile("no deadline", deadline=None)
-settings.load_profile("no deadline")
+settings.register_profile("explore", deadline=None)  # new examples each time: `--hypothesis-profile=explore`
+settings.register_profile("repeat", deadline=None, derandomize=True)  # a change cannot fail by chance
+settings.load_profile("repeat")
 
 
 @pytest.fixture(scope="session")
