@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from comet_updates.errors import ArtifactError
+from comet_updates_cli import files
 from comet_updates_cli.recognise import skipped
 
 _DEPTH_MAX = 6
@@ -25,7 +26,8 @@ def collect(given: Iterable[Path]) -> Collected:
     """Return the files given, and those in the folders given.
 
     Raises:
-        ArtifactError: a folder has far more files than a release.
+        ArtifactError: a folder has far more files than a release, or a file cannot be read.
+        UnreadableFileError: a file is a pipe or a device.
     """
     found = Collected([], [])
     seen: set[Path] = set()
@@ -36,6 +38,7 @@ def collect(given: Iterable[Path]) -> Collected:
 
 def _add(path: Path, found: Collected, seen: set[Path], depth: int) -> None:
     if not path.is_dir():
+        _check(path)
         if (real := path.resolve()) not in seen:
             seen.add(real)
             found.files.append(path)
@@ -49,6 +52,15 @@ def _add(path: Path, found: Collected, seen: set[Path], depth: int) -> None:
         raise ArtifactError(f"{path}/", "contains too many files or folders", "Name the files to release")
     for inner in sorted(path.iterdir()):
         _add(inner, found, seen, depth + 1)
+
+
+def _check(file: Path) -> None:
+    try:
+        files.check_regular(file)
+    except (OSError, ValueError) as error:
+        raise ArtifactError(
+            str(file), f"cannot be read: {getattr(error, 'strerror', None) or error}", "Check the file"
+        ) from error
 
 
 def _is_packed(folder: Path) -> str | None:
