@@ -173,6 +173,8 @@ def test_every_command_of_the_guide_is_one_that_aws_knows(command: Command) -> N
         "aws s3api delete-objekt --bucket BUCKET --key x",
         "aws s3api delete-object --bucket BUCKET --key x --version VERSION",
         "aws s3api delete-object --bucket BUCKET",
+        "aws kms create-key --key-spec ECC_NIST_P256 --multi-regional",
+        "aws acm request-certificate --region eu-central-1 --domain-nam updates.example.com",
     ],
 )
 def test_a_command_that_aws_does_not_know_is_found(line: str) -> None:

@@ -14,6 +14,8 @@ from comet_updates.answer.errors import CometError
 
 READS = {
     ("apigatewayv2", "GetApi"): "apigateway:GET",
+    ("apigatewayv2", "GetApiMappings"): "apigateway:GET",
+    ("apigatewayv2", "GetDomainName"): "apigateway:GET",
     ("apigatewayv2", "GetIntegrations"): "apigateway:GET",
     ("apigatewayv2", "GetRoutes"): "apigateway:GET",
     ("apigatewayv2", "GetStages"): "apigateway:GET",

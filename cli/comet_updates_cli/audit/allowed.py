@@ -50,6 +50,8 @@ RESOURCE_TYPES = {
     "AWS::Events::Rule": (1, "the sweep: a schedule with a constant input"),
     "AWS::ApiGatewayV2::Api": (1, "forwards every request to the answering function and stores none"),
     "AWS::ApiGatewayV2::Stage": (1, "throttles all clients together; has no access log"),
+    "AWS::ApiGatewayV2::DomainName": (1, "the publisher's name of the gateway, with its own certificate"),
+    "AWS::ApiGatewayV2::ApiMapping": (1, "leads that name to the gateway, for all paths and clients"),
     "AWS::CloudFront::Distribution": (1, "caches answers by path; has no log, and forwards only the path"),
     "AWS::CloudFront::CachePolicy": (1, "makes the path alone the cache key"),
     "AWS::CloudFront::OriginAccessControl": (1, "signs the CDN's requests in the same way for every client"),
@@ -62,6 +64,8 @@ CONDITIONAL = {
     "Api": ("AWS::ApiGatewayV2::Api", "HasGateway"),
     "ApiApiGatewayDefaultStage": ("AWS::ApiGatewayV2::Stage", "HasGateway"),
     "GatewayCalls": ("AWS::Lambda::Permission", "HasGateway"),
+    "GatewayDomain": ("AWS::ApiGatewayV2::DomainName", "HasGatewayDomain"),
+    "GatewayMapping": ("AWS::ApiGatewayV2::ApiMapping", "HasGatewayDomain"),
     "Cdn": ("AWS::CloudFront::Distribution", "HasCdn"),
     "PathAlone": ("AWS::CloudFront::CachePolicy", "HasCdn"),
     "CdnSigns": ("AWS::CloudFront::OriginAccessControl", "HasCdn"),
@@ -71,8 +75,8 @@ CONDITIONAL = {
 }
 """Optional resource → its type, and the condition under which it exists.
 
-Exactly one of `HasGateway` and `HasCdn` is true, so there is one way to the answering function. Resources that deny
-access are never optional.
+At least one of `HasGateway` and `HasCdn` is true. Both are true only while a DNS entry moves from one to the other.
+Resources that deny access are never optional.
 """
 
 LIVE = "live"
@@ -248,6 +252,9 @@ CloudFront's patterns: `*` matches anything, also slashes. No number of an old c
 
 CDN_TLS = ("TLSv1.2_2021", "TLSv1.2_2025", "TLSv1.3_2025")
 """The allowed minimum TLS policies of the CDN, if the publisher uses a custom domain."""
+
+GATEWAY_TLS = ("TLS_1_2",)
+"""The allowed TLS policies of the gateway, if the publisher uses a custom domain."""
 
 CONTEXT_TOKENS: dict[str, str] = {}
 """`$context` variables of the gateway that the template may use: none, because each describes a single request."""

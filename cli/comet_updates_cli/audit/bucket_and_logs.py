@@ -42,7 +42,7 @@ def metric_filters(stack: Stack, read: Read) -> Differences:
 def strays(stack: Stack, read: Read) -> Differences:
     """Check for logs that AWS creates itself and that never expire."""
     lambdas = {f"/aws/lambda/{stack.of(name)}" for name in allowed.HANDLERS}
-    gateways = () if stack.has_cdn else (f"API-Gateway-Execution-Logs_{stack.of('Api')}/",)
+    gateways = (f"API-Gateway-Execution-Logs_{stack.of('Api')}/",) if stack.has_gateway else ()
     for prefix in (*sorted(lambdas), *gateways):
         for found in read("logs", "DescribeLogGroups", logGroupNamePrefix=prefix).get("logGroups", ()):
             if found["logGroupName"] in lambdas or found["logGroupName"].startswith(gateways):
