@@ -23,7 +23,7 @@ from testkit.s3 import REGION
 SERVICES = {"s3api": "s3"}
 """The services that have another name in boto3 than on the command line."""
 
-OF_THE_COMMAND_LINE = {"query", "output", "region"}
+OF_THE_COMMAND_LINE = {"query", "output", "region", "cli-binary-format"}
 
 WAITERS = {("acm", "certificate-validated"): "describe-certificate"}
 """Service and waiter → the call that it repeats."""

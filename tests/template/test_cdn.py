@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.template_rules import cdn
-from comet_updates.answer import respond, urls
+from comet_updates.answer import respond, store, urls
 from comet_updates.answer.store import STALE_MAX_S
 from comet_updates_cli.audit import allowed
 from testkit.project import ROOT
@@ -128,6 +128,17 @@ def test_what_the_function_says_of_caches_is_not_cut_short(expanded: Template) -
     assert respond.SHARED_MAX_AGE_S <= respond.MAX_AGE_S
 
 
+def test_client_of_a_hanging_origin_waits_for_as_long_as_the_docs_say(config: Any) -> None:
+    """The function itself answers in less than five seconds while S3 hangs, so CloudFront must wait for longer."""
+    (origin,) = config["Origins"]
+    read_s = origin["CustomOriginConfig"]["OriginReadTimeout"]
+    waits_s = origin["ConnectionAttempts"] * origin["ConnectionTimeout"] + read_s
+    assert read_s > store.BUDGET_S + 2 * store.TRY_TIMEOUT_S
+    page = " ".join((ROOT / "docs" / "cdn.md").read_text().split())
+    assert f"a client waits at most {waits_s} seconds" in page
+    assert f"for {origin['ConnectionTimeout']} seconds, and waits {read_s} seconds for an answer" in page
+
+
 def test_a_region_without_a_shield_can_name_another(expanded: Template) -> None:
     regions = expanded["Parameters"]["OriginShieldRegion"]["AllowedValues"]
     assert expanded["Parameters"]["OriginShieldRegion"]["Default"] == ""
@@ -209,6 +220,11 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     ),
     "errors are kept": ("E9510", lambda t: _cdn(t)["CustomErrorResponses"][1].update(ErrorCachingMinTTL=300)),
     "an older protocol": ("E9510", lambda t: _cdn(t).update(HttpVersion="http1.1")),
+    "clients that wait for three attempts": ("E9510", lambda t: _cdn(t)["Origins"][0].pop("ConnectionAttempts")),
+    "clients that wait for long": (
+        "E9510",
+        lambda t: _cdn(t)["Origins"][0]["CustomOriginConfig"].update(OriginReadTimeout=30),
+    ),
     "no shield": ("E9510", lambda t: _cdn(t)["Origins"][0].pop("OriginShield")),
     "a door for everyone": ("E9512", lambda t: _resource(t, "CdnDoor", AuthType="NONE")),
     "a door to publishing": (

@@ -32,7 +32,7 @@ RESOURCE_TYPES = {
     "AWS::SQS::QueuePolicy": (2, "lets buckets of this account send, and nobody read"),
     "AWS::Logs::LogGroup": (2, "one for each function, expires after days; contains records of finite values"),
     "AWS::Logs::MetricFilter": (4, "counts log lines without dimensions: one total for each minute"),
-    "AWS::CloudWatch::Alarm": (8, "watches metrics of functions, queue and schedule; none is about a client"),
+    "AWS::CloudWatch::Alarm": (13, "watches metrics of our own resources; none is about a client"),
     "AWS::CloudWatch::Dashboard": (1, "shows the same metrics, and has no log queries"),
     "AWS::CodeDeploy::Application": (1, "a name for the deployments"),
     "AWS::CodeDeploy::DeploymentGroup": (1, "how many requests a new version gets and when, not which or whose"),
@@ -67,6 +67,10 @@ CONDITIONAL = {
     "GatewayDomain": ("AWS::ApiGatewayV2::DomainName", "HasGatewayDomain"),
     "GatewayMapping": ("AWS::ApiGatewayV2::ApiMapping", "HasGatewayDomain"),
     "Cdn": ("AWS::CloudFront::Distribution", "HasCdn"),
+    "RequestsAreThrottled": ("AWS::CloudWatch::Alarm", "HasGateway"),
+    "GatewayFails": ("AWS::CloudWatch::Alarm", "HasGateway"),
+    "ReservationIsNearlyUsed": ("AWS::CloudWatch::Alarm", "HasReservation"),
+    "CdnFails": ("AWS::CloudWatch::Alarm", "HasCdnInVirginia"),
     "PathAlone": ("AWS::CloudFront::CachePolicy", "HasCdn"),
     "CdnSigns": ("AWS::CloudFront::OriginAccessControl", "HasCdn"),
     "CdnDoor": ("AWS::Lambda::Url", "HasCdn"),
@@ -108,7 +112,7 @@ GRANTS = {
             f"${{AnswerFunction.Arn}} ${{AnswerFunction.Arn}}:{LIVE}",
             "chooses the deployed version that answers; cannot create, call or change a version",
         ),
-        _grant("cloudwatch:DescribeAlarms", "*", "reads the alarms of WATCHED; none is about a client"),
+        _grant("cloudwatch:DescribeAlarms", "*", "reads the alarms of WATCHED and COMPUTED; none is about a client"),
     ),
     "PublishRole": (
         _grant("s3:ListBucket s3:ListBucketVersions", "${Bucket.Arn}", "uploads of pipelines; no client writes here"),
@@ -204,8 +208,31 @@ WATCHED = {
     "AnswersAreStale": ("CometUpdates/", "AnswersAreStale", ""),
     "AnswersFail": ("CometUpdates/", "AnswersFail", ""),
     "SignaturesEnd": ("CometUpdates/", "SignaturesEnd", ""),
+    "GatewayFails": ("AWS/ApiGateway", "5xx", "ApiId"),
+    "AnswersAreThrottled": ("AWS/Lambda", "Throttles", "FunctionName"),
+    "CdnFails": ("AWS/CloudFront", "5xxErrorRate", "DistributionId, Region"),
 }
-"""Alarm → the namespace of its metric (or a prefix of it), the metric's name, and its dimension or none."""
+"""Alarm → the namespace of its metric (or a prefix of it), the metric's name, and its dimensions or none.
+
+The gateway's metrics are those of all clients together. Its metrics for each route are off. The CDN's dimension
+`Region` is always `Global`.
+"""
+
+COMPUTED = {
+    "RequestsAreThrottled": (
+        "IF(requests > 100, 100 * (requests - answered) / requests, 0)",
+        (("AWS/ApiGateway", "Count", "ApiId"), ("AWS/Lambda", "Invocations", "FunctionName")),
+    ),
+    "ReservationIsNearlyUsed": (
+        "100 * running / ${ReservedConcurrency}",
+        (("AWS/Lambda", "ConcurrentExecutions", "FunctionName"),),
+    ),
+}
+"""Alarm → the formula that it computes, and its metrics as in `WATCHED`.
+
+The gateway has one count for all 4xx, which includes the function's 404. So the first one computes how many requests
+the gateway did not pass on.
+"""
 
 GRADUALLY = "Canary10Percent10Minutes"
 """The deployment of a new answering function: it gets a random tenth of the requests for ten minutes, then all.

@@ -100,6 +100,11 @@ class Stack(NamedTuple):
         return _ARNS[self.types[name]].format(partition=partition, region=region, account=account, id=last)
 
     @property
+    def region(self) -> str:
+        """The region of the stack."""
+        return self.of("AnswerLayer").split(":")[3]
+
+    @property
     def live(self) -> str:
         """The ARN of the answering function's alias; all allowed callers call this alias."""
         return f"{self.arn('AnswerFunction')}:{allowed.LIVE}"
@@ -125,6 +130,7 @@ class Stack(NamedTuple):
         choices = {
             "": True,
             "HasCdn": self.has_cdn,
+            "HasCdnInVirginia": self.has_cdn and self.region == "us-east-1",
             "HasGateway": self.has_gateway,
             "HasGatewayDomain": self.has_gateway_domain,
         }

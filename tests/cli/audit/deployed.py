@@ -25,7 +25,7 @@ import botocore.handlers
 import pytest
 from moto.core.base_backend import BackendDict, BaseBackend
 
-from checks.template_rules import deploying
+from checks.template_rules import counts, deploying
 from comet_updates_cli.audit import allowed
 from testkit.s3 import REGION
 from tests.clients.servers import Server
@@ -67,9 +67,9 @@ NOT_IN_MOTO = {  # moto's CloudFormation cannot make these; it makes a layer wit
 
 
 ABSENT = {
-    "false": {"HasCdn", "HasGatewayDomain"},
-    "true": {"HasGateway", "HasGatewayDomain"},
-    "both": set[str](),
+    "false": {"HasCdn", "HasCdnInVirginia", "HasGatewayDomain", "HasReservation"},
+    "true": {"HasGateway", "HasGatewayDomain", "HasReservation"},
+    "both": {"HasReservation"},
 }
 """UseCdn → the conditions that do not hold. Gateway and CDN have the publisher's name only with "both"."""
 
@@ -173,7 +173,7 @@ class Deployed:
         if use_cdn == "both":
             _add_gateway_domain(self.ids)
         self._add_callers()
-        _add_counts(self.ids)
+        _add_counts(self.ids, template)
         _add_trail()
         self.listed = [
             {"LogicalResourceId": name, "ResourceType": made["Type"], "PhysicalResourceId": self.ids.get(name, name)}
@@ -567,16 +567,16 @@ def listed(*items: Any) -> dict[str, Any]:
     return {"Quantity": len(items), "Items": list(items)}
 
 
-def _add_counts(ids: dict[str, str]) -> None:
-    resources = _template()["Resources"]
+def _add_counts(ids: dict[str, str], template: dict[str, Any]) -> None:
+    resources = template["Resources"]
     for name, (log, pattern, number) in allowed.COUNTED.items():
         ids[name] = f"comet-{name}"
         count(ids[log], ids[name], pattern, number)
-    for name in allowed.WATCHED:
+    for name in resources.keys() & {*allowed.WATCHED, *allowed.COMPUTED}:
         ids[name] = f"comet-{name}"
         watch(ids[name], resources[name]["Properties"])
     ids["Dashboard"] = "comet-dashboard"
-    draw(ids["Dashboard"], json.loads(resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]))
+    draw(ids["Dashboard"], json.loads(counts.text_of(resources["Dashboard"]["Properties"]["DashboardBody"])))
 
 
 def count(log: str, name: str, pattern: str, number: str, **more: Any) -> None:
@@ -588,10 +588,21 @@ def count(log: str, name: str, pattern: str, number: str, **more: Any) -> None:
 
 def watch(name: str, properties: dict[str, Any], **more: Any) -> None:
     said = {key: value for key, value in properties.items() if key not in ("AlarmActions", "OKActions")}
-    said["Dimensions"] = [dimension | {"Value": "x"} for dimension in said.get("Dimensions", ())]
-    if not isinstance(said["Namespace"], str):
+    if "Metrics" in said:
+        said["Metrics"] = [_metric(each) for each in said["Metrics"]]
+    else:
+        said["Dimensions"] = [dimension | {"Value": "x"} for dimension in said.get("Dimensions", ())]
+    if not isinstance(said.get("Namespace", ""), str):
         said["Namespace"] = "CometUpdates/comet"
     client("cloudwatch").put_metric_alarm(AlarmName=name, **said | more)
+
+
+def _metric(said: dict[str, Any]) -> dict[str, Any]:
+    if "Expression" in said:
+        return said | {"Expression": counts.text_of(said["Expression"])}
+    metric = said["MetricStat"]["Metric"]
+    dimensions = [dimension | {"Value": "x"} for dimension in metric["Dimensions"]]
+    return said | {"MetricStat": said["MetricStat"] | {"Metric": metric | {"Dimensions": dimensions}}}
 
 
 def draw(name: str, body: dict[str, Any]) -> None:

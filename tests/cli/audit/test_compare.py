@@ -325,6 +325,12 @@ def _alias(**changes: Any) -> Mutation:
     return lambda d: client("lambda").update_alias(FunctionName=d.ids["AnswerFunction"], Name="live", **changes)
 
 
+def _by_route() -> dict[str, Any]:
+    alarm: dict[str, Any] = copy.deepcopy(source()["Resources"]["RequestsAreThrottled"]["Properties"])
+    alarm["Metrics"][1]["MetricStat"]["Metric"]["Dimensions"].append({"Name": "Route", "Value": "x"})
+    return alarm
+
+
 DEPLOYMENT = "deployment of the answering function"
 ALARMS = "alarms and dashboard"
 WATCHES = source()["Resources"]["AnswerErrors"]["Properties"]
@@ -569,6 +575,11 @@ DIFFERENCES: dict[str, tuple[str, str, Mutation]] = {
         ALARMS,
         "SweepIsLate does not exist",
         lambda d: client("cloudwatch").delete_alarms(AlarmNames=[d.ids["SweepIsLate"]]),
+    ),
+    "an alarm that computes with other numbers": (
+        ALARMS,
+        "RequestsAreThrottled watches AWS/ApiGateway Count ApiId, Route, AWS/Lambda Invocations FunctionName",
+        lambda d: watch(d.ids["RequestsAreThrottled"], _by_route()),
     ),
     "an alarm that tells nobody": (
         ALARMS,
