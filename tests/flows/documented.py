@@ -130,6 +130,8 @@ def _value(text: str, type_name: str) -> Any:
     """Return the words after a flag as boto3 wants them. Words are separated by NUL."""
     if type_name in ("string", "integer", "long", "double"):
         return text if type_name == "string" else float(text) if type_name == "double" else int(text)
+    if type_name == "blob":
+        return text.split("\0", maxsplit=1)[0].encode()
     if type_name == "boolean":
         return text != "false"
     if text.startswith(("{", "[")):

@@ -54,6 +54,17 @@ def _valid(expanded: Template, name: str, values: dict[str, str]) -> bool:
     return re.fullmatch(parameter.get("AllowedPattern", ".*"), value) is not None
 
 
+def value(expanded: Template, said: Any, parameters: dict[str, str]) -> Any:
+    """Return a value of a property, if it contains only parameters."""
+    return of(said, _values(expanded, parameters), expanded["Conditions"])
+
+
+def _filled(said: Any, values: dict[str, str], named: dict[str, Any] | None) -> str:
+    text, parts = said if isinstance(said, list) else (said, {})
+    known = values | {name: of(part, values, named) for name, part in parts.items()}
+    return re.sub(r"\$\{([\w:]+)\}", lambda found: known[found[1]], text)
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "Fn::Equals": lambda one, other: one == other,
     "Fn::Not": lambda one: not one,
@@ -63,15 +74,19 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "Fn::Split": lambda separator, text: text.split(separator),
     "Fn::Select": lambda number, some: some[int(number)],
 }
+"""Function of rules and conditions → what it does."""
 
 
 def of(said: Any, values: dict[str, str], named: dict[str, Any] | None = None) -> Any:
-    """Return the value of an expression of a rule or condition."""
+    """Return the value of an expression of a rule, a condition or a property."""
     match said:
         case {"Ref": name}:
             return values[name]
-        case {"Condition": name}:
-            return of((named or {})[name], values, named)
+        case {"Fn::Sub": text}:
+            return _filled(text, values, named)
+        case {"Condition": name} | {"Fn::If": [name, *_]}:
+            holds = of((named or {})[name], values, named)
+            return of(said["Fn::If"][1 if holds else 2], values, named) if "Fn::If" in said else holds
         case dict():
             ((function, arguments),) = said.items()
             return FUNCTIONS[function](*of(arguments, values, named))
