@@ -1,6 +1,6 @@
 """Test the second region: its stack has the same name and parameters, signs with the same key, and takes over the name.
 
-The commands are those of docs/keys.md and docs/operating.md, in their order. moto stands in for S3 and KMS. It has no
+The commands are those of docs/keys.md and docs/operating.md, in their order. moto replaces S3 and KMS. It has no
 distributions, so `Edge` keeps CloudFront's one rule about names.
 """
 
@@ -120,7 +120,7 @@ def test_the_second_region_cannot_sign_with_a_key_of_one_region(
 
 
 @pytest.mark.parametrize("given", [REGION, SECOND])
-def test_each_stack_uses_the_key_of_its_own_region_whichever_arn_it_is_given(expanded: Template, given: str) -> None:
+def test_each_stack_uses_the_key_of_its_own_region(expanded: Template, given: str) -> None:
     arn = f"arn:aws:kms:{given}:123456789012:key/mrk-1"
     for region in (REGION, SECOND):
         assert online_key(expanded, arn, region) == f"awskms:arn:aws:kms:{region}:123456789012:key/mrk-1"
@@ -235,7 +235,7 @@ def test_a_deployment_without_the_name_would_undo_the_failover(edge: Edge) -> No
 
 
 def test_the_parameters_of_both_stacks_are_accepted(expanded: Template) -> None:
-    """With the CDN, each stack has its own name; without it, both have the same."""
+    """Accept a name for each stack with the CDN, and one for both without it."""
     here = {"GatewayCertificateArn": "arn:aws:acm:eu-west-1:123456789012:certificate/2", "DomainName": NAME}
     for parameters in (CDN | {"DomainName": NAME}, CDN | {"DomainName": STANDBY}, here):
         assert refused(expanded, parameters | {"AWS::Region": SECOND}) == []

@@ -247,7 +247,7 @@ TEST_EVENT = '{"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "comet
 
 
 def test_the_test_event_of_a_new_bucket_publishes_everything(s3: S3, publish: Handler) -> None:
-    """A new stack answers 503 until its first sweep, so it must not wait for the schedule."""
+    """Do not wait for the schedule, since a new stack answers 503 until its first sweep."""
     assert failed(publish(batch(TEST_EVENT), None)) == []
     assert s3.keys(INDEX) == [INDEX]
     assert s3.keys("public/pages/privacy.html"), "the page on privacy, of which no upload tells"

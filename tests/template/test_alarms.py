@@ -129,7 +129,7 @@ def test_the_dashboard_names_only_what_the_stack_has(
 
 
 def test_throttling_is_seen_at_each_place_that_throttles(alarms: dict[str, Any]) -> None:
-    """The gateway, Lambda for lack of concurrency, and a reservation that is nearly used."""
+    """See it at the gateway, at Lambda, and before a reservation is used up."""
     watched = {name: [metric["MetricName"] for metric in metrics(alarms[name])] for name in THROTTLED}
     assert watched == THROTTLED
     assert alarms["CdnFails"]["Dimensions"][1] == {"Name": "Region", "Value": "Global"}
@@ -154,7 +154,7 @@ def test_requests_that_the_gateway_did_not_pass_on_are_throttled(
     answered: int,
     goes_off: bool,  # noqa: FBT001
 ) -> None:
-    """The last row is a stack with the CDN, too, whose requests only the function counts."""
+    """Count nothing for a stack with the CDN, too, whose requests only the function counts: the last row."""
     alarm = alarms["RequestsAreThrottled"]
     formula = re.fullmatch(r"IF\((.+), (.+), 0\)", alarm["Metrics"][0]["Expression"])
     assert formula

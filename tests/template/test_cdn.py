@@ -17,6 +17,7 @@ from comet_updates.answer.store import STALE_MAX_S
 from comet_updates_cli.audit import allowed
 from testkit.project import ROOT
 from tests.template.expand import Fault, Template, expand, findings, findings_with, resources, source
+from tests.template.parameters import refused
 
 LAYERS = 3
 """The caches on the way of an answer: the edge, its region, and the origin shield."""
@@ -129,7 +130,7 @@ def test_what_the_function_says_of_caches_is_not_cut_short(expanded: Template) -
 
 
 def test_client_of_a_hanging_origin_waits_for_as_long_as_the_docs_say(config: Any) -> None:
-    """The function itself answers in less than five seconds while S3 hangs, so CloudFront must wait for longer."""
+    """Wait for longer than the function needs to answer while S3 hangs, which is less than five seconds."""
     (origin,) = config["Origins"]
     read_s = origin["CustomOriginConfig"]["OriginReadTimeout"]
     waits_s = origin["ConnectionAttempts"] * origin["ConnectionTimeout"] + read_s
@@ -143,6 +144,37 @@ def test_a_region_without_a_shield_can_name_another(expanded: Template) -> None:
     regions = expanded["Parameters"]["OriginShieldRegion"]["AllowedValues"]
     assert expanded["Parameters"]["OriginShieldRegion"]["Default"] == ""
     assert {"us-east-1", "eu-central-1", "ap-northeast-1"} <= set(regions)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "missing"),
+    [
+        ({"AWS::Region": "eu-north-1"}, "OriginShieldRegion is missing"),
+        ({"AWS::Region": "us-gov-west-1", "AWS::Partition": "aws-us-gov"}, "UseCdn must be"),
+        (
+            {"AWS::Region": "cn-north-1", "AWS::Partition": "aws-cn", "OriginShieldRegion": "us-east-1"},
+            "UseCdn must be",
+        ),
+        ({"AWS::Region": "eu-north-1", "OriginShieldRegion": "eu-central-1"}, ""),
+        ({"AWS::Region": "eu-central-1"}, ""),
+    ],
+    ids=lambda given: given.get("AWS::Region", "") if isinstance(given, dict) else given,
+)
+def test_a_region_where_the_cdn_would_fail_is_refused_early(
+    expanded: Template, parameters: dict[str, str], missing: str
+) -> None:
+    problems = refused(expanded, parameters | {"UseCdn": "true"})
+    assert bool(problems) == bool(missing)
+    assert not missing or problems[0].startswith(missing)
+    assert refused(expanded, parameters) == [], "without the CDN, all of these can be deployed"
+
+
+def test_the_rule_has_the_regions_that_the_parameter_allows(expanded: Template) -> None:
+    (_, shield) = expanded["Rules"]["CdnHere"]["Assertions"]
+    assert shield["Assert"]["Fn::Or"][1]["Fn::Contains"] == [
+        expanded["Parameters"]["OriginShieldRegion"]["AllowedValues"][1:],
+        {"Ref": "AWS::Region"},
+    ]
 
 
 def _cdn(template: Template) -> Any:

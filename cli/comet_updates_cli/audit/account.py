@@ -50,6 +50,7 @@ READS = {
     ("logs", "DescribeMetricFilters"): "logs:DescribeMetricFilters",
     ("logs", "DescribeSubscriptionFilters"): "logs:DescribeSubscriptionFilters",
     ("observabilityadmin", "ListTelemetryRules"): "observabilityadmin:ListTelemetryRules",
+    ("s3", "GetBucketEncryption"): "s3:GetEncryptionConfiguration",
     ("s3", "GetBucketLogging"): "s3:GetBucketLogging",
     ("s3", "GetBucketNotificationConfiguration"): "s3:GetBucketNotification",
     ("s3", "GetBucketPolicy"): "s3:GetBucketPolicy",
@@ -68,6 +69,7 @@ ABSENT = frozenset(
     {
         "ResourceNotFoundException",
         "NoSuchBucketPolicy",
+        "ServerSideEncryptionConfigurationNotFoundError",
         "NoSuchMonitoringSubscription",
         "NoSuchPublicAccessBlockConfiguration",
         "ReplicationConfigurationNotFoundError",

@@ -109,6 +109,17 @@ def analytics(stack: Stack, read: Read) -> Differences:
         yield Difference("Bucket", "has storage class analysis enabled")
 
 
+def encryption(stack: Stack, read: Read) -> Differences:
+    """Check that an object's ETag is the hash of its bytes. With KMS it is not, and clients would get 503."""
+    found = read("s3", "GetBucketEncryption", Bucket=stack.of("Bucket")).get("ServerSideEncryptionConfiguration", {})
+    defaults = (rule.get("ApplyServerSideEncryptionByDefault", {}) for rule in found.get("Rules", ()))
+    kinds = {default.get("SSEAlgorithm") for default in defaults}
+    if kinds - {"AES256"}:
+        yield Difference(
+            "Bucket", f"encrypts with {', '.join(sorted(map(str, kinds)))}, so no ETag is a hash of the bytes"
+        )
+
+
 def versions(stack: Stack, read: Read) -> Differences:
     """Check that the bucket keeps versions, so that the first upload of a release can be found."""
     if read("s3", "GetBucketVersioning", Bucket=stack.of("Bucket")).get("Status") != "Enabled":

@@ -179,6 +179,7 @@ AREAS: Mapping[str, Area] = {
             bucket_and_logs.inventories,
             bucket_and_logs.analytics,
             bucket_and_logs.versions,
+            bucket_and_logs.encryption,
         ),
         "restore the template's settings of the bucket",
     ),

@@ -581,6 +581,16 @@ DIFFERENCES: dict[str, tuple[str, str, Mutation]] = {
         "RequestsAreThrottled watches AWS/ApiGateway Count ApiId, Route, AWS/Lambda Invocations FunctionName",
         lambda d: watch(d.ids["RequestsAreThrottled"], _by_route()),
     ),
+    "a key of KMS for the bucket": (
+        "bucket",
+        "Bucket encrypts with aws:kms, so no ETag is a hash of the bytes",
+        lambda d: client("s3").put_bucket_encryption(
+            Bucket=d.ids["Bucket"],
+            ServerSideEncryptionConfiguration={
+                "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}]
+            },
+        ),
+    ),
     "an alarm that tells nobody": (
         ALARMS,
         "AnswerErrors has its actions disabled",
