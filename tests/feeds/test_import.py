@@ -295,6 +295,16 @@ class TestBucket:
         move.succeed(move.write("appcast.xml", self.FEED))
         assert move.s3.json("channels/nova/beta.json") == policy | {"includes": ["alpha", "stable"]}
 
+    def test_rollout_that_has_grown_stays(self, move: Move) -> None:
+        feed = move.write("latest.yml", f"{channel_file('Nova.exe')}stagingPercentage: 25\n")
+        move.succeed(feed)
+        policy = move.s3.json("channels/nova/stable.json")
+        assert policy["rollout"]["percent"] == 25
+        for rollout in ({**policy["rollout"], "percent": 50}, {"version": "0.9.0", "percent": 100}):
+            move.s3.put("channels/nova/stable.json", {**policy, "rollout": rollout})
+            move.succeed(feed)
+            assert move.s3.json("channels/nova/stable.json")["rollout"] == rollout
+
     def test_another_release_of_a_version_is_not_replaced(self, move: Move) -> None:
         move.succeed(move.write("appcast.xml", self.FEED))
         before = move.s3.tree("releases/")

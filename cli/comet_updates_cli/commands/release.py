@@ -277,11 +277,15 @@ def release(
                 say_json(report)
             raise typer.Exit(NOT_LIVE if where.waiting else DONE)
         document, percent = joined
-        if how := rollout_options.rollout(percent, None, groups, None) if joint else how:
+        how = rollout_options.rollout(percent, None, groups, None) if joint else how
+        if how:
             report["policy"] = begin_rollout(where, product, channel, version, how)
         plan = execute(where, make_plan)
         report = as_json_of(where, plan) | report
         _show(where, plan)
+        if how and plan.body is None:
+            report["note"] = kept_rollout(where, product, channel, version)
+            _say(where, report["note"])
         code = follow(where, plan, report)
     if as_json:
         say_json(report)
@@ -296,7 +300,7 @@ def _notes(file: Path, version: str, language: str) -> dict[str, str] | None:
 
 
 def begin_rollout(where: Where, product: str, channel: str, version: str, how: How) -> dict[str, Any]:
-    """Set the rollout of a version that is about to be released. Return it for `--json`.
+    """Set the rollout of a version that is about to be released, unless it is released. Return it for `--json`.
 
     Raises:
         CometError: the policy would be refused, or S3 fails.
@@ -304,12 +308,30 @@ def begin_rollout(where: Where, product: str, channel: str, version: str, how: H
     from comet_updates_cli import policy_edits  # noqa: PLC0415 (as above)
 
     def make_policy(opened: Bucket, now: datetime) -> Plan:
-        edit = policy_edits.rollout(version, how(now), is_new=True)
+        edit = policy_edits.first_rollout(version, how, now)
         return policy_edits.policy(opened, product, channel, edit, now, may_be_new=True)
 
     plan = execute(where, make_policy)
-    _show(where, plan)
+    if plan.body is not None:
+        _show(where, plan)
     return as_json_of(where, plan)
+
+
+def kept_rollout(where: Where, product: str, channel: str, version: str) -> str:
+    """Return the sentences that name the rollout of a version that was released before, and how to change it.
+
+    Raises:
+        CometError: S3 fails.
+    """
+    from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
+    from comet_updates_cli import channel_status, policy_edits  # noqa: PLC0415 (as above)
+
+    found = policy_edits.rollout_of(open_bucket(where.bucket, where.endpoint_url), product, channel, version)
+    rollout = f"Its rollout stays at {channel_status.in_words(found)}." if found else "It has no rollout, as before."
+    return (
+        f"{channel} has {version} already. {rollout} To change it, run comet-updates rollout"
+        f" {product} {channel} {version} with --percent or --every."
+    )
 
 
 def _table(built: list[Built], document: dict[str, Any], plan: Plan) -> list[dict[str, str]]:
