@@ -290,7 +290,16 @@ class TestFoldersAsTheyAre:
         lines = release(build, "--dry-run").stdout.splitlines()
         assert lines[0].split("  ")[0] == "file"
         assert lines[1].split() == [
-            *("App-1.0.0-arm64.AppImage", "linux", "aarch64", "archive", "its", "name", "electron-updater")
+            *(
+                "App-1.0.0-arm64.AppImage",
+                "linux",
+                "aarch64",
+                "archive",
+                "its",
+                "name",
+                "NetSparkle,",
+                "electron-updater",
+            )
         ]
         assert lines[2].endswith("its name, which has no architecture  Squirrel.Windows, Velopack")
 
