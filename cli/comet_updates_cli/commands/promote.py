@@ -26,7 +26,7 @@ from comet_updates_cli.options import (
 )
 from comet_updates_cli.rollout_options import GROUPS, Every, Groups, Percent, Start
 from comet_updates_cli.run_plan import as_json_of, execute, follow, show
-from comet_updates_cli.terminal import refusals, say, say_json
+from comet_updates_cli.terminal import refusals, say_json
 
 if TYPE_CHECKING:
     from comet_updates.publish.bucket import Bucket
@@ -71,9 +71,7 @@ def promote(
         if not as_json:
             show(where, plan)
         if how and plan.body is None:
-            report["note"] = release.kept_rollout(where, product, target, version)
-            if not as_json:
-                say(report["note"])
+            report["note"] = release.say_kept_rollout(where, product, target, version)
         code = follow(where, plan, report)
     if as_json:
         say_json(report)

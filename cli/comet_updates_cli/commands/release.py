@@ -264,8 +264,8 @@ def release(
             document = joint.preview()
         # Report a refusal before any file is uploaded: their keys can never be used again.
         planned = execute(where._replace(dry_run=True), make_plan)
-        report["files"], report["skipped"] = _table(built, document, planned), found.skipped
-        _show_files(where, report["files"], found.skipped)
+        report |= _table(built, document, planned) | {"skipped": found.skipped}
+        _show_files(where, report)
         if place:
             report["uploaded"] = _upload(place, found, where)
             _say(where, *(f"{'would upload' if dry_run else 'uploaded'} {url}" for url in report["uploaded"]))
@@ -284,8 +284,7 @@ def release(
         report = as_json_of(where, plan) | report
         _show(where, plan)
         if how and plan.body is None:
-            report["note"] = kept_rollout(where, product, channel, version)
-            _say(where, report["note"])
+            report["note"] = say_kept_rollout(where, product, channel, version)
         code = follow(where, plan, report)
     if as_json:
         say_json(report)
@@ -317,8 +316,8 @@ def begin_rollout(where: Where, product: str, channel: str, version: str, how: H
     return as_json_of(where, plan)
 
 
-def kept_rollout(where: Where, product: str, channel: str, version: str) -> str:
-    """Return the sentences that name the rollout of a version that was released before, and how to change it.
+def say_kept_rollout(where: Where, product: str, channel: str, version: str) -> str:
+    """Print which rollout a version keeps that was released before, and how to change it. Return it for `--json`.
 
     Raises:
         CometError: S3 fails.
@@ -328,14 +327,20 @@ def kept_rollout(where: Where, product: str, channel: str, version: str) -> str:
 
     found = policy_edits.rollout_of(open_bucket(where.bucket, where.endpoint_url), product, channel, version)
     rollout = f"Its rollout stays at {channel_status.in_words(found)}." if found else "It has no rollout, as before."
-    return (
+    said = (
         f"{channel} has {version} already. {rollout} To change it, run comet-updates rollout"
         f" {product} {channel} {version} with --percent or --every."
     )
+    _say(where, said)
+    return said
 
 
-def _table(built: list[Built], document: dict[str, Any], plan: Plan) -> list[dict[str, str]]:
-    """Return a row for each file: what it is, how it was recognised, and which updaters get it."""
+def _table(built: list[Built], document: dict[str, Any], plan: Plan) -> dict[str, list[dict[str, str]]]:
+    """Return what `release` shows about the files, for `--json`.
+
+    `files` has a row for each file: what it is, how it was recognised, and which updaters get it. `behind` names the
+    copies of the app that would be offered a file that does not run there.
+    """
     from comet_updates.model.release import Release  # noqa: PLC0415 (as above)
     from comet_updates.publish.uploads import parse  # noqa: PLC0415 (as above)
     from comet_updates_cli import receivers  # noqa: PLC0415 (as above)
@@ -346,7 +351,7 @@ def _table(built: list[Built], document: dict[str, Any], plan: Plan) -> list[dic
     except VersionSyntaxError:  # the pin of the channel cannot be compared; publishing reports it
         offer = receivers.offer_of(release, None, datetime.now(UTC))
     updaters = receivers.receivers(offer)
-    return [
+    rows = [
         {
             "file": each.file.name,
             "system": each.wire["platform"],
@@ -357,13 +362,15 @@ def _table(built: list[Built], document: dict[str, Any], plan: Plan) -> list[dic
         }
         for each in built
     ]
+    return {"files": rows, "behind": [lag._asdict() for lag in receivers.without_a_file(offer)]}
 
 
-def _show_files(where: Where, rows: list[dict[str, str]], skipped: list[str]) -> None:
-    if rows and not where.as_json and not where.quiet:
+def _show_files(where: Where, report: dict[str, Any]) -> None:
+    if report["files"] and not where.as_json and not where.quiet:
         header = ("file", "system", "architecture", "kind", "recognised by", "updaters")
-        say_table([header, *([cell or "none" for cell in row.values()] for row in rows)])
-        say(*(f"skipped  {line}" for line in skipped))
+        say_table([header, *([cell or "none" for cell in row.values()] for row in report["files"])])
+        say(*(f"skipped  {line}" for line in report["skipped"]))
+        say(*("behind   {document}: stays at {version}, because {why}".format_map(lag) for lag in report["behind"]))
 
 
 def _check_urls(built: list[Built], *, quiet: bool) -> None:
