@@ -258,6 +258,15 @@ class TestVelopack:
         )
 
 
+def test_netsparkle_json_is_refused_with_the_way_to_move(move: Move) -> None:
+    """Refuse it: the service serves only XML, so copies that read JSON would never update again."""
+    entry = {"version": "2.0.0", "url": "https://dl.example.com/nova.exe", "os": "windows", "size": 1000}
+    said = move.fail(move.write("appcast.json", json.dumps({"title": "Nova", "items": [entry]})))
+    assert "it is NetSparkle's JSON appcast" in said
+    assert "First release a version with XMLAppCastGenerator at the old place" in said
+    move.succeed(move.write("appcast.xml", appcast(item("2.0.0"))))
+
+
 class TestBucket:
     FEED = appcast(
         item("3.0", more="<sparkle:channel>beta</sparkle:channel>"), item("2.0"), item("1.0", type="application/zip")
