@@ -217,7 +217,7 @@ class TestSweeps:
     def test_false_root_in_public_is_deleted(
         self, released: TufPublisher, client: Client, newcomer: Client, body: bytes
     ) -> None:
-        """Every client asks for the next root, and stops at one that it cannot verify."""
+        """Expect that clients go on. They ask for the next root, and stop at one that they cannot verify."""
         key = object_keys.metadata_key("root", 2)
         released.s3.put(key, body)
         with pytest.raises(RepositoryError):
