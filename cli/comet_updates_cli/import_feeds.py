@@ -84,9 +84,11 @@ def load(source: str) -> bytes:
     """Return the feed at a path or an https:// URL.
 
     Raises:
-        ForeignFeedError: the URL cannot be read, or the feed is too long.
+        ForeignFeedError: the URL cannot be read or begins differently, or the feed is too long.
         UnreadableFileError: the file cannot be read, or is not a regular file.
     """
+    if "://" in source and not source.startswith("https://"):
+        raise ForeignFeedError(f"{source}: does not begin with https://. Use an https:// URL, or download the feed.")
     body = _fetched(source) if source.startswith("https://") else files.read(Path(source), FEED_MAX_BYTES)
     if len(body) > FEED_MAX_BYTES:
         raise ForeignFeedError(f"{source}: longer than {FEED_MAX_BYTES} bytes. Check that it is a feed.")

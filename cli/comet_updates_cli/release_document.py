@@ -6,6 +6,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Mapping
+from io import BytesIO, TextIOWrapper
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from urllib.parse import quote
 from comet_updates.errors import ArtifactError, FetchError
 from comet_updates.formats import imported
 from comet_updates.signing import file_signatures
+from comet_updates_cli import files
 from comet_updates_cli.fetch import fetch
 from comet_updates_cli.hash_files import Sums
 from comet_updates_cli.recognise import skipped
@@ -26,6 +28,7 @@ LONGEST_S = 60.0
 HEAD_REFUSED = (400, 403, 405, 501)
 """Answers of hosts that accept GET and not HEAD."""
 TEXT_MAX_CHARS = 10_000_000  # of a changelog; a release has far less
+_UTF8_MAX_BYTES = 4  # of a letter
 _SIGNATURE_MAX_BYTES = 100_000
 
 
@@ -33,12 +36,13 @@ def signatures(file: Path, stated: Iterable[Evidence]) -> dict[str, str]:
     """Return the signatures of a file, by kind: those in the files beside it and those in the builder's feeds.
 
     Raises:
-        ArtifactError: a signature file cannot be read or has no signature, or a feed has another signature.
+        ArtifactError: a signature file has no signature, or a feed has another signature.
+        UnreadableFileError: a signature file cannot be read.
     """
     found: dict[str, str] = {}
     for ending in skipped.SIGNATURES:
         beside = file.with_name(file.name + ending)
-        if beside.exists() and (read := _signature(beside, _bytes_of(beside))):
+        if beside.exists() and (read := _signature(beside, files.read(beside, _SIGNATURE_MAX_BYTES))):
             found[read[0]] = read[1]
     for one in stated:
         for kind, signature in one.signatures.items():
@@ -104,7 +108,7 @@ def verify_signatures(file: Path, signed: Mapping[str, str], keys: Mapping[str, 
 
 
 def _signs(file: Path, kind: str, signature: str, key: str) -> bool:
-    with file.open("rb") as opened:
+    with files.opened(file) as opened:
         if kind == file_signatures.MINISIGN:
             try:
                 verify.check_signature(opened, signature, verify.key(key))
@@ -114,14 +118,6 @@ def _signs(file: Path, kind: str, signature: str, key: str) -> bool:
         # The whole file is one message to Ed25519. A map reads it piece by piece.
         with mmap(opened.fileno(), 0, access=ACCESS_READ) as data, memoryview(data) as view:
             return file_signatures.signs(signature, key, view)
-
-
-def _bytes_of(file: Path) -> bytes:
-    try:
-        with file.open("rb") as opened:
-            return opened.read(_SIGNATURE_MAX_BYTES)
-    except OSError as error:
-        raise ArtifactError(str(file), f"cannot be read: {error.strerror}", "Check the file") from error
 
 
 def _decoded(text: str, size_bytes: int | None = None) -> bytes | None:
@@ -161,14 +157,14 @@ def text(file: Path) -> str:
     """Return the content of a text file.
 
     Raises:
-        ArtifactError: it cannot be read, is too long, or is not UTF-8.
+        ArtifactError: it is too long, or is not UTF-8.
+        UnreadableFileError: it cannot be read.
     """
+    body = BytesIO(files.read(file, _UTF8_MAX_BYTES * TEXT_MAX_CHARS))
     try:
-        with file.open(encoding="utf-8") as opened:
-            content = opened.read(TEXT_MAX_CHARS + 1)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise ArtifactError(str(file), f"cannot be read: {reason}", "Save it as UTF-8 text") from error
+        content = TextIOWrapper(body, encoding="utf-8").read(TEXT_MAX_CHARS + 1)  # with the ends of lines of any system
+    except UnicodeDecodeError as error:
+        raise ArtifactError(str(file), "cannot be read: not UTF-8 text", "Save it as UTF-8 text") from error
     if len(content) > TEXT_MAX_CHARS:
         raise ArtifactError(str(file), f"is longer than {TEXT_MAX_CHARS} letters", "Check that it is the right file")
     return content

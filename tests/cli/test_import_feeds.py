@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from comet_updates import object_keys
+from comet_updates.errors import ForeignFeedError
 from comet_updates.formats import sparkle, squirrel
 from comet_updates.formats.appcast import NAMESPACE
 from comet_updates.model.channel import ChannelPolicy, ReleaseRollout
@@ -19,6 +20,7 @@ from comet_updates.model.offer import Offer
 from comet_updates.model.release import Release
 from comet_updates.publish.uploads import parse
 from comet_updates_cli import app
+from comet_updates_cli.import_feeds import load
 
 APPCAST = """<?xml version="1.0"?>
 <rss version="2.0" xmlns:sparkle="http://www.andymatuschak.org/xml-namespaces/sparkle"><channel><title>App</title>
@@ -146,6 +148,12 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     assert done.exit_code == 1
     assert "none.xml: cannot be read: No such file or directory" in done.output
     assert "cannot be read: is not a regular file" in run(str(tmp_path), "--product", "app").output
+
+
+@pytest.mark.parametrize("source", ["http://127.0.0.1:1/latest.yml", "file:///etc/hostname", "HTTPS://a.example/x"])
+def test_url_of_another_kind_is_not_taken_for_a_file(source: str) -> None:
+    with pytest.raises(ForeignFeedError, match=r"does not begin with https://"):
+        load(source)
 
 
 def test_a_name_that_no_product_can_have_is_refused(appcast: str) -> None:

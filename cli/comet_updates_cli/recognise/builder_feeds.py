@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from comet_updates.errors import ArtifactError, ForeignFeedError
 from comet_updates.formats import electron_updater, file_names, imported, sparkle, squirrel, tauri, velopack
+from comet_updates_cli import files
 from comet_updates_cli.recognise.evidence import Evidence
 
 FEED_MAX_BYTES = 50_000_000
@@ -53,16 +54,15 @@ def read(file: Path) -> list[tuple[str, Evidence]] | None:
 
     Raises:
         ArtifactError: the file has the name of a feed, and is not a valid one.
+        UnreadableFileError: the file cannot be read.
     """
     try:
-        body = file.read_bytes()[: FEED_MAX_BYTES + 1]
+        body = files.read(file, FEED_MAX_BYTES)
         feed = imported.Feed("feed", "stable", base_url=_BASE)
         kind = _parse(file.name, body, feed)
     except ForeignFeedError as error:
         what = "channel file of electron-builder" if file.suffix in (".yml", ".yaml") else "feed of its builder"
         raise ArtifactError(str(file), f"not a {what}: {error}", "Build it again, or leave it out") from error
-    except OSError as error:
-        raise ArtifactError(str(file), f"cannot be read: {error.strerror}", "Check the file") from error
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise ArtifactError(str(file), f"not a feed of its builder: {error!r}", "Build it again") from error
     if kind is None:

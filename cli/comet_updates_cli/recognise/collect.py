@@ -26,8 +26,8 @@ def collect(given: Iterable[Path]) -> Collected:
     """Return the files given, and those in the folders given.
 
     Raises:
-        ArtifactError: a folder has far more files than a release, or a file cannot be read.
-        UnreadableFileError: a file is a pipe or a device.
+        ArtifactError: a folder has far more files than a release.
+        UnreadableFileError: a file cannot be read, or is a pipe or a device.
     """
     found = Collected([], [])
     seen: set[Path] = set()
@@ -38,7 +38,7 @@ def collect(given: Iterable[Path]) -> Collected:
 
 def _add(path: Path, found: Collected, seen: set[Path], depth: int) -> None:
     if not path.is_dir():
-        _check(path)
+        files.check_regular(path)
         if (real := path.resolve()) not in seen:
             seen.add(real)
             found.files.append(path)
@@ -52,15 +52,6 @@ def _add(path: Path, found: Collected, seen: set[Path], depth: int) -> None:
         raise ArtifactError(f"{path}/", "contains too many files or folders", "Name the files to release")
     for inner in sorted(path.iterdir()):
         _add(inner, found, seen, depth + 1)
-
-
-def _check(file: Path) -> None:
-    try:
-        files.check_regular(file)
-    except (OSError, ValueError) as error:
-        raise ArtifactError(
-            str(file), f"cannot be read: {getattr(error, 'strerror', None) or error}", "Check the file"
-        ) from error
 
 
 def _is_packed(folder: Path) -> str | None:

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from comet_updates.errors import ArtifactError, RefusedFilesError
+from comet_updates.errors import ArtifactError, RefusedFilesError, UnreadableFileError
 from comet_updates.formats import file_names
-from comet_updates_cli import hash_files
+from comet_updates_cli import files, hash_files
 from comet_updates_cli.hash_files import Sums
 from comet_updates_cli.recognise import builder_feeds, checksum_files, decide, headers, skipped
 from comet_updates_cli.recognise.collect import collect
@@ -285,7 +285,7 @@ def _has_hash(file: Path, one: Evidence) -> bool:
     if not one.hashes or (one.size_bytes is not None and one.size_bytes != file.stat().st_size):
         return False
     name, digest = max(one.hashes.items())  # sha512 rather than sha256 rather than sha1
-    with file.open("rb") as opened:
+    with files.opened(file) as opened:
         return hashlib.file_digest(opened, name).hexdigest() == digest
 
 
@@ -312,7 +312,7 @@ def _comparable(version: str) -> tuple[str, str]:
 def _header(file: Path) -> Evidence | None:
     try:
         return headers.read(file)
-    except OSError:
+    except UnreadableFileError:
         return None  # hashing the file reports it
 
 
