@@ -84,7 +84,7 @@ def copy_of(root: Path, folder: Path) -> Path:
     command = ["git", "-C", str(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     for name in filter(None, listed.split("\0")):
-        if (root / name).exists():
+        if (root / name).is_file():  # not a link to a folder, nor a file that was deleted
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(root / name, folder / name)
     return folder
