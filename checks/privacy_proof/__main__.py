@@ -72,7 +72,7 @@ def _shown(results: Iterable[MutantResult | Run], total: int, console: Console) 
 
 
 def _table(caught: list[MutantResult]) -> Table:
-    table = Table("what it does with the leak built in", "breaks", "caught by", "by running the code", box=None)
+    table = Table("what it does with the leak built in", "breaks", "caught by", "without the source code", box=None)
     for found in caught:
         by, without = (_words(test) for test in (found.by, found.without))
         table.add_row(escape(found.mutant.name), found.mutant.breaks, by, "the same" if by == without else without)

@@ -15,7 +15,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import NamedTuple, Self
 
-from checks.privacy_proof import gate, imports, session
+from checks.privacy_proof import build_steps, gate, imports, session
 from checks.privacy_proof.mutant import BrokenMutantError, Built, Mutant, build
 from checks.privacy_proof.source import FOLDERS
 from checks.privacy_proof.worker import Command
@@ -191,20 +191,24 @@ def _broken(mutant: Mutant) -> list[Check]:
 
 
 OF_ANSWERING = {promises.GATE: gate.violations, promises.USES: imports.violations}
-OF_SOURCE = OF_ANSWERING | {
+OF_PYTHON = OF_ANSWERING | {
     promises.UPLOADS: gate.violations_of_uploads,
     promises.CLIENT_SENDS: gate.violations_of_client,
 }
+OF_SOURCE = {*OF_PYTHON, promises.BUILD_STEPS}
 """The checks that read the source code. They run nothing, so they run here."""
 
 
 def by_source(mutant: Mutant, built: Built) -> Check | None:
     """Return the first check of the source code that sees `built`, if it is one of the promises of `mutant`."""
-    module = ".".join(built.file.with_suffix("").parts[1:])
+    if built.file.as_posix() in build_steps.STEPS:
+        seen = promises.BUILD_STEPS in _broken(mutant) and build_steps.violations(built.file.as_posix(), built.after)
+        return promises.BUILD_STEPS if seen else None
     if built.file.suffix != ".py":
         return None
+    module = ".".join(built.file.with_suffix("").parts[1:])
     broken = [check for check in _broken(mutant) if module in ANSWER_MODULES or check not in OF_ANSWERING]
-    return next((check for check, rules in OF_SOURCE.items() if check in broken and rules(module, built.after)), None)
+    return next((check for check, rules in OF_PYTHON.items() if check in broken and rules(module, built.after)), None)
 
 
 def quick_check(mutant: Mutant) -> Check | None:
@@ -216,7 +220,8 @@ def quick_check(mutant: Mutant) -> Check | None:
 
 QUICK = (
     ("template.yaml", promises.TEMPLATE),
-    ("layers/", promises.TEMPLATE),
+    ("layers/answer", promises.TEMPLATE),
+    ("layers/publish", promises.TEMPLATE),
     ("comet_updates.answer", promises.TRACES),
     ("comet_updates.publish.run", promises.PUBLISHING_ALONE),
     ("comet_updates_client", promises.CLIENT_ALONE),
@@ -225,7 +230,8 @@ QUICK = (
 IN_A_SESSION = 12
 """The number of leaks that one session tries."""
 COSTLY = {
-    *(promises.WHO_UPLOADS, promises.EVERY_FAULT_OF_PUBLISHING, promises.SANDBOX, promises.SANDBOX_PUBLISHING),
+    *(promises.WHO_UPLOADS, promises.EVERY_FAULT_OF_PUBLISHING),
+    *(promises.SANDBOX, promises.SANDBOX_PUBLISHING, promises.BUILT),
 }
 """These run last, since they take the longest."""
 ANY_LINE = {promises.SEEN_BY, promises.OLD_VERSION_SEEN}
@@ -243,8 +249,10 @@ _LIKELY = (
             promises.LEGACY_EDGE,
         ),
     ),
-    ("layers/", (promises.FEW_LIBRARIES, promises.TEMPLATE)),
+    ("layers/answer", (promises.FEW_LIBRARIES, promises.TEMPLATE)),
     ("comet_updates_cli.audit", promises.AUDIT),
+    ("functions/Makefile", (promises.BUILT,)),
+    ("layers/Makefile", (promises.BUILT,)),
     ("functions/", (promises.PAGE, promises.PAGE_ALONE)),
     ("comet_updates.formats.manifest", (promises.TO_ASK,)),
     ("comet_updates.formats", (promises.PAGE, promises.PAGE_ALONE)),

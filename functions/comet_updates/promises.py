@@ -64,6 +64,8 @@ USES = Check("privacy/test_imports", "answering uses only listed parts of librar
 LOADS = Check("privacy/test_imports", "answering loads only listed libraries")
 SANDBOX = Check("privacy/test_sandbox", "the built answering function reaches only its bucket and log")
 SANDBOX_PUBLISHING = Check("privacy/test_sandbox", "the built publishing function reaches only its bucket and log")
+BUILT = Check("privacy/test_sandbox", "the built packages hold only reviewed and locked files")
+BUILD_STEPS = Check("privacy/test_build_steps", "packages are built by the listed steps")
 SEEN_BY = Check("privacy/test_reach", "the code that sees a request fits on one screen")
 THREE_INPUTS = Check("privacy/test_reach", "three things of a request are read")
 ONE_CORRESPONDENT = Check("privacy/test_reach", "answering talks to its own bucket and to nobody else")
@@ -163,13 +165,14 @@ PROMISES = (
         "while it asks its bucket. All connections go to that bucket, and it asks for nothing else. The publishing "
         "function connects only to its own bucket, and the project's own client only to the service and to the host of "
         "a file. One check runs the built packages of both functions, and compares every system call with a list: they "
-        "reach their bucket, their log and Lambda itself. No answer is a redirect. A Content-Security-Policy forbids "
+        "reach their bucket, their log and Lambda itself. Another compares the files in these packages with the files "
+        "that were checked. No answer is a redirect. A Content-Security-Policy forbids "
         "pages to load anything. The answering function may read public documents and write its own log, and nothing "
         "else. The project's own client follows no redirects. It sends requests only to a server with a trusted "
         "certificate, and it tells the host of a file only which file it wants.",
         (
             *(ONE_CORRESPONDENT, TRACES, GATE, USES, LOADS, SEEN_BY, FEW_LIBRARIES, ONLY_GETS, NO_REDIRECT),
-            *(PUBLISHING_ALONE, CLIENT_ALONE, *AUDIT, SANDBOX, SANDBOX_PUBLISHING),
+            *(PUBLISHING_ALONE, CLIENT_ALONE, *AUDIT, SANDBOX, SANDBOX_PUBLISHING, BUILT, BUILD_STEPS),
             *(PAGE_ALONE, PAGE_POLICY, TEMPLATE, CLIENT_DOWNLOAD, CLIENT_TRUST, CLIENT_STAYS),
         ),
     ),
