@@ -71,7 +71,7 @@ class MutantResult(NamedTuple):
         mutant: the mutant.
         by: the test that failed first, or `None` if the mutant survived.
         without: the test that failed first without the checks of the source code, or `None`. For a leak that is not
-            there each time, only one quick check is tried.
+            there each time, at most one quick check is tried.
     """
 
     mutant: Mutant
@@ -376,7 +376,8 @@ def hunt(
             try:
                 match task:
                     case Mutant():
-                        return [_result(task, source[task], try_one(task, copy, worker))]
+                        is_known = source[task] and task.when != "always"
+                        return [_result(task, source[task], None if is_known else try_one(task, copy, worker))]
                     case Session(check, some):
                         failed = worker.session(copy, check, [built[mutant] for mutant in some])
                         return list(_after_session(check, some, failed, source))
