@@ -26,6 +26,10 @@ from testkit.reviewed import ANSWER_MODULES
 LIKELY_MAX = 3
 """The number of checks that run before the others are collected. Collecting takes as long as running some of them."""
 
+PATIENCE_S = 7200
+"""How long one check may take in its thorough form before it is ended. The longest has some minutes of work, and a busy
+machine may do a tenth of it in the same time."""
+
 NO_TEST_FAILED, TESTS_FAILED = 0, 1
 """Exit codes of pytest; any other means that the checks did not run."""
 
@@ -144,7 +148,8 @@ class Worker:
                 "COMET_TALLY": str(figures),
             }
             tests = [check.test for check in checks]
-            code, printed = self._answer(root, environment, ["-p", "checks.privacy_proof.recorder", *options, *tests])
+            plugin = ["-p", "checks.privacy_proof.recorder", "-o", f"faulthandler_timeout={PATIENCE_S}"]
+            code, printed = self._answer(root, environment, [*plugin, *options, *tests])
             ran = Run(dict(_lines(outcomes)), list(_lines(figures)))
         if code not in (NO_TEST_FAILED, TESTS_FAILED) or not ran.outcomes:
             raise BrokenMutantError(printed[-4000:])
