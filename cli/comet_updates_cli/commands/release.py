@@ -195,9 +195,11 @@ def release(
         typer.Option(metavar="S3://BUCKET/FOLDER", help="Upload the files there first. Existing files are kept."),
     ] = None,
     upload_endpoint_url: Annotated[
-        str | None, typer.Option(help="With --upload-to: its S3 endpoint. Default: --endpoint-url.")
+        str | None, typer.Option(help="With --upload-to: URL of its S3. Default: --endpoint-url.")
     ] = None,
-    build: Annotated[str | None, typer.Option(help="Build number, for products with the scheme `build`.")] = None,
+    build: Annotated[
+        str | None, typer.Option(help="Build number, compared by Sparkle and the schemes `build` and `sparkle`.")
+    ] = None,
     title: Annotated[str | None, typer.Option(help="Title of the release.")] = None,
     notes: Notes = None,
     language: Annotated[str, typer.Option(help="Language of the notes, such as en or pt-BR.")] = "en",
@@ -210,7 +212,9 @@ def release(
     ] = None,
     parts: Annotated[
         str | None,
-        typer.Option(metavar="NAMES", help="All parts, such as windows,macos,linux. The job with the last releases."),
+        typer.Option(
+            metavar="NAMES", help="All parts, such as windows,macos,linux. The job that adds the last part releases."
+        ),
     ] = None,
     replace_part: Annotated[
         bool, typer.Option("--replace-part", help="With --part: replace a different part of this name.")
