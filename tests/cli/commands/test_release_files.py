@@ -125,6 +125,18 @@ class TestTwoFilesForOnePlace:
         assert release(build, file, file).exit_code == 0
         assert len(build.shop.s3.json("releases/nova/stable/1.0.0.json")["artifacts"]) == 1
 
+    @pytest.mark.parametrize("folder", ["dist/", "dist/*"])
+    def test_link_to_a_file_or_folder_adds_nothing(self, build: Build, folder: str) -> None:
+        """A link such as `App-1-latest.zip` is another file with the next release, so its name must not be used."""
+        dist(build, {"App-1.0.0-mac.zip": ZIP, "sub/notes.txt": b"text"})
+        at = build.folder / "dist"
+        (at / "App-1-latest.zip").symlink_to("App-1.0.0-mac.zip")
+        (at / "sub" / "around").symlink_to("..")
+        given = sorted(str(one.relative_to(build.folder)) for one in at.iterdir()) if "*" in folder else [folder]
+        done = release(build, *(str(build.folder / one) for one in given[1:]), folder=given[0])
+        assert done.exit_code == 0, done.output
+        assert list(computers(build)) == ["App-1.0.0-mac.zip"]
+
     def test_one_name_in_two_folders_is_refused(self, build: Build) -> None:
         dist(build, {"x64/App.exe": EXE, "arm64/App.exe": EXE + b"arm64"})
         assert "has the same name as" in refusal(release(build))
