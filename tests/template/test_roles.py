@@ -135,6 +135,11 @@ ONE, OTHER = "arn:aws:iam::123456789012:role/ci", "arn:aws:iam::123456789012:rol
         ("OnePipeline", GITHUB, True),
         ("OnePipeline", GITHUB | {"PipelinePrincipalArn": ONE}, False),
         ("OnePipeline", GITHUB | {"PipelineOidcSubject": ""}, False),
+        ("OwnName", {"UseCdn": "false"}, True),
+        ("OwnName", {"UseCdn": "true", "DomainName": "updates.example.com", "CertificateArn": "arn"}, True),
+        ("OwnName", {"UseCdn": "false", "DomainName": "updates.example.com", "CertificateArn": "arn"}, False),
+        ("OwnName", {"UseCdn": "true", "DomainName": "updates.example.com"}, False),
+        ("NoName", {"UseCdn": "true", "CertificateArn": "arn"}, False),
     ],
 )
 def test_what_does_not_go_together_is_not_deployed(
