@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader
@@ -16,7 +17,7 @@ from stat import S_ISREG
 
 from comet_updates.errors import ConcurrentPublishError, FileInTheWayError, UnreadableFileError, UnwritableFileError
 
-_NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # Windows has no pipes among its files
+_NO_WAIT = 0 if sys.platform == "win32" else os.O_NONBLOCK  # Windows has no pipes among its files
 _NAME_MAX_CHARS = 100  # of the name in the temporary name, which a file system limits to 255 bytes
 
 
