@@ -321,7 +321,11 @@ def _parse_json(body: bytes, feed: imported.Feed) -> ModuleType:
             "not a feed of a known updater: it has one `url`, like an update server's answer to one client"
         )
     if "items" in document:
-        raise ForeignFeedError("not a feed of a known updater: NetSparkle's JSON cannot be imported. Write it as XML")
+        raise ForeignFeedError(
+            "not a feed of a known updater: it is NetSparkle's JSON appcast. This service serves NetSparkle only XML,"
+            " so your copies could not read it. First release a version with XMLAppCastGenerator at the old place, then"
+            " import the appcast as XML"
+        )
     raise ForeignFeedError(
         "not a feed of a known updater: it has no `platforms` (Tauri), `Assets` (Velopack) or `releases` (Squirrel)"
     )

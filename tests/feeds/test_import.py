@@ -258,6 +258,15 @@ class TestVelopack:
         )
 
 
+def test_netsparkle_json_is_refused_with_the_way_to_move(move: Move) -> None:
+    """Refuse it: the service serves only XML, so copies that read JSON would never update again."""
+    entry = {"version": "2.0.0", "url": "https://dl.example.com/nova.exe", "os": "windows", "size": 1000}
+    said = move.fail(move.write("appcast.json", json.dumps({"title": "Nova", "items": [entry]})))
+    assert "it is NetSparkle's JSON appcast" in said
+    assert "First release a version with XMLAppCastGenerator at the old place" in said
+    move.succeed(move.write("appcast.xml", appcast(item("2.0.0"))))
+
+
 class TestBucket:
     FEED = appcast(
         item("3.0", more="<sparkle:channel>beta</sparkle:channel>"), item("2.0"), item("1.0", type="application/zip")
@@ -294,6 +303,16 @@ class TestBucket:
         move.s3.put("channels/nova/beta.json", policy)
         move.succeed(move.write("appcast.xml", self.FEED))
         assert move.s3.json("channels/nova/beta.json") == policy | {"includes": ["alpha", "stable"]}
+
+    def test_rollout_that_has_grown_stays(self, move: Move) -> None:
+        feed = move.write("latest.yml", f"{channel_file('Nova.exe')}stagingPercentage: 25\n")
+        move.succeed(feed)
+        policy = move.s3.json("channels/nova/stable.json")
+        assert policy["rollout"]["percent"] == 25
+        for rollout in ({**policy["rollout"], "percent": 50}, {"version": "0.9.0", "percent": 100}):
+            move.s3.put("channels/nova/stable.json", {**policy, "rollout": rollout})
+            move.succeed(feed)
+            assert move.s3.json("channels/nova/stable.json")["rollout"] == rollout
 
     def test_another_release_of_a_version_is_not_replaced(self, move: Move) -> None:
         move.succeed(move.write("appcast.xml", self.FEED))

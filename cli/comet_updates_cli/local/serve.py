@@ -139,6 +139,9 @@ ready {service}
 Get the latest release:
   curl -i {service}/v1/comet-cursor/stable
 
+Get it as an updater does (also appcast.xml, latest.yml, RELEASES, RELEASES.json, releases.win.json, feed.atom):
+  curl -i {service}/v1/comet-cursor/stable/tauri.json
+
 Upload a newer release with any S3 client (bucket {BUCKET}, any credentials), then get it again:
   curl -T examples/{upload} {s3}/{BUCKET}/{upload}
   aws --endpoint-url {s3} s3 cp examples/{upload} s3://{BUCKET}/{upload}

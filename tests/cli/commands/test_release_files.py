@@ -17,8 +17,10 @@ from typer.testing import CliRunner, Result
 
 from comet_updates.publish.publisher import Publisher
 from comet_updates_cli import app, terminal
+from testkit import documents
 from tests.cli.commands.test_release import Build, build, server
 from tests.cli.recognise.builds import elf, mac_app, pe, tarred, zipped
+from tests.formats.offers import artifact
 
 __all__ = ["build", "server"]
 
@@ -290,9 +292,34 @@ class TestFoldersAsTheyAre:
         lines = release(build, "--dry-run").stdout.splitlines()
         assert lines[0].split("  ")[0] == "file"
         assert lines[1].split() == [
-            *("App-1.0.0-arm64.AppImage", "linux", "aarch64", "archive", "its", "name", "electron-updater")
+            *(
+                "App-1.0.0-arm64.AppImage",
+                "linux",
+                "aarch64",
+                "archive",
+                "its",
+                "name",
+                "NetSparkle,",
+                "electron-updater",
+            )
         ]
         assert lines[2].endswith("its name, which has no architecture  Squirrel.Windows, Velopack")
+        assert "32-bit" not in "".join(lines), "no release was for it"
+
+    def test_copies_that_are_offered_a_file_they_cannot_run_are_named(self, build: Build) -> None:
+        """Release without a file for 32-bit Windows, after a release that has one."""
+        file = artifact("windows", "i686", "App-ia32.exe")
+        build.shop.s3.put(
+            "releases/nova/stable/0.9.0.json", documents.release("0.9.0", "stable", "nova", artifacts=[file])
+        )
+        dist(build, {"App-1.0.0-x64.exe": EXE})
+        found = release(build, "--dry-run").stdout
+        said = "behind   latest.yml (32-bit Windows): stays at 0.9.0, because this release has no file for 32-bit"
+        assert said in found
+        behind = json.loads(release(build, "--dry-run", "--json").stdout)["behind"]
+        assert {lag["document"] for lag in behind} == {"latest.yml (32-bit Windows)", "stable.yml (32-bit Windows)"}
+        dist(build, {"App-1.0.0-ia32.exe": EXE})
+        assert "32-bit" not in release(build, "--dry-run").stdout
 
 
 class TestSignatures:
