@@ -17,7 +17,10 @@ from stat import S_ISREG
 
 from comet_updates.errors import ConcurrentPublishError, FileInTheWayError, UnreadableFileError, UnwritableFileError
 
-_NO_WAIT = 0 if sys.platform == "win32" else os.O_NONBLOCK  # Windows has no pipes among its files
+if sys.platform == "win32":  # it has no pipes among its files
+    _NO_WAIT = 0
+else:
+    _NO_WAIT = os.O_NONBLOCK
 _NAME_MAX_CHARS = 100  # of the name in the temporary name, which a file system limits to 255 bytes
 
 

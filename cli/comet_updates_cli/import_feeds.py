@@ -291,7 +291,10 @@ def _parse(body: bytes, feed: imported.Feed) -> ModuleType:
     if _SQUIRREL.match(body):
         squirrel.parse(_text(body), feed)
         return squirrel
-    if start == b"<" or body.startswith((BOM_UTF16_BE, BOM_UTF16_LE)):
+    is_utf16 = body.startswith((BOM_UTF16_BE, BOM_UTF16_LE))
+    if is_utf16 and not body.decode("utf-16", "replace").lstrip().startswith("<"):
+        raise ForeignFeedError("is UTF-16 text, which its updater does not read. Save it as UTF-8 text")
+    if start == b"<" or is_utf16:
         sparkle.parse(body, feed)
         return sparkle
     if start == b"{":

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Mapping
 from io import BytesIO, TextIOWrapper
 from mmap import ACCESS_READ, mmap
@@ -30,23 +30,29 @@ HEAD_REFUSED = (400, 403, 405, 501)
 TEXT_MAX_CHARS = 10_000_000  # of a changelog; a release has far less
 _UTF8_MAX_BYTES = 4  # of a letter
 _SIGNATURE_MAX_BYTES = 100_000
+_SHOWN_CHARS = 40  # of a wrong signature in an error
 
 
 def signatures(file: Path, stated: Iterable[Evidence]) -> dict[str, str]:
     """Return the signatures of a file, by kind: those in the files beside it and those in the builder's feeds.
 
     Raises:
-        ArtifactError: a signature file has no signature, or a feed has another signature.
+        ArtifactError: a signature file or a feed has no signature, or they differ.
         UnreadableFileError: a signature file cannot be read.
     """
     found: dict[str, str] = {}
     for ending in skipped.SIGNATURES:
         beside = file.with_name(file.name + ending)
-        if beside.exists() and (read := _signature(beside, files.read(beside, _SIGNATURE_MAX_BYTES))):
+        if beside.exists() and (read := _signature(beside, files.read(beside, _SIGNATURE_MAX_BYTES), file)):
             found[read[0]] = read[1]
     for one in stated:
         for kind, signature in one.signatures.items():
-            if kind in file_signatures.KINDS and found.setdefault(kind, signature.strip()) != signature.strip():
+            if kind not in file_signatures.KINDS:
+                continue
+            if problem := file_signatures.form_problem(kind, signature):
+                said = f"its signature in {one.source} {problem}: {signature[:_SHOWN_CHARS]!r}"
+                raise ArtifactError(str(file), said, "Write the content of the signature file there, not its URL")
+            if found.setdefault(kind, signature.strip()) != signature.strip():
                 raise ArtifactError(
                     str(file),
                     f"its signature in {one.source} differs from the signature file beside it",
@@ -55,8 +61,10 @@ def signatures(file: Path, stated: Iterable[Evidence]) -> dict[str, str]:
     return found
 
 
-def _signature(file: Path, body: bytes) -> tuple[str, str] | None:
-    """Return the kind and the text of a signature, or None if it is one that no updater here reads."""
+def _signature(file: Path, body: bytes, signed: Path) -> tuple[str, str] | None:
+    """Return the kind and the text of a signature of `signed`, or None if it is one that no updater here reads."""
+    if body.startswith((BOM_UTF16_BE, BOM_UTF16_LE)):
+        raise ArtifactError(str(file), "is UTF-16 text, as `>` of PowerShell writes it", "Save it as UTF-8 text")
     if _is_foreign(body):
         return None
     try:
@@ -67,12 +75,25 @@ def _signature(file: Path, body: bytes) -> tuple[str, str] | None:
         printed = re.search(r'edSignature="([^"]+)"', text)
         signature = printed[1] if printed else text
         if _decoded(signature, 64):
+            _check_length(text, signed)
             return "ed25519", signature
-    elif text.startswith("untrusted comment:"):  # minisign's own file: Tauri needs all of it in base64
-        return "minisign", base64.b64encode(f"{text}\n".encode()).decode()
-    elif (_decoded(text) or b"").startswith(b"untrusted comment:"):
-        return "minisign", text
+    elif file_signatures.form_problem(file_signatures.MINISIGN, text) is None:
+        # minisign's own file: Tauri needs all of it in base64
+        is_own = text.startswith("untrusted comment:")
+        return "minisign", base64.b64encode(f"{text}\n".encode()).decode() if is_own else text
     raise ArtifactError(str(file), "not a signature of minisign, Tauri or Sparkle", "Sign the file again")
+
+
+def _check_length(printed: str, signed: Path) -> None:
+    """Check that a file has the size that `sign_update` printed beside its signature.
+
+    Raises:
+        ArtifactError: it has another size.
+    """
+    length, size = re.search(r'length="([0-9]+)"', printed), signed.stat().st_size
+    if length and int(length[1]) != size:
+        problem = f"changed after it was signed: it had {length[1]} bytes then, and has {size}"
+        raise ArtifactError(str(signed), problem, "Sign it again")
 
 
 def _is_foreign(body: bytes) -> bool:
@@ -123,7 +144,7 @@ def _signs(file: Path, kind: str, signature: str, key: str) -> bool:
 def _decoded(text: str, size_bytes: int | None = None) -> bytes | None:
     try:
         decoded = base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except ValueError:
         return None
     return decoded if size_bytes in (None, len(decoded)) else None
 

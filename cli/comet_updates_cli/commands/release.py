@@ -30,6 +30,7 @@ from comet_updates_cli.options import (
     Where,
     channel_name,
     product_name,
+    version_name,
     waiting,
 )
 from comet_updates_cli.rollout_options import GROUPS, Every, Groups, Percent, Start
@@ -184,7 +185,7 @@ def release(
     *,
     product: Annotated[str, typer.Option(callback=product_name, help=PRODUCT_HELP)],
     channel: Annotated[str, typer.Option(callback=channel_name, help=CHANNEL_HELP)] = "stable",
-    version: Annotated[str, typer.Option(help=VERSION_HELP)],
+    version: Annotated[str, typer.Option(callback=version_name, help=VERSION_HELP)],
     base_url: Annotated[
         str | None, typer.Option(callback=_base_url, help="URL of the folder from which clients download the files.")
     ] = None,

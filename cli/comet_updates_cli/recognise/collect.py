@@ -31,7 +31,8 @@ def collect(given: Iterable[Path]) -> Collected:
     """
     found = Collected([], [])
     seen: set[Path] = set()
-    for path in given:
+    # A link such as `App-latest.zip` comes last, so that the release has the name of the file itself.
+    for path in sorted(given, key=Path.is_symlink):
         _add(path, found, seen, 0)
     return found
 
@@ -48,9 +49,12 @@ def _add(path: Path, found: Collected, seen: set[Path], depth: int) -> None:
     if why:
         found.skipped.append(f"{path}/: {why}")
         return
+    if (real := path.resolve()) in seen:  # by a link, perhaps to a folder around it
+        return
+    seen.add(real)
     if depth == _DEPTH_MAX or len(found.files) > _FILES_MAX:
         raise ArtifactError(f"{path}/", "contains too many files or folders", "Name the files to release")
-    for inner in sorted(path.iterdir()):
+    for inner in sorted(path.iterdir(), key=lambda one: (one.is_symlink(), one)):
         _add(inner, found, seen, depth + 1)
 
 

@@ -105,7 +105,7 @@ def recognise(
             if not decided.is_told and name not in evidence.feeds:
                 problems += _other_version(name, decided, version)
     decisions = decide.with_siblings(decisions, evidence.installers)
-    problems += _shared_places(decisions)
+    problems += _shared_places(decisions) + _unnamed_installers(decisions, evidence.installers)
     if problems:
         raise RefusedFilesError(problems[:_PROBLEMS_MAX])
     for file in candidates:
@@ -332,6 +332,21 @@ def _shared_places(decisions: Mapping[str, Decision]) -> list[ArtifactError]:
             problems.append(
                 ArtifactError(name, f"{other} and this file both claim {place}", _to_choose(name, decision))
             )
+    return problems
+
+
+def _unnamed_installers(decisions: dict[str, Decision], installers: set[str]) -> list[ArtifactError]:
+    """Return a problem for each program that may be an installer whose `latest.yml` another job replaced."""
+    problems = []
+    for name in decide.unnamed_installers(decisions, installers):
+        is_installer = shlex.quote(f"{name}={'/'.join(decisions[name].kind)}")
+        problems.append(
+            ArtifactError(
+                name,
+                "latest.yml names an installer only for other computers. Perhaps another job replaced latest.yml",
+                f"Add --as {is_installer}. If this one is a portable program, write archive in place of installer",
+            )
+        )
     return problems
 
 

@@ -360,10 +360,11 @@ def parse(body: bytes, feed: imported.Feed) -> None:
         )
     feed.unknown("the file", set(document), READ | {"packages"})
     share = str(document.get("stagingPercentage", "")).strip()
-    if re.fullmatch(r"[0-9]{1,2}|100", share):
-        feed.decision("stagingPercentage", feed.channel, rollout={"version": version, "percent": int(share)})
-    elif share:  # electron-updater offers it to everyone then
-        feed.remark("stagingPercentage", f"{share[:20]!r} is not a whole number from 0 to 100 and is left out")
+    percent = _percent(share)
+    if percent is not None:
+        feed.decision("stagingPercentage", feed.channel, rollout={"version": version, "percent": percent})
+    elif share not in _NULL:  # electron-updater offers it to everyone then
+        feed.remark("stagingPercentage", f"{share[:20]!r} is not a number and is left out")
     notes = document.get("releaseNotes")
     if isinstance(notes, list):  # the notes of several versions
         notes = "\n\n".join(f"## {entry.get('version')}\n\n{entry.get('note') or ''}" for entry in notes)
@@ -380,6 +381,19 @@ def parse(body: bytes, feed: imported.Feed) -> None:
         title=document.get("releaseName"),
         notes={imported.NO_LANGUAGE: notes} if notes else None,
     )
+
+
+_NULL = ("", "~", "null")  # the values of YAML that js-yaml reads as nothing
+
+
+def _percent(written: str) -> int | None:
+    """Return the percentage that electron-updater reads, or None if it reads none.
+
+    Source: `AppUpdater.ts`, `isStagingMatch`. It reads the whole number at the beginning, as in `12.5` or `10%`, with
+    `parseInt`. It offers a release with more than 100 to everyone, and one with less than 0 to nobody.
+    """
+    found = re.match(r"[+-]?[0-9]{1,9}", written)
+    return min(max(int(found[0]), 0), 100) if found else None
 
 
 def _computer(feed: imported.Feed) -> _Computer:

@@ -322,6 +322,18 @@ def test_wait_for_a_live_release_shows_what_each_client_sees(build: Build) -> No
     assert {sight["document"]: sight["version"] for sight in said["live"]["documents"]}["tauri.json"] == "4.2.0"
 
 
+def test_release_is_not_live_before_its_last_document_is_written(build: Build) -> None:
+    """Publishing writes the manifest last. Stop it before that."""
+    key = "public/v1/comet-cursor/stable/manifest.json"
+    build.run()
+    serve_what_is_public(build)
+    assert wait(build).exit_code == 0, "positive control"
+    build.shop.s3.delete(key)
+    del build.server.files["manifest.json"]
+    late = wait(build)
+    assert (late.exit_code, "not live after" in late.output) == (3, True)
+
+
 def test_a_document_that_the_service_still_tells_otherwise_is_not_live(build: Build) -> None:
     build.run()
     serve_what_is_public(build)
