@@ -79,6 +79,7 @@ def test_what_tells_copies_apart_is_found(module: str, old: str, new: str) -> No
         (PUBLISHING[0], "    run = _run()", "    run = _run()\n    if event.get('x'): print(event)"),
         (PUBLISHING[0], "return _handle(event)", "return _handle(_context)"),
         (PUBLISHING[1], "return [unquote", "who = json.loads(body) if 'AIDA' in body else None\n    return [unquote"),
+        (PUBLISHING[1], '.get("Event") == "s3:TestEvent"', '.get("Event") == ADDRESS'),
         (PUBLISHING[1], '["s3"]["object"]["key"]', '["s3"]["object"].get(WHAT)'),
         (
             PUBLISHING[1],
