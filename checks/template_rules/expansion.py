@@ -104,7 +104,8 @@ def resources(expanded: Template, type_: str) -> dict[str, dict[str, Any]]:
 
 def paths(value: Any, path: str = "") -> Iterator[str]:
     """Yield the paths of the values, such as `Rules[].Prefix`. An empty list or mapping has a path, too."""
-    if isinstance(value, dict) and value and set(value) not in WHOLE:
+    is_text_with_values = isinstance(value, dict) and isinstance(value.get("Fn::Sub"), list)
+    if isinstance(value, dict) and value and (set(value) not in WHOLE or is_text_with_values):
         for key, item in value.items():
             yield from paths(item, f"{path}.{key}" if path else key)
     elif isinstance(value, list) and value:

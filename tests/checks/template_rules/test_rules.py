@@ -129,6 +129,8 @@ def test_what_sam_refuses_is_an_error_of_ours() -> None:
         ({"A": [{"B": 1}, {"C": 2}]}, ["A[].B", "A[].C"]),
         ({"A": {"Ref": "X"}}, ["A"]),
         ({"A": {"Fn::If": ["C", {"B": 1}, 2]}}, ["A.Fn::If[]", "A.Fn::If[].B", "A.Fn::If[]"]),
+        ({"A": {"Fn::Sub": "${X}"}}, ["A"]),
+        ({"A": {"Fn::Sub": ["${B}", {"B": {"Ref": "X"}}]}}, ["A.Fn::Sub[]", "A.Fn::Sub[].B"]),
         ({"A": {"Ref": "X", "B": 1}}, ["A.Ref", "A.B"]),
         ({"A": {}, "B": []}, ["A", "B"]),
     ],
