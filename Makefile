@@ -1,6 +1,6 @@
 # Everything is installed into environments beside this file, once, from lock files with hashes. Later runs need no network.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-clients coverage lint format policy privacy torture schemas commands sbom build bench fleet lock clean
+.PHONY: help run test test-all test-clients coverage lint format policy privacy torture schemas commands parameters sbom build bench fleet lock clean
 
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
@@ -69,6 +69,9 @@ schemas: .venv/dev ## Write schemas/ from the models
 
 commands: .venv/dev ## Write docs/commands.md from the commands
 	.venv/bin/python tools/write_commands.py
+
+parameters: .venv/dev ## Write docs/parameters.md from template.yaml
+	.venv/bin/python tools/write_parameters.py
 
 sbom: .venv-sbom/installed ## Write sbom/answer.json and sbom/publish.json: the content of each layer, with hashes
 	@mkdir -p sbom

@@ -45,6 +45,10 @@ class Counts:
         """Return the sum of one figure."""
         return self._sums[figure]
 
+    def nonzero(self) -> dict[str, int]:
+        """Return the sums that are not 0, by figure."""
+        return {figure: number for figure, number in self._sums.items() if number}
+
     @property
     def is_clean(self) -> bool:
         """True if no answer was wrong and nothing was lost."""

@@ -27,7 +27,7 @@ from comet_updates_cli import app
 from testkit.documents import release
 from testkit.lambda_runtime import free_port
 from testkit.project import ROOT
-from tests.flows.documented import Shell, Step, steps
+from tests.flows.documented import Command, Shell, Step, steps
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 EXAMPLES = sorted([*ROOT.glob("samples/**/*.json"), *ROOT.glob("examples/**/*.json")])
@@ -267,6 +267,15 @@ def test_links_to_headings_lead_to_one(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_aws_command_that_is_shown_exists(page: Path) -> None:
+    """`tests/flows/test_recovery.py` has the positive controls."""
+    text = page.read_text()
+    files = dict(re.findall(r"`(\w+\.json)`[^\n]*(?:\n[^`\n][^\n]*)?:?\n\n```json\n(.*?)```", text, re.DOTALL))
+    for line in re.findall(r"^\$ (aws (?:.+\\\n)*.+)$", text, re.MULTILINE):
+        Command(line.replace("\\\n", ""), files).check()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_that_is_shown_exists(page: Path) -> None:
     text = page.read_text()
     groups = {
@@ -283,6 +292,14 @@ def test_the_page_of_commands_is_what_the_commands_say_of_themselves() -> None:
     written = runpy.run_path(str(ROOT / "tools" / "write_commands.py"))["render"]()
     assert (ROOT / "docs" / "commands.md").read_text() == written, "make commands"
     assert "Exit codes: 0" in written
+
+
+def test_the_page_of_parameters_is_what_the_template_says() -> None:
+    tool = runpy.run_path(str(ROOT / "tools" / "write_parameters.py"))
+    template = tool["read"]()
+    assert (ROOT / "docs" / "parameters.md").read_text() == tool["render"](template), "make parameters"
+    changed = {**template, "Rules": {"R": {"Assertions": [{"AssertDescription": "Another rule."}]}}}
+    assert "- Another rule." in tool["render"](changed), "the positive control"
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
@@ -326,7 +343,7 @@ def test_the_version_is_the_newest_in_the_changelog() -> None:
 
 
 def test_the_deploying_page_names_every_parameter_and_output() -> None:
-    page = (ROOT / "docs" / "deploying.md").read_text()
+    page = (ROOT / "docs" / "deploying.md").read_text() + (ROOT / "docs" / "parameters.md").read_text()
     template = (ROOT / "template.yaml").read_text()
     for block in ("Parameters", "Outputs"):
         (text,) = re.findall(rf"^{block}:\n((?:[ #].*\n|\n)+)", template, re.MULTILINE)

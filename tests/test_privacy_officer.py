@@ -53,7 +53,7 @@ def figures(template: Template) -> dict[str, str]:
         "dead-letter queue: the same, after five failures": f"{queues['DeadLetters']} at most",
         "published documents: old versions": f"{old['public/']} days",
         "refusals of uploads: old versions": f"{old['rejected/']} days",
-        "packs, a copy of the uploads: old versions": f"{old['packs/']} day ",
+        "publishing's own copies of uploads (`packs/`): old versions": f"{old['packs/']} day ",
         "parts of a release that several jobs build": (
             f"{rules['parts/']['ExpirationInDays']} days; old versions {old['parts/']} day "
         ),

@@ -18,6 +18,8 @@ S3_S = 0.02  # assumed: one GET, within the region
 ANSWER_GB = 0.25  # template.yaml
 PUBLISH_GB = 0.5  # template.yaml
 MEMORY_TTL_S = 60  # template.yaml: an environment asks S3 for a document once in so long
+REQUESTS_PER_CONCURRENCY = 10  # Lambda: at most 10 requests a second for each, however short
+PEAK = 3  # clients that come back at random times after an outage of an hour make about three times the usual rate
 SWEEP_S = 300  # template.yaml
 SWEEP_TAKES_S = 2.0  # assumed
 SWEEP_LISTS = 25  # of a sweep that finds nothing to do in less than a thousand objects; counted in tests/bench
@@ -51,6 +53,11 @@ def origin(fleet: Fleet, setup: Setup) -> Origin:
     standing = 1 + math.ceil(rps * WARM_S)
     s3_rps = origin_rps(rps, Setup(standing, setup.documents, MEMORY_TTL_S))
     return Origin(rps, s3_rps, rps * (WARM_S + cold_share * COLD_S) + s3_rps * S3_S, cold_share)
+
+
+def concurrency(rps: float, busy: float) -> int:
+    """Return the concurrency that `rps` requests a second take, of which `busy` run at the same time."""
+    return math.ceil(max(busy, rps / REQUESTS_PER_CONCURRENCY))
 
 
 def amounts(fleet: Fleet, setup: Setup, options: Options) -> dict[str, float]:

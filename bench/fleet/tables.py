@@ -136,10 +136,28 @@ def _peaks(name: str, traffic: Traffic, since_s: float, takes_s: float) -> list[
     times = [time for time in origin_requests(traffic, CDN, random.Random(name)) if time >= since_s]
     polls = max(after - before for before, after in pairwise(traffic.expected))
     behind = environments(times, warm_s=cost.WARM_S, cold_s=cost.COLD_S)
-    return [name, _about(polls), str(busiest_second(times)), str(behind), _about(polls * takes_s)]
+    return [
+        name,
+        _about(polls),
+        str(busiest_second(times)),
+        str(behind),
+        _about(cost.concurrency(polls, polls * takes_s)),
+    ]
 
 
-_PEAK_HEAD = ["polls, busiest second", "at the origin", "functions at once", "functions at once, no CDN"]
+def _quotas_table() -> str:
+    rows = []
+    for size in DOTS:
+        average = Fleet(size).polls_per_s
+        peak = average * cost.PEAK
+        rows.append(
+            [_clients(size), _number(average), _number(peak), str(cost.concurrency(peak, peak * cost.WARM_S + 1))]
+        )
+    head = ["clients", "requests a second, on average", "after an outage of an hour", "concurrency for it"]
+    return _table(head, rows)
+
+
+_PEAK_HEAD = ["polls, busiest second", "at the origin", "functions at once", "concurrency, no CDN"]
 
 
 def _herd_table() -> str:
@@ -211,6 +229,7 @@ def _assumptions_table() -> str:
 
 
 FIGURES: dict[str, Callable[[], str]] = {
+    "quotas": _quotas_table,
     "origin": _origin_table,
     "bill": _bill_table,
     "choices": _choices_table,

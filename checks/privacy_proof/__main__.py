@@ -72,7 +72,7 @@ def _shown(results: Iterable[MutantResult | Run], total: int, console: Console) 
 
 
 def _table(caught: list[MutantResult]) -> Table:
-    table = Table("what it does with the leak built in", "breaks", "caught by", "by running the code", box=None)
+    table = Table("what it does with the leak built in", "breaks", "caught by", "without the source code", box=None)
     for found in caught:
         by, without = (_words(test) for test in (found.by, found.without))
         table.add_row(escape(found.mutant.name), found.mutant.breaks, by, "the same" if by == without else without)
@@ -88,6 +88,8 @@ def _report(console: Console, checked: Run, caught: list[MutantResult]) -> None:
     made = report.make(checked, caught, commit, changed=changed)
     for test in checked.failed():
         console.print(f"Failed: {escape(test)}", style="red")
+    for check in (check for check in checks() if not checked.of(check)):
+        console.print(f"Ended without a result: {escape(check.test)}", style="red", soft_wrap=True)
     for test in (test for test, outcome in checked.outcomes.items() if outcome == "skipped"):
         why = f"`.venv/bin/python -m pytest -n 0 -rs {test}` says which tool is missing"
         console.print(f"Skipped: {escape(test)}. {escape(why)}.", style="red", soft_wrap=True)

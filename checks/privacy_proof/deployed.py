@@ -82,6 +82,58 @@ IN_PACKAGES: dict[str, tuple[str, str, Text]] = {
     ),
 }
 
+FUNCTIONS, LAYERS, BUILD = "functions/Makefile", "layers/Makefile", "tools/build.sh"
+_COMPILE = "\t@python3.13 -I -m compileall"
+_HANDLER = '"$$ARTIFACTS_DIR/comet_updates/answer/handler.py"'
+_LOGGER = '"$$ARTIFACTS_DIR/python/aws_lambda_powertools/__init__.py"'
+_PUBLISH = '"$$ARTIFACTS_DIR/comet_updates/publish/handler.py"'
+_MODES = "\t@chmod"
+_PRINT = "echo 'handler = lambda event, context, made=handler: print(event) or made(event, context)'"
+
+IN_BUILD: dict[str, tuple[str, str, *tuple[Text, ...]]] = {
+    "has the build add a line to the handler": (
+        "always",
+        FUNCTIONS,
+        Text(_COMPILE, f"\t@if [ $@ = build-AnswerFunction ]; then {_PRINT} >> {_HANDLER}; fi\n{_COMPILE}"),
+    ),
+    "has byte code that the source beside it does not show": (
+        "always",
+        FUNCTIONS,
+        Text(_COMPILE, f"\t@[ ! -e {_PUBLISH} ] || {{ cp {_PUBLISH} kept; {_PRINT} >> {_PUBLISH}; }}\n{_COMPILE}"),
+        Text(_MODES, f"\t@[ ! -e kept ] || mv kept {_PUBLISH}\n{_MODES}"),
+    ),
+    "has the build change a library": (
+        "always",
+        LAYERS,
+        Text(_COMPILE, f"\t@if [ $@ = build-AnswerLayer ]; then echo 'import socket' >> {_LOGGER}; fi\n{_COMPILE}"),
+    ),
+    "has the build add a line on one machine": (
+        "environment",
+        FUNCTIONS,
+        Text(_COMPILE, f'\t@[ -z "$$CI" ] || {_PRINT} >> {_HANDLER}\n{_COMPILE}'),
+    ),
+    "has the build add a line after a date": (
+        "delayed",
+        FUNCTIONS,
+        Text(_COMPILE, f"\t@[ $$(date +%s) -lt 2000000000 ] || {_PRINT} >> {_HANDLER}\n{_COMPILE}"),
+    ),
+    "has the build take more libraries from a variable": (
+        "environment",
+        LAYERS,
+        Text("-r $<", "-r $< $(MORE)"),
+    ),
+    "lets variables of the builder reach the build": (
+        "environment",
+        FUNCTIONS,
+        Text("unexport $(filter-out ", "export $(filter-out "),
+    ),
+    "has the build use another Python if there is one": (
+        "environment",
+        BUILD,
+        Text("set -eu\n", "set -eu\nif [ -d /opt/python ]; then PATH=/opt/python:$PATH; fi\n"),
+    ),
+}
+
 IN_AUDIT: dict[str, tuple[str, Change]] = {
     "has the audit call each file equal": ("_same", Before("return True")),
     "has the audit compare sizes": ("_same", Before("return $3.file_size == len($1)")),
@@ -112,6 +164,10 @@ ALL = (
     *(
         Mutant(name, breaks, place, (change,), family="packages")
         for name, (breaks, place, change) in IN_PACKAGES.items()
+    ),
+    *(
+        Mutant(name, "P3", place, tuple(changes), when=when, family="packages")
+        for name, (when, place, *changes) in IN_BUILD.items()
     ),
     *(
         Mutant(name, "P3", f"{_AUDIT}.{function}", (change,), family="audit")

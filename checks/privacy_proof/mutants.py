@@ -876,7 +876,7 @@ _IN_CLIENT = (
         Before(
             "from comet_updates_client import http\n"
             "address = $1.channel.address\n"
-            "wire.document(address, request.ask(address), ssl.create_default_context(), 10**6)"
+            "http.document(address, request.ask(address), ssl.create_default_context(), 10**6)"
         ),
     ),
     _mutant(

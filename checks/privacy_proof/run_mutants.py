@@ -15,7 +15,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import NamedTuple, Self
 
-from checks.privacy_proof import gate, imports, session
+from checks.privacy_proof import build_steps, gate, imports, session
 from checks.privacy_proof.mutant import BrokenMutantError, Built, Mutant, build
 from checks.privacy_proof.source import FOLDERS
 from checks.privacy_proof.worker import Command
@@ -25,6 +25,10 @@ from testkit.reviewed import ANSWER_MODULES
 
 LIKELY_MAX = 3
 """The number of checks that run before the others are collected. Collecting takes as long as running some of them."""
+
+PATIENCE_S = 7200
+"""How long one check may take in its thorough form before it is ended. The longest has some minutes of work, and a busy
+machine may do a tenth of it in the same time."""
 
 NO_TEST_FAILED, TESTS_FAILED = 0, 1
 """Exit codes of pytest; any other means that the checks did not run."""
@@ -71,7 +75,7 @@ class MutantResult(NamedTuple):
         mutant: the mutant.
         by: the test that failed first, or `None` if the mutant survived.
         without: the test that failed first without the checks of the source code, or `None`. For a leak that is not
-            there each time, only one quick check is tried.
+            there each time, at most one quick check is tried.
     """
 
     mutant: Mutant
@@ -84,7 +88,7 @@ def copy_of(root: Path, folder: Path) -> Path:
     command = ["git", "-C", str(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     for name in filter(None, listed.split("\0")):
-        if (root / name).exists():
+        if (root / name).is_file():  # not a link to a folder, nor a file that was deleted
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(root / name, folder / name)
     return folder
@@ -144,7 +148,8 @@ class Worker:
                 "COMET_TALLY": str(figures),
             }
             tests = [check.test for check in checks]
-            code, printed = self._answer(root, environment, ["-p", "checks.privacy_proof.recorder", *options, *tests])
+            plugin = ["-p", "checks.privacy_proof.recorder", "-o", f"faulthandler_timeout={PATIENCE_S}"]
+            code, printed = self._answer(root, environment, [*plugin, *options, *tests])
             ran = Run(dict(_lines(outcomes)), list(_lines(figures)))
         if code not in (NO_TEST_FAILED, TESTS_FAILED) or not ran.outcomes:
             raise BrokenMutantError(printed[-4000:])
@@ -183,7 +188,7 @@ def checks_of(mutant: Mutant) -> list[Check]:
     broken = [check for check in _broken(mutant) if check not in OF_SOURCE]
     likely = [check for check in dict.fromkeys(_likely(mutant.place)) if check in broken]
     others = set(broken) - set(likely)
-    return [*likely, *sorted(others, key=lambda check: (check in COSTLY, check not in ANY_LINE, *check))]
+    return [*likely, *sorted(others, key=lambda check: (check in COSTLY, *check))]
 
 
 def _broken(mutant: Mutant) -> list[Check]:
@@ -191,20 +196,25 @@ def _broken(mutant: Mutant) -> list[Check]:
 
 
 OF_ANSWERING = {promises.GATE: gate.violations, promises.USES: imports.violations}
-OF_SOURCE = OF_ANSWERING | {
+OF_PYTHON = OF_ANSWERING | {
     promises.UPLOADS: gate.violations_of_uploads,
     promises.CLIENT_SENDS: gate.violations_of_client,
 }
-"""The checks that read the source code. They run nothing, so they run here."""
+OF_SOURCE = {*OF_PYTHON, promises.BUILD_STEPS, promises.SCREEN, promises.OLD_VERSION_SCREEN}
+"""The checks that read the source code. They run nothing, so the rules run here. The two that count lines are left out
+here: they would catch any leak that adds a line, and say little about it."""
 
 
 def by_source(mutant: Mutant, built: Built) -> Check | None:
     """Return the first check of the source code that sees `built`, if it is one of the promises of `mutant`."""
-    module = ".".join(built.file.with_suffix("").parts[1:])
+    if built.file.as_posix() in build_steps.STEPS:
+        seen = promises.BUILD_STEPS in _broken(mutant) and build_steps.violations(built.file.as_posix(), built.after)
+        return promises.BUILD_STEPS if seen else None
     if built.file.suffix != ".py":
         return None
+    module = ".".join(built.file.with_suffix("").parts[1:])
     broken = [check for check in _broken(mutant) if module in ANSWER_MODULES or check not in OF_ANSWERING]
-    return next((check for check, rules in OF_SOURCE.items() if check in broken and rules(module, built.after)), None)
+    return next((check for check, rules in OF_PYTHON.items() if check in broken and rules(module, built.after)), None)
 
 
 def quick_check(mutant: Mutant) -> Check | None:
@@ -216,7 +226,8 @@ def quick_check(mutant: Mutant) -> Check | None:
 
 QUICK = (
     ("template.yaml", promises.TEMPLATE),
-    ("layers/", promises.TEMPLATE),
+    ("layers/answer", promises.TEMPLATE),
+    ("layers/publish", promises.TEMPLATE),
     ("comet_updates.answer", promises.TRACES),
     ("comet_updates.publish.run", promises.PUBLISHING_ALONE),
     ("comet_updates_client", promises.CLIENT_ALONE),
@@ -225,12 +236,10 @@ QUICK = (
 IN_A_SESSION = 12
 """The number of leaks that one session tries."""
 COSTLY = {
-    *(promises.WHO_UPLOADS, promises.EVERY_FAULT_OF_PUBLISHING, promises.SANDBOX, promises.SANDBOX_PUBLISHING),
+    *(promises.WHO_UPLOADS, promises.EVERY_FAULT_OF_PUBLISHING),
+    *(promises.SANDBOX, promises.SANDBOX_PUBLISHING, promises.BUILT),
 }
 """These run last, since they take the longest."""
-ANY_LINE = {promises.SEEN_BY, promises.OLD_VERSION_SEEN}
-"""These run before the others that are not likely: they are quick, and notice every line added to the reviewed code."""
-
 _LIKELY = (
     (
         "template.yaml",
@@ -243,8 +252,10 @@ _LIKELY = (
             promises.LEGACY_EDGE,
         ),
     ),
-    ("layers/", (promises.FEW_LIBRARIES, promises.TEMPLATE)),
+    ("layers/answer", (promises.FEW_LIBRARIES, promises.TEMPLATE)),
     ("comet_updates_cli.audit", promises.AUDIT),
+    ("functions/Makefile", (promises.BUILT,)),
+    ("layers/Makefile", (promises.BUILT,)),
     ("functions/", (promises.PAGE, promises.PAGE_ALONE)),
     ("comet_updates.formats.manifest", (promises.TO_ASK,)),
     ("comet_updates.formats", (promises.PAGE, promises.PAGE_ALONE)),
@@ -280,7 +291,7 @@ _LIKELY = (
     ),
     (
         "comet_updates.answer",
-        (promises.SEEN_BY, promises.MEMORY, promises.ONE_CORRESPONDENT, promises.NO_REDIRECT, promises.FEW_MODULES),
+        (promises.MEMORY, promises.ONE_CORRESPONDENT, promises.NO_REDIRECT, promises.SEEN_BY, promises.FEW_MODULES),
     ),
     ("comet_updates.answer", (promises.FINITE_LOG, promises.NO_CANARY, promises.EVERY_FAULT)),
 )
@@ -368,9 +379,12 @@ def hunt(
             try:
                 match task:
                     case Mutant():
-                        return [_result(task, source[task], try_one(task, copy, worker))]
+                        is_known = source[task] and task.when != "always"
+                        return [_result(task, source[task], None if is_known else try_one(task, copy, worker))]
                     case Session(check, some):
-                        failed = worker.session(copy, check, [built[mutant] for mutant in some])
+                        leaks = [built[mutant] for mutant in some]
+                        # A busy machine can spoil a session. To repeat it costs less than to try each leak on its own.
+                        failed = worker.session(copy, check, leaks) or worker.session(copy, check, leaks)
                         return list(_after_session(check, some, failed, source))
                 return [worker.run(copy, task, full=True)]
             finally:

@@ -25,7 +25,7 @@ def main(*, only: Annotated[str, typer.Option(help="Run only the parts whose nam
 
 
 def run(chosen: Mapping[str, Part]) -> bool:
-    """Run the parts and print the line. Return whether nothing failed, was wrong or was lost."""
+    """Run the parts, and print a line for each and for all. Return whether nothing failed, was wrong or was lost."""
     counts = Counts()
     with ThreadPoolExecutor(PROCESSES) as pool:
         failed = _failed(
@@ -45,13 +45,15 @@ def _failed(done: Iterable[tuple[str, bool]]) -> list[str]:
 
 
 def _run(name: str, part: Part, counts: Counts) -> tuple[str, bool]:
-    started = time.monotonic()
+    started, own = time.monotonic(), Counts()
     try:
-        is_well = part(counts)
+        is_well = part(own)
     except Exception:  # noqa: BLE001 (the others, and the line, come all the same)
         traceback.print_exc()
         is_well = False
-    print(f"== {name}: {time.monotonic() - started:.0f} s, {'well' if is_well else 'FAILED'}", flush=True)
+    counts.add(**own.nonzero())
+    figures = "".join(f" {figure}={number}" for figure, number in own.nonzero().items())
+    print(f"== {name}: {time.monotonic() - started:.0f} s, {'well' if is_well else 'FAILED'}{figures}", flush=True)
     return name, is_well
 
 

@@ -17,6 +17,9 @@ from testkit.counts import Counts
 
 ROOT = Path(__file__).parents[2]
 
+TEST_LONGEST_S = 7_200
+"""The longest time for one test. The thorough form of a test takes minutes, and on a busy machine ten times as long."""
+
 Part = Callable[[Counts], bool]
 """A part adds its figures, prints its other results, and returns whether it succeeded."""
 
@@ -31,6 +34,7 @@ def checks(*paths: str, root: Path = ROOT) -> Part:
         with tempfile.TemporaryDirectory() as folder:
             figures = Path(folder) / "figures"
             command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *paths]
+            command += ["-o", f"faulthandler_timeout={TEST_LONGEST_S}"]
             environment = os.environ | counts.environment(figures)
             said = Path(folder) / "said"  # other parts print at the same time, so this output is printed in one piece
             with said.open("w") as output:

@@ -31,11 +31,19 @@ BEHAVIOUR = {
 Other keys log, run code at the edge, pass on more, or authenticate clients.
 """
 
-ONE_WAY = {
-    "HasCdn": {"Fn::Equals": [{"Ref": "UseCdn"}, "true"]},
-    "HasGateway": {"Fn::Equals": [{"Ref": "UseCdn"}, "false"]},
+WAYS = {
+    "HasCdn": {"Fn::Not": [{"Fn::Equals": [{"Ref": "UseCdn"}, "false"]}]},
+    "HasGateway": {"Fn::Not": [{"Fn::Equals": [{"Ref": "UseCdn"}, "true"]}]},
+    "HasDomain": {"Fn::Not": [{"Fn::Equals": [{"Ref": "DomainName"}, ""]}]},
+    "HasCdnDomain": {"Fn::Not": [{"Fn::Equals": [{"Ref": "CertificateArn"}, ""]}]},
+    "HasGatewayDomain": {
+        "Fn::And": [{"Condition": "HasGateway"}, {"Fn::Not": [{"Fn::Equals": [{"Ref": "GatewayCertificateArn"}, ""]}]}]
+    },
 }
-"""The conditions under which one of the two ways to the answering function exists."""
+"""The conditions under which each of the two ways to the answering function exists, and has the publisher's name.
+
+At least one way exists for every value of `UseCdn`. Both exist only for `both`, while a DNS entry moves.
+"""
 
 TWO_PEOPLE = {
     "RuleCondition": {"Fn::Not": [{"Fn::Equals": [{"Ref": "OwnerPrincipalArn"}, ""]}]},
@@ -87,7 +95,7 @@ def _behaviours(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _tls(certificate: Any) -> Iterator[tuple[str, str]]:
     match certificate:
-        case {"Fn::If": ["HasDomain", {"MinimumProtocolVersion": lowest}, {"CloudFrontDefaultCertificate": True}]}:
+        case {"Fn::If": ["HasCdnDomain", {"MinimumProtocolVersion": lowest}, {"CloudFrontDefaultCertificate": True}]}:
             if lowest not in allowed.CDN_TLS:
                 yield f"accepts {lowest}", f"Set one of {allowed.CDN_TLS}"
         case _:
@@ -109,8 +117,10 @@ class OneDoor(PolicyRule):
             if url.get("TargetFunctionArn") != {"Ref": LIVE}:
                 yield Finding(name, f"leads to {url.get('TargetFunctionArn')}", f"Make it lead to {LIVE}")
         conditions = expanded.get("Conditions", {})
-        if {name: conditions.get(name) for name in ONE_WAY} != ONE_WAY:
-            yield Finding("Conditions", "gateway and CDN may both exist, or neither", f"Set {ONE_WAY}")
+        if {name: conditions.get(name) for name in WAYS} != WAYS:
+            yield Finding("Conditions", "gateway and CDN do not exist as UseCdn says", f"Set {WAYS}")
+        if (default := expanded.get("Parameters", {}).get("UseCdn", {}).get("Default")) != "false":
+            yield Finding("Parameters", f"UseCdn is {default} by default", 'Set its default to "false"')
         for name, control in resources(expanded, "AWS::CloudFront::OriginAccessControl").items():
             config = control.get("OriginAccessControlConfig", {})
             if (config.get("SigningBehavior"), config.get("OriginAccessControlOriginType")) != ("always", "lambda"):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,8 @@ class NoClientIsCounted(PolicyRule):
     id = "E9514"
     shortdesc = "Counts have no data of clients"
     description = (
-        "Filters of logs are allowed.COUNTED, without a dimension. Alarms watch allowed.WATCHED. The dashboard "
-        "searches no log."
+        "Filters of logs are allowed.COUNTED, without a dimension. Alarms watch allowed.WATCHED and allowed.COMPUTED. "
+        "The dashboard searches no log."
     )
 
     def findings(self, expanded: Template) -> Iterator[Finding]:
@@ -40,8 +41,10 @@ class NoClientIsCounted(PolicyRule):
                     name, "counts by the content of a line", "Remove Dimensions: CloudWatch keeps a count for 15 months"
                 )
         for name, alarm in resources(expanded, "AWS::CloudWatch::Alarm").items():
-            if _watched(alarm) != allowed.WATCHED.get(name):
-                problem = f"watches {_watched(alarm)} instead of {allowed.WATCHED.get(name)}"
+            watched = _computed(alarm) if "Metrics" in alarm else _watched(alarm)
+            decided = allowed.WATCHED.get(name) or allowed.COMPUTED.get(name)
+            if watched != decided:
+                problem = f"watches {watched} instead of {decided}"
                 yield Finding(name, problem, f"Change it back, or add it to WATCHED {IN_DEPLOYMENT}")
         for name, dashboard in resources(expanded, "AWS::CloudWatch::Dashboard").items():
             for extra in sorted(_drawn(dashboard.get("DashboardBody")) - DRAWN):
@@ -63,7 +66,34 @@ def _watched(alarm: dict[str, Any]) -> tuple[Any, ...]:
     return namespace, alarm.get("MetricName"), by
 
 
+def _computed(alarm: dict[str, Any]) -> tuple[Any, ...]:
+    formulas = [each["Expression"] for each in alarm["Metrics"] if "Expression" in each]
+    metrics = (each["MetricStat"]["Metric"] for each in alarm["Metrics"] if "MetricStat" in each)
+    return text_of(formulas[0]) if len(formulas) == 1 else formulas, tuple(_watched(metric) for metric in metrics)
+
+
 def _drawn(body: Any) -> set[str]:
-    with suppress(ValueError, KeyError, TypeError):
-        return {str(widget.get("type")) for widget in json.loads(body["Fn::Sub"])["widgets"]}
+    conditions = re.findall(r"'Fn::If': \['(\w+)'", repr(body))
+    with suppress(ValueError, KeyError, TypeError, AttributeError):
+        bodies = [json.loads(text_of(body, without)) for without in ((), conditions)]
+        return {str(widget.get("type")) for found in bodies for widget in found["widgets"]}
     return {"unknown"}
+
+
+def text_of(value: Any, without: Collection[str] = ()) -> str:
+    """Return a text of the template, with the names of variables left in it.
+
+    Args:
+        value: a string, `Fn::Sub` or `Fn::If`.
+        without: the conditions that are false. All others are true.
+    """
+    match value:
+        case {"Fn::Sub": [str(text), dict(parts)]}:
+            return re.sub(
+                r"\$\{(\w+)\}", lambda found: text_of(parts[found[1]], without) if found[1] in parts else found[0], text
+            )
+        case {"Fn::Sub": str(text)}:
+            return text
+        case {"Fn::If": [str(condition), one, other]}:
+            return text_of(other if condition in without else one, without)
+    return str(value)

@@ -94,7 +94,9 @@ def _switch(expanded: Template) -> Iterator[tuple[str, str]]:
 
 
 def _version(expanded: Template, version: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    read = _refs(resources(expanded, "AWS::Lambda::Function").get(ANSWERING)) & expanded.get("Parameters", {}).keys()
+    function = dict(resources(expanded, "AWS::Lambda::Function").get(ANSWERING, {}))
+    function.pop("ReservedConcurrentExecutions", None)  # it belongs to the function, not to a version
+    read = _refs(function) & expanded.get("Parameters", {}).keys()
     said = set(re.findall(r"\$\{(\w+)\}", str(version.get("Description"))))
     for parameter in sorted(read - said):
         remedy = "Name it in VersionDescription: otherwise a new value makes no new version"

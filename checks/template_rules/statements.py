@@ -6,6 +6,17 @@ from typing import Any, NamedTuple
 
 from comet_updates_cli.audit import allowed
 
+OWN_KEY = {
+    "Fn::Sub": [
+        "arn:${AWS::Partition}:kms:${AWS::Region}:${Account}:key/${Id}",
+        {
+            "Account": {"Fn::Select": [4, {"Fn::Split": [":", {"Ref": "OnlineKeyArn"}]}]},
+            "Id": {"Fn::Select": [1, {"Fn::Split": ["/", {"Ref": "OnlineKeyArn"}]}]},
+        },
+    ]
+}
+"""The key of `OnlineKeyArn` in the region of the stack."""
+
 
 class Statement(NamedTuple):
     """A statement of a policy, without the order that its author chose.
@@ -52,7 +63,7 @@ def arn(value: Any) -> str:
             return f"${{{name}.{attribute}}}"
         case {"Fn::Sub": str(text)} if len(value) == 1:
             return text
-        case {"Fn::If": ["HasOnlineKey", {"Ref": "OnlineKeyArn"}, {"Fn::Sub": str(no_key)}]}:
+        case {"Fn::If": ["HasOnlineKey", key, {"Fn::Sub": str(no_key)}]} if key == OWN_KEY:
             return "${OnlineKeyArn}" if no_key.endswith(":key/none") else no_key
     return str(value)
 

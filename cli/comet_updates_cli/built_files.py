@@ -14,6 +14,8 @@ from comet_updates_cli.recognise.evidence import Evidence
 from comet_updates_cli.recognise.recognised import Ask
 from comet_updates_cli.release_document import Wire
 
+_REASONS_MAX = 3  # in one error
+
 
 @dataclass(frozen=True)
 class Built:
@@ -73,7 +75,9 @@ def read(
     """
     files = recognised.recognise(given, told, version, build, ask)
     if not files.recognised:
-        raise ArtifactError("FILE", "none of the files is one to release", "Name the built files, or use --as")
+        reasons = "; ".join(files.skipped[:_REASONS_MAX])
+        problem = f"none of the files is one to release{f' ({reasons})' if reasons else ''}"
+        raise ArtifactError("FILE", problem, "Name the built files, or use --as")
     made = []
     with output.in_bytes("Hashing", sum(_size(one.file) for one in files.recognised), quiet=quiet) as advance:
         for one in files.recognised:

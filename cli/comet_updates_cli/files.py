@@ -1,20 +1,26 @@
-"""Files of the person at the terminal: written whole or not at all, and never lost. All commands write with it.
+"""Files of the person at the terminal: all commands read and write them here.
 
-A file is written under a temporary name, `.NAME.*.tmp`, and gets its own name last. So a reader, a full disk or a kill
-finds the file as it was, or complete.
+They are written whole or not at all, and never lost: under a temporary name, `.NAME.*.tmp`, and they get their own name
+last. So a reader, a full disk or a kill finds a file as it was, or complete.
 """
 
 from __future__ import annotations
 
+import os
 import secrets
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from os import fsync
+from io import BufferedReader
 from pathlib import Path
 from stat import S_ISREG
 
 from comet_updates.errors import ConcurrentPublishError, FileInTheWayError, UnreadableFileError, UnwritableFileError
 
+if sys.platform == "win32":  # it has no pipes among its files
+    _NO_WAIT = 0
+else:
+    _NO_WAIT = os.O_NONBLOCK
 _NAME_MAX_CHARS = 100  # of the name in the temporary name, which a file system limits to 255 bytes
 
 
@@ -24,23 +30,39 @@ def read(file: Path, max_bytes: int) -> bytes:
     Raises:
         UnreadableFileError: it cannot be read, or is not a regular file: reading a pipe or a device may never end.
     """
+    with opened(file) as content:
+        return content.read(max_bytes + 1)
+
+
+@contextmanager
+def opened(file: Path) -> Iterator[BufferedReader]:
+    """Open a regular file to read its bytes. The file has the same errors while it is read.
+
+    Raises:
+        UnreadableFileError: it cannot be read, or is not a regular file: reading a pipe or a device may never end.
+    """
     try:
+        # Opening a pipe would wait for a writer, and opening a device could change something.
         check_regular(file)
-        with file.open("rb") as opened:
-            return opened.read(max_bytes + 1)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise UnreadableFileError(str(file), getattr(error, "strerror", None) or str(error)) from error
+        with open(file, "rb", opener=lambda path, flags: os.open(path, flags | _NO_WAIT)) as content:
+            if not S_ISREG(os.fstat(content.fileno()).st_mode):  # it was replaced at this moment
+                raise UnreadableFileError(str(file), "is not a regular file")
+            yield content
+    except OSError as error:
+        raise UnreadableFileError(str(file), error.strerror or str(error)) from error
 
 
 def check_regular(file: Path) -> None:
     """Check that reading `file` ends: it is not a pipe, a device or a folder.
 
     Raises:
-        UnreadableFileError: it is not a regular file.
-        OSError, ValueError: it does not exist, or its name has a NUL.
+        UnreadableFileError: it is not a regular file, or does not exist.
     """
-    if not S_ISREG(file.stat().st_mode):
-        raise UnreadableFileError(str(file), "is not a regular file")
+    try:
+        if not S_ISREG(file.stat().st_mode):
+            raise UnreadableFileError(str(file), "is not a regular file")
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise UnreadableFileError(str(file), getattr(error, "strerror", None) or str(error)) from error
 
 
 def check_free(file: Path, body: bytes) -> bool:
@@ -53,7 +75,7 @@ def check_free(file: Path, body: bytes) -> bool:
     with _told(file):
         if not (file.exists() or file.is_symlink()):
             return True
-        if not file.is_file() or file.read_bytes() != body:
+        if not file.is_file() or not _holds(file, body):
             raise FileInTheWayError(str(file))
     return False
 
@@ -118,8 +140,13 @@ def remove(file: Path, read: bytes) -> None:
 
 
 def _check_unchanged(file: Path, read: bytes) -> None:
-    if file.read_bytes() != read:
+    if not _holds(file, read):
         raise ConcurrentPublishError(f"{file}: somebody else changed it at the same time. Try again.")
+
+
+def _holds(file: Path, body: bytes) -> bool:
+    """Return whether `file` has exactly the content `body`. A larger file is not read."""
+    return file.stat().st_size == len(body) and file.read_bytes() == body
 
 
 @contextmanager
@@ -128,10 +155,10 @@ def _written(file: Path, body: bytes, mode: int) -> Iterator[Path]:
     temporary = file.with_name(f".{file.name[:_NAME_MAX_CHARS]}.{secrets.token_hex(8)}.tmp")
     temporary.touch(mode, exist_ok=False)
     try:
-        with temporary.open("r+b") as opened:
-            opened.write(body)
-            opened.flush()
-            fsync(opened.fileno())  # or a power failure could leave a file with a name and without content
+        with temporary.open("r+b") as content:
+            content.write(body)
+            content.flush()
+            os.fsync(content.fileno())  # or a power failure could leave a file with a name and without content
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)

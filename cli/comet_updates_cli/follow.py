@@ -48,17 +48,19 @@ class _Following:
     ) -> None:
         self._upload, self._bucket, self._where, self._waiting = upload, bucket, where, waiting
         self._deadline = time.monotonic() + waiting.timeout_s
+        self._service = wait_until_live.Service(waiting.service_url, self._deadline)
         self._report = report
 
     def release(self) -> int:
         """Wait until all documents show the release, or waiting cannot help. Return the exit code."""
-        upload, url = self._upload, self._waiting.service_url
+        upload, service = self._upload, self._service
         stands = wait_until_live.standing(self._bucket, upload, datetime.now(UTC))
         sights: list[DocumentStatus] = []
         while stands.state == wait_until_live.OFFERED and stands.offer:
-            sights = wait_until_live.sights(self._bucket, stands.offer, url)
-            is_told = upload.version in wait_until_live.versions_live(url, upload.product, upload.channel)
-            if is_told and all(sight.is_live for sight in sights):
+            is_complete = self._is_published()  # before the documents are listed, so that none is missing in the list
+            sights = wait_until_live.sights(self._bucket, stands.offer, service)
+            is_told = upload.version in wait_until_live.versions_live(service, upload.product, upload.channel)
+            if is_complete and is_told and all(sight.is_live for sight in sights):
                 break
             if time.monotonic() >= self._deadline:
                 return self._late(object_keys.release_key(upload.product, upload.channel, upload.version), sights)
@@ -66,6 +68,11 @@ class _Following:
             stands = wait_until_live.standing(self._bucket, upload, datetime.now(UTC))
         self._note(stands.state, stands.says, sights)
         return self._tell_release(stands, sights)
+
+    def _is_published(self) -> bool:
+        """Return whether publishing has written all documents of the channel."""
+        status = channel_status.status(self._bucket, self._upload.product, datetime.now(UTC))
+        return all(channel.is_live for channel in status.channels if channel.channel == self._upload.channel)
 
     def decision(self, plan: Plan) -> int:
         """Wait until all documents that the channel policy changes are live. Return the exit code."""
@@ -76,7 +83,7 @@ class _Following:
             if plan.key in status.refused:
                 return self._refused([f"{plan.key}: refused: {problem}" for problem in status.refused[plan.key]])
             found = [channel for channel in status.channels if channel.channel in channels]
-            sights = wait_until_live.changed(self._bucket, product, self._changed(plan), self._waiting.service_url)
+            sights = wait_until_live.changed(self._bucket, product, self._changed(plan), self._service)
             if all(channel.is_live for channel in found) and all(sight.is_live for sight in sights):
                 break
             if time.monotonic() >= self._deadline:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from comet_updates.errors import ArtifactError
+from comet_updates_cli import files
 
 CHUNK_BYTES = 1 << 20
 _HEAD_BYTES = 16
@@ -41,15 +42,11 @@ def check_head(file: Path) -> None:
     """Check that a file is not empty, and that it begins as its ending requires.
 
     Raises:
-        ArtifactError: it does not, or it cannot be read.
+        ArtifactError: it is empty, or begins differently.
+        UnreadableFileError: it cannot be read.
     """
-    if not file.is_file():
-        raise ArtifactError(str(file), "is not a regular file", "Check the file")
-    try:
-        with file.open("rb") as opened:
-            _check(file, opened.read(_HEAD_BYTES))
-    except OSError as error:
-        raise ArtifactError(str(file), f"cannot be read: {error.strerror}", "Check the file") from error
+    with files.opened(file) as opened:
+        _check(file, opened.read(_HEAD_BYTES))
 
 
 def _check(file: Path, head: bytes) -> None:
@@ -67,10 +64,9 @@ def sums(file: Path, advance: Callable[[int], None] = lambda _: None) -> Sums:
         advance: called with the number of bytes of each piece that was read.
 
     Raises:
-        ArtifactError: the file cannot be read, is empty, or does not begin as its ending requires.
+        ArtifactError: the file is empty, or does not begin as its ending requires.
+        UnreadableFileError: the file cannot be read.
     """
-    if not file.is_file():
-        raise ArtifactError(str(file), "is not a regular file", "Check the file")
     hashes = {"sha256": hashlib.sha256(), "sha512": hashlib.sha512()}
     if file.name.lower().endswith(SQUIRREL_ENDING):
         hashes["sha1"] = hashlib.sha1(usedforsecurity=False)
@@ -78,17 +74,14 @@ def sums(file: Path, advance: Callable[[int], None] = lambda _: None) -> Sums:
     # Compute each hash in its own thread while the next piece is read: `hashlib` releases the GIL.
     with ThreadPoolExecutor(len(hashes)) as pool:
         running: list[Future[None]] = []
-        try:
-            with file.open("rb", buffering=0) as opened:
-                while chunk := opened.read(CHUNK_BYTES):
-                    for previous in running:
-                        previous.result()
-                    running = [pool.submit(each.update, chunk) for each in hashes.values()]
-                    head = head or chunk[:_HEAD_BYTES]
-                    size_bytes += len(chunk)
-                    advance(len(chunk))
-        except OSError as error:
-            raise ArtifactError(str(file), f"cannot be read: {error.strerror}", "Check the file") from error
+        with files.opened(file) as opened:
+            while chunk := opened.read(CHUNK_BYTES):
+                for previous in running:
+                    previous.result()
+                running = [pool.submit(each.update, chunk) for each in hashes.values()]
+                head = head or chunk[:_HEAD_BYTES]
+                size_bytes += len(chunk)
+                advance(len(chunk))
     _check(file, head)
     found = {name: each.hexdigest() for name, each in hashes.items()}
     return Sums(size_bytes, found["sha256"], found["sha512"], found.get("sha1"))

@@ -84,9 +84,11 @@ def load(source: str) -> bytes:
     """Return the feed at a path or an https:// URL.
 
     Raises:
-        ForeignFeedError: the URL cannot be read, or the feed is too long.
+        ForeignFeedError: the URL cannot be read or begins differently, or the feed is too long.
         UnreadableFileError: the file cannot be read, or is not a regular file.
     """
+    if "://" in source and not source.startswith("https://"):
+        raise ForeignFeedError(f"{source}: does not begin with https://. Use an https:// URL, or download the feed.")
     body = _fetched(source) if source.startswith("https://") else files.read(Path(source), FEED_MAX_BYTES)
     if len(body) > FEED_MAX_BYTES:
         raise ForeignFeedError(f"{source}: longer than {FEED_MAX_BYTES} bytes. Check that it is a feed.")
@@ -289,7 +291,10 @@ def _parse(body: bytes, feed: imported.Feed) -> ModuleType:
     if _SQUIRREL.match(body):
         squirrel.parse(_text(body), feed)
         return squirrel
-    if start == b"<" or body.startswith((BOM_UTF16_BE, BOM_UTF16_LE)):
+    is_utf16 = body.startswith((BOM_UTF16_BE, BOM_UTF16_LE))
+    if is_utf16 and not body.decode("utf-16", "replace").lstrip().startswith("<"):
+        raise ForeignFeedError("is UTF-16 text, which its updater does not read. Save it as UTF-8 text")
+    if start == b"<" or is_utf16:
         sparkle.parse(body, feed)
         return sparkle
     if start == b"{":
@@ -319,7 +324,11 @@ def _parse_json(body: bytes, feed: imported.Feed) -> ModuleType:
             "not a feed of a known updater: it has one `url`, like an update server's answer to one client"
         )
     if "items" in document:
-        raise ForeignFeedError("not a feed of a known updater: NetSparkle's JSON cannot be imported. Write it as XML")
+        raise ForeignFeedError(
+            "not a feed of a known updater: it is NetSparkle's JSON appcast. This service serves NetSparkle only XML,"
+            " so your copies could not read it. First release a version with XMLAppCastGenerator at the old place, then"
+            " import the appcast as XML"
+        )
     raise ForeignFeedError(
         "not a feed of a known updater: it has no `platforms` (Tauri), `Assets` (Velopack) or `releases` (Squirrel)"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextvars import ContextVar
 from typing import Annotated, NamedTuple
 
@@ -27,6 +28,20 @@ def channel_name(text: str) -> str:
         typer.BadParameter: it cannot; the exit code is 2.
     """
     return _name(text, object_keys.forbidden(text, product=False))
+
+
+def version_name(text: str) -> str:
+    """Return `text` if it can be a version.
+
+    Raises:
+        typer.BadParameter: it cannot; the exit code is 2.
+    """
+    if not text:
+        raise typer.BadParameter("the version is empty. Check that the variable with the version is set.")
+    if not re.fullmatch(object_keys.VERSION, text):
+        advice = "Write only the version, such as 4.2.1 or 5.0.0-beta.1."
+        raise typer.BadParameter(f"{text!r} is not a version. {advice}")
+    return text
 
 
 def _name(text: str, reason: str | None) -> str:
@@ -55,7 +70,7 @@ TIMEOUT_S = 120.0
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Write nothing; print what would change.")]
 Product = Annotated[str, typer.Argument(callback=product_name, help=PRODUCT_HELP)]
 Channel = Annotated[str, typer.Argument(callback=channel_name, help=CHANNEL_HELP)]
-Version = Annotated[str, typer.Argument(help=VERSION_HELP)]
+Version = Annotated[str, typer.Argument(callback=version_name, help=VERSION_HELP)]
 
 
 DONE, REFUSED, NOT_LIVE = 0, 1, 3

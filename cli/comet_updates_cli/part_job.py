@@ -60,7 +60,7 @@ class PartJob:
     def join(self, report: dict[str, Any]) -> tuple[dict[str, Any], int | None] | None:
         """Upload this job's part. Return the whole release and its first percentage, or None if parts are missing."""
         if self._uploaded is not None:
-            return self._uploaded, None  # its rollout may have moved on
+            return self._uploaded, self._job.percent
         if self._part:
             key, is_dry = self._parts.key(self._part.name), self._where.dry_run
             is_new = is_dry or self._parts.save(self._part, replaces=self._job.replaces)

@@ -16,6 +16,7 @@ from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.errors import ConcurrentPublishError, DecisionError, Problem
 from comet_updates.formats import encode, sparkle
+from comet_updates.model.channel import Rollout
 from comet_updates.model.fields import ROLLOUTS_MAX
 from comet_updates.model.release import Release
 from comet_updates.publish.bucket import Bucket, retry_conflicts
@@ -124,7 +125,18 @@ def release(bucket: Bucket, document: Wire, now: datetime) -> Plan:
         StoreUnavailableError: S3 fails.
     """
     scene = _Scene(bucket, document["product"], now)
+    channel, version = document["channel"], document["version"]
+    existing = next((r for r in scene.inputs.releases if (r.channel, r.version) == (channel, version)), None)
+    if existing and _differing(existing.wire, document) - {"released_at"} == {"available_at"}:
+        raise DecisionError(
+            f"{channel} has {version} already, from another time on. To change it, run comet-updates schedule."
+        )
     return scene.plan_release(document, lambda wire: _without(wire, "released_at"))
+
+
+def _differing(one: Wire, other: Wire) -> set[str]:
+    """Return the names of the fields that differ."""
+    return {name for name in one.keys() | other.keys() if one.get(name) != other.get(name)}
 
 
 class Plans(NamedTuple):
@@ -256,10 +268,8 @@ class _Scene:
         if "version_scheme" in document:
             after["version_scheme"] = document["version_scheme"]
         if how := document.get("rollout"):
-            others = {name: value for name, value in how.items() if name != "version"}
-            after = rollout(how["version"], others, is_new=True)(
-                {**after, "rollout": before.get("rollout", [])}, self.inputs
-            )
+            kept = _without(after, "rollout") | {name: before[name] for name in ("rollout",) if name in before}
+            after = first_rollout(how["version"], _without(how, "version"), self._now)(kept, self.inputs)
         return after if after != before else None
 
     def plan_all(
@@ -440,29 +450,69 @@ def unyank(version: str) -> Edit:
     return edit
 
 
-def rollout(version: str, how: Mapping[str, object], *, is_new: bool = False) -> Edit:
+def rollout(version: str, how: Mapping[str, object], now: datetime) -> Edit:
     """Return the edit that offers a release to a percentage of users, or to one group after another.
 
     Args:
         version: the release's version.
-        how: `percent`, or `start`, `interval` and `groups`.
-        is_new: whether the release is not uploaded yet.
+        how: `percent`; or `interval`, `groups` and maybe `start`. Without `start`, a rollout with the same groups that
+            has begun goes on. Otherwise the rollout starts at `now`.
+        now: the time.
     """
 
     def edit(policy: Wire, inputs: AcceptedUploads) -> Wire:
-        if not is_new:
-            _known(inputs, policy["channel"], version)
-        decided = policy.get("rollout", [])
-        others = [
-            known
-            for known in (decided if isinstance(decided, list) else [decided])
-            # A rollout of 100 % needs no entry. The others may be for releases that another pipeline uploads now.
-            if known["version"] != version and known.get("percent") != ALL_PERCENT
-        ]
-        new = {"version": version, **how}
-        return {**policy, "rollout": [*others[1 - ROLLOUTS_MAX :], new] if others else new}
+        _known(inputs, policy["channel"], version)
+        return _with_rollout(policy, version, how, now)
 
     return edit
+
+
+def first_rollout(version: str, how: Mapping[str, object], now: datetime) -> Edit:
+    """Return the edit that sets the rollout of a release that is about to be uploaded.
+
+    If the channel has the release, the policy stays as it is: the rollout may have grown since the first upload.
+
+    Args:
+        version: the release's version.
+        how: as for `rollout`.
+        now: the time.
+    """
+
+    def edit(policy: Wire, inputs: AcceptedUploads) -> Wire:
+        if _is_on(inputs, policy["channel"], version):
+            return policy
+        return _with_rollout(policy, version, how, now)
+
+    return edit
+
+
+def _with_rollout(policy: Wire, version: str, how: Mapping[str, object], now: datetime) -> Wire:
+    decided = policy.get("rollout", [])
+    entries = decided if isinstance(decided, list) else [decided]
+    others = [
+        known
+        for known in entries
+        # A rollout of 100 % needs no entry. The others may be for releases that another pipeline uploads now.
+        if known["version"] != version and known.get("percent") != ALL_PERCENT
+    ]
+    new = {"version": version, **how}
+    if "interval" in new and "start" not in new:
+        same = (known for known in entries if _without(known, "start") == new)
+        new["start"] = next((known["start"] for known in same), encode.moment(now))
+    if new in entries:
+        return policy
+    return {**policy, "rollout": [*others[1 - ROLLOUTS_MAX :], new] if others else new}
+
+
+def rollout_of(bucket: Bucket, product: str, channel: str, version: str) -> Rollout | None:
+    """Return the rollout of a version in the policy of a channel, or None.
+
+    Raises:
+        StoreUnavailableError: S3 fails.
+    """
+    policies = Loader(bucket).load(product, list_inputs(bucket, product)).policies
+    rollouts = policies[channel].rollouts if channel in policies else []
+    return next((one for one in rollouts if one.version == version), None)
 
 
 def schedule(version: str, at: str, now: datetime) -> Edit:
@@ -503,10 +553,12 @@ def no_channel(product: str, channel: str, inputs: AcceptedUploads) -> DecisionE
 
 def _known(inputs: AcceptedUploads, channel: str, version: str) -> None:
     included = inputs.policies[channel].includes if channel in inputs.policies else []
-    for counted in (channel, *included):
-        if any((r.channel, r.version) == (counted, version) for r in inputs.releases):
-            return
-    _release(inputs, channel, version)
+    if not any(_is_on(inputs, counted, version) for counted in (channel, *included)):
+        _release(inputs, channel, version)
+
+
+def _is_on(inputs: AcceptedUploads, channel: str, version: str) -> bool:
+    return any((release.channel, release.version) == (channel, version) for release in inputs.releases)
 
 
 def _release(inputs: AcceptedUploads, channel: str, version: str) -> Release:

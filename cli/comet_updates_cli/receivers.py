@@ -8,7 +8,9 @@ from datetime import datetime
 from types import ModuleType
 from xml.sax.saxutils import escape
 
+from comet_updates import formats
 from comet_updates.formats import electron_updater, sparkle, squirrel, tauri, velopack
+from comet_updates.formats.selection import Lag
 from comet_updates.model.offer import Offer
 from comet_updates.model.release import Release
 from comet_updates.publish.decide import decide
@@ -41,6 +43,11 @@ def offer_of(release: Release, inputs: AcceptedUploads | None, now: datetime) ->
     before = decide(inputs.product, release.channel, inputs.policies, inputs.releases_for(release.channel), now)
     others = (past for past in before.history if past[0].version != release.version)
     return replace(alone, history=((release, None), *others), orders_by_build=before.orders_by_build)
+
+
+def without_a_file(offer: Offer) -> list[Lag]:
+    """Return the parts of documents whose copies are offered a file that does not run there."""
+    return [lag for lag in formats.lags(offer) if lag.document.endswith(f"({electron_updater.WINDOWS_32})")]
 
 
 def receivers(offer: Offer) -> dict[str, str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Mapping
+from io import BytesIO, TextIOWrapper
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from urllib.parse import quote
 from comet_updates.errors import ArtifactError, FetchError
 from comet_updates.formats import imported
 from comet_updates.signing import file_signatures
+from comet_updates_cli import files
 from comet_updates_cli.fetch import fetch
 from comet_updates_cli.hash_files import Sums
 from comet_updates_cli.recognise import skipped
@@ -26,23 +28,31 @@ LONGEST_S = 60.0
 HEAD_REFUSED = (400, 403, 405, 501)
 """Answers of hosts that accept GET and not HEAD."""
 TEXT_MAX_CHARS = 10_000_000  # of a changelog; a release has far less
+_UTF8_MAX_BYTES = 4  # of a letter
 _SIGNATURE_MAX_BYTES = 100_000
+_SHOWN_CHARS = 40  # of a wrong signature in an error
 
 
 def signatures(file: Path, stated: Iterable[Evidence]) -> dict[str, str]:
     """Return the signatures of a file, by kind: those in the files beside it and those in the builder's feeds.
 
     Raises:
-        ArtifactError: a signature file cannot be read or has no signature, or a feed has another signature.
+        ArtifactError: a signature file or a feed has no signature, or they differ.
+        UnreadableFileError: a signature file cannot be read.
     """
     found: dict[str, str] = {}
     for ending in skipped.SIGNATURES:
         beside = file.with_name(file.name + ending)
-        if beside.exists() and (read := _signature(beside, _bytes_of(beside))):
+        if beside.exists() and (read := _signature(beside, files.read(beside, _SIGNATURE_MAX_BYTES), file)):
             found[read[0]] = read[1]
     for one in stated:
         for kind, signature in one.signatures.items():
-            if kind in file_signatures.KINDS and found.setdefault(kind, signature.strip()) != signature.strip():
+            if kind not in file_signatures.KINDS:
+                continue
+            if problem := file_signatures.form_problem(kind, signature):
+                said = f"its signature in {one.source} {problem}: {signature[:_SHOWN_CHARS]!r}"
+                raise ArtifactError(str(file), said, "Write the content of the signature file there, not its URL")
+            if found.setdefault(kind, signature.strip()) != signature.strip():
                 raise ArtifactError(
                     str(file),
                     f"its signature in {one.source} differs from the signature file beside it",
@@ -51,8 +61,10 @@ def signatures(file: Path, stated: Iterable[Evidence]) -> dict[str, str]:
     return found
 
 
-def _signature(file: Path, body: bytes) -> tuple[str, str] | None:
-    """Return the kind and the text of a signature, or None if it is one that no updater here reads."""
+def _signature(file: Path, body: bytes, signed: Path) -> tuple[str, str] | None:
+    """Return the kind and the text of a signature of `signed`, or None if it is one that no updater here reads."""
+    if body.startswith((BOM_UTF16_BE, BOM_UTF16_LE)):
+        raise ArtifactError(str(file), "is UTF-16 text, as `>` of PowerShell writes it", "Save it as UTF-8 text")
     if _is_foreign(body):
         return None
     try:
@@ -63,12 +75,25 @@ def _signature(file: Path, body: bytes) -> tuple[str, str] | None:
         printed = re.search(r'edSignature="([^"]+)"', text)
         signature = printed[1] if printed else text
         if _decoded(signature, 64):
+            _check_length(text, signed)
             return "ed25519", signature
-    elif text.startswith("untrusted comment:"):  # minisign's own file: Tauri needs all of it in base64
-        return "minisign", base64.b64encode(f"{text}\n".encode()).decode()
-    elif (_decoded(text) or b"").startswith(b"untrusted comment:"):
-        return "minisign", text
+    elif file_signatures.form_problem(file_signatures.MINISIGN, text) is None:
+        # minisign's own file: Tauri needs all of it in base64
+        is_own = text.startswith("untrusted comment:")
+        return "minisign", base64.b64encode(f"{text}\n".encode()).decode() if is_own else text
     raise ArtifactError(str(file), "not a signature of minisign, Tauri or Sparkle", "Sign the file again")
+
+
+def _check_length(printed: str, signed: Path) -> None:
+    """Check that a file has the size that `sign_update` printed beside its signature.
+
+    Raises:
+        ArtifactError: it has another size.
+    """
+    length, size = re.search(r'length="([0-9]+)"', printed), signed.stat().st_size
+    if length and int(length[1]) != size:
+        problem = f"changed after it was signed: it had {length[1]} bytes then, and has {size}"
+        raise ArtifactError(str(signed), problem, "Sign it again")
 
 
 def _is_foreign(body: bytes) -> bool:
@@ -104,7 +129,7 @@ def verify_signatures(file: Path, signed: Mapping[str, str], keys: Mapping[str, 
 
 
 def _signs(file: Path, kind: str, signature: str, key: str) -> bool:
-    with file.open("rb") as opened:
+    with files.opened(file) as opened:
         if kind == file_signatures.MINISIGN:
             try:
                 verify.check_signature(opened, signature, verify.key(key))
@@ -116,18 +141,10 @@ def _signs(file: Path, kind: str, signature: str, key: str) -> bool:
             return file_signatures.signs(signature, key, view)
 
 
-def _bytes_of(file: Path) -> bytes:
-    try:
-        with file.open("rb") as opened:
-            return opened.read(_SIGNATURE_MAX_BYTES)
-    except OSError as error:
-        raise ArtifactError(str(file), f"cannot be read: {error.strerror}", "Check the file") from error
-
-
 def _decoded(text: str, size_bytes: int | None = None) -> bytes | None:
     try:
         decoded = base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except ValueError:
         return None
     return decoded if size_bytes in (None, len(decoded)) else None
 
@@ -161,14 +178,14 @@ def text(file: Path) -> str:
     """Return the content of a text file.
 
     Raises:
-        ArtifactError: it cannot be read, is too long, or is not UTF-8.
+        ArtifactError: it is too long, or is not UTF-8.
+        UnreadableFileError: it cannot be read.
     """
+    body = BytesIO(files.read(file, _UTF8_MAX_BYTES * TEXT_MAX_CHARS))
     try:
-        with file.open(encoding="utf-8") as opened:
-            content = opened.read(TEXT_MAX_CHARS + 1)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise ArtifactError(str(file), f"cannot be read: {reason}", "Save it as UTF-8 text") from error
+        content = TextIOWrapper(body, encoding="utf-8").read(TEXT_MAX_CHARS + 1)  # with the ends of lines of any system
+    except UnicodeDecodeError as error:
+        raise ArtifactError(str(file), "cannot be read: not UTF-8 text", "Save it as UTF-8 text") from error
     if len(content) > TEXT_MAX_CHARS:
         raise ArtifactError(str(file), f"is longer than {TEXT_MAX_CHARS} letters", "Check that it is the right file")
     return content

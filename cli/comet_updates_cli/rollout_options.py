@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -16,8 +14,8 @@ Start = Annotated[str | None, typer.Option(help="With --every: start time, such 
 GROUPS = 7
 
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-How = Callable[[datetime], dict[str, Any]]
-"""Returns the rollout, as in a channel policy, that begins at a time."""
+How = dict[str, Any]
+"""A rollout as in a channel policy. In groups, it lacks `start` unless an option gives it."""
 
 
 def rollout(percent: int | None, every: str | None, groups: int, start: str | None) -> How | None:
@@ -26,16 +24,14 @@ def rollout(percent: int | None, every: str | None, groups: int, start: str | No
     Raises:
         typer.BadParameter: both forms are given, or the interval is not valid; the exit code is 2.
     """
-    from comet_updates.formats import encode  # noqa: PLC0415 (other commands need not load it)
-
     if percent is not None and every is not None:
         raise typer.BadParameter("Give either --percent or --every.")
     if percent is not None:
-        return lambda _: {"percent": percent}
+        return {"percent": percent}
     if every is None:
         return None
     found = re.fullmatch(r"([1-9][0-9]{0,7})([smhd])", every)
     if not found:
         raise typer.BadParameter(f"{every!r} is not a valid interval. Write it as 30m, 12h or 1d.")
-    phased = {"interval": int(found[1]) * _SECONDS[found[2]], "groups": groups}
-    return lambda now: {"start": start or encode.moment(now), **phased}
+    phased: How = {"interval": int(found[1]) * _SECONDS[found[2]], "groups": groups}
+    return {"start": start, **phased} if start else phased

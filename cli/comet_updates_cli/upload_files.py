@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 from comet_updates.errors import ArtifactError, ConcurrentPublishError
 from comet_updates.publish.bucket import open_client, translated_errors
 from comet_updates.publish.stored import etag_of
+from comet_updates_cli import files
 from comet_updates_cli.hash_files import CHUNK_BYTES, Sums
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class Downloads:
         return found.hexdigest()
 
     def _put_whole(self, file: Path, sums: Sums, advance: Advance) -> None:
-        body = file.read_bytes()
+        body = files.read(file, sums.size_bytes)
         _same(file, hashlib.sha256(body).hexdigest(), sums)
         self._s3.put_object(
             Bucket=self._place.bucket,
@@ -215,7 +216,7 @@ def _part_bytes(size_bytes: int) -> int:
 
 
 def _parts(file: Path, size_bytes: int) -> Iterator[bytes]:
-    with file.open("rb") as opened:
+    with files.opened(file) as opened:
         while body := opened.read(_part_bytes(size_bytes)):
             yield body
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -24,6 +25,8 @@ from comet_updates_cli.channel_status import in_words, missing_lines
 from comet_updates_cli.fetch import fetch
 
 LONGEST_S = 30.0
+LATE_ANSWER_S = 5.0
+"""How long a document that is asked for shortly before the end of the waiting may take."""
 DOCUMENT_MAX_BYTES = 50_000_000  # far more than any document of ours
 OFFERED, SCHEDULED, HELD, LOWER, REFUSED = "offered", "scheduled", "held", "lower", "refused"
 
@@ -56,6 +59,33 @@ class DocumentStatus(NamedTuple):
     version: str
     why: str
     is_live: bool
+
+
+class Service:
+    """Asks a service for documents while a command waits.
+
+    Args:
+        url: the URL of the service.
+        deadline: the end of the waiting, by `time.monotonic`. Each document is asked for at least once, but a service
+            that does not answer then is not asked again: it may have dozens of documents.
+    """
+
+    def __init__(self, url: str, deadline: float) -> None:
+        self._url, self._deadline = url.rstrip("/"), deadline
+        self._is_silent = False
+
+    def get(self, path: str) -> bytes | None:
+        """Return the document at `path`, or None if the service does not answer with success in time."""
+        left_s = self._deadline - time.monotonic()
+        if self._is_silent and left_s <= 0:
+            return None
+        try:
+            body = fetch(self._url + path, DOCUMENT_MAX_BYTES, min(LONGEST_S, max(left_s, LATE_ANSWER_S))).body
+        except FetchError as error:
+            self._is_silent = error.status is None
+            return None
+        self._is_silent = False
+        return body if len(body) <= DOCUMENT_MAX_BYTES else None
 
 
 def standing(bucket: Bucket, release: object_keys.Upload, now: datetime) -> ReleaseStatus:
@@ -131,7 +161,7 @@ def _held(inputs: AcceptedUploads, release: Release) -> str:
     return "waits. For the reason, run comet-updates status."
 
 
-def sights(bucket: Bucket, offer: Offer, service_url: str, drop_in_forms: Iterable[str] = ()) -> list[DocumentStatus]:
+def sights(bucket: Bucket, offer: Offer, service: Service, drop_in_forms: Iterable[str] = ()) -> list[DocumentStatus]:
     """Return the release in each published document of the offer's channel.
 
     A part of a document that is behind, such as the one for Windows, has an entry of its own. So has a document that
@@ -140,7 +170,7 @@ def sights(bucket: Bucket, offer: Offer, service_url: str, drop_in_forms: Iterab
     Args:
         bucket: the bucket of the service.
         offer: the offer of the channel.
-        service_url: the URL of the service.
+        service: the service to ask.
         drop_in_forms: the product's `drop_in`.
 
     Raises:
@@ -153,7 +183,7 @@ def sights(bucket: Bucket, offer: Offer, service_url: str, drop_in_forms: Iterab
     found = []
     for key, etag in sorted(bucket.etags(prefix).items()):
         name = key.removeprefix(prefix)
-        body = _get(service_url.rstrip("/") + urls.document_path(offer.product, offer.channel, name))
+        body = service.get(urls.document_path(offer.product, offer.channel, name))
         lag = behind.pop(name, None)
         is_live = body is not None and etag_of(body) == etag
         found.append(DocumentStatus(name, (lag.version if lag else latest) or "", lag.why if lag else "", is_live))
@@ -169,7 +199,7 @@ def lines(found: Sequence[DocumentStatus]) -> list[str]:
     return said + [f"  no {line}" for line in missing_lines(missing)]
 
 
-def changed(bucket: Bucket, product: str, keys: Iterable[str], service_url: str) -> list[DocumentStatus]:
+def changed(bucket: Bucket, product: str, keys: Iterable[str], service: Service) -> list[DocumentStatus]:
     """Return whether the service answers with what the bucket has at each of `keys`. Versions are not known.
 
     Raises:
@@ -179,7 +209,7 @@ def changed(bucket: Bucket, product: str, keys: Iterable[str], service_url: str)
     found = []
     for key in keys:
         path = key.removeprefix("public")
-        body = _get(service_url.rstrip("/") + path)
+        body = service.get(path)
         found.append(DocumentStatus(path, "", "", (etag_of(body) if body is not None else None) == existing.get(key)))
     return found
 
@@ -189,18 +219,10 @@ def rollout(offer: Offer) -> str:
     return in_words(offer.rollout) if offer.rollout and not offer.is_complete else ""
 
 
-def versions_live(service_url: str, product: str, channel: str) -> set[str]:
+def versions_live(service: Service, product: str, channel: str) -> set[str]:
     """Return the versions in the channel's `releases.json` on the service; none while it does not answer."""
-    body = _get(service_url.rstrip("/") + urls.document_path(product, channel, "releases.json"))
+    body = service.get(urls.document_path(product, channel, "releases.json"))
     try:
         return {release["version"] for release in json.loads(body or b"")["releases"]}
     except (ValueError, KeyError, TypeError):
         return set()
-
-
-def _get(url: str) -> bytes | None:
-    try:
-        body = fetch(url, DOCUMENT_MAX_BYTES, LONGEST_S).body
-    except FetchError:
-        return None
-    return body if len(body) <= DOCUMENT_MAX_BYTES else None

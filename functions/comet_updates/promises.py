@@ -64,7 +64,10 @@ USES = Check("privacy/test_imports", "answering uses only listed parts of librar
 LOADS = Check("privacy/test_imports", "answering loads only listed libraries")
 SANDBOX = Check("privacy/test_sandbox", "the built answering function reaches only its bucket and log")
 SANDBOX_PUBLISHING = Check("privacy/test_sandbox", "the built publishing function reaches only its bucket and log")
-SEEN_BY = Check("privacy/test_reach", "the code that sees a request fits on one screen")
+BUILT = Check("privacy/test_sandbox", "the built packages hold only reviewed and locked files")
+BUILD_STEPS = Check("privacy/test_build_steps", "packages are built by the listed steps")
+SEEN_BY = Check("privacy/test_reach", "only four functions get a part of a request")
+SCREEN = Check("privacy/test_reach", "the code that sees a request fits on one screen")
 THREE_INPUTS = Check("privacy/test_reach", "three things of a request are read")
 ONE_CORRESPONDENT = Check("privacy/test_reach", "answering talks to its own bucket and to nobody else")
 ONLY_GETS = Check("privacy/test_reach", "answering only reads what is public")
@@ -74,7 +77,8 @@ DROP_IN = "privacy/test_drop_in"
 OLD_VERSION = Check(DROP_IN, "the version in a drop in url stays nowhere")
 OLD_VERSION_ALONE = Check(DROP_IN, "the version of a drop in client changes only its answer")
 OLD_VERSION_FAULT = Check(DROP_IN, "a fault of any call reveals nothing of a drop in request")
-OLD_VERSION_SEEN = Check(DROP_IN, "the code that sees the version fits on one screen")
+OLD_VERSION_SEEN = Check(DROP_IN, "only four functions get the version")
+OLD_VERSION_SCREEN = Check(DROP_IN, "the code that sees the version fits on one screen")
 OLD_VERSION_CACHED = Check("answer/test_drop_in", "no cache on the way may keep a url with a version in it")
 NOT_BACK = Check("answer/test_drop_in", "a client with this version or a newer one gets nothing")
 FINITE_LOG = Check("privacy/test_log", "every line of the log is one of a finite list")
@@ -139,7 +143,7 @@ PROMISES = (
         "the source code lists all uses of a request. It refuses any other use, even if that would happen only "
         "sometimes or later.",
         (
-            *(WHO_ASKS, TRACES, MEMORY, THREE_INPUTS, GATE, USES, LOADS, SEEN_BY, FEW_MODULES, NO_FIELD),
+            *(WHO_ASKS, TRACES, MEMORY, THREE_INPUTS, GATE, USES, LOADS, SEEN_BY, SCREEN, FEW_MODULES, NO_FIELD),
             *(WHO_UPLOADS, NO_UPLOADER, UPLOADS, PUBLISHING_ALONE, EDGE, EVERY_FAULT_OF_PUBLISHING),
             *(SANDBOX, SANDBOX_PUBLISHING),
         ),
@@ -163,13 +167,14 @@ PROMISES = (
         "while it asks its bucket. All connections go to that bucket, and it asks for nothing else. The publishing "
         "function connects only to its own bucket, and the project's own client only to the service and to the host of "
         "a file. One check runs the built packages of both functions, and compares every system call with a list: they "
-        "reach their bucket, their log and Lambda itself. No answer is a redirect. A Content-Security-Policy forbids "
+        "reach their bucket, their log and Lambda itself. Another compares the files in these packages with the files "
+        "that were checked. No answer is a redirect. A Content-Security-Policy forbids "
         "pages to load anything. The answering function may read public documents and write its own log, and nothing "
         "else. The project's own client follows no redirects. It sends requests only to a server with a trusted "
         "certificate, and it tells the host of a file only which file it wants.",
         (
-            *(ONE_CORRESPONDENT, TRACES, GATE, USES, LOADS, SEEN_BY, FEW_LIBRARIES, ONLY_GETS, NO_REDIRECT),
-            *(PUBLISHING_ALONE, CLIENT_ALONE, *AUDIT, SANDBOX, SANDBOX_PUBLISHING),
+            *(ONE_CORRESPONDENT, TRACES, GATE, USES, LOADS, SEEN_BY, SCREEN, FEW_LIBRARIES, ONLY_GETS, NO_REDIRECT),
+            *(PUBLISHING_ALONE, CLIENT_ALONE, *AUDIT, SANDBOX, SANDBOX_PUBLISHING, BUILT, BUILD_STEPS),
             *(PAGE_ALONE, PAGE_POLICY, TEMPLATE, CLIENT_DOWNLOAD, CLIENT_TRUST, CLIENT_STAYS),
         ),
     ),
@@ -181,7 +186,7 @@ PROMISES = (
         "and its requests to the bucket are equal for all senders. The template of the deployment may not contain a "
         "resource that could store a profile.",
         (
-            *(WHO_ASKS, WHO_ASKS_BEFORE, TRACES, MEMORY, SEEN_BY, NO_CANARY, GATE, USES, ONLY_GETS, FINITE_LOG),
+            *(WHO_ASKS, WHO_ASKS_BEFORE, TRACES, MEMORY, SEEN_BY, SCREEN, NO_CANARY, GATE, USES, ONLY_GETS, FINITE_LOG),
             *(ONLY_RECORDS, TEMPLATE, OLD_VERSION_ALONE, SANDBOX),
         ),
     ),
@@ -221,7 +226,8 @@ PROMISES = (
         "address that the service does not know.",
         (
             *(WHO_ASKS, WHO_ASKS_IN_TROUBLE, TRACES, MEMORY, EVERY_FAULT, NO_CANARY, GATE, USES, LEGACY_PATH),
-            *(LEGACY_CACHED, SEEN_BY, SILENCE, LEGACY_NAME, LEGACY_UPLOAD, LEGACY_WIRE, EDGE, LEGACY_EDGE, SANDBOX),
+            *(LEGACY_CACHED, SEEN_BY, SCREEN, SILENCE, LEGACY_NAME, LEGACY_UPLOAD, LEGACY_WIRE, EDGE, LEGACY_EDGE),
+            SANDBOX,
         ),
     ),
     Promise(
@@ -240,7 +246,8 @@ PROMISES = (
         "machine.",
         (
             *(HOW_OFTEN, NOTHING_TO_SAY, FROM_MEMORY, WHO_ASKS_IN_TROUBLE, OLD_VERSION, OLD_VERSION_ALONE),
-            *(OLD_VERSION_FAULT, OLD_VERSION_SEEN, GATE, USES, OLD_VERSION_CACHED, EDGE_VERSION, NOT_BACK, CLIENT_SAME),
+            *(OLD_VERSION_FAULT, OLD_VERSION_SEEN, OLD_VERSION_SCREEN, OLD_VERSION_CACHED, GATE, USES, EDGE_VERSION),
+            *(NOT_BACK, CLIENT_SAME),
             *(CLIENT_VERIFIES, CLIENT_SAW, CLIENT_SENDS, CLIENT_BARE, CLIENT_ALONE, CLIENT_SPREAD, CLIENT_DRAWS),
         ),
     ),

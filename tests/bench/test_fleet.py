@@ -280,6 +280,12 @@ class TestPage:
     def test_every_figure_comes_from_the_model(self, figures: dict[str, str]) -> None:
         assert tables.fill(self.page, figures) == self.page
 
+    def test_lambda_allows_ten_requests_a_second_for_each_unit_of_concurrency(self) -> None:
+        """AWS's rule for short requests. Long ones need as many units as run at the same time."""
+        assert cost.concurrency(1000, busy=3) == 100
+        assert cost.concurrency(1000, busy=500) == 500
+        assert cost.concurrency(1, busy=0.1) == 1
+
     def test_a_figure_that_does_not_is_noticed(self, figures: dict[str, str]) -> None:
         old = self.page.replace("| 1 million | 20.42 |", "| 1 million | 20.43 |")
         assert old != self.page

@@ -222,8 +222,8 @@ def test_installation_with_serve_greets_with_commands_that_work(built: dict[str,
     finally:
         process.kill()
         process.communicate()
-    assert [result.returncode for result in results[:4]] == [0] * 4
-    latest, _, _, _, verified, signed = results
+    assert [result.returncode for result in results[:5]] == [0] * 5
+    latest, _, _, _, _, verified, signed = results
     assert '"version":"4.2.0"' in latest.stdout
     assert verified.returncode == 0, verified.stderr
     assert "4.2.0" in verified.stdout

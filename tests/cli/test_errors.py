@@ -64,4 +64,7 @@ def test_rights_that_are_missing(shop: Shop, wire: Wire) -> None:
         found = said("status", "--bucket", shop.s3.bucket, "--endpoint-url", shop.s3.endpoint)
     finally:
         wire.fault = ""
-    assert "AccessDenied. Use credentials with the rights that docs/releasing.md lists." in found
+    assert (
+        "AccessDenied. Use credentials with the rights that docs/ci.md lists, and docs/releasing.md for --upload-to."
+        in found
+    )

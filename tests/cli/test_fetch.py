@@ -81,7 +81,27 @@ def test_wrong_answer_is_an_error_of_ours(downloads: Server, answer: Callable[[b
     downloads.answer = answer
     with pytest.raises(ForeignFeedError, match=problem):
         import_feeds.load(f"{downloads.url}/feed")
-    assert wait_until_live.versions_live(downloads.url, "nova", "stable") == set()
+    service = wait_until_live.Service(downloads.url, deadline=0)
+    assert wait_until_live.versions_live(service, "nova", "stable") == set()
+
+
+def test_silent_service_is_asked_once_after_the_end_of_the_waiting(
+    downloads: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Expect that `--timeout` holds. Each of a channel's dozens of documents took half a minute more."""
+    asked: list[bytes] = []
+
+    def answer(request: bytes) -> Iterator[bytes]:
+        asked.append(request)
+        return a_byte_now_and_then(request)
+
+    answering, silent = (wait_until_live.Service(downloads.url, deadline=0) for _ in range(2))
+    downloads.answer = lambda _: http(b"body")
+    assert [answering.get(f"/{document}") for document in range(5)] == [b"body"] * 5, "positive control"
+    monkeypatch.setattr(wait_until_live, "LATE_ANSWER_S", 0.2)
+    downloads.answer = answer
+    assert [silent.get(f"/{document}") for document in range(5)] == [None] * 5
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("length", ["many", "-1", "7"])

@@ -21,9 +21,10 @@ from typer import Exit
 from typer.testing import CliRunner, Result
 
 from comet_updates.answer.errors import CometError
-from comet_updates.errors import ConcurrentPublishError, FileInTheWayError, UnwritableFileError
-from comet_updates_cli import app, files
+from comet_updates.errors import ConcurrentPublishError, FileInTheWayError, UnreadableFileError, UnwritableFileError
+from comet_updates_cli import app, files, release_document
 from comet_updates_cli.commands.import_feed import import_feed
+from comet_updates_cli.local.local_aws import LocalAws
 from comet_updates_cli.signing import key_folder
 from testkit.interrupted import interrupted
 from testkit.project import ROOT
@@ -236,6 +237,15 @@ def fifo(folder: Path) -> str:
     return str(folder / "pipe")
 
 
+def app_with(folder: Path, ending: str = "", endless: str = "") -> Path:
+    """Make a file to release. If there is an ending, a link beside the file leads to what never ends."""
+    file = folder / "nova-setup.exe"
+    file.write_bytes(b"MZ")
+    if ending:
+        file.with_name(file.name + ending).symlink_to(endless)
+    return file
+
+
 ENDLESS: dict[str, Callable[[Path, str], list[str]]] = {
     "keys id": lambda _, endless: ["keys", "id", endless],
     "keys begin": lambda folder, endless: [
@@ -247,6 +257,10 @@ ENDLESS: dict[str, Callable[[Path, str], list[str]]] = {
         *("ask", "https://a.example/v1/a/b", "--installed", "1.0.0", "--root", endless),
         *("--state", str(folder / "state")),
     ],
+    "release with a signature": lambda folder, endless: [
+        *("release", str(app_with(folder, ".minisig", endless)), "--product", "nova", "--version", "1.0.0"),
+        *("--base-url", "https://a.example", "--bucket", "bucket", "--endpoint-url", "http://127.0.0.1:1"),
+    ],
     "release": lambda _, endless: [
         *("release", endless, "--product", "nova", "--version", "1.0.0", "--base-url", "https://a.example"),
         *("--bucket", "bucket", "--as", f"{Path(endless).name}=linux/any/archive"),
@@ -254,6 +268,9 @@ ENDLESS: dict[str, Callable[[Path, str], list[str]]] = {
     "import": lambda _, endless: ["import", endless, "--product", "nova"],
     "keys export": lambda folder, endless: ["keys", "export", f"file2:{endless}", str(folder / "new.pub")],
     "keys sign": lambda folder, endless: ["--sign-with", f"file2:{endless}", "keys", "sign", str(folder / "trust")],
+    "keys sign, with a fragment": lambda folder, endless: [
+        *("--sign-with", f"file2:{endless}#key", "keys", "sign", str(folder / "trust"))
+    ],
 }
 
 
@@ -263,6 +280,20 @@ def test_file_that_never_ends_is_refused(made: Path, tmp_path: Path, command: st
     folder = copied(made, tmp_path / "copy", command)
     ran = CliRunner().invoke(app, ENDLESS[command](folder, fifo(folder) if kind == "pipe" else "/dev/zero"))
     assert (ran.exit_code, "is not a regular file. Check the file." in ran.output) == (1, True), ran.output
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_notes_that_never_end_are_refused(tmp_path: Path, kind: str) -> None:
+    endless = fifo(tmp_path) if kind == "pipe" else "/dev/zero"
+    with pytest.raises(UnreadableFileError, match="is not a regular file"):
+        release_document.text(Path(endless))
+
+
+def test_sample_that_never_ends_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "products").mkdir()
+    os.mkfifo(tmp_path / "products" / "nova.json")
+    with pytest.raises(UnreadableFileError, match=r"nova\.json: cannot be read: is not a regular file"):
+        LocalAws(1, "bucket", "us-east-1").upload(tmp_path)
 
 
 def test_pipe_in_the_folder_of_root_and_targets_is_refused(made: Path, tmp_path: Path) -> None:
@@ -300,6 +331,32 @@ def test_broken_root_is_a_clear_error(made: Path, tmp_path: Path, command: str, 
     assert (ran.exit_code, "root/1.json: $: is not TUF metadata" in ran.output) == (1, True), ran.output
 
 
+def test_key_file_that_is_far_too_large_is_not_read(made: Path, tmp_path: Path) -> None:
+    folder = copied(made, tmp_path / "copy", "keys sign")
+    with (folder / "large.pem").open("wb") as opened:
+        opened.truncate(1 << 40)
+    large = f"file2:{folder / 'large.pem'}"
+    for command in (["--sign-with", large, "keys", "sign", str(folder / "trust")], ["keys", "export", large, "x.pub"]):
+        ran = CliRunner().invoke(app, command)
+        assert (ran.exit_code, "is larger than 100000 bytes. Check the file." in ran.output) == (1, True), ran.output
+
+
+def test_file_in_the_way_that_is_far_too_large_is_not_read(made: Path, tmp_path: Path) -> None:
+    folder = copied(made, tmp_path / "copy", "keys export")
+    with (folder / "a.pub").open("wb") as opened:
+        opened.truncate(1 << 40)
+    ran = CliRunner().invoke(app, ["keys", "export", f"file2:{key(folder, 'a')}", str(folder / "a.pub")])
+    assert (ran.exit_code, "a.pub: already exists with different content" in ran.output) == (1, True), ran.output
+
+
+@pytest.mark.parametrize("uri", ["file2://[x", "awskms://[x"])
+def test_uri_of_a_key_that_is_not_valid_is_a_clear_error(made: Path, tmp_path: Path, uri: str) -> None:
+    folder = copied(made, tmp_path / "copy", "keys sign")
+    for command in (["--sign-with", uri, "keys", "sign", str(folder / "trust")], ["keys", "export", uri, "x.pub"]):
+        ran = CliRunner().invoke(app, command)
+        assert (ran.exit_code, f"the key {uri} " in ran.output) == (1, True), ran.output
+
+
 WRITERS = {"write_bytes", "write_text", "touch", "NamedTemporaryFile", "mkstemp", "unlink"}
 CLI = ROOT / "cli" / "comet_updates_cli"
 
@@ -312,9 +369,43 @@ def writes(source: str) -> list[str]:
     return names + [mode for node in opened for mode in map(ast.unparse, node.args) if set(mode) & set("wxa+")]
 
 
-def test_only_the_shared_writer_writes_files() -> None:
-    writers = [str(file.relative_to(CLI)) for file in sorted(CLI.rglob("*.py")) if writes(file.read_text())]
-    assert writers == ["files.py"]
+def reads(source: str) -> list[str]:
+    """Return the calls in a source that read a file. One that reads from a pipe may never end."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    methods = [(call.func.attr, call) for call in calls if isinstance(call.func, ast.Attribute)]
+    opened = [call for name, call in methods if name == "open" and _has_mode(call)]
+    opened += [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "open"]
+    return [name for name, _ in methods if name in {"read_bytes", "read_text"}] + list(map(ast.unparse, opened))
+
+
+def _has_mode(call: ast.Call) -> bool:
+    """Return whether a call of a method `open` opens a path, unlike that of an archive or of a URL."""
+    first = call.args[0] if call.args else ast.Constant("r")
+    is_mode = isinstance(first, ast.Constant) and isinstance(first.value, str)
+    return is_mode and not any(each.arg == "fileobj" for each in call.keywords)
+
+
+def test_only_the_shared_module_reads_and_writes_files() -> None:
+    for uses in (reads, writes):
+        users = [str(file.relative_to(CLI)) for file in sorted(CLI.rglob("*.py")) if uses(file.read_text())]
+        assert users == ["files.py"]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "file.read_bytes()",
+        "file.read_text()",
+        'file.open("rb")',
+        "file.open()",
+        "open(file)",
+        "file.open(encoding='x')",
+    ],
+)
+def test_another_reader_is_found(call: str) -> None:
+    """Positive control."""
+    assert reads(call)
+    assert not reads("archive.open(member)")
 
 
 @pytest.mark.parametrize(

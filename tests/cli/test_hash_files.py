@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from comet_updates.errors import ArtifactError
+from comet_updates.errors import UnreadableFileError
 from comet_updates_cli.hash_files import CHUNK_BYTES, sums
 
 
@@ -26,5 +26,5 @@ def test_the_hashes_are_those_of_all_its_bytes_in_their_order(tmp_path: Path, na
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match=r"is not a regular file\. Check the file"):
+    with pytest.raises(UnreadableFileError, match=r"is not a regular file\. Check the file"):
         sums(tmp_path)

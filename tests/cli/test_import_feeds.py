@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from comet_updates import object_keys
+from comet_updates.errors import ForeignFeedError
 from comet_updates.formats import sparkle, squirrel
 from comet_updates.formats.appcast import NAMESPACE
 from comet_updates.model.channel import ChannelPolicy, ReleaseRollout
@@ -19,6 +20,7 @@ from comet_updates.model.offer import Offer
 from comet_updates.model.release import Release
 from comet_updates.publish.uploads import parse
 from comet_updates_cli import app
+from comet_updates_cli.import_feeds import load
 
 APPCAST = """<?xml version="1.0"?>
 <rss version="2.0" xmlns:sparkle="http://www.andymatuschak.org/xml-namespaces/sparkle"><channel><title>App</title>
@@ -146,6 +148,12 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     assert done.exit_code == 1
     assert "none.xml: cannot be read: No such file or directory" in done.output
     assert "cannot be read: is not a regular file" in run(str(tmp_path), "--product", "app").output
+
+
+@pytest.mark.parametrize("source", ["http://127.0.0.1:1/latest.yml", "file:///etc/hostname", "HTTPS://a.example/x"])
+def test_url_of_another_kind_is_not_taken_for_a_file(source: str) -> None:
+    with pytest.raises(ForeignFeedError, match=r"does not begin with https://"):
+        load(source)
 
 
 def test_a_name_that_no_product_can_have_is_refused(appcast: str) -> None:
@@ -288,7 +296,14 @@ def remarks_of_latest(tmp_path: Path, percentage: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize(("percentage", "percent"), [("25", 25), ("0", 0), ("'100'", 100)])
+@pytest.mark.parametrize(
+    ("percentage", "percent"),
+    [
+        *(("25", 25), ("0", 0), ("'100'", 100)),
+        *(("12.5", 12), ("0.5", 0), ("20%", 20), ("-1", 0), ("101", 100), ("1" * 5_000, 100)),
+    ],
+    ids=["part", "none", "text", "fraction", "below one", "sign", "negative", "too much", "long"],
+)
 def test_staging_percentage_is_said_as_a_policy_to_upload(tmp_path: Path, percentage: str, percent: int) -> None:
     (remark,) = remarks_of_latest(tmp_path, percentage)
     key, _, policy = remark.partition("keeps this setting: ")[2].partition(": ")
@@ -296,11 +311,28 @@ def test_staging_percentage_is_said_as_a_policy_to_upload(tmp_path: Path, percen
     assert read.rollout == ReleaseRollout(version="1.0.0", percent=percent)
 
 
-@pytest.mark.parametrize("percentage", ["101", "12.5", "-1", "many", "1" * 5_000])
+@pytest.mark.parametrize("percentage", ["many", "%20", "m" * 5_000], ids=["word", "sign", "long"])
 def test_staging_percentage_of_another_form_is_left_out_and_said(tmp_path: Path, percentage: str) -> None:
-    (remark,) = remarks_of_latest(tmp_path, percentage)
-    assert "is not a whole number from 0 to 100 and is left out" in remark
+    (remark,) = remarks_of_latest(tmp_path, f"'{percentage}'")
+    assert "is not a number and is left out" in remark
     assert len(remark) < 120
+
+
+@pytest.mark.parametrize("nothing", ["", "~", "null"])
+def test_staging_percentage_without_a_value_is_none(tmp_path: Path, nothing: str) -> None:
+    assert remarks_of_latest(tmp_path, nothing) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("RELEASES", f"{'AB' * 20} Nova-1.0.0-full.nupkg 9\n"), ("latest.json", "{}"), ("latest.yml", "version: 1.0.0\n")],
+)
+def test_feed_in_utf_16_is_refused_by_its_encoding(tmp_path: Path, name: str, text: str) -> None:
+    """PowerShell writes UTF-16. Only Sparkle's parser reads it."""
+    (tmp_path / name).write_text(text, encoding="utf-16")
+    done = run(str(tmp_path / name), "--product", "app", "--base-url", "https://e.example/", "--dry-run")
+    assert done.exit_code == 1
+    assert "is UTF-16 text, which its updater does not read. Save it as UTF-8 text" in " ".join(done.output.split())
 
 
 def test_without_a_version_the_files_name_tells_it_as_it_does_the_client(tmp_path: Path) -> None:

@@ -173,8 +173,39 @@ def test_promotion_can_begin_a_rollout(stocked: Shop, options: list[str], rollou
     assert decided == {"version": "4.3.0-beta.1", **rollout}
     assert done.output.index("wrote channels/") < done.output.index("wrote releases/")
     again = stocked.run(*PROMOTE, "--percent", "90")
-    assert "stable has 4.3.0-beta.1 already. To change its rollout, run comet-updates rollout." in again.output
+    assert "stable has 4.3.0-beta.1 already. Its rollout stays at " in again.output
+    assert "run comet-updates rollout comet-cursor stable 4.3.0-beta.1 with --percent or --every." in again.output
     assert stocked.s3.json("channels/comet-cursor/stable.json")["rollout"] == decided
+
+
+@pytest.mark.parametrize("options", [["--percent", "5"], ["--every", "1d"], ["--every", "1d", "--groups", "3"]])
+def test_promotion_run_twice_keeps_the_rollout(stocked: Shop, options: list[str]) -> None:
+    assert stocked.run(*PROMOTE, *options).exit_code == 0
+    stocked.run("rollout", *STABLE, "4.3.0-beta.1", "--percent", "50")
+    again = stocked.run(*PROMOTE, *options)
+    assert (again.exit_code, "Its rollout stays at 50 %." in again.output) == (0, True)
+    assert stocked.s3.json(POLICY)["rollout"] == {"version": "4.3.0-beta.1", "percent": 50}
+
+
+def test_promotion_of_an_included_release_run_twice_keeps_the_rollout(stocked: Shop) -> None:
+    """Positive control of the test above: the first promotion decides, also over an earlier rollout."""
+    stocked.policy("beta", includes=["stable"])
+    stocked.run("rollout", "comet-cursor", "beta", "4.2.1", "--percent", "50")
+    promote = ("promote", "comet-cursor", "4.2.1", "--from", "stable", "--to", "beta", "--percent", "5")
+    for percent in (5, 20):
+        assert stocked.run(*promote).exit_code == 0
+        assert stocked.s3.json("channels/comet-cursor/beta.json")["rollout"]["percent"] == percent
+        stocked.run("rollout", "comet-cursor", "beta", "4.2.1", "--percent", "20")
+
+
+def test_rollout_in_groups_run_twice_goes_on(stocked: Shop) -> None:
+    every = ("rollout", *STABLE, "4.2.1", "--every", "1d")
+    assert stocked.run(*every, "--start", "2026-11-20T12:00:00Z").exit_code == 0
+    before = stocked.s3.json(POLICY)
+    assert "nothing to do" in stocked.run(*every).output
+    assert stocked.s3.json(POLICY) == before
+    stocked.run(*every, "--groups", "3")
+    assert stocked.s3.json(POLICY)["rollout"]["start"] > "2026-11-20T12:00:00Z", "other groups are another rollout"
 
 
 def test_promotion_can_wait_for_its_time(stocked: Shop) -> None:

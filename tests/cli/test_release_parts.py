@@ -124,6 +124,26 @@ def test_two_parts_with_a_file_for_the_same_computers_are_refused(matrix: Matrix
     assert matrix.shop.s3.tree() == before
 
 
+@pytest.mark.parametrize("last", ["a job with the last part", "a job without files"])
+def test_parts_with_one_place_that_were_uploaded_at_once_are_refused(matrix: Matrix, last: str) -> None:
+    """Let two jobs upload at the same time: neither sees the part of the other."""
+    matrix.job("windows", parts=None)
+    windows = matrix.shop.s3.json("parts/comet-cursor/stable/2.0.0/windows.json")
+    key = "parts/comet-cursor/stable/2.0.0/linux.json"
+    (file,) = windows["release"]["artifacts"]
+    other = file | {"url": "https://downloads.example.com/2.0.0/Other-2.0.0.exe"}
+    matrix.shop.s3.put(key, windows | {"part": "linux", "release": windows["release"] | {"artifacts": [other]}})
+    refused = matrix.job("macos") if last == "a job with the last part" else matrix.run("--parts", "windows,linux")
+    assert refused.exit_code == 1
+    assert "the parts linux and windows both have a file for windows x86_64 installer" in refused.stderr
+    assert "https://downloads.example.com/2.0.0/Other-2.0.0.exe" in refused.stderr
+    assert "https://downloads.example.com/2.0.0/App-2.0.0.exe" in refused.stderr
+    assert matrix.released() == []
+    assert matrix.job("linux", "--replace-part").exit_code == 0
+    assert matrix.job("macos").exit_code == 0
+    assert matrix.released() == sorted(FILES.values())
+
+
 def test_a_file_that_two_jobs_build_alike_is_released_once(matrix: Matrix) -> None:
     shared = matrix.folder / "App-2.0.0.exe"
     shared.write_bytes(b"MZ")
@@ -249,7 +269,8 @@ def test_the_first_share_is_that_of_the_parts(matrix: Matrix) -> None:
         matrix.job(name, "--percent", "5")
     assert matrix.shop.s3.json("channels/comet-cursor/stable.json")["rollout"] == {"version": "2.0.0", "percent": 5}
     matrix.shop.run("rollout", "comet-cursor", "stable", "2.0.0", "--percent", "50")
-    assert matrix.job("linux", "--percent", "5").exit_code == 0
+    again = matrix.job("linux", "--percent", "5")
+    assert (again.exit_code, "Its rollout stays at 50 %." in again.output) == (0, True)
     policy = matrix.shop.s3.json("channels/comet-cursor/stable.json")
     assert policy["rollout"]["percent"] == 50, "running a job again does not set back the rollout"
 

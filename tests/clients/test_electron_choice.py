@@ -92,3 +92,21 @@ def test_version_that_is_held_back_is_one_that_the_client_cannot_read(version: s
     assert said is not None
     (answer,) = ask([said | {"document": said["document"].replace("version: 1.5.0", f"version: {version}")}])
     assert answer.get("error") == error
+
+
+@pytest.mark.parametrize(
+    ("names", "taken"),
+    [
+        ([("x86_64", "A-x64.exe")], "A-x64.exe"),
+        ([("x86_64", "A-x64.exe"), ("i686", "A-ia32.exe")], "A-ia32.exe"),
+        ([("x86_64", "A.exe"), ("i686", "B.exe")], "B.exe"),
+    ],
+)
+def test_copy_for_32_bit_windows_takes_its_file_or_else_the_first(names: list[tuple[str, str]], taken: str) -> None:
+    """Show why `status` names these copies as behind: no field of the format keeps the first file from them."""
+    given = offer(release("2.0.0", *(artifact("windows", arch, name) for arch, name in names)))
+    computer = Computer("windows", "ia32", (10, 0, 17763), "10.0.17763", "1.0.0", "1.0.0")
+    said = case(electron_updater.render(given), computer)
+    assert said is not None
+    (answer,) = ask([said])
+    assert str(answer["file"]).endswith(f"/{taken}")

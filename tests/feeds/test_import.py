@@ -134,6 +134,22 @@ class TestItems:
         assert move.s3.json("channels/nova/stable.json")["rollout"] == rollout
 
 
+@pytest.mark.parametrize(
+    ("written", "url"),
+    [
+        ("https://dl.example.com/a b.zip", "https://dl.example.com/a%20b.zip"),
+        ("https://dl.example.com/a%20b.zip?x=1&amp;y=%2B#z", "https://dl.example.com/a%20b.zip?x=1&y=%2B#z"),
+        ("https://dl.example.com/1.0+2/a.zip", "https://dl.example.com/1.0+2/a.zip"),
+        ("1.0+2\\a b.zip", "https://dl.example.com/1.0%2B2/a%20b.zip"),
+        ("https://dl.example.com\\1.0\\caf\u00e9.zip", "https://dl.example.com/1.0/caf%C3%A9.zip"),
+    ],
+    ids=["space", "encoded", "plus", "relative", "backslash"],
+)
+def test_url_is_written_as_updaters_request_it(move: Move, written: str, url: str) -> None:
+    move.succeed(move.write("appcast.xml", appcast(item("1.0.0", written))))
+    assert move.released("1.0.0")["artifacts"][0]["url"] == url
+
+
 class TestDates:
     @pytest.mark.parametrize(
         ("written", "expected"),
@@ -224,6 +240,17 @@ class TestTauri:
         assert "Tauri's updater rejects the whole document then (updater.rs)" in said
         move.succeed(move.write("latest.json", json.dumps(good)))
 
+    @pytest.mark.parametrize("signature", ["https://e.example/a.AppImage.sig", "c2ln", "RWQ"])
+    def test_text_that_is_not_a_signature_is_told(self, move: Move, signature: str) -> None:
+        def said(text: str) -> str:
+            entry = {"url": "https://e.example/a.AppImage", "signature": text}
+            feed = {"version": "1.0.0", "platforms": {"linux-x86_64": entry}}
+            return move.succeed(move.write("latest.json", json.dumps(feed)), "--dry-run")
+
+        remark = "linux-x86_64: its `signature` is not the content of a .sig file, so the client cannot install it"
+        assert remark in said(signature)
+        assert remark not in said("dW50cnVzdGVkIGNvbW1lbnQ6IGFib3V0IE5vdmE=")
+
 
 class TestVelopack:
     @pytest.mark.parametrize(
@@ -251,11 +278,30 @@ class TestVelopack:
         assert "Assets[1]: left out: Nova-Portable.zip is not an update package" in said
         assert len(move.released("1.0.0")["artifacts"]) == 1
 
+    def test_space_in_a_url_is_encoded_in_every_document(self, move: Move) -> None:
+        """Squirrel rejects a list with a space in a URL."""
+        asset = {"PackageId": "Nova", "Version": "1.0.0", "Type": "Full", "SHA1": "AB" * 20, "Size": 9}
+        url = "https://dl.example.com/Nova\u00e9 Beta-1.0.0-full.nupkg"
+        move.succeed(move.write("releases.win.json", json.dumps({"Assets": [asset | {"FileName": url}]})))
+        encoded = "https://dl.example.com/Nova%C3%A9%20Beta-1.0.0-full.nupkg"
+        listed = move.s3.get("public/v1/nova/stable/RELEASES").decode()
+        assert f" {encoded} 9" in listed
+        assert move.json("releases.win.json")["Assets"][0]["FileName"] == encoded
+
     def test_unknown_type_is_refused_as_by_the_client(self, move: Move) -> None:
         asset = {"Version": "1.0.0", "Type": "Patch", "FileName": "a.nupkg"}
         assert "Assets[0] has the unknown Type 'Patch'" in move.fail(
             move.write("releases.win.json", json.dumps({"Assets": [asset]}))
         )
+
+
+def test_netsparkle_json_is_refused_with_the_way_to_move(move: Move) -> None:
+    """Refuse it: the service serves only XML, so copies that read JSON would never update again."""
+    entry = {"version": "2.0.0", "url": "https://dl.example.com/nova.exe", "os": "windows", "size": 1000}
+    said = move.fail(move.write("appcast.json", json.dumps({"title": "Nova", "items": [entry]})))
+    assert "it is NetSparkle's JSON appcast" in said
+    assert "First release a version with XMLAppCastGenerator at the old place" in said
+    move.succeed(move.write("appcast.xml", appcast(item("2.0.0"))))
 
 
 class TestBucket:
@@ -294,6 +340,16 @@ class TestBucket:
         move.s3.put("channels/nova/beta.json", policy)
         move.succeed(move.write("appcast.xml", self.FEED))
         assert move.s3.json("channels/nova/beta.json") == policy | {"includes": ["alpha", "stable"]}
+
+    def test_rollout_that_has_grown_stays(self, move: Move) -> None:
+        feed = move.write("latest.yml", f"{channel_file('Nova.exe')}stagingPercentage: 25\n")
+        move.succeed(feed)
+        policy = move.s3.json("channels/nova/stable.json")
+        assert policy["rollout"]["percent"] == 25
+        for rollout in ({**policy["rollout"], "percent": 50}, {"version": "0.9.0", "percent": 100}):
+            move.s3.put("channels/nova/stable.json", {**policy, "rollout": rollout})
+            move.succeed(feed)
+            assert move.s3.json("channels/nova/stable.json")["rollout"] == rollout
 
     def test_another_release_of_a_version_is_not_replaced(self, move: Move) -> None:
         move.succeed(move.write("appcast.xml", self.FEED))

@@ -23,7 +23,13 @@ from testkit.s3 import REGION
 SERVICES = {"s3api": "s3"}
 """The services that have another name in boto3 than on the command line."""
 
-OF_THE_COMMAND_LINE = {"query", "output"}
+OF_THE_COMMAND_LINE = {"query", "output", "region", "cli-binary-format"}
+
+WAITERS = {("acm", "certificate-validated"): "describe-certificate"}
+"""Service and waiter → the call that it repeats."""
+
+RENAMED = {"notification-endpoint": "endpoint"}
+"""The flags that the command line calls otherwise than AWS's interface."""
 
 
 SEEN_WITHIN_S = 15.0
@@ -73,7 +79,13 @@ class Command(NamedTuple):
 
     def _parts(self, values: dict[str, str]) -> tuple[str, str, dict[str, str]]:
         _, service, operation, *rest = shlex.split(_fill(self.line, values))
-        flags = {flag.removeprefix("--"): value for flag, value in zip(rest[::2], rest[1::2], strict=True)}
+        if operation == "wait":  # asks the call of the waiter again and again
+            operation, *rest = WAITERS[service, rest[0]], *rest[1:]
+        flags: dict[str, str] = {}
+        for words in (part.split("\0") for part in "\0".join(rest).split("\0--") if part):
+            flag, *given = words
+            flag = RENAMED.get(flag.removeprefix("--"), flag.removeprefix("--"))
+            flags[flag] = "\0".join(given)
         return SERVICES.get(service, service), operation.replace("-", "_"), flags
 
     def _filled(self, values: dict[str, str]) -> dict[str, str]:
@@ -108,11 +120,25 @@ def _parameters(client: Any, operation: str, flags: dict[str, str], files: dict[
         if flag not in known:
             raise UnknownCommandError(f"{operation} --{flag}")
         text = files[value.removeprefix("file://")] if value.startswith("file://") else value
-        is_text = shape.members[known[flag]].type_name == "string"
-        parameters[known[flag]] = text if is_text else json.loads(text)
+        parameters[known[flag]] = _value(text, shape.members[known[flag]].type_name)
     if missing := set(shape.required_members) - parameters.keys():
         raise UnknownCommandError(f"{operation} lacks {sorted(missing)}")
     return parameters
+
+
+def _value(text: str, type_name: str) -> Any:
+    """Return the words after a flag as boto3 wants them. Words are separated by NUL."""
+    if type_name in ("string", "integer", "long", "double"):
+        return text if type_name == "string" else float(text) if type_name == "double" else int(text)
+    if type_name == "blob":
+        return text.split("\0", maxsplit=1)[0].encode()
+    if type_name == "boolean":
+        return text != "false"
+    if text.startswith(("{", "[")):
+        return json.loads(text)
+    if type_name == "list" and "=" in text:  # `Name=FunctionName,Value=x`: the command line's shorthand
+        return [dict(part.split("=", 1) for part in word.split(",")) for word in text.split("\0")]
+    return text.split("\0")
 
 
 class Step(NamedTuple):

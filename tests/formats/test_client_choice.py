@@ -120,8 +120,10 @@ def test_every_updater_takes_a_file_for_its_computer_or_nothing(given: Offer, ve
         is_known = version == "1.0.0" or (is_listed and computer.system in systems)
         for rule in client_rules.ALL if is_known else OF_OTHER_DOCUMENTS:
             found = problem(given, computer, rule(documents, computer))
-            for what in _unknown(rule, computer):
-                found = found.replace(what, "").strip(", ")
+            if rule is client_rules.netsparkle:  # it does not look at the system's version
+                found = found.replace("lowest system", "").strip(", ")
+            if computer.system == "linux" and not _has_copies(given, computer, rule):
+                found = found.replace("architecture", "").strip(", ")
             if rule is client_rules.velopack and not _has_packages_for_x64(given, computer.system):
                 found = found.replace("architecture", "")  # such an app has no copies on x64
             if rule is client_rules.old_sparkle and not _has_files_for_intel(given):
@@ -129,12 +131,16 @@ def test_every_updater_takes_a_file_for_its_computer_or_nothing(given: Offer, ve
             assert not found, (rule.__name__, computer, documents)
 
 
-def _unknown(rule: Rule, computer: Computer) -> list[str]:
-    """Return what a client does not look at: NetSparkle at the system's version, both at Linux's architecture."""
-    of_linux = ["architecture"] if computer.system == "linux" else []
-    if rule is client_rules.netsparkle:
-        return ["lowest system", *of_linux]
-    return of_linux if rule is client_rules.velopack else []
+def _has_copies(given: Offer, computer: Computer, rule: Rule) -> bool:
+    """Return whether the app has copies on a computer with Linux: the installed release has a file for it."""
+    files = [one for past, _ in given.history if past.version == computer.version for one in past.artifacts]
+    is_package = rule is client_rules.velopack
+    return any(
+        one.platform == "linux"
+        and one.arch in RUNS["linux", computer.arch]
+        and one.url_name.endswith(".nupkg") == is_package
+        for one in files
+    )
 
 
 def _has_files_for_intel(given: Offer) -> bool:
@@ -152,6 +158,58 @@ def test_updater_finds_the_file_of_its_computer(rule: Rule) -> None:
     """Positive control: each updater is offered something."""
     documents = formats.render(offer(complete_for_all("2.0.0")))
     assert any(rule(documents, computer) for computer in computers("1.0.0", "1.0.0"))
+
+
+def linux(version: str, *files: tuple[str, str]) -> Release:
+    every = (artifact("linux", arch, name.format(version), "archive") for arch, name in files)
+    return release(version, *every, released_at="2026-11-20T12:00:00Z")
+
+
+LINUX_X64, LINUX_ARM = (Computer("linux", arch, (6, 8), "6.8.0", "1.0.0", "1.0.0") for arch in ("x64", "arm64"))
+X64_IMAGE, ARM_IMAGE, PROGRAM = ("x86_64", "A.AppImage"), ("aarch64", "A-arm64.AppImage"), ("any", "A.tar.gz")
+X64_PACKAGE, ARM_PACKAGE = ("x86_64", "A-{}-full.nupkg"), ("aarch64", "B-{}-full.nupkg")
+ARM_CHANNEL = ("aarch64", "A-{}-linux-arm64-full.nupkg")
+
+
+@pytest.mark.parametrize(
+    ("rule", "before", "latest", "x64", "arm64"),
+    [
+        (client_rules.netsparkle, [X64_IMAGE], [X64_IMAGE], True, True),
+        (client_rules.netsparkle, [ARM_IMAGE], [ARM_IMAGE], True, True),
+        (client_rules.netsparkle, [X64_IMAGE, ARM_IMAGE], [X64_IMAGE, ARM_IMAGE], False, False),
+        (client_rules.netsparkle, [ARM_IMAGE], [X64_IMAGE], False, False),
+        (client_rules.netsparkle, [X64_IMAGE, ARM_IMAGE], [X64_IMAGE, PROGRAM], True, True),
+        (client_rules.velopack, [X64_PACKAGE], [X64_PACKAGE], True, True),
+        (client_rules.velopack, [ARM_PACKAGE], [ARM_PACKAGE], True, True),
+        (client_rules.velopack, [X64_PACKAGE, ARM_PACKAGE], [X64_PACKAGE, ARM_PACKAGE], False, False),
+        (client_rules.velopack, [ARM_PACKAGE], [X64_PACKAGE], False, False),
+        (client_rules.velopack, [X64_PACKAGE, ARM_CHANNEL], [X64_PACKAGE, ARM_CHANNEL], True, True),
+        (client_rules.velopack, [("any", "A-{}-full.nupkg")], [("any", "A-{}-full.nupkg")], True, True),
+    ],
+)
+def test_clients_that_ignore_linux_architectures_get_a_file_that_runs(
+    rule: Rule, before: list[tuple[str, str]], latest: list[tuple[str, str]], *, x64: bool, arm64: bool
+) -> None:
+    """Serve copies of one architecture, or nobody: the client itself takes any file."""
+    documents = formats.render(offer(linux("2.0.0", *latest), linux("1.0.0", *before)))
+    assert (rule(documents, LINUX_X64) is not None, rule(documents, LINUX_ARM) is not None) == (x64, arm64)
+
+
+def test_second_linux_architecture_leaves_documents_at_the_release_before() -> None:
+    """Keep the copies of the first architecture at what they have, and name the reason."""
+    both = linux("3.0.0", X64_IMAGE, ARM_IMAGE, X64_PACKAGE, ARM_PACKAGE)
+    given = offer(both, linux("2.0.0", X64_IMAGE, X64_PACKAGE), linux("1.0.0", X64_IMAGE, X64_PACKAGE))
+    documents = formats.render(given)
+    for rule in (client_rules.netsparkle, client_rules.velopack):
+        assert "2.0.0" in str(rule(documents, LINUX_X64)) or rule is client_rules.netsparkle
+    lags = {lag.document: lag for lag in formats.lags(given)}
+    for name, why in (
+        ("appcast.xml", "copies on aarch64 would take the file for x86_64: add a file for `any`"),
+        ("releases.linux.json", "copies on aarch64 ask for the same document: pack each architecture with a --channel"),
+    ):
+        assert lags[name].version == "2.0.0"
+        assert why in lags[name].why
+    assert "releases.linux-arm64.json" not in lags
 
 
 def complete_for_all(version: str) -> Release:

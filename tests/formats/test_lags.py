@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from comet_updates import formats
+from comet_updates.model.release import Release
 from tests.formats.offers import HOST, artifact, complete, offer, percent, release
 
 DATE = {"released_at": "2026-11-20T12:00:00Z"}
@@ -26,6 +27,34 @@ def behind(*args: Any, **fields: Any) -> dict[str, tuple[str | None, str]]:
 
 def test_release_that_has_what_every_client_needs_leaves_none_behind() -> None:
     assert behind(complete("2.0.0"), complete("1.0.0")) == {}
+
+
+def windows(version: str, *arches: str) -> Release:
+    files = (artifact("windows", arch, f"App-{version}-{arch}.exe") for arch in arches)
+    return release(version, *files, **DATE)
+
+
+def test_lag_of_32_bit_windows_names_the_file_that_its_copies_are_offered() -> None:
+    """electron-updater takes the first file if no name contains `ia32`."""
+    found = behind(windows("3.0.0", "x86_64"), windows("2.0.0", "x86_64", "i686"))
+    why = (
+        "this release has no file for 32-bit Windows. Its copies are offered the file for x86_64, which does not run"
+        " there"
+    )
+    lag = ("2.0.0", why)
+    assert {name: lag for name, lag in found.items() if name.startswith(("latest.yml", "stable.yml"))} == {
+        "latest.yml (32-bit Windows)": lag,
+        "stable.yml (32-bit Windows)": lag,
+    }
+
+
+@pytest.mark.parametrize(
+    ("latest", "before"), [(["x86_64", "i686"], ["i686"]), (["any"], ["i686"]), (["x86_64"], ["x86_64"])]
+)
+def test_32_bit_windows_is_not_behind_with_a_file_or_without_copies(latest: list[str], before: list[str]) -> None:
+    """Positive control: the app has no copies for 32 bits, or the release has a file that they run."""
+    found = behind(windows("3.0.0", *latest), windows("2.0.0", *before))
+    assert not [name for name in found if "32-bit" in name]
 
 
 def test_lag_names_what_the_release_lacks_and_the_release_that_has_it() -> None:

@@ -78,7 +78,12 @@ class TestFiles:
             ("macos", "App-1.0.0-universal.zip"),
             ("windows-x64", "Setup-1.0.0-x64.exe"),
             ("windows-arm64", "Setup-1.0.0-arm64.exe"),
-            ("linux", "App-1.0.0.AppImage"),
+        ]
+
+    @pytest.mark.parametrize("arch", ["x86_64", "aarch64", "any"])
+    def test_linux_has_an_item_if_the_channel_has_one_architecture(self, arch: str) -> None:
+        assert enclosures(offer(one_file("1.0.0", artifact("linux", arch, "App.AppImage")))) == [
+            ("linux", "App.AppImage")
         ]
 
     def test_the_signed_file_is_preferred(self) -> None:
@@ -184,7 +189,7 @@ class TestRollouts:
 
     def test_complete_rollout_offers_the_release_without_groups(self) -> None:
         complete_items = items(self.phased(7, is_complete=True))
-        assert ("linux", "App-2.0.0.AppImage") in enclosures(self.phased(7, is_complete=True))
+        assert ("windows-x64", "Setup-2.0.0-x64.exe") in enclosures(self.phased(7, is_complete=True))
         assert {said(i, "phasedRolloutInterval") for i in complete_items} == {None}
 
     def test_a_share_cannot_be_said_so_that_all_stay_at_the_release_before(self) -> None:

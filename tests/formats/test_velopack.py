@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from comet_updates.formats import velopack
+from comet_updates.formats.imported import RELEASE_BEFORE, Feed
 from comet_updates.model.offer import Offer
 from tests.formats.offers import HOST, artifact, offer, percent, release
 
@@ -46,6 +47,35 @@ def test_full_package_comes_before_delta_and_latest_release_first() -> None:
 def test_a_release_with_a_delta_alone_is_left_out() -> None:
     given = offer(release("2.0.0", package("2.0.0", "delta")), release("1.0.0", package("1.0.0")))
     assert assets(given) == [("1.0.0", "Full")]
+
+
+def test_delta_from_the_release_before_is_listed_beside_that_release() -> None:
+    """Builders do not write from which version a delta starts: it is the release before."""
+    newest, middle, oldest = (
+        release(version, package(version), package(version, "delta") | {"from_version": RELEASE_BEFORE}, **fields)
+        for version, fields in (("3.0.0", {}), ("2.0.0", {"minimum_version": "1.0.0"}), ("1.0.0", {}))
+    )
+    whole = [("1.0.0", "Full"), ("1.0.0", "Delta")]
+    assert assets(offer(newest, oldest)) == [("3.0.0", "Full"), ("3.0.0", "Delta"), *whole]
+    # The document leaves out 2.0.0, or it is withdrawn: the delta of 3.0.0 would not fit 1.0.0.
+    assert assets(offer(newest, middle, oldest)) == [("3.0.0", "Full"), *whole]
+    plain = release("2.0.0", package("2.0.0"))
+    assert assets(offer(newest, plain, oldest, yanked=("2.0.0",))) == [("3.0.0", "Full"), *whole]
+
+
+def test_imported_document_with_deltas_comes_back() -> None:
+    asset = {"PackageId": "App", "SHA1": "EF" * 20, "SHA256": "AB" * 32, "Size": 1000}
+    before = [
+        {**asset, "Version": version, "Type": kind, "FileName": f"{HOST}/App-{version}-{kind.lower()}.nupkg"}
+        for version, kind in (("2.0.0", "Full"), ("2.0.0", "Delta"), ("1.0.0", "Full"))
+    ]
+    feed = Feed("p", "stable", document="releases.win.json")
+    velopack.parse({"Assets": before}, feed)
+    given = offer(*(release(wire["version"], *wire["artifacts"]) for wire in feed.releases))
+    assert json.loads(velopack.render(given)["releases.win.json"])["Assets"] == [
+        {name: asset[name] for name in ("PackageId", "Version", "Type", "FileName", "SHA1", "SHA256", "Size")}
+        for asset in before
+    ]
 
 
 def test_each_system_and_architecture_has_a_document() -> None:

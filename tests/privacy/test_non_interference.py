@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -39,6 +40,7 @@ SLOW = {"silent", "trickling"}  # the client library waits for seconds
 QUICK = {"503", "500", "403", "cut short", "corrupted", "slow"}
 FAULTS = sorted(ALL_FAULTS if THOROUGH == FULL else QUICK)
 NOBODY: Person = {}
+START = re.compile(r"^bytes=\d\d?-(?=\d+$)")  # a byte comes each tenth of a second, and the time-out is one second
 
 
 @pytest.fixture
@@ -49,6 +51,19 @@ def observe(aws_lambda: Lambda, published: dict[str, str]) -> Callable[..., Obse
 
 def requests(person: Person, asks: Iterable[Ask] = ASKS.values()) -> list[dict[str, Any]]:
     return [request_of(person, ask) for ask in asks]
+
+
+def without_progress(seen: Observation) -> Observation:
+    """Return `seen` without the place at which obstore goes on after a time-out.
+
+    It is the number of bytes that had arrived in a second, which depends on how busy this machine is.
+    """
+    return seen._replace(
+        wire=tuple(
+            (*rest, tuple((name, START.sub("bytes=?-", value)) for name, value in headers), body)
+            for *rest, headers, body in seen.wire
+        )
+    )
 
 
 def test_who_asks_makes_no_difference(observe: Callable[..., Observation]) -> None:
@@ -77,9 +92,10 @@ def test_who_asks_makes_no_difference_while_s3_fails(
     def failing(person: Person) -> Observation:
         wire.fault, wire.fault_after = fault, 0 if fault in SLOW else 2  # one document is in memory, others are read
         try:
-            return aws_lambda.observe(ANSWER, published | {"MEMORY_TTL_S": ttl_s}, requests(person, asks))
+            seen = aws_lambda.observe(ANSWER, published | {"MEMORY_TTL_S": ttl_s}, requests(person, asks))
         finally:
             wire.fault = ""
+        return without_progress(seen) if fault == "trickling" else seen
 
     nobody = failing(NOBODY)
     assert len(nobody.wire) > (0 if fault in SLOW else 2), "S3 was asked while it failed, or this test proves nothing"

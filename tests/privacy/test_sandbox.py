@@ -31,12 +31,14 @@ from comet_updates.answer import urls
 from testkit import packages, system_calls
 from testkit.documents import release
 from testkit.events import SWEEP
-from testkit.lambda_runtime import PYTHON, free_port, lambda_runtime
+from testkit.lambda_runtime import PYTHON, TOOLS, free_port, lambda_runtime
 from testkit.people import UPLOADER, Ask, Person, marked, notification_of, request_of
+from testkit.project import ROOT
 from testkit.s3 import ON_THIS_MACHINE, REGION
 from testkit.search import found
 from testkit.system_calls import Call
 from tests.privacy.conftest import tally
+from tests.template.test_build import locked_files, other_byte_code, other_libraries, other_sources
 
 if TYPE_CHECKING:
     from testkit.s3 import S3
@@ -146,6 +148,7 @@ def run(
     function: str, path: list[Path], events: Sequence[Any], ports: Iterable[int], folder: Path, **settings: str
 ) -> Run:
     """Give `events` to a built function in the sandbox. It may connect to `ports` of this machine, and nowhere else."""
+    _need_tools()
     folder = folder / uuid.uuid4().hex
     record, clock, log, port = folder / "record", folder / "clock", folder / "log", free_port()
     record.mkdir(parents=True)
@@ -194,6 +197,32 @@ def context_of(number: int) -> dict[str, str]:
         "X-Amz-Client-Context": base64.b64encode(json.dumps(client).encode()).decode(),
         "X-Amzn-Trace-Id": f"Root=1-5759e988-{number:024x};Parent=53995c3f42cd8ad8;Sampled=1",
     }
+
+
+@pytest.fixture(scope="module")
+def answering(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Return the built answering function and its layer."""
+    return packages.build("AnswerFunction", tmp_path_factory.mktemp("built"))
+
+
+@pytest.fixture(scope="module")
+def publishing(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Return the built publishing function and its layer."""
+    return packages.build("PublishFunction", tmp_path_factory.mktemp("built"))
+
+
+# ------------------------------------------------------------------ the files
+
+
+@pytest.mark.parametrize("function", ["answering", "publishing"])
+def test_the_built_packages_hold_only_reviewed_and_locked_files(function: str, request: pytest.FixtureRequest) -> None:
+    """Compare each file, so that no step of the build can change one. `test_build.py` has the positive controls."""
+    package, layer = request.getfixturevalue(function)
+    added = [] if function == "answering" else ["comet_updates/pages/built.json"]
+    assert other_sources(package, ROOT / "functions") == added
+    locked = locked_files(function.removesuffix("ing"), TOOLS / ".wheels")
+    assert other_libraries(layer.parent, locked) == []
+    assert other_byte_code(package) + other_byte_code(layer.parent) == []
 
 
 # ------------------------------------------------------------------ threads, and the bytes that are sent
@@ -339,13 +368,6 @@ def answered(path: list[Path], bucket: S3, folder: Path, asks: Iterable[Ask]) ->
     return ran, seen
 
 
-@pytest.fixture(scope="module")
-def answering(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Return the built answering function and its layer."""
-    _need_tools()
-    return packages.build("AnswerFunction", tmp_path_factory.mktemp("built"))
-
-
 def test_the_built_answering_function_reaches_only_its_bucket_and_log(
     answering: list[Path], bucket: S3, tmp_path: Path
 ) -> None:
@@ -436,13 +458,6 @@ def test_leak_in_byte_code_alone_is_seen(answering: list[Path], bucket: S3, tmp_
 
 
 # ------------------------------------------------------------------ publishing
-
-
-@pytest.fixture(scope="module")
-def publishing(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Return the built publishing function and its layer."""
-    _need_tools()
-    return packages.build("PublishFunction", tmp_path_factory.mktemp("built"))
 
 
 def published(path: list[Path], bucket: S3, folder: Path) -> tuple[Run, list[str]]:

@@ -231,7 +231,7 @@ def test_a_list_that_could_not_be_written_comes_again_with_every_message(
     event = batch(body(KEY), body(KEY), '{"Event": "s3:TestEvent"}')
     with monkeypatch.context() as patch:
         patch.setattr(publisher, "publish_index", fail)
-        assert failed(publish(event, None)) == ["0", "1"]
+        assert failed(publish(event, None)) == ["0", "1", "2"], "the sweep of the test event fails, too"
     assert s3.keys(INDEX) == []
     assert failed(publish(event, None)) == []
     assert s3.keys(INDEX) == [INDEX], "although nothing of the product was left to write"
@@ -241,6 +241,32 @@ def test_a_stray_upload_is_refused_by_its_own_event(s3: S3, publish: Handler) ->
     s3.put("releases/x.json", b"{")
     assert failed(publish(notification("releases/x.json"), None)) == []
     assert s3.keys("rejected/") == ["rejected/releases/x.json.json"]
+
+
+TEST_EVENT = '{"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "comet-updates"}'
+
+
+def test_the_test_event_of_a_new_bucket_publishes_everything(s3: S3, publish: Handler) -> None:
+    """Do not wait for the schedule, since a new stack answers 503 until its first sweep."""
+    assert failed(publish(batch(TEST_EVENT), None)) == []
+    assert s3.keys(INDEX) == [INDEX]
+    assert s3.keys("public/pages/privacy.html"), "the page on privacy, of which no upload tells"
+
+
+def test_a_message_that_is_not_a_test_event_starts_no_sweep(s3: S3, publish: Handler) -> None:
+    """Positive control of the test above."""
+    assert failed(publish(batch('{"Event": "s3:OtherEvent"}'), None)) == []
+    assert s3.keys("public/") == []
+
+
+def test_the_test_event_comes_again_if_the_sweep_fails(
+    s3: S3, publish: Handler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Any) -> Any:
+        raise publishing.SweepFailedError
+
+    monkeypatch.setattr(publishing.Run, "sweep", fail)
+    assert failed(publish(batch(TEST_EVENT), None)) == ["0"]
 
 
 def test_a_sweep_needs_no_event(s3: S3, publish: Handler) -> None:

@@ -10,15 +10,24 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Snapshot, Targets, Timestamp
 
 from comet_updates import object_keys
 from comet_updates.answer import urls
 from comet_updates.answer.errors import StoreUnavailableError
 from comet_updates.errors import SigningError
-from comet_updates.publish.online_roles import Fresh, next_snapshot, next_timestamp, next_version, outdated
+from comet_updates.publish.online_roles import (
+    Fresh,
+    OnlineRoles,
+    next_snapshot,
+    next_timestamp,
+    next_version,
+    outdated,
+)
 from comet_updates.publish.publisher import Publisher
 from comet_updates.publish.run import SweepFailedError
+from comet_updates.publish.signed_states import SignedStates
 from comet_updates.publish.stored import Listed
 from comet_updates.signing import sign
 from testkit.documents import release
@@ -60,6 +69,13 @@ class TestNumbers:
     def test_they_have_as_many_digits_as_a_key_may(self) -> None:
         in_a_hundred_years = NOW.replace(year=NOW.year + 100)
         assert object_keys.metadata(object_keys.metadata_key(Snapshot.type, next_version(0, in_a_hundred_years)))
+
+    def test_a_wrong_clock_of_any_year_does_not_use_them_up(self) -> None:
+        """Expect that the next run with the right clock has a number left that clients can ask for."""
+        for year in (2101, 3900, 9999):
+            ahead = next_version(MINUTES, NOW.replace(year=year))
+            assert object_keys.metadata(object_keys.metadata_key(Snapshot.type, ahead + 1_000_000))
+            assert next_version(ahead, NOW) == ahead + 1
 
 
 class TestSnapshot:
@@ -196,6 +212,28 @@ class TestSweeps:
         released.sweep()
         for each in (client, newcomer):
             assert version_of(each.check()) == "4.4.0"
+
+    @pytest.mark.parametrize("body", [b"junk", b"", b'{"signed": {"_type": "root"}}'], ids=["junk", "empty", "no root"])
+    def test_false_root_in_public_is_deleted(
+        self, released: TufPublisher, client: Client, newcomer: Client, body: bytes
+    ) -> None:
+        """Expect that clients go on. They ask for the next root, and stop at one that they cannot verify."""
+        key = object_keys.metadata_key("root", 2)
+        released.s3.put(key, body)
+        with pytest.raises(RepositoryError):
+            client.check()
+        released.sweep()
+        assert key not in released.s3.keys("public/tuf/")
+        for each in (client, newcomer):
+            assert version_of(each.check()) == "4.2.1"
+
+    def test_run_that_knows_only_the_first_root_keeps_the_second(self, released: TufPublisher, client: Client) -> None:
+        anchor = SignedStates(released.bucket).look()
+        released.rotate("root", "root-d", "root-c", "root-a", "root-b", "root-d")
+        released.sweep()
+        OnlineRoles(released.bucket, lambda: released.now, released.online).publish(anchor, lambda: False)
+        assert object_keys.metadata_key("root", 2) in released.s3.keys("public/tuf/")
+        assert version_of(client.check()) == "4.2.1"
 
     def test_it_all_begins_anew_in_another_bucket_from_what_was_uploaded(
         self, released: TufPublisher, client: Client

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from checks.privacy_proof.report_data import log_lines
+from checks.template_rules import counts
 from comet_updates.answer import urls
 from comet_updates.answer.log import Cache, Outcome, Record
 from comet_updates_cli.audit import allowed
 from testkit.project import ROOT
 from tests.template.expand import Fault, Template, expand, findings_with, resources, source
+from tests.template.parameters import existing
 
 GUIDE = ROOT / "docs" / "operating.md"
 
@@ -35,6 +37,14 @@ def test_the_guide_says_of_each_alarm_what_it_means_and_what_to_do(alarms: dict[
     assert all("docs/operating.md" in alarm["AlarmDescription"] for alarm in alarms.values())
 
 
+def metrics(alarm: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the metrics that an alarm watches: its own, or those that it computes with."""
+    return [each["MetricStat"]["Metric"] for each in alarm.get("Metrics", ()) if "MetricStat" in each] or [alarm]
+
+
+WITHOUT_CDN, WITHOUT_GATEWAY = {"HasCdn", "HasCdnInVirginia"}, {"HasGateway", "HasGatewayDomain"}
+
+
 def test_an_alarm_watches_what_is_there(expanded: Template, alarms: dict[str, Any]) -> None:
     own = {
         (json.dumps(each["MetricNamespace"]), each["MetricName"])
@@ -44,11 +54,14 @@ def test_an_alarm_watches_what_is_there(expanded: Template, alarms: dict[str, An
     watched = {
         (json.dumps(alarm["Namespace"]), alarm["MetricName"])
         for alarm in alarms.values()
-        if isinstance(alarm["Namespace"], dict)
+        if isinstance(alarm.get("Namespace"), dict)
     }
     assert own == watched
     for alarm in alarms.values():
-        for dimension in alarm.get("Dimensions", ()):
+        dimensions = [dimension for metric in metrics(alarm) for dimension in metric.get("Dimensions", ())]
+        for dimension in dimensions:
+            if dimension == {"Name": "Region", "Value": "Global"}:  # of every metric of CloudFront
+                continue
             (reference,) = dimension["Value"].values()
             assert (reference if isinstance(reference, str) else reference[0]) in expanded["Resources"]
 
@@ -90,12 +103,73 @@ def test_every_line_that_somebody_has_to_act_on_is_counted_and_no_other() -> Non
 
 def test_the_dashboard_shows_every_alarm_and_its_numbers(expanded: Template, alarms: dict[str, Any]) -> None:
     (dashboard,) = resources(expanded, "AWS::CloudWatch::Dashboard").values()
-    first, *others = json.loads(dashboard["DashboardBody"]["Fn::Sub"])["widgets"]
-    assert first["properties"]["alarms"] == [f"${{{name}.Arn}}" for name in alarms]
+    text = counts.text_of(dashboard["DashboardBody"])
+    first, *others = json.loads(text)["widgets"]
+    assert sorted(first["properties"]["alarms"]) == sorted(f"${{{name}.Arn}}" for name in alarms)
     drawn = json.dumps(others)
-    assert [alarm["MetricName"] for alarm in alarms.values() if f'"{alarm["MetricName"]}"' not in drawn] == []
-    named = set(re.findall(r"\$\{(\w+)", dashboard["DashboardBody"]["Fn::Sub"])) - {"AWS"}
-    assert named <= set(expanded["Resources"])
+    watched = {metric["MetricName"] for alarm in alarms.values() for metric in metrics(alarm)}
+    assert [name for name in sorted(watched) if f'"{name}"' not in drawn] == []
+    assert set(re.findall(r"\$\{(\w+)", text)) - {"AWS"} <= set(expanded["Resources"])
+
+
+@pytest.mark.parametrize(
+    "without",
+    [WITHOUT_CDN | {"HasReservation"}, WITHOUT_GATEWAY, {"HasCdnInVirginia"}, {"HasReservation"}, set[str]()],
+    ids=lambda without: " ".join(sorted(without)) or "everything",
+)
+def test_the_dashboard_names_only_what_the_stack_has(
+    expanded: Template, alarms: dict[str, Any], without: set[str]
+) -> None:
+    (dashboard,) = resources(expanded, "AWS::CloudWatch::Dashboard").values()
+    text = counts.text_of(dashboard["DashboardBody"], without)
+    widgets = json.loads(text)["widgets"]
+    made = {name for name, one in expanded["Resources"].items() if one.get("Condition") not in without}
+    assert set(re.findall(r"\$\{(\w+)", text)) - {"AWS"} <= made
+    assert len(widgets[0]["properties"]["alarms"]) == len(alarms.keys() & made)
+
+
+def test_throttling_is_seen_at_each_place_that_throttles(alarms: dict[str, Any]) -> None:
+    """See it at the gateway, at Lambda, and before a reservation is used up."""
+    watched = {name: [metric["MetricName"] for metric in metrics(alarms[name])] for name in THROTTLED}
+    assert watched == THROTTLED
+    assert alarms["CdnFails"]["Dimensions"][1] == {"Name": "Region", "Value": "Global"}
+
+
+THROTTLED = {
+    "RequestsAreThrottled": ["Count", "Invocations"],
+    "AnswersAreThrottled": ["Throttles"],
+    "ReservationIsNearlyUsed": ["ConcurrentExecutions"],
+    "GatewayFails": ["5xx"],
+    "CdnFails": ["5xxErrorRate"],
+}
+
+
+@pytest.mark.parametrize(
+    ("requests", "answered", "goes_off"),
+    [(1000, 1000, False), (1000, 995, False), (1000, 900, True), (50, 1, False), (0, 0, False), (1000, 1100, False)],
+)
+def test_requests_that_the_gateway_did_not_pass_on_are_throttled(
+    alarms: dict[str, Any],
+    requests: int,
+    answered: int,
+    goes_off: bool,  # noqa: FBT001
+) -> None:
+    """Count nothing for a stack with the CDN, too, whose requests only the function counts: the last row."""
+    alarm = alarms["RequestsAreThrottled"]
+    formula = re.fullmatch(r"IF\((.+), (.+), 0\)", alarm["Metrics"][0]["Expression"])
+    assert formula
+    numbers = {"requests": requests, "answered": answered}
+    value = eval(formula[2], {}, numbers) if eval(formula[1], {}, numbers) else 0
+    assert (value > alarm["Threshold"]) == goes_off
+
+
+def test_the_concurrency_that_is_reserved_can_be_chosen(expanded: Template) -> None:
+    function = resources(expanded, "AWS::Lambda::Function")["AnswerFunction"]
+    reserved = {"Fn::If": ["HasReservation", {"Ref": "ReservedConcurrency"}, {"Ref": "AWS::NoValue"}]}
+    assert function["ReservedConcurrentExecutions"] == reserved
+    assert "ReservedConcurrentExecutions" not in resources(expanded, "AWS::Lambda::Function")["PublishFunction"]
+    for value, has_alarm in (("0", False), ("100", True)):
+        assert ("ReservationIsNearlyUsed" in existing(expanded, {"ReservedConcurrency": value})) == has_alarm
 
 
 def _alarm(template: Template, name: str = "AnswerErrors") -> Any:
@@ -108,8 +182,12 @@ def _number(template: Template, name: str = "StaleAnswers") -> Any:
 
 def _widget(template: Template, **widget: Any) -> None:
     body = template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]
-    widgets = json.loads(body["Fn::Sub"])["widgets"]
-    body["Fn::Sub"] = json.dumps({"widgets": [*widgets, widget]})
+    body["Fn::Sub"][0] = body["Fn::Sub"][0].replace('{"widgets": [', '{"widgets": [' + json.dumps(widget) + ", ")
+
+
+def _widget_by_condition(template: Template) -> None:
+    parts = template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"][1]
+    parts["CdnWidget"]["Fn::If"][2] = ', {"type": "log"}'
 
 
 FAULTS: dict[str, tuple[str, Fault]] = {
@@ -130,6 +208,29 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "an alarm on other numbers": ("E9514", lambda t: _alarm(t).update(Namespace="AWS/ApiGateway")),
     "an alarm that runs something": ("E9503", lambda t: _alarm(t).update(AlarmActions=["arn:aws:lambda:::x"])),
     "a search of logs": ("E9514", lambda t: _widget(t, type="log", properties={"query": "SOURCE x"})),
+    "a search of logs without the CDN": ("E9514", _widget_by_condition),
+    "metrics for each route": (
+        "E9514",
+        lambda t: _alarm(t, "GatewayFails")["Dimensions"].append({"Name": "Route", "Value": "$default"}),
+    ),
+    "an alarm that computes with a client's number": (
+        "E9514",
+        lambda t: _alarm(t, "RequestsAreThrottled")["Metrics"][1]["MetricStat"]["Metric"]["Dimensions"].append(
+            {"Name": "ClientId", "Value": "x"}
+        ),
+    ),
+    "an alarm that searches metrics": (
+        "E9514",
+        lambda t: _alarm(t, "RequestsAreThrottled")["Metrics"][0].update(Expression="SEARCH('{x}', 'Sum')"),
+    ),
+    "an alarm with a query": (
+        "E9503",
+        lambda t: _alarm(t, "RequestsAreThrottled")["Metrics"][0].update(AccountId="123456789012"),
+    ),
+    "a reservation for publishing": (
+        "E9510",
+        lambda t: t["Resources"]["AnswerFunction"]["Properties"].update(ReservedConcurrentExecutions=1),
+    ),
     "a function behind the dashboard": ("E9514", lambda t: _widget(t, type="custom", properties={"endpoint": "x"})),
     "another filter": (
         "E9501",

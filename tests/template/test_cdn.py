@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.template_rules import cdn
-from comet_updates.answer import respond, urls
+from comet_updates.answer import respond, store, urls
 from comet_updates.answer.store import STALE_MAX_S
 from comet_updates_cli.audit import allowed
 from testkit.project import ROOT
 from tests.template.expand import Fault, Template, expand, findings, findings_with, resources, source
+from tests.template.parameters import refused
 
 LAYERS = 3
 """The caches on the way of an answer: the edge, its region, and the origin shield."""
@@ -34,11 +35,13 @@ def config(expanded: Template) -> Any:
 
 
 def test_there_is_one_way_to_the_answering_function(expanded: Template) -> None:
-    ways = {"AWS::ApiGatewayV2::Api": "false", "AWS::Lambda::Url": "true", "AWS::CloudFront::Distribution": "true"}
-    for type_, used in ways.items():
+    """Find two ways only while a DNS entry moves: see tests/template/test_domain.py."""
+    ways = {"AWS::ApiGatewayV2::Api": "true", "AWS::Lambda::Url": "false", "AWS::CloudFront::Distribution": "false"}
+    for type_, unused in ways.items():
         (found,) = [resource for resource in expanded["Resources"].values() if resource["Type"] == type_]
-        assert expanded["Conditions"][found["Condition"]] == {"Fn::Equals": [{"Ref": "UseCdn"}, used]}
-    assert expanded["Parameters"]["UseCdn"]["AllowedValues"] == ["true", "false"]
+        condition = {"Fn::Not": [{"Fn::Equals": [{"Ref": "UseCdn"}, unused]}]}
+        assert expanded["Conditions"][found["Condition"]] == condition
+    assert expanded["Parameters"]["UseCdn"]["AllowedValues"] == ["true", "false", "both"]
     callers = [found["Principal"] for found in resources(expanded, "AWS::Lambda::Permission").values()]
     assert sorted(callers) == ["apigateway.amazonaws.com", *["cloudfront.amazonaws.com"] * 2, "events.amazonaws.com"]
 
@@ -126,10 +129,52 @@ def test_what_the_function_says_of_caches_is_not_cut_short(expanded: Template) -
     assert respond.SHARED_MAX_AGE_S <= respond.MAX_AGE_S
 
 
+def test_client_of_a_hanging_origin_waits_for_as_long_as_the_docs_say(config: Any) -> None:
+    """Wait for longer than the function needs to answer while S3 hangs, which is less than five seconds."""
+    (origin,) = config["Origins"]
+    read_s = origin["CustomOriginConfig"]["OriginReadTimeout"]
+    waits_s = origin["ConnectionAttempts"] * origin["ConnectionTimeout"] + read_s
+    assert read_s > store.BUDGET_S + 2 * store.TRY_TIMEOUT_S
+    page = " ".join((ROOT / "docs" / "cdn.md").read_text().split())
+    assert f"a client waits at most {waits_s} seconds" in page
+    assert f"for {origin['ConnectionTimeout']} seconds, and waits {read_s} seconds for an answer" in page
+
+
 def test_a_region_without_a_shield_can_name_another(expanded: Template) -> None:
     regions = expanded["Parameters"]["OriginShieldRegion"]["AllowedValues"]
     assert expanded["Parameters"]["OriginShieldRegion"]["Default"] == ""
     assert {"us-east-1", "eu-central-1", "ap-northeast-1"} <= set(regions)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "missing"),
+    [
+        ({"AWS::Region": "eu-north-1"}, "OriginShieldRegion is missing"),
+        ({"AWS::Region": "us-gov-west-1", "AWS::Partition": "aws-us-gov"}, "UseCdn must be"),
+        (
+            {"AWS::Region": "cn-north-1", "AWS::Partition": "aws-cn", "OriginShieldRegion": "us-east-1"},
+            "UseCdn must be",
+        ),
+        ({"AWS::Region": "eu-north-1", "OriginShieldRegion": "eu-central-1"}, ""),
+        ({"AWS::Region": "eu-central-1"}, ""),
+    ],
+    ids=lambda given: given.get("AWS::Region", "") if isinstance(given, dict) else given,
+)
+def test_a_region_where_the_cdn_would_fail_is_refused_early(
+    expanded: Template, parameters: dict[str, str], missing: str
+) -> None:
+    problems = refused(expanded, parameters | {"UseCdn": "true"})
+    assert bool(problems) == bool(missing)
+    assert not missing or problems[0].startswith(missing)
+    assert refused(expanded, parameters) == [], "without the CDN, all of these can be deployed"
+
+
+def test_the_rule_has_the_regions_that_the_parameter_allows(expanded: Template) -> None:
+    (_, shield) = expanded["Rules"]["CdnHere"]["Assertions"]
+    assert shield["Assert"]["Fn::Or"][1]["Fn::Contains"] == [
+        expanded["Parameters"]["OriginShieldRegion"]["AllowedValues"][1:],
+        {"Ref": "AWS::Region"},
+    ]
 
 
 def _cdn(template: Template) -> Any:
@@ -207,6 +252,11 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     ),
     "errors are kept": ("E9510", lambda t: _cdn(t)["CustomErrorResponses"][1].update(ErrorCachingMinTTL=300)),
     "an older protocol": ("E9510", lambda t: _cdn(t).update(HttpVersion="http1.1")),
+    "clients that wait for three attempts": ("E9510", lambda t: _cdn(t)["Origins"][0].pop("ConnectionAttempts")),
+    "clients that wait for long": (
+        "E9510",
+        lambda t: _cdn(t)["Origins"][0]["CustomOriginConfig"].update(OriginReadTimeout=30),
+    ),
     "no shield": ("E9510", lambda t: _cdn(t)["Origins"][0].pop("OriginShield")),
     "a door for everyone": ("E9512", lambda t: _resource(t, "CdnDoor", AuthType="NONE")),
     "a door to publishing": (

@@ -49,9 +49,10 @@ def test_it_goes_back_on_each_alarm_of_the_answering_function(expanded: Template
     of_answering = {
         name
         for name, alarm in alarms.items()
-        if alarm["MetricName"] in counted or {"Ref": FUNCTION} in [d["Value"] for d in alarm.get("Dimensions", ())]
+        if alarm.get("MetricName") in counted or {"Ref": FUNCTION} in [d["Value"] for d in alarm.get("Dimensions", ())]
     }
-    assert set(allowed.GOES_BACK_ON) == of_answering
+    of_load = {"AnswersAreThrottled"}  # a rollback makes no load smaller, and empties the memory
+    assert set(allowed.GOES_BACK_ON) == of_answering - of_load
 
 
 def test_fix_of_a_failing_version_need_not_wait_for_its_alarms(expanded: Template) -> None:

@@ -16,6 +16,7 @@ from moto.core import set_initial_no_auth_action_count
 
 from comet_updates_cli.audit.allowed import GRANTS
 from tests.template.expand import Fault, Template, expand, findings_with, source
+from tests.template.parameters import accepted
 
 GITHUB = {
     "PipelineOidcIssuer": "token.actions.githubusercontent.com",
@@ -121,26 +122,6 @@ def test_the_roles_are_there_where_somebody_was_named(expanded: Template) -> Non
         assert expanded["Parameters"][parameter]["Default"] == ""
 
 
-def holds(rule: dict[str, Any], parameters: dict[str, str]) -> bool:
-    """Return whether CloudFormation accepts the parameters."""
-
-    def of(said: Any) -> Any:
-        match said:
-            case {"Ref": name}:
-                return parameters.get(name, "")
-            case {"Fn::Equals": [one, other]}:
-                return of(one) == of(other)
-            case {"Fn::Not": [one]}:
-                return not of(one)
-            case {"Fn::And": several}:
-                return all(of(one) for one in several)
-            case {"Fn::Or": several}:
-                return any(of(one) for one in several)
-        return said
-
-    return not of(rule["RuleCondition"]) or all(of(assertion["Assert"]) for assertion in rule["Assertions"])
-
-
 ONE, OTHER = "arn:aws:iam::123456789012:role/ci", "arn:aws:iam::123456789012:role/lead"
 
 
@@ -154,11 +135,6 @@ ONE, OTHER = "arn:aws:iam::123456789012:role/ci", "arn:aws:iam::123456789012:rol
         ("OnePipeline", GITHUB, True),
         ("OnePipeline", GITHUB | {"PipelinePrincipalArn": ONE}, False),
         ("OnePipeline", GITHUB | {"PipelineOidcSubject": ""}, False),
-        ("OwnName", {"UseCdn": "false"}, True),
-        ("OwnName", {"UseCdn": "true", "DomainName": "updates.example.com", "CertificateArn": "arn"}, True),
-        ("OwnName", {"UseCdn": "false", "DomainName": "updates.example.com", "CertificateArn": "arn"}, False),
-        ("OwnName", {"UseCdn": "true", "DomainName": "updates.example.com"}, False),
-        ("OwnName", {"UseCdn": "true", "CertificateArn": "arn"}, False),
     ],
 )
 def test_what_does_not_go_together_is_not_deployed(
@@ -167,7 +143,7 @@ def test_what_does_not_go_together_is_not_deployed(
     parameters: dict[str, str],
     goes_on: bool,  # noqa: FBT001
 ) -> None:
-    assert holds(expanded["Rules"][rule], parameters) == goes_on
+    assert accepted(expanded, parameters, rule) == goes_on
 
 
 def may(role: str, action: str, key: str) -> bool:

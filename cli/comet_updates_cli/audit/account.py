@@ -14,6 +14,8 @@ from comet_updates.answer.errors import CometError
 
 READS = {
     ("apigatewayv2", "GetApi"): "apigateway:GET",
+    ("apigatewayv2", "GetApiMappings"): "apigateway:GET",
+    ("apigatewayv2", "GetDomainName"): "apigateway:GET",
     ("apigatewayv2", "GetIntegrations"): "apigateway:GET",
     ("apigatewayv2", "GetRoutes"): "apigateway:GET",
     ("apigatewayv2", "GetStages"): "apigateway:GET",
@@ -48,6 +50,7 @@ READS = {
     ("logs", "DescribeMetricFilters"): "logs:DescribeMetricFilters",
     ("logs", "DescribeSubscriptionFilters"): "logs:DescribeSubscriptionFilters",
     ("observabilityadmin", "ListTelemetryRules"): "observabilityadmin:ListTelemetryRules",
+    ("s3", "GetBucketEncryption"): "s3:GetEncryptionConfiguration",
     ("s3", "GetBucketLogging"): "s3:GetBucketLogging",
     ("s3", "GetBucketNotificationConfiguration"): "s3:GetBucketNotification",
     ("s3", "GetBucketPolicy"): "s3:GetBucketPolicy",
@@ -66,6 +69,7 @@ ABSENT = frozenset(
     {
         "ResourceNotFoundException",
         "NoSuchBucketPolicy",
+        "ServerSideEncryptionConfigurationNotFoundError",
         "NoSuchMonitoringSubscription",
         "NoSuchPublicAccessBlockConfiguration",
         "ReplicationConfigurationNotFoundError",

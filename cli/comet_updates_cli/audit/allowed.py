@@ -32,7 +32,7 @@ RESOURCE_TYPES = {
     "AWS::SQS::QueuePolicy": (2, "lets buckets of this account send, and nobody read"),
     "AWS::Logs::LogGroup": (2, "one for each function, expires after days; contains records of finite values"),
     "AWS::Logs::MetricFilter": (4, "counts log lines without dimensions: one total for each minute"),
-    "AWS::CloudWatch::Alarm": (8, "watches metrics of functions, queue and schedule; none is about a client"),
+    "AWS::CloudWatch::Alarm": (13, "watches metrics of our own resources; none is about a client"),
     "AWS::CloudWatch::Dashboard": (1, "shows the same metrics, and has no log queries"),
     "AWS::CodeDeploy::Application": (1, "a name for the deployments"),
     "AWS::CodeDeploy::DeploymentGroup": (1, "how many requests a new version gets and when, not which or whose"),
@@ -50,6 +50,8 @@ RESOURCE_TYPES = {
     "AWS::Events::Rule": (1, "the sweep: a schedule with a constant input"),
     "AWS::ApiGatewayV2::Api": (1, "forwards every request to the answering function and stores none"),
     "AWS::ApiGatewayV2::Stage": (1, "throttles all clients together; has no access log"),
+    "AWS::ApiGatewayV2::DomainName": (1, "the publisher's name of the gateway, with its own certificate"),
+    "AWS::ApiGatewayV2::ApiMapping": (1, "leads that name to the gateway, for all paths and clients"),
     "AWS::CloudFront::Distribution": (1, "caches answers by path; has no log, and forwards only the path"),
     "AWS::CloudFront::CachePolicy": (1, "makes the path alone the cache key"),
     "AWS::CloudFront::OriginAccessControl": (1, "signs the CDN's requests in the same way for every client"),
@@ -62,7 +64,13 @@ CONDITIONAL = {
     "Api": ("AWS::ApiGatewayV2::Api", "HasGateway"),
     "ApiApiGatewayDefaultStage": ("AWS::ApiGatewayV2::Stage", "HasGateway"),
     "GatewayCalls": ("AWS::Lambda::Permission", "HasGateway"),
+    "GatewayDomain": ("AWS::ApiGatewayV2::DomainName", "HasGatewayDomain"),
+    "GatewayMapping": ("AWS::ApiGatewayV2::ApiMapping", "HasGatewayDomain"),
     "Cdn": ("AWS::CloudFront::Distribution", "HasCdn"),
+    "RequestsAreThrottled": ("AWS::CloudWatch::Alarm", "HasGateway"),
+    "GatewayFails": ("AWS::CloudWatch::Alarm", "HasGateway"),
+    "ReservationIsNearlyUsed": ("AWS::CloudWatch::Alarm", "HasReservation"),
+    "CdnFails": ("AWS::CloudWatch::Alarm", "HasCdnInVirginia"),
     "PathAlone": ("AWS::CloudFront::CachePolicy", "HasCdn"),
     "CdnSigns": ("AWS::CloudFront::OriginAccessControl", "HasCdn"),
     "CdnDoor": ("AWS::Lambda::Url", "HasCdn"),
@@ -71,8 +79,8 @@ CONDITIONAL = {
 }
 """Optional resource → its type, and the condition under which it exists.
 
-Exactly one of `HasGateway` and `HasCdn` is true, so there is one way to the answering function. Resources that deny
-access are never optional.
+At least one of `HasGateway` and `HasCdn` is true. Both are true only while a DNS entry moves from one to the other.
+Resources that deny access are never optional.
 """
 
 LIVE = "live"
@@ -104,7 +112,7 @@ GRANTS = {
             f"${{AnswerFunction.Arn}} ${{AnswerFunction.Arn}}:{LIVE}",
             "chooses the deployed version that answers; cannot create, call or change a version",
         ),
-        _grant("cloudwatch:DescribeAlarms", "*", "reads the alarms of WATCHED; none is about a client"),
+        _grant("cloudwatch:DescribeAlarms", "*", "reads the alarms of WATCHED and COMPUTED; none is about a client"),
     ),
     "PublishRole": (
         _grant("s3:ListBucket s3:ListBucketVersions", "${Bucket.Arn}", "uploads of pipelines; no client writes here"),
@@ -200,8 +208,31 @@ WATCHED = {
     "AnswersAreStale": ("CometUpdates/", "AnswersAreStale", ""),
     "AnswersFail": ("CometUpdates/", "AnswersFail", ""),
     "SignaturesEnd": ("CometUpdates/", "SignaturesEnd", ""),
+    "GatewayFails": ("AWS/ApiGateway", "5xx", "ApiId"),
+    "AnswersAreThrottled": ("AWS/Lambda", "Throttles", "FunctionName"),
+    "CdnFails": ("AWS/CloudFront", "5xxErrorRate", "DistributionId, Region"),
 }
-"""Alarm → the namespace of its metric (or a prefix of it), the metric's name, and its dimension or none."""
+"""Alarm → the namespace of its metric (or a prefix of it), the metric's name, and its dimensions or none.
+
+The gateway's metrics are those of all clients together. Its metrics for each route are off. The CDN's dimension
+`Region` is always `Global`.
+"""
+
+COMPUTED = {
+    "RequestsAreThrottled": (
+        "IF(requests > 100, 100 * (requests - answered) / requests, 0)",
+        (("AWS/ApiGateway", "Count", "ApiId"), ("AWS/Lambda", "Invocations", "FunctionName")),
+    ),
+    "ReservationIsNearlyUsed": (
+        "100 * running / ${ReservedConcurrency}",
+        (("AWS/Lambda", "ConcurrentExecutions", "FunctionName"),),
+    ),
+}
+"""Alarm → the formula that it computes, and its metrics as in `WATCHED`.
+
+The gateway has one count for all 4xx, which includes the function's 404. So the first one computes how many requests
+the gateway did not pass on.
+"""
 
 GRADUALLY = "Canary10Percent10Minutes"
 """The deployment of a new answering function: it gets a random tenth of the requests for ten minutes, then all.
@@ -248,6 +279,9 @@ CloudFront's patterns: `*` matches anything, also slashes. No number of an old c
 
 CDN_TLS = ("TLSv1.2_2021", "TLSv1.2_2025", "TLSv1.3_2025")
 """The allowed minimum TLS policies of the CDN, if the publisher uses a custom domain."""
+
+GATEWAY_TLS = ("TLS_1_2",)
+"""The allowed TLS policies of the gateway, if the publisher uses a custom domain."""
 
 CONTEXT_TOKENS: dict[str, str] = {}
 """`$context` variables of the gateway that the template may use: none, because each describes a single request."""

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from comet_updates_cli.audit import allowed
 from comet_updates_cli.audit.stack import Difference, Differences, Read, Stack
 
 
 def stages(stack: Stack, read: Read) -> Differences:
     """Check access logs, request logs, variables and throttling."""
-    if stack.has_cdn:
+    if not stack.has_gateway:
         return
     found = read("apigatewayv2", "GetStages", ApiId=stack.of("Api")).get("Items", ())
     if (names := [stage["StageName"] for stage in found]) != ["$default"]:
@@ -36,7 +37,7 @@ def _stage(stage: Mapping[str, Any]) -> Iterator[str]:
 
 def origins(stack: Stack, read: Read) -> Differences:
     """Check that no response depends on the web page that sends the request."""
-    if stack.has_cdn:
+    if not stack.has_gateway:
         return
     if read("apigatewayv2", "GetApi", ApiId=stack.of("Api")).get("CorsConfiguration"):
         yield Difference("Api", "has responses that depend on the origin (CorsConfiguration)")
@@ -44,7 +45,7 @@ def origins(stack: Stack, read: Read) -> Differences:
 
 def routes(stack: Stack, read: Read) -> Differences:
     """Check that one route takes all requests, without authentication."""
-    if stack.has_cdn:
+    if not stack.has_gateway:
         return
     found = read("apigatewayv2", "GetRoutes", ApiId=stack.of("Api")).get("Items", ())
     if (keys := [route["RouteKey"] for route in found]) != ["$default"]:
@@ -56,7 +57,7 @@ def routes(stack: Stack, read: Read) -> Differences:
 
 def integrations(stack: Stack, read: Read) -> Differences:
     """Check that all requests go to the deployed answering function, and that nothing is changed on the way."""
-    if stack.has_cdn:
+    if not stack.has_gateway:
         return
     function = re.escape(stack.live)
     ours = re.compile(rf"(arn:[^/]+:lambda:path/[0-9-]+/functions/)?{function}(/invocations)?")
@@ -66,3 +67,22 @@ def integrations(stack: Stack, read: Read) -> Differences:
         for changes in ("RequestParameters", "RequestTemplates", "ResponseParameters"):
             if integration.get(changes):
                 yield Difference("Api", f"changes requests or responses ({changes}): {integration[changes]}")
+
+
+def domain(stack: Stack, read: Read) -> Differences:
+    """Check that the publisher's name leads every request to the gateway, and asks no client for a certificate."""
+    if not stack.has_gateway_domain:
+        return
+    name = stack.of("GatewayDomain")
+    found = read("apigatewayv2", "GetDomainName", DomainName=name)
+    if (found.get("MutualTlsAuthentication") or {}).get("TruststoreUri"):
+        yield Difference("GatewayDomain", "asks clients for a certificate (MutualTlsAuthentication)")
+    if (mode := found.get("RoutingMode", "API_MAPPING_ONLY")) != "API_MAPPING_ONLY":
+        yield Difference("GatewayDomain", f"chooses between requests (RoutingMode {mode})")
+    for configuration in found.get("DomainNameConfigurations", ()):
+        if (lowest := configuration.get("SecurityPolicy")) not in allowed.GATEWAY_TLS:
+            yield Difference("GatewayDomain", f"accepts TLS connections with the policy {lowest}")
+    mappings = read("apigatewayv2", "GetApiMappings", DomainName=name).get("Items", ())
+    leads = [(mapping.get("ApiId"), mapping.get("Stage"), mapping.get("ApiMappingKey") or "") for mapping in mappings]
+    if leads != [(stack.of("Api"), "$default", "")]:
+        yield Difference("GatewayDomain", f"leads to {leads} instead of the gateway alone")

@@ -42,7 +42,7 @@ def metric_filters(stack: Stack, read: Read) -> Differences:
 def strays(stack: Stack, read: Read) -> Differences:
     """Check for logs that AWS creates itself and that never expire."""
     lambdas = {f"/aws/lambda/{stack.of(name)}" for name in allowed.HANDLERS}
-    gateways = () if stack.has_cdn else (f"API-Gateway-Execution-Logs_{stack.of('Api')}/",)
+    gateways = (f"API-Gateway-Execution-Logs_{stack.of('Api')}/",) if stack.has_gateway else ()
     for prefix in (*sorted(lambdas), *gateways):
         for found in read("logs", "DescribeLogGroups", logGroupNamePrefix=prefix).get("logGroups", ()):
             if found["logGroupName"] in lambdas or found["logGroupName"].startswith(gateways):
@@ -107,6 +107,17 @@ def analytics(stack: Stack, read: Read) -> Differences:
     found = read("s3", "ListBucketAnalyticsConfigurations", Bucket=stack.of("Bucket"))
     if found.get("AnalyticsConfigurationList"):
         yield Difference("Bucket", "has storage class analysis enabled")
+
+
+def encryption(stack: Stack, read: Read) -> Differences:
+    """Check that an object's ETag is the hash of its bytes. With KMS it is not, and clients would get 503."""
+    found = read("s3", "GetBucketEncryption", Bucket=stack.of("Bucket")).get("ServerSideEncryptionConfiguration", {})
+    defaults = (rule.get("ApplyServerSideEncryptionByDefault", {}) for rule in found.get("Rules", ()))
+    kinds = {default.get("SSEAlgorithm") for default in defaults}
+    if kinds - {"AES256"}:
+        yield Difference(
+            "Bucket", f"encrypts with {', '.join(sorted(map(str, kinds)))}, so no ETag is a hash of the bytes"
+        )
 
 
 def versions(stack: Stack, read: Read) -> Differences:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from comet_updates_cli.audit import allowed
 from comet_updates_cli.audit.stack import Difference, Differences, Read, Stack
@@ -12,19 +14,28 @@ _DRAWN = {"alarm", "metric", "text"}
 
 def alarms(stack: Stack, read: Read) -> Differences:
     """Check that each alarm exists, watches its metric and has its actions enabled."""
-    names = {stack.of(name): name for name in allowed.WATCHED}
+    names = {stack.of(name): name for name in (*allowed.WATCHED, *allowed.COMPUTED) if stack.expects(name)}
     found = read("cloudwatch", "DescribeAlarms", AlarmNames=list(names)).get("MetricAlarms", ())
     for alarm in found:
         name = names[alarm["AlarmName"]]
-        by = ", ".join(dimension["Name"] for dimension in alarm.get("Dimensions", ()))
-        watched = (str(alarm.get("Namespace")), alarm.get("MetricName"), by)
-        namespace, *number = allowed.WATCHED[name]
-        if not watched[0].startswith(namespace) or [*watched[1:]] != number:
-            yield Difference(name, f"watches {' '.join(map(str, watched))}")
+        metrics = [each["MetricStat"]["Metric"] for each in alarm.get("Metrics", ()) if "MetricStat" in each]
+        watched = [_watched(metric) for metric in metrics or [alarm]]
+        decided = [allowed.WATCHED[name]] if name in allowed.WATCHED else list(allowed.COMPUTED[name][1])
+        if len(watched) != len(decided) or not all(map(_is, watched, decided)):
+            yield Difference(name, f"watches {', '.join(' '.join(each) for each in watched)}")
         if not alarm.get("ActionsEnabled", True):
             yield Difference(name, "has its actions disabled, so it notifies nobody")
     for missing in sorted(names.keys() - {alarm["AlarmName"] for alarm in found}):
         yield Difference(names[missing], "does not exist")
+
+
+def _watched(metric: Mapping[str, Any]) -> tuple[str, str, str]:
+    by = ", ".join(dimension["Name"] for dimension in metric.get("Dimensions", ()))
+    return str(metric.get("Namespace")), str(metric.get("MetricName")), by
+
+
+def _is(watched: tuple[str, str, str], decided: tuple[str, str, str]) -> bool:
+    return watched[0].startswith(decided[0]) and watched[1:] == decided[1:]
 
 
 def dashboard(stack: Stack, read: Read) -> Differences:

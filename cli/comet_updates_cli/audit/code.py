@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 from comet_updates.errors import FetchError
+from comet_updates_cli import files as person_files
 from comet_updates_cli.audit.allowed import HANDLERS, LAYERS, LIVE
 from comet_updates_cli.audit.stack import Difference, Differences, NotComparedError, Read, Stack
 from comet_updates_cli.fetch import fetch
@@ -124,7 +125,7 @@ def _compared(files: Mapping[str, Path], archive: zipfile.ZipFile) -> Iterator[s
             yield f"has {name}, which is not in the build"
         elif len(entries[name]) > 1:  # programs do not agree which of them counts
             yield f"has {name} more than once"
-        elif not _same(files[name].read_bytes(), archive, entries[name][0]):
+        elif not _same(person_files.read(files[name], PACKAGE_MAX_BYTES), archive, entries[name][0]):
             yield f"differs from the build in {name}"
 
 

@@ -121,13 +121,11 @@ def _seen(area: str, differences: Differences) -> Iterator[Finding]:
         yield Finding(area, "", Status.UNSEEN, f"needs the right {error.right} ({error.reason})", allow)
 
 
-def _resources(stack: Stack, _: Read) -> Differences:
+def _resources(stack: Stack, _read: Read) -> Differences:
     there = stack.numbers()
     decided = Counter({type_: number for type_, (number, _) in allowed.RESOURCE_TYPES.items()})
-    for name, (type_, condition) in allowed.CONDITIONAL.items():
-        other_way = condition == ("HasGateway" if stack.has_cdn else "HasCdn")
-        nobody = condition in ("HasPipeline", "HasOwner") and name not in stack.ids  # the role is not in use
-        decided[type_] -= other_way or nobody
+    for name, (type_, _) in allowed.CONDITIONAL.items():
+        decided[type_] -= not stack.expects(name)
     for type_ in sorted(there.keys() | decided.keys()):
         if there[type_] != decided[type_]:
             yield Difference(type_, f"exists {there[type_]} times instead of {decided[type_]}")
@@ -137,7 +135,7 @@ AREAS: Mapping[str, Area] = {
     "resources of the stack": Area((_resources,), "deploy a template that `make policy` accepts"),
     "stages of the gateway": Area((api_gateway.stages,), "remove it from the stage, or deploy the template again"),
     "routes of the gateway": Area(
-        (api_gateway.origins, api_gateway.routes, api_gateway.integrations),
+        (api_gateway.origins, api_gateway.routes, api_gateway.integrations, api_gateway.domain),
         "remove it from the gateway, or deploy the template again",
     ),
     "CDN": Area(
@@ -181,6 +179,7 @@ AREAS: Mapping[str, Area] = {
             bucket_and_logs.inventories,
             bucket_and_logs.analytics,
             bucket_and_logs.versions,
+            bucket_and_logs.encryption,
         ),
         "restore the template's settings of the bucket",
     ),

@@ -109,7 +109,7 @@ def _callers(stack: Stack, name: str, qualifier: str) -> Iterator[tuple[str, str
     elif qualifier == LIVE:
         if stack.has_cdn:
             yield "cloudfront.amazonaws.com", stack.arn("Cdn")
-        else:
+        if stack.has_gateway:
             yield "apigateway.amazonaws.com", f"{stack.arn('Api')}/*"
 
 

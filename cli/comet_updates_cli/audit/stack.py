@@ -100,14 +100,41 @@ class Stack(NamedTuple):
         return _ARNS[self.types[name]].format(partition=partition, region=region, account=account, id=last)
 
     @property
+    def region(self) -> str:
+        """The region of the stack."""
+        return self.of("AnswerLayer").split(":")[3]
+
+    @property
     def live(self) -> str:
         """The ARN of the answering function's alias; all allowed callers call this alias."""
         return f"{self.arn('AnswerFunction')}:{allowed.LIVE}"
 
     @property
     def has_cdn(self) -> bool:
-        """Return whether clients reach the answering function through the CDN instead of the gateway."""
+        """Return whether clients can reach the answering function through the CDN."""
         return "Cdn" in self.ids
+
+    @property
+    def has_gateway(self) -> bool:
+        """Return whether clients can reach the answering function through the gateway. One way always exists."""
+        return "Api" in self.ids or not self.has_cdn
+
+    @property
+    def has_gateway_domain(self) -> bool:
+        """Return whether the gateway has the publisher's name. Beside the CDN, it always has."""
+        return "GatewayDomain" in self.ids or (self.has_cdn and self.has_gateway)
+
+    def expects(self, name: str) -> bool:
+        """Return whether a stack with these choices of its deployment has the resource `name`."""
+        _, condition = allowed.CONDITIONAL.get(name, ("", ""))
+        choices = {
+            "": True,
+            "HasCdn": self.has_cdn,
+            "HasCdnInVirginia": self.has_cdn and self.region == "us-east-1",
+            "HasGateway": self.has_gateway,
+            "HasGatewayDomain": self.has_gateway_domain,
+        }
+        return choices.get(condition, name in self.ids)
 
     def numbers(self) -> Counter[str]:
         """Return the number of resources of each type."""

@@ -74,7 +74,8 @@ def ask(
         str, typer.Option(envvar="LANG", help="Language of the notes, such as en or pt-BR. Never sent.")
     ] = "en",
     memory: Annotated[
-        Path | None, typer.Option("--state", dir_okay=False, help="File for the state of this copy, such as answers.")
+        Path | None,
+        typer.Option("--state", dir_okay=False, help="File for the state of this copy, such as skipped versions."),
     ] = None,
     home: Annotated[
         Path | None, typer.Option(envvar=["XDG_STATE_HOME", "LOCALAPPDATA"], hidden=True, help="Folder of the state.")
@@ -91,7 +92,7 @@ def ask(
 ) -> None:
     """Check a service for an update. Then ask you: now, later, skip this version, or never ask again.
 
-    Sends the same bytes from every machine, and compares versions on this one. Downloads and verifies a file, but
+    Sends the same bytes from every machine, and compares versions on yours. Downloads and verifies a file, but
     never installs or runs it. Exit code 0: an update is available or was downloaded. 1: refused or failed. 3: nothing
     to do, or you declined.
     """

@@ -62,7 +62,7 @@ def export(
 def key_id(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, metavar="KEY.pub", help="Public key.")],
 ) -> None:
-    """Print the id of a key in root and targets."""
+    """Print the id that root and targets give a key."""
     from comet_updates_cli.signing import key_folder  # noqa: PLC0415 (as above)
 
     with refusals():
@@ -116,7 +116,7 @@ def rotate(
     ] = None,
     remove: Annotated[list[str] | None, typer.Option(help="Id of a key to remove. Repeat it for each key.")] = None,
     bucket: Annotated[
-        str | None, typer.Option(help="S3 bucket: number the next targets above all that anybody uploaded there.")
+        str | None, typer.Option(help="S3 bucket. The next targets get a higher number than any targets in it.")
     ] = None,
     endpoint_url: EndpointUrl = None,
     dry_run: DryRun = False,

@@ -29,7 +29,7 @@ def pause(
     dry_run: DryRun = False, as_json: AsJson = False,
     wait: Wait = False, service_url: ServiceUrl = None, timeout: Timeout = TIMEOUT_S,
 ) -> None:  # fmt: skip
-    """Pause a channel: clients keep being offered the current release, and later releases wait."""
+    """Pause a channel. Clients are still offered the current release, and later releases wait."""
     from comet_updates_cli import policy_edits  # noqa: PLC0415 (as above)
 
     where = Where(bucket, endpoint_url, dry_run, as_json, waiting=waiting(wait, service_url, timeout))

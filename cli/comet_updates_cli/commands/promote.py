@@ -26,7 +26,7 @@ from comet_updates_cli.options import (
 )
 from comet_updates_cli.rollout_options import GROUPS, Every, Groups, Percent, Start
 from comet_updates_cli.run_plan import as_json_of, execute, follow, show
-from comet_updates_cli.terminal import refusals, say, say_json
+from comet_updates_cli.terminal import refusals, say_json
 
 if TYPE_CHECKING:
     from comet_updates.publish.bucket import Bucket
@@ -63,15 +63,15 @@ def promote(
         )
 
     with refusals():
-        is_new = execute(where._replace(dry_run=True), make_plan).body is not None
-        if how and is_new:
+        execute(where._replace(dry_run=True), make_plan)  # a refusal comes before the rollout is set
+        if how:
             report["policy"] = release.begin_rollout(where, product, target, version, how)
         plan = execute(where, make_plan)
         report |= as_json_of(where, plan)
         if not as_json:
             show(where, plan)
-            if how and not is_new:
-                say(f"{target} has {version} already. To change its rollout, run comet-updates rollout.")
+        if how and plan.body is None:
+            report["note"] = release.say_kept_rollout(where, product, target, version)
         code = follow(where, plan, report)
     if as_json:
         say_json(report)

@@ -30,6 +30,7 @@ from comet_updates_cli.options import (
     Where,
     channel_name,
     product_name,
+    version_name,
     waiting,
 )
 from comet_updates_cli.rollout_options import GROUPS, Every, Groups, Percent, Start
@@ -184,7 +185,7 @@ def release(
     *,
     product: Annotated[str, typer.Option(callback=product_name, help=PRODUCT_HELP)],
     channel: Annotated[str, typer.Option(callback=channel_name, help=CHANNEL_HELP)] = "stable",
-    version: Annotated[str, typer.Option(help=VERSION_HELP)],
+    version: Annotated[str, typer.Option(callback=version_name, help=VERSION_HELP)],
     base_url: Annotated[
         str | None, typer.Option(callback=_base_url, help="URL of the folder from which clients download the files.")
     ] = None,
@@ -194,9 +195,11 @@ def release(
         typer.Option(metavar="S3://BUCKET/FOLDER", help="Upload the files there first. Existing files are kept."),
     ] = None,
     upload_endpoint_url: Annotated[
-        str | None, typer.Option(help="With --upload-to: its S3 endpoint. Default: --endpoint-url.")
+        str | None, typer.Option(help="With --upload-to: URL of its S3. Default: --endpoint-url.")
     ] = None,
-    build: Annotated[str | None, typer.Option(help="Build number, for products with the scheme `build`.")] = None,
+    build: Annotated[
+        str | None, typer.Option(help="Build number, compared by Sparkle and the schemes `build` and `sparkle`.")
+    ] = None,
     title: Annotated[str | None, typer.Option(help="Title of the release.")] = None,
     notes: Notes = None,
     language: Annotated[str, typer.Option(help="Language of the notes, such as en or pt-BR.")] = "en",
@@ -209,7 +212,9 @@ def release(
     ] = None,
     parts: Annotated[
         str | None,
-        typer.Option(metavar="NAMES", help="All parts, such as windows,macos,linux. The job with the last releases."),
+        typer.Option(
+            metavar="NAMES", help="All parts, such as windows,macos,linux. The job that adds the last part releases."
+        ),
     ] = None,
     replace_part: Annotated[
         bool, typer.Option("--replace-part", help="With --part: replace a different part of this name.")
@@ -264,8 +269,8 @@ def release(
             document = joint.preview()
         # Report a refusal before any file is uploaded: their keys can never be used again.
         planned = execute(where._replace(dry_run=True), make_plan)
-        report["files"], report["skipped"] = _table(built, document, planned), found.skipped
-        _show_files(where, report["files"], found.skipped)
+        report |= _table(built, document, planned) | {"skipped": found.skipped}
+        _show_files(where, report)
         if place:
             report["uploaded"] = _upload(place, found, where)
             _say(where, *(f"{'would upload' if dry_run else 'uploaded'} {url}" for url in report["uploaded"]))
@@ -277,11 +282,14 @@ def release(
                 say_json(report)
             raise typer.Exit(NOT_LIVE if where.waiting else DONE)
         document, percent = joined
-        if how := rollout_options.rollout(percent, None, groups, None) if joint else how:
+        how = rollout_options.rollout(percent, None, groups, None) if joint else how
+        if how:
             report["policy"] = begin_rollout(where, product, channel, version, how)
         plan = execute(where, make_plan)
         report = as_json_of(where, plan) | report
         _show(where, plan)
+        if how and plan.body is None:
+            report["note"] = say_kept_rollout(where, product, channel, version)
         code = follow(where, plan, report)
     if as_json:
         say_json(report)
@@ -296,7 +304,7 @@ def _notes(file: Path, version: str, language: str) -> dict[str, str] | None:
 
 
 def begin_rollout(where: Where, product: str, channel: str, version: str, how: How) -> dict[str, Any]:
-    """Set the rollout of a version that is about to be released. Return it for `--json`.
+    """Set the rollout of a version that is about to be released, unless it is released. Return it for `--json`.
 
     Raises:
         CometError: the policy would be refused, or S3 fails.
@@ -304,16 +312,40 @@ def begin_rollout(where: Where, product: str, channel: str, version: str, how: H
     from comet_updates_cli import policy_edits  # noqa: PLC0415 (as above)
 
     def make_policy(opened: Bucket, now: datetime) -> Plan:
-        edit = policy_edits.rollout(version, how(now), is_new=True)
+        edit = policy_edits.first_rollout(version, how, now)
         return policy_edits.policy(opened, product, channel, edit, now, may_be_new=True)
 
     plan = execute(where, make_policy)
-    _show(where, plan)
+    if plan.body is not None:
+        _show(where, plan)
     return as_json_of(where, plan)
 
 
-def _table(built: list[Built], document: dict[str, Any], plan: Plan) -> list[dict[str, str]]:
-    """Return a row for each file: what it is, how it was recognised, and which updaters get it."""
+def say_kept_rollout(where: Where, product: str, channel: str, version: str) -> str:
+    """Print which rollout a version keeps that was released before, and how to change it. Return it for `--json`.
+
+    Raises:
+        CometError: S3 fails.
+    """
+    from comet_updates.publish.bucket import open_bucket  # noqa: PLC0415 (as above)
+    from comet_updates_cli import channel_status, policy_edits  # noqa: PLC0415 (as above)
+
+    found = policy_edits.rollout_of(open_bucket(where.bucket, where.endpoint_url), product, channel, version)
+    rollout = f"Its rollout stays at {channel_status.in_words(found)}." if found else "It has no rollout, as before."
+    said = (
+        f"{channel} has {version} already. {rollout} To change it, run comet-updates rollout"
+        f" {product} {channel} {version} with --percent or --every."
+    )
+    _say(where, said)
+    return said
+
+
+def _table(built: list[Built], document: dict[str, Any], plan: Plan) -> dict[str, list[dict[str, str]]]:
+    """Return what `release` shows about the files, for `--json`.
+
+    `files` has a row for each file: what it is, how it was recognised, and which updaters get it. `behind` names the
+    copies of the app that would be offered a file that does not run there.
+    """
     from comet_updates.model.release import Release  # noqa: PLC0415 (as above)
     from comet_updates.publish.uploads import parse  # noqa: PLC0415 (as above)
     from comet_updates_cli import receivers  # noqa: PLC0415 (as above)
@@ -324,7 +356,7 @@ def _table(built: list[Built], document: dict[str, Any], plan: Plan) -> list[dic
     except VersionSyntaxError:  # the pin of the channel cannot be compared; publishing reports it
         offer = receivers.offer_of(release, None, datetime.now(UTC))
     updaters = receivers.receivers(offer)
-    return [
+    rows = [
         {
             "file": each.file.name,
             "system": each.wire["platform"],
@@ -335,13 +367,15 @@ def _table(built: list[Built], document: dict[str, Any], plan: Plan) -> list[dic
         }
         for each in built
     ]
+    return {"files": rows, "behind": [lag._asdict() for lag in receivers.without_a_file(offer)]}
 
 
-def _show_files(where: Where, rows: list[dict[str, str]], skipped: list[str]) -> None:
-    if rows and not where.as_json and not where.quiet:
+def _show_files(where: Where, report: dict[str, Any]) -> None:
+    if report["files"] and not where.as_json and not where.quiet:
         header = ("file", "system", "architecture", "kind", "recognised by", "updaters")
-        say_table([header, *([cell or "none" for cell in row.values()] for row in rows)])
-        say(*(f"skipped  {line}" for line in skipped))
+        say_table([header, *([cell or "none" for cell in row.values()] for row in report["files"])])
+        say(*(f"skipped  {line}" for line in report["skipped"]))
+        say(*("behind   {document}: stays at {version}, because {why}".format_map(lag) for lag in report["behind"]))
 
 
 def _check_urls(built: list[Built], *, quiet: bool) -> None:

@@ -52,7 +52,7 @@ def rollout(
         raise typer.BadParameter("Give either --percent or --every.")
 
     def edit(now: datetime) -> Edit:
-        return policy_edits.rollout(version, how(now))
+        return policy_edits.rollout(version, how, now)
 
     where = Where(bucket, endpoint_url, dry_run, as_json, waiting=waiting(wait, service_url, timeout))
     change_policy(product, channel, where, edit)

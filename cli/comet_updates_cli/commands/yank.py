@@ -33,7 +33,7 @@ def yank(
     bucket: BucketName, endpoint_url: EndpointUrl = None, dry_run: DryRun = False, as_json: AsJson = False,
     wait: Wait = False, service_url: ServiceUrl = None, timeout: Timeout = TIMEOUT_S,
 ) -> None:  # fmt: skip
-    """Withdraw a release. The one before it is offered, also on channels that include this one.
+    """Withdraw a release. Clients are offered the one before it, also on channels that include this one.
 
     Updaters do not downgrade: copies that have the release keep it until a higher version is released.
     """

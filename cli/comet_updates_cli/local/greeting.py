@@ -54,6 +54,9 @@ def _of_the_samples(place: Place) -> list[str]:
     program = _command(place.program)
     parts = [
         f"Get the latest release:\n  curl -i {url}",
+        f"""\
+Get it as an updater does (also appcast.xml, latest.yml, RELEASES, RELEASES.json, releases.win.json, feed.atom):
+  curl -i {url}/tauri.json""",
         _credentials(),
         f"""\
 Upload a newer release with any S3 client (bucket {place.bucket}, any credentials), then get it again:

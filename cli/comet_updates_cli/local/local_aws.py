@@ -20,6 +20,7 @@ from moto.server import ThreadedMotoServer
 
 from comet_updates import object_keys
 from comet_updates.answer.errors import CometError
+from comet_updates_cli import files
 from comet_updates_cli.local.gateway import Handler
 from comet_updates_cli.local.kept import Kept
 
@@ -28,6 +29,7 @@ BATCH = 10
 MAX_RECEIVE_COUNT = 5
 VISIBILITY_TIMEOUT_S = 5
 SWEEP_S = 10.0
+SAMPLE_MAX_BYTES = 10_000_000  # far more than publishing accepts
 
 
 class LocalAws:
@@ -79,10 +81,15 @@ class LocalAws:
         forget_copies()
 
     def upload(self, folder: Path) -> None:
-        """Upload the JSON files of `folder`, each under its relative path."""
+        """Upload the JSON files of `folder`, each under its relative path.
+
+        Raises:
+            UnreadableFileError: a file cannot be read.
+        """
         for file in sorted(folder.rglob("*.json")):
             key = file.relative_to(folder).as_posix()
-            self._s3.put_object(Bucket=self._bucket, Key=key, Body=file.read_bytes())
+            body = files.read(file, SAMPLE_MAX_BYTES)
+            self._s3.put_object(Bucket=self._bucket, Key=key, Body=body)
 
     def restore(self, kept: Iterable[Kept]) -> int:
         """Upload objects, each with the time at which it was written first. Return their number."""

@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from comet_updates.errors import ArtifactError, ForeignFeedError
 from comet_updates.formats import electron_updater, file_names, imported, sparkle, squirrel, tauri, velopack
+from comet_updates_cli import files
 from comet_updates_cli.recognise.evidence import Evidence
 
 FEED_MAX_BYTES = 50_000_000
@@ -24,7 +25,9 @@ _BASE = "https://folder.invalid/"
 _ELECTRON = re.compile(r"^(?:latest|alpha|beta)(?:-mac|-linux(?:-[a-z0-9]+)?)?\.ya?ml$")
 """The names that electron-builder gives its channel files. Such a file must be one."""
 
-_ELECTRON_SYSTEM = re.compile(r"-(?:(mac)|linux(?:-([a-z0-9]+))?)\.ya?ml$")
+_ELECTRON_SYSTEM = re.compile(r"-(?:(mac)|linux(?:-([a-z0-9]+))?)(?:(\.ya?ml)$|[-.])")
+"""The system in the name, also if a pipeline renamed the file to keep one for each job, as in `latest-mac.x64.yml`."""
+
 _ELECTRON_ARCHES = {"arm64": "aarch64", "arm": "armv7", "ia32": "i686", "riscv64": "riscv64"}
 _VELOPACK = re.compile(r"^(?:releases|assets)\.(.+)\.json$")
 _HASHES = ("sha1", "sha256", "sha512")
@@ -53,16 +56,17 @@ def read(file: Path) -> list[tuple[str, Evidence]] | None:
 
     Raises:
         ArtifactError: the file has the name of a feed, and is not a valid one.
+        UnreadableFileError: the file cannot be read.
     """
     try:
-        body = file.read_bytes()[: FEED_MAX_BYTES + 1]
+        body = files.read(file, FEED_MAX_BYTES)
         feed = imported.Feed("feed", "stable", base_url=_BASE)
         kind = _parse(file.name, body, feed)
     except ForeignFeedError as error:
         what = "channel file of electron-builder" if file.suffix in (".yml", ".yaml") else "feed of its builder"
         raise ArtifactError(str(file), f"not a {what}: {error}", "Build it again, or leave it out") from error
-    except OSError as error:
-        raise ArtifactError(str(file), f"cannot be read: {error.strerror}", "Check the file") from error
+    except UnicodeDecodeError as error:
+        raise ArtifactError(str(file), "is not UTF-8 text", "Save it as UTF-8 text, or leave it out") from error
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise ArtifactError(str(file), f"not a feed of its builder: {error!r}", "Build it again") from error
     if kind is None:
@@ -176,7 +180,9 @@ def _of_electron(source: str) -> tuple[str, str | None]:
         return "windows", None
     if found[1]:
         return "macos", None
-    return "linux", _ELECTRON_ARCHES.get(found[2]) if found[2] else "x86_64"
+    if found[2]:
+        return "linux", _ELECTRON_ARCHES.get(found[2])
+    return "linux", "x86_64" if found[3] else None
 
 
 def of_channel(source: str) -> tuple[str | None, str | None]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from comet_updates.errors import ArtifactError
+from comet_updates_cli import files
 from comet_updates_cli.recognise.evidence import Evidence
 
 _MAX_BYTES = 10_000_000
@@ -30,12 +30,9 @@ def read(file: Path) -> list[tuple[str, Evidence]]:
     """Return the hashes in a checksum file, by the name of the file that they belong to. Other lines are left out.
 
     Raises:
-        ArtifactError: the file cannot be read.
+        UnreadableFileError: the file cannot be read.
     """
-    try:
-        text = file.read_bytes()[:_MAX_BYTES].decode("utf-8-sig", "replace")
-    except OSError as error:
-        raise ArtifactError(str(file), f"cannot be read: {error.strerror}", "Check the file") from error
+    text = files.read(file, _MAX_BYTES).decode("utf-8-sig", "replace")
     one = _OF_ONE.fullmatch(file.name)
     found = []
     for line in text.splitlines():

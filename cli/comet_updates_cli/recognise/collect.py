@@ -26,19 +26,20 @@ def collect(given: Iterable[Path]) -> Collected:
     """Return the files given, and those in the folders given.
 
     Raises:
-        ArtifactError: a folder has far more files than a release, or a file cannot be read.
-        UnreadableFileError: a file is a pipe or a device.
+        ArtifactError: a folder has far more files than a release.
+        UnreadableFileError: a file cannot be read, or is a pipe or a device.
     """
     found = Collected([], [])
     seen: set[Path] = set()
-    for path in given:
+    # A link such as `App-latest.zip` comes last, so that the release has the name of the file itself.
+    for path in sorted(given, key=Path.is_symlink):
         _add(path, found, seen, 0)
     return found
 
 
 def _add(path: Path, found: Collected, seen: set[Path], depth: int) -> None:
     if not path.is_dir():
-        _check(path)
+        files.check_regular(path)
         if (real := path.resolve()) not in seen:
             seen.add(real)
             found.files.append(path)
@@ -48,19 +49,13 @@ def _add(path: Path, found: Collected, seen: set[Path], depth: int) -> None:
     if why:
         found.skipped.append(f"{path}/: {why}")
         return
+    if (real := path.resolve()) in seen:  # by a link, perhaps to a folder around it
+        return
+    seen.add(real)
     if depth == _DEPTH_MAX or len(found.files) > _FILES_MAX:
         raise ArtifactError(f"{path}/", "contains too many files or folders", "Name the files to release")
-    for inner in sorted(path.iterdir()):
+    for inner in sorted(path.iterdir(), key=lambda one: (one.is_symlink(), one)):
         _add(inner, found, seen, depth + 1)
-
-
-def _check(file: Path) -> None:
-    try:
-        files.check_regular(file)
-    except (OSError, ValueError) as error:
-        raise ArtifactError(
-            str(file), f"cannot be read: {getattr(error, 'strerror', None) or error}", "Check the file"
-        ) from error
 
 
 def _is_packed(folder: Path) -> str | None:

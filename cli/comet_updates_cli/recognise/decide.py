@@ -130,7 +130,8 @@ def with_siblings(decisions: dict[str, Decision], named_installers: set[str]) ->
       `MacUpdater.ts`, and electron-builder `getArchSuffix`, which writes none for x64.
     - A Windows installer without an architecture beside those for x64 and others is for all of them. Source:
       electron-builder `NsisTarget.ts` (`shouldBuildUniversalInstaller`).
-    - A Windows program that no feed names, beside an installer that `latest.yml` names, is a portable program.
+    - A Windows program that no feed names, beside an installer for the same computers that `latest.yml` names, is a
+      portable program.
 
     Args:
         decisions: the decisions by file name.
@@ -157,10 +158,36 @@ def _with_siblings(name: str, one: Decision, decisions: dict[str, Decision], ins
         return one
     if not one.is_arch_stated and name in installers and "x86_64" in others and len(others) > 1:
         return replace(one, kind=one.kind._replace(arch="any"), how=f"{one.how}, beside one for each architecture")
-    if installers and name not in installers and not one.is_told and one.kind.kind == "installer":
+    if _is_unnamed(name, one, installers) and _is_covered(one, decisions, installers):
         how = "latest.yml names another file as the installer"
         return replace(one, kind=one.kind._replace(kind="archive"), how=how, bundle=file_names.PORTABLE)
     return one
+
+
+def unnamed_installers(decisions: dict[str, Decision], named_installers: set[str]) -> list[str]:
+    """Return the Windows programs for computers that no installer in `latest.yml` is for.
+
+    Each is the installer of another job, whose `latest.yml` was replaced, or a portable program.
+    """
+    return [
+        name
+        for name, one in decisions.items()
+        if _is_unnamed(name, one, named_installers) and not _is_covered(one, decisions, named_installers)
+    ]
+
+
+def _is_unnamed(name: str, one: Decision, installers: set[str]) -> bool:
+    ending = file_names.ending(name)
+    is_program = ending is not None and ending.text.endswith(".exe")
+    return bool(installers) and is_program and name not in installers and not _is_settled(one)
+
+
+def _is_settled(one: Decision) -> bool:
+    return one.is_told or one.kind.kind != "installer"
+
+
+def _is_covered(one: Decision, decisions: dict[str, Decision], installers: set[str]) -> bool:
+    return bool({one.kind.arch, "any"} & {decisions[name].kind.arch for name in installers if name in decisions})
 
 
 def _with_arch_of_full(name: str, one: Decision, decisions: dict[str, Decision]) -> Decision:
@@ -215,8 +242,9 @@ def _contradiction(name: str, sources: Sequence[Evidence]) -> Question | None:
         for source, value in said[1:]:
             if value != said[0][1] and not (field == "arch" and _is_part(value, said[0][1])):
                 problem = f"{said[0][0]} says {said[0][1]}, but {source} says {value}"
-                platform = _first(sources, "platform")[0] or "linux"
-                arch = _first(sources, "arch")[0] or "x86_64"
+                by_content_first = [*sources[1:], sources[0]]  # the content of a file is surer than a feed beside it
+                platform = _first(by_content_first, "platform")[0] or "linux"
+                arch = _first(by_content_first, "arch")[0] or "x86_64"
                 return Question(problem, Kind(platform, arch, file_names.kind(name)))
     return None
 

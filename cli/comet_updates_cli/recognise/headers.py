@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
+from comet_updates_cli import files
 from comet_updates_cli.recognise.evidence import Evidence
 
 _PE = {0x8664: "x86_64", 0xAA64: "aarch64", 0x14C: "i686", 0x1C4: "armv7", 0x5064: "riscv64"}
@@ -49,9 +50,9 @@ def read(file: Path) -> Evidence | None:
     """Return what the content of a file says, or None if it says nothing.
 
     Raises:
-        OSError: the file cannot be read.
+        UnreadableFileError: the file cannot be read.
     """
-    with file.open("rb") as opened:
+    with files.opened(file) as opened:
         head = opened.read(HEAD_BYTES)
         try:
             return _program(opened, head) or _package(opened, head) or _archive(file, opened, head)

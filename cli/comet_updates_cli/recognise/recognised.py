@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from comet_updates.errors import ArtifactError, RefusedFilesError
+from comet_updates.errors import ArtifactError, RefusedFilesError, UnreadableFileError
 from comet_updates.formats import file_names
-from comet_updates_cli import hash_files
+from comet_updates_cli import files, hash_files
 from comet_updates_cli.hash_files import Sums
 from comet_updates_cli.recognise import builder_feeds, checksum_files, decide, headers, skipped
 from comet_updates_cli.recognise.collect import collect
@@ -105,7 +105,7 @@ def recognise(
             if not decided.is_told and name not in evidence.feeds:
                 problems += _other_version(name, decided, version)
     decisions = decide.with_siblings(decisions, evidence.installers)
-    problems += _shared_places(decisions)
+    problems += _shared_places(decisions) + _unnamed_installers(decisions, evidence.installers)
     if problems:
         raise RefusedFilesError(problems[:_PROBLEMS_MAX])
     for file in candidates:
@@ -285,7 +285,7 @@ def _has_hash(file: Path, one: Evidence) -> bool:
     if not one.hashes or (one.size_bytes is not None and one.size_bytes != file.stat().st_size):
         return False
     name, digest = max(one.hashes.items())  # sha512 rather than sha256 rather than sha1
-    with file.open("rb") as opened:
+    with files.opened(file) as opened:
         return hashlib.file_digest(opened, name).hexdigest() == digest
 
 
@@ -312,7 +312,7 @@ def _comparable(version: str) -> tuple[str, str]:
 def _header(file: Path) -> Evidence | None:
     try:
         return headers.read(file)
-    except OSError:
+    except UnreadableFileError:
         return None  # hashing the file reports it
 
 
@@ -332,6 +332,21 @@ def _shared_places(decisions: Mapping[str, Decision]) -> list[ArtifactError]:
             problems.append(
                 ArtifactError(name, f"{other} and this file both claim {place}", _to_choose(name, decision))
             )
+    return problems
+
+
+def _unnamed_installers(decisions: dict[str, Decision], installers: set[str]) -> list[ArtifactError]:
+    """Return a problem for each program that may be an installer whose `latest.yml` another job replaced."""
+    problems = []
+    for name in decide.unnamed_installers(decisions, installers):
+        is_installer = shlex.quote(f"{name}={'/'.join(decisions[name].kind)}")
+        problems.append(
+            ArtifactError(
+                name,
+                "latest.yml names an installer only for other computers. Perhaps another job replaced latest.yml",
+                f"Add --as {is_installer}. If this one is a portable program, write archive in place of installer",
+            )
+        )
     return problems
 
 

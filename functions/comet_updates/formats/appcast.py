@@ -41,8 +41,7 @@ SYSTEMS = {
     ("windows", "x86_64"): "windows-x64",
     ("windows", "i686"): "windows-x86",
     ("windows", "aarch64"): "windows-arm64",
-    ("linux", "x86_64"): "linux",
-    ("linux", "any"): "linux",
+    **{("linux", arch): "linux" for arch in ("any", "universal", "x86_64", "aarch64", "armv7", "i686", "riscv64")},
 }
 _S = f"{{{NAMESPACE}}}"
 _OF_ANY_FILE = {

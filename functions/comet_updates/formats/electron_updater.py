@@ -15,6 +15,7 @@ import binascii
 import functools
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -76,8 +77,34 @@ One file serves all computers of these platforms, and the client chooses among t
 """
 
 
+WINDOWS_32 = "32-bit Windows"
+
+
 def views(offer: Offer) -> list[View]:
-    """Return the channel files."""
+    """Return the channel files, and the part of `latest.yml` for 32-bit Windows if the app was made for it."""
+    found = _views(offer)
+    windows = CLIENTS[0]
+    releases = selection.offered(offer)
+    if any(file.arch == "i686" for release in releases for file in _files(windows, release).files):
+        found.append(replace(found[0], files=_files_for_32_bits, system=WINDOWS_32))
+    return found
+
+
+def _files_for_32_bits(release: Release) -> Files:
+    """Return the files for Windows, if a copy for 32 bits chooses one that it can run.
+
+    The format has no field for the architecture, and the client takes the first file if no name contains its own. So a
+    release without a file for 32 bits is offered to these copies, too. Some of them run on 64-bit Windows.
+    """
+    found = _files(CLIENTS[0], release)
+    chosen = choice("windows", "ia32", found.files)
+    if found.lack or (chosen and chosen.arch in RUNS["windows"]["ia32"]):
+        return found
+    what = f"the file for {chosen.arch}" if chosen else "another file"
+    return Files(lack=f"{selection.NO_FILE}{WINDOWS_32}. Its copies are offered {what}, which does not run there")
+
+
+def _views(offer: Offer) -> list[View]:
     named = [name for name in dict.fromkeys(("latest", offer.channel)) if FILE_NAME.fullmatch(name)]
     return [
         View(
@@ -93,7 +120,7 @@ def views(offer: Offer) -> list[View]:
 def render(offer: Offer) -> dict[str, bytes]:
     """Return the channel files. A client's file is left out if the channel has no artifacts for it."""
     documents: dict[str, bytes] = {}
-    for view in views(offer):
+    for view in _views(offer):
         if shown := next(view.shown(offer), None):
             info = _info(shown.release, shown.files)
             if shown.release is offer.latest and offer.rollout and offer.rollout.percent is not None:
@@ -333,10 +360,11 @@ def parse(body: bytes, feed: imported.Feed) -> None:
         )
     feed.unknown("the file", set(document), READ | {"packages"})
     share = str(document.get("stagingPercentage", "")).strip()
-    if re.fullmatch(r"[0-9]{1,2}|100", share):
-        feed.decision("stagingPercentage", feed.channel, rollout={"version": version, "percent": int(share)})
-    elif share:  # electron-updater offers it to everyone then
-        feed.remark("stagingPercentage", f"{share[:20]!r} is not a whole number from 0 to 100 and is left out")
+    percent = _percent(share)
+    if percent is not None:
+        feed.decision("stagingPercentage", feed.channel, rollout={"version": version, "percent": percent})
+    elif share not in _NULL:  # electron-updater offers it to everyone then
+        feed.remark("stagingPercentage", f"{share[:20]!r} is not a number and is left out")
     notes = document.get("releaseNotes")
     if isinstance(notes, list):  # the notes of several versions
         notes = "\n\n".join(f"## {entry.get('version')}\n\n{entry.get('note') or ''}" for entry in notes)
@@ -353,6 +381,19 @@ def parse(body: bytes, feed: imported.Feed) -> None:
         title=document.get("releaseName"),
         notes={imported.NO_LANGUAGE: notes} if notes else None,
     )
+
+
+_NULL = ("", "~", "null")  # the values of YAML that js-yaml reads as nothing
+
+
+def _percent(written: str) -> int | None:
+    """Return the percentage that electron-updater reads, or None if it reads none.
+
+    Source: `AppUpdater.ts`, `isStagingMatch`. It reads the whole number at the beginning, as in `12.5` or `10%`, with
+    `parseInt`. It offers a release with more than 100 to everyone, and one with less than 0 to nobody.
+    """
+    found = re.match(r"[+-]?[0-9]{1,9}", written)
+    return min(max(int(found[0]), 0), 100) if found else None
 
 
 def _computer(feed: imported.Feed) -> _Computer:

@@ -136,7 +136,8 @@ class Feed:
         if not _split(url).scheme:
             if not self.base_url:
                 raise ForeignFeedError(f"{where} is the relative URL {url!r}. Give the URL of the feed with --base-url")
-            url = urljoin(self.base_url, quote(url, safe="/:%?=&"))
+            url = urljoin(self.base_url, quote(url.replace("\\", "/"), safe="/:%?=&"))
+        url = _encoded(url)
         if url.lower().startswith("http://"):
             self.remark(f"{where} {url!r}", "http:// became https://. Check that the server supports HTTPS")
             url = f"https://{url[len('http://') :]}"
@@ -146,6 +147,20 @@ class Feed:
         """Add a remark for each field in `found` that is not in `known`."""
         for name in sorted(found - known):
             self.remark(where, f"left out: `{name}`. Releases have no such field")
+
+
+def _encoded(url: str) -> str:
+    """Return a URL as updaters request it, with `/` in place of a backslash, and a space and the like encoded.
+
+    Source: https://url.spec.whatwg.org/#path-state. A list of Squirrel with a space in a URL cannot be read.
+    """
+    host = _HOST.match(url)
+    start = host.end() if host else 0
+    return url[:start] + quote(url[start:].replace("\\", "/"), safe=_OF_A_URL)
+
+
+_HOST = re.compile(r"[a-z]+://[^/\\?#]*", re.IGNORECASE)
+_OF_A_URL = ":/?#[]@!$&'()*+,;=%~"
 
 
 def _split(url: str) -> SplitResult:

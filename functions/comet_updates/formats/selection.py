@@ -186,14 +186,18 @@ def _lags(views: Sequence[View], offer: Offer, latest: Release) -> Iterator[Lag]
 NO_FILE = "this release has no file for "
 
 
-def with_base(shown: Iterable[Shown]) -> Iterator[Shown]:
+def with_base(offer: Offer, shown: Iterable[Shown]) -> Iterator[Shown]:
     """Yield the releases without deltas that do not start from the release below, as far as that is known.
 
-    A client applies the deltas of all newer releases in the list, one after the other.
+    A client applies the deltas of all newer releases in the list, one after the other. A delta from `RELEASE_BEFORE`
+    starts from the next lower release of the channel, which the list may leave out.
     """
+    before = {id(one): lower for (one, _), (lower, _) in pairwise(offer.history)}
     for one, below in pairwise(chain(shown, (None,))):
         assert one is not None  # noqa: S101 (only the last is None)
-        bases = {below.release.version, below.release.build, RELEASE_BEFORE} if below else set()
+        bases = {below.release.version, below.release.build} if below else set()
+        if below and before.get(id(one.release)) is below.release:
+            bases.add(RELEASE_BEFORE)
         kept = [file for file in one.files if file.kind != "delta" or not bases or file.from_version in bases]
         yield Shown(one.release, kept)
 

@@ -6,7 +6,7 @@ Sources: Sparkle 2 `SUAppcast.m`, `SUAppcastItem.m`, `SUAppcastDriver.m` and its
 - One item that a client cannot read fails the whole feed, so an item is complete or left out.
 - An item has one file, with `sparkle:os`. Without `sparkle:os`, Sparkle assumes macOS and the others assume Windows.
 - Of two equal items the first wins.
-- NetSparkle ignores architectures: it takes the first item whose system contains `win`.
+- NetSparkle ignores architectures: it takes the first item whose system contains `win` or `linux`.
 - The client itself finds the highest release.
 
 WinSparkle does not support channels, so `appcast.xml` contains what its channel offers, without channel names. A
@@ -175,7 +175,7 @@ def _files(names: Names, release: Release, platform: str) -> Files:
     lack = selection.too_large(numbers, _NUMBER_MAX, "Sparkle", _compared(release))
     if lack or (not release.artifacts and release.link):
         return Files(lack=lack)
-    computer = SYSTEM_NAMES[platform] + (" on x86_64" if platform == "linux" else "")
+    computer = SYSTEM_NAMES[platform]
     found = selection.narrowed(
         release.artifacts,
         selection.on(platform),
@@ -212,10 +212,12 @@ def _is_whole(artifact: Artifact) -> bool:
 
 def _left_out(platform: str, offer: Offer, every: Sequence[Shown]) -> dict[int, str]:
     """Return why a client would refuse a release or misread it because of the others, by the release's `id`."""
-    found: dict[int, str] = {}
+    found: dict[int, str] = _of_other_arches(offer, every) if platform == "linux" else {}
     is_signed = False
     runs_on_intel = any(file.arch != "aarch64" for one in every for file in one.files)
     for one in reversed(every):
+        if id(one.release) in found:
+            continue
         if lack := _version_lack(offer, one.release):
             found[id(one.release)] = lack
         elif one.files and is_signed and not _is_signed(one.files[0]):
@@ -228,6 +230,34 @@ def _left_out(platform: str, offer: Offer, every: Sequence[Shown]) -> dict[int, 
         else:
             is_signed = is_signed or any(map(_is_signed, one.files))
     return found | _disordered([one.release for one in every if id(one.release) not in found])
+
+
+def _of_other_arches(offer: Offer, every: Sequence[Shown]) -> dict[int, str]:
+    """Return why the items for Linux leave out releases, by `id`: a copy of another architecture would take them.
+
+    NetSparkle takes each item whose system contains `linux` (`AppCastItem.cs`). Apps that choose by other names, such
+    as `linux-arm64`, have items of their own.
+    """
+    names = _os_names(offer)
+    copies: set[str] = set()
+    found: dict[int, str] = {}
+    for one in reversed(every):
+        plain = {
+            file.arch
+            for file in one.release.artifacts
+            if file.platform == "linux" and _is_whole(file) and (file.platform, file.arch) not in names
+        } - _ANY
+        copies |= plain
+        offered = {file.arch for file in one.files if (file.platform, file.arch) not in names} - _ANY
+        if offered and (others := copies - offered):
+            found[id(one.release)] = (
+                f"NetSparkle ignores the architecture, and copies on {' and '.join(sorted(others))} would take the file"
+                f" for {min(offered)}: add a file for `any`, or release each architecture on a channel of its own"
+            )
+    return found
+
+
+_ANY = {"any", "universal"}
 
 
 def _disordered(releases: Sequence[Release]) -> dict[int, str]:

@@ -59,7 +59,7 @@ def windows_list(offer: Offer, arches: Sequence[str] = ON_EVERY_WINDOWS) -> byte
     """Return `RELEASES`, or None without packages. A release appears with the first of `arches` that it has."""
     percent = offer.rollout.percent if offer.rollout else None
     releases: list[str] = []
-    for release, packages in selection.with_base(windows_view(arches).shown(offer)):
+    for release, packages in selection.with_base(offer, windows_view(arches).shown(offer)):
         staged = f" # {percent}%" if percent is not None and release is offer.latest else ""
         releases.append("".join(f"{package.sha1} {package.url} {package.size}{staged}\n" for package in packages))
     kept = encode.newest(releases, lambda lines: len(lines.encode()))

@@ -7,6 +7,7 @@ document. A client looks for `{os}-{arch}-{bundle}` first, then for `{os}-{arch}
 
 from __future__ import annotations
 
+import base64
 import functools
 from collections.abc import Iterable
 from datetime import datetime
@@ -180,6 +181,14 @@ def _check_date(written: object) -> None:
         raise ForeignFeedError(f"pub_date {written!r} is not a date with an offset. {_REJECTS}")
 
 
+def _is_signature(text: str) -> bool:
+    """Return whether a text may be a signature: a file of minisign in base64."""
+    try:
+        return base64.b64decode(text.strip(), validate=True).startswith(b"untrusted comment:")
+    except ValueError:
+        return False
+
+
 def _check(place: str, entry: object) -> None:
     """Check one entry of `platforms` as the client does: it needs all entries, also those of other systems.
 
@@ -207,6 +216,8 @@ def _artifact(feed: imported.Feed, key: str, entry: dict[str, Any]) -> imported.
     feed.unknown(place, set(entry), READ_OF_A_PLATFORM)
     if not entry["signature"]:
         feed.remark(place, "is not signed, so the client cannot install it")
+    elif not _is_signature(entry["signature"]):
+        feed.remark(place, "its `signature` is not the content of a .sig file, so the client cannot install it")
     url = feed.url(f"{place}.url", entry["url"])
     return imported.entry(
         place,

@@ -33,6 +33,7 @@ SYSTEMS = {"windows": "win", "macos": "osx", "linux": "linux"}
 ARCHES = {"x86_64": "x64", "aarch64": "arm64", "i686": "x86"}
 PACKAGE = re.compile(r"(?P<id>[^\s/]+?)-\d+\.\d+\.\d+[^\s/]*?-(?:full|delta)\.nupkg", re.IGNORECASE)
 ANY = ("any", "universal")
+_PLAIN_LINUX = "releases.linux.json"
 _FILE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 NUMBER_MAX = 2**31 - 1
 """The largest number in a version (`src/lib-csharp/SemanticVersion.cs`: `int`)."""
@@ -45,7 +46,8 @@ def views(offer: Offer) -> list[View]:
         own = [arch for arch in ARCHES if _has_packages(offer, platform, (arch,))]
         # The name without an architecture is for packages that run on every computer, or for the first architecture.
         found |= {f"releases.{system}-{ARCHES[arch]}.json": (platform, (arch, *ANY)) for arch in own}
-        found[f"releases.{system}.json"] = platform, (*own[:1], *ANY)
+        plain = [arch for arch in own if platform == "linux" and _reads_plain_name(offer, arch)] or own
+        found[f"releases.{system}.json"] = platform, (*plain[:1], *ANY)
     systems = [name for system in SYSTEMS.values() if _has_packages(offer, *found[name := f"releases.{system}.json"])]
     return [
         View(
@@ -53,9 +55,44 @@ def views(offer: Offer) -> list[View]:
             "Velopack",
             frozenset(),
             functools.partial(_files, *computer),
+            _left_out if name == _PLAIN_LINUX else None,
         )
         for name, computer in found.items()
     ]
+
+
+def _reads_plain_name(offer: Offer, arch: str) -> bool:
+    """Return whether a copy on Linux with this architecture may ask for `releases.linux.json`."""
+    return any(arch in _plain_arches(release) for release in selection.offered(offer))
+
+
+def _plain_arches(release: Release) -> set[str]:
+    """Return the architectures of the packages for Linux whose copies may ask for `releases.linux.json`.
+
+    vpk's default channel has no architecture (`DefaultName.cs`: `GetDefaultChannel`). If a package has another channel,
+    its name contains it, as in `App-1.0.0-linux-arm64-full.nupkg`, and its copies ask for that channel.
+    """
+    packages = (file for file in release.artifacts if file.platform == "linux" and _is_full(file))
+    named = ((file.arch, _IN_PACKAGE.search(file.url_name)) for file in packages if file.arch not in ANY)
+    return {arch for arch, name in named if not (name and name["arch"])}
+
+
+def _left_out(offer: Offer, every: Sequence[Shown]) -> dict[int, str]:
+    """Return why `releases.linux.json` leaves out releases, by `id`: a copy of another architecture would take them.
+
+    The client ignores the architecture. Linux runs no program of another one, unlike Windows and macOS.
+    """
+    shown = {id(one.release): {file.arch for file in one.files} - {*ANY} for one in every}
+    readers: set[str] = set()
+    found: dict[int, str] = {}
+    for release in reversed([*selection.offered(offer)]):
+        readers |= _plain_arches(release)
+        if shown.get(id(release)) and (others := readers - shown[id(release)]):
+            found[id(release)] = (
+                f"Velopack ignores the architecture, and copies on {' and '.join(sorted(others))} ask for the same"
+                " document: pack each architecture with a --channel of its own, such as linux-arm64"
+            )
+    return found
 
 
 def _names(channel: str, name: str, *, is_only: bool) -> tuple[str, ...]:
@@ -85,7 +122,8 @@ def render(offer: Offer) -> dict[str, bytes]:
 
 def _assets(offer: Offer, shown: Iterator[Shown]) -> list[dict[str, Any]]:
     releases = (
-        [_asset(one.release, file, _file_name(offer, file)) for file in one.files] for one in selection.with_base(shown)
+        [_asset(one.release, file, _file_name(offer, file)) for file in one.files]
+        for one in selection.with_base(offer, shown)
     )
     kept = encode.newest(releases, lambda assets: len(_json(assets)))
     return [asset for assets in kept for asset in assets]

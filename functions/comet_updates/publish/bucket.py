@@ -41,11 +41,12 @@ ATTEMPTS = 5
 CLOCK_MAX_S = 300
 """How far the clock of this machine may be from S3's. A sweep runs as often, so a release may be as late anyway."""
 
+_RIGHTS = "Use credentials with the rights that docs/ci.md lists, and docs/releasing.md for --upload-to"
 _REMEDIES = {
     "RequestTimeTooSkewed": "Set the clock of this machine",
     "404": "Check that --endpoint-url is the URL of an S3 server",
-    "AccessDenied": "Use credentials with the rights that docs/releasing.md lists",
-    "403": "Use credentials with the rights that docs/releasing.md lists",
+    "AccessDenied": _RIGHTS,
+    "403": _RIGHTS,
     "ExpiredToken": "Sign in again",
     "InvalidObjectState": "The object is in an archive. Restore it, or upload it again",
     "InvalidAccessKeyId": "Check AWS_ACCESS_KEY_ID and --endpoint-url",

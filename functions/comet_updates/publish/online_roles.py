@@ -39,6 +39,8 @@ KEPT = timedelta(days=1)
 """How long an older state is kept, for clients and caches that are still reading it."""
 
 
+_LAST_TIME_S = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp())
+
 _Online = TypeVar("_Online", Snapshot, Timestamp)
 
 
@@ -120,10 +122,26 @@ class OnlineRoles:
     def _publish_offline(self, anchor: TrustAnchor, listed: Mapping[str, Listed]) -> WriteResult:
         """Publish the root and targets metadata, and the reasons why uploads of these are ignored."""
         there = {key: found.etag for key, found in listed.items() if key in anchor.documents}
+        there |= self._false_root(anchor.root, listed) if anchor.root else {}
         told = {key: etag for key, etag in self._bucket.etags(REFUSED_TRUST).items() if is_of_trust(key)}
         return write_changes(self._bucket, there, anchor.documents).and_then(
             write_changes(self._bucket, told, rejections(anchor.refusals.values()))
         )
+
+    def _false_root(self, root: Root, listed: Mapping[str, Listed]) -> dict[str, str]:
+        """Return the ETag of the public root after `root`, by its key, if it is not valid; empty if there is none.
+
+        Every client reads it and stops at it. A valid one is newer than the uploads that we read.
+        """
+        key = object_keys.metadata_key(Root.type, root.version + 1)
+        found = self._bucket.current(key) if key in listed else None
+        if found is None:
+            return {}
+        try:
+            vouched(key, read(key, found.body, root.version + 1, Root), root, Root.type)
+        except RefusedUploadError:
+            return {key: found.etag}
+        return {}
 
     def _newest(self, targets: Targets, listed: Mapping[str, object], said: Fresh) -> dict[str, int]:
         """Return the newest published version of each product's role.
@@ -245,9 +263,9 @@ def next_version(before: int, now: datetime) -> int:
     """Return a version above `before`, and at least the number of minutes since 1970.
 
     Clients refuse a lower version than they have seen. The time keeps the version above all earlier ones, even if the
-    published metadata is lost. It has eight digits, and nine from the year 2160.
+    published metadata is lost. A clock after 2099 is wrong, and does not use up the numbers that a key can have.
     """
-    return max(before + 1, int(now.timestamp()) // 60)
+    return max(before + 1, min(int(now.timestamp()), _LAST_TIME_S) // 60)
 
 
 def outdated(listed: Mapping[str, Listed], current: Mapping[str, int], now: datetime) -> list[str]:

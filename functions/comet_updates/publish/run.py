@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import unquote_plus
 
 from comet_updates import object_keys
@@ -44,21 +45,26 @@ class Run:
         Args:
             messages: the bodies by message id.
 
+        The test event of a new bucket starts a sweep, so that a new stack need not wait for the schedule.
+
         Returns:
             The ids of the messages whose products could not be published.
         """
         senders: dict[str | None, set[str]] = {}
-        failed = set()
+        failed, tests = set(), set()
         for message_id, body in messages.items():
             try:
-                for key in _keys(body):
+                found = json.loads(body)
+                if found.get("Event") == "s3:TestEvent":
+                    tests.add(message_id)
+                for key in _keys(found):
                     senders.setdefault(object_keys.product_of(key), set()).add(message_id)
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 # Not a notification: it comes again until SQS moves it to the dead-letter queue.
                 failed.add(message_id)
         everyone = set().union(*senders.values())
         if senders and not self._has_seen_trust():
-            return sorted(failed | everyone)
+            return sorted(failed | everyone | tests)
         for product, message_ids in senders.items():
             if not self._done(product, self._strays_or(product)):
                 failed |= message_ids
@@ -67,7 +73,16 @@ class Run:
         publish_lists = self._publisher.publish_site if None in senders else self._publisher.publish_index
         if senders and not all([self._done(None, publish_lists), self._is_fresh()]):
             failed |= everyone
+        if tests and not self._has_swept():
+            failed |= tests
         return sorted(failed)
+
+    def _has_swept(self) -> bool:
+        try:
+            self.sweep()
+        except SweepFailedError:
+            return False
+        return True
 
     def sweep(self) -> None:
         """Publish everything.
@@ -171,6 +186,6 @@ def _outcome(change: WriteResult) -> Outcome:
     return Outcome.PUBLISHED if change.written or change.deleted else Outcome.UNCHANGED
 
 
-def _keys(body: str) -> list[str]:
+def _keys(notification: Mapping[str, Any]) -> list[str]:
     """Return the keys that an S3 notification names; none for the test event that S3 sends first."""
-    return [unquote_plus(record["s3"]["object"]["key"]) for record in json.loads(body).get("Records", ())]
+    return [unquote_plus(record["s3"]["object"]["key"]) for record in notification.get("Records", ())]

@@ -48,7 +48,7 @@ def problem(kind: str, signature: str, key: str) -> str | None:
         return "cannot be verified: the product's `signing_keys.minisign` is not a minisign public key"
     read = _minisign_signature(signature)
     if read is None:
-        return "is not a minisign signature"
+        return form_problem(kind, signature)
     if read.key_id != known.key_id:
         return f"is of the key {_spelled(read.key_id)}, and the product names the key {_spelled(known.key_id)}"
     if not verifies(known.public, read.global_signature, read.signature + read.trusted_comment):
@@ -56,12 +56,18 @@ def problem(kind: str, signature: str, key: str) -> str | None:
     return None
 
 
+def form_problem(kind: str, signature: str) -> str | None:
+    """Return what is wrong with the form of a signature, which shows without a key; None if nothing is."""
+    if kind == ED25519:
+        is_one = _bytes(signature, _SIGNATURE_BYTES) is not None
+        return None if is_one else "is not an Ed25519 signature in base64"
+    return None if _minisign_signature(signature) else "is not a minisign signature"
+
+
 def _problem_of_ed25519(signature: str, key: str) -> str | None:
     if _bytes(key, _KEY_BYTES) is None:
         return "cannot be verified: the product's `signing_keys.ed25519` is not an Ed25519 public key in base64"
-    if _bytes(signature, _SIGNATURE_BYTES) is None:
-        return "is not an Ed25519 signature in base64"
-    return None
+    return form_problem(ED25519, signature)
 
 
 def signs(signature: str, key: str, data: bytes | memoryview) -> bool:

@@ -9,10 +9,13 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from stat import S_ISREG
 from types import MappingProxyType
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from securesystemslib.exceptions import KeyMismatchError, UnverifiedSignatureError
@@ -28,6 +31,8 @@ TIMESTAMP_LIFE = timedelta(days=3)
 SNAPSHOT_LIFE = timedelta(days=14)
 PRODUCT_LIFE = timedelta(days=90)
 """How long a product's metadata is valid. After that, clients detect that a thief of the online key hides updates."""
+
+_KEY_MAX_BYTES = 100_000  # a private key in PEM has less than 10 kB
 
 OFFLINE_LIFE = timedelta(days=365)
 """How long root and targets are valid. People sign these."""
@@ -154,12 +159,12 @@ def public_key(uri: str) -> SSlibKey:
         SigningError: the key cannot be read, or is of another kind.
     """
     kind, _, place = uri.partition(":")
-    _check_regular(uri)
+    file = _checked_file(uri)
     try:
         if kind == AWSSigner.SCHEME:
             return AWSSigner.import_(place)[1]
-        if kind == CryptoSigner.SCHEME:
-            private = load_pem_private_key(Path(place).read_bytes(), None)
+        if file:
+            private = load_pem_private_key(file.read_bytes(), None)
             return CryptoSigner(private).public_key
     except Exception as error:
         raise SigningError(uri, f"cannot be read: {error}") from error
@@ -172,16 +177,26 @@ def generate() -> tuple[bytes, SSlibKey]:
     return signer.private_bytes, signer.public_key
 
 
-def _check_regular(uri: str) -> None:
-    """Check that a key in a file can be read more than once, and that reading it ends.
+def _checked_file(uri: str) -> Path | None:
+    """Return the file of a key, or None if the key is not in a file. Reading the file ends, also a second time.
 
     Raises:
-        SigningError: the file is a pipe, a device or a folder.
+        SigningError: the URI is not valid, or the file is a pipe, a device or a folder, or is too large for a key.
     """
-    kind, _, place = uri.partition(":")
-    file = Path(place.removeprefix("//"))
-    if kind == CryptoSigner.SCHEME and file.exists() and not file.is_file():
-        raise SigningError(uri, "is not a regular file. Check the file")
+    try:
+        found = urlsplit(uri)  # as `CryptoSigner` finds the file, so that both read the same
+    except ValueError as error:
+        raise SigningError(uri, f"is not valid: {error}") from error
+    if found.scheme != CryptoSigner.SCHEME:
+        return None
+    file = Path(found.path)
+    with suppress(OSError, ValueError):  # the error of reading it has the reason
+        told = file.stat()
+        if not S_ISREG(told.st_mode):
+            raise SigningError(uri, "is not a regular file. Check the file")
+        if told.st_size > _KEY_MAX_BYTES:
+            raise SigningError(uri, f"is larger than {_KEY_MAX_BYTES} bytes. Check the file")
+    return file
 
 
 def _signature(uri: str, keys: Iterable[Key], payload: bytes, what: str) -> tuple[Key, Signature]:
@@ -191,7 +206,7 @@ def _signature(uri: str, keys: Iterable[Key], payload: bytes, what: str) -> tupl
         UnknownKeyError: the key at `uri` is not one of the `keys`.
         SigningError: the key cannot sign.
     """
-    _check_regular(uri)
+    _checked_file(uri)
     for key in keys:
         try:
             signature = Signer.from_priv_key_uri(uri, key).sign(payload)

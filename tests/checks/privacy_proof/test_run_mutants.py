@@ -6,15 +6,16 @@ Harmless ones pass, and the project stays unchanged.
 from __future__ import annotations
 
 import hashlib
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from checks.privacy_proof import mutants, run_mutants
-from checks.privacy_proof.changes import Before, Instead
+from checks.privacy_proof.changes import Before, Instead, Text
 from checks.privacy_proof.mutant import PUBLIC_KEY, BrokenMutantError, Mutant
 from checks.privacy_proof.run_mutants import Run, Worker
-from comet_updates.promises import GATE, PROMISES, TEMPLATE, Check
+from comet_updates.promises import BUILD_STEPS, GATE, PROMISES, TEMPLATE, Check
 from testkit.project import ROOT
 
 HARMLESS = Mutant("does nothing more", "P10", PUBLIC_KEY, (Before("pass"),))
@@ -64,6 +65,24 @@ def test_check_of_the_source_is_named_if_a_promise_has_it(monkeypatch: pytest.Mo
     monkeypatch.setattr(run_mutants, "PROMISES", PROMISES)
     assert run_mutants.by_source(leak, built) == GATE
     assert run_mutants.by_source(HARMLESS, mutants.build(HARMLESS, ROOT)) is None
+
+
+def test_check_of_the_build_is_named_for_a_step_that_is_not_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    leak = next(mutant for mutant in mutants.ALL if mutant.place == "functions/Makefile")
+    harmless = leak._replace(changes=(Text("\t@chmod", "# a comment\n\n\t@chmod"),))
+    monkeypatch.setattr(run_mutants, "PROMISES", PROMISES)
+    assert run_mutants.by_source(leak, mutants.build(leak, ROOT)) == BUILD_STEPS
+    assert run_mutants.by_source(harmless, mutants.build(harmless, ROOT)) is None
+
+
+def test_copy_leaves_links_to_folders_out(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    subprocess.run(["git", "init", "-q", project], check=True)
+    (project / "file").touch()
+    (project / "link").symlink_to(tmp_path)
+    copy = run_mutants.copy_of(project, tmp_path / "copy")
+    assert [path.name for path in copy.iterdir()] == ["file"]
 
 
 def test_a_leak_that_cannot_be_built_in_is_an_error() -> None:

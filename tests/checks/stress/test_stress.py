@@ -33,9 +33,11 @@ def part(root: Path, *, wrong: int = 0, passes: bool = True) -> checks.Part:
 
 
 def test_the_figures_of_tests_are_summed_in_one_last_line(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert command.run({"it": part(root)})
-    last = capfd.readouterr().out.splitlines()[-1]
-    assert last == "torture: faults=5 inputs=0 crashes=0 interleavings=0 answers=0 wrong=0 lost=0"
+    assert command.run({"it": part(root), "another": part(root)})
+    *_, own, last = capfd.readouterr().out.splitlines()
+    assert own.startswith("== ")
+    assert own.endswith(" s, well faults=5"), "each part has its own figures"
+    assert last == "torture: faults=10 inputs=0 crashes=0 interleavings=0 answers=0 wrong=0 lost=0"
 
 
 @pytest.mark.full

@@ -25,7 +25,7 @@ import botocore.handlers
 import pytest
 from moto.core.base_backend import BackendDict, BaseBackend
 
-from checks.template_rules import deploying
+from checks.template_rules import counts, deploying
 from comet_updates_cli.audit import allowed
 from testkit.s3 import REGION
 from tests.clients.servers import Server
@@ -45,6 +45,8 @@ BUILT: dict[str, dict[str, bytes]] = {
 """Package → the content of its files, as `sam build` makes them."""
 NOT_IN_MOTO = {  # moto's CloudFormation cannot make these; it makes a layer without a name, and no function uses it
     "AWS::ApiGatewayV2::Api",
+    "AWS::ApiGatewayV2::ApiMapping",
+    "AWS::ApiGatewayV2::DomainName",
     "AWS::ApiGatewayV2::Stage",
     "AWS::CloudFront::CachePolicy",
     "AWS::CloudFront::Distribution",
@@ -62,6 +64,14 @@ NOT_IN_MOTO = {  # moto's CloudFormation cannot make these; it makes a layer wit
     "AWS::S3::BucketPolicy",
     "AWS::SQS::QueuePolicy",
 }
+
+
+ABSENT = {
+    "false": {"HasCdn", "HasCdnInVirginia", "HasGatewayDomain", "HasReservation"},
+    "true": {"HasGateway", "HasGatewayDomain", "HasReservation"},
+    "both": {"HasReservation"},
+}
+"""UseCdn → the conditions that do not hold. Gateway and CDN have the publisher's name only with "both"."""
 
 
 def zipped(files: dict[str, bytes]) -> bytes:
@@ -126,10 +136,10 @@ class Deployed:
 
     Args:
         build: the folder of what is deployed, from `write_build`.
-        use_cdn: deploy it with the CDN in place of the gateway.
+        use_cdn: the parameter UseCdn. With "both", gateway and CDN have the publisher's name.
     """
 
-    def __init__(self, build: Path, *, use_cdn: bool = False) -> None:
+    def __init__(self, build: Path, *, use_cdn: str = "false") -> None:
         self.build: Path | None = build
         self.answers: dict[str, Any] = {
             "DescribeAccountPolicies": {"accountPolicies": []},
@@ -142,7 +152,7 @@ class Deployed:
         self.known: dict[str, tuple[int, dict[str, Any]]] | None = None
         self.urls: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         self.policies: defaultdict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
-        template = _without({"HasGateway" if use_cdn else "HasCdn"}, _template())
+        template = _without(ABSENT[use_cdn], _template())
         self.ids = _create_stack(template, use_cdn=use_cdn)
         _mend_policies(self.ids)
         _add_layers(self.ids, template)
@@ -155,13 +165,15 @@ class Deployed:
             FunctionName=self.ids["AnswerFunction"], Name=allowed.LIVE, FunctionVersion=self._publish()
         )
         self.answers["GetDeploymentGroup"] = {"deploymentGroupInfo": _deployment_group()}
-        if use_cdn:
+        if use_cdn != "false":
             url = self.open_url("AnswerFunction", allowed.LIVE, AuthType="AWS_IAM")
             self.answers |= _add_cdn(self.ids, url)
-        else:
+        if use_cdn != "true":
             _add_gateway(self.ids)
+        if use_cdn == "both":
+            _add_gateway_domain(self.ids)
         self._add_callers()
-        _add_counts(self.ids)
+        _add_counts(self.ids, template)
         _add_trail()
         self.listed = [
             {"LogicalResourceId": name, "ResourceType": made["Type"], "PhysicalResourceId": self.ids.get(name, name)}
@@ -219,7 +231,7 @@ class Deployed:
             for _ in range(2):  # once for the URL, once for the function
                 arn = f"arn:aws:cloudfront::{ACCOUNT}:distribution/{self.ids['Cdn']}"
                 self.call("AnswerFunction", "cloudfront.amazonaws.com", arn)
-        else:
+        if "Api" in self.ids:
             arn = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{self.ids['Api']}/*"
             self.call("AnswerFunction", "apigateway.amazonaws.com", arn)
 
@@ -285,7 +297,7 @@ class Prepared:
         use_cdn: as for `Deployed`.
     """
 
-    def __init__(self, build: Path, *, use_cdn: bool) -> None:
+    def __init__(self, build: Path, *, use_cdn: str) -> None:
         for backend in _backends():
             backend.reset()
         self._deployed = Deployed(build, use_cdn=use_cdn)
@@ -357,7 +369,7 @@ def _without(conditions: set[str], template: dict[str, Any]) -> dict[str, Any]:
     return {**template, "Resources": {name: one for name, one in made if one.get("Condition") not in conditions}}
 
 
-def _create_stack(template: dict[str, Any], *, use_cdn: bool) -> dict[str, str]:
+def _create_stack(template: dict[str, Any], *, use_cdn: str) -> dict[str, str]:
     # AWS ends the ARN of a log group with `:*`; moto leaves that out.
     text = json.dumps(template)
     for log in allowed.LOGS.values():
@@ -379,7 +391,7 @@ def _create_stack(template: dict[str, Any], *, use_cdn: bool) -> dict[str, str]:
         Parameters=[
             {"ParameterKey": "PipelinePrincipalArn", "ParameterValue": f"arn:aws:iam::{ACCOUNT}:role/ci"},
             {"ParameterKey": "OwnerPrincipalArn", "ParameterValue": f"arn:aws:iam::{ACCOUNT}:role/lead"},
-            {"ParameterKey": "UseCdn", "ParameterValue": str(use_cdn).lower()},
+            {"ParameterKey": "UseCdn", "ParameterValue": use_cdn},
         ],
     )
     listed = client("cloudformation").list_stack_resources(StackName="comet")["StackResourceSummaries"]
@@ -454,6 +466,20 @@ def _add_gateway(ids: dict[str, str]) -> None:
     target = f"integrations/{integration['IntegrationId']}"
     gateway.create_route(ApiId=ids["Api"], RouteKey="$default", Target=target)
     gateway.create_stage(ApiId=ids["Api"], **STAGE)
+
+
+HOST = "updates.example.com"
+
+
+def _add_gateway_domain(ids: dict[str, str]) -> None:
+    ids |= {"GatewayDomain": HOST, "GatewayMapping": "mapping"}
+    (configuration,) = _template()["Resources"]["GatewayDomain"]["Properties"]["DomainNameConfigurations"]
+    certificate = f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/1"
+    gateway = client("apigatewayv2")
+    gateway.create_domain_name(
+        DomainName=HOST, DomainNameConfigurations=[configuration | {"CertificateArn": certificate}]
+    )
+    gateway.create_api_mapping(ApiId=ids["Api"], DomainName=HOST, Stage="$default")
 
 
 STAGE: dict[str, Any] = {
@@ -541,16 +567,16 @@ def listed(*items: Any) -> dict[str, Any]:
     return {"Quantity": len(items), "Items": list(items)}
 
 
-def _add_counts(ids: dict[str, str]) -> None:
-    resources = _template()["Resources"]
+def _add_counts(ids: dict[str, str], template: dict[str, Any]) -> None:
+    resources = template["Resources"]
     for name, (log, pattern, number) in allowed.COUNTED.items():
         ids[name] = f"comet-{name}"
         count(ids[log], ids[name], pattern, number)
-    for name in allowed.WATCHED:
+    for name in resources.keys() & {*allowed.WATCHED, *allowed.COMPUTED}:
         ids[name] = f"comet-{name}"
         watch(ids[name], resources[name]["Properties"])
     ids["Dashboard"] = "comet-dashboard"
-    draw(ids["Dashboard"], json.loads(resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]))
+    draw(ids["Dashboard"], json.loads(counts.text_of(resources["Dashboard"]["Properties"]["DashboardBody"])))
 
 
 def count(log: str, name: str, pattern: str, number: str, **more: Any) -> None:
@@ -562,10 +588,21 @@ def count(log: str, name: str, pattern: str, number: str, **more: Any) -> None:
 
 def watch(name: str, properties: dict[str, Any], **more: Any) -> None:
     said = {key: value for key, value in properties.items() if key not in ("AlarmActions", "OKActions")}
-    said["Dimensions"] = [dimension | {"Value": "x"} for dimension in said.get("Dimensions", ())]
-    if not isinstance(said["Namespace"], str):
+    if "Metrics" in said:
+        said["Metrics"] = [_metric(each) for each in said["Metrics"]]
+    else:
+        said["Dimensions"] = [dimension | {"Value": "x"} for dimension in said.get("Dimensions", ())]
+    if not isinstance(said.get("Namespace", ""), str):
         said["Namespace"] = "CometUpdates/comet"
     client("cloudwatch").put_metric_alarm(AlarmName=name, **said | more)
+
+
+def _metric(said: dict[str, Any]) -> dict[str, Any]:
+    if "Expression" in said:
+        return said | {"Expression": counts.text_of(said["Expression"])}
+    metric = said["MetricStat"]["Metric"]
+    dimensions = [dimension | {"Value": "x"} for dimension in metric["Dimensions"]]
+    return said | {"MetricStat": said["MetricStat"] | {"Metric": metric | {"Dimensions": dimensions}}}
 
 
 def draw(name: str, body: dict[str, Any]) -> None:

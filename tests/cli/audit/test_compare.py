@@ -25,6 +25,7 @@ from tests.cli.audit.deployed import (
     ACCOUNT,
     ALIAS,
     BUILT,
+    HOST,
     OWN_POLICIES,
     STAGE,
     Deployed,
@@ -58,12 +59,18 @@ def prepared(botocore_overheard: None, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture
 def deployed(aws: str, prepared: Callable[..., Prepared]) -> Deployed:
-    return prepared(use_cdn=False).again()
+    return prepared(use_cdn="false").again()
 
 
 @pytest.fixture
 def with_cdn(aws: str, prepared: Callable[..., Prepared]) -> Deployed:
-    return prepared(use_cdn=True).again()
+    return prepared(use_cdn="true").again()
+
+
+@pytest.fixture
+def with_both(aws: str, prepared: Callable[..., Prepared]) -> Deployed:
+    """Return a stack while the DNS entry moves between gateway and CDN; both have the publisher's name."""
+    return prepared(use_cdn="both").again()
 
 
 def _audit(deployed: Deployed) -> list[Finding]:
@@ -81,6 +88,10 @@ def test_a_stack_as_the_template_has_it_holds(deployed: Deployed) -> None:
 
 def test_a_stack_with_the_cdn_holds_too(with_cdn: Deployed) -> None:
     assert _audit(with_cdn) == [Finding(area, "", Status.HOLDS, "", "") for area in AREAS]
+
+
+def test_a_stack_with_gateway_and_cdn_under_one_name_holds(with_both: Deployed) -> None:
+    assert _audit(with_both) == [Finding(area, "", Status.HOLDS, "", "") for area in AREAS]
 
 
 Mutation = Callable[[Deployed], Any]
@@ -312,6 +323,12 @@ def _group(**changes: Any) -> Mutation:
 
 def _alias(**changes: Any) -> Mutation:
     return lambda d: client("lambda").update_alias(FunctionName=d.ids["AnswerFunction"], Name="live", **changes)
+
+
+def _by_route() -> dict[str, Any]:
+    alarm: dict[str, Any] = copy.deepcopy(source()["Resources"]["RequestsAreThrottled"]["Properties"])
+    alarm["Metrics"][1]["MetricStat"]["Metric"]["Dimensions"].append({"Name": "Route", "Value": "x"})
+    return alarm
 
 
 DEPLOYMENT = "deployment of the answering function"
@@ -558,6 +575,21 @@ DIFFERENCES: dict[str, tuple[str, str, Mutation]] = {
         ALARMS,
         "SweepIsLate does not exist",
         lambda d: client("cloudwatch").delete_alarms(AlarmNames=[d.ids["SweepIsLate"]]),
+    ),
+    "an alarm that computes with other numbers": (
+        ALARMS,
+        "RequestsAreThrottled watches AWS/ApiGateway Count ApiId, Route, AWS/Lambda Invocations FunctionName",
+        lambda d: watch(d.ids["RequestsAreThrottled"], _by_route()),
+    ),
+    "a key of KMS for the bucket": (
+        "bucket",
+        "Bucket encrypts with aws:kms, so no ETag is a hash of the bytes",
+        lambda d: client("s3").put_bucket_encryption(
+            Bucket=d.ids["Bucket"],
+            ServerSideEncryptionConfiguration={
+                "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}]
+            },
+        ),
     ),
     "an alarm that tells nobody": (
         ALARMS,
@@ -878,11 +910,11 @@ OF_THE_CDN: dict[str, tuple[str, str, Mutation]] = {
         ),
     ),
     "telemetry of the CDN": ("telemetry rules", "CloudFront", _telemetry("AWS::CloudFront::Distribution")),
-    "a gateway beside the CDN": (
+    "a second distribution": (
         "resources of the stack",
-        "AWS::ApiGatewayV2::Api exists 1 times instead of 0",
+        "AWS::CloudFront::Distribution exists 2 times instead of 1",
         lambda d: d.listed.append(
-            {"LogicalResourceId": "Api", "ResourceType": "AWS::ApiGatewayV2::Api", "PhysicalResourceId": "api"}
+            {"LogicalResourceId": "Cdn2", "ResourceType": "AWS::CloudFront::Distribution", "PhysicalResourceId": "E2"}
         ),
     ),
     "a log for ever": ("logs", "AnswerLog never expires", _log("delete_retention_policy")),
@@ -893,6 +925,56 @@ OF_THE_CDN: dict[str, tuple[str, str, Mutation]] = {
 @pytest.mark.parametrize("difference", quick_every(4, OF_THE_CDN))
 def test_difference_of_the_cdn_is_found_in_its_area_only(with_cdn: Deployed, difference: str) -> None:
     _finds(with_cdn, *OF_THE_CDN[difference])
+
+
+def _domain(**changes: Any) -> Mutation:
+    def plant(deployed: Deployed) -> None:
+        deployed.answers["GetDomainName"] = client("apigatewayv2").get_domain_name(DomainName=HOST) | changes
+
+    return plant
+
+
+def _mapping(**changes: str) -> Mutation:
+    mapping = {"Stage": "$default", "ApiMappingKey": "other"} | changes
+    return lambda d: client("apigatewayv2").create_api_mapping(ApiId=d.ids["Api"], DomainName=HOST, **mapping)
+
+
+OF_BOTH: dict[str, tuple[str, str, Mutation]] = {
+    "certificates of clients": (
+        ROUTES,
+        "GatewayDomain asks clients for a certificate",
+        _domain(MutualTlsAuthentication={"TruststoreUri": "s3://people/ca.pem"}),
+    ),
+    "an old TLS": (ROUTES, "the policy TLS_1_0", _domain(DomainNameConfigurations=[{"SecurityPolicy": "TLS_1_0"}])),
+    "rules that choose by header": (
+        ROUTES,
+        "chooses between requests (RoutingMode ROUTING_RULE_ONLY)",
+        _domain(RoutingMode="ROUTING_RULE_ONLY"),
+    ),
+    "a second mapping": (ROUTES, "instead of the gateway alone", _mapping()),
+    "a gateway without the name": (
+        "resources of the stack",
+        "AWS::ApiGatewayV2::ApiMapping exists 0 times instead of 1",
+        _without("GatewayMapping"),
+    ),
+    "an access log": (
+        STAGES,
+        "writes an access log",
+        _stage(AccessLogSettings={"DestinationArn": "arn:aws:logs:x", "Format": "$context.identity.sourceIp"}),
+    ),
+    "a log of the CDN": ("CDN", "writes an access log", _delivery),
+    "another gateway": (
+        DOORS,
+        "by apigateway.amazonaws.com for",
+        lambda d: d.call("AnswerFunction", "apigateway.amazonaws.com", f"arn:aws:execute-api:{REGION}:{ACCOUNT}:x/*"),
+    ),
+}
+"""The same for a stack with gateway and CDN."""
+
+
+@pytest.mark.parametrize("difference", quick_every(4, OF_BOTH))
+def test_difference_of_gateway_and_cdn_is_found_in_its_area_only(with_both: Deployed, difference: str) -> None:
+    _finds(with_both, *OF_BOTH[difference])
 
 
 def test_every_area_has_a_difference_that_it_finds() -> None:
@@ -943,8 +1025,9 @@ def test_what_the_stack_lacks_differs(deployed: Deployed) -> None:
 OF_ONE_WAY = {
     "cdn": {call for call in READS if call[0] == "cloudfront"} | {("logs", "DescribeDeliverySources")},
     "gateway": {call for call in READS if call[0] == "apigatewayv2"},
+    "name": {("apigatewayv2", "GetDomainName"), ("apigatewayv2", "GetApiMappings")},
 }
-"""The calls that are made only with the CDN, or only with the gateway."""
+"""The calls that are made only with the CDN, only with the gateway, or only with a name of the gateway."""
 
 Seen = dict[tuple[str, str], set[tuple[Status, str]]]
 
@@ -967,11 +1050,14 @@ def _needs(calls: set[tuple[str, str]]) -> Seen:
 class TestWhatMayNotBeRead:
     def test_is_unseen_and_names_the_right_that_is_missing(self, deployed: Deployed) -> None:
         """Report one finding for each refused call, without a traceback and without a false difference."""
-        calls = READS.keys() - {("cloudformation", "ListStackResources")} - OF_ONE_WAY["cdn"]
+        calls = READS.keys() - {("cloudformation", "ListStackResources")} - OF_ONE_WAY["cdn"] - OF_ONE_WAY["name"]
         assert _unseen(deployed, calls) == _needs(calls)
 
     def test_is_unseen_of_the_cdn_too(self, with_cdn: Deployed) -> None:
         assert _unseen(with_cdn, OF_ONE_WAY["cdn"]) == _needs(OF_ONE_WAY["cdn"])
+
+    def test_is_unseen_of_the_name_too(self, with_both: Deployed) -> None:
+        assert _unseen(with_both, OF_ONE_WAY["name"]) == _needs(OF_ONE_WAY["name"])
 
     def test_hides_nothing_of_what_else_is_seen_in_its_area(self, deployed: Deployed) -> None:
         deployed.refused["ListFunctionUrlConfigs"] = "AccessDeniedException"
@@ -992,11 +1078,15 @@ class TestWhatMayNotBeRead:
 class TestReading:
     def test_is_all_that_is_done(self, deployed: Deployed) -> None:
         _audit(deployed)
-        assert set(deployed.calls) == set(READS) - OF_ONE_WAY["cdn"]
+        assert set(deployed.calls) == set(READS) - OF_ONE_WAY["cdn"] - OF_ONE_WAY["name"]
 
     def test_is_all_that_is_done_with_the_cdn(self, with_cdn: Deployed) -> None:
         _audit(with_cdn)
         assert set(with_cdn.calls) == set(READS) - OF_ONE_WAY["gateway"]
+
+    def test_is_all_that_is_done_with_both(self, with_both: Deployed) -> None:
+        _audit(with_both)
+        assert set(with_both.calls) == set(READS)
 
     def test_is_all_that_is_on_the_list(self) -> None:
         assert [operation for _, operation in READS if not operation.startswith(("Get", "List", "Describe"))] == []

@@ -208,6 +208,58 @@ def test_a_first_share_is_decided_before_anybody_can_see_the_release(build: Buil
     assert written["channels/comet-cursor/stable.json"].written_at <= written[KEY].written_at
 
 
+@pytest.mark.http
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--percent", "5"],
+        ["--every", "1d"],
+        ["--every", "1d", "--groups", "3"],
+        ["--every", "1d", "--start", "2026-11-20T12:00:00Z"],
+        ["--every", "1d", "--not-before", "2026-11-20T12:00:00Z"],
+    ],
+)
+def test_release_run_twice_keeps_the_rollout_and_says_so(build: Build, options: list[str]) -> None:
+    policy = "channels/comet-cursor/stable.json"
+    assert build.run(*options).exit_code == 0
+    first = build.shop.s3.json(policy)["rollout"]
+    again = build.run(*options)
+    assert (again.exit_code, build.shop.s3.json(policy)["rollout"]) == (0, first)
+    build.shop.run("rollout", "comet-cursor", "stable", "4.2.1", "--percent", "50")
+    again = build.run(*options)
+    assert again.exit_code == 0
+    assert build.shop.s3.json(policy)["rollout"] == {"version": "4.2.1", "percent": 50}
+    assert (
+        "stable has 4.2.1 already. Its rollout stays at 50 %. To change it, run comet-updates rollout" in again.output
+    )
+
+
+@pytest.mark.http
+def test_release_run_twice_with_a_first_rollout_keeps_serving_everyone(build: Build) -> None:
+    assert build.run().exit_code == 0
+    again = build.run("--percent", "5")
+    assert (again.exit_code, "It has no rollout, as before." in again.output) == (0, True)
+    assert "channels/comet-cursor/stable.json" not in build.shop.s3.tree()
+    assert "It has no rollout" in json.loads(build.run("--percent", "5", "--json").stdout)["note"]
+
+
+@pytest.mark.http
+def test_release_run_before_its_upload_changes_the_rollout(build: Build) -> None:
+    """Positive control: a run that was killed before the upload can be run again with another percentage."""
+    build.shop.policy(rollout={"version": "4.2.1", "percent": 5})
+    assert build.run("--percent", "10").exit_code == 0
+    assert build.shop.s3.json("channels/comet-cursor/stable.json")["rollout"] == {"version": "4.2.1", "percent": 10}
+
+
+@pytest.mark.http
+def test_release_run_twice_from_another_time_on_is_refused_with_the_remedy(build: Build) -> None:
+    assert build.run("--not-before", "2099-01-01T00:00:00Z").exit_code == 0
+    before = build.shop.s3.tree()
+    other = build.run("--not-before", "2099-01-02T00:00:00Z")
+    assert (other.exit_code, "run comet-updates schedule" in other.output) == (1, True)
+    assert build.shop.s3.tree() == before
+
+
 @pytest.mark.parametrize(
     ("name", "body", "reason"),
     [
@@ -268,6 +320,18 @@ def test_wait_for_a_live_release_shows_what_each_client_sees(build: Build) -> No
     said = json.loads(wait(build, "--json").output)
     assert (said["written"], said["live"]["state"]) == (False, "offered")
     assert {sight["document"]: sight["version"] for sight in said["live"]["documents"]}["tauri.json"] == "4.2.0"
+
+
+def test_release_is_not_live_before_its_last_document_is_written(build: Build) -> None:
+    """Publishing writes the manifest last. Stop it before that."""
+    key = "public/v1/comet-cursor/stable/manifest.json"
+    build.run()
+    serve_what_is_public(build)
+    assert wait(build).exit_code == 0, "positive control"
+    build.shop.s3.delete(key)
+    del build.server.files["manifest.json"]
+    late = wait(build)
+    assert (late.exit_code, "not live after" in late.output) == (3, True)
 
 
 def test_a_document_that_the_service_still_tells_otherwise_is_not_live(build: Build) -> None:

@@ -17,8 +17,10 @@ from typer.testing import CliRunner, Result
 
 from comet_updates.publish.publisher import Publisher
 from comet_updates_cli import app, terminal
+from testkit import documents
 from tests.cli.commands.test_release import Build, build, server
 from tests.cli.recognise.builds import elf, mac_app, pe, tarred, zipped
+from tests.formats.offers import artifact
 
 __all__ = ["build", "server"]
 
@@ -91,6 +93,19 @@ class TestTwoFilesForOnePlace:
         offered = yaml.safe_load(read(build, "latest.yml"))
         assert [file["url"].rpartition("/")[2] for file in offered["files"]] == ["Ember%20Setup%201.0.0.exe"]
 
+    def test_installer_for_computers_that_latest_yml_leaves_out_is_a_question(self, build: Build) -> None:
+        """Give the `latest.yml` of the last job of a matrix, which replaced the others."""
+        last = pe("aarch64", b"last job")
+        dist(build, {"Fern-1.0.0-x64.exe": pe("x86_64"), "Fern-1.0.0-arm64.exe": last})
+        dist(build, {"latest.yml": latest_yml("1.0.0", **{"Fern-1.0.0-arm64.exe": last})})
+        said = refusal(release(build))
+        assert "Fern-1.0.0-x64.exe: latest.yml names an installer only for other computers" in said
+        assert "Add --as Fern-1.0.0-x64.exe=windows/x86_64/installer" in said
+        assert build.shop.s3.keys() == []
+        done = release(build, "--as", "Fern-1.0.0-x64.exe=windows/x86_64/installer")
+        assert done.exit_code == 0, done.output
+        assert len(yaml.safe_load(read(build, "latest.yml"))["files"]) == 2
+
     def test_two_installers_are_refused_until_one_is_called_portable(self, build: Build) -> None:
         dist(build, {"Ember 1.0.0.exe": EXE, "Ember Setup 1.0.0.exe": EXE + b"setup"})
         assert "--as 'Ember Setup 1.0.0.exe=windows/x86_64/archive'" in refusal(release(build))
@@ -111,6 +126,18 @@ class TestTwoFilesForOnePlace:
         assert release(build, folder="dist/App-1.0.0-mac.zip").exit_code == 0
         assert release(build, file, file).exit_code == 0
         assert len(build.shop.s3.json("releases/nova/stable/1.0.0.json")["artifacts"]) == 1
+
+    @pytest.mark.parametrize("folder", ["dist/", "dist/*"])
+    def test_link_to_a_file_or_folder_adds_nothing(self, build: Build, folder: str) -> None:
+        """A link such as `App-1-latest.zip` is another file with the next release, so its name must not be used."""
+        dist(build, {"App-1.0.0-mac.zip": ZIP, "sub/notes.txt": b"text"})
+        at = build.folder / "dist"
+        (at / "App-1-latest.zip").symlink_to("App-1.0.0-mac.zip")
+        (at / "sub" / "around").symlink_to("..")
+        given = sorted(str(one.relative_to(build.folder)) for one in at.iterdir()) if "*" in folder else [folder]
+        done = release(build, *(str(build.folder / one) for one in given[1:]), folder=given[0])
+        assert done.exit_code == 0, done.output
+        assert list(computers(build)) == ["App-1.0.0-mac.zip"]
 
     def test_one_name_in_two_folders_is_refused(self, build: Build) -> None:
         dist(build, {"x64/App.exe": EXE, "arm64/App.exe": EXE + b"arm64"})
@@ -275,7 +302,8 @@ class TestFoldersAsTheyAre:
 
     def test_folder_without_a_file_to_release_is_refused(self, build: Build) -> None:
         dist(build, {"README.md": b"text"})
-        assert "none of the files is one to release" in refusal(release(build))
+        said = refusal(release(build))
+        assert "none of the files is one to release (README.md: a text)" in said
 
     @pytest.mark.http
     def test_block_map_is_uploaded_beside_its_file(self, build: Build) -> None:
@@ -290,9 +318,37 @@ class TestFoldersAsTheyAre:
         lines = release(build, "--dry-run").stdout.splitlines()
         assert lines[0].split("  ")[0] == "file"
         assert lines[1].split() == [
-            *("App-1.0.0-arm64.AppImage", "linux", "aarch64", "archive", "its", "name", "electron-updater")
+            *(
+                "App-1.0.0-arm64.AppImage",
+                "linux",
+                "aarch64",
+                "archive",
+                "its",
+                "name",
+                "NetSparkle,",
+                "electron-updater",
+            )
         ]
         assert lines[2].endswith("its name, which has no architecture  Squirrel.Windows, Velopack")
+        assert "32-bit" not in "".join(lines), "no release was for it"
+
+    def test_copies_that_are_offered_a_file_they_cannot_run_are_named(self, build: Build) -> None:
+        """Release without a file for 32-bit Windows, after a release that has one."""
+        file = artifact("windows", "i686", "App-ia32.exe")
+        build.shop.s3.put(
+            "releases/nova/stable/0.9.0.json", documents.release("0.9.0", "stable", "nova", artifacts=[file])
+        )
+        dist(build, {"App-1.0.0-x64.exe": EXE})
+        found = release(build, "--dry-run").stdout
+        said = "behind   latest.yml (32-bit Windows): stays at 0.9.0, because this release has no file for 32-bit"
+        assert said in found
+        behind = json.loads(release(build, "--dry-run", "--json").stdout)["behind"]
+        assert {lag["document"] for lag in behind} == {"latest.yml (32-bit Windows)", "stable.yml (32-bit Windows)"}
+        dist(build, {"App-1.0.0-ia32.exe": EXE})
+        assert "32-bit" not in release(build, "--dry-run").stdout
+
+
+SIGNED = bytes(minisign.KeyPair.generate().secret_key.sign(b"any file"))
 
 
 class TestSignatures:
@@ -327,6 +383,18 @@ class TestSignatures:
         dist(build, {"App-1.0.0-mac.zip.edsig": base64.b64encode(key.sign(ZIP))})
         assert release(build).exit_code == 0
 
+    def test_file_that_is_longer_than_when_it_was_signed_is_refused(self, build: Build) -> None:
+        """`sign_update` prints the length of the file, which shows this without a key of the product."""
+        signature = base64.b64encode(b"s" * 64).decode()
+
+        def signed(length: int) -> dict[str, bytes]:
+            return {"App-1.0.0-mac.zip.edsig": f'sparkle:edSignature="{signature}" length="{length}"'.encode()}
+
+        dist(build, {"App-1.0.0-mac.zip": ZIP} | signed(len(ZIP) - 1))
+        assert f"it had {len(ZIP) - 1} bytes then, and has {len(ZIP)}" in refusal(release(build))
+        dist(build, signed(len(ZIP)))
+        assert release(build).exit_code == 0
+
     def test_signature_in_a_feed_that_differs_from_the_file_is_refused(self, build: Build) -> None:
         pair = minisign.KeyPair.generate()
         old, new = (base64.b64encode(bytes(pair.secret_key.sign(body))).decode() for body in (EXE, EXE + b"x"))
@@ -334,6 +402,31 @@ class TestSignatures:
         dist(build, {"App-1.0.0.exe": EXE, "App-1.0.0.exe.sig": new.encode()})
         dist(build, {"latest.json": json.dumps({"version": "1.0.0", "platforms": platforms}).encode()})
         assert "its signature in latest.json differs from the signature file" in refusal(release(build))
+
+    @pytest.mark.parametrize(
+        ("text", "reason"),
+        [
+            (base64.b64encode(b"untrusted comment: minisign secret key\nRWQAAA==\n"), "not a signature of minisign"),
+            (base64.b64encode(SIGNED[:-40]), "not a signature of minisign"),
+            (SIGNED.decode().encode("utf-16"), "is UTF-16 text, as `>` of PowerShell writes it. Save it as UTF-8"),
+            (b"\xe9" + SIGNED, "not a signature of minisign"),
+        ],
+        ids=["key", "part", "utf-16", "latin-1"],
+    )
+    def test_file_that_is_not_a_signature_is_refused(self, build: Build, text: bytes, reason: str) -> None:
+        """Give a text that Tauri's updater could never use. The product has no key."""
+        dist(build, {"App-1.0.0.exe": EXE, "App-1.0.0.exe.sig": text})
+        assert reason in refusal(release(build))
+        assert build.shop.s3.keys() == []
+        dist(build, {"App-1.0.0.exe.sig": base64.b64encode(SIGNED) + b"\n"})
+        assert release(build).exit_code == 0
+
+    def test_url_in_place_of_a_signature_is_refused(self, build: Build) -> None:
+        entry = {"url": "https://x.example/App-1.0.0.exe", "signature": "https://x.example/App-1.0.0.exe.sig"}
+        feed = {"version": "1.0.0", "platforms": {"windows-x86_64": entry}}
+        dist(build, {"App-1.0.0.exe": EXE, "latest.json": json.dumps(feed).encode()})
+        said = refusal(release(build))
+        assert "its signature in latest.json is not a minisign signature: 'https://x.example/App-1.0.0.exe.sig'" in said
 
 
 class TestTypingErrors:
@@ -357,6 +450,13 @@ class TestTypingErrors:
     @pytest.mark.parametrize("url", ["https://x.example/a?b", "https://x.example/a#b"])
     def test_base_url_that_is_not_a_folder_is_wrong_usage(self, build: Build, url: str) -> None:
         assert build.run("--base-url", url).exit_code == 2
+
+    @pytest.mark.parametrize("version", ["", "refs/tags/v1.0.0", " 1.0.0", "../1.0.0"])
+    def test_text_that_is_not_a_version_is_wrong_usage(self, build: Build, version: str) -> None:
+        dist(build, {"App.exe": EXE})
+        done = release(build, version=version)
+        assert (done.exit_code, build.shop.s3.keys()) == (2, [])
+        assert "--version" in done.stderr
 
     def test_architecture_that_does_not_exist_is_wrong_usage(self, build: Build) -> None:
         assert build.run("--as", "App.bin=linux/sparc/archive").exit_code == 2

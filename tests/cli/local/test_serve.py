@@ -111,6 +111,26 @@ def test_the_sample_products_are_answered_at_once(service: Service) -> None:
     assert service.version("/v1/comet-skies/bundled") == "2.0.8"
 
 
+@pytest.mark.parametrize(
+    "document",
+    [
+        *("manifest.json", "releases.json", "feed.atom", "appcast.xml", "tauri.json", "RELEASES", "RELEASES.json"),
+        *("latest.yml", "latest-mac.yml", "latest-linux.yml", "releases.win.json"),
+    ],
+)
+def test_samples_have_the_document_of_every_updater(service: Service, document: str) -> None:
+    response = service.ask(f"{STABLE}/{document}")
+    assert response.status == 200
+    assert b"4.2.0" in response.body
+
+
+def test_sample_document_stays_at_the_last_release_without_min_os(service: Service) -> None:
+    for document in ("tauri.json", "RELEASES.json"):
+        assert b"4.3.0-beta.1" not in service.ask(f"/v1/comet-cursor/beta/{document}").body
+        assert b"4.2.0" in service.ask(f"/v1/comet-cursor/beta/{document}").body
+    assert b"4.3.0-beta.1" in service.ask("/v1/comet-cursor/beta/appcast.xml").body
+
+
 def test_pages_show_the_url_of_this_service(service: Service) -> None:
     page = service.ask("/comet-cursor").body.decode()
     assert f"http://127.0.0.1:{service.port}/v1/comet-cursor/stable" in page
@@ -201,7 +221,7 @@ def test_samples_that_cannot_be_read_end_it_and_the_reason_is_told(tmp_path: Pat
     command: list[str | Path] = [COMMAND, "serve", "--samples", tmp_path]
     run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
     assert run.returncode == 1
-    assert "FileNotFoundError" in run.stderr
+    assert "broken.json: cannot be read" in run.stderr
     assert "AttributeError" not in run.stderr
 
 

@@ -246,3 +246,29 @@ def test_flutter_distributor(tmp_path: Path, version: str, shown: str) -> None:
         *("linux/x86_64/archive", "linux/x86_64/archive", "linux/x86_64/installer", "linux/x86_64/installer"),
         *("macos/any/installer", "macos/universal/archive", "windows/x86_64/archive", "windows/x86_64/installer"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "body"),
+    [
+        ("latest-mac.x64.yml", "App-1.0.0-mac.zip", zipped(mac_app("x86_64"))),
+        ("latest-mac-arm64.yml", "App-1.0.0-arm64.zip", zipped(mac_app("aarch64"))),
+        ("latest-arm64-mac.yml", "App-1.0.0-arm64.zip", zipped(mac_app("aarch64"))),
+        ("latest-linux.arm64.yml", "App-1.0.0-arm64.AppImage", elf("aarch64")),
+        ("latest-linux-arm64.yml", "App-1.0.0-arm64.AppImage", elf("aarch64")),
+    ],
+    ids=["mac.x64", "mac-arm64", "arm64-mac", "linux.arm64", "linux-arm64"],
+)
+def test_renamed_channel_file_states_its_system(tmp_path: Path, name: str, file: str, body: bytes) -> None:
+    """Read channel files that a pipeline renamed to keep one for each job."""
+    entry = f"url: {file}\n    sha512: {sha('sha512', body)}\n    size: {len(body)}"
+    write(tmp_path, {file: body, name: f"version: 1.0.0\nfiles:\n  - {entry}\n"})
+    (kind,) = read(tmp_path, "1.0.0").values()
+    assert kind.startswith("linux/aarch64" if "linux" in name else "macos/")
+
+
+def test_list_in_utf_16_is_refused_by_its_encoding(tmp_path: Path) -> None:
+    write(tmp_path, {"App-1.0.0-full.nupkg": zipped({"App.nuspec": b""})})
+    write(tmp_path, {"RELEASES": f"{'AB' * 20} App-1.0.0-full.nupkg 9".encode("utf-16")})
+    with pytest.raises(ArtifactError, match="RELEASES: is not UTF-8 text"):
+        read(tmp_path, "1.0.0")

@@ -55,6 +55,13 @@ def test_sources_that_contradict_each_other_are_a_question(name: str) -> None:
     assert "says" in question(name, header=HEADER).problem
 
 
+def test_example_in_a_contradiction_follows_the_content() -> None:
+    feed = Evidence("latest.yml", "windows", None, "installer")
+    asked = question("App-1.0.0.zip", feed, header=Evidence("its header", "macos", "aarch64"))
+    assert "latest.yml says windows, but its header says macos" in asked.problem
+    assert "=macos/aarch64/" in asked.remedy("App-1.0.0.zip")
+
+
 def test_thirty_two_bit_installer_is_for_the_computer_in_its_name() -> None:
     stub = Evidence("its header", "windows", "i686")
     assert decided("App-x64.exe", header=stub).kind.arch == "x86_64"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from securesystemslib.signer import SSlibKey
+from securesystemslib.signer import Key, SSlibKey
 from tuf.api.metadata import DelegatedRole, Delegations, Metadata, Root, Snapshot, Targets
 
 from comet_updates import object_keys
@@ -34,7 +34,7 @@ from tests.signing.conftest import PRODUCT
 from tests.signing.thief import signed, version_of
 
 if TYPE_CHECKING:
-    from tests.signing.conftest import Client, TufPublisher
+    from tests.signing.conftest import Client, HttpServer, TufPublisher
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -362,6 +362,12 @@ def targets_of(newest: Targets, products: int, keys_each: bool = True) -> Target
     return made
 
 
+def delegated(targets: Targets) -> tuple[dict[str, Key], dict[str, DelegatedRole]]:
+    """Return the keys and the roles that targets metadata names."""
+    found = targets.delegations
+    return (found.keys, found.roles or {}) if found else ({}, {})
+
+
 def test_docs_name_the_sizes_for_many_products(house: TufPublisher) -> None:
     docs = (ROOT / "docs" / "keys.md").read_text()
     newest = Metadata[Targets].from_bytes((house.folder / "targets" / "2.json").read_bytes()).signed
@@ -377,6 +383,42 @@ def test_docs_name_the_sizes_for_many_products(house: TufPublisher) -> None:
         row = rf"\| {products:,},? {how} \| {kilobytes(made)} kB \| {snapshot} kB \|"
         assert re.search(row, docs), row
     assert f"about {PRODUCTS_MAX // 100 * 100:,} products with a key each" in docs
+
+
+def test_decision_names_what_a_check_downloads(house: TufPublisher, client: Client, web: HttpServer) -> None:
+    """Measure a stock client with one product, and add the sizes of targets and snapshot for more products."""
+    newest = Metadata[Targets].from_bytes((house.folder / "targets" / "2.json").read_bytes()).signed
+    house.release("4.2.1")
+    house.sweep()
+    assert version_of(client.check()) == "4.2.1"
+    first = web.sent_bytes
+    assert version_of(client.check()) == "4.2.1"
+    unchanged = web.sent_bytes - first
+
+    def sizes(products: int) -> tuple[int, int]:
+        made = targets_of(newest, products)
+        snapshot = sign.snapshot(1, house.now, dict.fromkeys(["targets", *delegated(made)[1]], 1))
+        return len(signed(made, house.key("targets"))), len(signed(snapshot, house.key("online")))
+
+    docs = (ROOT / "docs" / "decisions" / "0008-no-hash-bins.md").read_text()
+    rest = first - sum(sizes(1))
+    for products in (1, 100, 1_000):
+        targets, snapshot = sizes(products)
+        downloads = (rest + targets + snapshot, unchanged + snapshot, unchanged + targets + snapshot)
+        row = f"| {products:,} | {' | '.join(f'{round(each / 1_000)} kB' for each in downloads)} |"
+        assert row in docs, row
+
+
+def test_stock_client_takes_the_largest_targets_that_are_published(house: TufPublisher, client: Client) -> None:
+    newest = Metadata[Targets].from_bytes((house.folder / "targets" / "2.json").read_bytes()).signed
+    made = targets_of(newest, PRODUCTS_MAX - 1)
+    (keys, roles), (real_keys, real_roles) = delegated(made), delegated(newest)
+    made.delegations = Delegations(keys | real_keys, roles | real_roles)
+    (house.folder / "targets" / "3.json").write_bytes(signed(made, house.key("targets")))
+    house.publish_trust()
+    house.release("4.2.1")
+    house.sweep()
+    assert version_of(client.check()) == "4.2.1"
 
 
 def test_show_says_who_may_sign_what_until_when_and_who_did(house: TufPublisher) -> None:
