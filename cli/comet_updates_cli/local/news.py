@@ -1,4 +1,4 @@
-"""What the service on one machine prints about each change: a line for what was published, and one for each refusal."""
+"""Prints a line for each channel that the service on one machine published, and for each problem that it refused."""
 
 from __future__ import annotations
 
