@@ -363,12 +363,15 @@ UPLOADS = {
         """
         for message_id, body in messages.items():
             try:
+                if _is_test_event(body):
+                    tests.add(message_id)
                 for key in _keys(body):
                     senders.setdefault(object_keys.product_of(key), set()).add(message_id)
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 failed.add(message_id)
         """,
     ),
+    "run._is_test_event": Part("body", "body", 'return bool(json.loads(body).get("Event") == "s3:TestEvent")'),
     "run._keys": Part(
         "body",
         "body record",
@@ -376,7 +379,7 @@ UPLOADS = {
     ),
 }
 """The functions of the publishing package that get a notification, which contains who uploaded, and all that they do
-with it: they read the key and the id of the message."""
+with it: they read the key and the id of the message, and whether it is the test event, which no upload causes."""
 
 CLIENT = {
     "check.look": Part(

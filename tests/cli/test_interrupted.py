@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -88,8 +89,11 @@ class Pipeline:
 
 
 @pytest.fixture
-def pipeline(tmp_path: Path, s3: S3) -> Pipeline:
-    return Pipeline(tmp_path, s3)
+def pipeline(tmp_path: Path, s3: S3, wire: Wire) -> Iterator[Pipeline]:
+    yield Pipeline(tmp_path, s3)
+    wire.clear()  # each test would keep the files twice, in the requests and in the S3
+    for key in s3.keys("files/"):
+        s3.purge(key)
 
 
 def kill_after(requests: int, wire: Wire, process: subprocess.Popen[str]) -> bool:

@@ -112,6 +112,14 @@ class TestFiles:
         assert said(found, "minimumSystemVersion") == "10.0.19041"
         assert said(item(one_file("1.0.0", mac("1.0.0", max_os="26.1"))), "maximumSystemVersion") == "26.1"
 
+    @pytest.mark.parametrize(("kind", "version"), [("netsparkle", "1.0.0"), ("ed25519", "2.0.0")])
+    def test_lowest_windows_is_for_clients_that_read_it(self, kind: str, version: str) -> None:
+        """NetSparkle reads no system version, and a signature of its kind says that the app uses it."""
+        signed: dict[str, Any] = {"signatures": {kind: "c2ln"}}
+        newer = artifact("windows", "x86_64", "2.0.0.exe", min_os="10.0.22000", **signed)
+        given = offer(one_file("2.0.0", newer), one_file("1.0.0", artifact("windows", "x86_64", "1.0.0.exe", **signed)))
+        assert enclosures(given)[0] == ("windows-x64", f"{version}.exe")
+
     def test_an_unsigned_release_above_signed_ones_is_left_out(self) -> None:
         """Leave it out, since a client with a key would refuse it.
 

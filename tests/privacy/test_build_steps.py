@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from checks.privacy_proof import mutants
 from checks.privacy_proof.build_steps import STEPS, beside, violations
 from testkit.project import ROOT
 
@@ -41,6 +42,14 @@ def test_other_step_is_refused(old: str, new: str) -> None:
     """Positive control."""
     text = text_of("functions/Makefile")
     assert violations("functions/Makefile", text.replace(old, new, 1)) != []
+
+
+@pytest.mark.parametrize(
+    "leak", [leak for leak in mutants.ALL if leak.place in STEPS], ids=lambda leak: leak.name.replace(" ", "-")
+)
+def test_leak_in_a_step_is_refused(leak: mutants.Mutant) -> None:
+    """Positive control."""
+    assert violations(leak.place, mutants.build(leak, ROOT).after) != []
 
 
 def test_steps_in_another_order_are_refused() -> None:

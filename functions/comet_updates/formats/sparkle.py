@@ -43,7 +43,8 @@ ET.register_namespace("sparkle", NAMESPACE)
 
 
 _MAC_RULES = frozenset({Rule.GROUPS, Rule.MINIMUM_VERSION, Rule.MAJOR, Rule.INFORMATIONAL, Rule.MIN_OS, Rule.MAX_OS})
-# WinSparkle reads `minimumSystemVersion`. Both ask before they install, so a major update is not installed by itself.
+# WinSparkle reads `minimumSystemVersion`, and NetSparkle does not (see `_windows_files`). Both ask before they install,
+# so a major update is not installed by itself.
 _WINDOWS_RULES = frozenset({Rule.MAJOR, Rule.MIN_OS})
 _LINUX_RULES = frozenset({Rule.MAJOR})
 _FOR_SPARKLE = "for Sparkle, "
@@ -156,10 +157,15 @@ def _mac_files(names: Names, release: Release) -> Files:
 
 
 def _windows_files(names: Names, release: Release) -> Files:
-    """Return a file for each architecture. NetSparkle ignores the architecture and takes the first."""
+    """Return a file for each architecture. NetSparkle ignores the architecture and takes the first.
+
+    It ignores the system's version, too (`AppCastItem.cs`). A release with its own kind of signature is for NetSparkle.
+    """
     found = _files(names, release, "windows")
     if not found.lack and found.files and found.files[0].arch == "aarch64":
         return Files(lack="NetSparkle would give the file for Arm to every computer: add a file for x86_64")
+    if any(file.min_os and "netsparkle" in file.signatures for file in found.files):
+        return Files(lack="NetSparkle does not support `min_os`")
     return found
 
 

@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 from urllib.parse import unquote_plus
 
 from comet_updates import object_keys
@@ -51,13 +50,13 @@ class Run:
             The ids of the messages whose products could not be published.
         """
         senders: dict[str | None, set[str]] = {}
-        failed, tests = set(), set()
+        failed = set()
+        tests = set()
         for message_id, body in messages.items():
             try:
-                found = json.loads(body)
-                if found.get("Event") == "s3:TestEvent":
+                if _is_test_event(body):
                     tests.add(message_id)
-                for key in _keys(found):
+                for key in _keys(body):
                     senders.setdefault(object_keys.product_of(key), set()).add(message_id)
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 # Not a notification: it comes again until SQS moves it to the dead-letter queue.
@@ -186,6 +185,11 @@ def _outcome(change: WriteResult) -> Outcome:
     return Outcome.PUBLISHED if change.written or change.deleted else Outcome.UNCHANGED
 
 
-def _keys(notification: Mapping[str, Any]) -> list[str]:
+def _is_test_event(body: str) -> bool:
+    """Return whether S3 sends this when a bucket gets its notifications. No upload caused it."""
+    return bool(json.loads(body).get("Event") == "s3:TestEvent")
+
+
+def _keys(body: str) -> list[str]:
     """Return the keys that an S3 notification names; none for the test event that S3 sends first."""
-    return [unquote_plus(record["s3"]["object"]["key"]) for record in notification.get("Records", ())]
+    return [unquote_plus(record["s3"]["object"]["key"]) for record in json.loads(body).get("Records", ())]
