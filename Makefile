@@ -21,7 +21,7 @@ run: .venv/serve ## Start the service on this machine, with an S3 and sample rel
 test: .venv/dev ## Check and test a change; T=path and K=pattern choose a part
 	@tools/timed.sh "make test" $(MAKE) --no-print-directory $(if $(T)$(K),,lint) .test
 
-test-all: test .venv-sam/installed .venv-checkov/installed .venv-sbom/installed .venv-runtime/installed .wheels/installed tests/node/node_modules/.installed ## Test everything: also builds, checkov, browsers and the full forms
+test-all: test .venv-sam/installed .venv-checkov/installed .venv-sbom/installed .venv-runtime/installed .wheels/installed .wheels-command/installed tests/node/node_modules/.installed ## Test everything: also builds, checkov, browsers and the full forms
 	@tools/timed.sh "make test-all, after make test" $(MAKE) --no-print-directory .test-rest
 
 # `auto`: one process for each processor. A process without tests takes some from another.
@@ -93,7 +93,7 @@ lock: ## Write every lock file (needs uv)
 	tools/lock.sh
 
 clean: ## Remove everything that was installed or built
-	rm -rf sbom .venv .venv-sam .venv-checkov .venv-sbom .venv-runtime .venv-clients .venv-tufup .venv-bench tests/clients/electron/node_modules bench/peers/node_modules tests/node/node_modules .wheels .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+	rm -rf sbom .venv .venv-sam .venv-checkov .venv-sbom .venv-runtime .venv-clients .venv-tufup .venv-bench tests/clients/electron/node_modules bench/peers/node_modules tests/node/node_modules .wheels .wheels-command .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
 
 # The environments. Only a changed lock file, such as after `git pull`, installs one again.
 .venv/bin/python:
@@ -171,6 +171,18 @@ bench/peers/node_modules/.installed: bench/peers/package-lock.json
 		done; \
 		touch $@; \
 	fi
+
+# The wheels of the command and of `serve`, for each Python that is installed: a test installs them without a network.
+.wheels-command/installed: requirements/serve.txt tools/find_python.py
+	@mkdir -p .wheels-command
+	@echo >&2 "Downloading the wheels of the command (once) ..."
+	@set -e; for version in 3.11 3.12 3.13; do \
+		if folder="$$($(PYTHON) tools/find_python.py $$version 2>/dev/null)"; then \
+			"$$folder/python$$version" -m pip download --quiet --require-hashes --no-deps --only-binary :all: \
+				--dest .wheels-command -r requirements/serve.txt; \
+		fi; \
+	done
+	@touch $@
 
 # matplotlib draws the charts.
 .venv-bench/installed: requirements/bench.txt

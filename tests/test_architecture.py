@@ -144,7 +144,7 @@ OF_FILES = {
     f"os.{name}"
     for name in (
         *("open", "fstat", "fsync", "stat_result", "path.samestat", "SEEK_END", "O_RDWR", "O_NOFOLLOW", "O_NONBLOCK"),
-        *("O_BINARY", "name", "geteuid"),
+        *("O_BINARY", "name", "geteuid", "utime"),
     )
 }
 """What any module may use of `os`: it reads no environment. It tells nothing about the machine or its user but whether

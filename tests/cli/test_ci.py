@@ -121,7 +121,7 @@ class TestAll:
         assert secrets_in(file.read_text()) == []
 
     def test_install_a_commit(self, file: Path) -> None:
-        assert re.findall(r"comet-updates\[cli\] @ git\+https://[^@]+@([^\"]+)\"", file.read_text()) == [
+        assert re.findall(r"comet-updates @ git\+https://[^@]+@([^\"]+)\"", file.read_text()) == [
             "0123456789abcdef0123456789abcdef01234567"
         ]
 
@@ -246,7 +246,7 @@ def test_the_commands_of_the_workflow_release_what_was_attached(runner: Runner, 
     assert f"{runner.server.url}/acme/comet-cursor/releases/download/v4.9.0/App-4.9.0.AppImage" in urls
     assert len(urls) == len(BUILT)
     assert (runner.folder / "downloaded").read_text() == "release download v4.9.0 --dir dist\n"
-    assert "comet-updates[cli] @ git+https://" in (runner.folder / "installed").read_text()
+    assert "comet-updates @ git+https://" in (runner.folder / "installed").read_text()
 
 
 @pytest.mark.full

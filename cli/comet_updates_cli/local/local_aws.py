@@ -7,18 +7,22 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
+from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.model_instances import model_data
+from moto.s3.models import s3_backends
 from moto.server import ThreadedMotoServer
 
 from comet_updates import object_keys
 from comet_updates.answer.errors import CometError
 from comet_updates_cli import files
 from comet_updates_cli.local.gateway import Handler
+from comet_updates_cli.local.kept import Kept
 
 POLL_S = 0.2
 BATCH = 10
@@ -87,9 +91,21 @@ class LocalAws:
             body = files.read(file, SAMPLE_MAX_BYTES)
             self._s3.put_object(Bucket=self._bucket, Key=key, Body=body)
 
-    def trigger(self, publish: Handler) -> None:
-        """Call `publish` with the queue's messages, and regularly for a sweep, until `stop`, as Lambda does."""
-        self._worker = threading.Thread(target=self._work, args=(publish,), name="publish")
+    def restore(self, kept: Iterable[Kept]) -> int:
+        """Upload objects, each with the time at which it was written first. Return their number."""
+        number = 0
+        backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
+        for number, (key, body, written_at) in enumerate(kept, 1):  # noqa: B007 (the last one is returned)
+            self._s3.put_object(Bucket=self._bucket, Key=key, Body=body)
+            backend.get_bucket(self._bucket).keys[key].last_modified = written_at.replace(tzinfo=None)
+        return number
+
+    def trigger(self, publish: Handler, after: Callable[[], None] = lambda: None) -> None:
+        """Call `publish` with the queue's messages, and regularly for a sweep, until `stop`, as Lambda does.
+
+        Call `after` after each of these calls, and at the end.
+        """
+        self._worker = threading.Thread(target=self._work, args=(publish, after), name="publish")
         self._worker.start()
 
     def stop(self) -> None:
@@ -99,20 +115,25 @@ class LocalAws:
             self._worker.join()
         self._server.stop()
 
-    def _work(self, publish: Handler) -> None:
+    def _work(self, publish: Handler, after: Callable[[], None]) -> None:
         next_sweep = time.monotonic()
         while not self._stopping.wait(POLL_S):
+            has_run = False
             with suppress(BotoCoreError, ClientError, CometError):  # moto is stopping, or the message comes again
-                self._deliver(publish)
+                has_run = self._deliver(publish)
             if time.monotonic() >= next_sweep:
                 with suppress(CometError):  # recorded by the function; the next sweep tries again
                     publish({"sweep": True}, None)
-                next_sweep = time.monotonic() + SWEEP_S
+                has_run, next_sweep = True, time.monotonic() + SWEEP_S
+            if has_run:
+                after()
+        after()
 
-    def _deliver(self, publish: Handler) -> None:
+    def _deliver(self, publish: Handler) -> bool:
+        """Publish what the messages in the queue name. Return whether there were any."""
         messages = self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=BATCH).get("Messages", [])
         if not messages:
-            return
+            return False
         records = [
             {"messageId": message["MessageId"], "eventSource": "aws:sqs", "body": message["Body"]}
             for message in messages
@@ -122,6 +143,7 @@ class LocalAws:
         for message in messages:
             if message["MessageId"] not in failed:
                 self._sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"])
+        return True
 
     def _arn(self, queue: str) -> str:
         attributes = self._sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])

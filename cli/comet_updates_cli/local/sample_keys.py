@@ -42,5 +42,15 @@ def product_key(folder: Path) -> str:
     return _uri(folder, "product")
 
 
+def online_key(folder: Path) -> str:
+    """Return the URI of the samples' online key in `folder`."""
+    return _uri(folder, "online")
+
+
+def has_online_key(folder: Path) -> bool:
+    """Return whether `folder` has the keys of signed samples."""
+    return (folder / "online.pem").exists()
+
+
 def _uri(folder: Path, name: str) -> str:
     return f"file2:{folder / name}.pem"

@@ -6,6 +6,7 @@ Both functions are the handlers that Lambda runs. They are configured through th
 from __future__ import annotations
 
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import Callable, MutableMapping
@@ -14,12 +15,15 @@ from typing import NamedTuple
 
 import uvicorn
 
-from comet_updates import object_keys
+from comet_updates.answer.errors import CometError
 from comet_updates.errors import PortInUseError
-from comet_updates.publish.bucket import open_bucket
+from comet_updates.publish.bucket import Bucket, open_bucket
 from comet_updates.publish.handler import handler as publish
 from comet_updates_cli.local import gateway, sample_keys
+from comet_updates_cli.local.greeting import Place, greeting
+from comet_updates_cli.local.kept import KeptBucket
 from comet_updates_cli.local.local_aws import LocalAws
+from comet_updates_cli.local.news import News
 
 HOST = "127.0.0.1"
 BUCKET = "comet-updates"
@@ -39,6 +43,9 @@ def serve(
     samples: Path | None,
     online_key: str,
     environment: MutableMapping[str, str],
+    *,
+    data: Path | None = None,
+    program: str,
     say: Callable[[str], None],
 ) -> None:
     """Run the service until it is interrupted.
@@ -48,6 +55,9 @@ def serve(
         samples: a folder with the layout of the bucket, uploaded at the start and signed with temporary keys.
         online_key: the URI of the online key for snapshot and timestamp; empty for that of the samples, or none.
         environment: the environment of the process; the handlers' settings are written to it.
+        data: a folder that keeps the bucket and the keys between two runs, or None to delete them. Samples are uploaded
+            only if it is empty.
+        program: how the user started this command, for the commands that are shown.
         say: prints a line for the user.
 
     Raises:
@@ -55,24 +65,48 @@ def serve(
     """
     for port, variable in ((ports.service, "PORT"), (ports.s3, "S3_PORT")):
         _check_free(port, variable)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # clean up as after Ctrl-C
     aws = LocalAws(ports.s3, BUCKET, REGION)
     _configure(environment, aws.endpoint_url, _url(ports.service))
     aws.start()
-    keys = Path(tempfile.mkdtemp(prefix="comet-updates-"))
+    keys = data / "keys" if data else Path(tempfile.mkdtemp(prefix="comet-updates-"))
     try:
-        if samples:
+        bucket = open_bucket(BUCKET, aws.endpoint_url)
+        kept = KeptBucket(data / "bucket") if data else None
+        is_new = not (kept and aws.restore(kept.objects()))
+        if samples and is_new:
+            keys.mkdir(parents=True, exist_ok=True)
             aws.upload(samples)
-            online_key = online_key or sample_keys.sign(open_bucket(BUCKET, aws.endpoint_url), keys)
-        environment["ONLINE_KEY"] = online_key or "none"
+            sample_keys.sign(bucket, keys)
+        has_keys = sample_keys.has_online_key(keys)
+        environment["ONLINE_KEY"] = online_key or (sample_keys.online_key(keys) if has_keys else "none")
         publish({"sweep": True}, None)
         # Import it only now: it reads its settings and sends its first GET when it is loaded, as in Lambda.
         from comet_updates.answer.handler import handler as answer  # noqa: PLC0415
 
-        aws.trigger(publish)
-        _Server(answer, ports.service, lambda: _greet(ports, sample_keys.product_key(keys), say)).run()
+        aws.trigger(publish, _after(News(bucket), kept, bucket, say))
+        service = _url(ports.service)
+        place = Place(service, aws.endpoint_url, BUCKET, REGION, program, keys if has_keys else None, bool(data))
+        _Server(answer, ports.service, lambda: say(greeting(place, samples))).run()
     finally:
         aws.stop()
-        shutil.rmtree(keys)
+        if not data:
+            shutil.rmtree(keys)
+
+
+def _after(news: News, kept: KeptBucket | None, bucket: Bucket, say: Callable[[str], None]) -> Callable[[], None]:
+    """Return what to do after each run of the publishing function: print what changed, and keep it."""
+
+    def after() -> None:
+        try:
+            for line in news.lines():
+                say(line)
+            if kept:
+                kept.save(bucket)
+        except CometError as error:
+            say(f"comet-updates: {error}")
+
+    return after
 
 
 class _Server(uvicorn.Server):
@@ -128,32 +162,3 @@ def _configure(environment: MutableMapping[str, str], endpoint_url: str, service
 
 def _url(port: int) -> str:
     return f"http://{HOST}:{port}"
-
-
-def _greet(ports: Ports, product_key: str, say: Callable[[str], None]) -> None:
-    service, s3 = _url(ports.service), _url(ports.s3)
-    upload, broken = (object_keys.release_key("comet-cursor", "stable", version) for version in ("4.2.1", "4.2.2"))
-    say(f"""\
-ready {service}
-
-Get the latest release:
-  curl -i {service}/v1/comet-cursor/stable
-
-Get it as an updater does (also appcast.xml, latest.yml, RELEASES, RELEASES.json, releases.win.json, feed.atom):
-  curl -i {service}/v1/comet-cursor/stable/tauri.json
-
-Upload a newer release with any S3 client (bucket {BUCKET}, any credentials), then get it again:
-  curl -T examples/{upload} {s3}/{BUCKET}/{upload}
-  aws --endpoint-url {s3} s3 cp examples/{upload} s3://{BUCKET}/{upload}
-
-Upload a broken release, and read why it was refused:
-  echo '{{}}' | curl -T - {s3}/{BUCKET}/{broken}
-  curl --aws-sigv4 aws:amz:{REGION}:s3 --user any:any {s3}/{BUCKET}/{object_keys.rejected_key(broken)}
-
-Verify the latest release with a standard TUF client, starting from the root alone:
-  .venv/bin/python examples/clients/tuf_client.py {service} comet-cursor stable
-
-TUF clients see only signed releases. Sign your upload, as a pipeline does when it releases:
-  .venv/bin/comet-updates --sign-with {product_key} keys renew comet-cursor --bucket {BUCKET} --endpoint-url {s3}
-
-Stop with Ctrl-C. All data is deleted then.""")

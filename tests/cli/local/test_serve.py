@@ -70,10 +70,11 @@ def eventually(condition: Any) -> bool:
     return False
 
 
-def start(port: int, s3_port: int) -> subprocess.Popen[str]:
+def start(port: int, s3_port: int, *options: str | Path, **variables: str) -> subprocess.Popen[str]:
     # A person's own AWS settings must not matter.
     environment = os.environ | {"PORT": str(port), "S3_PORT": str(s3_port), "AWS_PROFILE": "nobody", "BUCKET": "other"}
-    arguments: list[str | Path] = [COMMAND, "serve", "--samples", "samples"]
+    environment |= variables
+    arguments: list[str | Path] = [COMMAND, "serve", *(options or ("--samples", "samples"))]
     return subprocess.Popen(
         arguments, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
@@ -81,8 +82,16 @@ def start(port: int, s3_port: int) -> subprocess.Popen[str]:
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
+    started = ready()
+    yield started
+    started.process.kill()
+    started.process.communicate()
+
+
+def ready(*options: str | Path, **variables: str) -> Service:
+    """Start the service, and wait until it is ready."""
     port, s3_port = free_port(), free_port()
-    process = start(port, s3_port)
+    process = start(port, s3_port, *options, **variables)
     assert process.stdout
     assert process.stdout.readline() == f"ready http://127.0.0.1:{port}\n"
     s3 = boto3.client(
@@ -92,9 +101,7 @@ def service() -> Iterator[Service]:
         aws_access_key_id="any",
         aws_secret_access_key="any",
     )
-    yield Service(process, port, s3)
-    process.kill()
-    process.communicate()
+    return Service(process, port, s3)
 
 
 def test_the_sample_products_are_answered_at_once(service: Service) -> None:
@@ -214,8 +221,54 @@ def test_samples_that_cannot_be_read_end_it_and_the_reason_is_told(tmp_path: Pat
     command: list[str | Path] = [COMMAND, "serve", "--samples", tmp_path]
     run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
     assert run.returncode == 1
-    assert "FileNotFoundError" in run.stderr
+    assert "broken.json: cannot be read" in run.stderr
     assert "AttributeError" not in run.stderr
+
+
+def test_changes_are_printed_in_a_line_each() -> None:
+    service = ready("--empty")
+    assert service.process.stdout
+    service.put("releases/live/stable/1.0.0.json", release("1.0.0", product="live"))
+    assert eventually(lambda: service.ask("/v1/live/stable").status == 200)
+    key = "releases/live/stable/9.9.9.json"
+    service.put(key, release("9.9.9", product="live", artifacts=[{"url": "http://example.com/setup.exe"}]))
+    assert eventually(lambda: service.exists(f"rejected/{key}.json"))
+    service.process.send_signal(signal.SIGTERM)
+    out, err = service.process.communicate(timeout=PATIENCE_S)
+    assert err == ""
+    printed = out.splitlines()
+    assert "published live/stable: offers 1.0.0" in printed
+    assert [line for line in printed if line.startswith(f"refused {key}: $.artifacts[0].url: ")] != []
+
+
+def test_data_folder_keeps_releases_signatures_and_decisions(tmp_path: Path) -> None:
+    data, at = tmp_path / "data", "/tuf/metadata/timestamp.json"
+    first = ready("--data", data, "--samples", "samples")
+    policy = {"schema": 1, "product": "comet-cursor", "channel": "beta", "pin": "4.2.0", "includes": ["stable"]}
+    first.put("channels/comet-cursor/beta.json", policy)
+    assert eventually(lambda: first.version("/v1/comet-cursor/beta") == "4.2.0")
+    before = {path: first.ask(path).body for path in (STABLE, "/v1/comet-cursor/beta", "/tuf/metadata/1.root.json")}
+    signed = json.loads(first.ask(at).body)["signed"]["version"]
+    written_at = first.s3.head_object(Bucket=BUCKET, Key="products/comet-cursor.json")["LastModified"]
+    first.process.send_signal(signal.SIGTERM)
+    first.process.communicate(timeout=PATIENCE_S)
+    again = ready("--data", data)
+    assert {path: again.ask(path).body for path in before} == before
+    assert json.loads(again.ask(at).body)["signed"]["version"] >= signed
+    assert again.s3.head_object(Bucket=BUCKET, Key="products/comet-cursor.json")["LastModified"] == written_at
+    again.process.kill()
+    again.process.communicate()
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_signal_ends_it_as_ctrl_c_does(name: str, tmp_path: Path) -> None:
+    (tmp_path / "tmp").mkdir()
+    service = ready("--samples", "samples", TMPDIR=str(tmp_path / "tmp"))
+    assert [*(tmp_path / "tmp").glob("comet-updates-*")] != [], "the positive control"
+    service.process.send_signal(getattr(signal, name))
+    _, err = service.process.communicate(timeout=PATIENCE_S)
+    assert (err, service.process.returncode) == ("", 130)
+    assert [*(tmp_path / "tmp").glob("comet-updates-*")] == []
 
 
 def test_ctrl_c_ends_it_and_leaves_nothing_behind() -> None:
