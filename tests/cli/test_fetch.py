@@ -145,7 +145,7 @@ def test_file_at_a_host_that_refuses_head_is_found_by_its_first_byte(
 
 
 def test_file_that_neither_head_nor_get_finds_is_missing(downloads: Server) -> None:
-    """A 404 to HEAD is final: no GET follows."""
+    """After a 404 to HEAD, no GET follows."""
     downloads.answer = lambda _: http(b"", "405 Method Not Allowed")
     with pytest.raises(ArtifactError, match="does not answer: Method Not Allowed"):
         release_document.answers({"url": f"{downloads.url}/app.zip", "size": 7})
