@@ -11,6 +11,7 @@ import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from io import BufferedReader
 from pathlib import Path
 from stat import S_ISREG
@@ -127,6 +128,19 @@ def replace(file: Path, body: bytes, read: bytes) -> None:
             temporary.replace(real)
 
 
+def overwrite(file: Path, body: bytes, written_at: datetime) -> None:
+    """Write `body` to `file`, in the place of anything, with the time `written_at`. A missing folder is created.
+
+    Raises:
+        UnwritableFileError: it cannot be written. It stays as it is.
+    """
+    with _told(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with _written(file, body, 0o666) as temporary:
+            os.utime(temporary, (written_at.timestamp(), written_at.timestamp()))
+            temporary.replace(file)
+
+
 def remove(file: Path, read: bytes) -> None:
     """Delete a file that holds `read`.
 
@@ -137,6 +151,16 @@ def remove(file: Path, read: bytes) -> None:
     with _told(file):
         _check_unchanged(file, read)
         file.unlink()
+
+
+def discard(file: Path) -> None:
+    """Delete `file`, if it exists.
+
+    Raises:
+        UnwritableFileError: it cannot be deleted.
+    """
+    with _told(file):
+        file.unlink(missing_ok=True)
 
 
 def _check_unchanged(file: Path, read: bytes) -> None:

@@ -94,7 +94,7 @@ def serving(*options: str) -> Iterator[Service]:
     """Run `comet-updates serve` without releases."""
     port, s3_port = free_port(), free_port()
     process = subprocess.Popen(
-        [COMMAND, "serve", *options],
+        [COMMAND, "serve", "--empty", *options],
         cwd=ROOT,
         env=os.environ | {"PORT": str(port), "S3_PORT": str(s3_port)},
         text=True,

@@ -49,7 +49,7 @@ def test_the_walk_through_ends_with_a_release_that_a_client_verifies(tmp_path: P
     environment = {**os.environ, **aws, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{s3_port}", "AWS_REGION": "us-east-1"}
     environment["PATH"] = f"{tmp_path / 'bin'}{os.pathsep}{environment['PATH']}"
     with subprocess.Popen(
-        [program, "serve", "--online-key", "file2:online.pem"],
+        [program, "serve", "--empty", "--online-key", "file2:online.pem"],
         cwd=tmp_path,
         env=environment | {"PORT": str(port), "S3_PORT": str(s3_port)},
         text=True,

@@ -6,15 +6,14 @@ current version of each object is kept.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from comet_updates.errors import UnwritableFileError
 from comet_updates.publish.bucket import Bucket
 from comet_updates.publish.stored import Listed
+from comet_updates_cli import files
 
 _FORBIDDEN = {"", ".", ".."}
 
@@ -45,10 +44,10 @@ class KeptBucket:
 
     def objects(self) -> Iterator[Kept]:
         """Yield the objects in the folder, in the order in which they were written."""
-        files = [file for file in self._folder.rglob("*") if file.is_file() and not file.name.startswith(".")]
-        for file in sorted(files, key=lambda file: (file.stat().st_mtime, file)):
+        found = [file for file in self._folder.rglob("*") if file.is_file() and not file.name.startswith(".")]
+        for file in sorted(found, key=lambda file: (file.stat().st_mtime, file)):
             at = datetime.fromtimestamp(int(file.stat().st_mtime), UTC)
-            yield Kept(file.relative_to(self._folder).as_posix(), file.read_bytes(), at)
+            yield Kept(file.relative_to(self._folder).as_posix(), files.read(file, file.stat().st_size), at)
 
     def save(self, bucket: Bucket) -> None:
         """Write what changed in `bucket` since the last call.
@@ -58,20 +57,9 @@ class KeptBucket:
             UnwritableFileError: a file cannot be written.
         """
         listed = {key: found for key, found in bucket.listed("").items() if is_safe(key)}
-        try:
-            for key, found in listed.items():
-                if self._saved.get(key) != found and (current := bucket.current(key)):
-                    self._write(self._folder / key, current.body, found.written_at)
-            for key in self._saved.keys() - listed.keys():
-                (self._folder / key).unlink(missing_ok=True)
-        except OSError as error:
-            raise UnwritableFileError(str(error.filename), error.strerror or type(error).__name__) from error
+        for key, found in listed.items():
+            if self._saved.get(key) != found and (current := bucket.current(key)):
+                files.overwrite(self._folder / key, current.body, found.written_at)
+        for key in self._saved.keys() - listed.keys():
+            files.discard(self._folder / key)
         self._saved = listed
-
-    @staticmethod
-    def _write(file: Path, body: bytes, at: datetime) -> None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = file.with_name(f".{file.name}.tmp")
-        unfinished.write_bytes(body)
-        os.utime(unfinished, (at.timestamp(), at.timestamp()))
-        unfinished.replace(file)

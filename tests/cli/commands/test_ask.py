@@ -441,7 +441,7 @@ def service() -> Iterator[tuple[str, Any]]:
     """Start the real service. Yield its URL, and a client of its S3."""
     port, s3_port = free_port(), free_port()
     process = subprocess.Popen(
-        [COMMAND, "serve"],
+        [COMMAND, "serve", "--empty"],
         cwd=ROOT,
         env=os.environ | {"PORT": str(port), "S3_PORT": str(s3_port)},
         text=True,
