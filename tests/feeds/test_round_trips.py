@@ -125,7 +125,8 @@ def file_of(enclosure: ET.Element) -> dict[str, Any]:
 
 
 def https(url: str | None) -> str | None:
-    return " ".join(url.split()).replace("http://", "https://", 1) if url else None
+    """Return a URL as we import it. Sparkle itself encodes a space (`SUAppcastItem.m`)."""
+    return "%20".join(url.split()).replace("http://", "https://", 1) if url else None
 
 
 def moment(date: str | None) -> float | None:
