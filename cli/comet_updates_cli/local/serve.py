@@ -52,7 +52,8 @@ def serve(
 
     Args:
         ports: both on loopback.
-        samples: a folder with the layout of the bucket, uploaded at the start and signed with temporary keys.
+        samples: a folder with the layout of the bucket, uploaded at the start. Temporary keys sign it, unless there is
+            an `online_key`.
         online_key: the URI of the online key for snapshot and timestamp; empty for that of the samples, or none.
         environment: the environment of the process; the handlers' settings are written to it.
         data: a folder that keeps the bucket and the keys between two runs, or None to delete them. Samples are uploaded
@@ -77,7 +78,8 @@ def serve(
         if samples and is_new:
             keys.mkdir(parents=True, exist_ok=True)
             aws.upload(samples)
-            sample_keys.sign(bucket, keys)
+            if not online_key:
+                sample_keys.sign(bucket, keys)
         has_keys = sample_keys.has_online_key(keys)
         environment["ONLINE_KEY"] = online_key or (sample_keys.online_key(keys) if has_keys else "none")
         publish({"sweep": True}, None)

@@ -260,15 +260,24 @@ def test_data_folder_keeps_releases_signatures_and_decisions(tmp_path: Path) -> 
     again.process.communicate()
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-def test_signal_ends_it_as_ctrl_c_does(name: str, tmp_path: Path) -> None:
+def test_sigterm_ends_it_as_ctrl_c_does(tmp_path: Path) -> None:
     (tmp_path / "tmp").mkdir()
     service = ready("--samples", "samples", TMPDIR=str(tmp_path / "tmp"))
     assert [*(tmp_path / "tmp").glob("comet-updates-*")] != [], "the positive control"
-    service.process.send_signal(getattr(signal, name))
+    assert service.ask("/tuf/metadata/timestamp.json").status == 200
+    service.process.send_signal(signal.SIGTERM)
     _, err = service.process.communicate(timeout=PATIENCE_S)
     assert (err, service.process.returncode) == ("", 130)
     assert [*(tmp_path / "tmp").glob("comet-updates-*")] == []
+
+
+def test_samples_stay_unsigned_beside_an_online_key_of_ones_own(tmp_path: Path) -> None:
+    subprocess.run([COMMAND, "keys", "create", tmp_path / "online.pem"], check=True, capture_output=True)
+    service = ready("--samples", "samples", "--online-key", f"file2:{tmp_path / 'online.pem'}")
+    assert service.version() == "4.2.0"
+    assert service.ask("/tuf/metadata/timestamp.json").status == 404
+    service.process.kill()
+    service.process.communicate()
 
 
 def test_ctrl_c_ends_it_and_leaves_nothing_behind() -> None:
