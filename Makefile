@@ -61,7 +61,7 @@ policy: .venv/dev ## Check the template against the rules for privacy
 privacy: .venv/dev .venv-sam/installed .venv-runtime/installed .wheels/installed ## Prove the promises: run their checks, plant leaks, write privacy-report.html and .json
 	@.venv/bin/python -m checks.privacy_proof
 
-torture: .venv/dev ## Test the service with faults, hostile input and load; takes up to twenty minutes
+torture: .venv/dev ## Test the service with faults, hostile input and load; takes about half an hour
 	@.venv/bin/python -m checks.stress
 
 schemas: .venv/dev ## Write schemas/ from the models
