@@ -90,6 +90,7 @@ def _report(console: Console, checked: Run, caught: list[MutantResult]) -> None:
         console.print(f"Failed: {escape(test)}", style="red")
     for check in (check for check in checks() if not checked.of(check)):
         console.print(f"Ended without a result: {escape(check.test)}", style="red", soft_wrap=True)
+    console.print(escape(checked.why), soft_wrap=True, end="")
     for test in (test for test, outcome in checked.outcomes.items() if outcome == "skipped"):
         why = f"`.venv/bin/python -m pytest -n 0 -rs {test}` says which tool is missing"
         console.print(f"Skipped: {escape(test)}. {escape(why)}.", style="red", soft_wrap=True)

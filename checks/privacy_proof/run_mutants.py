@@ -40,10 +40,12 @@ class Run(NamedTuple):
     Attributes:
         outcomes: pytest's id of each test that ran → `passed`, `failed` or `skipped`.
         figures: the counts and observations of the tests; see `tally` in tests/privacy/conftest.py.
+        why: what pytest printed about tests that failed.
     """
 
     outcomes: dict[str, str]
     figures: list[dict[str, int | list[str]]]
+    why: str = ""
 
     def of(self, check: Check) -> list[str]:
         """Return the outcomes of all cases of `check`."""
@@ -62,10 +64,12 @@ def together(runs: Iterable[Run]) -> Run:
     """Return several runs of different checks as one."""
     outcomes: dict[str, str] = {}
     figures: list[dict[str, int | list[str]]] = []
+    why = ""
     for run in runs:
         outcomes |= run.outcomes
         figures += run.figures
-    return Run(outcomes, figures)
+        why += run.why
+    return Run(outcomes, figures, why)
 
 
 class MutantResult(NamedTuple):
@@ -150,7 +154,7 @@ class Worker:
             tests = [check.test for check in checks]
             plugin = ["-p", "checks.privacy_proof.recorder", "-o", f"faulthandler_timeout={PATIENCE_S}"]
             code, printed = self._answer(root, environment, [*plugin, *options, *tests])
-            ran = Run(dict(_lines(outcomes)), list(_lines(figures)))
+            ran = Run(dict(_lines(outcomes)), list(_lines(figures)), printed if code == TESTS_FAILED else "")
         if code not in (NO_TEST_FAILED, TESTS_FAILED) or not ran.outcomes:
             raise BrokenMutantError(printed[-4000:])
         return ran
