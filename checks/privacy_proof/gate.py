@@ -223,6 +223,26 @@ AROUND = {
         TARGET_PATTERN = re.compile(rf"{TARGETS}(?P<product>{NAME})/{NAME}/[0-9a-f]{{64}}\.{MANIFEST}")
         _NEWS_URL = re.compile(rf"/(?P<product>{NAME})/feed\.atom")
         return re.fullmatch(NAME, text) is not None
+        SCHEMAS = ("approval", "channel", "history", "manifest", "product", "publisher", "rejection", "release")
+        DESCRIPTIONS = (*SCHEMAS, "openapi")
+        PAGES = "public/pages/"
+        METADATA = "public/tuf/metadata/"
+        TARGETS = "public/tuf/targets/"
+        MANIFEST = "manifest.json"
+        TIMESTAMP = f"{METADATA}timestamp.json"
+        DROP_IN = "/drop-in/"
+        NUMBER = "[1-9][0-9]{0,8}"
+        _URL_MAX_CHARS = 512
+        _TOLD = r"/v?(?P<version>[0-9]+\.[0-9]+\.[0-9]+(?:[-+.0-9A-Za-z]|%2[Bb]){0,100})"
+        _DROP_IN_FORMS = {
+            "tauri": re.compile(
+                rf"(?P<computer>(?:linux|windows|darwin)[/-](?:x86_64|aarch64|i686|armv7|riscv64)){_TOLD}"
+            ),
+            "darwin": re.compile(rf"(?:update/)?darwin(?:[_-](?P<computer>x64|arm64|universal))?{_TOLD}"),
+            "RELEASES": re.compile(rf"(?:update/)?win32(?:[_-](?P<computer>x64|ia32|arm64))?{_TOLD}/RELEASES"),
+        }
+        _SCHEMA = re.compile(rf"public/schemas/(?:{'|'.join(DESCRIPTIONS)})\.json")
+        _SERVED_AS_THEY_ARE_CALLED = (_SCHEMA, METADATA_PATTERN, TARGET_PATTERN, re.compile(re.escape(TIMESTAMP)))
         """,
     ),
 }
@@ -326,6 +346,25 @@ KEYS = {
         validator is None
         """,
     ),
+    "log.Log.write": Part(
+        "self record",
+        "record write",
+        """
+        if record.level >= self._level and (record.level > logging.INFO or self._successes):
+            logger = self._logger = self._logger or _powertools(self._handler)
+            write = {logging.INFO: logger.info, logging.WARNING: logger.warning, logging.ERROR: logger.error}
+            write[record.level](record)
+        """,
+    ),
+    "log.Record.level": Part(
+        "self",
+        "self",
+        """
+        if self.outcome not in SUCCESSES:
+            return logging.ERROR
+        return logging.WARNING if self.cache is Cache.STALE else logging.INFO
+        """,
+    ),
     "log.Record.line": Part(
         "self",
         "self duration",
@@ -377,9 +416,110 @@ UPLOADS = {
         "body record",
         'return [unquote_plus(record["s3"]["object"]["key"]) for record in json.loads(body).get("Records", ())]',
     ),
+    "bucket.Bucket": Part("__init__ listed etags children versions get current put delete", "", ""),
+    "bucket.Bucket.listed": Part(
+        "self prefix",
+        "pages page found",
+        """
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=prefix)
+        return {
+            found["Key"]: Listed(found["ETag"], found["LastModified"])
+            for page in _whole(pages)
+            for found in page.get("Contents", ())
+        }
+        """,
+    ),
+    "bucket.Bucket.children": Part(
+        "self prefix",
+        "pages page found",
+        """
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=prefix, Delimiter="/")
+        for page in _whole(pages):
+            keys += [found["Key"] for found in page.get("Contents", ())]
+            prefixes += [found["Prefix"] for found in page.get("CommonPrefixes", ())]
+        """,
+    ),
+    "bucket.Bucket.versions": Part(
+        "self prefix deletions",
+        "pages page version marker",
+        """
+        pages = _whole(self._s3.get_paginator("list_object_versions").paginate(Bucket=self._name, Prefix=prefix))
+        for version in (version for page in pages for version in page.get("Versions", ())):
+            key, at = version["Key"], version["LastModified"]
+            stored = Stored(key, version["VersionId"], version["ETag"], version["Size"], at)
+            found.setdefault(key, []).append((at, version["IsLatest"], stored))
+        for marker in (marker for page in pages for marker in page.get("DeleteMarkers", ())):
+            key, at = marker["Key"], marker["LastModified"]
+            deletion = Stored(key, marker["VersionId"], "", 0, at)
+            found.setdefault(key, []).append((at, marker["IsLatest"], deletion))
+        """,
+        defaults="False",
+    ),
+    "bucket.Bucket.get": Part(
+        "self stored",
+        "stored found",
+        """
+        found = self._s3.get_object(Bucket=self._name, Key=stored.key, VersionId=stored.version_id)
+        return _body(found, stored.etag, stored.size_bytes)
+        raise UnreadableObjectError(stored.key, str(error)) from error
+        """,
+    ),
+    "bucket.Bucket.current": Part(
+        "self key",
+        "key found",
+        """
+        found = self._s3.get_object(Bucket=self._name, Key=key)
+        return Current(_body(found, found["ETag"], found["ContentLength"]), found["ETag"])
+        """,
+    ),
+    "bucket.Bucket.put": Part(
+        "self key body content_type replaces",
+        "key body content_type done",
+        """
+        done = self._s3.put_object(
+            Bucket=self._name, Key=key, Body=body, ContentType=content_type, IfNoneMatch="*"
+        )
+        done = self._s3.put_object(
+            Bucket=self._name, Key=key, Body=body, ContentType=content_type, IfMatch=replaces
+        )
+        done["ETag"] != etag_of(body)
+        """,
+    ),
+    "bucket._body": Part(
+        "found etag size_bytes",
+        "found",
+        """
+        body = found["Body"].read()
+        is_md5 = "-" not in etag and found.get("ServerSideEncryption", "AES256") == "AES256"
+        """,
+    ),
+    "bucket._whole": Part(
+        "pages",
+        "pages found page",
+        """
+        found = list(pages)
+        if any("IsTruncated" not in page for page in found):
+            raise LookupError
+        return found
+        """,
+    ),
+    "bucket._check_clock": Part(
+        "parsed _", "parsed", 'at_s3 = parsedate_to_datetime(parsed["ResponseMetadata"]["HTTPHeaders"]["date"])'
+    ),
+    "bucket.open_client": Part(
+        "name endpoint_url read_timeout_s",
+        "client",
+        """
+        client = boto3.client("s3", endpoint_url=endpoint_url, config=config)
+        client.meta.events.register("after-call.s3", _check_clock)
+        return client
+        """,
+    ),
 }
 """The functions of the publishing package that get a notification, which contains who uploaded, and all that they do
-with it: they read the key and the id of the message, and whether it is the test event, which no upload causes."""
+with it: they read the key and the id of the message, and whether it is the test event, which no upload causes. An
+answer of S3 may have the owner of an object, and what a tool wrote beside it, such as a user name. So the list also has
+what is read of these answers, and what is written."""
 
 CLIENT = {
     "check.look": Part(
@@ -402,6 +542,153 @@ CLIENT = {
         at = schedule.after_answer(now, app.interval_s, answer.wait_s, rng)
         state.write(app.memory, known._replace(failures=0, next_check=at))
         return choose.choose(release, app.installed, app.computer, group=known.group, skipped=known.skipped, now=now)
+        """,
+    ),
+    "check.skip": Part(
+        "app release rng",
+        "app release rng known",
+        """
+        known = state.read(app.memory, rng)
+        state.write(app.memory, known._replace(skipped=choose.known_as(release, app.installed)))
+        """,
+    ),
+    "state.State.is_due": Part(
+        "self now",
+        "self now",
+        "return self.next_check is None or not now < self.next_check <= now + timedelta(seconds=2 * WAIT_MAX_S)",
+    ),
+    "state.read": Part(
+        "file rng",
+        "rng",
+        "return State(rng.randrange(GROUPS))",
+    ),
+    "schedule.first": Part(
+        "now interval_s rng", "now interval_s rng", "return now + timedelta(seconds=rng.uniform(0, interval_s))"
+    ),
+    "schedule.after_answer": Part(
+        "now interval_s wait_s rng",
+        "now interval_s wait_s rng",
+        "return now + timedelta(seconds=max(wait_s, rng.uniform(0.5 * interval_s, 1.5 * interval_s)))",
+    ),
+    "schedule.after_failure": Part(
+        "now failures wait_s rng",
+        "now failures wait_s rng longest_s",
+        """
+        longest_s = min(BACK_OFF_MAX_S, BACK_OFF_S * 2 ** min(failures - 1, _DOUBLINGS_MAX))
+        return now + timedelta(seconds=wait_s + rng.uniform(0, longest_s))
+        """,
+    ),
+    "source.Tls.ask": Part(
+        "self channel memory tls now",
+        "channel memory tls now",
+        "return document(channel.address, tls, manifest.MANIFEST_MAX_BYTES, now)",
+    ),
+    "source.document": Part(
+        "address tls max_bytes now",
+        "address tls max_bytes",
+        """
+        reply, body = http.document(address, request.ask(address), tls, max_bytes)
+        raise NoAnswerError(address.name, f"answers with status {reply.status}", wait_s)
+        """,
+    ),
+    "source_minisign.Minisign.ask": Part(
+        "self channel memory tls now",
+        "channel memory tls manifest signature",
+        """
+        manifest = document(channel.address, tls, MANIFEST_MAX_BYTES, now)
+        signature = document(_signature(channel), tls, SIGNATURE_MAX_BYTES, now)
+        host = channel.address.name
+        manifest.body is None or signature.body is None
+        comment = verify.trusted_comment(manifest.body, signature.body, self.key)
+        path != object_keys.target_path(channel.product, channel.channel)
+        return manifest
+        """,
+    ),
+    "source_tuf.Tuf.ask": Part(
+        "self channel memory tls now",
+        "channel memory tls folder service nothing",
+        """
+        folder, service = memory.with_suffix(".tuf"), _Service(channel.address, tls, now)
+        with _told(channel.address.name, folder), tempfile.TemporaryDirectory() as nothing:
+            folder.mkdir(parents=True, exist_ok=True)
+            for version in range(2, self.version + 1):
+                service.download_bytes(_metadata(Root.type, version), SIGNED_MAX_BYTES)
+            _manifest(channel, self.root, Path(nothing), service)
+            body = _manifest(channel, self.root, folder, _Retold(channel.address, service.heard))
+        return Answer(body, service.heard[TIMESTAMP].wait_s)
+        """,
+    ),
+    "source_tuf._Service._fetch": Part(
+        "self url",
+        "self url",
+        """
+        if urls.public_key(url) is None:
+            raise UntrustedAnswerError(self._address.name, TrustFailure.UNREADABLE)
+        self.heard[url] = document(self._address._replace(path=url), self._tls, SNAPSHOT_MAX_BYTES, self._now)
+        yield _body(self.heard[url])
+        """,
+    ),
+    "source_tuf._manifest": Part(
+        "channel root folder fetcher",
+        "fetcher updater",
+        """
+        updater = Updater(str(folder), METADATA, fetcher=fetcher, config=_LIMITS, bootstrap=root)
+        updater.refresh()
+        target = updater.get_targetinfo(object_keys.target_path(channel.product, channel.channel))
+        body: bytes = fetcher.download_bytes(path, min(target.length, manifest.MANIFEST_MAX_BYTES))
+        """,
+    ),
+    "download._fill": Part(
+        "artifact part size_bytes tls advance",
+        "artifact address offset tls",
+        """
+        address = request.file(artifact.url)
+        offset = part.seek(0, SEEK_END)
+        if offset >= size_bytes:
+            offset = 0
+        with http.sent(address, request.download(address, offset), tls) as reply:
+            goes_on = offset > 0 and reply.status == PARTIAL
+            rest = re.fullmatch(rf"bytes {offset}-[0-9]+/{size_bytes}", reply.header("content-range"))
+            if (goes_on and rest) or reply.status == WHOLE:
+                had = offset if goes_on else 0
+                part.seek(had)
+                part.truncate()
+                _copy(reply, part, had, size_bytes, advance)
+                return had
+            if not (offset and reply.status in (PARTIAL, NO_SUCH_PART)):
+                raise NoAnswerError(address.name, f"answers with status {reply.status}")
+        return _fill(artifact, part, size_bytes, tls, advance)
+        """,
+    ),
+    "request.Address.name": Part(
+        "self",
+        "self",
+        'return self.host if self.port == (443 if self.is_tls else 80) else f"{self.host}:{self.port}"',
+    ),
+    "request.channel": Part(
+        "url",
+        "url address found",
+        """
+        address = _address(url, schemes=("https", "http"))
+        found = _CHANNEL.fullmatch(address.path)
+        not found or not (address.is_tls or address.host in LOOPBACK)
+        return Channel(address, found["product"], found["channel"])
+        """,
+    ),
+    "request.file": Part("url", "url", 'return _address(url, schemes=("https",))'),
+    "request._address": Part(
+        "url schemes",
+        "url parts host port path query",
+        """
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+        if parts.scheme not in schemes or not _HOST.fullmatch(host) or port == 0 or len(url) > URL_MAX_CHARS:
+            raise AddressError(f"it must begin with {schemes[0]}:// and a host")
+        parts.username is not None or parts.password is not None
+        is_tls = parts.scheme == "https"
+        path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~", errors="replace")
+        query = f"?{quote(parts.query, safe='/?%:@!$&()*+,;=~', errors='replace')}" if parts.query else ""
+        return Address(host, port or (443 if is_tls else 80), path + query, is_tls)
         """,
     ),
     "request.ask": Part("address", "address", "return _get(address)"),
@@ -432,6 +719,18 @@ CLIENT = {
         yield Reply(address, response)
         """,
         defaults="False",
+    ),
+    "http.document": Part(
+        "address request tls max_bytes",
+        "address request tls max_bytes",
+        """
+        with sent(address, request, tls, is_document=True) as reply:
+            body = b""
+            while chunk := reply.read():
+                body += chunk
+                if len(body) > max_bytes:
+                    raise NoAnswerError(address.name, f"answers with more than {max_bytes} bytes")
+        """,
     ),
 }
 """The functions of the client that send a request and choose its time, and all that they do with what they get. The
@@ -479,7 +778,7 @@ HEADERS = {
     *("access-control-allow-origin", "strict-transport-security", "x-content-type-options"),
 }
 """All keys of the dictionaries in the modules that make an answer."""
-DECORATORS = {"classmethod", "contextmanager"}
+DECORATORS = {"classmethod", "contextmanager", "property"}
 METHODS = {"from_environment"}
 """The only methods in these modules: their classes are otherwise lists of fields, which cannot do anything."""
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import NamedTuple, Self
 
-from checks.privacy_proof import build_steps, gate, imports, session
+from checks.privacy_proof import build_steps, elsewhere, gate, imports, session
 from checks.privacy_proof.mutant import BrokenMutantError, Built, Mutant, build
 from checks.privacy_proof.source import FOLDERS
 from checks.privacy_proof.worker import Command
@@ -200,10 +200,12 @@ def _broken(mutant: Mutant) -> list[Check]:
 
 
 OF_ANSWERING = {promises.GATE: gate.violations, promises.USES: imports.violations}
-OF_PYTHON = OF_ANSWERING | {
+OF_ELSEWHERE = {
     promises.UPLOADS: gate.violations_of_uploads,
     promises.CLIENT_SENDS: gate.violations_of_client,
+    promises.USES_ELSEWHERE: elsewhere.violations,
 }
+OF_PYTHON = OF_ANSWERING | OF_ELSEWHERE
 OF_SOURCE = {*OF_PYTHON, promises.BUILD_STEPS, promises.SCREEN, promises.OLD_VERSION_SCREEN}
 """The checks that read the source code. They run nothing, so the rules run here. The two that count lines are left out
 here: they would catch any leak that adds a line, and say little about it."""

@@ -61,6 +61,7 @@ NO_UPLOADER = Check("privacy/test_canaries", "no canary of an uploader stays any
 GATE = Check("privacy/test_gate", "code that gets a request does only what is listed")
 UPLOADS = Check("privacy/test_gate", "publishing reads only keys and ids of a notification")
 USES = Check("privacy/test_imports", "answering uses only listed parts of libraries")
+USES_ELSEWHERE = Check("privacy/test_imports", "publishing and the client use only listed libraries")
 LOADS = Check("privacy/test_imports", "answering loads only listed libraries")
 SANDBOX = Check("privacy/test_sandbox", "the built answering function reaches only its bucket and log")
 SANDBOX_PUBLISHING = Check("privacy/test_sandbox", "the built publishing function reaches only its bucket and log")
@@ -128,6 +129,7 @@ CLIENT_SPREAD = Check("client/test_schedule", "copies are spread evenly over the
 PARTNERS = Check("privacy/test_answers", "a channel of a partner is answered like any other")
 PAGE = Check("privacy/test_page", "the page says what the table says")
 PAGE_ALONE = Check("privacy/test_page", "the page names no other host and holds no script")
+PAGE_TEMPLATES = Check("privacy/test_page", "templates load nothing under any condition")
 PAGE_POLICY = Check("privacy/test_page", "pages forbid the browser to load anything")
 TO_READ = Check("privacy/test_page", "anyone can read what is promised and what was published")
 
@@ -175,7 +177,8 @@ PROMISES = (
         (
             *(ONE_CORRESPONDENT, TRACES, GATE, USES, LOADS, SEEN_BY, SCREEN, FEW_LIBRARIES, ONLY_GETS, NO_REDIRECT),
             *(PUBLISHING_ALONE, CLIENT_ALONE, *AUDIT, SANDBOX, SANDBOX_PUBLISHING, BUILT, BUILD_STEPS),
-            *(PAGE_ALONE, PAGE_POLICY, TEMPLATE, CLIENT_DOWNLOAD, CLIENT_TRUST, CLIENT_STAYS),
+            *(USES_ELSEWHERE, PAGE_ALONE, PAGE_TEMPLATES, PAGE_POLICY, TEMPLATE),
+            *(CLIENT_DOWNLOAD, CLIENT_TRUST, CLIENT_STAYS),
         ),
     ),
     Promise(

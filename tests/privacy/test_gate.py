@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from checks.privacy_proof import gate, imports, mutants
+from checks.privacy_proof import gate, mutants, run_mutants
 from checks.privacy_proof.build_steps import STEPS
 from checks.privacy_proof.changes import After, Before, Change, Instead, OnError
 from checks.privacy_proof.mutant import HANDLE, HANDLER, IS_NEWER, PUBLIC_KEY, RESPOND, Mutant
@@ -38,8 +38,9 @@ def test_code_that_gets_a_request_does_only_what_is_listed() -> None:
     assert [broken for module in sorted(ANSWER_MODULES) for broken in gate.violations(module, find(module).text)] == []
 
 
-PUBLISHING = ("comet_updates.publish.handler", "comet_updates.publish.run")
-CHECK, REQUEST, HTTP = (f"comet_updates_client.{name}" for name in ("check", "request", "http"))
+PUBLISHING = tuple(f"comet_updates.publish.{name}" for name in ("handler", "run", "bucket"))
+SENDING = ("check", "request", "http", "schedule", "state", "source", "source_minisign", "source_tuf", "download")
+CHECK, REQUEST, HTTP, SCHEDULE, STATE, SOURCE, MINISIGN, TUF, DOWNLOAD = (f"comet_updates_client.{n}" for n in SENDING)
 
 
 def changed(module: str, old: str, new: str) -> str:
@@ -54,7 +55,8 @@ def test_publishing_reads_only_keys_and_ids_of_a_notification() -> None:
 
 
 def test_client_makes_a_request_of_its_url_alone() -> None:
-    modules = (CHECK, REQUEST, HTTP)
+    modules = [f"comet_updates_client.{name}" for name in SENDING]
+    assert {part.partition(".")[0] for part in gate.CLIENT} == set(SENDING)
     assert [broken for module in modules for broken in gate.violations_of_client(module, find(module).text)] == []
 
 
@@ -66,10 +68,26 @@ def test_client_makes_a_request_of_its_url_alone() -> None:
         (HTTP, "stream.sendall(request)", "stream.sendall(request[:9])\n            stream.sendall(request[9:])"),
         (HTTP, "stream.sendall(request)", "stream.sendall(request if NIX else socket.gethostname().encode())"),
         (HTTP, "timeout=SILENCE_S)", "timeout=SILENCE_S, source_address=('', 20000))"),
+        (HTTP, "server_hostname=address.host)", "server_hostname=address.host, session=LAST.get(address.host))"),
+        (HTTP, "while chunk := reply.read():", "while chunk := reply.read() if address.port else b'':"),
+        (REQUEST, "return self.host if", "return self.host.title() if"),
+        (REQUEST, "path + query, is_tls", "path + (query or SYSTEM), is_tls"),
+        (SCHEDULE, "max(wait_s, rng", "max(wait_s, rng if wait_s < interval_s else Random(1)"),
+        (STATE, "not now < self", "not now - timedelta(seconds=self.group) < self"),
+        (STATE, "State(rng.randrange(GROUPS))", "State(len(str(file)) % GROUPS)"),
+        (SOURCE, "return document(channel.address", "return document(OTHER if memory.exists() else channel.address"),
+        (MINISIGN, "signature = document(", "signature = memory.exists() or document("),
+        (TUF, "for version in range(2,", "for version in range(2 + len([*folder.iterdir()]) // 9,"),
+        (
+            TUF,
+            "        yield _body(self.heard[url])",
+            "        yield _body(self.heard[url])\n        self.heard[''] = url",
+        ),
+        (DOWNLOAD, "offset = part.seek(0, SEEK_END)", "offset = part.seek(0, SEEK_END) - len(part.name) % 64"),
     ],
 )
 def test_what_tells_copies_apart_is_found(module: str, old: str, new: str) -> None:
-    """Positive control of the test above: the time, a header, packets, a system that no test has, and the port."""
+    """Positive control of the test above, such as the time, a header, packets, and a system that no test has."""
     assert gate.violations_of_client(module, changed(module, old, new))
 
 
@@ -81,6 +99,19 @@ def test_what_tells_copies_apart_is_found(module: str, old: str, new: str) -> No
         (PUBLISHING[1], "return [unquote", "who = json.loads(body) if 'AIDA' in body else None\n    return [unquote"),
         (PUBLISHING[1], '.get("Event") == "s3:TestEvent"', '.get("Event") == ADDRESS'),
         (PUBLISHING[1], '["s3"]["object"]["key"]', '["s3"]["object"].get(WHAT)'),
+        (
+            PUBLISHING[2],
+            "                return _body(found, stored",
+            "                who = found['Metadata']\n                return _body(found, stored",
+        ),
+        (PUBLISHING[2], 'stored = Stored(key, version["VersionId"]', 'stored = Stored(key, version["Owner"]["ID"]'),
+        (PUBLISHING[2], 'IfNoneMatch="*"', 'IfNoneMatch="*", Metadata=SEEN'),
+        (PUBLISHING[2], 'boto3.client("s3"', 'boto3.client("sns"'),
+        (
+            PUBLISHING[2],
+            "    def delete(",
+            "    def tags(self, key: str) -> Any:\n        return self._s3\n\n    def delete(",
+        ),
         (
             PUBLISHING[1],
             "        failed = set()",
@@ -159,6 +190,17 @@ LEAKS: dict[str, tuple[str, Change, str]] = {
     "tells a drop-in client who asked before": (DROP_IN, Before("seen = {'etag': cache.value}"), CODE),
     "sets a cookie for large documents": (RESPOND, Before("fixed = {'set-cookie': 'x'} if 1 > 2 else {}"), HEADER),
     "knows another form of GUID": (URLS, Before("_GUID = '(?!7b)'"), CODE),
+    "has another pattern that keys match": (
+        URLS,
+        Instead("re.compile(re.escape(TIMESTAMP))", "re.compile(re.escape(TIMESTAMP) + '|public/old/.+')"),
+        ONCE,
+    ),
+    "has longer numbers of metadata": (URLS, Instead("'[1-9][0-9]{0,8}'", "'[0-9a-f-]{1,40}'"), ONCE),
+    "takes a part of a version for the computer": (
+        URLS,
+        Instead("f'(?:update/)?darwin(?:[_-](?P<computer>x64|arm64|universal))?{_TOLD}'", "f'(?P<computer>.*){_TOLD}'"),
+        ONCE,
+    ),
     "lets a number through in a document": (URLS, Before("OTHER = re.compile(NAME + DOCUMENT)"), CODE),
     "collects products in a helper": (f"{URLS}.document_key", Before("made = [product]"), CODE),
     "has another reader": (BUILD, Before("reader = drop_in"), CODE),
@@ -169,6 +211,12 @@ LEAKS: dict[str, tuple[str, Change, str]] = {
     "waits for long names": (f"{READER}._ask", Before("while len(key) > 60: pass"), CODE),
     "puts a name into the probe": (f"{READER}._ask", Before("self._get(PROBE_KEY + key, None)"), CODE),
     "reads from another store": (f"{READER}.__init__", Before("get = draw"), CODE),
+    "logs how long it took exactly": (f"{LOGGED}.Log.write", Before("sys.stdout.write(str(record.seconds))"), CODE),
+    "logs who was there before": (
+        f"{LOGGED}.Record.level",
+        Before("if self.outcome is Outcome.NOT_MODIFIED: pass"),
+        CODE,
+    ),
     "pads a line of the log": (f"{LOGGED}.Record.line", Before("more = ' ' * int(self.seconds)"), CODE),
     "sees records of others": (f"{LOGGED}._ClosedHandler", Before("def filter(self, record): return True"), METHODS),
     "has a tuple that keeps versions": (f"{URLS}.DropIn", Before("def key(self): return self.version"), FIELDS),
@@ -189,8 +237,9 @@ WAITING = [mutant for mutant in mutants.ALL if mutant.when != "always" and mutan
 def test_leak_that_waits_is_found_by_more_than_its_guard(mutant: Mutant) -> None:
     """Leave out the rule that the guard of a mutant breaks: the guard adds a `try` to the handler."""
     built = mutants.build(mutant, ROOT)
-    module = ".".join(built.file.relative_to("functions").with_suffix("").parts)
-    broken = gate.violations(module, built.after) + imports.violations(module, built.after)
+    module = ".".join(built.file.with_suffix("").parts[1:])
+    rules = run_mutants.OF_PYTHON if module in ANSWER_MODULES else run_mutants.OF_ELSEWHERE
+    broken = [broken for violations in rules.values() for broken in violations(module, built.after)]
     assert [rule for rule in broken if ERROR not in rule]
 
 
@@ -228,7 +277,7 @@ def test_changed_signature_is_found(module: str, old: str, new: str, rule: str) 
             RESPOND,
             Instead("str(document.size_bytes)", "str(len(document.text))"),
         ),
-        "another pattern": (URLS, Instead("re.compile(re.escape(TIMESTAMP))", "re.compile(TIMESTAMP)")),
+        "other URLs for programs": (URLS, Instead("('/v1/', DROP_IN, '/tuf/', '/schemas/')", "('/v1/', '/tuf/')")),
         "another function": (URLS, Before("def is_page(key: str) -> bool:\n    return key == 'index.html'\n\n")),
     }.values(),
 )

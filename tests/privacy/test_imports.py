@@ -7,11 +7,18 @@ import sys
 
 import pytest
 
-from checks.privacy_proof import imports
+from checks.privacy_proof import elsewhere, imports
 from checks.privacy_proof.source import find
 from testkit.project import ROOT
 from testkit.reviewed import ANSWER_MODULES, environment
 
+ELSEWHERE = sorted(
+    ".".join(path.relative_to(ROOT / tree).with_suffix("").parts).removesuffix(".__init__")
+    for tree in ("functions", "client")
+    for path in (ROOT / tree).rglob("*.py")
+    if path.parent.name != "answer"
+)
+"""The modules of publishing and of the client."""
 LOG, STORE, URLS = (f"comet_updates.answer.{name}" for name in ("log", "store", "urls"))
 LOADED = """
 import sys
@@ -123,3 +130,53 @@ def test_use_that_is_not_listed_is_found(module: str, code: str, rule: str) -> N
 )
 def test_harmless_code_is_accepted(module: str, code: str) -> None:
     assert imports.violations(module, f"{find(module).text}\n{code}\n") == []
+
+
+def test_publishing_and_the_client_use_only_listed_libraries() -> None:
+    assert [broken for module in ELSEWHERE for broken in elsewhere.violations(module, find(module).text)] == []
+
+
+@pytest.mark.parametrize("row", elsewhere.LIBRARIES, ids=lambda row: f"{row.user} {row.name}".strip())
+def test_every_listed_library_of_publishing_and_the_client_is_used(row: imports.Library) -> None:
+    texts = [find(module).text for module in ([row.user] if row.user else ELSEWHERE)]
+    assert [symbol for symbol in row.symbols.split() if not any(symbol in text for text in texts)] == []
+
+
+ATOM, RUN, CHOOSE, MACHINE, HTTP = (
+    "comet_updates.formats.atom",
+    "comet_updates.publish.run",
+    "comet_updates_client.choose",
+    "comet_updates_client.machine",
+    "comet_updates_client.http",
+)
+
+
+@pytest.mark.parametrize(
+    ("module", "code"),
+    [
+        (ATOM, "if len('x') > 20:\n    import urllib.request"),
+        (ATOM, "uuid.getnode()"),
+        (ATOM, "more = uuid"),
+        (RUN, "from urllib.request import urlopen"),
+        (RUN, "threading.Timer(900, print)"),
+        (RUN, "import time as clock"),
+        (CHOOSE, "def later() -> None:\n    from http.client import HTTPSConnection"),
+        (CHOOSE, "import socket"),
+        (CHOOSE, "from comet_updates_client.http import socket"),
+        (CHOOSE, "from comet_updates_client import http\nhttp.socket.gethostname()"),
+        (CHOOSE, "import locale"),
+        (CHOOSE, "import subprocess"),
+        (CHOOSE, "import importlib"),
+        (CHOOSE, "from pathlib import PosixPath"),
+        (MACHINE, "platform.node()"),
+        (HTTP, "socket.gethostname()"),
+        (HTTP, "import http.client\nhttp.client.HTTPSConnection('x.invalid')"),
+        (HTTP, "ssl.get_server_certificate(('example.net', 443))"),
+        (HTTP, "from pathlib import Path\nPath.home()"),
+        (HTTP, "eval('1')"),
+        (HTTP, "HTTPResponse.begin.__globals__"),
+    ],
+)
+def test_library_that_publishing_or_the_client_may_not_use_is_found(module: str, code: str) -> None:
+    """Positive control of the test above."""
+    assert elsewhere.violations(module, f"{find(module).text}\n{code}\n")

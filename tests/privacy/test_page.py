@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from comet_updates import object_keys
-from comet_updates.pages.html import privacy
+from comet_updates.pages.html import TEMPLATES, privacy
 from comet_updates.pages.site import NEUTRAL
 from comet_updates.promises import NOT_PROVABLE, PROMISES, SUMMARY
 from testkit.documents import release
@@ -44,8 +44,9 @@ class Page(HTMLParser):
         loads: every URL that a browser would load by itself.
     """
 
-    def __init__(self, html: str) -> None:
+    def __init__(self, html: str, *, is_whole: bool = True) -> None:
         super().__init__()
+        self._is_whole = is_whole
         self.text = ""
         self.styles: list[str] = []
         self.ids: set[str] = set()
@@ -54,7 +55,7 @@ class Page(HTMLParser):
         self.loads: list[str] = []
         self._open: list[str] = []
         self.feed(html)
-        assert self._open == [], "every element is closed"
+        assert not (is_whole and self._open), "every element is closed"
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
@@ -72,7 +73,8 @@ class Page(HTMLParser):
             self._open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
+        opened = self._open.pop() if self._open else ""
+        assert opened == tag or not self._is_whole
 
     def handle_data(self, data: str) -> None:
         if self._open and self._open[-1] == "style":
@@ -177,6 +179,40 @@ def test_the_page_names_no_other_host_and_holds_no_script(ask: Handler, path: st
 def test_what_would_be_loaded_or_run_is_found(planted: str) -> None:
     html = privacy(NEUTRAL).decode().replace("<main id", f"{planted}<main id")
     assert foreign(Page(html)) != []
+
+
+def in_any_case(template: str) -> Page:
+    """Return all that a template can contain, whatever its conditions are. Each value is an X."""
+    html = re.sub(r"\{#.*?#\}|\{%.*?%\}", "", template, flags=re.DOTALL)
+    return Page(re.sub(r"\{\{.*?\}\}", "X", html, flags=re.DOTALL), is_whole=False)
+
+
+def loaded_in_any_case(template: str) -> list[str]:
+    """Return what a page of a template could load, and all other hosts that the template itself names."""
+    page = in_any_case(template)
+    return foreign(page) + [link for link in page.links if urlsplit(link).netloc] + re.findall(r"\|\s*safe", template)
+
+
+def test_templates_load_nothing_under_any_condition() -> None:
+    templates = [*TEMPLATES.glob("*.jinja"), ROOT / "functions" / "comet_updates" / "answer" / "not_found.html"]
+    assert len(templates) > 10
+    assert {path.name: loaded_in_any_case(path.read_text(encoding="utf-8")) for path in templates} == {
+        path.name: [] for path in templates
+    }
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        '{% if product.endswith("-beta") %}<link rel="preconnect" href="https://beta.example">{% endif %}',
+        '{% if channels | length > 9 %}<img src="/{{ product }}">{% endif %}',
+        '{% set more = 1 %}<a href="https://tracker.example/?to={{ homepage }}">X</a>',
+        "{{ name | safe }}",
+    ],
+)
+def test_template_that_loads_something_is_found(planted: str) -> None:
+    """Positive control of the test above. No page of a test meets the conditions."""
+    assert loaded_in_any_case(f"<p>{planted}</p>")
 
 
 @pytest.mark.parametrize("path", [*PATHS, NOWHERE])
