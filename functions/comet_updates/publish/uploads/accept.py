@@ -245,8 +245,7 @@ class _Run:
         uploaded, product = next(self._products.since(candidate.stored.written_at))
         channel, version = candidate.release.channel, candidate.release.version
         earlier = (one for one in self._accepted_releases if one.stored.written_at <= uploaded and one is not candidate)
-        own = rules.own_problems(candidate.release, product, candidate.stored.written_at)
-        if any(own) or any(rules.version_problems(candidate.release, product)):
+        if not rules.allows(product, candidate.release, candidate.stored.written_at):
             return None
         if channel in product.only_higher_on and any(one.release.channel == channel for one in earlier):
             return None

@@ -141,6 +141,5 @@ class Acceptance:
         These are the time of the upload, and the times when the product's document changed.
         """
         for moment, product in self._products.since(stored.written_at):
-            own = rules.own_problems(release, product, stored.written_at)
-            if not (any(own) or any(rules.version_problems(release, product))):
+            if rules.allows(product, release, stored.written_at):
                 yield moment

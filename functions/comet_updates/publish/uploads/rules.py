@@ -82,6 +82,11 @@ def _signature_problems(release: Release, product: Product) -> Iterator[Problem]
                 yield Problem(f"$.artifacts[{index}].signatures.{kind}", problem, remedy)
 
 
+def allows(product: Product, release: Release, uploaded: datetime) -> bool:
+    """Return whether a release that was `uploaded` at that time follows the rules of `product` for single releases."""
+    return not (any(own_problems(release, product, uploaded)) or any(version_problems(release, product)))
+
+
 def policy_problems(policy: ChannelPolicy, product: Product) -> Iterator[Problem]:
     """Yield a problem for each version in a policy that does not parse under the product's scheme.
 
