@@ -268,7 +268,9 @@ class _Scene:
         if "version_scheme" in document:
             after["version_scheme"] = document["version_scheme"]
         if how := document.get("rollout"):
-            kept = _without(after, "rollout") | {name: before[name] for name in ("rollout",) if name in before}
+            kept = _without(after, "rollout")
+            if "rollout" in before:
+                kept["rollout"] = before["rollout"]
             after = first_rollout(how["version"], _without(how, "version"), self._now)(kept, self.inputs)
         return after if after != before else None
 
