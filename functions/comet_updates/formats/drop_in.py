@@ -15,22 +15,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from comet_updates.answer import urls
-from comet_updates.formats import encode, squirrel, tauri
+from comet_updates.formats import encode, selection, squirrel, tauri
 from comet_updates.formats.selection import View
 from comet_updates.model.offer import Offer
 
 # The architecture in the URL, and our names for the architectures that such a computer runs, the best first.
 _MACS = {
-    "": (*squirrel.ANY, "x86_64"),  # a URL without an architecture may come from any Mac, and all Macs run x86_64
-    "x64": ("x86_64", *squirrel.ANY),
-    "arm64": ("aarch64", *squirrel.ANY),
-    "universal": squirrel.ANY,
+    "": (*selection.ANY, "x86_64"),  # a URL without an architecture may come from any Mac, and all Macs run x86_64
+    "x64": ("x86_64", *selection.ANY),
+    "arm64": ("aarch64", *selection.ANY),
+    "universal": selection.ANY,
 }
 _WINDOWS = {
     "": squirrel.ON_EVERY_WINDOWS,
-    "x64": ("x86_64", *squirrel.ANY),
-    "ia32": ("i686", *squirrel.ANY),
-    "arm64": ("aarch64", *squirrel.ANY),
+    "x64": ("x86_64", *selection.ANY),
+    "ia32": ("i686", *selection.ANY),
+    "arm64": ("aarch64", *selection.ANY),
 }
 
 

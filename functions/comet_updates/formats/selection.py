@@ -8,7 +8,7 @@ So the document stays at an earlier release.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import chain, pairwise
@@ -20,6 +20,9 @@ from comet_updates.formats.imported import RELEASE_BEFORE
 from comet_updates.model.channel import Rollout
 from comet_updates.model.offer import Offer
 from comet_updates.model.release import Artifact, Release
+
+ANY = ("any", "universal")
+"""What a file has as its architecture if it runs on every computer of its system."""
 
 SYSTEM_NAMES = {"windows": "Windows", "macos": "macOS", "linux": "Linux"}
 
@@ -184,6 +187,29 @@ def _lags(views: Sequence[View], offer: Offer, latest: Release) -> Iterator[Lag]
 
 
 NO_FILE = "this release has no file for "
+
+
+def taken_by_others(
+    upwards: Iterable[tuple[Release, Collection[str], Collection[str]]],
+) -> Iterator[tuple[Release, str, str]]:
+    """Yield the releases for Linux whose file copies of another architecture would take.
+
+    It is for documents whose client ignores the architecture. Linux runs no program of another one, unlike Windows and
+    macOS.
+
+    Args:
+        upwards: the releases, the lowest first, each with the architectures of its copies that read the document, and
+            those of its files in the document.
+
+    Yields:
+        The release, these copies, and the architecture of its file, for a reason.
+    """
+    copies: set[str] = set()
+    for release, runs_on, files in upwards:
+        copies |= {*runs_on} - {*ANY}
+        offered = {*files} - {*ANY}
+        if offered and (others := copies - offered):
+            yield release, f"copies on {' and '.join(sorted(others))}", min(offered)
 
 
 def with_base(offer: Offer, shown: Iterable[Shown]) -> Iterator[Shown]:

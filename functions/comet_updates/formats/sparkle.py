@@ -245,25 +245,27 @@ def _of_other_arches(offer: Offer, every: Sequence[Shown]) -> dict[int, str]:
     as `linux-arm64`, have items of their own.
     """
     names = _os_names(offer)
-    copies: set[str] = set()
-    found: dict[int, str] = {}
-    for one in reversed(every):
-        plain = {
-            file.arch
-            for file in one.release.artifacts
-            if file.platform == "linux" and _is_whole(file) and (file.platform, file.arch) not in names
-        } - _ANY
-        copies |= plain
-        offered = {file.arch for file in one.files if (file.platform, file.arch) not in names} - _ANY
-        if offered and (others := copies - offered):
-            found[id(one.release)] = (
-                f"NetSparkle ignores the architecture, and copies on {' and '.join(sorted(others))} would take the file"
-                f" for {min(offered)}: add a file for `any`, or release each architecture on a channel of its own"
-            )
-    return found
 
+    def is_plain(file: Artifact) -> bool:
+        return (file.platform, file.arch) not in names
 
-_ANY = {"any", "universal"}
+    upwards = (
+        (
+            one.release,
+            {
+                file.arch
+                for file in one.release.artifacts
+                if file.platform == "linux" and _is_whole(file) and is_plain(file)
+            },
+            {file.arch for file in one.files if is_plain(file)},
+        )
+        for one in reversed(every)
+    )
+    why = (
+        "NetSparkle ignores the architecture, and {} would take the file for {}: add a file for `any`, or release each"
+        " architecture on a channel of its own"
+    )
+    return {id(release): why.format(copies, arch) for release, copies, arch in selection.taken_by_others(upwards)}
 
 
 def _disordered(releases: Sequence[Release]) -> dict[int, str]:

@@ -25,8 +25,7 @@ from comet_updates.versions import Scheme, is_version, precedence
 
 NEEDS = "`.nupkg` files with `sha1` and `size`, a full one for each version; on macOS a `.zip` for `universal` or `any`"
 PACKAGE = re.compile(r"[^\s/]+-\d+(?:\.\d+){1,3}[^\s/]*?(?:-full|-delta)?\.nupkg", re.IGNORECASE)
-ANY = ("any", "universal")
-ON_EVERY_WINDOWS = (*ANY, "i686", "x86_64")
+ON_EVERY_WINDOWS = (*selection.ANY, "i686", "x86_64")
 """The architectures for a list for all computers, in order of preference. Few computers run a file for Arm."""
 
 NUMBER_MAX = 2**31 - 1
@@ -44,7 +43,7 @@ def windows_view(arches: Sequence[str] = ON_EVERY_WINDOWS, document: str = "RELE
     return View((document,), "Squirrel.Windows", frozenset({Rule.PERCENT}), functools.partial(_packages, tuple(arches)))
 
 
-def mac_view(arches: Sequence[str] = ANY, document: str = "RELEASES.json") -> View:
+def mac_view(arches: Sequence[str] = selection.ANY, document: str = "RELEASES.json") -> View:
     """Return the document for macOS, with the first of `arches` that the release has."""
     return View((document,), "Squirrel.Mac", frozenset(), functools.partial(_archive, tuple(arches)))
 
@@ -112,7 +111,7 @@ def _padded(numbers: str) -> list[int]:
 
 def _archive(arches: Sequence[str], release: Release) -> Files:
     """Return the archive for the first of the architectures that the release has."""
-    computer = "all Macs" if arches == ANY else f"macOS on {arches[0]}"
+    computer = "all Macs" if arches == selection.ANY else f"macOS on {arches[0]}"
     found = selection.narrowed(
         release.artifacts,
         selection.on("macos"),
@@ -145,7 +144,7 @@ def _is_mac_archive(artifact: Artifact) -> bool:
 
 
 def _mac(offer: Offer) -> bytes | None:
-    update = mac_update(offer, ANY)  # one document serves all Macs, so its archive must run on all of them
+    update = mac_update(offer, selection.ANY)  # one document serves all Macs, so its archive must run on all of them
     if update is None:
         return None
     version = update["version"]

@@ -32,7 +32,6 @@ NEEDS = "a semver version and `-full.nupkg` files with `size` and `sha256` or `s
 SYSTEMS = {"windows": "win", "macos": "osx", "linux": "linux"}
 ARCHES = {"x86_64": "x64", "aarch64": "arm64", "i686": "x86"}
 PACKAGE = re.compile(r"(?P<id>[^\s/]+?)-\d+\.\d+\.\d+[^\s/]*?-(?:full|delta)\.nupkg", re.IGNORECASE)
-ANY = ("any", "universal")
 _PLAIN_LINUX = "releases.linux.json"
 _FILE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 NUMBER_MAX = 2**31 - 1
@@ -45,9 +44,9 @@ def views(offer: Offer) -> list[View]:
     for platform, system in SYSTEMS.items():
         own = [arch for arch in ARCHES if _has_packages(offer, platform, (arch,))]
         # The name without an architecture is for packages that run on every computer, or for the first architecture.
-        found |= {f"releases.{system}-{ARCHES[arch]}.json": (platform, (arch, *ANY)) for arch in own}
+        found |= {f"releases.{system}-{ARCHES[arch]}.json": (platform, (arch, *selection.ANY)) for arch in own}
         plain = [arch for arch in own if platform == "linux" and _reads_plain_name(offer, arch)] or own
-        found[f"releases.{system}.json"] = platform, (*plain[:1], *ANY)
+        found[f"releases.{system}.json"] = platform, (*plain[:1], *selection.ANY)
     systems = [name for system in SYSTEMS.values() if _has_packages(offer, *found[name := f"releases.{system}.json"])]
     return [
         View(
@@ -73,26 +72,25 @@ def _plain_arches(release: Release) -> set[str]:
     its name contains it, as in `App-1.0.0-linux-arm64-full.nupkg`, and its copies ask for that channel.
     """
     packages = (file for file in release.artifacts if file.platform == "linux" and _is_full(file))
-    named = ((file.arch, _IN_PACKAGE.search(file.url_name)) for file in packages if file.arch not in ANY)
+    named = ((file.arch, _IN_PACKAGE.search(file.url_name)) for file in packages if file.arch not in selection.ANY)
     return {arch for arch, name in named if not (name and name["arch"])}
 
 
 def _left_out(offer: Offer, every: Sequence[Shown]) -> dict[int, str]:
     """Return why `releases.linux.json` leaves out releases, by `id`: a copy of another architecture would take them.
 
-    The client ignores the architecture. Linux runs no program of another one, unlike Windows and macOS.
+    The client ignores the architecture.
     """
-    shown = {id(one.release): {file.arch for file in one.files} - {*ANY} for one in every}
-    readers: set[str] = set()
-    found: dict[int, str] = {}
-    for release in reversed([*selection.offered(offer)]):
-        readers |= _plain_arches(release)
-        if shown.get(id(release)) and (others := readers - shown[id(release)]):
-            found[id(release)] = (
-                f"Velopack ignores the architecture, and copies on {' and '.join(sorted(others))} ask for the same"
-                " document: pack each architecture with a --channel of its own, such as linux-arm64"
-            )
-    return found
+    shown = {id(one.release): {file.arch for file in one.files} for one in every}
+    upwards = (
+        (release, _plain_arches(release), shown.get(id(release), set()))
+        for release in reversed([*selection.offered(offer)])
+    )
+    why = (
+        "Velopack ignores the architecture, and {} ask for the same document: pack each architecture with a --channel"
+        " of its own, such as linux-arm64"
+    )
+    return {id(release): why.format(copies) for release, copies, _ in selection.taken_by_others(upwards)}
 
 
 def _names(channel: str, name: str, *, is_only: bool) -> tuple[str, ...]:
