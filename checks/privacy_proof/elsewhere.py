@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 
 from checks.privacy_proof.imports import Library
-from checks.privacy_proof.source import at
+from checks.privacy_proof.source import at, symbols_of
 
 COMPUTES = {
     *("__future__", "base64", "binascii", "bisect", "collections", "collections.abc", "contextlib", "dataclasses"),
@@ -86,11 +86,7 @@ def _violations(module: str, tree: ast.Module) -> Iterator[str]:
     whole = {name for name in whole if _is_watched(name)}
     importable = {row.name for row in rows if "." not in row.name}
     ours = {alias.name for node in nodes if isinstance(node, ast.ImportFrom) and _is_ours(node) for alias in node.names}
-    symbols = {
-        id(node.value): f"{node.value.id}.{node.attr}"
-        for node in nodes
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
-    }
+    symbols = symbols_of(nodes)
     asked = {id(node.args[0]) for node in nodes if isinstance(node, ast.Call) and ast.unparse(node.func) == "hasattr"}
     for node in nodes:
         match node:

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from checks.privacy_proof.source import at, bound, own
+from checks.privacy_proof.source import at, bound, own, symbols_of
 from testkit.reviewed import ANSWER_MODULES
 
 
@@ -213,11 +213,7 @@ def _imports(user: str, tree: ast.Module) -> Iterator[str]:
     importable = {row.name for row in LIBRARIES if row.user == user and "." not in row.name}
     nodes = [*ast.walk(tree)]
     whole = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    symbols = {
-        id(node.value): f"{node.value.id}.{node.attr}"
-        for node in nodes
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
-    }
+    symbols = symbols_of(nodes)
     for node in nodes:
         match node:
             case ast.Import(names) | ast.ImportFrom(names=names) if any(alias.asname for alias in names):

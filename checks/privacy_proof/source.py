@@ -89,6 +89,15 @@ def bound(nodes: Iterable[ast.AST]) -> Iterator[str]:
             yield node.id
 
 
+def symbols_of(nodes: Iterable[ast.AST]) -> dict[int, str]:
+    """Return what is used of each name, such as `os.environ`, by the `id` of the name's node."""
+    return {
+        id(node.value): f"{node.value.id}.{node.attr}"
+        for node in nodes
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    }
+
+
 def at(node: ast.AST, problem: str) -> str:
     """Return a problem with `node`, and its place."""
     return f"line {getattr(node, 'lineno', 1)}: `{ast.unparse(node).partition(chr(10))[0]}` {problem}"

@@ -182,7 +182,7 @@ def test_what_would_be_loaded_or_run_is_found(planted: str) -> None:
 
 
 def in_any_case(template: str) -> Page:
-    """Return all that a template can contain, whatever its conditions are. Each value is an X."""
+    """Return all that a template can contain, under any of its conditions. Each value is an X."""
     html = re.sub(r"\{#.*?#\}|\{%.*?%\}", "", template, flags=re.DOTALL)
     return Page(re.sub(r"\{\{.*?\}\}", "X", html, flags=re.DOTALL), is_whole=False)
 

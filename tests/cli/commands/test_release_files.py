@@ -129,7 +129,7 @@ class TestTwoFilesForOnePlace:
 
     @pytest.mark.parametrize("folder", ["dist/", "dist/*"])
     def test_link_to_a_file_or_folder_adds_nothing(self, build: Build, folder: str) -> None:
-        """With the next release, a link such as `App-1-latest.zip` leads elsewhere. So its name must not be used."""
+        """Expect the file's own name: with the next release, a link such as `App-1-latest.zip` leads elsewhere."""
         dist(build, {"App-1.0.0-mac.zip": ZIP, "sub/notes.txt": b"text"})
         at = build.folder / "dist"
         (at / "App-1-latest.zip").symlink_to("App-1.0.0-mac.zip")
